@@ -1,0 +1,39 @@
+"""Handwritten digits, 8x8, one class normal at a time (no download).
+
+python -m memae_jax.main --config=configs/digits.py --workdir=runs/digits
+
+Arguments: classes (how many of the ten), seeds, variant (memae, nonspar, ae,
+or several joined by "+"), smoke.
+"""
+
+from memae_jax import config as config_lib
+
+
+def get_config(arg=''):
+  """All ten classes, for the three variants, in one fleet."""
+  args = config_lib.parse_arg(
+      arg, classes=10, seeds=1, variant='memae+nonspar+ae', smoke=False
+  )
+  config = config_lib.default()
+  config.name = 'digits'
+  config.data.name = 'digits'
+  config.data.protocol = 'one_class'
+  config.data.scaling = 'fixed'
+  config.fleet.normal_classes = tuple(range(args.classes))
+  config.fleet.seeds = args.seeds
+  config.fleet.variants = tuple(args.variant.split('+'))
+
+  config.model.widths = (64, 32)
+  config.model.code = 16
+  config.model.activation = 'leaky_relu'
+  config.model.memory.slots = 50
+  config.model.memory.threshold = 1.0
+
+  config.train.batch_size = 32
+  config.train.epochs = 300.0
+  config.train.learning_rate = 1e-3
+  if args.smoke:
+    config.fleet.normal_classes = (0, 1)
+    config.train.epochs = 2.0
+    config.eval.bootstrap = 20
+  return config

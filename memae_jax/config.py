@@ -1,0 +1,432 @@
+"""The schema of an experiment: every field, its default, type and range.
+
+A file in `configs/` starts from `default()` and sets what differs. `resolve`
+checks the result before anything is compiled: unknown fields, wrong types and
+values out of range are errors that name the field.
+"""
+
+import ast
+import json
+import pathlib
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import ml_collections
+
+from memae_jax import errors
+
+VARIANTS = ('memae', 'nonspar', 'ae')
+DATASETS = ('digits', 'kddcup99', 'arrays')
+PROTOCOLS = ('one_class', 'random_rows', 'given')
+BASELINES = ('random', 'untrained', 'pca', 'isolation_forest', 'ocsvm')
+
+
+class Field(NamedTuple):
+  """One value of the schema."""
+
+  default: Any
+  kind: str
+  convert: Callable[[Any], Any]  # Raises ValueError saying what is expected.
+  doc: str
+
+
+def _number(default, doc, low=None, high=None, above=None) -> Field:
+  def convert(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+      raise ValueError('must be a number')
+    if value != value or value in (float('inf'), float('-inf')):
+      raise ValueError('must be finite')
+    if low is not None and value < low:
+      raise ValueError(f'must be at least {low}')
+    if above is not None and value <= above:
+      raise ValueError(f'must be greater than {above}')
+    if high is not None and value > high:
+      raise ValueError(f'must be at most {high}')
+    return type(default)(value)
+
+  return Field(default, type(default).__name__, convert, doc)
+
+
+def _integer(default, doc, low=None, high=None) -> Field:
+  number = _number(default, doc, low, high)
+
+  def convert(value):
+    if isinstance(value, float) and not value.is_integer():
+      raise ValueError('must be a whole number')
+    return number.convert(value)
+
+  return number._replace(kind='int', convert=convert)
+
+
+def _boolean(default, doc) -> Field:
+  def convert(value):
+    if not isinstance(value, bool):
+      raise ValueError('must be True or False')
+    return value
+
+  return Field(default, 'bool', convert, doc)
+
+
+def _text(default, doc) -> Field:
+  def convert(value):
+    if not isinstance(value, str):
+      raise ValueError('must be text')
+    return value
+
+  return Field(default, 'str', convert, doc)
+
+
+def _choice(default, options, doc) -> Field:
+  def convert(value):
+    if value not in options:
+      raise ValueError(
+          f'must be one of {", ".join(options)}'
+          + errors.did_you_mean(value, options).replace(
+              f' (known: {", ".join(sorted(options))})', ''
+          )
+      )
+    return value
+
+  return Field(default, ' | '.join(options), convert, doc)
+
+
+def _many(item: Field, default, doc) -> Field:
+  """A tuple whose members are each checked by `item`."""
+
+  def convert(value):
+    if isinstance(value, (str, bytes)) or not hasattr(value, '__iter__'):
+      raise ValueError('must be a tuple')
+    return tuple(item.convert(v) for v in value)
+
+  return Field(default, f'tuple of {item.kind}', convert, doc)
+
+
+_POSITIVE = _number(1.0, '', above=0)
+_NATURAL = _integer(0, '', low=0)
+_COUNT = _integer(1, '', low=1)
+_NAME = _text('', '')
+
+SCHEMA: dict[str, Any] = {
+    'name': _text('', 'Name of the experiment, used in reports.'),
+    'paper': _text('', 'Row of the paper shown beside the results, if any.'),
+    'data': {
+        'name': _choice('digits', DATASETS, 'Which data set.'),
+        'data_dir': _text(
+            '',
+            'Where prepared data sets live. Empty: $MEMAE_DATA_DIR, else'
+            ' ~/memae_data.',
+        ),
+        'max_samples': _integer(
+            0, 'Keep a random subset of this many samples. 0: all.', low=0
+        ),
+        'protocol': _choice(
+            'one_class',
+            PROTOCOLS,
+            'one_class: the normals are split, anomalies are drawn for the'
+            ' test set. random_rows: all rows are split, the normals of the'
+            ' training half train. given: the source brings its own test set.',
+        ),
+        'train_fraction': _number(
+            2 / 3, 'Share of the split that trains.', above=0, high=0.99
+        ),
+        'validation_fraction': _number(
+            0.1, 'Share of the training normals held out.', above=0, high=0.9
+        ),
+        'anomaly_fraction': _number(
+            0.3,
+            'one_class: share of anomalies in the test set. 0: take all.',
+            low=0.0,
+            high=0.99,
+        ),
+        'unique_train': _boolean(
+            False, 'Train on each distinct row once. The test set is untouched.'
+        ),
+        'scaling': _choice(
+            'fixed',
+            ('fixed', 'minmax', 'standard', 'none'),
+            'fixed: the range of the data type to [-1, 1] (images). minmax:'
+            ' to [0, 1], standard: to mean 0 and deviation 1, both fitted on'
+            ' the training normals.',
+        ),
+        'log1p': _boolean(
+            False, 'log(1 + x) of non-negative numeric columns, before scaling.'
+        ),
+        'path': _text('', 'arrays: npz, csv or parquet file.'),
+        'test_path': _text('', 'arrays: a second file with the test rows.'),
+        'label_column': _text('', 'arrays: name of the label column or array.'),
+        'normal_labels': _many(
+            _NAME, (), 'arrays: labels that are normal; all others anomalous.'
+        ),
+        'categorical_columns': _many(_NAME, (), 'arrays: columns to one-hot.'),
+        'drop_columns': _many(_NAME, (), 'arrays: columns to leave out.'),
+        'missing': _choice(
+            'error',
+            ('error', 'median'),
+            'arrays: what a missing number does; median of training normals.',
+        ),
+        'unknown_category': _choice(
+            'error',
+            ('error', 'zero'),
+            'A category that the training normals lack: refuse the data, or'
+            ' encode it as all zeros and count it in the results.',
+        ),
+    },
+    'model': {
+        'network': _choice('dense', ('dense',), 'Encoder and decoder.'),
+        'widths': _many(_COUNT, (60, 30, 10), 'dense: hidden widths.'),
+        'code': _integer(3, 'dense: width C of the encoding.', low=1),
+        'activation': _choice(
+            'tanh', ('tanh', 'relu', 'leaky_relu'), 'dense: of hidden layers.'
+        ),
+        'batch_norm': _boolean(False, 'dense: after each hidden layer.'),
+        'memory': {
+            'slots': _integer(50, 'Memory size N.', low=1),
+            'similarity': _choice(
+                'cosine', ('cosine', 'dot'), 'cosine: paper. dot: its code.'
+            ),
+            'temperature': _number(
+                1.0, 'Similarities are divided by it.', above=0
+            ),
+            'threshold': _number(
+                1.0,
+                'Shrinkage threshold lambda in multiples of 1/N (paper: 1 to'
+                ' 3). 0: no shrinkage.',
+                low=0.0,
+            ),
+            'on_empty': _choice(
+                'zero',
+                ('zero', 'top1'),
+                'Read of a query that no slot survives for.',
+            ),
+            'shrink_gradient': _choice(
+                'exact',
+                ('exact', 'published'),
+                'exact: of the softmax over the survivors. published: of the'
+                ' relu formula.',
+            ),
+            'init': _choice(
+                'uniform',
+                ('uniform', 'encodings'),
+                'uniform: +-1/sqrt(C) as released. encodings: of training'
+                ' samples under the initial encoder.',
+            ),
+            'revive_every': _integer(
+                0, 'Steps between revivals of dead slots. 0: never.', low=0
+            ),
+        },
+    },
+    'train': {
+        'seed': _integer(0, 'Seed of the first replica.', low=0, high=2**31),
+        'batch_size': _integer(64, 'Samples a step.', low=1),
+        'epochs': _number(100.0, 'Passes over the training data.', above=0),
+        'learning_rate': _number(1e-4, 'Of Adam.', above=0),
+        'schedule': _choice(
+            'constant', ('constant', 'cosine'), 'Of the learning rate.'
+        ),
+        'warmup_steps': _integer(0, 'Linear warm-up.', low=0),
+        'clip_norm': _number(0.0, 'Global gradient norm; 0: off.', low=0.0),
+        'weight_decay': _number(0.0, 'Decoupled (AdamW).', low=0.0),
+        'alpha': _number(2e-4, 'Weight of the entropy loss.', low=0.0),
+        'log_every': _integer(
+            0, 'Steps between log events; 0: about 100 in a run.', low=0
+        ),
+        'checkpoint_every': _integer(
+            0, 'Steps between checkpoints; 0: about 10 in a run.', low=0
+        ),
+        'keep': _integer(2, 'Newest checkpoints kept.', low=1),
+        'keep_all': _boolean(False, 'Keep every checkpoint, for curves.'),
+        'fleet_map': _choice(
+            'auto',
+            ('auto', 'vmap', 'map'),
+            'How replicas share a device; auto: map on CPU, else vmap.',
+        ),
+        'tensorboard': _boolean(False, 'Also write TensorBoard events.'),
+    },
+    'fleet': {
+        'seeds': _integer(1, 'Replicas with seeds train.seed, +1, ...', low=1),
+        'normal_classes': _many(
+            _NATURAL, (), 'one_class: one replica for each normal class.'
+        ),
+        'variants': _many(
+            _choice('memae', VARIANTS, ''),
+            ('memae',),
+            'memae, nonspar (no shrinkage, no entropy), ae (no memory).',
+        ),
+        'slots': _many(_COUNT, (), 'Memory sizes; empty: model.memory.slots.'),
+        'thresholds': _many(
+            _number(1.0, '', low=0.0), (), 'Empty: model.memory.threshold.'
+        ),
+        'alphas': _many(_number(1.0, '', low=0.0), (), 'Empty: train.alpha.'),
+        'learning_rates': _many(_POSITIVE, (), 'Empty: train.learning_rate.'),
+    },
+    'eval': {
+        'checkpoint': _choice(
+            'last',
+            ('last', 'validation'),
+            'Which weights are evaluated: the last, or for each replica those'
+            ' with the lowest validation error.',
+        ),
+        'batch_size': _integer(1024, 'Samples scored at once.', low=1),
+        'flag_ratio': _number(
+            0.0,
+            'Share of the test set that is flagged for F1 at the known ratio;'
+            ' 0: the base rate.',
+            low=0.0,
+            high=1.0,
+        ),
+        'normal_quantile': _number(
+            0.95,
+            'The threshold on validation normals for F1 without test labels.',
+            above=0,
+            high=1.0,
+        ),
+        'baselines': _many(
+            _choice('pca', BASELINES, ''), BASELINES, 'On the same samples.'
+        ),
+        'baseline_samples': _integer(
+            20000, 'At most this many samples fit a baseline.', low=10
+        ),
+        'bootstrap': _integer(200, 'Resamples for an interval.', low=0),
+    },
+}
+
+
+def _walk(schema: Mapping, leaf: Callable[[Field], Any]) -> dict[str, Any]:
+  return {
+      key: leaf(node) if isinstance(node, Field) else _walk(node, leaf)
+      for key, node in schema.items()
+  }
+
+
+def default() -> ml_collections.ConfigDict:
+  """Returns a config with every field of the schema at its default."""
+  return ml_collections.ConfigDict(_walk(SCHEMA, lambda field: field.default))
+
+
+def parse_arg(arg: str | None, **defaults) -> ml_collections.ConfigDict:
+  """Parses `key=value,...` after the colon of `--config=file.py:...`.
+
+  Values take the type of their default; a bare `key` means True. A tuple
+  default takes `a+b+c`. Unknown keys are errors.
+  """
+  out = ml_collections.ConfigDict(defaults)
+  for part in filter(None, (arg or '').split(',')):
+    key, equals, text = part.partition('=')
+    if key not in defaults:
+      raise errors.UserError(
+          f'config argument "{key}" is unknown'
+          + errors.did_you_mean(key, defaults)
+      )
+    want = defaults[key]
+    try:
+      if not equals and isinstance(want, bool):
+        out[key] = True
+      elif isinstance(want, str):
+        out[key] = text
+      elif isinstance(want, tuple):
+        kind = type(want[0]) if want else str
+        out[key] = tuple(kind(item) for item in text.split('+'))
+      elif isinstance(want, bool):
+        out[key] = {'True': True, 'False': False, '1': True, '0': False}[text]
+      else:
+        out[key] = type(want)(ast.literal_eval(text))
+    except (ValueError, KeyError, SyntaxError, TypeError) as error:
+      raise errors.UserError(
+          f'config argument "{key}": "{text}" is not a'
+          f' {type(want).__name__}'
+      ) from error
+  return out
+
+
+def _resolve(values: Mapping, schema: Mapping, prefix: str) -> dict[str, Any]:
+  out = _walk(schema, lambda field: field.default)
+  for key, value in values.items():
+    name = f'{prefix}{key}'
+    if key not in schema:
+      raise errors.UserError(
+          f'config field "{name}" is unknown' + errors.did_you_mean(key, schema)
+      )
+    node = schema[key]
+    if isinstance(node, Field):
+      try:
+        out[key] = node.convert(value)
+      except ValueError as error:
+        raise errors.UserError(
+            f'config field "{name}" is {value!r}, but {error}'
+        ) from error
+    elif isinstance(value, Mapping):
+      out[key] = _resolve(value, node, name + '.')
+    else:
+      raise errors.UserError(
+          f'config field "{name}" is {value!r}, but it is a group of fields:'
+          f' {", ".join(node)}'
+      )
+  return out
+
+
+def resolve(config: Mapping) -> ml_collections.FrozenConfigDict:
+  """Returns the complete, checked config.
+
+  Args:
+    config: nested mapping with any part of the schema.
+
+  Raises:
+    UserError: an unknown field, a wrong type or a value out of range.
+  """
+  if isinstance(config, ml_collections.ConfigDict):
+    config = config.to_dict()
+  resolved = _resolve(config, SCHEMA, '')
+  protocol, axes = resolved['data']['protocol'], resolved['fleet']
+  if protocol == 'one_class' and not axes['normal_classes']:
+    raise errors.UserError(
+        'config field "fleet.normal_classes" is empty, but data.protocol'
+        ' "one_class" needs at least one class, for example (0,)'
+    )
+  if protocol != 'one_class' and axes['normal_classes']:
+    raise errors.UserError(
+        'config field "fleet.normal_classes" is set, but data.protocol'
+        f' "{protocol}" has no normal class; use () or "one_class"'
+    )
+  for axis in ('variants', 'normal_classes', 'slots', 'thresholds'):
+    if len(set(axes[axis])) != len(axes[axis]):
+      raise errors.UserError(
+          f'config field "fleet.{axis}" is {axes[axis]!r}: a value repeats'
+      )
+  if not axes['variants']:
+    raise errors.UserError(
+        'config field "fleet.variants" is empty; name at least one of '
+        + ', '.join(VARIANTS)
+    )
+  return ml_collections.FrozenConfigDict(resolved)
+
+
+def flatten(config: Mapping, prefix: str = '') -> dict[str, Any]:
+  """Returns {'data.name': 'digits', ...}."""
+  out = {}
+  for key, value in config.items():
+    if isinstance(value, Mapping):
+      out |= flatten(value, f'{prefix}{key}.')
+    else:
+      out[prefix + key] = value
+  return out
+
+
+def to_json(config: ml_collections.FrozenConfigDict) -> str:
+  """Returns the config as indented JSON text."""
+  return json.dumps(config.to_dict(), indent=2) + '\n'
+
+
+def load(path: pathlib.Path) -> ml_collections.FrozenConfigDict:
+  """Reads a config that `to_json` wrote.
+
+  Raises:
+    UserError: the file is missing or is no config.
+  """
+  try:
+    return resolve(json.loads(path.read_text()))
+  except FileNotFoundError as error:
+    raise errors.UserError(
+        f'{path} does not exist; train first, or give --config'
+    ) from error
+  except (ValueError, AttributeError) as error:
+    raise errors.UserError(f'{path} is not a readable config: {error}') from error

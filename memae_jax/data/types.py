@@ -1,0 +1,73 @@
+"""The two values that data flow through: a Source, and a Split of it."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+class Column(NamedTuple):
+  """One column of a table, before encoding.
+
+  `categories` is empty for a numeric column, which takes one input; a
+  categorical column takes one input for each category, in this order.
+  """
+
+  name: str
+  categories: tuple[str, ...] = ()
+
+
+class Source(NamedTuple):
+  """All raw samples of a data set, in memory.
+
+  inputs: [S, H, W, C] uint8 (images) or [S, D] float32 (tables: numeric
+    columns as they are, NaN where missing, and one-hot categories).
+  labels: [S] int32, an index into `label_names`.
+  label_names: names of the labels.
+  normal_labels: indices of the normal labels; empty where the protocol picks
+    a normal class, or where there are no labels.
+  is_test: [S] bool for sources with their own test set, else None.
+  columns: of a table, else empty. Inputs of column i follow those of i - 1.
+  labelled: False when the data have no labels (all samples count as normal).
+  dropped: one entry for each reason: {'count': int, 'why': str}.
+  notes: plain facts for the results, such as counts of duplicates.
+  """
+
+  name: str
+  inputs: np.ndarray
+  labels: np.ndarray
+  label_names: tuple[str, ...]
+  normal_labels: tuple[int, ...] = ()
+  is_test: np.ndarray | None = None
+  columns: tuple[Column, ...] = ()
+  labelled: bool = True
+  dropped: tuple[dict[str, Any], ...] = ()
+  notes: dict[str, Any] = {}
+
+
+class Transform(NamedTuple):
+  """What turns a raw input x into a model input: fill(x) * scale + shift.
+
+  Each is float32 and broadcasts against one input: [D] for tables, [1] for
+  images. `fill` replaces NaN.
+  """
+
+  scale: np.ndarray
+  shift: np.ndarray
+  fill: np.ndarray
+
+
+class Split(NamedTuple):
+  """Who trains and who is tested, for one replica.
+
+  train, validation: [n] int32 indices of normal samples.
+  test: [T] int32 indices; anomalous: [T] bool.
+  transform: fitted on `train` only.
+  notes: plain facts, such as counts of unknown categories in the test set.
+  """
+
+  train: np.ndarray
+  validation: np.ndarray
+  test: np.ndarray
+  anomalous: np.ndarray
+  transform: Transform
+  notes: dict[str, Any] = {}
