@@ -1,0 +1,5 @@
+"""The memory as plain JAX functions of arrays: no Flax, no I/O."""
+
+from memae_jax.memory.addressing import MemoryRead, read
+
+__all__ = ['MemoryRead', 'read']

@@ -1,0 +1,88 @@
+"""Is the memory alive? Diagnostics of reads and of the slots themselves."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from memae_jax.memory import addressing
+
+
+class ReadTotals(NamedTuple):
+  """Sums over reads; they add up over batches, steps and devices.
+
+  queries: number of queries. dead: queries that no slot survived for.
+  kept: sum of surviving slots. usage: [N] sum of addressing weights.
+  """
+
+  queries: jax.Array
+  dead: jax.Array
+  kept: jax.Array
+  usage: jax.Array
+
+
+def totals(
+    read: addressing.MemoryRead, query_mask: jax.Array | None = None
+) -> ReadTotals:
+  """Returns the totals of one read.
+
+  Args:
+    read: of Q queries over N slots.
+    query_mask: [Q] bool, False for padding. `usage` cannot be corrected after
+      the fact and then counts padding too.
+  """
+  if query_mask is None:
+    query_mask = jnp.ones(read.kept.shape, bool)
+  count = lambda x: jnp.sum(jnp.where(query_mask, x, 0), dtype=jnp.float32)
+  return ReadTotals(
+      queries=count(jnp.ones_like(read.kept)),
+      dead=count(read.kept == 0),
+      kept=count(read.kept),
+      usage=read.usage.astype(jnp.float32),
+  )
+
+
+def summary(total: ReadTotals) -> dict[str, jax.Array]:
+  """Turns totals into the scalars that are logged.
+
+  Returns:
+    dead_read_rate: share of queries that read nothing.
+    mean_kept: mean surviving slots a query.
+    slots_used: slots with any addressing weight.
+    usage_perplexity: exp of the entropy of the usage shares, from 1 (one slot
+      takes all) to N (all alike); 0 if nothing was read.
+  """
+  queries = jnp.maximum(total.queries, 1)
+  mass = jnp.sum(total.usage)
+  share = total.usage / jnp.where(mass > 0, mass, 1)
+  return {
+      'dead_read_rate': total.dead / queries,
+      'mean_kept': total.kept / queries,
+      'slots_used': jnp.sum(total.usage > 0, dtype=jnp.float32),
+      'usage_perplexity': jnp.where(
+          mass > 0, jnp.exp(addressing.entropy(share)), 0
+      ),
+  }
+
+
+def duplicate_slots(
+    slots: jax.Array,
+    slot_mask: jax.Array | None = None,
+    min_cosine: float = 0.999,
+) -> jax.Array:
+  """Counts slots whose nearest other slot points the same way.
+
+  Args:
+    slots: [N, C].
+    slot_mask: [N] bool; False marks slots that do not exist.
+    min_cosine: two slots at least this similar are duplicates.
+
+  Returns:
+    int32 scalar. Memory is [N, N]: meant for the end of a run.
+  """
+  cosine = addressing.similarities(slots, slots, 'cosine', slot_mask=slot_mask)
+  others = jnp.where(jnp.eye(slots.shape[0], dtype=bool), -jnp.inf, cosine)
+  duplicate = jnp.max(others, axis=-1) >= min_cosine
+  if slot_mask is not None:
+    duplicate &= slot_mask
+  return jnp.sum(duplicate, dtype=jnp.int32)

@@ -1,0 +1,26 @@
+"""Strict JAX settings, eight simulated devices, and the real data if there."""
+
+import os
+import pathlib
+
+os.environ.setdefault('JAX_PLATFORMS', 'cpu')
+os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+
+import jax
+import pytest
+from absl import flags
+
+jax.config.update('jax_num_cpu_devices', 8)
+jax.config.update('jax_numpy_rank_promotion', 'raise')
+# grain 0.2.18 reads its flags as soon as it is used (google/grain#1355).
+flags.FLAGS.mark_as_parsed()
+
+SHARED = pathlib.Path(__file__).resolve().parents[2] / 'shared'
+
+
+@pytest.fixture(scope='session')
+def shared():
+  """The folder of real data and golden numbers beside the project."""
+  if not SHARED.is_dir():
+    pytest.skip('no folder "shared" with real data beside the project')
+  return SHARED
