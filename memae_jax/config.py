@@ -233,6 +233,9 @@ SCHEMA: dict[str, Any] = {
         'checkpoint_every': _integer(
             0, 'Steps between checkpoints; 0: about 10 in a run.', low=0
         ),
+        'validate_every': _integer(
+            0, 'Steps between validations; 0: about 20 in a run.', low=0
+        ),
         'keep': _integer(2, 'Newest checkpoints kept.', low=1),
         'keep_all': _boolean(False, 'Keep every checkpoint, for curves.'),
         'fleet_map': _choice(

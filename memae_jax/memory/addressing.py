@@ -16,7 +16,8 @@ class MemoryRead(NamedTuple):
   log_z: [Q] logsumexp of the similarities over all N slots.
   kept_mass: [Q] softmax mass of the surviving slots; 0 for a dead read.
   kept: [Q] int32 number of surviving slots.
-  usage: [N] sum of the addressing weights of each slot over the queries.
+  usage: [N] sum of the addressing weights of each slot over the queries
+    that are not padding.
 
   Only `value` and `entropy` carry gradients.
   """
@@ -122,6 +123,7 @@ def read(
     similarity: str = 'cosine',
     temperature: float = 1.0,
     slot_mask: jax.Array | None = None,
+    query_mask: jax.Array | None = None,
     on_empty: str = 'zero',
     shrink_gradient: str = 'exact',
 ) -> MemoryRead:
@@ -132,6 +134,7 @@ def read(
     slots: [N, C].
     threshold: lambda as an absolute weight, scalar.
     similarity, temperature, slot_mask: see `similarities`.
+    query_mask: [Q] bool; False marks padding, which `usage` leaves out.
     on_empty, shrink_gradient: see `address`.
 
   Returns:
@@ -144,11 +147,14 @@ def read(
       slots.astype(scores.dtype),
       precision=jax.lax.Precision.HIGHEST,
   )
+  used = jax.lax.stop_gradient(shrunk.weights)
+  if query_mask is not None:
+    used = jnp.where(query_mask[:, None], used, 0)
   return MemoryRead(
       value=value,
       entropy=entropy(shrunk.weights),
       log_z=shrunk.log_z,
       kept_mass=shrunk.kept_mass,
       kept=shrunk.kept,
-      usage=jax.lax.stop_gradient(jnp.sum(shrunk.weights, axis=0)),
+      usage=jnp.sum(used, axis=0),
   )

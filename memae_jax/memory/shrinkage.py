@@ -108,7 +108,7 @@ def hard_shrink(weights: jax.Array, threshold: jax.Array) -> jax.Array:
 
 @hard_shrink.defjvp
 def _hard_shrink_jvp(primals, tangents):
-  """u / (u + eps) + w eps / (u + eps)^2 for u = w - threshold > 0, else 0.
+  """U / (u + eps) + w eps / (u + eps)^2 for u = w - threshold > 0, else 0.
 
   The same derivative as by the quotient rule, whose terms of size w / u
   cancel and lose all digits in float32.

@@ -28,8 +28,7 @@ def totals(
 
   Args:
     read: of Q queries over N slots.
-    query_mask: [Q] bool, False for padding. `usage` cannot be corrected after
-      the fact and then counts padding too.
+    query_mask: [Q] bool, False for padding, as given to the read.
   """
   if query_mask is None:
     query_mask = jnp.ones(read.kept.shape, bool)

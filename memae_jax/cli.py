@@ -1,0 +1,76 @@
+"""Runs a job so that what a user can mend ends as one line and a code."""
+
+import errno
+import logging
+import os
+import sys
+from collections.abc import Callable
+
+from absl import app, flags
+from absl import logging as absl_logging
+
+from memae_jax import errors
+
+_OUT_OF_MEMORY = 'RESOURCE_EXHAUSTED'
+
+
+def _fail(message: object, code: int) -> None:
+  text = ' '.join(str(message).split())
+  print(f'error: {text}', file=sys.stderr, flush=True)
+  sys.exit(code)
+
+
+def _parse(argv: list[str]) -> list[str]:
+  """Parses flags; whatever is wrong with them is one line and exit code 2."""
+  try:
+    rest = flags.FLAGS(argv)
+  except errors.UserError as error:
+    _fail(error, error.exit_code)
+  except (flags.Error, AttributeError, KeyError, TypeError, ValueError,
+          OSError) as error:  # fmt: skip
+    _fail(error, errors.UserError.exit_code)
+  if len(rest) > 1:
+    _fail(f'unexpected argument "{rest[1]}"; options start with "--"', 2)
+  return rest
+
+
+def _log_to_stderr() -> None:
+  """Our own lines from INFO on; warnings of everybody else."""
+  absl_logging.set_verbosity(absl_logging.WARNING)
+  ours = logging.getLogger('memae_jax')
+  handler = logging.StreamHandler(sys.stderr)
+  handler.setFormatter(logging.Formatter('%(asctime)s %(message)s', '%H:%M:%S'))
+  ours.addHandler(handler)
+  ours.setLevel(logging.INFO)
+  ours.propagate = False
+
+
+def _guarded(job: Callable[[], None]) -> None:
+  _log_to_stderr()
+  try:
+    job()
+  except errors.UserError as error:
+    _fail(error, error.exit_code)
+  except OSError as error:
+    if error.errno is None:
+      raise
+    where = f'{error.filename}: ' if error.filename else ''
+    mend = {
+        errno.ENOSPC: '; free some space and run the same command again',
+        errno.EACCES: '; choose a folder that you may write',
+        errno.EROFS: '; choose a folder that you may write',
+    }.get(error.errno, '')
+    _fail(f'{where}{os.strerror(error.errno)}{mend}', 2)
+  except Exception as error:
+    if _OUT_OF_MEMORY not in str(error):
+      raise
+    _fail(
+        f'out of device memory ({str(error).splitlines()[0][:200]}); lower'
+        ' train.batch_size, eval.batch_size or the number of replicas',
+        2,
+    )
+
+
+def main(job: Callable[[], None]) -> None:
+  """Parses the flags, runs `job`, exits."""
+  app.run(lambda _: _guarded(job), flags_parser=_parse)

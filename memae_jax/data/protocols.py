@@ -1,0 +1,191 @@
+"""Who trains and who is tested: the protocols of the field."""
+
+import numpy as np
+
+from memae_jax import errors
+from memae_jax.data import tables, transforms, types
+
+
+def split(
+  source: types.Source, config, seed: int, normal_class: int | None = None
+) -> types.Split:
+  """Splits a source for one replica: a pure function of its arguments.
+
+  Args:
+    source: all samples.
+    config: the resolved `config.data`.
+    seed: of the random choices.
+    normal_class: the label that is normal; None: the source's normal labels.
+
+  Returns:
+    Split with sorted indices. Validation samples are taken from the training
+    normals first; `unique_train` then drops repeated rows of the rest.
+
+  Raises:
+    UserError: the data cannot be split as asked.
+  """
+  normal = _is_normal(source, config.protocol, normal_class)
+  rng = np.random.default_rng(
+    [seed, 0 if normal_class is None else normal_class + 1]
+  )
+  pool, test = _PROTOCOLS[config.protocol](source, config, normal, rng)
+  test = np.sort(test).astype(np.int32)
+  train, validation = _hold_out(pool, config.validation_fraction, rng)
+  held = len(train)
+  if config.unique_train:
+    first = np.unique(tables.row_ids(source.inputs)[train], return_index=True)[
+      1
+    ]
+    train = train[np.sort(first)]
+  if len(train) < 2:
+    raise errors.UserError(
+      f'data set "{source.name}" leaves {len(train)} normal samples'
+      f' ({_normal_names(source, normal_class)}) to train on, at least 2 are'
+      ' needed; raise data.train_fraction or data.max_samples, lower'
+      ' data.validation_fraction, or check what is normal'
+    )
+  if not len(test):
+    raise errors.UserError(
+      f'data set "{source.name}" leaves no sample to test on; lower'
+      ' data.train_fraction'
+    )
+  transform = transforms.fit(source, train, config)
+  anomalous = ~normal[test]
+  notes = {
+    'train': len(train),
+    'validation': len(validation),
+    'test': len(test),
+    'anomalies': int(anomalous.sum()),
+    'train_duplicates_removed': held - len(train),
+    **_overlap(source, train, test, anomalous),
+    **transforms.notes(source, transform),
+    'test_unknown_categories': _unknown(
+      source, transform, validation, test, config.unknown_category
+    ),
+  }
+  return types.Split(train, validation, test, anomalous, transform, notes)
+
+
+def _is_normal(source, protocol, normal_class) -> np.ndarray:
+  """Returns [S] bool."""
+  names = source.label_names
+  known = ', '.join(f'{i} ({name})' for i, name in enumerate(names))
+  if protocol == 'one_class' and not source.labelled:
+    raise errors.UserError(
+      f'data.protocol "one_class" needs labels, but data set "{source.name}"'
+      ' has none; set data.label_column, or use "random_rows" or "given"'
+    )
+  if normal_class is not None:
+    if not 0 <= normal_class < len(names):
+      raise errors.UserError(
+        f'fleet.normal_classes has {normal_class}, but the classes of data'
+        f' set "{source.name}" are {known}'
+      )
+    return source.labels == normal_class
+  if protocol == 'one_class':
+    raise errors.UserError(
+      'data.protocol "one_class" needs a class in fleet.normal_classes, one'
+      f' of {known}'
+    )
+  if not source.labelled:
+    return np.ones(len(source.labels), bool)
+  if not source.normal_labels:
+    raise errors.UserError(
+      f'data.protocol "{protocol}" needs data.normal_labels, some of'
+      f' {", ".join(names)}'
+    )
+  return np.isin(source.labels, source.normal_labels)
+
+
+def _normal_names(source, normal_class) -> str:
+  chosen = source.normal_labels if normal_class is None else (normal_class,)
+  return 'label ' + ', '.join(source.label_names[i] for i in chosen)
+
+
+def _one_class(source, config, normal, rng):
+  """The normals are split; anomalies join the test set in the wanted share."""
+  name = source.label_names[source.labels[normal][0]] if normal.any() else '?'
+  normals = rng.permutation(np.flatnonzero(normal))
+  anomalies = rng.permutation(np.flatnonzero(~normal))
+  if not len(anomalies):
+    raise errors.UserError(
+      f'all {len(normals)} samples of data set "{source.name}" are of class'
+      f' "{name}", so there is no anomaly to test on; give a file with other'
+      ' classes, or use data.protocol "random_rows"'
+    )
+  cut = round(config.train_fraction * len(normals))
+  share = config.anomaly_fraction
+  if share:
+    wanted = max(1, round(share / (1 - share) * (len(normals) - cut)))
+    if wanted > len(anomalies):
+      most = len(anomalies) / (len(anomalies) + len(normals) - cut)
+      raise errors.UserError(
+        f'data.anomaly_fraction {share:g} needs {wanted} anomalies beside'
+        f' the {len(normals) - cut} normal test samples of class "{name}",'
+        f' but there are {len(anomalies)}; lower it to at most'
+        f' {int(most * 1000) / 1000:g}, or use 0 to take all'
+      )
+    anomalies = anomalies[:wanted]
+  return normals[:cut], np.concatenate([normals[cut:], anomalies])
+
+
+def _random_rows(source, config, normal, rng):
+  """All rows are split; only the normals of the training half train."""
+  rows = rng.permutation(len(normal))
+  cut = round(config.train_fraction * len(rows))
+  return rows[:cut][normal[rows[:cut]]], rows[cut:]
+
+
+def _given(source, config, normal, rng):
+  """The source's own test set, whole."""
+  del config, rng
+  if source.is_test is None:
+    raise errors.UserError(
+      f'data.protocol "given" needs a test set, but data set "{source.name}"'
+      ' has none of its own; set data.test_path, or use "random_rows"'
+    )
+  return np.flatnonzero(normal & ~source.is_test), np.flatnonzero(
+    source.is_test
+  )
+
+
+_PROTOCOLS = {
+  'one_class': _one_class,
+  'random_rows': _random_rows,
+  'given': _given,
+}
+
+
+def _hold_out(pool, fraction, rng) -> tuple[np.ndarray, np.ndarray]:
+  """Returns sorted (train, validation); validation has at least one sample."""
+  pool = rng.permutation(pool).astype(np.int32)
+  size = max(1, round(fraction * len(pool)))
+  return np.sort(pool[size:]), np.sort(pool[:size])
+
+
+def _overlap(source, train, test, anomalous) -> dict[str, int]:
+  """Counts test rows that equal a training row, input for input."""
+  ids = tables.row_ids(source.inputs)
+  trained = np.zeros(len(ids), bool)
+  trained[ids[train]] = True
+  seen = trained[ids[test]]
+  return {
+    'test_rows_in_train': int(seen.sum()),
+    'anomalies_in_train': int((seen & anomalous).sum()),
+  }
+
+
+def _unknown(source, transform, validation, test, rule) -> dict[str, int]:
+  """Counts unknown categories of the test set, or refuses them."""
+  found = transforms.unknown_categories(source, transform, test)
+  if rule == 'error':
+    rows = np.concatenate([validation, test])
+    for name, (count, first) in transforms.unknown_categories(
+      source, transform, rows
+    ).items():
+      raise errors.UserError(
+        f'data set "{source.name}": category "{name}" is in no training'
+        f' sample, but in {count} others, first sample {first}; set'
+        ' data.unknown_category to "zero" to encode it as zeros'
+      )
+  return {name: count for name, (count, _) in found.items()}

@@ -1,0 +1,105 @@
+"""Tables as float32 inputs: encoding, names, logarithms, equal rows."""
+
+import weakref
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from memae_jax import errors
+from memae_jax.data import types
+
+
+def encode(
+  values: Mapping[str, np.ndarray], categories: Mapping[str, Sequence[str]]
+) -> tuple[np.ndarray, tuple[types.Column, ...]]:
+  """Lays columns side by side, categorical ones one-hot.
+
+  Args:
+    values: [S] for each column: numbers, or indices into its categories.
+    categories: of each categorical column.
+
+  Returns:
+    inputs [S, D] float32 and the columns, in the order of `values`.
+  """
+  columns = tuple(
+    types.Column(name, tuple(categories.get(name, ()))) for name in values
+  )
+  width = sum(len(column.categories) or 1 for column in columns)
+  rows = len(next(iter(values.values())))
+  inputs = np.zeros((rows, width), np.float32)
+  start = 0
+  for column in columns:
+    if column.categories:
+      inputs[np.arange(rows), start + values[column.name]] = 1
+    else:
+      inputs[:, start] = values[column.name]
+    start += len(column.categories) or 1
+  return inputs, columns
+
+
+def input_names(columns: Sequence[types.Column]) -> list[str]:
+  """Returns a name for each of the D inputs: 'age', 'flag=SF', ..."""
+  return [
+    f'{column.name}={category}' if column.categories else column.name
+    for column in columns
+    for category in column.categories or ('',)
+  ]
+
+
+def is_one_hot(columns: Sequence[types.Column]) -> np.ndarray:
+  """Returns [D] bool: the inputs that belong to categorical columns."""
+  return np.array(
+    [
+      bool(column.categories)
+      for column in columns
+      for _ in column.categories or ('',)
+    ],
+    bool,
+  )
+
+
+def log1p(source: types.Source) -> types.Source:
+  """Takes log(1 + x) of the numeric columns that are never negative.
+
+  It depends on the value alone, so it can be done before any split. Columns
+  with negative values stay as they are and are named in the notes.
+
+  Raises:
+    UserError: the source holds images.
+  """
+  if not source.columns:
+    raise errors.UserError(
+      f'config field "data.log1p" needs a table, but data set "{source.name}"'
+      ' holds images; set it to False'
+    )
+  inputs = source.inputs.copy()
+  names = input_names(source.columns)
+  negative = []
+  for i in np.flatnonzero(~is_one_hot(source.columns)):
+    if (inputs[:, i] < 0).any():
+      negative.append(names[i])
+    else:
+      inputs[:, i] = np.log1p(inputs[:, i])
+  notes = {**source.notes, 'log1p_left_out_negative': negative}
+  return source._replace(inputs=inputs, notes=notes)
+
+
+_last_rows: list = []  # [weak reference to inputs, their ids] of the last call.
+
+
+def row_ids(inputs: np.ndarray) -> np.ndarray:
+  """Numbers the distinct samples, exactly (no hashing).
+
+  Args:
+    inputs: [S, ...]; not changed by anybody from now on, since the answer is
+      kept for the replicas of a fleet, which all ask for the same array.
+
+  Returns:
+    [S] int64, equal where samples are equal byte for byte, from 0 up in the
+    order of first appearance.
+  """
+  if not (_last_rows and _last_rows[0]() is inputs):
+    ids: dict[bytes, int] = {}
+    found = [ids.setdefault(row.tobytes(), len(ids)) for row in inputs]
+    _last_rows[:] = [weakref.ref(inputs), np.array(found, np.int64)]
+  return _last_rows[1]

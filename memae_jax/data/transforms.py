@@ -1,0 +1,140 @@
+"""Scaling: fitted on the training normals, applied inside the compiled step."""
+
+from typing import Any
+
+import numpy as np
+
+from memae_jax import errors
+from memae_jax.data import tables, types
+
+
+def fit(source: types.Source, train: np.ndarray, config) -> types.Transform:
+  """Fits `config.scaling` on the training samples.
+
+  One-hot inputs stay 0 and 1 under every scaling; one that is never set in
+  the training samples gets scale 0. So does a constant input: it tells
+  nothing and its spread cannot be divided by. Images are scaled as a whole.
+
+  Args:
+    source: all samples.
+    train: [n] indices of the training normals.
+    config: the resolved `config.data`.
+
+  Returns:
+    Transform with [D] values for a table and [1] for images.
+
+  Raises:
+    UserError: `fixed` scaling of anything but uint8 images.
+  """
+  if config.scaling == 'fixed':
+    if source.inputs.dtype != np.uint8:
+      raise errors.UserError(
+        'config field "data.scaling" is "fixed", which needs uint8 images,'
+        f' but data set "{source.name}" holds {source.inputs.dtype} values'
+        f' of shape {source.inputs.shape[1:]}; use "minmax" or "standard"'
+      )
+    return _transform([1 / 127.5], [-1.0], [0.0])
+  if not source.columns:
+    x = source.inputs[train].reshape(-1, 1)
+    return _transform(*_spread(x, config.scaling), [0.0])
+  x, fill = _filled(source, train)
+  scale, shift = _spread(x, config.scaling)
+  one_hot = tables.is_one_hot(source.columns)
+  scale[one_hot] = x[:, one_hot].any(axis=0)
+  shift[one_hot] = 0
+  return _transform(scale, shift, fill)
+
+
+def _transform(scale, shift, fill) -> types.Transform:
+  return types.Transform(
+    *(np.asarray(v, np.float32) for v in (scale, shift, fill))
+  )
+
+
+def _filled(source, train) -> tuple[np.ndarray, np.ndarray]:
+  """Returns training rows [n, D] without NaN, and the fill [D] of each input.
+
+  The fill is the training median, or 0 where no training row has a value.
+  """
+  x = source.inputs[train]
+  fill = np.zeros(x.shape[1], np.float32)
+  for i in np.flatnonzero(np.isnan(source.inputs).any(axis=0)):
+    missing = np.isnan(x[:, i])
+    if not missing.all():
+      fill[i] = np.median(x[~missing, i])
+    x[missing, i] = fill[i]
+  return x, fill
+
+
+def _spread(x: np.ndarray, scaling: str) -> tuple[np.ndarray, np.ndarray]:
+  """Returns scale and shift, each [D] float64, of x [n, D]."""
+  low, high = x.min(axis=0).astype(np.float64), x.max(axis=0).astype(np.float64)
+  if scaling == 'none':
+    return np.ones_like(low), np.zeros_like(low)
+  if scaling == 'minmax':
+    centre, width = low, high - low
+  else:
+    centre, width = x.mean(axis=0, dtype=np.float64), np.empty_like(low)
+    for i in range(len(width)):  # One column at a time: x may be large.
+      width[i] = x[:, i].std(dtype=np.float64)
+  constant = (low == high) | (width < 1e-30)  # 1 / width must fit float32.
+  scale = np.where(constant, 0, 1 / np.where(constant, 1, width))
+  return scale, -centre * scale
+
+
+def notes(source: types.Source, transform: types.Transform) -> dict[str, Any]:
+  """Names the inputs that scaling left without information."""
+  names = np.array(tables.input_names(source.columns), object)
+  if not len(names):
+    return {'constant_inputs': []}
+  dead = transform.scale == 0
+  one_hot = tables.is_one_hot(source.columns)
+  # Rounding of |centre| * scale in float32, in units of the scaled range.
+  imprecise = np.abs(transform.shift) * np.finfo(np.float32).eps > 0.01
+  return {
+    'constant_inputs': names[dead & ~one_hot].tolist(),
+    'categories_not_in_train': names[dead & one_hot].tolist(),
+    'low_precision_inputs': names[imprecise].tolist(),
+  }
+
+
+def unknown_categories(
+  source: types.Source, transform: types.Transform, rows: np.ndarray
+) -> dict[str, tuple[int, int]]:
+  """Finds categories that the training samples of `transform` lack.
+
+  Args:
+    source: all samples.
+    transform: fitted on the training samples.
+    rows: [T] indices of the samples to look at.
+
+  Returns:
+    {'service=ntp_u': (count, index of the first such sample)}.
+  """
+  if not source.columns:
+    return {}
+  found = {}
+  names = tables.input_names(source.columns)
+  absent = tables.is_one_hot(source.columns) & (transform.scale == 0)
+  for i in np.flatnonzero(absent):
+    which = rows[source.inputs[rows, i] > 0]
+    if len(which):
+      found[names[i]] = len(which), int(which.min())
+  return found
+
+
+def apply(x, transform: types.Transform):
+  """Turns raw inputs into model inputs, with numpy or jax.numpy.
+
+  Args:
+    x: [..., D] or [..., H, W, C] of any real type.
+    transform: of the same library or numpy.
+
+  Returns:
+    float32 of the shape of x.
+  """
+  xp = x.__array_namespace__()
+  expand = lambda v: v.reshape((1,) * (x.ndim - v.ndim) + v.shape)
+  scale, shift, fill = (expand(v) for v in transform)
+  x = x.astype(xp.float32)
+  return xp.where(xp.isnan(x), fill, x) * scale + shift

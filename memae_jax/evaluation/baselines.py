@@ -1,0 +1,148 @@
+"""Trivial and classical detectors on the very samples the network sees.
+
+A number without them says little: a linear reconstruction often comes close to
+a deep one. Each takes the transformed inputs, flattened, and is deterministic
+by its seed. The untrained network is scored by the caller.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import sklearn.decomposition
+import sklearn.ensemble
+import sklearn.metrics
+import sklearn.svm
+
+from memae_jax import errors
+
+_BLOCK = 8192  # Rows scored at once, to bound memory.
+PCA_VARIANCE = 0.95
+PCA_WIDE = 1024  # Above this width, that many rows fit the components.
+FOREST_TREES, FOREST_ROWS = 100, 256  # As published by Liu et al. (2008).
+SVM_NU, SVM_ROWS = 0.1, 2000
+
+
+def _subset(train: np.ndarray, most: int, rng: np.random.Generator):
+  """Returns at most `most` rows, in their order, and words that say so."""
+  if len(train) <= most:
+    return train, f'fitted on all {len(train):,} training normals'
+  rows = np.sort(rng.choice(len(train), most, replace=False))
+  words = f'fitted on {most:,} of {len(train):,} training normals'
+  return train[rows], words
+
+
+def _in_blocks(score: Callable, test: np.ndarray) -> np.ndarray:
+  blocks = range(0, len(test), _BLOCK)
+  parts = [score(test[i : i + _BLOCK].astype(np.float64)) for i in blocks]
+  return np.concatenate(parts) if parts else np.zeros(0)
+
+
+def _random(train, test, rng, max_train):
+  del train, max_train
+  return rng.random(len(test)), 'uniform random scores'
+
+
+def _pca(train, test, rng, max_train):
+  """Mean squared error of the reconstruction from the leading components."""
+  wide = train.shape[1] > PCA_WIDE
+  most = min(max_train, PCA_WIDE) if wide else max_train
+  rows, words = _subset(train, most, rng)
+  rows = rows.astype(np.float64)
+  if not np.ptp(rows, axis=0).any():  # Constant inputs have no components.
+    score = lambda x: np.square(x - rows[0]).mean(axis=1)
+    return _in_blocks(score, test), f'0 components (constant inputs); {words}'
+  pca = sklearn.decomposition.PCA(
+      PCA_VARIANCE, svd_solver='full' if wide else 'covariance_eigh'
+  ).fit(rows)
+
+  def score(x):
+    return np.square(x - pca.inverse_transform(pca.transform(x))).mean(axis=1)
+
+  count = int(pca.n_components_)
+  return _in_blocks(score, test), (
+      f'reconstruction error of the {count} component{"s" * (count > 1)} that'
+      f' explain {PCA_VARIANCE:.0%} of the variance; {words}'
+  )
+
+
+def _isolation_forest(train, test, rng, max_train):
+  rows, words = _subset(train, max_train, rng)
+  forest = sklearn.ensemble.IsolationForest(
+      n_estimators=FOREST_TREES,
+      max_samples=min(FOREST_ROWS, len(rows)),
+      random_state=int(rng.integers(2**31)),
+  ).fit(rows)
+  score = lambda x: -forest.score_samples(x.astype(np.float32))
+  return _in_blocks(score, test), (
+      f'{FOREST_TREES} trees of {min(FOREST_ROWS, len(rows))} rows; {words}'
+  )
+
+
+def _ocsvm(train, test, rng, max_train):
+  """Negative distance to the surface; kernel products are ours for speed."""
+  rows, words = _subset(train, min(max_train, SVM_ROWS), rng)
+  rows = rows.astype(np.float64)
+  gamma = 1 / (rows.shape[1] * (rows.var() or 1.0))  # 'scale'.
+  svm = sklearn.svm.OneClassSVM(nu=SVM_NU, gamma=gamma).fit(rows)
+  weights = svm.dual_coef_[0]
+
+  def score(x):
+    kernel = sklearn.metrics.pairwise.rbf_kernel(x, svm.support_vectors_, gamma)
+    return -(kernel @ weights + svm.intercept_[0])
+
+  return _in_blocks(score, test), (
+      f'RBF kernel, nu {SVM_NU}, gamma "scale"; {words}'
+  )
+
+
+_DETECTORS = {
+    'random': _random,
+    'pca': _pca,
+    'isolation_forest': _isolation_forest,
+    'ocsvm': _ocsvm,
+}
+
+
+def run(
+    name: str,
+    train: np.ndarray,
+    test: np.ndarray,
+    seed: int = 0,
+    max_train: int = 20000,
+) -> tuple[np.ndarray, str]:
+  """Fits a baseline on training normals and scores the test samples.
+
+  Args:
+    name: 'random', 'pca', 'isolation_forest' or 'ocsvm'.
+    train: [n, ...] float32 model inputs of the training normals.
+    test: [T, ...] float32 model inputs.
+    seed: of the subset and of the detector.
+    max_train: at most this many rows fit; the one-class SVM takes at most
+      `SVM_ROWS`, and PCA of inputs wider than `PCA_WIDE` at most that many.
+
+  Returns:
+    score: [T] float64, higher is more anomalous. 'pca' in squared units of
+      the model input, mean over the elements.
+    note: what was fitted on what, for the report.
+
+  Raises:
+    UserError: unknown name, no training rows, or widths differ.
+  """
+  if name not in _DETECTORS:
+    raise errors.UserError(
+        f'baseline "{name}" is unknown' + errors.did_you_mean(name, _DETECTORS)
+    )
+  if not len(train):
+    raise errors.UserError(
+        f'baseline "{name}": there are no training normals; give some, or take'
+        ' it out of eval.baselines'
+    )
+  if train.shape[1:] != test.shape[1:]:
+    raise errors.UserError(
+        f'baseline "{name}": training samples have shape {train.shape[1:]},'
+        f' test samples {test.shape[1:]}; transform both alike'
+    )
+  train = np.reshape(train, (len(train), -1))
+  test = np.reshape(test, (len(test), train.shape[1]))
+  rng = np.random.default_rng(seed)
+  return _DETECTORS[name](train, test, rng, max_train)

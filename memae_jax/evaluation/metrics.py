@@ -1,0 +1,323 @@
+"""Detection metrics of one set of scores, and their summary over replicas.
+
+Higher scores are more anomalous and the anomaly is the positive class. What
+scikit-learn has comes from scikit-learn. A value that the data cannot define
+is None, with the reason beside it: never NaN, 0 or 0.5.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import scipy.stats
+import sklearn.metrics
+
+from memae_jax import errors
+
+METRICS = (
+    'auroc',
+    'average_precision',
+    'average_precision_normal',
+    'eer',
+    'precision_at_ratio',
+    'recall_at_ratio',
+    'f1_at_ratio',
+    'f1_at_ratio_tie_span',
+    'precision_at_normal_quantile',
+    'recall_at_normal_quantile',
+    'f1_at_normal_quantile',
+    'false_positive_rate_at_normal_quantile',
+    'f1_best_oracle',
+    'f1_all_positive',
+    'base_rate',
+)
+
+
+def _vector(values, name: str) -> np.ndarray:
+  """Returns `values` as a finite float64 vector."""
+  values = np.asarray(values, np.float64)
+  if values.ndim != 1:
+    raise errors.UserError(
+        f'{name} has shape {values.shape}; give one number for each sample'
+    )
+  bad = np.flatnonzero(~np.isfinite(values))
+  if bad.size:
+    raise errors.UserError(
+        f'{name}: {bad.size} of {values.size} values are not finite, the first'
+        f' at index {bad[0]}; the network or its input has NaN or infinity'
+    )
+  return values
+
+
+def _labelled(score, anomalous) -> tuple[np.ndarray, np.ndarray]:
+  score, anomalous = _vector(score, 'score'), np.asarray(anomalous)
+  if anomalous.shape != score.shape:
+    raise errors.UserError(
+        f'score has {score.size} samples, but anomalous has shape'
+        f' {anomalous.shape}; give one label for each sample'
+    )
+  if anomalous.dtype != bool and not np.isin(anomalous, (0, 1)).all():
+    raise errors.UserError(
+        'anomalous has values other than True and False; anomalous is True'
+    )
+  return score, anomalous.astype(bool)
+
+
+def _counts(flagged: np.ndarray, anomalous: np.ndarray, where: str):
+  """Returns precision, recall, F1 and false positive rate, None if 0 / 0."""
+  hits, wrong = (flagged & anomalous).sum(), (flagged & ~anomalous).sum()
+  positives, normals = anomalous.sum(), (~anomalous).sum()
+  over = lambda a, b: float(a / b) if b else None
+  return {
+      f'precision{where}': over(hits, hits + wrong),
+      f'recall{where}': over(hits, positives),
+      f'f1{where}': over(2 * hits, hits + wrong + positives),
+      f'false_positive_rate{where}': over(wrong, normals),
+  }
+
+
+def _equal_error_rate(score, anomalous) -> float:
+  """Where the ROC curve crosses false positive = false negative rate."""
+  fpr, tpr, _ = sklearn.metrics.roc_curve(anomalous, score)
+  gap = fpr + tpr - 1  # Rises from -1 to 1.
+  i = int(np.argmax(gap >= 0))
+  share = -gap[i - 1] / (gap[i] - gap[i - 1])
+  return float(fpr[i - 1] + share * (fpr[i] - fpr[i - 1]))
+
+
+def _tie_span(score, anomalous, flagged) -> float:
+  """Best minus worst F1 over the orders of samples that tie at the cut."""
+  if not flagged.any():
+    return 0.0
+  tied = score == score[flagged].min()
+  room, bad = (tied & flagged).sum(), (tied & ~anomalous).sum()
+  good = (tied & anomalous).sum()
+  hits = min(room, good) - max(0, room - bad)
+  return float(2 * hits / (flagged.sum() + anomalous.sum()))
+
+
+def flag_top(score: np.ndarray, ratio: float) -> np.ndarray:
+  """Flags exactly round(ratio * T) samples, those with the highest scores.
+
+  Of samples that tie at the cut, the earlier ones are flagged (stable order).
+
+  Args:
+    score: [T].
+    ratio: share of the samples, in [0, 1].
+
+  Returns:
+    [T] bool.
+  """
+  flagged = np.zeros(score.size, bool)
+  count = int(round(ratio * score.size))
+  flagged[np.argsort(-score, kind='stable')[:count]] = True
+  return flagged
+
+
+def evaluate(
+    score: np.ndarray,
+    anomalous: np.ndarray,
+    validation_score: np.ndarray,
+    flag_ratio: float = 0.0,
+    normal_quantile: float = 0.95,
+) -> tuple[dict[str, float | None], dict[str, str]]:
+  """Returns every metric of one replica, and why the undefined ones are so.
+
+  `*_at_ratio` flag the top `flag_ratio` of the test set (`flag_top`): they use
+  the known ratio of anomalies of the test set. `*_at_normal_quantile` flag
+  scores strictly above a quantile of the validation normals: they use no test
+  label. `f1_best_oracle` chooses the threshold on the test labels.
+  `f1_at_ratio_tie_span` is how far the order of equal scores can move
+  `f1_at_ratio`.
+
+  Args:
+    score: [T] anomaly scores, higher is more anomalous.
+    anomalous: [T] bool, all False without labels.
+    validation_score: [V] scores of held-out normals; V = 0 is allowed.
+    flag_ratio: share flagged; 0 means the base rate of the test set.
+    normal_quantile: in (0, 1].
+
+  Returns:
+    metrics: every name of `METRICS`, None where undefined.
+    reasons: of each undefined metric, one sentence.
+
+  Raises:
+    UserError: lengths differ, or a score is not finite.
+  """
+  score, anomalous = _labelled(score, anomalous)
+  validation_score = _vector(validation_score, 'validation_score')
+  out: dict[str, float | None] = dict.fromkeys(METRICS)
+  reasons: dict[str, str] = {}
+  positives = int(anomalous.sum())
+  single = None
+  if not score.size:
+    single = 'the test set is empty'
+  elif positives in (0, score.size):
+    kind = 'anomalous' if positives else 'normal (or has no label)'
+    single = f'every one of the {score.size:,} test samples is {kind}'
+
+  if score.size:
+    out['base_rate'] = positives / score.size
+  if not single:
+    ap = sklearn.metrics.average_precision_score
+    out['auroc'] = float(sklearn.metrics.roc_auc_score(anomalous, score))
+    out['average_precision'] = float(ap(anomalous, score))
+    out['average_precision_normal'] = float(ap(~anomalous, -score))
+    out['eer'] = _equal_error_rate(score, anomalous)
+    flagged = flag_top(score, flag_ratio or out['base_rate'])
+    out |= _counts(flagged, anomalous, '_at_ratio')
+    out['f1_at_ratio_tie_span'] = _tie_span(score, anomalous, flagged)
+    precision, recall, _ = sklearn.metrics.precision_recall_curve(
+        anomalous, score
+    )
+    best = 2 * precision * recall / np.maximum(precision + recall, 1e-30)
+    out['f1_best_oracle'] = float(best.max())
+    out['f1_all_positive'] = 2 * positives / (score.size + positives)
+
+  if validation_score.size and score.size:
+    threshold = np.quantile(validation_score, normal_quantile)
+    found = _counts(score > threshold, anomalous, '_at_normal_quantile')
+    if single:  # One class alone defines one of the rates, and no trade-off.
+      found = {k: v for k, v in found.items() if 'e_rate' in k or 'recall' in k}
+    out |= found
+
+  for name in METRICS:
+    if out[name] is None:
+      if single:
+        reasons[name] = single
+      elif name.endswith('_at_normal_quantile') and not validation_score.size:
+        reasons[name] = 'there are no validation normals to set a threshold'
+      else:
+        reasons[name] = 'no test sample is flagged'
+  return {name: out[name] for name in METRICS}, reasons
+
+
+def threshold_at(validation_score: np.ndarray, quantile: float) -> float | None:
+  """Returns the threshold of `*_at_normal_quantile`, None without normals."""
+  values = _vector(validation_score, 'validation_score')
+  return float(np.quantile(values, quantile)) if values.size else None
+
+
+def _describe(values: Sequence[float]) -> dict:
+  """Mean, sample deviation and Student-t interval of the mean."""
+  n = len(values)
+  out = {'mean': None, 'std': None, 'n': n, 'ci95': None}
+  if n:
+    out['mean'] = float(np.mean(values))
+  if n > 1:
+    out['std'] = float(np.std(values, ddof=1))
+    half = scipy.stats.t.ppf(0.975, n - 1) * out['std'] / np.sqrt(n)
+    out['ci95'] = [out['mean'] - float(half), out['mean'] + float(half)]
+  return out
+
+
+def summarise(metrics: Sequence[Mapping[str, float | None]]) -> dict[str, dict]:
+  """Summarises replicas: {name: {'mean', 'std', 'n', 'ci95'[, 'undefined']}}.
+
+  `std` is the sample deviation over replicas (n - 1), `ci95` the Student-t
+  interval of their mean; both None for one replica. Undefined values are left
+  out: `n` counts the defined ones, and `undefined` the others if there are
+  any.
+
+  Args:
+    metrics: of each replica, as from `evaluate`.
+  """
+  out = {}
+  for name in dict.fromkeys(name for m in metrics for name in m):
+    values = [m[name] for m in metrics if m.get(name) is not None]
+    out[name] = _describe(values)
+    if len(values) < len(metrics):
+      out[name]['undefined'] = len(metrics) - len(values)
+  return out
+
+
+def paired_difference(
+    metrics_a: Sequence[Mapping[str, float | None]],
+    metrics_b: Sequence[Mapping[str, float | None]],
+) -> dict[str, dict]:
+  """Summarises a - b over pairs of replicas (same seed, class and data).
+
+  The interval is that of a paired Student-t test: it excludes 0 exactly where
+  the test rejects at 5 %. Pairs with an undefined side are left out.
+
+  Args:
+    metrics_a: of each replica, as from `evaluate`.
+    metrics_b: its partner in the same place.
+
+  Returns:
+    As `summarise`, of the differences.
+
+  Raises:
+    UserError: the lengths differ.
+  """
+  if len(metrics_a) != len(metrics_b):
+    raise errors.UserError(
+        f'{len(metrics_a)} replicas cannot be paired with {len(metrics_b)};'
+        ' compare variants that ran on the same seeds and classes'
+    )
+  differences = []
+  for a, b in zip(metrics_a, metrics_b):
+    both = {k: (a[k], b[k]) for k in a if k in b}
+    differences.append(
+        {k: None if None in ab else ab[0] - ab[1] for k, ab in both.items()}
+    )
+  return summarise(differences)
+
+
+def _weighted(positive, negative) -> dict[str, float]:
+  """Metrics from resampled counts of each distinct score, highest first."""
+  hits, wrong = np.cumsum(positive), np.cumsum(negative)
+  # Pairs that are ordered wrongly count 1, pairs that tie 1/2; integers.
+  lost = positive @ wrong - positive @ negative / 2
+  flagged = np.maximum(hits + wrong, 1)  # 0 only where nothing is drawn yet.
+  return {
+      'auroc': 1 - lost / (int(hits[-1]) * int(wrong[-1])),
+      'average_precision': positive @ (hits / flagged) / hits[-1],
+  }
+
+
+def bootstrap(
+    score: np.ndarray,
+    anomalous: np.ndarray,
+    metrics: Sequence[str] = ('auroc', 'average_precision'),
+    resamples: int = 200,
+    seed: int = 0,
+) -> dict[str, list[float] | None]:
+  """Returns 95 % percentile intervals over resampled test samples.
+
+  Normals and anomalies are resampled apart (stratified), so the base rate
+  stays and no resample lacks a class. The interval is of the choice of test
+  samples for one trained network; it knows nothing of training noise. Sorted
+  once, then each resample is a draw of counts: exact, and linear in T.
+
+  Args:
+    score: [T].
+    anomalous: [T] bool.
+    metrics: of 'auroc' and 'average_precision'.
+    resamples: 0 gives None.
+    seed: of the draws.
+
+  Returns:
+    [low, high] of each metric, None where it is undefined.
+  """
+  unknown = set(metrics) - {'auroc', 'average_precision'}
+  if unknown:
+    raise errors.UserError(
+        f'bootstrap of "{sorted(unknown)[0]}" is not offered; use "auroc" or'
+        ' "average_precision"'
+    )
+  score, anomalous = _labelled(score, anomalous)
+  if resamples < 1 or anomalous.all() or not anomalous.any():
+    return dict.fromkeys(metrics)
+  _, rank = np.unique(-score, return_inverse=True)
+  groups = int(rank.max()) + 1
+  members = rank[anomalous], rank[~anomalous]
+  rng = np.random.default_rng(seed)
+  values = np.empty((resamples, len(metrics)))
+  for row in values:
+    draw = [
+        np.bincount(rng.choice(m, m.size), minlength=groups) for m in members
+    ]
+    found = _weighted(*draw)
+    row[:] = [found[name] for name in metrics]
+  low, high = np.quantile(values, (0.025, 0.975), axis=0)
+  return {m: [float(a), float(b)] for m, a, b in zip(metrics, low, high)}

@@ -1,0 +1,71 @@
+"""Trains and evaluates a fleet of memory-augmented autoencoders.
+
+python -m memae_jax.main --config=configs/digits.py --workdir=runs/digits
+python -m memae_jax.main --mode=eval --workdir=runs/digits
+
+Kept short on purpose: flags in, one job out. The work is in the libraries.
+"""
+
+import pathlib
+
+from absl import flags
+from ml_collections import config_flags
+
+from memae_jax import cli, errors
+from memae_jax import config as config_lib
+from memae_jax.evaluation import evaluate
+from memae_jax.training import checkpoint, experiment, loop
+
+_CONFIG = config_flags.DEFINE_config_file(
+    'config', None, 'Experiment, such as configs/digits.py:classes=3.'
+)
+_WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of the run.')
+_MODE = flags.DEFINE_enum(
+    'mode', 'train', ['train', 'eval'], 'train also evaluates the last step.'
+)
+
+
+def train(config, workdir: pathlib.Path) -> None:
+  """Trains to the end, evaluates, writes the report."""
+  exp = experiment.build(config)
+  report(evaluate.evaluate(exp, loop.train(exp, workdir), exp.steps, workdir))
+
+
+def evaluate_run(workdir: pathlib.Path, override) -> None:
+  """Evaluates the newest checkpoint, rebuilding all from the run itself."""
+  config = config_lib.load(workdir / 'config.json')
+  if override is not None:
+    config = override
+    loop.check_same_training(workdir, config)
+  exp = experiment.build(config)
+  with checkpoint.Checkpoints(workdir, read_only=True) as checkpoints:
+    at, state = checkpoints.restore_newest(loop.like(exp)) or (0, None)
+    if state is None:
+      raise errors.UserError(f'{workdir} has no checkpoint; train first')
+    loop.check_data(exp, checkpoints.meta(at))
+  report(evaluate.evaluate(exp, state, at, workdir))
+
+
+def report(results) -> None:
+  """Shows the headline table and where the rest is."""
+  print(evaluate.headline(results))
+  print(f'report: {pathlib.Path(_WORKDIR.value) / "report.html"}')
+
+
+def run() -> None:
+  """Runs the job that the flags describe."""
+  if not _WORKDIR.value:
+    raise errors.UserError('--workdir is missing: the folder of the run')
+  workdir = pathlib.Path(_WORKDIR.value)
+  given = _CONFIG.value
+  config = None if given is None else config_lib.resolve(given)
+  if _MODE.value == 'eval':
+    evaluate_run(workdir, config)
+  elif config is None:
+    raise errors.UserError('--config is missing, such as configs/digits.py')
+  else:
+    train(config, workdir)
+
+
+if __name__ == '__main__':
+  cli.main(run)

@@ -1,0 +1,78 @@
+"""Fully connected encoder and decoder (KDDCUP network; small images)."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
+    'tanh': nn.tanh,
+    'relu': nn.relu,
+    'leaky_relu': lambda x: nn.leaky_relu(x, 0.2),
+}
+
+
+class _Hidden(nn.Module):
+  """Dense -> optional BatchNorm -> activation, once for each width."""
+
+  widths: Sequence[int]
+  activation: str
+  batch_norm: bool
+  dtype: Any
+
+  @nn.compact
+  def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+    for width in self.widths:
+      x = nn.Dense(width, dtype=self.dtype)(x)
+      if self.batch_norm:
+        x = nn.BatchNorm(not train, momentum=0.9, epsilon=1e-5)(x)
+      x = ACTIVATIONS[self.activation](x)
+    return x
+
+
+class DenseEncoder(nn.Module):
+  """[B, ...] -> [B, code]; the last layer is linear.
+
+  With widths (60, 30, 10), code 3 and tanh: FC(D,60)-FC(60,30)-FC(30,10)-
+  FC(10,3), the paper's KDDCUP encoder.
+  """
+
+  widths: Sequence[int]
+  code: int
+  activation: str = 'tanh'
+  batch_norm: bool = False
+  dtype: Any = jnp.float32
+
+  @nn.compact
+  def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+    x = x.reshape(x.shape[0], -1)
+    x = _Hidden(self.widths, self.activation, self.batch_norm, self.dtype)(
+        x, train
+    )
+    return nn.Dense(self.code, dtype=self.dtype)(x)
+
+
+class DenseDecoder(nn.Module):
+  """[B, code] -> [B, *output_shape], the encoder mirrored; linear output."""
+
+  widths: Sequence[int]
+  output_shape: Sequence[int]
+  activation: str = 'tanh'
+  batch_norm: bool = False
+  dtype: Any = jnp.float32
+
+  @nn.compact
+  def __call__(self, code: jax.Array, train: bool) -> jax.Array:
+    x = _Hidden(
+        tuple(reversed(self.widths)),
+        self.activation,
+        self.batch_norm,
+        self.dtype,
+    )(code, train)
+    size = 1
+    for side in self.output_shape:
+      size *= side
+    x = nn.Dense(size, dtype=self.dtype)(x)
+    return x.reshape(x.shape[0], *self.output_shape)

@@ -1,0 +1,75 @@
+"""The memory as a Flax parameter."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from memae_jax import memory
+
+
+def _uniform(key: jax.Array, shape, dtype=jnp.float32) -> jax.Array:
+  """U(-1/sqrt(C), 1/sqrt(C)), as in the released code."""
+  bound = shape[-1] ** -0.5
+  return jax.random.uniform(key, shape, dtype, -bound, bound)
+
+
+class MemoryBank(nn.Module):
+  """N slots, read by encodings of any rank.
+
+  Attributes:
+    slots: memory size N.
+    per_position: False: one query for each sample, its whole flattened
+      encoding. True: one query for each position of [B, ..., C].
+    similarity, temperature, on_empty, shrink_gradient: see
+      `memae_jax.memory.addressing`.
+  """
+
+  slots: int
+  per_position: bool = False
+  similarity: str = 'cosine'
+  temperature: float = 1.0
+  on_empty: str = 'zero'
+  shrink_gradient: str = 'exact'
+
+  @nn.compact
+  def __call__(
+      self,
+      encoding: jax.Array,
+      threshold: jax.Array | float,
+      slot_mask: jax.Array | None = None,
+      sample_mask: jax.Array | None = None,
+  ) -> tuple[jax.Array, memory.MemoryRead]:
+    """Reads the memory.
+
+    Args:
+      encoding: [B, ..., C].
+      threshold: shrinkage threshold lambda, an absolute weight, scalar.
+      slot_mask: [N] bool; False marks slots that do not exist.
+      sample_mask: [B] bool; False marks padding.
+
+    Returns:
+      The value in the shape and type of `encoding`, and the `MemoryRead` of
+      the Q = B (or B times positions) queries.
+    """
+    query = encoding.reshape(
+        (-1, encoding.shape[-1])
+        if self.per_position
+        else (encoding.shape[0], -1)
+    )
+    slots = self.param('slots', _uniform, (self.slots, query.shape[-1]))
+    if sample_mask is not None:
+      sample_mask = jnp.repeat(
+          sample_mask, query.shape[0] // sample_mask.shape[0]
+      )
+    read = memory.read(
+        query,
+        slots,
+        threshold,
+        similarity=self.similarity,
+        temperature=self.temperature,
+        slot_mask=slot_mask,
+        query_mask=sample_mask,
+        on_empty=self.on_empty,
+        shrink_gradient=self.shrink_gradient,
+    )
+    return read.value.reshape(encoding.shape).astype(encoding.dtype), read

@@ -1,0 +1,178 @@
+"""Checkpoints of a fleet. The only file that knows orbax.
+
+(The v1 spelling of what is used here is `ocp.v1.training.Checkpointer`.)
+"""
+
+import logging
+import pathlib
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import orbax.checkpoint as ocp
+from orbax.checkpoint import checkpoint_managers
+
+from memae_jax import errors
+
+_LOG = logging.getLogger(__name__)
+
+
+@jax.jit
+def fingerprint(tree: Any) -> jax.Array:
+  """A uint32 that changes when any bit of any leaf does (not adversarially).
+
+  Computed on the device, so it costs one pass and no transfer.
+  """
+  total = jnp.uint32(0)
+  for number, leaf in enumerate(jax.tree.leaves(tree)):
+    if leaf.dtype == jnp.bool_:
+      leaf = leaf.astype(jnp.uint8)
+    width = f'uint{8 * leaf.dtype.itemsize}'
+    bits = jax.lax.bitcast_convert_type(leaf, width).astype(jnp.uint32).ravel()
+    weight = jnp.arange(bits.size, dtype=jnp.uint32) * jnp.uint32(2654435761)
+    mixed = (bits ^ (bits >> 15)) * (2 * weight + jnp.uint32(2 * number + 1))
+    total += jnp.sum(mixed ^ (mixed >> 13), dtype=jnp.uint32)
+  return total
+
+
+class Checkpoints:
+  """Asynchronous checkpoints under `workdir/checkpoints`."""
+
+  def __init__(
+      self,
+      workdir: pathlib.Path,
+      keep: int = 2,
+      keep_all: bool = False,
+      read_only: bool = False,
+  ):
+    """Opens the folder; `keep` newest are kept, or all of them."""
+    self._folder = pathlib.Path(workdir).absolute() / 'checkpoints'
+    policy = (
+        checkpoint_managers.PreserveAll()
+        if keep_all
+        else checkpoint_managers.LatestN(keep)
+    )
+    self._read_only = read_only
+    if read_only and not self._folder.is_dir():
+      raise errors.UserError(
+          f'{self._folder} does not exist; train first, or give the --workdir'
+          ' of a run'
+      )
+    self._manager = ocp.CheckpointManager(
+        self._folder,
+        options=ocp.CheckpointManagerOptions(
+            create=not read_only,
+            read_only=read_only,
+            preservation_policy=None if read_only else policy,
+        ),
+    )
+
+  def __enter__(self):
+    return self
+
+  def __exit__(self, *_):
+    self._manager.close()
+
+  def steps(self) -> list[int]:
+    """Steps on disk, oldest first."""
+    return sorted(self._manager.all_steps())
+
+  def save(self, step: int, state: Any, meta: dict[str, Any]) -> None:
+    """Starts saving; returns once the device buffers may be donated."""
+    if step in self._manager.all_steps():
+      return
+    self._manager.save(
+        step,
+        args=ocp.args.Composite(
+            state=ocp.args.StandardSave(
+                {'state': state, 'fingerprint': fingerprint(state)}
+            ),
+            meta=ocp.args.JsonSave(meta),
+        ),
+        force=True,
+    )
+
+  def wait(self) -> None:
+    """Blocks until everything is on disk."""
+    self._manager.wait_until_finished()
+
+  def meta(self, step: int) -> dict[str, Any]:
+    """The JSON saved beside the state."""
+    return self._manager.restore(
+        step, args=ocp.args.Composite(meta=ocp.args.JsonRestore())
+    )['meta']
+
+  def restore(self, step: int, like: Any) -> Any:
+    """Reads a state.
+
+    Args:
+      step: one of `steps()`.
+      like: tree of ShapeDtypeStruct with the target shardings.
+
+    Raises:
+      UserError: the checkpoint is damaged or belongs to another model.
+    """
+    try:
+      restored = self._manager.restore(
+          step,
+          args=ocp.args.Composite(
+              state=ocp.args.StandardRestore({
+                  'state': like,
+                  'fingerprint': jax.ShapeDtypeStruct(
+                      (),
+                      jnp.uint32,
+                      sharding=jax.sharding.SingleDeviceSharding(
+                          jax.local_devices()[0]
+                      ),
+                  ),
+              })
+          ),
+      )['state']
+    except Exception as error:  # Orbax raises many kinds for damaged files.
+      reason = str(error).strip().splitlines()
+      raise errors.UserError(
+          f'checkpoint {self._folder / str(step)} cannot be read'
+          f' ({type(error).__name__}: {reason[0][:200] if reason else ""});'
+          ' remove it to go on from an older one'
+      ) from error
+    if int(fingerprint(restored['state'])) != int(restored['fingerprint']):
+      raise errors.UserError(
+          f'checkpoint {self._folder / str(step)} is damaged (its content does'
+          ' not match its fingerprint); remove it to go on from an older one'
+      )
+    return restored['state']
+
+  def restore_newest(self, like: Any) -> tuple[int, Any] | None:
+    """Reads the newest sound checkpoint; sets damaged newer ones aside.
+
+    Returns:
+      (step, state), or None if there is no checkpoint.
+
+    Raises:
+      UserError: there are checkpoints, but none can be read.
+    """
+    steps = self.steps()
+    for step in reversed(steps):
+      try:
+        state = self.restore(step, like)
+      except errors.UserError as error:
+        _LOG.warning('%s; trying the one before it', error)
+        continue
+      if not self._read_only:
+        for damaged in steps[steps.index(step) + 1 :]:
+          self._set_aside(damaged)
+      return step, state
+    if steps:
+      raise errors.UserError(
+          f'none of the checkpoints {steps} in {self._folder} can be read; give'
+          ' another --workdir, or remove the folder to start again'
+      )
+    return None
+
+  def _set_aside(self, step: int) -> None:
+    """Moves a damaged checkpoint out of orbax' way; nothing is deleted."""
+    target = self._folder.parent / 'damaged_checkpoints'
+    target.mkdir(exist_ok=True)
+    number = sum(1 for _ in target.iterdir())
+    (self._folder / str(step)).rename(target / f'{step}_{number}')
+    self._manager.reload()

@@ -1,0 +1,163 @@
+"""A fleet: R independent replicas of one architecture in one program.
+
+`replicas` lists them from the config. `over_replicas` is the one place that
+maps single-replica code over the fleet and spreads it over devices; R = 1 is
+the ordinary run, and nothing else in the code knows.
+"""
+
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import PartitionSpec
+
+from memae_jax.models import memae
+
+
+class Replica(NamedTuple):
+  """One independent run of the fleet.
+
+  `threshold` is in multiples of 1/N. `nonspar` has threshold 0 and alpha 0;
+  `ae` also bypasses the memory.
+  """
+
+  name: str
+  variant: str
+  seed: int
+  normal_class: int | None
+  slots: int
+  threshold: float
+  alpha: float
+  learning_rate: float
+
+
+class Hyper(NamedTuple):
+  """The traced values of a replica (scalars), or of a fleet ([R] each)."""
+
+  seed: jax.Array
+  knobs: memae.Knobs
+  alpha: jax.Array
+  learning_rate: jax.Array
+
+
+def replicas(config: Any) -> tuple[Replica, ...]:
+  """Expands the axes of `config.fleet`; replicas that coincide are one.
+
+  Two variants of the same seed and normal class share split and initial
+  weights, so their results can be compared in pairs.
+  """
+  axes, model, train = config.fleet, config.model.memory, config.train
+  grid = {
+      'variant': axes.variants,
+      'slots': axes.slots or (model.slots,),
+      'threshold': axes.thresholds or (model.threshold,),
+      'alpha': axes.alphas or (train.alpha,),
+      'learning_rate': axes.learning_rates or (train.learning_rate,),
+      'normal_class': axes.normal_classes or (None,),
+      'seed': tuple(train.seed + i for i in range(axes.seeds)),
+  }
+  found = {}
+  for values in itertools.product(*grid.values()):
+    fields = dict(zip(grid, values))
+    if fields['variant'] != 'memae':
+      fields |= {'threshold': 0.0, 'alpha': 0.0}
+    if fields['variant'] == 'ae':
+      fields['slots'] = max(grid['slots'])
+    shown = [fields['variant']] + [
+        f'{key}={fields[key]:g}'
+        for key in list(grid)[1:]
+        if len(grid[key]) > 1
+    ]
+    found.setdefault(tuple(fields.items()), Replica('/'.join(shown), **fields))
+  return tuple(found.values())
+
+
+def hyper(fleet: Sequence[Replica]) -> Hyper:
+  """Stacks the traced values of the replicas, [R] each, on the host."""
+  column = lambda key, dtype: np.asarray(
+      [getattr(r, key) for r in fleet], dtype
+  )
+  return Hyper(
+      seed=column('seed', np.uint32),
+      knobs=memae.Knobs(
+          use_memory=np.asarray([r.variant != 'ae' for r in fleet]),
+          threshold=column('threshold', np.float32),
+          slots=column('slots', np.int32),
+      ),
+      alpha=column('alpha', np.float32),
+      learning_rate=column('learning_rate', np.float32),
+  )
+
+
+def mesh(count: int) -> jax.sharding.Mesh:
+  """A mesh over the most devices that divide `count` replicas evenly."""
+  devices = jax.local_devices()
+  size = max(n for n in range(1, len(devices) + 1) if count % n == 0)
+  return jax.make_mesh(
+      (size,),
+      ('replica',),
+      devices=devices[:size],
+      axis_types=(jax.sharding.AxisType.Auto,),
+  )
+
+
+def over_replicas(
+    function: Callable, mesh: jax.sharding.Mesh, how: str = 'auto'
+) -> Callable:
+  """Maps `function(mapped, *shared)` over the leading axis of `mapped`.
+
+  Args:
+    function: single-replica code; `mapped` is a tree of this replica's values.
+    mesh: from `mesh`; each device runs its share of the replicas.
+    how: 'vmap' batches the replicas of a device, 'map' runs one after
+      another; 'auto' takes 'map' on CPU, where it is faster (benchmarks/),
+      else 'vmap'.
+
+  Returns:
+    A function of (mapped, *shared) with [R, ...] leaves in `mapped` and in
+    the result.
+  """
+  if how == 'auto':
+    how = 'map' if mesh.devices.flat[0].platform == 'cpu' else 'vmap'
+
+  def local(mapped, *shared):
+    if how == 'vmap':
+      return jax.vmap(lambda one: function(one, *shared))(mapped)
+    return jax.lax.map(lambda one: function(one, *shared), mapped)
+
+  def spread(mapped, *shared):
+    if mesh.size == 1:
+      return local(mapped, *shared)
+    return jax.shard_map(
+        local,
+        mesh=mesh,
+        in_specs=(PartitionSpec('replica'),)
+        + (PartitionSpec(),) * len(shared),
+        out_specs=PartitionSpec('replica'),
+        check_vma=False,
+    )(mapped, *shared)
+
+  return spread
+
+
+def place(tree: Any, mesh: jax.sharding.Mesh, mapped: bool) -> Any:
+  """Puts host arrays on the mesh: split by replica, or a copy on each."""
+  spec = PartitionSpec('replica') if mapped else PartitionSpec()
+  return jax.device_put(tree, jax.sharding.NamedSharding(mesh, spec))
+
+
+def pad_rows(rows: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+  """Stacks [n_r] arrays into [R, max n] (padded with 0) and [R] counts."""
+  counts = np.asarray([len(row) for row in rows], np.int32)
+  out = np.zeros((len(rows), max(counts)), rows[0].dtype)
+  for i, row in enumerate(rows):
+    out[i, : len(row)] = row
+  return out, counts
+
+
+def take(tree: Any, index: int) -> Any:
+  """Replica `index` of a tree of [R, ...] leaves."""
+  return jax.tree.map(lambda x: jnp.asarray(x)[index], tree)

@@ -1,0 +1,167 @@
+"""The training run, read from top to bottom."""
+
+import contextlib
+import logging
+import pathlib
+import signal
+from typing import Any
+
+import jax
+import numpy as np
+
+from memae_jax import config as config_lib
+from memae_jax import errors, writers
+from memae_jax.training import checkpoint as checkpoint_lib
+from memae_jax.training import diagnostics, experiment, step
+
+_LOG = logging.getLogger(__name__)
+
+
+@contextlib.contextmanager
+def _stop_requests():
+  """Yields a function that says whether SIGTERM has come."""
+  asked = []
+  previous = signal.signal(signal.SIGTERM, lambda *_: asked.append(True))
+  try:
+    yield lambda: bool(asked)
+  finally:
+    signal.signal(signal.SIGTERM, previous)
+
+
+def check_same_training(workdir: pathlib.Path, config: Any) -> None:
+  """Raises UserError if the run in `workdir` was trained by another config.
+
+  `eval` fields may differ, but for the checkpoint rule: it decides what is
+  stored.
+  """
+  stored = config_lib.load(workdir / 'config.json')
+  stored = config_lib.flatten(stored.to_dict())
+  wanted = config_lib.flatten(config.to_dict())
+  differ = [
+      f'{key}: {stored[key]!r} there, {wanted[key]!r} now'
+      for key in wanted
+      if stored[key] != wanted[key]
+      and (not key.startswith('eval.') or key == 'eval.checkpoint')
+  ]
+  if differ:
+    raise errors.UserError(
+        f'{workdir} holds a run of another config ({"; ".join(differ[:3])}'
+        f'{"; ..." if len(differ) > 3 else ""}); give another --workdir'
+    )
+
+
+def claim_workdir(workdir: pathlib.Path, config: Any) -> None:
+  """Stores the config in the run, or checks that it is this run's.
+
+  Raises:
+    UserError: the folder belongs to another experiment.
+  """
+  if (workdir / 'config.json').exists():
+    check_same_training(workdir, config)
+  elif (workdir / 'checkpoints').exists():
+    raise errors.UserError(
+        f'{workdir} has checkpoints but no config.json; give another --workdir'
+    )
+  writers.write_atomic(workdir / 'config.json', config_lib.to_json(config))
+
+
+def meta(exp: experiment.Experiment) -> dict[str, Any]:
+  """What a checkpoint says of its origin."""
+  return {
+      'config': exp.config.to_dict(),
+      'replicas': [r.name for r in exp.replicas],
+      **exp.identity,
+  }
+
+
+def like(exp: experiment.Experiment) -> Any:
+  """Shapes, types and shardings of the fleet's state."""
+  sharding = jax.sharding.NamedSharding(
+      exp.mesh, jax.sharding.PartitionSpec('replica')
+  )
+  return jax.tree.map(
+      lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding),
+      jax.eval_shape(exp.init),
+  )
+
+
+def check_data(exp: experiment.Experiment, stored: dict[str, Any]) -> None:
+  """Raises UserError if a checkpoint was trained on other data."""
+  if stored.get('data_sha256') != exp.identity['data_sha256']:
+    raise errors.UserError(
+        f'the data set "{exp.source.name}" is not the one that this run was'
+        f' trained on (sha256 {exp.identity["data_sha256"][:12]}, was'
+        f' {str(stored.get("data_sha256"))[:12]}); give another --workdir, or'
+        ' the old data'
+    )
+
+
+def train(
+    exp: experiment.Experiment, workdir: pathlib.Path
+) -> step.ReplicaState:
+  """Trains to the last step, resuming from the newest sound checkpoint.
+
+  Returns:
+    The state of the fleet at `exp.steps`.
+
+  Raises:
+    Preempted: SIGTERM came; the state is saved.
+    TrainingDiverged: a loss or gradient is not finite.
+  """
+  claim_workdir(workdir, exp.config)
+  options = exp.config.train
+  with (
+      checkpoint_lib.Checkpoints(
+          workdir, options.keep, options.keep_all
+      ) as checkpoints,
+      _stop_requests() as stop_requested,
+      contextlib.ExitStack() as stack,
+  ):
+    found = checkpoints.restore_newest(like(exp))
+    if found is None:
+      now, state = 0, exp.init()
+      written = -1
+    else:
+      now, state = found
+      written = now
+      check_data(exp, checkpoints.meta(now))
+      _LOG.info('resuming at step %d of %d', now, exp.steps)
+    writer = writers.MetricsWriter(workdir, written, options.tensorboard)
+    stack.callback(writer.close)
+    progress = writers.Progress('train', exp.steps, now)
+    stack.callback(progress.close)
+    stack.enter_context(jax.transfer_guard('disallow'))
+
+    def validate(state):
+      state, error, reads = exp.validate(state, now)
+      error, reads = jax.device_get((error, reads))
+      values = {'reconstruction': error.tolist()}
+      values |= diagnostics.reads(reads, exp.replicas)
+      writer.write(now, 'validation', values)
+      diagnostics.warn_dead(values, now)
+      return state
+
+    if found is None:
+      state = validate(state)
+    while now < exp.steps:
+      stop = min(now + exp.log_every, exp.steps)
+      state, sums = exp.run(state, now, stop)
+      sums = jax.device_get(sums)
+      diagnostics.raise_unless_finite(sums, exp.replicas)
+      values = diagnostics.scalars(sums, exp.replicas)
+      now = stop
+      writer.write(now, 'train', values)
+      progress.at(now, f'loss {np.mean(values["loss"]):.4g}')
+      last = now == exp.steps
+      if last or now % exp.validate_every == 0:
+        state = validate(state)
+      stopping = stop_requested()
+      if last or stopping or now % exp.checkpoint_every == 0:
+        checkpoints.save(now, state, meta(exp))
+      if stopping and not last:
+        checkpoints.wait()
+        raise errors.Preempted(
+            f'stopped by SIGTERM at step {now} of {exp.steps}, saved in'
+            f' {workdir}; run the same command to go on'
+        )
+  return state

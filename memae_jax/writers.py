@@ -1,0 +1,156 @@
+"""Files and lines that a run writes: atomic text, metrics.jsonl, progress."""
+
+import json
+import logging
+import os
+import pathlib
+import sys
+import tempfile
+import time
+from typing import Any
+
+import tqdm
+
+from memae_jax import errors
+
+_LOG = logging.getLogger(__name__)
+
+
+def write_atomic(path: pathlib.Path, content: str | bytes) -> None:
+  """Writes a file so that a reader sees the old or the new, never a part."""
+  path.parent.mkdir(parents=True, exist_ok=True)
+  data = content.encode() if isinstance(content, str) else content
+  handle, name = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
+  try:
+    with os.fdopen(handle, 'wb') as file:
+      file.write(data)
+      file.flush()
+      os.fsync(file.fileno())
+    os.chmod(name, 0o666 & ~_umask())
+    os.replace(name, path)
+  except BaseException:
+    pathlib.Path(name).unlink(missing_ok=True)
+    raise
+
+
+def _umask() -> int:
+  current = os.umask(0)
+  os.umask(current)
+  return current
+
+
+def read_events(path: pathlib.Path) -> list[dict[str, Any]]:
+  """Reads metrics.jsonl; a torn last line is left out.
+
+  Raises:
+    UserError: another line is not JSON.
+  """
+  if not path.exists():
+    return []
+  lines = path.read_text().splitlines()
+  events = []
+  for number, line in enumerate(lines, 1):
+    try:
+      events.append(json.loads(line))
+    except ValueError as error:
+      if number == len(lines):
+        break
+      raise errors.UserError(
+          f'{path} line {number} is not JSON; repair or remove the file'
+      ) from error
+  return events
+
+
+class MetricsWriter:
+  """Appends to metrics.jsonl, one object a log event, and to TensorBoard.
+
+  Opening it for a run that resumes at `step` drops events after that step,
+  so each step stands once.
+  """
+
+  def __init__(
+      self, workdir: pathlib.Path, step: int, tensorboard: bool = False
+  ):
+    """Opens `workdir/metrics.jsonl`; step -1 starts it anew."""
+    self._path = workdir / 'metrics.jsonl'
+    kept = [e for e in read_events(self._path) if e['step'] <= step]
+    write_atomic(
+        self._path, ''.join(json.dumps(event) + '\n' for event in kept)
+    )
+    self._file = self._path.open('a')
+    self._board = None
+    if tensorboard:
+      try:
+        import tensorboardX
+      except ImportError as error:
+        raise errors.UserError(
+            'train.tensorboard needs tensorboardX: pip install'
+            " 'memae_jax[tensorboard]'"
+        ) from error
+      self._board = tensorboardX.SummaryWriter(
+          str(workdir / 'tensorboard'), purge_step=max(step, 0)
+      )
+
+  def write(
+      self, step: int, split: str, replicas: dict[str, list[float | None]]
+  ) -> None:
+    """Writes the fleet means, and all values by replica."""
+    means = {}
+    for key, values in replicas.items():
+      defined = [v for v in values if v is not None]
+      if defined:
+        means[key] = sum(defined) / len(defined)
+    event = {'step': step, 'time': time.time(), 'split': split, **means}
+    if any(len(values) > 1 for values in replicas.values()):
+      event['replicas'] = replicas
+    self._file.write(json.dumps(event) + '\n')
+    self._file.flush()
+    if self._board is not None:
+      for key, value in means.items():
+        self._board.add_scalar(f'{split}/{key}', value, step)
+
+  def close(self) -> None:
+    """Closes the files."""
+    self._file.close()
+    if self._board is not None:
+      self._board.close()
+
+
+class Progress:
+  """A bar on a terminal, a plain line now and then elsewhere."""
+
+  def __init__(self, name: str, total: int, start: int = 0):
+    """Starts at `start` of `total` steps."""
+    self._name, self._total, self._start = name, total, start
+    self._begun = self._told = time.time()
+    self._bar = None
+    if sys.stderr.isatty():
+      self._bar = tqdm.tqdm(total=total, initial=start, desc=name, unit='step')
+
+  def at(self, step: int, text: str) -> None:
+    """Reports that `step` is reached."""
+    if self._bar is not None:
+      self._bar.set_postfix_str(text, refresh=False)
+      self._bar.update(step - self._bar.n)
+      return
+    now = time.time()
+    if now - self._told < 10 and step < self._total:
+      return
+    self._told = now
+    rate = (step - self._start) / max(now - self._begun, 1e-9)
+    left = (self._total - step) / rate if rate else 0
+    _LOG.info(
+        '%s %d/%d  %.1f steps/s  %s left  %s',
+        self._name, step, self._total, rate, _clock(left), text,
+    )
+
+  def close(self) -> None:
+    """Ends the bar."""
+    if self._bar is not None:
+      self._bar.close()
+
+
+def _clock(seconds: float) -> str:
+  minutes, seconds = divmod(round(seconds), 60)
+  hours, minutes = divmod(minutes, 60)
+  return f'{hours}:{minutes:02d}:{seconds:02d}'

@@ -1,0 +1,45 @@
+import numpy as np
+import pytest
+
+from memae_jax import config as config_lib
+from memae_jax.data import tables, types
+
+
+@pytest.fixture(scope='session')
+def data_config():
+  """Makes a resolved `config.data` from some of its fields."""
+
+  def make(**fields):
+    one_class = fields.get('protocol', 'one_class') == 'one_class'
+    classes = {'normal_classes': (0,) if one_class else ()}
+    return config_lib.resolve({'data': fields, 'fleet': classes}).data
+
+  return make
+
+
+@pytest.fixture(scope='session')
+def make_source():
+  """Makes a labelled table: value, sign (+-) and a category."""
+
+  def make(rows=60, classes=3, seed=0, **replace):
+    rng = np.random.default_rng(seed)
+    letters = ('a', 'b', 'c')
+    inputs, columns = tables.encode(
+      {
+        'size': rng.uniform(0, 100, rows),
+        'sign': rng.normal(0, 1, rows),
+        'kind': rng.integers(0, 3, rows),
+      },
+      {'kind': letters},
+    )
+    source = types.Source(
+      name='made',
+      inputs=inputs,
+      labels=(np.arange(rows) % classes).astype(np.int32),
+      label_names=tuple(f'class {i}' for i in range(classes)),
+      normal_labels=(0,),
+      columns=columns,
+    )
+    return source._replace(**replace)
+
+  return make

@@ -1,0 +1,85 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from memae_jax import errors
+from memae_jax.data import sources
+
+
+def test_digits(data_config):
+  source = sources.load(data_config())
+  assert source.inputs.shape == (1797, 8, 8, 1)
+  assert source.inputs.dtype == np.uint8
+  assert (source.inputs.min(), source.inputs.max()) == (0, 255)
+  assert source.label_names == tuple('0123456789')
+  assert source.labels.dtype == np.int32
+  assert source.notes['label_counts']['0'] == 178
+  assert source.notes['duplicate_rows'] == 0
+
+
+def test_max_samples_keeps_the_same_subset(data_config):
+  whole = sources.load(data_config())
+  a, b = (sources.load(data_config(max_samples=100)) for _ in range(2))
+  np.testing.assert_array_equal(a.inputs, b.inputs)
+  assert len(a.inputs) == len(a.labels) == 100
+  assert a.dropped == (
+    {'count': 1697, 'why': 'data.max_samples=100 keeps a random subset'},
+  )
+  rows = {row.tobytes() for row in whole.inputs}
+  assert all(row.tobytes() in rows for row in a.inputs)
+  assert not sources.load(data_config(max_samples=5000)).dropped
+
+
+def test_normal_labels_choose_for_any_source(data_config):
+  config = data_config(protocol='random_rows', normal_labels=('7', '0', '7'))
+  assert sources.load(config).normal_labels == (0, 7)
+
+
+@pytest.mark.parametrize(
+  ('fields', 'message'),
+  [
+    (
+      {'protocol': 'random_rows', 'normal_labels': ('zero',)},
+      'normal_labels.*"zero".*"digits".*known: 0, 1',
+    ),
+    ({'normal_labels': ('0',)}, 'normal_labels.*fleet.normal_classes'),
+    ({'path': 'mine.csv'}, '"data.path" is set.*"digits".*"arrays"'),
+    ({'drop_columns': ('a',)}, '"data.drop_columns" is set.*"digits"'),
+    ({'log1p': True}, 'log1p.*"digits".*images'),
+  ],
+)
+def test_fields_that_do_not_fit_are_refused(data_config, fields, message):
+  with pytest.raises(errors.UserError, match=message):
+    sources.load(data_config(**fields))
+
+
+def test_identity_depends_on_inputs_and_labels(make_source):
+  source = make_source()
+  data, label = sources.data_sha256(source), sources.label_sha256(source)
+  assert len(data) == len(label) == 64 and data != label
+  assert sources.data_sha256(make_source()) == data
+  moved = make_source()
+  moved.inputs[0, 0] += 1
+  assert sources.data_sha256(moved) != data
+  assert sources.label_sha256(moved) == label
+  other = make_source()
+  other.labels[0] = 2
+  assert sources.data_sha256(other) != data
+  assert sources.label_sha256(other) != label
+  renamed = make_source(label_names=('class', '0', 'class 2'))
+  assert sources.label_sha256(renamed) != label
+
+
+def test_identity_is_the_same_in_another_process(data_config):
+  code = (
+    'from memae_jax import config; from memae_jax.data import sources;'
+    'c = config.resolve({"fleet": {"normal_classes": (0,)}}).data;'
+    'print(sources.data_sha256(sources.load(c)))'
+  )
+  out = subprocess.run(
+    [sys.executable, '-c', code], capture_output=True, text=True, check=True
+  )
+  here = sources.data_sha256(sources.load(data_config()))
+  assert out.stdout.strip() == here

@@ -1,0 +1,181 @@
+import time
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from memae_jax import errors
+from memae_jax.data import tables, transforms, types
+
+
+def _images(values, dtype=np.uint8):
+  x = np.asarray(values, dtype).reshape(-1, 2, 2, 1)
+  return types.Source('pictures', x, np.zeros(len(x), np.int32), ('a',))
+
+
+def _apply(source, transform):
+  return transforms.apply(source.inputs, transform)
+
+
+def test_fixed_maps_bytes_to_minus_one_and_one(data_config):
+  source = _images([0, 255, 51, 0])
+  transform = transforms.fit(source, np.array([0]), data_config())
+  assert transform.scale.shape == (1,)
+  np.testing.assert_allclose(
+    _apply(source, transform).ravel(), [-1, 1, -0.6, -1], atol=1e-6
+  )
+
+
+@pytest.mark.parametrize('scaling', ['minmax', 'standard'])
+def test_images_are_scaled_as_a_whole(data_config, scaling):
+  source = _images([10, 20, 30, 50], np.float32)
+  got = _apply(
+    source,
+    transforms.fit(source, np.array([0]), data_config(scaling=scaling)),
+  ).ravel()
+  want = [0, 0.25, 0.5, 1]
+  if scaling == 'standard':
+    x = np.array([10, 20, 30, 50])
+    want = (x - x.mean()) / x.std()
+  np.testing.assert_allclose(got, want, atol=1e-6)
+
+
+@pytest.mark.parametrize('scaling', ['minmax', 'standard', 'none'])
+def test_fitted_on_the_training_rows_only(make_source, data_config, scaling):
+  source = make_source()
+  config = data_config(scaling=scaling)
+  train = np.arange(0, 30)
+  before = transforms.fit(source, train, config)
+  source.inputs[30:] *= 7
+  after = transforms.fit(source, train, config)
+  for a, b in zip(before, after):
+    np.testing.assert_array_equal(a, b)
+
+
+def test_minmax_and_standard_values(make_source, data_config):
+  source = make_source()
+  train = np.arange(40)
+  x = _apply(
+    source, transforms.fit(source, train, data_config(scaling='minmax'))
+  )
+  np.testing.assert_allclose(x[train, :2].min(axis=0), 0, atol=1e-6)
+  np.testing.assert_allclose(x[train, :2].max(axis=0), 1, atol=1e-6)
+  x = _apply(
+    source, transforms.fit(source, train, data_config(scaling='standard'))
+  )
+  np.testing.assert_allclose(x[train, :2].mean(axis=0), 0, atol=1e-5)
+  np.testing.assert_allclose(x[train, :2].std(axis=0), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize('scaling', ['minmax', 'standard', 'none'])
+def test_one_hot_inputs_stay_zero_and_one(make_source, data_config, scaling):
+  source = make_source()
+  transform = transforms.fit(
+    source, np.arange(40), data_config(scaling=scaling)
+  )
+  np.testing.assert_array_equal(
+    _apply(source, transform)[:, 2:], source.inputs[:, 2:]
+  )
+
+
+def test_a_category_set_in_each_training_row_is_no_constant(data_config):
+  inputs, columns = tables.encode(
+    {'kind': np.array([1, 1, 0])}, {'kind': ('a', 'b')}
+  )
+  source = types.Source('t', inputs, np.zeros(3), ('x',), columns=columns)
+  fitted = transforms.fit(
+    source, np.array([0, 1]), data_config(scaling='minmax')
+  )
+  np.testing.assert_array_equal(
+    _apply(source, fitted), [[0, 1], [0, 1], [0, 0]]
+  )
+  assert transforms.notes(source, fitted)['categories_not_in_train'] == [
+    'kind=a'
+  ]
+  found = transforms.unknown_categories(source, fitted, np.array([2, 1]))
+  assert found == {'kind=a': (1, 2)}
+
+
+@pytest.mark.parametrize('scaling', ['minmax', 'standard'])
+def test_constant_column_becomes_zero(make_source, data_config, scaling):
+  source = make_source()
+  source.inputs[:30, 0] = 5
+  fitted = transforms.fit(source, np.arange(30), data_config(scaling=scaling))
+  np.testing.assert_array_equal(_apply(source, fitted)[:, 0], 0)
+  assert transforms.notes(source, fitted)['constant_inputs'] == ['size']
+
+
+def test_missing_takes_the_training_median(make_source, data_config):
+  source = make_source()
+  source.inputs[:5, 0] = [1, 2, 9, np.nan, np.nan]
+  source.inputs[50, 0] = np.nan
+  fitted = transforms.fit(source, np.arange(5), data_config(scaling='none'))
+  assert fitted.fill[0] == 2
+  x = _apply(source, fitted)
+  np.testing.assert_array_equal(x[[3, 4, 50], 0], 2)
+  assert np.isfinite(x).all()
+
+
+def test_missing_in_all_training_rows_takes_zero(make_source, data_config):
+  source = make_source()
+  source.inputs[:5, 0] = np.nan
+  fitted = transforms.fit(source, np.arange(5), data_config(scaling='standard'))
+  assert fitted.fill[0] == 0 and fitted.scale[0] == 0
+
+
+@pytest.mark.parametrize('size', [1e-38, 1e38])
+def test_extreme_ranges_stay_finite(make_source, data_config, size):
+  source = make_source()
+  source.inputs[:, 0] = np.linspace(-size, size, 60)
+  for scaling in ('minmax', 'standard'):
+    fitted = transforms.fit(source, np.arange(60), data_config(scaling=scaling))
+    assert all(np.isfinite(part).all() for part in fitted)
+    assert np.isfinite(_apply(source, fitted)).all()
+
+
+def test_low_precision_is_named(make_source, data_config):
+  source = make_source()
+  source.inputs[:, 0] = 1.7e9 + 200 * np.arange(60)  # Seconds since 1970.
+  fitted = transforms.fit(
+    source, np.arange(60), data_config(scaling='standard')
+  )
+  assert transforms.notes(source, fitted)['low_precision_inputs'] == ['size']
+
+
+def test_fixed_refuses_a_table(make_source, data_config):
+  with pytest.raises(errors.UserError, match='"fixed".*uint8.*"made".*minmax'):
+    transforms.fit(make_source(), np.arange(5), data_config())
+
+
+def test_apply_is_the_same_in_jax_numpy(make_source, data_config):
+  source = make_source()
+  source.inputs[7, 0] = np.nan
+  fitted = transforms.fit(
+    source, np.arange(60), data_config(scaling='standard')
+  )
+  want = transforms.apply(source.inputs, fitted)
+  device = jax.tree.map(jnp.asarray, fitted)
+  got = jax.jit(transforms.apply)(jnp.asarray(source.inputs), device)
+  assert got.dtype == want.dtype == np.float32
+  np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
+  one = transforms.apply(jnp.asarray(source.inputs[7]), device)
+  np.testing.assert_allclose(one, want[7], rtol=1e-5, atol=1e-6)
+
+
+def test_apply_takes_batches_of_byte_images(data_config):
+  source = _images([0, 255, 51, 0])
+  fitted = jax.tree.map(
+    jnp.asarray, transforms.fit(source, np.array([0]), data_config())
+  )
+  x = jax.jit(transforms.apply)(jnp.asarray(source.inputs)[None], fitted)
+  assert x.shape == (1, 1, 2, 2, 1) and x.dtype == jnp.float32
+
+
+def test_fitting_a_large_table_is_quick(data_config):
+  x = np.random.default_rng(0).random((200_000, 118), np.float32)
+  columns = tuple(types.Column(str(i)) for i in range(118))
+  source = types.Source('large', x, np.zeros(0), ('a',), columns=columns)
+  start = time.perf_counter()
+  transforms.fit(source, np.arange(180_000), data_config(scaling='minmax'))
+  assert time.perf_counter() - start < 5  # About 0.3 s when left alone.

@@ -1,0 +1,243 @@
+"""Runs made from PCA of the digits and of a generated table: no training."""
+
+import numpy as np
+import pytest
+import sklearn.datasets
+
+from memae_jax import config as config_lib
+from memae_jax.data import types
+from memae_jax.evaluation import baselines, metrics, paper, scores
+
+COMPONENTS = {'memae': 5, 'nonspar': 3, 'ae': 1}
+COLUMNS = (
+    types.Column('duration'),
+    types.Column('protocol', ('icmp', 'tcp', 'udp')),
+    types.Column('src_bytes'),
+    types.Column('flag', ('OTH', 'REJ', 'S0', 'SF')),
+    types.Column('rate'),
+)
+
+
+def _table(rng):
+  """[S, 10] rows as `COLUMNS` has them, and labels of two classes."""
+  labels = (rng.random(900) < 0.2).astype(np.int32)
+  kind = rng.integers(0, 2, 900) + labels
+  flag = np.where(labels == 1, rng.integers(0, 4, 900), 3)
+  inputs = np.concatenate(
+      [
+          rng.exponential(10, (900, 1)),
+          np.eye(3)[kind],
+          np.exp(rng.normal(5 + labels, 1, 900))[:, None],
+          np.eye(4)[flag],
+          rng.random((900, 1)) + 0.3 * labels[:, None],
+      ],
+      axis=1,
+  )
+  return inputs.astype(np.float32), labels
+
+
+def _rebuild(train, inputs, components):
+  mean = train.mean(axis=0)
+  base = np.linalg.svd(train - mean, full_matrices=False)[2][:components]
+  return (inputs - mean) @ base.T @ base + mean
+
+
+def _gallery(inputs, rebuilt, score, anomalous):
+  order = np.argsort(score)
+  normal, bad = order[~anomalous[order]], order[anomalous[order]]
+  rows = np.r_[normal[:2], normal[-2:], bad[:2], bad[-2:]]
+  kinds = ['normal', 'normal', 'anomalous', 'anomalous']
+  ends = ['lowest score', 'highest score'] * 2
+  titles = [f'{k}, {e}' for k, e in zip(kinds, ends) for _ in range(2)]
+  image = lambda x: x[rows].reshape(-1, 8, 8, 1).astype(np.float32)
+  return scores.Gallery(
+      image(inputs), image(rebuilt), score[rows], anomalous[rows], tuple(titles)
+  )
+
+
+@pytest.fixture(scope='session')
+def make_replica():
+  """Returns a function that makes one ReplicaScores and its inputs."""
+  digits = sklearn.datasets.load_digits()
+  pixels = (digits.data / 16).astype(np.float32)
+
+  def make(variant='memae', kind='image', normal_class=0, seed=0, slots=20):
+    rng = np.random.default_rng(seed + 100 * normal_class)
+    if kind == 'image':
+      inputs, labels = pixels, digits.target
+      fields = {'variant': variant, 'normal_class': normal_class, 'seed': seed}
+      name = f'{variant}/class={normal_class}/seed={seed}'
+    else:
+      inputs, labels = _table(rng)
+      fields = {'variant': variant, 'seed': seed}
+      name = f'{variant}/seed={seed}'
+      normal_class = 0
+    rows = rng.permutation(len(inputs))
+    normal = rows[labels[rows] == normal_class]
+    cut = len(normal) * 2 // 3
+    train, held = normal[: cut - 20], normal[cut - 20 : cut]
+    bad = rows[labels[rows] != normal_class][: (len(normal) - cut) // 2]
+    test = rng.permutation(np.r_[normal[cut:], bad])
+    anomalous = labels[test] != normal_class
+    rebuilt = _rebuild(inputs[train], inputs, COMPONENTS.get(variant, 3))
+    scale = 1 / np.maximum(np.ptp(inputs[train], axis=0), 0.2)
+    error = np.square((inputs - rebuilt) * scale).mean(axis=1)
+    usage = rng.exponential(1, slots) ** 2
+    usage[slots * 4 // 5 :] = 0
+    decoded = rebuilt[rng.choice(train, slots)]
+    memory = variant != 'ae'
+    image = kind == 'image'
+    shape = (slots, 8, 8, 1) if image else (slots, -1)
+    replica = scores.ReplicaScores(
+        name=name,
+        fields={**fields, 'slots': slots} if memory else fields,
+        score=error[test].astype(np.float32),
+        anomalous=anomalous,
+        sample=test,
+        validation_score=error[held].astype(np.float32),
+        kept=rng.integers(0, 6, len(test)) if memory else None,
+        usage=usage.astype(np.float32) if memory else None,
+        decoded_slots=decoded.reshape(shape) if memory else None,
+        gallery=_gallery(inputs[test], rebuilt[test], error[test], anomalous)
+        if image
+        else None,
+        step=1200,
+    )
+    return replica, inputs[train], inputs[test]
+
+  return make
+
+
+def _events(replicas):
+  """A training log: lists of one value a replica."""
+  rng = np.random.default_rng(0)
+  memory = [r.usage is not None for r in replicas]
+  for step in range(0, 1201, 50):
+    fall = 0.05 + np.exp(-step / 250) * (1 + 0.2 * rng.random(len(replicas)))
+    dead = [float(np.exp(-step / 100)) if m else None for m in memory]
+    kept = [3 + step / 600 if m else None for m in memory]
+    used = [float(min(16, 4 + step // 50)) if m else None for m in memory]
+    yield {
+        'step': step,
+        'time': step / 10,
+        'split': 'train',
+        'loss': fall.tolist(),
+        'dead_read_rate': dead,
+        'mean_kept': kept,
+        'slots_used': used,
+    }
+    yield {
+        'step': step,
+        'time': step / 10,
+        'split': 'validation',
+        'reconstruction_error': (1.1 * fall).tolist(),
+    }
+
+
+def _baselines(made):
+  found, notes, kept = {}, {}, []
+  for name in ('random', 'pca', 'isolation_forest', 'ocsvm'):
+    members = []
+    for replica, train, test in made:
+      score, notes[name] = baselines.run(name, train, test)
+      members.append(metrics.evaluate(score, replica.anomalous, ())[0])
+      fields = {**replica.fields, 'variant': name}
+      kept.append(replica._replace(score=score, fields=fields, usage=None))
+    found[name] = metrics.summarise(members)
+  return found, notes, kept
+
+
+@pytest.fixture(scope='session')
+def make_run():
+  """Returns a function: list of `make_replica` results -> render arguments."""
+
+  def make(made, name='digits', paper_table='', with_baselines=True, **changes):
+    replicas = [replica for replica, _, _ in made]
+    rows = []
+    for r in replicas:
+      values, reasons = metrics.evaluate(
+          r.score, r.anomalous, r.validation_score
+      )
+      rows.append(
+          {
+              'name': r.name,
+              'fields': r.fields,
+              'metrics': values,
+              'reasons': reasons,
+              'interval': metrics.bootstrap(r.score, r.anomalous, resamples=20),
+              'step': r.step,
+          }
+      )
+    by_variant = {}
+    for row in rows:
+      by_variant.setdefault(row['fields']['variant'], []).append(row['metrics'])
+    variants = {v: metrics.summarise(m) for v, m in by_variant.items()}
+    differences = {
+        f'memae - {v}': metrics.paired_difference(by_variant['memae'], m)
+        for v, m in by_variant.items()
+        if v != 'memae' and len(m) == len(by_variant['memae'])
+    }
+    first = {r.fields['variant'] for r in replicas}
+    found, notes, baseline_scores = {}, {}, []
+    if with_baselines:
+      lead = [m for m in made if m[0].fields['variant'] == 'memae']
+      found, notes, baseline_scores = _baselines(lead)
+    results = {
+        'name': name,
+        'config': config_lib.resolve(
+            {'fleet': {'normal_classes': (0,)}, 'name': name}
+        ).to_dict(),
+        'dataset': {
+            'name': name,
+            'split': 'test',
+            'protocol': 'one_class',
+            'description': '8x8 handwritten digits; one digit is normal, the'
+            ' others are anomalous',
+            'num_samples': 1797,
+            'num_dropped': 2,
+            'dropped': [{'count': 2, 'why': 'not a number'}],
+            'base_rate': 0.33,
+            'label_sha256': '4f' * 32,
+            'data_sha256': 'a0' * 32,
+            'notes': {'duplicates': 0},
+        },
+        'checkpoint': {'step': 1200, 'rule': 'last'},
+        'score': {
+            'definition': 'mean squared reconstruction error',
+            'direction': 'higher is more anomalous',
+            'normalisation': 'none',
+        },
+        'headline': 'memae',
+        'metrics': variants['memae'],
+        'variants': variants,
+        'differences': differences,
+        'replicas': rows,
+        'baselines': found,
+        'baseline_notes': notes,
+        'paper': paper.table(paper_table),
+        'memory': {
+            v: {
+                'slots': 20,
+                'used': 16.0,
+                'dead_read_rate': 0.12,
+                'mean_kept': 3.4,
+                'usage_perplexity': 9.1,
+                'duplicate_slots': 1,
+            }
+            for v in first - {'ae'}
+        },
+        'throughput': {'samples_per_second': 12345.6, 'batch_size': 1024},
+        'environment': {'jax': '0.10.2', 'device': 'cpu', 'commit': 'b3b7a54'},
+        'warnings': [],
+    }
+    results |= changes
+    columns = () if replicas[0].gallery else COLUMNS
+    return {
+        'results': results,
+        'replicas': replicas,
+        'events': list(_events(replicas)),
+        'source_columns': columns,
+        'baseline_scores': baseline_scores,
+    }
+
+  return make
