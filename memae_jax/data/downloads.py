@@ -1,8 +1,10 @@
 """Fetches a publisher's file: whole or not at all, with progress."""
 
+import http.client
 import os
 import pathlib
 import sys
+import urllib.error
 import urllib.parse
 import urllib.request
 
@@ -50,7 +52,10 @@ def fetch(url: str, folder: pathlib.Path) -> pathlib.Path:
           bar.update(len(chunk))
     if size and part.stat().st_size != size:
       raise OSError(f'got {part.stat().st_size:,} of {size:,} bytes')
-  except (OSError, ValueError) as error:  # Network, disk, or a bad url.
+  # Network, disk, or a bad url.
+  except (OSError, ValueError, http.client.HTTPException) as error:
+    if isinstance(error, urllib.error.HTTPError):
+      error.close()
     raise errors.UserError(
       f'{url} cannot be fetched ({error}); try again, or fetch it yourself'
       ' and give its folder as --manual_dir'

@@ -14,7 +14,7 @@ import numpy as np
 from memae_jax import errors
 
 MISSING = frozenset(('', 'NA', 'N/A', 'NaN', 'nan', 'null', 'NULL', 'None'))
-_BLOCK = 20_000  # Rows of text that are held as Python strings at once.
+_BLOCK = 1000  # Rows that are held as Python strings at once.
 
 
 class Table(NamedTuple):
@@ -52,18 +52,12 @@ def table(path: str, text: Collection[str], drop: Collection[str]) -> Table:
   file = open_file(path)
   kind = _parquet if file.suffix == '.parquet' else _csv
   read = kind(file, frozenset(text), frozenset(drop))
-  for name in (*text, *drop):
-    if name not in read.columns and name not in drop:
-      raise errors.UserError(
-        f'{path} has no column "{name}"'
-        + errors.did_you_mean(name, read.columns)
-      )
   if not len(next(iter(read.columns.values()), ())):
     raise errors.UserError(f'{path} has no rows of data')
   return read
 
 
-def _check_header(path, header: list[str], drop) -> None:
+def _check_header(path, header: list[str], text, drop) -> None:
   if len(header) == 1 and any(mark in header[0] for mark in ';\t|'):
     raise errors.UserError(
       f'{path}: the header is one column, "{header[0][:40]}"; separate the'
@@ -81,11 +75,10 @@ def _check_header(path, header: list[str], drop) -> None:
     raise errors.UserError(
       f'{path}: the first line is numbers; it must be the column names'
     )
-  for name in drop:
+  for name in sorted(text | drop):
     if name not in header:
       raise errors.UserError(
-        f'{path} has no column "{name}" to drop'
-        + errors.did_you_mean(name, header)
+        f'{path} has no column "{name}"' + errors.did_you_mean(name, header)
       )
 
 
@@ -98,7 +91,10 @@ def _is_number(cell: str) -> bool:
 
 def _csv(path: pathlib.Path, text, drop) -> Table:
   try:
-    opened = gzip.open(path) if path.suffix == '.gz' else path.open('rb')
+    opened = path.open('rb')
+    if path.suffix == '.gz':  # Unpacked whole, so that its checksum counts.
+      with opened:
+        opened = io.BytesIO(gzip.decompress(opened.read()))
     with opened, io.TextIOWrapper(opened, 'utf-8-sig', newline='') as file:
       return _csv_table(path, csv.reader(file, strict=True), text, drop)
   except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -120,7 +116,7 @@ def _csv_table(path, reader, text, drop) -> Table:
   header = [name.strip() for name in next(reader, [])]
   if not header:
     raise errors.UserError(f'{path} is empty; its first line must name columns')
-  _check_header(path, header, drop)
+  _check_header(path, header, text, drop)
   rows = _csv_rows(path, reader, len(header))
   parts = {name: [] for name in header if name not in drop}
   lines = []
@@ -195,7 +191,7 @@ def _parquet(path: pathlib.Path, text, drop) -> Table:
     raise errors.UserError(
       f'{path} is no readable parquet file: {reason}'
     ) from error
-  _check_header(path, content.column_names, drop)
+  _check_header(path, content.column_names, text, drop)
   columns = {}
   for name, column in zip(content.column_names, content.columns):
     if pa.types.is_dictionary(column.type):

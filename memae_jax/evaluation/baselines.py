@@ -52,7 +52,7 @@ def _pca(train, test, rng, max_train):
     score = lambda x: np.square(x - rows[0]).mean(axis=1)
     return _in_blocks(score, test), f'0 components (constant inputs); {words}'
   pca = sklearn.decomposition.PCA(
-      PCA_VARIANCE, svd_solver='full' if wide else 'covariance_eigh'
+    PCA_VARIANCE, svd_solver='full' if wide else 'covariance_eigh'
   ).fit(rows)
 
   def score(x):
@@ -60,21 +60,21 @@ def _pca(train, test, rng, max_train):
 
   count = int(pca.n_components_)
   return _in_blocks(score, test), (
-      f'reconstruction error of the {count} component{"s" * (count > 1)} that'
-      f' explain {PCA_VARIANCE:.0%} of the variance; {words}'
+    f'reconstruction error of the {count} component{"s" * (count > 1)} that'
+    f' explain {PCA_VARIANCE:.0%} of the variance; {words}'
   )
 
 
 def _isolation_forest(train, test, rng, max_train):
   rows, words = _subset(train, max_train, rng)
   forest = sklearn.ensemble.IsolationForest(
-      n_estimators=FOREST_TREES,
-      max_samples=min(FOREST_ROWS, len(rows)),
-      random_state=int(rng.integers(2**31)),
+    n_estimators=FOREST_TREES,
+    max_samples=min(FOREST_ROWS, len(rows)),
+    random_state=int(rng.integers(2**31)),
   ).fit(rows)
   score = lambda x: -forest.score_samples(x.astype(np.float32))
   return _in_blocks(score, test), (
-      f'{FOREST_TREES} trees of {min(FOREST_ROWS, len(rows))} rows; {words}'
+    f'{FOREST_TREES} trees of {min(FOREST_ROWS, len(rows))} rows; {words}'
   )
 
 
@@ -91,24 +91,24 @@ def _ocsvm(train, test, rng, max_train):
     return -(kernel @ weights + svm.intercept_[0])
 
   return _in_blocks(score, test), (
-      f'RBF kernel, nu {SVM_NU}, gamma "scale"; {words}'
+    f'RBF kernel, nu {SVM_NU}, gamma "scale"; {words}'
   )
 
 
 _DETECTORS = {
-    'random': _random,
-    'pca': _pca,
-    'isolation_forest': _isolation_forest,
-    'ocsvm': _ocsvm,
+  'random': _random,
+  'pca': _pca,
+  'isolation_forest': _isolation_forest,
+  'ocsvm': _ocsvm,
 }
 
 
 def run(
-    name: str,
-    train: np.ndarray,
-    test: np.ndarray,
-    seed: int = 0,
-    max_train: int = 20000,
+  name: str,
+  train: np.ndarray,
+  test: np.ndarray,
+  seed: int = 0,
+  max_train: int = 20000,
 ) -> tuple[np.ndarray, str]:
   """Fits a baseline on training normals and scores the test samples.
 
@@ -130,17 +130,17 @@ def run(
   """
   if name not in _DETECTORS:
     raise errors.UserError(
-        f'baseline "{name}" is unknown' + errors.did_you_mean(name, _DETECTORS)
+      f'baseline "{name}" is unknown' + errors.did_you_mean(name, _DETECTORS)
     )
   if not len(train):
     raise errors.UserError(
-        f'baseline "{name}": there are no training normals; give some, or take'
-        ' it out of eval.baselines'
+      f'baseline "{name}": there are no training normals; give some, or take'
+      ' it out of eval.baselines'
     )
   if train.shape[1:] != test.shape[1:]:
     raise errors.UserError(
-        f'baseline "{name}": training samples have shape {train.shape[1:]},'
-        f' test samples {test.shape[1:]}; transform both alike'
+      f'baseline "{name}": training samples have shape {train.shape[1:]},'
+      f' test samples {test.shape[1:]}; transform both alike'
     )
   train = np.reshape(train, (len(train), -1))
   test = np.reshape(test, (len(test), train.shape[1]))

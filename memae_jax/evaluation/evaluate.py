@@ -145,9 +145,11 @@ def collect(
       has_memory = slots is not None
       if has_memory:
         reads = jax.tree.map(lambda x, i=i: x[i], totals)
+        found = {k: float(v) for k, v in usage.summary(reads).items()}
         memory[replica.name] = {
             'slots': replica.slots,
-            **{k: float(v) for k, v in usage.summary(reads).items()},
+            'used': found.pop('slots_used'),
+            **found,
             'duplicate_slots': slots[1],
         }
       fields = replica._asdict()

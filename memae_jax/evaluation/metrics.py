@@ -14,21 +14,21 @@ import sklearn.metrics
 from memae_jax import errors
 
 METRICS = (
-    'auroc',
-    'average_precision',
-    'average_precision_normal',
-    'eer',
-    'precision_at_ratio',
-    'recall_at_ratio',
-    'f1_at_ratio',
-    'f1_at_ratio_tie_span',
-    'precision_at_normal_quantile',
-    'recall_at_normal_quantile',
-    'f1_at_normal_quantile',
-    'false_positive_rate_at_normal_quantile',
-    'f1_best_oracle',
-    'f1_all_positive',
-    'base_rate',
+  'auroc',
+  'average_precision',
+  'average_precision_normal',
+  'eer',
+  'precision_at_ratio',
+  'recall_at_ratio',
+  'f1_at_ratio',
+  'f1_at_ratio_tie_span',
+  'precision_at_normal_quantile',
+  'recall_at_normal_quantile',
+  'f1_at_normal_quantile',
+  'false_positive_rate_at_normal_quantile',
+  'f1_best_oracle',
+  'f1_all_positive',
+  'base_rate',
 )
 
 
@@ -37,13 +37,13 @@ def _vector(values, name: str) -> np.ndarray:
   values = np.asarray(values, np.float64)
   if values.ndim != 1:
     raise errors.UserError(
-        f'{name} has shape {values.shape}; give one number for each sample'
+      f'{name} has shape {values.shape}; give one number for each sample'
     )
   bad = np.flatnonzero(~np.isfinite(values))
   if bad.size:
     raise errors.UserError(
-        f'{name}: {bad.size} of {values.size} values are not finite, the first'
-        f' at index {bad[0]}; the network or its input has NaN or infinity'
+      f'{name}: {bad.size} of {values.size} values are not finite, the first'
+      f' at index {bad[0]}; the network or its input has NaN or infinity'
     )
   return values
 
@@ -52,12 +52,12 @@ def _labelled(score, anomalous) -> tuple[np.ndarray, np.ndarray]:
   score, anomalous = _vector(score, 'score'), np.asarray(anomalous)
   if anomalous.shape != score.shape:
     raise errors.UserError(
-        f'score has {score.size} samples, but anomalous has shape'
-        f' {anomalous.shape}; give one label for each sample'
+      f'score has {score.size} samples, but anomalous has shape'
+      f' {anomalous.shape}; give one label for each sample'
     )
   if anomalous.dtype != bool and not np.isin(anomalous, (0, 1)).all():
     raise errors.UserError(
-        'anomalous has values other than True and False; anomalous is True'
+      'anomalous has values other than True and False; anomalous is True'
     )
   return score, anomalous.astype(bool)
 
@@ -68,10 +68,10 @@ def _counts(flagged: np.ndarray, anomalous: np.ndarray, where: str):
   positives, normals = anomalous.sum(), (~anomalous).sum()
   over = lambda a, b: float(a / b) if b else None
   return {
-      f'precision{where}': over(hits, hits + wrong),
-      f'recall{where}': over(hits, positives),
-      f'f1{where}': over(2 * hits, hits + wrong + positives),
-      f'false_positive_rate{where}': over(wrong, normals),
+    f'precision{where}': over(hits, hits + wrong),
+    f'recall{where}': over(hits, positives),
+    f'f1{where}': over(2 * hits, hits + wrong + positives),
+    f'false_positive_rate{where}': over(wrong, normals),
   }
 
 
@@ -114,11 +114,11 @@ def flag_top(score: np.ndarray, ratio: float) -> np.ndarray:
 
 
 def evaluate(
-    score: np.ndarray,
-    anomalous: np.ndarray,
-    validation_score: np.ndarray,
-    flag_ratio: float = 0.0,
-    normal_quantile: float = 0.95,
+  score: np.ndarray,
+  anomalous: np.ndarray,
+  validation_score: np.ndarray,
+  flag_ratio: float = 0.0,
+  normal_quantile: float = 0.95,
 ) -> tuple[dict[str, float | None], dict[str, str]]:
   """Returns every metric of one replica, and why the undefined ones are so.
 
@@ -167,7 +167,7 @@ def evaluate(
     out |= _counts(flagged, anomalous, '_at_ratio')
     out['f1_at_ratio_tie_span'] = _tie_span(score, anomalous, flagged)
     precision, recall, _ = sklearn.metrics.precision_recall_curve(
-        anomalous, score
+      anomalous, score
     )
     best = 2 * precision * recall / np.maximum(precision + recall, 1e-30)
     out['f1_best_oracle'] = float(best.max())
@@ -231,8 +231,8 @@ def summarise(metrics: Sequence[Mapping[str, float | None]]) -> dict[str, dict]:
 
 
 def paired_difference(
-    metrics_a: Sequence[Mapping[str, float | None]],
-    metrics_b: Sequence[Mapping[str, float | None]],
+  metrics_a: Sequence[Mapping[str, float | None]],
+  metrics_b: Sequence[Mapping[str, float | None]],
 ) -> dict[str, dict]:
   """Summarises a - b over pairs of replicas (same seed, class and data).
 
@@ -251,14 +251,14 @@ def paired_difference(
   """
   if len(metrics_a) != len(metrics_b):
     raise errors.UserError(
-        f'{len(metrics_a)} replicas cannot be paired with {len(metrics_b)};'
-        ' compare variants that ran on the same seeds and classes'
+      f'{len(metrics_a)} replicas cannot be paired with {len(metrics_b)};'
+      ' compare variants that ran on the same seeds and classes'
     )
   differences = []
   for a, b in zip(metrics_a, metrics_b):
     both = {k: (a[k], b[k]) for k in a if k in b}
     differences.append(
-        {k: None if None in ab else ab[0] - ab[1] for k, ab in both.items()}
+      {k: None if None in ab else ab[0] - ab[1] for k, ab in both.items()}
     )
   return summarise(differences)
 
@@ -270,17 +270,17 @@ def _weighted(positive, negative) -> dict[str, float]:
   lost = positive @ wrong - positive @ negative / 2
   flagged = np.maximum(hits + wrong, 1)  # 0 only where nothing is drawn yet.
   return {
-      'auroc': 1 - lost / (int(hits[-1]) * int(wrong[-1])),
-      'average_precision': positive @ (hits / flagged) / hits[-1],
+    'auroc': 1 - lost / (int(hits[-1]) * int(wrong[-1])),
+    'average_precision': positive @ (hits / flagged) / hits[-1],
   }
 
 
 def bootstrap(
-    score: np.ndarray,
-    anomalous: np.ndarray,
-    metrics: Sequence[str] = ('auroc', 'average_precision'),
-    resamples: int = 200,
-    seed: int = 0,
+  score: np.ndarray,
+  anomalous: np.ndarray,
+  metrics: Sequence[str] = ('auroc', 'average_precision'),
+  resamples: int = 200,
+  seed: int = 0,
 ) -> dict[str, list[float] | None]:
   """Returns 95 % percentile intervals over resampled test samples.
 
@@ -302,8 +302,8 @@ def bootstrap(
   unknown = set(metrics) - {'auroc', 'average_precision'}
   if unknown:
     raise errors.UserError(
-        f'bootstrap of "{sorted(unknown)[0]}" is not offered; use "auroc" or'
-        ' "average_precision"'
+      f'bootstrap of "{sorted(unknown)[0]}" is not offered; use "auroc" or'
+      ' "average_precision"'
     )
   score, anomalous = _labelled(score, anomalous)
   if resamples < 1 or anomalous.all() or not anomalous.any():
@@ -315,7 +315,7 @@ def bootstrap(
   values = np.empty((resamples, len(metrics)))
   for row in values:
     draw = [
-        np.bincount(rng.choice(m, m.size), minlength=groups) for m in members
+      np.bincount(rng.choice(m, m.size), minlength=groups) for m in members
     ]
     found = _weighted(*draw)
     row[:] = [found[name] for name in metrics]

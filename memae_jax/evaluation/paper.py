@@ -15,9 +15,9 @@ CITATION = 'Gong et al., ICCV 2019'
 
 def _at_ratio(precision: float, recall: float, f1: float) -> dict[str, float]:
   return {
-      'precision_at_ratio': precision,
-      'recall_at_ratio': recall,
-      'f1_at_ratio': f1,
+    'precision_at_ratio': precision,
+    'recall_at_ratio': recall,
+    'f1_at_ratio': f1,
   }
 
 
@@ -26,59 +26,59 @@ def _auroc(values: dict[str, float]) -> dict[str, dict[str, float]]:
 
 
 TABLES: dict[str, dict[str, Any]] = {
-    'kddcup99': {
-        'source': f'{CITATION}, Table 3',
-        'protocol': (
-            'mean of 20 runs; attacks (80%) are normal; random halves. The'
-            ' threshold is not stated; the protocol it follows (DAGMM) flags'
-            ' the top 20% of the test half.'
-        ),
-        'metrics': ('precision_at_ratio', 'recall_at_ratio', 'f1_at_ratio'),
-        'variants': {
-            'memae': _at_ratio(0.9627, 0.9655, 0.9641),
-            'nonspar': _at_ratio(0.9341, 0.9368, 0.9355),
-            'ae': _at_ratio(0.9328, 0.9356, 0.9342),
-        },
-        'others': {
-            'DAGMM': _at_ratio(0.9297, 0.9442, 0.9369),
-            'DSEBM': _at_ratio(0.8619, 0.6446, 0.7399),
-            'DCN': _at_ratio(0.7696, 0.7829, 0.7762),
-            'OC-SVM': _at_ratio(0.7457, 0.8523, 0.7954),
-        },
-        'note': 'The rows of others are copied from the DAGMM paper (2018).',
+  'kddcup99': {
+    'source': f'{CITATION}, Table 3',
+    'protocol': (
+      'mean of 20 runs; attacks (80%) are normal; random halves. The'
+      ' threshold is not stated; the protocol it follows (DAGMM) flags'
+      ' the top 20% of the test half.'
+    ),
+    'metrics': ('precision_at_ratio', 'recall_at_ratio', 'f1_at_ratio'),
+    'variants': {
+      'memae': _at_ratio(0.9627, 0.9655, 0.9641),
+      'nonspar': _at_ratio(0.9341, 0.9368, 0.9355),
+      'ae': _at_ratio(0.9328, 0.9356, 0.9342),
     },
-    'mnist': {
-        'source': f'{CITATION}, Table 1',
-        'protocol': 'mean of the 10 one-class sets; anomalies about 30%',
-        'metrics': ('auroc',),
-        'variants': _auroc({'memae': 0.9751, 'nonspar': 0.9725, 'ae': 0.9619}),
-        'others': _auroc(
-            {
-                'VAE': 0.9643,
-                'DSEBM': 0.9554,
-                'OC-SVM': 0.9499,
-                'KDE': 0.8116,
-                'PixCNN': 0.6141,
-            }
-        ),
-        'note': '',
+    'others': {
+      'DAGMM': _at_ratio(0.9297, 0.9442, 0.9369),
+      'DSEBM': _at_ratio(0.8619, 0.6446, 0.7399),
+      'DCN': _at_ratio(0.7696, 0.7829, 0.7762),
+      'OC-SVM': _at_ratio(0.7457, 0.8523, 0.7954),
     },
-    'cifar10': {
-        'source': f'{CITATION}, Table 1',
-        'protocol': 'mean of the 10 one-class sets; anomalies about 30%',
-        'metrics': ('auroc',),
-        'variants': _auroc({'memae': 0.6088, 'nonspar': 0.6058, 'ae': 0.5706}),
-        'others': _auroc(
-            {
-                'KDE': 0.5756,
-                'VAE': 0.5725,
-                'DSEBM': 0.5725,
-                'OC-SVM': 0.5619,
-                'PixCNN': 0.5450,
-            }
-        ),
-        'note': '',
-    },
+    'note': 'The rows of others are copied from the DAGMM paper (2018).',
+  },
+  'mnist': {
+    'source': f'{CITATION}, Table 1',
+    'protocol': 'mean of the 10 one-class sets; anomalies about 30%',
+    'metrics': ('auroc',),
+    'variants': _auroc({'memae': 0.9751, 'nonspar': 0.9725, 'ae': 0.9619}),
+    'others': _auroc(
+      {
+        'VAE': 0.9643,
+        'DSEBM': 0.9554,
+        'OC-SVM': 0.9499,
+        'KDE': 0.8116,
+        'PixCNN': 0.6141,
+      }
+    ),
+    'note': '',
+  },
+  'cifar10': {
+    'source': f'{CITATION}, Table 1',
+    'protocol': 'mean of the 10 one-class sets; anomalies about 30%',
+    'metrics': ('auroc',),
+    'variants': _auroc({'memae': 0.6088, 'nonspar': 0.6058, 'ae': 0.5706}),
+    'others': _auroc(
+      {
+        'KDE': 0.5756,
+        'VAE': 0.5725,
+        'DSEBM': 0.5725,
+        'OC-SVM': 0.5619,
+        'PixCNN': 0.5450,
+      }
+    ),
+    'note': '',
+  },
 }
 
 
@@ -92,7 +92,7 @@ def table(name: str) -> dict[str, Any] | None:
     return None
   if name not in TABLES:
     raise errors.UserError(
-        f'config field "paper" is "{name}", which is no table of the paper'
-        + errors.did_you_mean(name, TABLES)
+      f'config field "paper" is "{name}", which is no table of the paper'
+      + errors.did_you_mean(name, TABLES)
     )
   return TABLES[name]

@@ -19,24 +19,24 @@ from memae_jax.evaluation import scores
 WIDTH = 9.6  # Inches; the report shows figures about 1,000 pixels wide.
 NORMAL, ANOMALOUS, INK, MUTED = '#56748f', '#d55e00', '#222222', '#6b6b6b'
 LABELS = {
-    'memae': 'MemAE',
-    'nonspar': 'MemAE-nonSpar',
-    'ae': 'AE',
-    'random': 'Random scores',
-    'untrained': 'Untrained network',
-    'pca': 'PCA',
-    'isolation_forest': 'Isolation forest',
-    'ocsvm': 'One-class SVM',
+  'memae': 'MemAE',
+  'nonspar': 'MemAE-nonSpar',
+  'ae': 'AE',
+  'random': 'Random scores',
+  'untrained': 'Untrained network',
+  'pca': 'PCA',
+  'isolation_forest': 'Isolation forest',
+  'ocsvm': 'One-class SVM',
 }
 _STYLES = {  # Colour, line, marker.
-    'memae': ('#0072b2', '-', 'o'),
-    'nonspar': ('#cc79a7', '-', 's'),
-    'ae': ('#009e73', '-', '^'),
-    'random': ('#999999', ':', 'x'),
-    'untrained': ('#999999', '-.', 'x'),
-    'pca': ('#444444', '--', 'x'),
-    'isolation_forest': ('#8c6d31', '--', 'x'),
-    'ocsvm': ('#8c6d31', ':', 'x'),
+  'memae': ('#0072b2', '-', 'o'),
+  'nonspar': ('#cc79a7', '-', 's'),
+  'ae': ('#009e73', '-', '^'),
+  'random': ('#999999', ':', 'x'),
+  'untrained': ('#999999', '-.', 'x'),
+  'pca': ('#444444', '--', 'x'),
+  'isolation_forest': ('#8c6d31', '--', 'x'),
+  'ocsvm': ('#8c6d31', ':', 'x'),
 }
 _SPARE = ('#e69f00', '#56b4e9', '#332288', '#aa4499', '#117733')
 
@@ -51,12 +51,10 @@ def _style(name: str) -> tuple[str, str, str]:
   return _STYLES.get(name, (spare, '-', 'D'))
 
 
-def _axes(rows=1, columns=1, height=2.6, ratios=None, **kwargs):
+def _axes(rows=1, columns=1, height=2.6, **kwargs):
   """Returns a figure and its [rows, columns] axes in the house look."""
   figure = matplotlib.figure.Figure((WIDTH, height), layout='constrained')
-  axes = figure.subplots(
-      rows, columns, squeeze=False, height_ratios=ratios, **kwargs
-  )
+  axes = figure.subplots(rows, columns, squeeze=False, **kwargs)
   for ax in axes.flat:
     ax.spines[['top', 'right']].set_visible(False)
     ax.spines[['left', 'bottom']].set_color('#b8b8b8')
@@ -77,7 +75,7 @@ def _legend(ax, **kwargs):
 
 
 def score_distributions(
-    replicas: Sequence[scores.ReplicaScores], normal_quantile: float
+  replicas: Sequence[scores.ReplicaScores], normal_quantile: float
 ) -> matplotlib.figure.Figure:
   """Histograms of normal and anomalous test scores, one row a replica."""
   figure, axes = _axes(len(replicas), height=0.5 + 1.75 * len(replicas))
@@ -88,8 +86,8 @@ def score_distributions(
     if log:
       ax.set_xscale('log')
     for mask, name, colour in (
-        (~replica.anomalous, 'normal', NORMAL),
-        (replica.anomalous, 'anomalous', ANOMALOUS),
+      (~replica.anomalous, 'normal', NORMAL),
+      (replica.anomalous, 'anomalous', ANOMALOUS),
     ):
       if not mask.any():
         continue
@@ -100,11 +98,11 @@ def score_distributions(
     if len(replica.validation_score):
       threshold = np.quantile(replica.validation_score, normal_quantile)
       ax.axvline(
-          threshold,
-          color=INK,
-          linewidth=1,
-          linestyle='--',
-          label=f'{normal_quantile:.0%} of validation normals lie below',
+        threshold,
+        color=INK,
+        linewidth=1,
+        linestyle='--',
+        label=f'{normal_quantile:.0%} of validation normals lie below',
       )
     ax.yaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1, 0))
     ax.set_ylim(0)
@@ -139,7 +137,7 @@ def _mean_curves(replicas, grid):
     fpr, tpr, _ = sklearn.metrics.roc_curve(replica.anomalous, replica.score)
     roc.append(np.interp(grid, fpr, tpr))
     precision, recall, _ = sklearn.metrics.precision_recall_curve(
-        replica.anomalous, replica.score
+      replica.anomalous, replica.score
     )
     # The step that average precision sums: the first point to reach a recall.
     at = np.searchsorted(recall[::-1], grid, side='left')
@@ -148,7 +146,7 @@ def _mean_curves(replicas, grid):
 
 
 def detection_curves(
-    groups: Mapping[str, Sequence[scores.ReplicaScores]], base_rate: float
+  groups: Mapping[str, Sequence[scores.ReplicaScores]], base_rate: float
 ) -> matplotlib.figure.Figure:
   """ROC and precision-recall curves, mean over the replicas of each group.
 
@@ -161,36 +159,32 @@ def detection_curves(
     colour, line, _ = _style(name)
     known = name in ('memae', 'nonspar', 'ae') or name not in LABELS
     look = {
-        'color': colour,
-        'linestyle': line,
-        'linewidth': 1.8 if known else 1.3,
-        'label': label(name),
+      'color': colour,
+      'linestyle': line,
+      'linewidth': 1.8 if known else 1.3,
+      'label': label(name),
     }
     roc, precision = _mean_curves(replicas, grid)
     axes[0, 0].plot(np.r_[0, grid], np.r_[0, roc], **look)
     axes[0, 1].plot(grid[1:], precision[1:], **look)
   axes[0, 0].plot([0, 1], [0, 1], color='#cccccc', linewidth=1, zorder=1)
-  axes[0, 1].axhline(base_rate, color='#cccccc', linewidth=1, zorder=1)
-  axes[0, 1].annotate(
-      f'base rate {base_rate:.2f}',
-      (0.0, base_rate),
-      xytext=(2, -10),
-      textcoords='offset points',
-      fontsize=8,
-      color=MUTED,
+  level = f'base rate {base_rate:.2f}'
+  guess = axes[0, 1].axhline(
+    base_rate, color='#cccccc', linewidth=1, zorder=1, label=level
   )
   _name(axes[0, 0], 'ROC', 'false positive rate', 'true positive rate')
   _name(axes[0, 1], 'Precision and recall', 'recall', 'precision')
   for ax in axes.flat:
     ax.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.02))
   _legend(axes[0, 0], loc='lower right')
+  _legend(axes[0, 1], loc='lower left', handles=[guess])
   return figure
 
 
 def metric_dots(
-    values: Mapping[str, Mapping[str, Sequence[float]]],
-    summaries: Mapping[str, Mapping[str, Mapping]],
-    names: Mapping[str, str],
+  values: Mapping[str, Mapping[str, Sequence[float]]],
+  summaries: Mapping[str, Mapping[str, Mapping]],
+  names: Mapping[str, str],
 ) -> matplotlib.figure.Figure:
   """Each replica as a dot, their mean and its interval; a panel a metric.
 
@@ -207,28 +201,29 @@ def metric_dots(
       dots = values.get(group, {}).get(metric, ())
       jitter = ((np.arange(len(dots)) * 0.618) % 1 - 0.5) * 0.4
       ax.plot(
-          dots,
-          row + jitter,
-          'o',
-          color=colour,
-          markersize=3.5,
-          alpha=0.45,
-          markeredgewidth=0,
+        dots,
+        row + jitter,
+        'o',
+        color=colour,
+        markersize=3.5,
+        alpha=0.45,
+        markeredgewidth=0,
       )
       summary = summaries[group].get(metric) or {}
       if summary.get('mean') is None:
         ax.text(
-            0.02,
-            row,
-            'undefined',
-            transform=ax.get_yaxis_transform(),
-            va='center',
-            fontsize=8,
-            color=MUTED,
+          0.02,
+          row,
+          'undefined',
+          transform=ax.get_yaxis_transform(),
+          va='center',
+          fontsize=8,
+          color=MUTED,
         )
         continue
       if summary.get('ci95'):
-        ax.plot(summary['ci95'], [row, row], color=colour, linewidth=2)
+        inside = np.clip(summary['ci95'], 0, 1)  # All metrics are shares.
+        ax.plot(inside, [row, row], color=colour, linewidth=2)
       ax.plot(summary['mean'], row, marker, color=colour, markersize=7)
     ax.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(4))
     _name(ax, title)
@@ -238,7 +233,7 @@ def metric_dots(
 
 
 def class_dots(
-    values: Mapping[str, Mapping[str, Sequence[float]]], title: str
+  values: Mapping[str, Mapping[str, Sequence[float]]], title: str
 ) -> matplotlib.figure.Figure:
   """A row for each normal class, each replica a dot, variants side by side.
 
@@ -253,18 +248,18 @@ def class_dots(
     colour, _, marker = _style(variant)
     shift = (place - (len(values) - 1) / 2) * 0.22
     points = [
-        (value, row + shift)
-        for row, kind in enumerate(classes)
-        for value in by_class.get(kind, ())
+      (value, row + shift)
+      for row, kind in enumerate(classes)
+      for value in by_class.get(kind, ())
     ]
     ax.plot(
-        *np.reshape(points, (-1, 2)).T,
-        marker,
-        color=colour,
-        markersize=5.5,
-        alpha=0.75,
-        markeredgewidth=0,
-        label=label(variant),
+      *np.reshape(points, (-1, 2)).T,
+      marker,
+      color=colour,
+      markersize=5.5,
+      alpha=0.75,
+      markeredgewidth=0,
+      label=label(variant),
     )
   ax.set_yticks(range(len(classes)), classes)
   ax.set_ylim(len(classes) - 0.4, -0.6)
@@ -274,7 +269,7 @@ def class_dots(
 
 
 def sweep(
-    points: Mapping[str, Sequence[tuple[float, float]]], field: str, title: str
+  points: Mapping[str, Sequence[tuple[float, float]]], field: str, title: str
 ) -> matplotlib.figure.Figure:
   """A metric against a swept field: each replica a dot, a line of the means."""
   figure, axes = _axes(1, 1, 3.2)
@@ -298,8 +293,8 @@ def sweep(
 
 
 def training_curves(
-    curves: Mapping[str, Mapping[str, tuple[np.ndarray, np.ndarray]]],
-    names: Mapping[str, str],
+  curves: Mapping[str, Mapping[str, tuple[np.ndarray, np.ndarray]]],
+  names: Mapping[str, str],
 ) -> matplotlib.figure.Figure:
   """Logged values over the steps: mean line, and the range of the replicas.
 
@@ -317,22 +312,22 @@ def training_curves(
       colour, line, _ = _style(variant)
       masked = np.ma.masked_invalid(values)
       ax.plot(
-          steps,
-          masked.mean(axis=1),
-          line,
-          color=colour,
-          linewidth=1.5,
-          label=label(variant),
-          marker='o' if len(steps) == 1 else None,
+        steps,
+        masked.mean(axis=1),
+        line,
+        color=colour,
+        linewidth=1.5,
+        label=label(variant),
+        marker='o' if len(steps) == 1 else None,
       )
       if values.shape[1] > 1:
         ax.fill_between(
-            steps,
-            masked.min(axis=1),
-            masked.max(axis=1),
-            color=colour,
-            alpha=0.15,
-            linewidth=0,
+          steps,
+          masked.min(axis=1),
+          masked.max(axis=1),
+          color=colour,
+          alpha=0.15,
+          linewidth=0,
         )
       every.append(masked.compressed())
     every = np.concatenate(every)
@@ -368,28 +363,40 @@ def _picture(ax, image, **kwargs):
 
 
 def reconstruction_gallery(
-    gallery: scores.Gallery, most: int = 10
+  gallery: scores.Gallery, most: int = 10
 ) -> matplotlib.figure.Figure:
   """Input, reconstruction and squared error of up to `most` samples."""
   count = min(len(gallery.score), most)
   error = np.square(gallery.inputs - gallery.reconstructions).mean(axis=-1)
-  figure, axes = _axes(3, count, 3.4 if count > 6 else 4.6)
+  # Laid out by hand, in inches: automatic layout of so many axes is slow.
+  wide = min(1.4, (WIDTH - 1.2) / count)
+  high = wide * error.shape[1] / error.shape[2]
+  height = 0.85 + 3 * high
+  figure = matplotlib.figure.Figure((WIDTH, height))
+  place = {
+    'left': 0.35 / WIDTH,
+    'right': (0.35 + count * wide) / WIDTH,
+    'bottom': 0.3 / height,
+    'top': 1 - 0.5 / height,
+  }
+  axes = figure.subplots(
+    3, count, squeeze=False, gridspec_kw={**place, 'wspace': 0.06, 'hspace': 0.06}
+  )
   top = float(error[:count].max()) or 1.0
   for k in range(count):
     _picture(axes[0, k], gallery.inputs[k])
     _picture(axes[1, k], gallery.reconstructions[k])
     heat = _picture(axes[2, k], error[k], cmap='magma', vmin=0, vmax=top)
     axes[0, k].set_title(
-        gallery.title[k].replace(', ', '\n'),
-        fontsize=8.5,
-        color=ANOMALOUS if gallery.anomalous[k] else NORMAL,
+      gallery.title[k].replace(', ', '\n'),
+      fontsize=8.5,
+      color=ANOMALOUS if gallery.anomalous[k] else NORMAL,
     )
     axes[2, k].set_xlabel(f'score {gallery.score[k]:.3g}', fontsize=8)
   for row, name in enumerate(('input', 'reconstruction', 'squared error')):
     axes[row, 0].set_ylabel(name, fontsize=8.5, color=MUTED)
-  bar = figure.colorbar(
-      heat, ax=axes, fraction=0.02, pad=0.01, shrink=0.3, anchor=(0, 0.06)
-  )
+  beside = place['right'] + 0.1 / WIDTH, place['bottom'], 0.1 / WIDTH
+  bar = figure.colorbar(heat, cax=figure.add_axes((*beside, high / height)))
   bar.ax.tick_params(labelsize=7.5)
   bar.outline.set_visible(False)
   return figure
@@ -407,7 +414,7 @@ def _share(value: float) -> str:
 
 
 def slot_images(
-    decoded: np.ndarray, usage: np.ndarray, most: int = 50
+  decoded: np.ndarray, usage: np.ndarray, most: int = 50
 ) -> matplotlib.figure.Figure:
   """Each slot [H, W, C] through the decoder, most used first."""
   order, share = _by_usage(usage)
@@ -430,14 +437,14 @@ def slot_images(
     top, left = int(k // columns * down), int(k % columns * across)
     canvas[top : top + high, left : left + wide] = images[k]
     ax.annotate(
-        _share(share[slot]),
-        (left + wide / 2 - 0.5, top + high - 0.5),
-        xytext=(0, -2),
-        textcoords='offset points',
-        ha='center',
-        va='top',
-        fontsize=8,
-        color=INK if share[slot] else ANOMALOUS,
+      _share(share[slot]),
+      (left + wide / 2 - 0.5, top + high - 0.5),
+      xytext=(0, -2),
+      textcoords='offset points',
+      ha='center',
+      va='top',
+      fontsize=8,
+      color=INK if share[slot] else ANOMALOUS,
     )
   _picture(ax, canvas)
   return figure
@@ -463,10 +470,10 @@ def _column_scaled(decoded, columns):
 
 
 def slot_table(
-    decoded: np.ndarray,
-    usage: np.ndarray,
-    columns: Sequence[types.Column],
-    most: int = 50,
+  decoded: np.ndarray,
+  usage: np.ndarray,
+  columns: Sequence[types.Column],
+  most: int = 50,
 ) -> matplotlib.figure.Figure:
   """Decoded slots [N, D] of a table as a heat map, most used on top."""
   order, share = _by_usage(usage)
@@ -475,7 +482,7 @@ def slot_table(
   figure, axes = _axes(1, 1, 1.9 + 0.11 * max(len(order), 12))
   ax = axes[0, 0]
   heat = ax.imshow(
-      scaled, aspect='auto', cmap='cividis', interpolation='nearest'
+    scaled, aspect='auto', cmap='cividis', interpolation='nearest'
   )
   heat.set_clim(0, 1)
   ax.grid(False)

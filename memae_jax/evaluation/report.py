@@ -21,87 +21,93 @@ from memae_jax.evaluation import plots, scores
 
 # Name of each metric: title, and what it says.
 METRICS = {
-    'auroc': (
-        'AUROC',
-        'chance that an anomalous sample scores above a normal one;'
-        ' 0.5 is guessing',
-    ),
-    'average_precision': (
-        'Average precision',
-        'area under precision and recall; the base rate is guessing',
-    ),
-    'average_precision_normal': (
-        'Average precision of normals',
-        'the same with the normal samples as the class to be found',
-    ),
-    'eer': (
-        'Equal error rate',
-        'where as large a share of normals is flagged as of anomalies is'
-        ' missed; lower is better',
-    ),
-    'precision_at_ratio': (
-        'Precision at the ratio',
-        'share of the flagged that is anomalous, when the top samples are'
-        ' flagged; uses the known test ratio',
-    ),
-    'recall_at_ratio': (
-        'Recall at the ratio',
-        'share of the anomalies that is flagged; uses the known test ratio',
-    ),
-    'f1_at_ratio': (
-        'F1 at the ratio',
-        'of that precision and recall; uses the known test ratio. Samples'
-        ' that tie at the cut are taken in their order',
-    ),
-    'f1_at_ratio_tie_span': (
-        'Tie span of F1 at the ratio',
-        'how far another order of the tied samples could move it',
-    ),
-    'precision_at_normal_quantile': (
-        'Precision at the quantile',
-        'samples above a quantile of the validation normals are flagged; uses'
-        ' no test label',
-    ),
-    'recall_at_normal_quantile': ('Recall at the quantile', 'the same'),
-    'f1_at_normal_quantile': ('F1 at the quantile', 'the same'),
-    'false_positive_rate_at_normal_quantile': (
-        'False alarms at the quantile',
-        'share of the test normals that is flagged; one minus the quantile'
-        ' is expected; lower is better',
-    ),
-    'f1_best_oracle': (
-        'Best F1 (oracle)',
-        'with the threshold chosen on the test labels: a bound, no result',
-    ),
-    'f1_all_positive': (
-        'F1 of flagging all',
-        'for perspective: no model is needed for it',
-    ),
-    'base_rate': ('Base rate', 'share of the test samples that is anomalous'),
+  'auroc': (
+    'AUROC',
+    'chance that an anomalous sample scores above a normal one;'
+    ' 0.5 is guessing',
+  ),
+  'average_precision': (
+    'Average precision',
+    'area under precision and recall; the base rate is guessing',
+  ),
+  'average_precision_normal': (
+    'Average precision of normals',
+    'the same with the normal samples as the class to be found',
+  ),
+  'eer': (
+    'Equal error rate',
+    'where as large a share of normals is flagged as of anomalies is'
+    ' missed; lower is better',
+  ),
+  'precision_at_ratio': (
+    'Precision at the ratio',
+    'share of the flagged that is anomalous, when the top samples are'
+    ' flagged; uses the known test ratio',
+  ),
+  'recall_at_ratio': (
+    'Recall at the ratio',
+    'share of the anomalies that is flagged; uses the known test ratio',
+  ),
+  'f1_at_ratio': (
+    'F1 at the ratio',
+    'of that precision and recall; uses the known test ratio. Samples'
+    ' that tie at the cut are taken in their order',
+  ),
+  'f1_at_ratio_tie_span': (
+    'Tie span of F1 at the ratio',
+    'how far another order of the tied samples could move it',
+  ),
+  'precision_at_normal_quantile': (
+    'Precision at the quantile',
+    'samples above a quantile of the validation normals are flagged; uses'
+    ' no test label',
+  ),
+  'recall_at_normal_quantile': ('Recall at the quantile', 'the same'),
+  'f1_at_normal_quantile': ('F1 at the quantile', 'the same'),
+  'false_positive_rate_at_normal_quantile': (
+    'False alarms at the quantile',
+    'share of the test normals that is flagged; one minus the quantile'
+    ' is expected; lower is better',
+  ),
+  'f1_best_oracle': (
+    'Best F1 (oracle)',
+    'with the threshold chosen on the test labels: a bound, no result',
+  ),
+  'f1_all_positive': (
+    'F1 of flagging all',
+    'for perspective: no model is needed for it',
+  ),
+  'base_rate': ('Base rate', 'share of the test samples that is anomalous'),
 }
 _LOWER_IS_BETTER = ('eer', 'false_positive_rate_at_normal_quantile')
 _HEADLINE = (
-    'auroc',
-    'average_precision',
-    'f1_at_ratio',
-    'eer',
-    'f1_at_normal_quantile',
+  'auroc',
+  'average_precision',
+  'f1_at_ratio',
+  'eer',
+  'f1_at_normal_quantile',
 )
 CURVES = {  # Panel: title, split, names it may have in an event.
-    'loss': ('Training loss', 'train', ('loss',)),
-    'validation_error': (
-        'Reconstruction error, validation',
-        'validation',
-        ('reconstruction_error', 'reconstruction', 'error', 'loss'),
-    ),
-    'dead_read_rate': ('Dead reads (share)', '', ('dead_read_rate',)),
-    'mean_kept': ('Slots kept a read', '', ('mean_kept',)),
-    'slots_used': ('Slots used', '', ('slots_used',)),
+  'loss': ('Training loss', 'train', ('loss',)),
+  'validation_error': (
+    'Reconstruction error, validation',
+    'validation',
+    ('reconstruction_error', 'reconstruction', 'error', 'loss'),
+  ),
+  'dead_read_rate': ('Dead reads (share)', '', ('dead_read_rate',)),
+  'mean_kept': ('Slots kept a read', '', ('mean_kept',)),
+  'slots_used': ('Slots used', '', ('slots_used',)),
+}
+SWEPT = {
+  'slots': 'the number of slots',
+  'threshold': 'the shrinkage threshold in multiples of 1/N',
+  'alpha': 'the weight of the entropy loss',
+  'learning_rate': 'the learning rate',
 }
 _RULES = {
-    'last': 'the weights at the end of training; nothing was chosen',
-    'validation': 'the weights with the lowest error on validation normals',
-    'oracle': 'CHOSEN ON THE TEST LABELS: an upper bound, not a result',
+  'last': 'the weights at the end of training; nothing was chosen',
+  'validation': 'the weights with the lowest error on validation normals',
+  'oracle': 'CHOSEN ON THE TEST LABELS: an upper bound, not a result',
 }
 
 
@@ -147,8 +153,8 @@ def _values(results, field=None) -> dict[str, dict]:
 
 
 def curves_of(
-    events: Sequence[Mapping[str, Any]],
-    replicas: Sequence[scores.ReplicaScores],
+  events: Sequence[Mapping[str, Any]],
+  replicas: Sequence[scores.ReplicaScores],
 ) -> dict[str, dict[str, tuple[np.ndarray, np.ndarray]]]:
   """Collects `CURVES` from log events.
 
@@ -201,47 +207,45 @@ def _metric_exhibits(results, replicas, baseline_scores):
   shown = [m for m in _HEADLINE if _defined(summaries, m)][:4]
   if shown:
     yield Exhibit(
-        'replicas',
-        'results',
-        'How much do the runs differ?',
-        'A pale dot is one run, the large mark their mean, and the bar its 95%'
-        ' interval. Where two bars overlap widely, the order of the means says'
-        ' little; the paired differences above say more. Random scores are left'
-        ' out.',
-        plots.metric_dots(
-            _values(results), summaries, {m: title(m) for m in shown}
-        ),
+      'replicas',
+      'results',
+      'How much do the runs differ?',
+      'A pale dot is one run, the large mark their mean, and the bar its 95%'
+      ' interval. Where two bars overlap widely, the order of the means says'
+      ' little; the paired differences above say more. Random scores are left'
+      ' out.',
+      plots.metric_dots(
+        _values(results), summaries, {m: title(m) for m in shown}
+      ),
     )
   by_class = {
-      variant: {str(k): v for k, v in sorted(classes.items())}
-      for variant, classes in _values(results, 'normal_class').items()
-      if classes
+    variant: {str(k): v for k, v in sorted(classes.items())}
+    for variant, classes in _values(results, 'normal_class').items()
+    if classes
   }
   if len({k for v in by_class.values() for k in v}) > 1:
     yield Exhibit(
-        'classes',
-        'results',
-        'Which normal class is hard?',
-        'One row for each class that was taken as normal; all other classes'
-        ' are anomalous there. A dot is one run. A mean over classes hides'
-        ' this spread.',
-        plots.class_dots(by_class, title('auroc')),
+      'classes',
+      'results',
+      'Which normal class is hard?',
+      'One row for each class that was taken as normal; all other classes'
+      ' are anomalous there. A dot is one run. A mean over classes hides'
+      ' this spread.',
+      plots.class_dots(by_class, title('auroc')),
     )
-  for field in ('slots', 'threshold', 'alpha', 'learning_rate'):
+  for field, words in SWEPT.items():
     points = {
-        variant: [(x, y) for x, ys in values.items() for y in ys]
-        for variant, values in _values(results, field).items()
-        if len(values) > 1
+      variant: [(x, y) for x, ys in values.items() for y in ys]
+      for variant, values in _values(results, field).items()
+      if len(values) > 1
     }
     if points:
-      words = field.replace('_', ' ')
       yield Exhibit(
-          f'sweep_{field}',
-          'results',
-          f'Does the {words} matter?',
-          f'AUROC against the {words}. A dot is one run, the line joins the'
-          ' means.',
-          plots.sweep(points, words, title('auroc')),
+        f'sweep_{field}',
+        'results',
+        f'How much does {words} matter?',
+        f'AUROC against {words}. A dot is one run, the line joins the means.',
+        plots.sweep(points, words.removeprefix('the '), title('auroc')),
       )
   groups: dict[str, list] = {}
   for replica in (*replicas, *baseline_scores):
@@ -250,27 +254,27 @@ def _metric_exhibits(results, replicas, baseline_scores):
   if groups:
     rates = [r.anomalous.mean() for group in groups.values() for r in group]
     yield Exhibit(
-        'curves',
-        'results',
-        'What does catching more anomalies cost?',
-        'Each curve is the mean over the runs of that method. Left: the share'
-        ' of normals that raise a false alarm (towards the upper left is'
-        ' better; the diagonal is guessing). Right: the share of alarms that'
-        ' are right (towards the upper right is better; the level line is'
-        ' guessing).',
-        plots.detection_curves(groups, float(np.mean(rates))),
+      'curves',
+      'results',
+      'What does catching more anomalies cost?',
+      'Each curve is the mean over the runs of that method. Left: the share'
+      ' of normals that raise a false alarm (towards the upper left is'
+      ' better; the diagonal is guessing). Right: the share of alarms that'
+      ' are right (towards the upper right is better; the level line is'
+      ' guessing).',
+      plots.detection_curves(groups, float(np.mean(rates))),
     )
   first = [r for r in _first(replicas).values() if r.score.size]
   if first:
     quantile = results['config'].get('eval', {}).get('normal_quantile', 0.95)
     yield Exhibit(
-        'distributions',
-        'results',
-        'Do normal and anomalous scores separate?',
-        'One run of each variant: the first by name, not the best. Heights are'
-        ' shares of their own kind, so rare anomalies stay visible. The dashed'
-        ' line is a threshold that could be set without any label.',
-        plots.score_distributions(first, quantile),
+      'distributions',
+      'results',
+      'Do normal and anomalous scores separate?',
+      'One run of each variant: the first by name, not the best. Heights are'
+      ' shares of their own kind, so rare anomalies stay visible. The dashed'
+      ' line is a threshold that could be set without any label.',
+      plots.score_distributions(first, quantile),
     )
 
 
@@ -280,14 +284,14 @@ def _memory_exhibits(replicas, columns):
   for variant, replica in chosen.items():
     if replica.gallery is not None and len(replica.gallery.score):
       yield Exhibit(
-          f'gallery_{variant}',
-          'pictures',
-          f'What does {plots.label(variant)} make of a sample?',
-          f'Run {replica.name}, the first by name. A good model rebuilds'
-          ' normal samples and fails on anomalous ones: the error, in squared'
-          ' units of the [0, 1] range, is bright where they differ.',
-          plots.reconstruction_gallery(replica.gallery),
-          vector=False,
+        f'gallery_{variant}',
+        'pictures',
+        f'What does {plots.label(variant)} make of a sample?',
+        f'Run {replica.name}, the first by name. A good model rebuilds'
+        ' normal samples and fails on anomalous ones: the error, in squared'
+        ' units of the [0, 1] range, is bright where they differ.',
+        plots.reconstruction_gallery(replica.gallery),
+        vector=False,
       )
   usages = {v: r.usage for v, r in chosen.items() if r.usage is not None}
   for variant, usage in usages.items():
@@ -296,12 +300,12 @@ def _memory_exhibits(replicas, columns):
       continue
     count = min(50, len(decoded))
     which = (
-        f'All {count}' if count == len(decoded) else f'The {count} most used'
+      f'All {count}' if count == len(decoded) else f'The {count} most used'
     )
     common = (
-        f'Run {chosen[variant].name}, the first by name. {which} slots, each'
-        ' passed through the decoder, with the share of the addressing weight'
-        ' of the test set that falls on it, most used first.'
+      f'Run {chosen[variant].name}, the first by name. {which} slots, each'
+      ' passed through the decoder, with the share of the addressing weight'
+      ' of the test set that falls on it, most used first.'
     )
     if decoded.ndim == 4:
       figure = plots.slot_images(decoded, usage)
@@ -310,38 +314,38 @@ def _memory_exhibits(replicas, columns):
       table = np.reshape(decoded, (len(decoded), -1))
       figure = plots.slot_table(table, usage, columns)
       words = (
-          ' A column is one input; numeric inputs are coloured between their'
-          ' lowest and highest value over the slots (the middle colour: the'
-          ' same in every slot), categories from 0 to 1, between white lines.'
-          ' Rows that look alike are slots that the model does not need.'
+        ' A column is one input; numeric inputs are coloured between their'
+        ' lowest and highest value over the slots (the middle colour: the'
+        ' same in every slot), categories from 0 to 1, between white lines.'
+        ' Rows that look alike are slots that the model does not need.'
       )
     yield Exhibit(
-        f'slots_{variant}',
-        'pictures',
-        f'What do the slots of {plots.label(variant)} hold?',
-        common + words,
-        figure,
-        vector=False,
+      f'slots_{variant}',
+      'pictures',
+      f'What do the slots of {plots.label(variant)} hold?',
+      common + words,
+      figure,
+      vector=False,
     )
   if usages:
     yield Exhibit(
-        'usage',
-        'memory',
-        'Is the memory used?',
-        'Share of the addressing weight of the test set that falls on each'
-        ' slot, for the first run by name of each variant. The dashed line is'
-        ' equal use; red marks slots that no read touches. A few tall bars'
-        ' mean that a smaller memory would do.',
-        plots.slot_usage(usages),
+      'usage',
+      'memory',
+      'Is the memory used?',
+      'Share of the addressing weight of the test set that falls on each'
+      ' slot, for the first run by name of each variant. The dashed line is'
+      ' equal use; red marks slots that no read touches. A few tall bars'
+      ' mean that a smaller memory would do.',
+      plots.slot_usage(usages),
     )
 
 
 def exhibits(
-    results: Mapping[str, Any],
-    replicas: Sequence[scores.ReplicaScores],
-    events: Sequence[Mapping[str, Any]] = (),
-    source_columns: Sequence[types.Column] = (),
-    baseline_scores: Sequence[scores.ReplicaScores] = (),
+  results: Mapping[str, Any],
+  replicas: Sequence[scores.ReplicaScores],
+  events: Sequence[Mapping[str, Any]] = (),
+  source_columns: Sequence[types.Column] = (),
+  baseline_scores: Sequence[scores.ReplicaScores] = (),
 ) -> list[Exhibit]:
   """Returns the figures that these results can fill, in reading order.
 
@@ -358,17 +362,17 @@ def exhibits(
   curves = curves_of(events, replicas)
   if curves:
     out.append(
-        Exhibit(
-            'training',
-            'training',
-            'Did training settle?',
-            'Line: mean over the runs of a variant; band: their range. A dead'
-            ' read is one that no slot survives for; above one half (dashed)'
-            ' the memory mostly returns zeros.',
-            plots.training_curves(
-                curves, {k: title for k, (title, _, _) in CURVES.items()}
-            ),
-        )
+      Exhibit(
+        'training',
+        'training',
+        'Did training settle?',
+        'Line: mean over the runs of a variant; band: their range. A dead'
+        ' read is one that no slot survives for; above one half (dashed)'
+        ' the memory mostly returns zeros.',
+        plots.training_curves(
+          curves, {k: title for k, (title, _, _) in CURVES.items()}
+        ),
+      )
     )
   return out
 
@@ -390,7 +394,7 @@ def _data_uri(shown: Exhibit) -> str:
 
 def _defined(summaries: Mapping[str, Mapping], metric: str) -> bool:
   return any(
-      (s.get(metric) or {}).get('mean') is not None for s in summaries.values()
+    (s.get(metric) or {}).get('mean') is not None for s in summaries.values()
   )
 
 
@@ -434,31 +438,30 @@ def _rows(results, columns, digits) -> list[dict[str, Any]]:
 
   def published(name, values):
     cells = [
-        {'mean': _number(values[c], 4) if c in values else ''} for c in columns
+      {'mean': _number(values[c], 4) if c in values else ''} for c in columns
     ]
     rows.append({'kind': 'paper', 'name': name, 'cells': cells, 'n': None})
 
   for kind in ('variants', 'baselines'):
     for name, summary in results.get(kind, {}).items():
       own = [
-          r
-          for r in results['replicas']
-          if kind == 'variants' and r['fields'].get('variant') == name
+        r
+        for r in results['replicas']
+        if kind == 'variants' and r['fields'].get('variant') == name
       ]
       interval = own[0].get('interval') or {} if len(own) == 1 else {}
       cells = [
-          _cell(summary.get(c), digits, interval=interval.get(c))
-          for c in columns
+        _cell(summary.get(c), digits, interval=interval.get(c)) for c in columns
       ]
       rows.append(
-          {
-              'kind': kind,
-              'name': plots.label(name),
-              'headline': name == results.get('headline'),
-              'note': results.get('baseline_notes', {}).get(name, ''),
-              'n': max((s['n'] for s in summary.values()), default=0),
-              'cells': cells,
-          }
+        {
+          'kind': kind,
+          'name': plots.label(name),
+          'headline': name == results.get('headline'),
+          'note': results.get('baseline_notes', {}).get(name, ''),
+          'n': max((s['n'] for s in summary.values()), default=0),
+          'cells': cells,
+        }
       )
       if kind == 'variants' and name in paper.get('variants', {}):
         published('as published', paper['variants'][name])
@@ -481,18 +484,29 @@ def _reasons(results) -> dict[str, tuple[list[str], int]]:
 def _footnotes(results) -> list[str]:
   total = len(results['replicas'])
   out = [
-      f'undefined in {count} of {total} runs, because {reason}: '
-      + ', '.join(titles)
-      for reason, (titles, count) in _reasons(results).items()
+    f'undefined in {count} of {total} runs, because {reason}: '
+    + ', '.join(titles)
+    for reason, (titles, count) in _reasons(results).items()
   ]
+  for field, words in SWEPT.items():
+    for variant, found in _values(results, field).items():
+      if len(found) > 1:
+        out.append(
+          f'the row of {plots.label(variant)} is over all values of {words}'
+          f' ({_plain(sorted(found))}); its spread is not that of seeds'
+        )
   quantile = 'f1_at_normal_quantile'
   shown = quantile in columns_of(results)
-  if shown and _defined(results['variants'], quantile) and any(
+  if (
+    shown
+    and _defined(results['variants'], quantile)
+    and any(
       quantile in s and s[quantile]['mean'] is None
       for s in results.get('baselines', {}).values()
+    )
   ):
     out.append(
-        'baselines at the quantile: they have no scores of validation normals'
+      'baselines at the quantile: they have no scores of validation normals'
     )
   return out
 
@@ -507,24 +521,24 @@ def warnings(results: Mapping[str, Any]) -> list[str]:
     rate = _scalar((memory or {}).get('dead_read_rate'))
     if rate is not None and rate > 0.5 and 'dead' not in said:
       out.append(
-          f'{plots.label(variant)}: {rate:.0%} of the reads are dead (no slot'
-          ' survives the shrinkage threshold). The memory mostly returns zeros;'
-          ' lower model.memory.threshold.'
+        f'{plots.label(variant)}: {rate:.0%} of the reads are dead (no slot'
+        ' survives the shrinkage threshold). The memory mostly returns zeros;'
+        ' lower model.memory.threshold.'
       )
   total = len(results['replicas'])
   for reason, (_, count) in _reasons(results).items():
     if 'every one of' in reason and 'every one of' not in said:
       out.append(
-          f'In {count} of {total} runs {reason}: detection metrics are undefined'
-          ' there and left out of the means.'
+        f'In {count} of {total} runs {reason}: detection metrics are undefined'
+        ' there and left out of the means.'
       )
   spans = _values(results)
   for variant, values in spans.items():
     span = max(values.get('f1_at_ratio_tie_span', ()), default=0.0)
     if span > 0.01:
       out.append(
-          f'{plots.label(variant)}: many samples have the same score. Their'
-          f' order alone could move F1 at the ratio by up to {span:.2f}.'
+        f'{plots.label(variant)}: many samples have the same score. Their'
+        f' order alone could move F1 at the ratio by up to {span:.2f}.'
       )
   return out
 
@@ -550,25 +564,25 @@ def verdict(results: Mapping[str, Any]) -> list[str]:
   out = [f'{name} reaches {title} {_number(ours, digits)}.']
   if metric == 'auroc':
     out[0] = (
-        f'{out[0][:-1]}: it scores an anomalous sample above a normal one'
-        f' {ours:.1%} of the time.'
+      f'{out[0][:-1]}: it scores an anomalous sample above a normal one'
+      f' {ours:.1%} of the time.'
     )
   published = paper.get('variants', {}).get(headline, {}).get(metric)
   if published is not None:
     gap = _number(ours - published, digits, sign=True)
     out.append(f'The paper reports {published:.4f} (difference {gap}).')
   rivals = {
-      k: mean(v)
-      for k, v in results.get('baselines', {}).items()
-      if mean(v) is not None
+    k: mean(v)
+    for k, v in results.get('baselines', {}).items()
+    if mean(v) is not None
   }
   if rivals:
     best = max(rivals, key=rivals.get)
     beaten = rivals[best] < ours
     tail = 'which is lower' if beaten else f'which {name} does not beat'
     out.append(
-        f'The best baseline on the same samples is {plots.label(best)} with'
-        f' {_number(rivals[best], digits)}, {tail}.'
+      f'The best baseline on the same samples is {plots.label(best)} with'
+      f' {_number(rivals[best], digits)}, {tail}.'
     )
   for pair, summary in results.get('differences', {}).items():
     a, _, b = pair.partition(' - ')
@@ -577,13 +591,13 @@ def verdict(results: Mapping[str, Any]) -> list[str]:
       gain = _number(summary[metric]['mean'], digits, sign=True)
       low, high = (_number(v, digits, sign=True) for v in ci)
       words = (
-          'these runs cannot tell it from zero'
-          if ci[0] <= 0 <= ci[1]
-          else 'which excludes zero'
+        'these runs cannot tell it from zero'
+        if ci[0] <= 0 <= ci[1]
+        else 'which excludes zero'
       )
       out.append(
-          f'Against {plots.label(b)} on the same data and seeds the difference'
-          f' is {gain} (95% interval {low} to {high}; {words}).'
+        f'Against {plots.label(b)} on the same data and seeds the difference'
+        f' is {gain} (95% interval {low} to {high}; {words}).'
       )
   return out
 
@@ -592,7 +606,7 @@ def _plain(value) -> str:
   if isinstance(value, bool) or value is None:
     return {True: 'yes', False: 'no', None: '—'}[value]
   if isinstance(value, float):
-    return f'{value:,.4g}'
+    return f'{value:,.0f}' if abs(value) >= 1000 else f'{value:.4g}'
   if isinstance(value, int):
     return f'{value:,}'
   if isinstance(value, Mapping) and 'mean' in value:
@@ -623,31 +637,36 @@ def _summary(results, replicas) -> dict[str, Any]:
   rates = [float(r.anomalous.mean()) for r in replicas if r.anomalous.size]
   classes = {r.fields.get('normal_class') for r in replicas} - {None}
   return {
-      'networks': len(replicas),
-      'variants': ', '.join(
-          f'{n} {plots.label(v)}' for v, n in counts.items()
-      ),
-      'samples': _span(sizes, lambda n: f'{n:,}'),
-      'base_rate': _span(rates, lambda r: f'{r:.1%}') if any(rates) else '',
-      'classes': len(classes),
-      'rule': _RULES.get(results.get('checkpoint', {}).get('rule'), ''),
-      'one_run': bool(counts) and max(counts.values()) == 1,
+    'networks': len(replicas),
+    'variants': ', '.join(f'{n} {plots.label(v)}' for v, n in counts.items()),
+    'samples': _span(sizes, lambda n: f'{n:,}'),
+    'base_rate': _span(rates, lambda r: f'{r:.1%}') if any(rates) else '',
+    'classes': len(classes),
+    'rule': _RULES.get(results.get('checkpoint', {}).get('rule'), ''),
+    'one_run': bool(counts) and max(counts.values()) == 1,
   }
 
 
 def _memory_rows(results) -> list[tuple[str, list[str]]]:
   keys = (
-      'slots',
-      'used',
-      'dead_read_rate',
-      'mean_kept',
-      'usage_perplexity',
-      'duplicate_slots',
+    'slots',
+    'used',
+    'dead_read_rate',
+    'mean_kept',
+    'usage_perplexity',
+    'duplicate_slots',
   )
+
+  def show(memory, key):
+    rate = _scalar(memory.get(key))
+    if key == 'dead_read_rate' and rate is not None:
+      return f'{rate:.1%}'
+    return _plain(memory.get(key))
+
   return [
-      (plots.label(variant), [_plain(memory.get(k)) for k in keys])
-      for variant, memory in results.get('memory', {}).items()
-      if memory
+    (plots.label(variant), [show(memory, k) for k in keys])
+    for variant, memory in results.get('memory', {}).items()
+    if memory
   ]
 
 
@@ -655,18 +674,18 @@ def _full_table(results, digits) -> list[tuple[str, list[dict]]]:
   """All metrics (rows) of all variants and baselines (columns)."""
   groups = {**results['variants'], **results.get('baselines', {})}
   return [
-      (title, [_cell(g.get(metric), digits) for g in groups.values()])
-      for metric, (title, _) in METRICS.items()
+    (title, [_cell(g.get(metric), digits) for g in groups.values()])
+    for metric, (title, _) in METRICS.items()
   ]
 
 
 def render(
-    results: Mapping[str, Any],
-    replicas: Sequence[scores.ReplicaScores],
-    events: Sequence[Mapping[str, Any]] = (),
-    source_columns: Sequence[types.Column] = (),
-    baseline_scores: Sequence[scores.ReplicaScores] = (),
-    shown: Sequence[Exhibit] | None = None,
+  results: Mapping[str, Any],
+  replicas: Sequence[scores.ReplicaScores],
+  events: Sequence[Mapping[str, Any]] = (),
+  source_columns: Sequence[types.Column] = (),
+  baseline_scores: Sequence[scores.ReplicaScores] = (),
+  shown: Sequence[Exhibit] | None = None,
 ) -> str:
   """Returns the page. Arguments as of `exhibits`.
 
@@ -679,58 +698,56 @@ def render(
     shown: the exhibits, if the caller has them already.
   """
   if shown is None:
-    shown = exhibits(
-        results, replicas, events, source_columns, baseline_scores
-    )
+    shown = exhibits(results, replicas, events, source_columns, baseline_scores)
   columns = columns_of(results)
   digits = 4 if results.get('paper') else 3
   groups = {**results['variants'], **results.get('baselines', {})}
   environment = jinja2.Environment(
-      loader=jinja2.PackageLoader('memae_jax.evaluation', ''),
-      autoescape=True,
-      trim_blocks=True,
-      lstrip_blocks=True,
-      undefined=jinja2.StrictUndefined,
+    loader=jinja2.PackageLoader('memae_jax.evaluation', ''),
+    autoescape=True,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    undefined=jinja2.StrictUndefined,
   )
   return environment.get_template('report.html.j2').render(
-      results=results,
-      summary=_summary(results, replicas),
-      verdict=verdict(results),
-      warnings=warnings(results),
-      columns=[(c, *METRICS[c], c in _LOWER_IS_BETTER) for c in columns],
-      rows=_rows(results, columns, digits),
-      differences=[
-          (
-              ' − '.join(plots.label(v) for v in pair.split(' - ')),
-              max((s['n'] for s in summary.values()), default=0),
-              [_cell(summary.get(c), digits, sign=True) for c in columns],
+    results=results,
+    summary=_summary(results, replicas),
+    verdict=verdict(results),
+    warnings=warnings(results),
+    columns=[(c, *METRICS[c], c in _LOWER_IS_BETTER) for c in columns],
+    rows=_rows(results, columns, digits),
+    differences=[
+      (
+        ' − '.join(plots.label(v) for v in pair.split(' - ')),
+        max((s['n'] for s in summary.values()), default=0),
+        [_cell(summary.get(c), digits, sign=True) for c in columns],
+      )
+      for pair, summary in results.get('differences', {}).items()
+    ],
+    footnotes=_footnotes(results),
+    exhibits=[
+      {**e._asdict(), 'uri': _data_uri(e), 'figure': None} for e in shown
+    ],
+    memory=_memory_rows(results),
+    metrics=METRICS,
+    groups=[plots.label(g) for g in groups],
+    full=_full_table(results, digits),
+    replica_rows=[
+      (
+        r['name'],
+        r.get('step'),
+        [
+          _cell(
+            {'mean': r['metrics'].get(c)},
+            digits,
+            interval=(r.get('interval') or {}).get(c),
           )
-          for pair, summary in results.get('differences', {}).items()
-      ],
-      footnotes=_footnotes(results),
-      exhibits=[
-          {**e._asdict(), 'uri': _data_uri(e), 'figure': None} for e in shown
-      ],
-      memory=_memory_rows(results),
-      metrics=METRICS,
-      groups=[plots.label(g) for g in groups],
-      full=_full_table(results, digits),
-      replica_rows=[
-          (
-              r['name'],
-              r.get('step'),
-              [
-                  _cell(
-                      {'mean': r['metrics'].get(c)},
-                      digits,
-                      interval=(r.get('interval') or {}).get(c),
-                  )
-                  for c in columns
-              ],
-          )
-          for r in results['replicas']
-      ],
-      facts=_facts,
-      plain=_plain,
-      config=json.dumps(results.get('config', {}), indent=2, default=str),
+          for c in columns
+        ],
+      )
+      for r in results['replicas']
+    ],
+    facts=_facts,
+    plain=_plain,
+    config=json.dumps(results.get('config', {}), indent=2, default=str),
   )

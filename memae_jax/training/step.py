@@ -181,7 +181,7 @@ class Trainer(NamedTuple):
     )
     rate = hyper.learning_rate * self.schedule(step)
     params = jax.tree.map(lambda p, u: p - rate * u, state.params, updates)
-    grad_norm = optax.global_norm(grads)
+    grad_norm = optax.tree.norm(grads)
     finite = jnp.isfinite(loss) & jnp.isfinite(grad_norm)
     return (
         state.replace(

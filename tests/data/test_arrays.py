@@ -308,7 +308,7 @@ BAD_CSV = {
   'column to drop missing': (
     CSV,
     {'drop_columns': ('incomes',)},
-    ['no column "incomes" to drop', 'did you mean "income"'],
+    ['no column "incomes"', 'did you mean "income"'],
   ),
   'label column dropped': (
     CSV,

@@ -10,11 +10,11 @@ from memae_jax.evaluation import baselines, metrics, paper, scores
 
 COMPONENTS = {'memae': 5, 'nonspar': 3, 'ae': 1}
 COLUMNS = (
-    types.Column('duration'),
-    types.Column('protocol', ('icmp', 'tcp', 'udp')),
-    types.Column('src_bytes'),
-    types.Column('flag', ('OTH', 'REJ', 'S0', 'SF')),
-    types.Column('rate'),
+  types.Column('duration'),
+  types.Column('protocol', ('icmp', 'tcp', 'udp')),
+  types.Column('src_bytes'),
+  types.Column('flag', ('OTH', 'REJ', 'S0', 'SF')),
+  types.Column('rate'),
 )
 
 
@@ -24,14 +24,14 @@ def _table(rng):
   kind = rng.integers(0, 2, 900) + labels
   flag = np.where(labels == 1, rng.integers(0, 4, 900), 3)
   inputs = np.concatenate(
-      [
-          rng.exponential(10, (900, 1)),
-          np.eye(3)[kind],
-          np.exp(rng.normal(5 + labels, 1, 900))[:, None],
-          np.eye(4)[flag],
-          rng.random((900, 1)) + 0.3 * labels[:, None],
-      ],
-      axis=1,
+    [
+      rng.exponential(10, (900, 1)),
+      np.eye(3)[kind],
+      np.exp(rng.normal(5 + labels, 1, 900))[:, None],
+      np.eye(4)[flag],
+      rng.random((900, 1)) + 0.3 * labels[:, None],
+    ],
+    axis=1,
   )
   return inputs.astype(np.float32), labels
 
@@ -51,7 +51,7 @@ def _gallery(inputs, rebuilt, score, anomalous):
   titles = [f'{k}, {e}' for k, e in zip(kinds, ends) for _ in range(2)]
   image = lambda x: x[rows].reshape(-1, 8, 8, 1).astype(np.float32)
   return scores.Gallery(
-      image(inputs), image(rebuilt), score[rows], anomalous[rows], tuple(titles)
+    image(inputs), image(rebuilt), score[rows], anomalous[rows], tuple(titles)
   )
 
 
@@ -89,19 +89,19 @@ def make_replica():
     image = kind == 'image'
     shape = (slots, 8, 8, 1) if image else (slots, -1)
     replica = scores.ReplicaScores(
-        name=name,
-        fields={**fields, 'slots': slots} if memory else fields,
-        score=error[test].astype(np.float32),
-        anomalous=anomalous,
-        sample=test,
-        validation_score=error[held].astype(np.float32),
-        kept=rng.integers(0, 6, len(test)) if memory else None,
-        usage=usage.astype(np.float32) if memory else None,
-        decoded_slots=decoded.reshape(shape) if memory else None,
-        gallery=_gallery(inputs[test], rebuilt[test], error[test], anomalous)
-        if image
-        else None,
-        step=1200,
+      name=name,
+      fields={**fields, 'slots': slots} if memory else fields,
+      score=error[test].astype(np.float32),
+      anomalous=anomalous,
+      sample=test,
+      validation_score=error[held].astype(np.float32),
+      kept=rng.integers(0, 6, len(test)) if memory else None,
+      usage=usage.astype(np.float32) if memory else None,
+      decoded_slots=decoded.reshape(shape) if memory else None,
+      gallery=_gallery(inputs[test], rebuilt[test], error[test], anomalous)
+      if image
+      else None,
+      step=1200,
     )
     return replica, inputs[train], inputs[test]
 
@@ -118,19 +118,19 @@ def _events(replicas):
     kept = [3 + step / 600 if m else None for m in memory]
     used = [float(min(16, 4 + step // 50)) if m else None for m in memory]
     yield {
-        'step': step,
-        'time': step / 10,
-        'split': 'train',
-        'loss': fall.tolist(),
-        'dead_read_rate': dead,
-        'mean_kept': kept,
-        'slots_used': used,
+      'step': step,
+      'time': step / 10,
+      'split': 'train',
+      'loss': fall.tolist(),
+      'dead_read_rate': dead,
+      'mean_kept': kept,
+      'slots_used': used,
     }
     yield {
-        'step': step,
-        'time': step / 10,
-        'split': 'validation',
-        'reconstruction_error': (1.1 * fall).tolist(),
+      'step': step,
+      'time': step / 10,
+      'split': 'validation',
+      'reconstruction_error': (1.1 * fall).tolist(),
     }
 
 
@@ -156,26 +156,26 @@ def make_run():
     rows = []
     for r in replicas:
       values, reasons = metrics.evaluate(
-          r.score, r.anomalous, r.validation_score
+        r.score, r.anomalous, r.validation_score
       )
       rows.append(
-          {
-              'name': r.name,
-              'fields': r.fields,
-              'metrics': values,
-              'reasons': reasons,
-              'interval': metrics.bootstrap(r.score, r.anomalous, resamples=20),
-              'step': r.step,
-          }
+        {
+          'name': r.name,
+          'fields': r.fields,
+          'metrics': values,
+          'reasons': reasons,
+          'interval': metrics.bootstrap(r.score, r.anomalous, resamples=20),
+          'step': r.step,
+        }
       )
     by_variant = {}
     for row in rows:
       by_variant.setdefault(row['fields']['variant'], []).append(row['metrics'])
     variants = {v: metrics.summarise(m) for v, m in by_variant.items()}
     differences = {
-        f'memae - {v}': metrics.paired_difference(by_variant['memae'], m)
-        for v, m in by_variant.items()
-        if v != 'memae' and len(m) == len(by_variant['memae'])
+      f'memae - {v}': metrics.paired_difference(by_variant['memae'], m)
+      for v, m in by_variant.items()
+      if v != 'memae' and len(m) == len(by_variant['memae'])
     }
     first = {r.fields['variant'] for r in replicas}
     found, notes, baseline_scores = {}, {}, []
@@ -183,61 +183,61 @@ def make_run():
       lead = [m for m in made if m[0].fields['variant'] == 'memae']
       found, notes, baseline_scores = _baselines(lead)
     results = {
+      'name': name,
+      'config': config_lib.resolve(
+        {'fleet': {'normal_classes': (0,)}, 'name': name}
+      ).to_dict(),
+      'dataset': {
         'name': name,
-        'config': config_lib.resolve(
-            {'fleet': {'normal_classes': (0,)}, 'name': name}
-        ).to_dict(),
-        'dataset': {
-            'name': name,
-            'split': 'test',
-            'protocol': 'one_class',
-            'description': '8x8 handwritten digits; one digit is normal, the'
-            ' others are anomalous',
-            'num_samples': 1797,
-            'num_dropped': 2,
-            'dropped': [{'count': 2, 'why': 'not a number'}],
-            'base_rate': 0.33,
-            'label_sha256': '4f' * 32,
-            'data_sha256': 'a0' * 32,
-            'notes': {'duplicates': 0},
-        },
-        'checkpoint': {'step': 1200, 'rule': 'last'},
-        'score': {
-            'definition': 'mean squared reconstruction error',
-            'direction': 'higher is more anomalous',
-            'normalisation': 'none',
-        },
-        'headline': 'memae',
-        'metrics': variants['memae'],
-        'variants': variants,
-        'differences': differences,
-        'replicas': rows,
-        'baselines': found,
-        'baseline_notes': notes,
-        'paper': paper.table(paper_table),
-        'memory': {
-            v: {
-                'slots': 20,
-                'used': 16.0,
-                'dead_read_rate': 0.12,
-                'mean_kept': 3.4,
-                'usage_perplexity': 9.1,
-                'duplicate_slots': 1,
-            }
-            for v in first - {'ae'}
-        },
-        'throughput': {'samples_per_second': 12345.6, 'batch_size': 1024},
-        'environment': {'jax': '0.10.2', 'device': 'cpu', 'commit': 'b3b7a54'},
-        'warnings': [],
+        'split': 'test',
+        'protocol': 'one_class',
+        'description': '8x8 handwritten digits; one digit is normal, the'
+        ' others are anomalous',
+        'num_samples': 1797,
+        'num_dropped': 2,
+        'dropped': [{'count': 2, 'why': 'not a number'}],
+        'base_rate': 0.33,
+        'label_sha256': '4f' * 32,
+        'data_sha256': 'a0' * 32,
+        'notes': {'duplicates': 0},
+      },
+      'checkpoint': {'step': 1200, 'rule': 'last'},
+      'score': {
+        'definition': 'mean squared reconstruction error',
+        'direction': 'higher is more anomalous',
+        'normalisation': 'none',
+      },
+      'headline': 'memae',
+      'metrics': variants['memae'],
+      'variants': variants,
+      'differences': differences,
+      'replicas': rows,
+      'baselines': found,
+      'baseline_notes': notes,
+      'paper': paper.table(paper_table),
+      'memory': {
+        v: {
+          'slots': 20,
+          'used': 16.0,
+          'dead_read_rate': 0.12,
+          'mean_kept': 3.4,
+          'usage_perplexity': 9.1,
+          'duplicate_slots': 1,
+        }
+        for v in first - {'ae'}
+      },
+      'throughput': {'samples_per_second': 12345.6, 'batch_size': 1024},
+      'environment': {'jax': '0.10.2', 'device': 'cpu', 'commit': 'b3b7a54'},
+      'warnings': [],
     }
     results |= changes
     columns = () if replicas[0].gallery else COLUMNS
     return {
-        'results': results,
-        'replicas': replicas,
-        'events': list(_events(replicas)),
-        'source_columns': columns,
-        'baseline_scores': baseline_scores,
+      'results': results,
+      'replicas': replicas,
+      'events': list(_events(replicas)),
+      'source_columns': columns,
+      'baseline_scores': baseline_scores,
     }
 
   return make

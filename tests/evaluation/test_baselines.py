@@ -1,0 +1,119 @@
+import numpy as np
+import pytest
+import sklearn.metrics
+import sklearn.svm
+
+from memae_jax import config as config_lib
+from memae_jax import errors
+from memae_jax.evaluation import baselines, paper
+
+NAMES = [name for name in config_lib.BASELINES if name != 'untrained']
+
+
+def _data(shape=(12,), n=400, seed=0):
+  rng = np.random.default_rng(seed)
+  size = int(np.prod(shape))
+  base = rng.normal(size=(3, size))
+  normal = rng.normal(size=(n + 100, 3)) @ base
+  normal += 0.05 * rng.normal(size=normal.shape)
+  bad = 2 * rng.normal(size=(50, size))
+  test = np.concatenate([normal[n:], bad]).astype(np.float32)
+  shaped = lambda x: x.astype(np.float32).reshape(-1, *shape)
+  return shaped(normal[:n]), shaped(test), np.arange(150) >= 100
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_scores_are_sensible_and_deterministic(name):
+  train, test, anomalous = _data((2, 3, 2))
+  score, note = baselines.run(name, train, test, seed=3, max_train=300)
+  again, _ = baselines.run(name, train, test, seed=3, max_train=300)
+  np.testing.assert_array_equal(score, again)
+  assert score.shape == (150,) and np.isfinite(score).all()
+  value = sklearn.metrics.roc_auc_score(anomalous, score)
+  if name == 'random':
+    assert 0.3 < value < 0.7
+    assert (score != baselines.run(name, train, test, seed=4)[0]).any()
+  else:
+    assert value > 0.8, value
+    assert '300 of 400 training normals' in note
+
+
+def test_blocks_and_the_kernel_products_change_nothing(monkeypatch):
+  train, test, _ = _data()
+  score, note = baselines.run('ocsvm', train, test)
+  svm = sklearn.svm.OneClassSVM(nu=baselines.SVM_NU, gamma='scale').fit(train)
+  np.testing.assert_allclose(score, -svm.decision_function(test), atol=1e-5)
+  assert 'nu 0.1' in note
+  for name in NAMES:
+    whole = baselines.run(name, train, test)[0]
+    monkeypatch.setattr(baselines, '_BLOCK', 7)
+    np.testing.assert_allclose(
+      baselines.run(name, train, test)[0], whole, atol=1e-12
+    )
+    monkeypatch.undo()
+
+
+def test_pca_keeps_the_stated_variance():
+  train, test, _ = _data()
+  score, note = baselines.run('pca', train, test)
+  assert 'of the 3 components that explain 95%' in note
+  mean = train.mean(axis=0)
+  base = np.linalg.svd(train - mean, full_matrices=False)[2][:3]
+  rebuilt = (test - mean) @ base.T @ base + mean
+  np.testing.assert_allclose(
+    score, np.square(test - rebuilt).mean(axis=1), rtol=1e-3, atol=1e-5
+  )
+
+
+def test_constant_and_wide_inputs():
+  flat = np.full((50, 4), 2, np.float32)
+  for name in NAMES:
+    score, _ = baselines.run(name, flat, flat)
+    assert np.isfinite(score).all(), name
+  assert baselines.run('pca', flat, flat)[0].max() == 0
+  train, test, anomalous = _data((1100,), n=60)
+  score, _ = baselines.run('pca', train, test)
+  assert sklearn.metrics.roc_auc_score(anomalous, score) == 1
+
+
+def test_svm_is_capped(monkeypatch):
+  monkeypatch.setattr(baselines, 'SVM_ROWS', 100)
+  train, test, _ = _data()
+  note = baselines.run('ocsvm', train, test)[1]
+  assert 'fitted on 100 of 400 training normals' in note
+
+
+@pytest.mark.parametrize(
+  'name,train,test,words',
+  [
+    ('pcaa', (5, 2), (3, 2), 'baseline "pcaa" is unknown .*"pca"'),
+    ('untrained', (5, 2), (3, 2), 'unknown'),
+    ('pca', (0, 2), (3, 2), 'no training normals'),
+    ('pca', (5, 2), (3, 4), r'shape \(2,\), test samples \(4,\)'),
+  ],
+)
+def test_bad_input_is_one_clear_line(name, train, test, words):
+  with pytest.raises(errors.UserError, match=words):
+    baselines.run(name, np.ones(train), np.ones(test))
+
+
+def test_the_paper_is_quoted_exactly():
+  table = paper.table('kddcup99')
+  assert table['variants']['memae'] == {
+    'precision_at_ratio': 0.9627,
+    'recall_at_ratio': 0.9655,
+    'f1_at_ratio': 0.9641,
+  }
+  for row in (*table['variants'].values(), *table['others'].values()):
+    p, r = row['precision_at_ratio'], row['recall_at_ratio']
+    # Means of ratios over runs: only about the F1 of the means.
+    assert row['f1_at_ratio'] == pytest.approx(2 * p * r / (p + r), abs=3e-3)
+  assert paper.table('mnist')['variants']['ae'] == {'auroc': 0.9619}
+  assert paper.table('cifar10')['others']['KDE'] == {'auroc': 0.5756}
+  assert paper.table('') is None
+  for known in paper.TABLES.values():
+    assert set(known['variants']) == set(config_lib.VARIANTS)
+    for row in (*known['variants'].values(), *known['others'].values()):
+      assert set(row) == set(known['metrics'])
+  with pytest.raises(errors.UserError, match='did you mean "mnist"'):
+    paper.table('mnst')

@@ -1,0 +1,78 @@
+"""Small experiments for the tests, and a way to run the command line."""
+
+import contextlib
+import io
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import ml_collections
+
+from memae_jax import cli, main
+from memae_jax import config as config_lib
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+
+def digits(**changes) -> ml_collections.FrozenConfigDict:
+  """Two classes of digits, seconds on a CPU; `changes` are dotted fields."""
+  config = config_lib.default()
+  config.name = 'test'
+  config.fleet.normal_classes = (0, 1)
+  config.model.widths = (16,)
+  config.model.code = 8
+  config.model.memory.slots = 10
+  config.train.batch_size = 16
+  config.train.epochs = 3.0
+  config.train.learning_rate = 1e-3
+  config.train.log_every = 4
+  config.train.validate_every = 8
+  config.train.checkpoint_every = 8
+  config.eval.baselines = ()
+  config.eval.bootstrap = 0
+  for key, value in changes.items():
+    group = config
+    *path, last = key.split('.')
+    for name in path:
+      group = group[name]
+    with group.ignore_type():
+      group[last] = value
+  return config_lib.resolve(config)
+
+
+def run(*argv: str) -> tuple[int, str, str]:
+  """Runs the command line in this process: (exit code, stdout, stderr)."""
+  del main  # Its flags are defined by the import.
+  out, err = io.StringIO(), io.StringIO()
+  with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+    code = _run(argv)
+  return code, out.getvalue(), err.getvalue()
+
+
+def start(*argv: str, devices: int = 1, **options) -> subprocess.Popen:
+  """Starts the command line as a process of its own."""
+  environment = dict(os.environ, JAX_PLATFORMS='cpu', PYTHONPATH=str(ROOT))
+  environment['JAX_NUM_CPU_DEVICES'] = str(devices)
+  return subprocess.Popen(
+      [sys.executable, '-m', 'memae_jax.main', *argv],
+      cwd=ROOT,
+      env=environment,
+      stdout=subprocess.PIPE,
+      stderr=subprocess.PIPE,
+      text=True,
+      **options,
+  )
+
+
+def write_config(path: pathlib.Path, config) -> str:
+  """Writes a config file that holds `config`; returns its path as text."""
+  path.write_text(
+      'import json\nimport ml_collections\n\n\ndef get_config():\n'
+      f'  return ml_collections.ConfigDict(json.loads({json.dumps(config_lib.to_json(config))!s}))\n'
+  )
+  return str(path)
+
+
+__all__ = ['ROOT', 'cli', 'digits', 'run', 'start', 'write_config']
