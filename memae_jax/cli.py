@@ -20,14 +20,15 @@ def _fail(message: object, code: int) -> None:
   sys.exit(code)
 
 
-def _parse(argv: list[str]) -> list[str]:
+def parse(argv: list[str]) -> list[str]:
   """Parses flags; whatever is wrong with them is one line and exit code 2."""
   try:
     rest = flags.FLAGS(argv)
   except errors.UserError as error:
     _fail(error, error.exit_code)
-  except (flags.Error, AttributeError, KeyError, TypeError, ValueError,
-          OSError) as error:  # fmt: skip
+  except (AttributeError, KeyError) as error:  # Of an unknown config field.
+    _fail(f'config field {error.args[0]}', errors.UserError.exit_code)
+  except (flags.Error, TypeError, ValueError, OSError) as error:
     _fail(error, errors.UserError.exit_code)
   if len(rest) > 1:
     _fail(f'unexpected argument "{rest[1]}"; options start with "--"', 2)
@@ -38,6 +39,7 @@ def _log_to_stderr() -> None:
   """Our own lines from INFO on; warnings of everybody else."""
   absl_logging.set_verbosity(absl_logging.WARNING)
   ours = logging.getLogger('memae_jax')
+  ours.handlers.clear()
   handler = logging.StreamHandler(sys.stderr)
   handler.setFormatter(logging.Formatter('%(asctime)s %(message)s', '%H:%M:%S'))
   ours.addHandler(handler)
@@ -45,15 +47,16 @@ def _log_to_stderr() -> None:
   ours.propagate = False
 
 
-def _guarded(job: Callable[[], None]) -> None:
+def guarded(job: Callable[[], None]) -> None:
+  """Runs `job`; what a user can mend ends as one line and SystemExit."""
   _log_to_stderr()
   try:
     job()
   except errors.UserError as error:
     _fail(error, error.exit_code)
   except OSError as error:
-    if error.errno is None:
-      raise
+    if error.errno is None:  # A library's own words, such as ml_collections'.
+      _fail(error, 2)
     where = f'{error.filename}: ' if error.filename else ''
     mend = {
         errno.ENOSPC: '; free some space and run the same command again',
@@ -73,4 +76,4 @@ def _guarded(job: Callable[[], None]) -> None:
 
 def main(job: Callable[[], None]) -> None:
   """Parses the flags, runs `job`, exits."""
-  app.run(lambda _: _guarded(job), flags_parser=_parse)
+  app.run(lambda _: guarded(job), flags_parser=parse)

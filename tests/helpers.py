@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import ml_collections
+from absl import flags
 
 from memae_jax import cli, main
 from memae_jax import config as config_lib
@@ -44,10 +45,22 @@ def digits(**changes) -> ml_collections.FrozenConfigDict:
 
 def run(*argv: str) -> tuple[int, str, str]:
   """Runs the command line in this process: (exit code, stdout, stderr)."""
-  del main  # Its flags are defined by the import.
+  flags.FLAGS.unparse_flags()
+  for name in [n for n in flags.FLAGS if n.startswith('config.')]:
+    delattr(flags.FLAGS, name)  # Overrides that an earlier run defined.
+  for name in ('config', 'workdir', 'mode'):
+    flags.FLAGS[name].unparse()
   out, err = io.StringIO(), io.StringIO()
+  code, before = 0, sys.argv
   with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-    code = _run(argv)
+    try:
+      sys.argv = ['memae_jax.main', *argv]  # Where ml_collections looks too.
+      cli.parse(sys.argv)
+      cli.guarded(main.run)
+    except SystemExit as stop:
+      code = stop.code or 0
+  sys.argv = before
+  flags.FLAGS.mark_as_parsed()
   return code, out.getvalue(), err.getvalue()
 
 
@@ -69,10 +82,7 @@ def start(*argv: str, devices: int = 1, **options) -> subprocess.Popen:
 def write_config(path: pathlib.Path, config) -> str:
   """Writes a config file that holds `config`; returns its path as text."""
   path.write_text(
-      'import json\nimport ml_collections\n\n\ndef get_config():\n'
-      f'  return ml_collections.ConfigDict(json.loads({json.dumps(config_lib.to_json(config))!s}))\n'
+      'import json\n\nimport ml_collections\n\n\ndef get_config():\n'
+      f'  return ml_collections.ConfigDict(json.loads({json.dumps(config_lib.to_json(config))}))\n'
   )
   return str(path)
-
-
-__all__ = ['ROOT', 'cli', 'digits', 'run', 'start', 'write_config']

@@ -380,7 +380,10 @@ def reconstruction_gallery(
     'top': 1 - 0.5 / height,
   }
   axes = figure.subplots(
-    3, count, squeeze=False, gridspec_kw={**place, 'wspace': 0.06, 'hspace': 0.06}
+    3,
+    count,
+    squeeze=False,
+    gridspec_kw={**place, 'wspace': 0.06, 'hspace': 0.06},
   )
   top = float(error[:count].max()) or 1.0
   for k in range(count):

@@ -1,7 +1,8 @@
 """One page that a stranger can read: what was done, what came out, with what.
 
 `render` makes a self-contained page: no script, no outside file. Values are
-shown as `results.json` has them; what is undefined is a dash with its reason.
+those of `results.json`; what is undefined is a dash with its reason. Intervals
+of a share are cut to [0, 1].
 """
 
 import base64
@@ -87,7 +88,9 @@ _HEADLINE = (
   'eer',
   'f1_at_normal_quantile',
 )
-CURVES = {  # Panel: title, split, names it may have in an event.
+# Panel: title, split (empty: validation where logged, else training), names
+# it may have in an event.
+CURVES = {
   'loss': ('Training loss', 'train', ('loss',)),
   'validation_error': (
     'Reconstruction error, validation',
@@ -169,12 +172,13 @@ def curves_of(
   names = [replica.name for replica in replicas]
   variants = {replica.name: _variant(replica) for replica in replicas}
   found: dict[str, dict[str, dict[tuple, float]]] = {}
-  for event in events:
-    for panel, (_, split, keys) in CURVES.items():
-      if split and event.get('split', split) != split:
-        continue
+  held_out = [e for e in events if e.get('split') == 'validation']
+  for panel, (_, split, keys) in CURVES.items():
+    if not split and any(k in e for e in held_out for k in keys):
+      split = 'validation'  # One curve, not a mixture of two.
+    for event in events:
       key = next((k for k in keys if k in event), None)
-      if key is None or 'step' not in event:
+      if key is None or (split and event.get('split', split) != split):
         continue
       value = event[key]
       if isinstance(value, (list, tuple)):
@@ -212,7 +216,7 @@ def _metric_exhibits(results, replicas, baseline_scores):
       'How much do the runs differ?',
       'A pale dot is one run, the large mark their mean, and the bar its 95%'
       ' interval. Where two bars overlap widely, the order of the means says'
-      ' little; the paired differences above say more. Random scores are left'
+      ' little: paired differences say more. Random scores are left'
       ' out.',
       plots.metric_dots(
         _values(results), summaries, {m: title(m) for m in shown}
@@ -423,7 +427,8 @@ def _cell(summary, digits, sign=False, interval=None) -> dict[str, Any]:
   if mean is not None and summary.get('std') is not None and not sign:
     cell['std'] = _number(summary['std'], digits)
   if mean is not None and ci:
-    low, high = (_number(v, digits, sign) for v in ci)
+    ends = ci if sign else np.clip(ci, 0, 1)
+    low, high = (_number(float(v), digits, sign) for v in ends)
     cell['ci'] = f'[{low}, {high}]'
     cell['clear'] = ci[0] > 0 or ci[1] < 0
   if summary.get('undefined'):

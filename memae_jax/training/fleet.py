@@ -92,9 +92,9 @@ def hyper(fleet: Sequence[Replica]) -> Hyper:
   )
 
 
-def mesh(count: int) -> jax.sharding.Mesh:
+def mesh(count: int, devices: Sequence | None = None) -> jax.sharding.Mesh:
   """A mesh over the most devices that divide `count` replicas evenly."""
-  devices = jax.local_devices()
+  devices = devices or jax.local_devices()
   size = max(n for n in range(1, len(devices) + 1) if count % n == 0)
   return jax.make_mesh(
       (size,),

@@ -56,7 +56,7 @@ def claim_workdir(workdir: pathlib.Path, config: Any) -> None:
   Raises:
     UserError: the folder belongs to another experiment.
   """
-  if (workdir / 'config.json').exists():
+  if (workdir / 'metrics.jsonl').exists():
     check_same_training(workdir, config)
   elif (workdir / 'checkpoints').exists():
     raise errors.UserError(

@@ -196,7 +196,10 @@ def test_events_in_every_form(form, digits):
   replicas = digits['replicas'][:2]
   names = [r.name for r in replicas]
   values = [[1.0, 3.0], [0.5, float('nan')]]
-  events = [{'step': 5, 'split': 'validation', 'dead_read_rate': None}]
+  events = [
+    {'step': 5, 'split': 'validation', 'dead_read_rate': None},
+    {'step': 6, 'split': 'train', 'dead_read_rate': 0.5},
+  ]
   for step, pair in enumerate(values):
     event = {'step': step, 'split': 'train'}
     if form == 'list':
