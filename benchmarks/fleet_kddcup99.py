@@ -4,7 +4,7 @@ python benchmarks/fleet_kddcup99.py [--replicas=20] [--steps=100] [--rounds=5]
 
 A: one fleet of R replicas in one program. B: the same code with R = 1, R times
 in a row. C: the same network, loss and optimizer in PyTorch, R times in a row.
-Random rows of KDDCUP's shape (118 columns), batch 1,024, N = 50 slots. A, B and
+Random rows of KDDCUP's shape (122 columns), batch 1,024, N = 50 slots. A, B and
 C alternate within each round; ratios are medians over the rounds. `torch` is
 the extra `benchmark`; without it C is left out. The last line is JSON.
 """
@@ -22,7 +22,7 @@ from memae_jax.data import types
 from memae_jax.models import memae
 from memae_jax.training import fleet, step
 
-WIDTH, ROWS, BATCH, SLOTS = 118, 180_000, 1024, 50
+WIDTH, ROWS, BATCH, SLOTS = 122, 180_000, 1024, 50
 
 
 def jax_runner(inputs, replicas, steps, how, devices):
@@ -44,7 +44,7 @@ def jax_runner(inputs, replicas, steps, how, devices):
       step.ReplicaData(
           np.tile(np.arange(ROWS, dtype=np.int32), (len(replicas), 1)),
           np.full(len(replicas), ROWS, np.int32),
-          types.Transform(ones, 0 * ones, 0 * ones),
+          types.Transform(ones, 0 * ones, 0 * ones, np.inf * ones[:, :1]),
       ),
       mesh,
       mapped=True,

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 
+import jax
 from absl import app, flags
 from absl import logging as absl_logging
 
@@ -74,6 +75,23 @@ def guarded(job: Callable[[], None]) -> None:
     )
 
 
+def _prepare_jax() -> None:
+  """One CPU device a core, and compiled programs kept between runs.
+
+  A fleet is spread over the CPU devices, as over GPUs and TPUs. JAX's own
+  variables win: JAX_NUM_CPU_DEVICES=1 for one device,
+  JAX_ENABLE_COMPILATION_CACHE=false or another JAX_COMPILATION_CACHE_DIR.
+  """
+  if 'JAX_NUM_CPU_DEVICES' not in os.environ:
+    jax.config.update('jax_num_cpu_devices', os.cpu_count() or 1)
+  if 'JAX_COMPILATION_CACHE_DIR' not in os.environ:
+    root = os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache')
+    jax.config.update(
+        'jax_compilation_cache_dir', os.path.join(root, 'memae_jax', 'compiled')
+    )
+
+
 def main(job: Callable[[], None]) -> None:
   """Parses the flags, runs `job`, exits."""
+  _prepare_jax()
   app.run(lambda _: guarded(job), flags_parser=parse)

@@ -151,11 +151,14 @@ SCHEMA: dict[str, Any] = {
         'log1p': _boolean(
             False, 'log(1 + x) of non-negative numeric columns, before scaling.'
         ),
+        'clip': _number(
+            0.0, 'Scaled inputs are clipped to +-clip; 0: not.', low=0.0
+        ),
         'path': _text('', 'arrays: npz, csv or parquet file.'),
         'test_path': _text('', 'arrays: a second file with the test rows.'),
         'label_column': _text('', 'arrays: name of the label column or array.'),
         'normal_labels': _many(
-            _NAME, (), 'arrays: labels that are normal; all others anomalous.'
+            _NAME, (), 'Labels that are normal; all others are anomalous.'
         ),
         'categorical_columns': _many(_NAME, (), 'arrays: columns to one-hot.'),
         'drop_columns': _many(_NAME, (), 'arrays: columns to leave out.'),

@@ -9,13 +9,15 @@ import numpy as np
 from memae_jax import errors
 from memae_jax.data import prepare, tables, types
 
+FLAGS = ('land', 'logged_in', 'is_host_login', 'is_guest_login')
+
 
 def load(config) -> types.Source:
-  """Reads the prepared set: inputs [494021, 118], labels of 23 kinds.
+  """Reads the prepared set: inputs [494021, 122], labels of 23 kinds.
 
-  38 numeric columns and three categorical ones (3 + 66 + 11 categories of
-  the whole file) in the order of the file. The 120 inputs of the papers
-  depend on an encoding that they do not give.
+  As in the papers, 34 columns are numeric and 7 categorical: three of text
+  (3 + 66 + 11 categories of the whole file) and four flags of two values. The
+  120 inputs of the papers depend on details that they do not give.
 
   Raises:
     UserError: it is not prepared, or damaged.
@@ -35,8 +37,11 @@ def load(config) -> types.Source:
     )
   values = dict(zip(raw.NUMERIC, numeric.T))
   values |= dict(zip(raw.CATEGORIES, categories.T))
+  for name in FLAGS:
+    values[name] = values[name].astype(np.uint8)
   inputs, columns = tables.encode(
-    {name: values[name] for name in raw.COLUMNS}, raw.CATEGORIES
+    {name: values[name] for name in raw.COLUMNS},
+    raw.CATEGORIES | dict.fromkeys(FLAGS, ('0', '1')),
   )
   normal = raw.LABELS.index('normal')
   return types.Source(

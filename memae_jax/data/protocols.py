@@ -58,7 +58,7 @@ def split(
     'anomalies': int(anomalous.sum()),
     'train_duplicates_removed': held - len(train),
     **_overlap(source, train, test, anomalous),
-    **transforms.notes(source, transform),
+    **transforms.notes(source, transform, train),
     'test_unknown_categories': _unknown(
       source, transform, validation, test, config.unknown_category
     ),

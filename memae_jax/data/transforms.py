@@ -12,8 +12,9 @@ def fit(source: types.Source, train: np.ndarray, config) -> types.Transform:
   """Fits `config.scaling` on the training samples.
 
   One-hot inputs stay 0 and 1 under every scaling; one that is never set in
-  the training samples gets scale 0. So does a constant input: it tells
-  nothing and its spread cannot be divided by. Images are scaled as a whole.
+  the training samples gets scale 0. A constant input is only shifted, to 0 on
+  the training samples: whatever departs from it elsewhere is evidence. Images
+  are scaled as a whole. `config.clip` bounds what extreme values can do.
 
   Args:
     source: all samples.
@@ -33,21 +34,22 @@ def fit(source: types.Source, train: np.ndarray, config) -> types.Transform:
         f' but data set "{source.name}" holds {source.inputs.dtype} values'
         f' of shape {source.inputs.shape[1:]}; use "minmax" or "standard"'
       )
-    return _transform([1 / 127.5], [-1.0], [0.0])
+    return _transform([1 / 127.5], [-1.0], [0.0], config)
   if not source.columns:
     x = source.inputs[train].reshape(-1, 1)
-    return _transform(*_spread(x, config.scaling), [0.0])
+    return _transform(*_spread(x, config.scaling), [0.0], config)
   x, fill = _filled(source, train)
   scale, shift = _spread(x, config.scaling)
   one_hot = tables.is_one_hot(source.columns)
   scale[one_hot] = x[:, one_hot].any(axis=0)
   shift[one_hot] = 0
-  return _transform(scale, shift, fill)
+  return _transform(scale, shift, fill, config)
 
 
-def _transform(scale, shift, fill) -> types.Transform:
+def _transform(scale, shift, fill, config) -> types.Transform:
+  limit = [config.clip or np.finfo(np.float32).max]
   return types.Transform(
-    *(np.asarray(v, np.float32) for v in (scale, shift, fill))
+    *(np.asarray(v, np.float32) for v in (scale, shift, fill, limit))
   )
 
 
@@ -78,22 +80,25 @@ def _spread(x: np.ndarray, scaling: str) -> tuple[np.ndarray, np.ndarray]:
     for i in range(len(width)):  # One column at a time: x may be large.
       width[i] = x[:, i].std(dtype=np.float64)
   constant = (low == high) | (width < 1e-30)  # 1 / width must fit float32.
-  scale = np.where(constant, 0, 1 / np.where(constant, 1, width))
+  scale = 1 / np.where(constant, 1, width)
   return scale, -centre * scale
 
 
-def notes(source: types.Source, transform: types.Transform) -> dict[str, Any]:
-  """Names the inputs that scaling left without information."""
+def notes(
+  source: types.Source, transform: types.Transform, train: np.ndarray
+) -> dict[str, Any]:
+  """Names the inputs that tell nothing, or little, on the training samples."""
   names = np.array(tables.input_names(source.columns), object)
   if not len(names):
     return {'constant_inputs': []}
-  dead = transform.scale == 0
+  rows = source.inputs[train]
+  constant = rows.min(axis=0) == rows.max(axis=0)
   one_hot = tables.is_one_hot(source.columns)
   # Rounding of |centre| * scale in float32, in units of the scaled range.
   imprecise = np.abs(transform.shift) * np.finfo(np.float32).eps > 0.01
   return {
-    'constant_inputs': names[dead & ~one_hot].tolist(),
-    'categories_not_in_train': names[dead & one_hot].tolist(),
+    'constant_inputs': names[constant & ~one_hot].tolist(),
+    'categories_not_in_train': names[(transform.scale == 0) & one_hot].tolist(),
     'low_precision_inputs': names[imprecise].tolist(),
   }
 
@@ -135,6 +140,7 @@ def apply(x, transform: types.Transform):
   """
   xp = x.__array_namespace__()
   expand = lambda v: v.reshape((1,) * (x.ndim - v.ndim) + v.shape)
-  scale, shift, fill = (expand(v) for v in transform)
+  scale, shift, fill, limit = (expand(v) for v in transform)
   x = x.astype(xp.float32)
-  return xp.where(xp.isnan(x), fill, x) * scale + shift
+  x = xp.where(xp.isnan(x), fill, x) * scale + shift
+  return xp.minimum(xp.maximum(x, -limit), limit)

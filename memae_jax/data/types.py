@@ -45,15 +45,16 @@ class Source(NamedTuple):
 
 
 class Transform(NamedTuple):
-  """What turns a raw input x into a model input: fill(x) * scale + shift.
+  """Turns a raw input x into a model input: clip(fill(x) * scale + shift).
 
   Each is float32 and broadcasts against one input: [D] for tables, [1] for
-  images. `fill` replaces NaN.
+  images. `fill` replaces NaN; `limit` [1] clips both sides.
   """
 
   scale: np.ndarray
   shift: np.ndarray
   fill: np.ndarray
+  limit: np.ndarray
 
 
 class Split(NamedTuple):

@@ -61,7 +61,9 @@ def _load(data_config, folder):
 
 
 def test_vocabularies_are_sorted():
-  assert [len(v) for v in kddcup99.CATEGORIES.values()] == [3, 66, 11]
+  assert [len(v) for v in kddcup99.CATEGORIES.values()] == [
+    3, 66, 11, 2, 2, 2, 2
+  ]
   for names in (*kddcup99.CATEGORIES.values(), kddcup99.LABELS):
     assert list(names) == sorted(set(names))
   assert len(kddcup99.COLUMNS) == 41 and len(kddcup99.NUMERIC) == 38
@@ -71,7 +73,7 @@ def test_prepare_and_load(fake, tmp_path, data_config):
   path = prepare.prepare('kddcup99', tmp_path / 'sets', fake)
   assert path == tmp_path / 'sets/kddcup99_ten_percent/1.0.0'
   source = _load(data_config, tmp_path / 'sets')
-  assert source.inputs.shape == (100, 118)
+  assert source.inputs.shape == (100, 122)
   np.testing.assert_array_equal(source.inputs[:, 0], np.arange(100) % 7)
   names = [column.name for column in source.columns]
   assert names == list(kddcup99.COLUMNS)
@@ -342,7 +344,7 @@ def test_real_counts(real, data_config):
   start = time.perf_counter()
   source = _load(data_config, real)
   seconds = time.perf_counter() - start
-  assert source.inputs.shape == (494_021, 118)
+  assert source.inputs.shape == (494_021, 122)
   assert source.inputs.dtype == np.float32
   counts = source.notes['label_counts']
   assert counts['normal'] == 97_278 and counts['smurf'] == 280_790
@@ -350,7 +352,9 @@ def test_real_counts(real, data_config):
   assert source.notes['duplicate_rows'] == 348_437
   assert len(source.label_names) == 23
   one_hot = [column for column in source.columns if column.categories]
-  assert [len(c.categories) for c in one_hot] == [3, 66, 11]
+  assert [len(c.categories) for c in one_hot] == [
+    3, 66, 11, 2, 2, 2, 2
+  ]
   first = dict(zip([c.name for c in source.columns][4:], source.inputs[0, 81:]))
   assert (first['src_bytes'], first['dst_bytes']) == (181, 5450)
   assert first['dst_host_same_src_port_rate'] == np.float32(0.11)

@@ -90,7 +90,7 @@ def test_a_category_set_in_each_training_row_is_no_constant(data_config):
   np.testing.assert_array_equal(
     _apply(source, fitted), [[0, 1], [0, 1], [0, 0]]
   )
-  assert transforms.notes(source, fitted)['categories_not_in_train'] == [
+  assert transforms.notes(source, fitted, np.array([0, 1]))['categories_not_in_train'] == [
     'kind=a'
   ]
   found = transforms.unknown_categories(source, fitted, np.array([2, 1]))
@@ -98,12 +98,24 @@ def test_a_category_set_in_each_training_row_is_no_constant(data_config):
 
 
 @pytest.mark.parametrize('scaling', ['minmax', 'standard'])
-def test_constant_column_becomes_zero(make_source, data_config, scaling):
+def test_constant_column_is_shifted_to_zero(make_source, data_config, scaling):
   source = make_source()
   source.inputs[:30, 0] = 5
-  fitted = transforms.fit(source, np.arange(30), data_config(scaling=scaling))
-  np.testing.assert_array_equal(_apply(source, fitted)[:, 0], 0)
-  assert transforms.notes(source, fitted)['constant_inputs'] == ['size']
+  source.inputs[30, 0] = 7
+  train = np.arange(30)
+  fitted = transforms.fit(source, train, data_config(scaling=scaling))
+  x = _apply(source, fitted)[:, 0]
+  np.testing.assert_array_equal(x[train], 0)
+  assert x[30] == 2
+  notes = transforms.notes(source, fitted, train)
+  assert notes['constant_inputs'] == ['size']
+
+
+def test_clip(make_source, data_config):
+  source = make_source()
+  config = data_config(scaling='standard', clip=0.5)
+  x = _apply(source, transforms.fit(source, np.arange(40), config))
+  assert x.max() == 0.5 and x.min() == -0.5
 
 
 def test_missing_takes_the_training_median(make_source, data_config):
@@ -121,7 +133,7 @@ def test_missing_in_all_training_rows_takes_zero(make_source, data_config):
   source = make_source()
   source.inputs[:5, 0] = np.nan
   fitted = transforms.fit(source, np.arange(5), data_config(scaling='standard'))
-  assert fitted.fill[0] == 0 and fitted.scale[0] == 0
+  assert fitted.fill[0] == 0 and fitted.shift[0] == 0
 
 
 @pytest.mark.parametrize('size', [1e-38, 1e38])
@@ -140,7 +152,9 @@ def test_low_precision_is_named(make_source, data_config):
   fitted = transforms.fit(
     source, np.arange(60), data_config(scaling='standard')
   )
-  assert transforms.notes(source, fitted)['low_precision_inputs'] == ['size']
+  assert transforms.notes(source, fitted, np.arange(40))[
+    'low_precision_inputs'
+  ] == ['size']
 
 
 def test_fixed_refuses_a_table(make_source, data_config):

@@ -1,0 +1,147 @@
+"""Killed at any moment, the same command again gives the same run."""
+
+import json
+import random
+import signal
+import time
+
+import jax
+import numpy as np
+import pytest
+
+from memae_jax import errors
+from memae_jax.training import checkpoint, experiment, loop
+from tests import helpers
+
+
+def _config():
+  return helpers.digits(**{
+      'train.epochs': 60.0,
+      'fleet.normal_classes': (0, 1, 2, 3),
+      'eval.checkpoint': 'validation',
+      # Enough work to be killed in the middle of it.
+      'model.widths': (256, 128),
+  })
+
+
+def _outcome(workdir):
+  """Everything that must not depend on interruptions."""
+  exp = experiment.build(_config())
+  with checkpoint.Checkpoints(workdir, read_only=True) as checkpoints:
+    step, state = checkpoints.restore_newest(loop.like(exp))
+  assert step == exp.steps
+  events = [
+      {k: v for k, v in json.loads(line).items() if k != 'time'}
+      for line in (workdir / 'metrics.jsonl').read_text().splitlines()
+  ]
+  results = json.loads((workdir / 'results.json').read_text())
+  return jax.device_get(state), events, results
+
+
+def _same(one, two):
+  for a, b in zip(jax.tree.leaves(one[0]), jax.tree.leaves(two[0])):
+    np.testing.assert_array_equal(a, b)
+  assert one[1] == two[1]
+  steps = [(e['step'], e['split']) for e in two[1]]
+  assert len(set(steps)) == len(steps)
+  for key in ('metrics', 'variants', 'replicas', 'memory'):
+    assert one[2][key] == two[2][key]
+
+
+@pytest.fixture(scope='module')
+def whole(tmp_path_factory):
+  """The uninterrupted run and its config file."""
+  folder = tmp_path_factory.mktemp('kill')
+  config = helpers.write_config(folder / 'config.py', _config())
+  process = helpers.start(f'--config={config}', f'--workdir={folder / "whole"}')
+  _, err = process.communicate(timeout=300)
+  assert process.returncode == 0, err
+  return config, _outcome(folder / 'whole')
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGKILL])
+def test_killed_runs_end_as_if_never_killed(whole, tmp_path, number):
+  config, expected = whole
+  rng = random.Random(int(number))
+  command = f'--config={config}', f'--workdir={tmp_path}'
+  codes = []
+  for _ in range(12):
+    process = helpers.start(*command)
+    metrics = tmp_path / 'metrics.jsonl'
+    seen = metrics.read_text() if metrics.exists() else ''
+    target = len(seen.splitlines()) + rng.randint(2, 25)
+    while process.poll() is None:
+      if metrics.exists() and len(metrics.read_text().splitlines()) >= target:
+        time.sleep(rng.random() * 0.05)
+        process.send_signal(number)
+        break
+      time.sleep(0.002)
+    _, err = process.communicate(timeout=300)
+    codes.append(process.returncode)
+    if process.returncode == 0:
+      break
+    if number == signal.SIGTERM:
+      assert process.returncode == errors.Preempted.exit_code, err
+      assert 'run the same command' in err
+  assert codes[-1] == 0, err
+  assert len(codes) > 1, 'the run was never interrupted'
+  _same(expected, _outcome(tmp_path))
+
+
+def _flip(path):
+  data = bytearray(path.read_bytes())
+  data[len(data) // 2] ^= 0xFF
+  path.write_bytes(bytes(data))
+
+
+def _data_files(folder):
+  return sorted(
+      (p for p in folder.rglob('*') if p.is_file() and p.stat().st_size),
+      key=lambda p: p.stat().st_size,
+  )
+
+
+@pytest.mark.parametrize('damage', ['flip', 'truncate', 'delete'])
+def test_a_damaged_newest_checkpoint_is_skipped(tmp_path, damage, caplog):
+  exp = experiment.build(helpers.digits(**{'train.keep': 3}))
+  expected = jax.device_get(loop.train(exp, tmp_path))
+  folder = tmp_path / 'checkpoints'
+  newest = folder / str(exp.steps)
+  assert newest.is_dir()
+  largest = _data_files(newest / 'state')[-1]
+  if damage == 'flip':
+    _flip(largest)
+  elif damage == 'truncate':
+    largest.write_bytes(largest.read_bytes()[:40])
+  else:
+    largest.unlink()
+  caplog.set_level('WARNING', 'memae_jax')
+  resumed = jax.device_get(loop.train(exp, tmp_path))
+  assert str(newest) in caplog.text
+  for a, b in zip(jax.tree.leaves(expected), jax.tree.leaves(resumed)):
+    np.testing.assert_array_equal(a, b)
+  assert list((tmp_path / 'damaged_checkpoints').iterdir())
+  with checkpoint.Checkpoints(tmp_path, read_only=True) as checkpoints:
+    assert checkpoints.restore_newest(loop.like(exp))[0] == exp.steps
+
+
+def test_all_checkpoints_damaged(tmp_path):
+  exp = experiment.build(helpers.digits())
+  loop.train(exp, tmp_path)
+  for folder in (tmp_path / 'checkpoints').iterdir():
+    for path in _data_files(folder / 'state'):
+      path.write_bytes(b'')
+  with pytest.raises(errors.UserError, match='none of the checkpoints'):
+    loop.train(exp, tmp_path)
+
+
+def test_every_bit_of_every_leaf_counts():
+  tree = {'a': np.zeros((3, 5), np.float32), 'b': np.int32(4)}
+  base = int(checkpoint.fingerprint(tree))
+  for i in range(15):
+    for bit in (0, 13, 31):
+      changed = tree['a'].copy()
+      changed.view(np.uint32).flat[i] ^= np.uint32(1 << bit)
+      assert int(checkpoint.fingerprint({**tree, 'a': changed})) != base
+  assert int(checkpoint.fingerprint({**tree, 'b': np.int32(5)})) != base
