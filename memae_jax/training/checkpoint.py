@@ -47,11 +47,8 @@ class Checkpoints:
   ):
     """Opens the folder; `keep` newest are kept, or all of them."""
     self._folder = pathlib.Path(workdir).absolute() / 'checkpoints'
-    policy = (
-        checkpoint_managers.PreserveAll()
-        if keep_all
-        else checkpoint_managers.LatestN(keep)
-    )
+    keep_some = not (keep_all or read_only)
+    policy = checkpoint_managers.LatestN(keep) if keep_some else None
     self._read_only = read_only
     if read_only and not self._folder.is_dir():
       raise errors.UserError(
@@ -63,7 +60,7 @@ class Checkpoints:
         options=ocp.CheckpointManagerOptions(
             create=not read_only,
             read_only=read_only,
-            preservation_policy=None if read_only else policy,
+            preservation_policy=policy,
         ),
     )
 
