@@ -94,7 +94,7 @@ def _many(item: Field, default, doc) -> Field:
   """A tuple whose members are each checked by `item`."""
 
   def convert(value):
-    if isinstance(value, (str, bytes)) or not hasattr(value, '__iter__'):
+    if not isinstance(value, (list, tuple)):
       raise ValueError('must be a tuple')
     return tuple(item.convert(v) for v in value)
 

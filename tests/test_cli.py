@@ -1,0 +1,338 @@
+"""Bad input at the command line: one clear line, exit code 2, nothing lost."""
+
+import gzip
+import json
+import os
+
+import numpy as np
+import pytest
+
+from memae_jax import errors
+from tests import helpers
+
+SMOKE = '--config=configs/digits.py:smoke'
+
+
+def _write_csv(path, change=lambda rows: rows):
+  rng = np.random.default_rng(0)
+  rows = [['size', 'weight', 'kind', 'label']] + [
+      [f'{rng.normal():.3f}', f'{rng.normal():.3f}', 'ab'[i % 2],
+       'good' if i % 5 else 'bad']
+      for i in range(120)
+  ]  # fmt: skip
+  rows = change(rows)
+  path.write_text('\n'.join(','.join(row) for row in rows) + '\n')
+  return path
+
+
+def _table(path, **changes):
+  """The arguments of a run on a csv file."""
+  fields = {
+      'data.name': 'arrays',
+      'data.path': str(path),
+      'data.protocol': 'random_rows',
+      'data.scaling': 'standard',
+      'data.label_column': 'label',
+      'data.normal_labels': ('good',),
+      'data.categorical_columns': ('kind',),
+      'fleet.normal_classes': (),
+      **changes,
+  }
+  return helpers.digits(**fields)
+
+
+def _set(row, column, value):
+  def change(rows):
+    rows[row][column] = value
+    return rows
+
+  return change
+
+
+# name -> (change of the csv rows, changes of the config, what the line says)
+TABLES = {
+    'NaN cell': (_set(7, 0, 'nan'), {}, ['size', 'missing']),
+    'infinite cell': (_set(7, 0, 'inf'), {}, ['size', 'inf']),
+    'text in a number': (_set(7, 1, 'heavy'), {}, ['weight', 'heavy']),
+    'missing label': (_set(9, 3, ''), {}, ['label']),
+    'ragged row': (
+        lambda rows: rows[:5] + [rows[5][:2]] + rows[6:], {}, ['line 6', '2 cells']
+    ),
+    'column named twice': (_set(0, 1, 'size'), {}, ['size']),
+    'no rows': (lambda rows: rows[:1], {}, ['row']),
+    'label column missing': (None, {'data.label_column': 'lable'}, ['lable']),
+    'categorical column missing': (
+        None, {'data.categorical_columns': ('kindd',)}, ['kindd', 'kind']
+    ),
+    'column to drop missing': (
+        None, {'data.drop_columns': ('colour',)}, ['colour']
+    ),
+    'text column not listed': (
+        None, {'data.categorical_columns': ()}, ['kind', 'categorical']
+    ),
+    'normal label unknown': (
+        None, {'data.normal_labels': ('god',)}, ['god', 'good']
+    ),
+    'category new at test time': (
+        _set(100, 2, 'zebra'), {}, ['kind', 'zebra']
+    ),
+    'no normal row at all': (
+        lambda rows: rows[:1] + [[*row[:3], 'bad'] for row in rows[1:]],
+        {}, ['good'],
+    ),
+    'too few rows to split': (lambda rows: rows[:3], {}, ['train']),
+    'fixed scaling of a table': (None, {'data.scaling': 'fixed'}, ['fixed']),
+    'memory larger than data': (
+        None, {'model.memory.slots': 5000}, ['5000 slots', 'slots']
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize('name', TABLES)
+def test_tables(name, tmp_path):
+  change, changes, words = TABLES[name]
+  path = _write_csv(tmp_path / 'rows.csv', change or (lambda rows: rows))
+  config = helpers.write_config(tmp_path / 'c.py', _table(path, **changes))
+  _refused(tmp_path, [f'--config={config}'], words)
+
+
+def _refused(tmp_path, argv, words, code=2):
+  workdir = tmp_path / 'run'
+  status, out, err = helpers.run(*argv, f'--workdir={workdir}')
+  said = [line for line in err.splitlines() if line.startswith('error: ')]
+  assert status == code and len(said) == 1, (status, out, err)
+  assert err.splitlines()[-1] == said[0], 'the error is the last line'
+  for word in words:
+    assert word in said[0], said[0]
+  assert not (workdir / 'results.json').exists()
+  assert not (workdir / 'metrics.jsonl').exists()
+
+
+COMMANDS = {
+    'no such config': (['--config=configs/nope.py'], ['configs/nope.py']),
+    'unknown argument': (
+        ['--config=configs/digits.py:clases=3'], ['clases', 'classes']
+    ),
+    'argument of a wrong type': (
+        ['--config=configs/digits.py:classes=many'], ['classes', 'many']
+    ),
+    'unknown variant': (
+        ['--config=configs/digits.py:variant=memea'], ['memea', 'memae']
+    ),
+    'unknown group': ([SMOKE, '--config.modle.code=3'], ['modle', 'model']),
+    'unknown field': (
+        [SMOKE, '--config.model.memory.slot=3'], ['slot', 'slots']
+    ),
+    'field of a wrong type': (
+        [SMOKE, '--config.model.code=wide'], ['model.code', 'wide']
+    ),
+    'negative threshold': (
+        [SMOKE, '--config.model.memory.threshold=-1.0'],
+        ['model.memory.threshold', '-1.0', 'at least 0'],
+    ),
+    'no slots': (
+        [SMOKE, '--config.model.memory.slots=0'],
+        ['model.memory.slots', 'at least 1'],
+    ),
+    'learning rate is NaN': (
+        [SMOKE, '--config.train.learning_rate=nan'], ['learning_rate', 'nan']
+    ),
+    'unknown data set': (
+        [SMOKE, '--config.data.name=digit'], ['data.name', 'digits']
+    ),
+    'no such class': (
+        [SMOKE, '--config.fleet.normal_classes=(11,)'], ['11', 'digits']
+    ),
+    'no classes': (
+        [SMOKE, '--config.fleet.normal_classes=()'], ['normal_classes']
+    ),
+    'path without data.name': (
+        [SMOKE, '--config.data.path=x.csv'], ['data.path', 'arrays']
+    ),
+    'data not prepared': (
+        ['--config=configs/kddcup99.py', '--config.data.data_dir=/nowhere'],
+        ['/nowhere', 'memae_jax.data.prepare kddcup99'],
+    ),
+    'unknown flag': ([SMOKE, '--cofnig=1'], ['cofnig']),
+    'unknown mode': ([SMOKE, '--mode=fly'], ['fly', 'train']),
+    'stray argument': ([SMOKE, 'now'], ['now']),
+    'no config': ([], ['--config']),
+    'eval of nothing': (['--mode=eval'], ['config.json', 'train first']),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize('name', COMMANDS)
+def test_commands(name, tmp_path):
+  argv, words = COMMANDS[name]
+  _refused(tmp_path, argv, words)
+
+
+def test_no_workdir():
+  code, _, err = helpers.run(SMOKE)
+  assert code == 2 and '--workdir' in err
+
+
+@pytest.mark.parametrize('content, words', [
+    (None, ['missing.npz']),
+    (b'', ['missing.npz']),
+    (b'not a zip file', ['missing.npz']),
+])  # fmt: skip
+def test_npz_files(tmp_path, content, words):
+  path = tmp_path / 'missing.npz'
+  if content is not None:
+    path.write_bytes(content)
+  config = helpers.write_config(tmp_path / 'c.py', _table(path))
+  _refused(tmp_path, [f'--config={config}'], words)
+
+
+def test_truncated_gz(tmp_path):
+  plain = _write_csv(tmp_path / 'rows.csv')
+  whole = gzip.compress(plain.read_bytes())
+  path = tmp_path / 'rows.csv.gz'
+  path.write_bytes(whole[: len(whole) // 2])
+  config = helpers.write_config(tmp_path / 'c.py', _table(path))
+  _refused(tmp_path, [f'--config={config}'], ['rows.csv.gz', 'truncated'])
+
+
+def test_pickled_npz_is_not_loaded(tmp_path):
+  path = tmp_path / 'evil.npz'
+  np.savez(path, inputs=np.asarray([{'a': 1}], object))
+  config = helpers.write_config(tmp_path / 'c.py', _table(path))
+  _refused(tmp_path, [f'--config={config}'], ['evil.npz'])
+
+
+@pytest.fixture(scope='module')
+def finished(tmp_path_factory):
+  """A finished run."""
+  workdir = tmp_path_factory.mktemp('finished') / 'run'
+  code, _, err = helpers.run(SMOKE, f'--workdir={workdir}')
+  assert code == 0, err
+  return workdir
+
+
+def _files(workdir):
+  return {
+      path: path.read_bytes() for path in workdir.rglob('*') if path.is_file()
+  }
+
+
+def test_workdir_of_another_config(finished):
+  before = _files(finished)
+  code, _, err = helpers.run(
+      SMOKE, '--config.model.code=5', f'--workdir={finished}'
+  )
+  assert code == 2
+  assert 'model.code: 16 there, 5 now' in err and 'another --workdir' in err
+  assert _files(finished) == before
+
+
+def test_eval_with_another_model(finished):
+  before = _files(finished)
+  code, _, err = helpers.run(
+      '--mode=eval', SMOKE, '--config.model.code=5', f'--workdir={finished}'
+  )
+  assert code == 2 and 'model.code' in err
+  assert _files(finished) == before
+
+
+def test_damaged_config_of_a_run(finished, tmp_path):
+  (tmp_path / 'config.json').write_text('{"train": ')
+  code, _, err = helpers.run('--mode=eval', f'--workdir={tmp_path}')
+  assert code == 2 and 'config.json is not a readable config' in err
+
+
+def test_workdir_that_is_a_file(tmp_path):
+  path = tmp_path / 'file'
+  path.write_text('kept')
+  code, _, err = helpers.run(SMOKE, f'--workdir={path}')
+  assert code == 2 and str(path) in err and path.read_text() == 'kept'
+
+
+@pytest.mark.skipif(not os.path.isdir('/proc'), reason='needs /proc')
+def test_workdir_that_cannot_be_written():
+  code, _, err = helpers.run(SMOKE, '--workdir=/proc/run')
+  assert code == 2 and '/proc/run' in err
+  assert len([x for x in err.splitlines() if x.startswith('error')]) == 1
+
+
+@pytest.mark.skipif(not os.path.exists('/dev/full'), reason='needs /dev/full')
+def test_full_disk(finished, tmp_path, monkeypatch):
+  """Writing fails as on a full disk: earlier files stay."""
+  before = _files(finished)
+  real = os.fsync
+
+  def full(handle):
+    with open('/dev/full', 'wb') as file:  # Raises ENOSPC, as a full disk.
+      file.write(b'x')
+      file.flush()
+    real(handle)
+
+  monkeypatch.setattr(os, 'fsync', full)
+  code, _, err = helpers.run('--mode=eval', f'--workdir={finished}')
+  assert code == 2 and 'No space left' in err and 'free some space' in err
+  assert _files(finished) == before
+
+
+def test_divergence_names_step_and_replica(tmp_path):
+  config = helpers.write_config(
+      tmp_path / 'c.py', helpers.digits(**{'train.learning_rate': 1e30})
+  )
+  code, _, err = helpers.run(f'--config={config}', f'--workdir={tmp_path}/run')
+  assert code == errors.TrainingDiverged.exit_code
+  line = err.splitlines()[-1]
+  assert 'normal_class=' in line and 'step' in line
+  assert 'learning_rate' in line
+
+
+def test_training_and_evaluation_agree(finished):
+  """A fresh process gives the same metrics as the run itself."""
+  trained = json.loads((finished / 'results.json').read_text())
+  process = helpers.start('--mode=eval', f'--workdir={finished}')
+  out, err = process.communicate(timeout=300)
+  assert process.returncode == 0, err
+  assert 'memae' in out and 'report.html' in out
+  again = json.loads((finished / 'results.json').read_text())
+  for key in ('metrics', 'variants', 'replicas', 'baselines', 'memory'):
+    assert trained[key] == again[key], key
+  for key in (
+      'config', 'dataset', 'checkpoint', 'score', 'metrics', 'replicas',
+      'baselines', 'memory', 'throughput', 'environment',
+  ):  # fmt: skip
+    assert key in again
+  assert again['metrics']['auroc']['n'] == 2
+
+
+def test_a_users_table_from_csv_to_report(tmp_path):
+  path = _write_csv(tmp_path / 'rows.csv')
+  config = helpers.write_config(
+      tmp_path / 'c.py', _table(path, **{'model.memory.slots': 5})
+  )
+  code, out, err = helpers.run(
+      f'--config={config}', f'--workdir={tmp_path / "run"}'
+  )
+  assert code == 0, err
+  results = json.loads((tmp_path / 'run' / 'results.json').read_text())
+  assert results['dataset']['num_samples'] == 120
+  assert results['metrics']['auroc']['mean'] is not None
+
+
+def test_data_without_labels(tmp_path):
+  path = _write_csv(tmp_path / 'rows.csv')
+  config = helpers.write_config(
+      tmp_path / 'c.py',
+      _table(path, **{
+          'model.memory.slots': 5,
+          'data.label_column': '',
+          'data.normal_labels': (),
+          'data.drop_columns': ('label',),
+      }),
+  )
+  code, out, err = helpers.run(
+      f'--config={config}', f'--workdir={tmp_path / "run"}'
+  )
+  assert code == 0, err
+  results = json.loads((tmp_path / 'run' / 'results.json').read_text())
+  assert results['metrics']['auroc']['mean'] is None
+  assert results['replicas'][0]['reasons']['auroc']
+  assert np.load(tmp_path / 'run' / 'eval' / str(
+      results['checkpoint']['step']) / 'scores.npz')

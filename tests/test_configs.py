@@ -1,0 +1,131 @@
+"""The schema, and each file in configs/ from its first step to its report."""
+
+import gzip
+import hashlib
+import json
+import runpy
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from memae_jax import config as config_lib
+from memae_jax import errors
+from memae_jax.data import prepare
+from memae_jax.data.builders import kddcup99
+from tests import helpers
+
+CONFIGS = sorted(path.stem for path in (helpers.ROOT / 'configs').glob('*.py'))
+
+
+def _get(name, arg=''):
+  path = helpers.ROOT / 'configs' / f'{name}.py'
+  return runpy.run_path(str(path))['get_config'](arg)
+
+
+def _fake_kddcup99(folder, monkeypatch, rows=1500):
+  """Prepares random rows in the layout of the published file."""
+  rng = np.random.default_rng(0)
+  lines = []
+  for i in range(rows):
+    kind = ('normal', 'smurf', 'back', 'neptune', 'smurf')[i % 5]
+    cells = [str(x) for x in rng.integers(0, 9, len(kddcup99.COLUMNS))]
+    for name in ('land', 'logged_in', 'is_host_login', 'is_guest_login'):
+      cells[kddcup99.COLUMNS.index(name)] = str(i % 2)
+    cells[1:4] = 'tcp', ('http', 'private')[i % 2], 'SF'
+    lines.append(','.join(cells) + f',{kind}.\n')
+  raw = ''.join(lines).encode()
+  monkeypatch.setattr(kddcup99, 'SHA256', hashlib.sha256(raw).hexdigest())
+  monkeypatch.setattr(kddcup99, 'ROWS', rows)
+  (folder / 'raw').mkdir()
+  (folder / 'raw' / kddcup99.FILES[0]).write_bytes(gzip.compress(raw))
+  prepare.prepare('kddcup99', folder, folder / 'raw')
+  monkeypatch.setenv('MEMAE_DATA_DIR', str(folder))
+
+
+@pytest.mark.parametrize('name', CONFIGS)
+def test_from_first_step_to_report(name, tmp_path, monkeypatch):
+  if name == 'kddcup99':
+    _fake_kddcup99(tmp_path, monkeypatch)
+  run = tmp_path / 'run'
+  code, out, err = helpers.run(
+      f'--config={helpers.ROOT}/configs/{name}.py:smoke',
+      f'--workdir={run}',
+      '--config.train.epochs=0.01',
+  )
+  assert code == 0, err
+  results = json.loads((run / 'results.json').read_text())
+  assert results['name'] == name
+  assert results['checkpoint']['step'] == 1
+  events = [
+      json.loads(line)
+      for line in (run / 'metrics.jsonl').read_text().splitlines()
+  ]
+  assert [(e['step'], e['split']) for e in events] == [
+      (0, 'validation'), (1, 'train'), (1, 'validation'),
+  ]
+  assert all(np.isfinite(e['reconstruction']) for e in events)
+  assert 0 <= events[0]['dead_read_rate'] <= 1
+  assert '<html' in (run / 'report.html').read_text()
+  assert 'http://' not in (run / 'report.html').read_text().replace(
+      'http://www.w3.org', ''
+  )
+
+
+@pytest.mark.parametrize('name', CONFIGS)
+def test_defaults_and_arguments(name):
+  config = config_lib.resolve(_get(name))
+  assert config.name == name
+  assert config_lib.resolve(json.loads(config_lib.to_json(config))) == config
+  one = config_lib.resolve(_get(name, 'variant=ae,seeds=2'))
+  assert one.fleet.variants == ('ae',) and one.fleet.seeds == 2
+  with pytest.raises(errors.UserError, match='sedes.*did you mean "seeds"'):
+    _get(name, 'sedes=3')
+
+
+def test_the_paper_is_the_default():
+  config = config_lib.resolve(_get('kddcup99'))
+  assert config.fleet.seeds == 20
+  assert config.fleet.variants == ('memae', 'nonspar', 'ae')
+  assert config.model.memory.slots == 50 and config.model.code == 3
+  assert config.eval.flag_ratio == 0.2 and config.data.train_fraction == 0.5
+
+
+def _leaves(schema, prefix=''):
+  for key, node in schema.items():
+    if isinstance(node, config_lib.Field):
+      yield prefix + key, node
+    else:
+      yield from _leaves(node, f'{prefix}{key}.')
+
+
+FIELDS = dict(_leaves(config_lib.SCHEMA))
+
+
+@pytest.mark.parametrize('name', FIELDS)
+def test_every_field_has_a_sound_default_and_a_doc(name):
+  field = FIELDS[name]
+  assert field.doc and field.convert(field.default) == field.default
+
+
+@given(st.sampled_from(sorted(FIELDS)), st.sampled_from(
+    [None, object(), {}, {'a': 1}, b'x', float('nan'), float('inf'), [[]]]
+))
+@settings(max_examples=200, deadline=None)
+def test_nonsense_is_refused_by_name(name, value):
+  *path, last = name.split('.')
+  config = tree = {}
+  for key in path:
+    tree[key] = {}
+    tree = tree[key]
+  tree[last] = value
+  with pytest.raises(errors.UserError, match=name.replace('.', r'\.')):
+    config_lib.resolve(config)
+
+
+def test_repeated_axis_values_are_refused():
+  with pytest.raises(errors.UserError, match='fleet.slots.*repeats'):
+    config_lib.resolve(
+        {'fleet': {'slots': (5, 5), 'normal_classes': (0,)}}
+    )

@@ -1,0 +1,54 @@
+"""Atomic files, and a log in which each step stands once."""
+
+import json
+import os
+
+import pytest
+
+from memae_jax import errors, writers
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
+  path = tmp_path / 'a' / 'file'
+  writers.write_atomic(path, 'old')
+
+  def fail(*_):
+    raise OSError(28, 'No space left on device')
+
+  monkeypatch.setattr(os, 'replace', fail)
+  with pytest.raises(OSError):
+    writers.write_atomic(path, 'new')
+  assert path.read_text() == 'old'
+  assert os.listdir(path.parent) == ['file']
+
+
+def test_resuming_drops_later_events_and_torn_lines(tmp_path):
+  writer = writers.MetricsWriter(tmp_path, -1)
+  for step in (0, 5, 10):
+    writer.write(step, 'train', {'loss': [1.0, 3.0], 'dead': [None, 0.5]})
+  writer.close()
+  with (tmp_path / 'metrics.jsonl').open('a') as file:
+    file.write('{"step": 15, "lo')
+  writer = writers.MetricsWriter(tmp_path, 5)
+  writer.write(10, 'train', {'loss': [2.0, 2.0]})
+  writer.close()
+  events = writers.read_events(tmp_path / 'metrics.jsonl')
+  assert [e['step'] for e in events] == [0, 5, 10]
+  assert events[0]['loss'] == 2.0 and events[0]['dead'] == 0.5
+  assert events[0]['replicas']['dead'] == [None, 0.5]
+  assert all(e['time'] > 0 for e in events)
+
+
+def test_a_broken_line_in_the_middle_is_named(tmp_path):
+  path = tmp_path / 'metrics.jsonl'
+  path.write_text(json.dumps({'step': 1}) + '\n{"st\n' + '{"step": 2}\n')
+  with pytest.raises(errors.UserError, match='line 2'):
+    writers.read_events(path)
+
+
+def test_tensorboard(tmp_path):
+  pytest.importorskip('tensorboardX', reason='extra "tensorboard"')
+  writer = writers.MetricsWriter(tmp_path, -1, tensorboard=True)
+  writer.write(1, 'train', {'loss': [1.0]})
+  writer.close()
+  assert list((tmp_path / 'tensorboard').glob('events*'))
