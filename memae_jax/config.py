@@ -213,9 +213,6 @@ SCHEMA: dict[str, Any] = {
                 'uniform: +-1/sqrt(C) as released. encodings: of training'
                 ' samples under the initial encoder.',
             ),
-            'revive_every': _integer(
-                0, 'Steps between revivals of dead slots. 0: never.', low=0
-            ),
         },
     },
     'train': {

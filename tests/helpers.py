@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import ml_collections
+import numpy as np
 from absl import flags
 
 from memae_jax import cli, main
@@ -86,3 +87,16 @@ def write_config(path: pathlib.Path, config) -> str:
       f'  return ml_collections.ConfigDict(json.loads({json.dumps(config_lib.to_json(config))}))\n'
   )
   return str(path)
+
+
+def write_csv(path, change=lambda rows: rows):
+  """Writes 120 labelled rows: two numbers and a category."""
+  rng = np.random.default_rng(0)
+  rows = [['size', 'weight', 'kind', 'label']] + [
+      [f'{rng.normal():.3f}', f'{rng.normal():.3f}', 'ab'[i % 2],
+       'good' if i % 5 else 'bad']
+      for i in range(120)
+  ]  # fmt: skip
+  rows = change(rows)
+  path.write_text('\n'.join(','.join(row) for row in rows) + '\n')
+  return path

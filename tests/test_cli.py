@@ -13,18 +13,6 @@ from tests import helpers
 SMOKE = '--config=configs/digits.py:smoke'
 
 
-def _write_csv(path, change=lambda rows: rows):
-  rng = np.random.default_rng(0)
-  rows = [['size', 'weight', 'kind', 'label']] + [
-      [f'{rng.normal():.3f}', f'{rng.normal():.3f}', 'ab'[i % 2],
-       'good' if i % 5 else 'bad']
-      for i in range(120)
-  ]  # fmt: skip
-  rows = change(rows)
-  path.write_text('\n'.join(','.join(row) for row in rows) + '\n')
-  return path
-
-
 def _table(path, **changes):
   """The arguments of a run on a csv file."""
   fields = {
@@ -91,7 +79,7 @@ TABLES = {
 @pytest.mark.parametrize('name', TABLES)
 def test_tables(name, tmp_path):
   change, changes, words = TABLES[name]
-  path = _write_csv(tmp_path / 'rows.csv', change or (lambda rows: rows))
+  path = helpers.write_csv(tmp_path / 'rows.csv', change or (lambda rows: rows))
   config = helpers.write_config(tmp_path / 'c.py', _table(path, **changes))
   _refused(tmp_path, [f'--config={config}'], words)
 
@@ -186,7 +174,7 @@ def test_npz_files(tmp_path, content, words):
 
 
 def test_truncated_gz(tmp_path):
-  plain = _write_csv(tmp_path / 'rows.csv')
+  plain = helpers.write_csv(tmp_path / 'rows.csv')
   whole = gzip.compress(plain.read_bytes())
   path = tmp_path / 'rows.csv.gz'
   path.write_bytes(whole[: len(whole) // 2])
@@ -303,7 +291,7 @@ def test_training_and_evaluation_agree(finished):
 
 
 def test_a_users_table_from_csv_to_report(tmp_path):
-  path = _write_csv(tmp_path / 'rows.csv')
+  path = helpers.write_csv(tmp_path / 'rows.csv')
   config = helpers.write_config(
       tmp_path / 'c.py', _table(path, **{'model.memory.slots': 5})
   )
@@ -317,7 +305,7 @@ def test_a_users_table_from_csv_to_report(tmp_path):
 
 
 def test_data_without_labels(tmp_path):
-  path = _write_csv(tmp_path / 'rows.csv')
+  path = helpers.write_csv(tmp_path / 'rows.csv')
   config = helpers.write_config(
       tmp_path / 'c.py',
       _table(path, **{

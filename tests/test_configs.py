@@ -46,11 +46,15 @@ def _fake_kddcup99(folder, monkeypatch, rows=1500):
 
 @pytest.mark.parametrize('name', CONFIGS)
 def test_from_first_step_to_report(name, tmp_path, monkeypatch):
+  argument = 'smoke'
   if name == 'kddcup99':
     _fake_kddcup99(tmp_path, monkeypatch)
+  if name == 'arrays':
+    path = helpers.write_csv(tmp_path / 'rows.csv')
+    argument += f',path={path},label=label,normal=good,categorical=kind'
   run = tmp_path / 'run'
   code, out, err = helpers.run(
-      f'--config={helpers.ROOT}/configs/{name}.py:smoke',
+      f'--config={helpers.ROOT}/configs/{name}.py:{argument}',
       f'--workdir={run}',
       '--config.train.epochs=0.01',
   )

@@ -6,7 +6,7 @@ import sklearn.datasets
 
 from memae_jax import config as config_lib
 from memae_jax.data import types
-from memae_jax.evaluation import baselines, metrics, paper, scores
+from memae_jax.evaluation import baselines, outcome, paper, scores, verdict
 
 COMPONENTS = {'memae': 5, 'nonspar': 3, 'ae': 1}
 COLUMNS = (
@@ -121,85 +121,94 @@ def _events(replicas):
       'step': step,
       'time': step / 10,
       'split': 'train',
-      'loss': fall.tolist(),
-      'dead_read_rate': dead,
-      'mean_kept': kept,
-      'slots_used': used,
+      'loss': float(fall.mean()),
+      'replicas': {
+        'loss': fall.tolist(),
+        'dead_read_rate': dead,
+        'mean_kept': kept,
+        'slots_used': used,
+      },
     }
     yield {
       'step': step,
       'time': step / 10,
       'split': 'validation',
-      'reconstruction_error': (1.1 * fall).tolist(),
+      'replicas': {'reconstruction': (1.1 * fall).tolist()},
     }
 
 
 def _baselines(made):
-  found, notes, kept = {}, {}, []
+  notes, kept = {}, []
   for name in ('random', 'pca', 'isolation_forest', 'ocsvm'):
-    members = []
     for replica, train, test in made:
       score, notes[name] = baselines.run(name, train, test)
-      members.append(metrics.evaluate(score, replica.anomalous, ())[0])
-      fields = {**replica.fields, 'variant': name}
-      kept.append(replica._replace(score=score, fields=fields, usage=None))
-    found[name] = metrics.summarise(members)
-  return found, notes, kept
+      kept.append(
+        replica._replace(
+          score=score,
+          validation_score=np.zeros(0),
+          fields={**replica.fields, 'variant': name},
+          usage=None,
+        )
+      )
+  return kept, notes
 
 
 @pytest.fixture(scope='session')
 def make_run():
   """Returns a function: list of `make_replica` results -> render arguments."""
 
-  def make(made, name='digits', paper_table='', with_baselines=True, **changes):
+  def make(made, name='digits', paper_table='', with_baselines=True):
     replicas = [replica for replica, _, _ in made]
-    rows = []
-    for r in replicas:
-      values, reasons = metrics.evaluate(
-        r.score, r.anomalous, r.validation_score
-      )
-      rows.append(
-        {
-          'name': r.name,
-          'fields': r.fields,
-          'metrics': values,
-          'reasons': reasons,
-          'interval': metrics.bootstrap(r.score, r.anomalous, resamples=20),
-          'step': r.step,
-        }
-      )
-    by_variant = {}
-    for row in rows:
-      by_variant.setdefault(row['fields']['variant'], []).append(row['metrics'])
-    variants = {v: metrics.summarise(m) for v, m in by_variant.items()}
-    differences = {
-      f'memae - {v}': metrics.paired_difference(by_variant['memae'], m)
-      for v, m in by_variant.items()
-      if v != 'memae' and len(m) == len(by_variant['memae'])
-    }
-    first = {r.fields['variant'] for r in replicas}
-    found, notes, baseline_scores = {}, {}, []
+    notes, baseline_scores = {}, []
     if with_baselines:
       lead = [m for m in made if m[0].fields['variant'] == 'memae']
-      found, notes, baseline_scores = _baselines(lead)
+      baseline_scores, notes = _baselines(lead)
+    config = config_lib.resolve(
+      {
+        'fleet': {'normal_classes': (0,)},
+        'name': name,
+        'eval': {'bootstrap': 20},
+      }
+    )
+    memory = {
+      r.name: {
+        'slots': 20,
+        'used': 16.0,
+        'dead_read_rate': 0.12,
+        'mean_kept': 3.4,
+        'usage_perplexity': 9.1,
+        'duplicate_slots': 1,
+      }
+      for r in replicas
+      if r.usage is not None
+    }
+    sizes = [len(r.score) for r in replicas]
     results = {
       'name': name,
-      'config': config_lib.resolve(
-        {'fleet': {'normal_classes': (0,)}, 'name': name}
-      ).to_dict(),
+      'config': config.to_dict(),
       'dataset': {
         'name': name,
-        'split': 'test',
+        'split': {
+          'train': {'min': 1764, 'max': 1821},
+          'validation': {'min': 12, 'max': 12},
+          'test': {'min': min(sizes), 'max': max(sizes)},
+        },
         'protocol': 'one_class',
         'description': '8x8 handwritten digits; one digit is normal, the'
         ' others are anomalous',
+        'normal': 'the normal class of each replica',
         'num_samples': 1797,
         'num_dropped': 2,
         'dropped': [{'count': 2, 'why': 'not a number'}],
         'base_rate': 0.33,
+        'labelled': True,
         'label_sha256': '4f' * 32,
         'data_sha256': 'a0' * 32,
-        'notes': {'duplicates': 0},
+        'notes': {
+          'label_counts': {str(k): 1000 + k for k in range(28)},
+          'constant_inputs': [],
+          'test_rows_in_train': {'min': 1418, 'max': 1435},
+        },
       },
       'checkpoint': {'step': 1200, 'rule': 'last'},
       'score': {
@@ -207,30 +216,18 @@ def make_run():
         'direction': 'higher is more anomalous',
         'normalisation': 'none',
       },
-      'headline': 'memae',
-      'metrics': variants['memae'],
-      'variants': variants,
-      'differences': differences,
-      'replicas': rows,
-      'baselines': found,
+      **outcome.measure(replicas, baseline_scores, memory, config.eval),
       'baseline_notes': notes,
       'paper': paper.table(paper_table),
-      'memory': {
-        v: {
-          'slots': 20,
-          'used': 16.0,
-          'dead_read_rate': 0.12,
-          'mean_kept': 3.4,
-          'usage_perplexity': 9.1,
-          'duplicate_slots': 1,
-        }
-        for v in first - {'ae'}
+      'throughput': {'samples_per_second': 12345.6},
+      'environment': {
+        'versions': {'jax': '0.10.2'},
+        'device': 'cpu',
+        'commit': 'b3b7a54',
+        'peak_memory_bytes': 3 * 2**29,
       },
-      'throughput': {'samples_per_second': 12345.6, 'batch_size': 1024},
-      'environment': {'jax': '0.10.2', 'device': 'cpu', 'commit': 'b3b7a54'},
-      'warnings': [],
     }
-    results |= changes
+    results['warnings'] = verdict.warnings(results)
     columns = () if replicas[0].gallery else COLUMNS
     return {
       'results': results,

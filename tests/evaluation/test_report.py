@@ -7,9 +7,27 @@ import matplotlib
 import numpy as np
 import pytest
 
-from memae_jax.evaluation import plots, report, scores
+from memae_jax.evaluation import (
+  curves,
+  exhibits,
+  facts,
+  report,
+  scores,
+  verdict,
+)
+from memae_jax.evaluation.plots import detection, images, memory
 
 VARIANTS = ('memae', 'nonspar', 'ae')
+
+
+def _render(run, shown=None):
+  return report.render(
+    run['results'], exhibits.exhibits(**run) if shown is None else shown
+  )
+
+
+def _figures(run):
+  return {shown.name: shown.figure for shown in exhibits.exhibits(**run)}
 
 
 class _Page(html.parser.HTMLParser):
@@ -46,11 +64,11 @@ def digits(make_replica, make_run):
 
 @pytest.fixture(scope='module')
 def shown(digits):
-  return report.exhibits(**digits)
+  return exhibits.exhibits(**digits)
 
 
 def test_page_stands_alone_and_says_the_numbers(digits, shown):
-  page = report.render(**digits, shown=shown)
+  page = _render(digits, shown)
   seen = _Page(page)
   assert all(link.startswith('data:image/') for link in seen.links)
   assert not {'script', 'link', 'iframe', 'object'} & set(seen.tags)
@@ -80,13 +98,13 @@ def test_page_stands_alone_and_says_the_numbers(digits, shown):
 
 def test_page_is_reproducible(digits):
   few = {**digits, 'replicas': digits['replicas'][:1], 'events': ()}
-  pages = [report.render(**few) for _ in range(2)]
+  pages = [_render(few) for _ in range(2)]
   assert pages[0] == pages[1]
 
 
 def test_figures_and_no_global_state(digits, shown):
   before = dict(matplotlib.rcParams)
-  figures = report.figures(**digits)
+  figures = _figures(digits)
   assert list(figures) == [
     'replicas',
     'classes',
@@ -108,7 +126,7 @@ def test_figures_and_no_global_state(digits, shown):
 def test_sixty_tables_beside_the_paper(make_replica, make_run):
   made = [make_replica(v, 'table', 0, s) for v in VARIANTS for s in range(20)]
   run = make_run(made, 'kdd', 'kddcup99', with_baselines=False)
-  page = report.render(**run)
+  page = _render(run)
   seen = _Page(page)
   assert len(page) < 3e6
   assert '60 networks' in seen.all and '20 pairs' in seen.all
@@ -116,7 +134,7 @@ def test_sixty_tables_beside_the_paper(make_replica, make_run):
     assert published in seen.all
   assert 'The paper reports 0.9641 (difference' in seen.all
   assert 'MemAE reaches F1 at the ratio' in seen.all
-  assert 'slots_memae' in report.figures(**run)
+  assert 'slots_memae' in _figures(run)
   assert seen.all.count('memae/seed=') == 21  # Once a run, and the slots.
 
 
@@ -124,23 +142,25 @@ def test_unlabelled_data_get_dashes_and_reasons(make_replica, make_run):
   replica, train, test = make_replica('memae', 'table')
   replica = replica._replace(anomalous=np.zeros_like(replica.anomalous))
   run = make_run([(replica, train, test)])
-  seen = _Page(report.render(**run))
+  seen = _Page(_render(run))
   assert 'AUROC of MemAE is undefined' in seen.all
   assert 'undefined in 1 of 1 runs, because every one of' in seen.all
   assert 'none of which is labelled anomalous' in seen.all
   assert 'Read this first' in seen.all and '—' in seen.all
-  assert 'curves' not in report.figures(**run)
+  assert 'curves' not in _figures(run)
 
 
 def test_one_network_shows_its_bootstrap_interval(make_replica, make_run):
   run = make_run([make_replica('memae', 'image', 8)])
   row = run['results']['replicas'][0]
   low, high = row['interval']['auroc']
-  seen = _Page(report.render(**run))
+  seen = _Page(_render(run))
   assert f'[{low:.3f}, {high:.3f}]' in seen.all
   assert '95% bootstrap interval' in seen.all
   assert 'Is one variant better' not in seen.all
   assert 'It then scored' in seen.all
+  assert 'class 8 is the normal one' in seen.all
+  assert 'replicas' not in _figures(run)
 
 
 def test_ae_alone_has_no_memory_section(make_replica, make_run):
@@ -151,7 +171,7 @@ def test_ae_alone_has_no_memory_section(make_replica, make_run):
   results['replicas'][0]['fields'] = fields
   results['variants'] = {'ae': results['variants']['memae']}
   results |= {'headline': 'ae', 'memory': {}, 'throughput': {}}
-  seen = _Page(report.render(**run, shown=()))
+  seen = _Page(_render(run, ()))
   assert 'Health of the memory' not in seen.all
   assert 'AE reaches AUROC' in seen.all
 
@@ -159,62 +179,132 @@ def test_ae_alone_has_no_memory_section(make_replica, make_run):
 def test_a_sweep_has_its_picture_and_its_caveat(make_replica, make_run):
   made = [make_replica(slots=n, seed=s) for n in (5, 50) for s in (0, 1)]
   run = make_run(made, with_baselines=False)
-  assert 'sweep_slots' in report.figures(**run)
-  seen = _Page(report.render(**run, shown=()))
+  assert 'sweep_slots' in _figures(run)
+  seen = _Page(_render(run, ()))
   assert 'over all values of the number of slots (5, 50)' in seen.all
 
 
 def test_warnings(digits):
   results = copy.deepcopy(digits['results'])
-  assert report.warnings(results) == []
-  results['memory']['memae']['dead_read_rate'] = {'mean': 0.95, 'std': 0.01}
+  assert verdict.warnings(results) == []
+  results['replicas'][0]['memory']['dead_read_rate'] = 0.95
   results['checkpoint']['rule'] = 'oracle'
-  results['warnings'] = ['take care']
   results['replicas'][0]['metrics']['f1_at_ratio_tie_span'] = 0.4
-  found = report.warnings(results)
-  assert found[0] == 'take care'
-  joined = ' '.join(found)
-  for words in ('95% of the reads are dead', 'test labels', 'by up to 0.40'):
+  joined = ' '.join(verdict.warnings(results))
+  for words in (
+    '1 of 4 memories',
+    '95% of the reads are dead',
+    'test labels',
+    'by up to 0.40',
+  ):
     assert words in joined
+  results['dataset']['labelled'] = False
+  assert 'no labels: scores only' in ' '.join(verdict.warnings(results))
+
+
+def test_the_page_shows_the_stored_warnings_and_no_others(digits):
+  run = {**digits, 'results': copy.deepcopy(digits['results'])}
+  assert 'Read this first' not in _render(run, ())
+  run['results']['replicas'][0]['memory']['dead_read_rate'] = 0.95
+  run['results']['warnings'] = ['take care']
+  seen = _Page(_render(run, ()))
+  assert 'take care' in seen.all and 'reads are dead' not in seen.all
+
+
+def test_the_verdict_names_every_baseline_that_is_not_beaten(digits):
+  results = copy.deepcopy(digits['results'])
+  for name, value in (('pca', 0.99), ('ocsvm', 0.98), ('random', 0.2)):
+    results['baselines'][name]['auroc']['mean'] = value
+  results['baselines']['isolation_forest']['auroc']['mean'] = 0.4
+  results['variants']['memae']['auroc']['mean'] = 0.45
+  said = ' '.join(verdict.verdict(results))
+  assert 'less often than a coin' in said
+  assert 'is PCA with 0.990, which MemAE does not beat.' in said
+  assert 'Nor does it beat: One-class SVM (0.980).' in said
+  results['variants']['memae']['auroc']['mean'] = 0.995
+  said = ' '.join(verdict.verdict(results))
+  assert 'which is lower' in said and 'beat' not in said
+
+
+def test_facts_are_written_for_a_reader(digits):
+  seen = _Page(_render(digits, ()))
+  for words in (
+    '1,764 to 1,821',
+    'samples of each label 0: 1,000, 1: 1,001',
+    'and 4 more',
+    'inputs constant in training none',
+    'test rows that equal a training row 1,418 to 1,435',
+    'jax: 0.10.2',
+    '1.50 GiB',
+    'because there are no validation normals',
+  ):
+    assert words in seen.all, words
+  measured = seen.all.partition('How it was measured')[2]
+  assert '{' not in measured.partition('Configuration')[0]
+
+
+def test_notes_of_differing_splits_are_joined():
+  assert facts._over_splits([3, 3]) == 3
+  assert facts._over_splits([3, 5]) == {'min': 3, 'max': 5}
+  assert facts._over_splits([['a'], ['b', 'a']]) == ['a', 'b']
+  assert facts._over_splits([{'a': 1}, {'a': 1, 'b': 2}]) == {
+    'a': 1,
+    'b': {'min': 0, 'max': 2},
+  }
 
 
 def test_names_are_escaped(digits):
   run = {**digits, 'results': copy.deepcopy(digits['results'])}
   run['results']['name'] = '<b>&"'
   run['results']['config']['name'] = '</pre><script>x</script>'
-  page = report.render(**run, shown=())
+  page = _render(run, ())
   assert '<script' not in page and '&lt;b&gt;' in page
 
 
 def test_results_survive_json(digits):
   results = json.loads(json.dumps(digits['results'], allow_nan=False))
-  _Page(report.render(**{**digits, 'results': results}, shown=()))
+  _Page(_render({**digits, 'results': results}, ()))
 
 
-@pytest.mark.parametrize('form', ['list', 'mapping', 'named', 'indexed'])
-def test_events_in_every_form(form, digits):
-  replicas = digits['replicas'][:2]
-  names = [r.name for r in replicas]
-  values = [[1.0, 3.0], [0.5, float('nan')]]
-  events = [
-    {'step': 5, 'split': 'validation', 'dead_read_rate': None},
-    {'step': 6, 'split': 'train', 'dead_read_rate': 0.5},
-  ]
-  for step, pair in enumerate(values):
-    event = {'step': step, 'split': 'train'}
-    if form == 'list':
-      events.append({**event, 'loss': pair})
-    elif form == 'mapping':
-      events.append({**event, 'loss': dict(zip(names, pair))})
-    else:
-      for i, value in enumerate(pair):
-        replica = names[i] if form == 'named' else i
-        events.append({**event, 'loss': value, 'replica': replica})
-  curves = report.curves_of(events, replicas)
-  assert list(curves) == ['loss'] and list(curves['loss']) == ['memae']
-  steps, table = curves['loss']['memae']
+def test_curves_of_a_fleet(digits):
+  memae, ae = digits['replicas'][:2], digits['replicas'][-1]
+  event = lambda step, split, **values: {
+    'step': step,
+    'split': split,
+    'loss': 9.0,  # The mean over the fleet is not a curve.
+    'replicas': values,
+  }
+  found = curves.curves(
+    [
+      event(0, 'train', loss=[1.0, 2.0, 3.0]),
+      event(0, 'validation', dead_read_rate=[None, None, None]),
+      event(1, 'train', loss=[0.5, float('nan'), 1.0], mean_kept=[4, 5, None]),
+      event(1, 'validation', mean_kept=[6, 7, None]),
+    ],
+    [*memae, ae],
+  )
+  assert list(found) == ['loss', 'mean_kept']
+  assert list(found['loss']) == ['memae', 'ae']
+  steps, table = found['loss']['memae']
   np.testing.assert_array_equal(steps, [0, 1])
-  np.testing.assert_array_equal(table, [[1, 3], [0.5, np.nan]])
+  np.testing.assert_array_equal(table, [[1, 2], [0.5, np.nan]])
+  np.testing.assert_array_equal(found['loss']['ae'][1], [[3], [1]])
+  # One curve, not a mixture of two splits; none of what has no memory.
+  assert list(found['mean_kept']) == ['memae']
+  np.testing.assert_array_equal(found['mean_kept']['memae'][1], [[6, 7]])
+
+
+def test_curves_of_a_lone_replica_are_numbers(digits):
+  events = [
+    {'step': 0, 'split': 'train', 'loss': 2.0},
+    {'step': 5, 'split': 'train', 'loss': 1.0, 'dead_read_rate': 0.5},
+  ]
+  found = curves.curves(events, digits['replicas'][:1])
+  assert list(found) == ['loss', 'dead_read_rate']
+  steps, table = found['loss']['memae']
+  np.testing.assert_array_equal(steps, [0, 5])
+  np.testing.assert_array_equal(table, [[2], [1]])
+  assert curves.curves((), digits['replicas']) == {}
 
 
 @pytest.mark.parametrize(
@@ -230,7 +320,7 @@ def test_distributions_of_odd_scores(score, digits):
   replica = digits['replicas'][0]._replace(
     score=score.astype(np.float32), anomalous=np.arange(40) > 30
   )
-  figure = plots.score_distributions([replica], 0.95)
+  figure = detection.score_distributions([replica], 0.95)
   figure.canvas.draw()
   heights = [
     p.get_data().values for p in figure.axes[0].patches if p.get_fill()
@@ -248,10 +338,10 @@ def test_colour_images_and_dead_slots():
     np.array([0, 0, 1], bool),
     ('normal, best', 'normal, worst', 'anomalous, worst'),
   )
-  plots.reconstruction_gallery(gallery).canvas.draw()
+  images.reconstruction_gallery(gallery).canvas.draw()
   usage = np.r_[1.0, np.zeros(6)]
-  figure = plots.slot_images(image(7), usage)
+  figure = memory.slot_images(image(7), usage)
   texts = [t.get_text() for t in figure.axes[0].texts]
   assert texts == ['100.0%'] + ['unused'] * 6
-  figure = plots.slot_usage({'memae': usage, 'nonspar': np.zeros(7)})
+  figure = memory.slot_usage({'memae': usage, 'nonspar': np.zeros(7)})
   assert '6 of 7 slots unused' in figure.axes[0].get_title(loc='left')

@@ -1,0 +1,159 @@
+"""Scores of a fleet and of the baselines, on the same samples."""
+
+import time
+from typing import Any
+
+import jax
+import numpy as np
+
+from memae_jax import writers
+from memae_jax.data import transforms
+from memae_jax.evaluation import baselines as baselines_lib
+from memae_jax.evaluation import pictures, scores
+from memae_jax.memory import usage
+from memae_jax.training import experiment, fleet, step
+
+Errors = list[tuple[np.ndarray, np.ndarray]]  # Of each replica: [T] and [V].
+
+
+def _errors(exp, tested: step.Scored, held_out: step.Scored) -> Errors:
+  """Takes the padding off."""
+  return [
+    (tested.error[i, : len(s.test)], held_out.error[i, : len(s.validation)])
+    for i, s in enumerate(exp.splits)
+  ]
+
+
+def _score(exp, weights) -> tuple[step.Scored, step.Scored, float]:
+  """Scores of test and validation samples, and the seconds of the former."""
+  begun = time.time()
+  tested = jax.device_get(exp.score(weights, [s.test for s in exp.splits]))
+  seconds = time.time() - begun
+  held_out = exp.score(weights, [s.validation for s in exp.splits])
+  return tested, jax.device_get(held_out), seconds
+
+
+def untrained(exp: experiment.Experiment) -> Errors:
+  """Scores of the fleet before its first step: test and validation."""
+  tested, held_out, _ = _score(exp, exp.init())
+  return _errors(exp, tested, held_out)
+
+
+def networks(
+  exp: experiment.Experiment, state: step.ReplicaState, at: int
+) -> tuple[list[scores.ReplicaScores], dict[str, Any], dict[str, Any]]:
+  """Scores the fleet on its test sets.
+
+  Args:
+    exp: the experiment.
+    state: weights of the fleet.
+    at: the step of the checkpoint.
+
+  Returns:
+    The scores of each replica, memory statistics by replica name, and the
+    throughput of scoring.
+  """
+  best = exp.config.eval.checkpoint == 'validation'
+  weights = state.best if best else state
+  steps = np.asarray(state.best.step) if best else [at] * len(exp.replicas)
+  tested, held_out, seconds = _score(exp, weights)
+  errors = _errors(exp, tested, held_out)
+  out, memory = [], {}
+  for i, (replica, split) in enumerate(zip(exp.replicas, exp.splits)):
+    has_memory = replica.variant != 'ae'
+    if has_memory:
+      slots = fleet.take(weights.params, i)['bank']['slots'][: replica.slots]
+      reads = jax.tree.map(lambda x, i=i: x[i], tested.reads)
+      found = {k: float(v) for k, v in usage.summary(reads).items()}
+      memory[replica.name] = {
+        'slots': replica.slots,
+        'used': found.pop('slots_used'),
+        **found,
+        'duplicate_slots': int(usage.duplicate_slots(slots)),
+      }
+    fields = replica._asdict()
+    del fields['name']
+    score, validation_score = errors[i]
+    out.append(
+      scores.ReplicaScores(
+        name=replica.name,
+        fields={k: v for k, v in fields.items() if v is not None},
+        score=score,
+        anomalous=split.anomalous,
+        sample=split.test,
+        validation_score=validation_score,
+        kept=tested.kept[i, : len(split.test)] if has_memory else None,
+        usage=tested.reads.usage[i, : replica.slots] if has_memory else None,
+        decoded_slots=pictures.decoded_slots(exp, weights, i)
+        if has_memory
+        else None,
+        gallery=pictures.gallery(exp, weights, i, score),
+        step=int(steps[i]),
+      )
+    )
+  samples = sum(len(split.test) for split in exp.splits)
+  throughput = {
+    'scored_samples': samples,
+    'scoring_seconds': seconds,
+    'samples_per_second': samples / seconds,
+    'note': 'after a warm-up; all replicas together',
+  }
+  return out, memory, throughput
+
+
+def baselines(
+  exp: experiment.Experiment, before: Errors
+) -> tuple[list[scores.ReplicaScores], dict[str, str]]:
+  """Scores the trivial and classical baselines, once for each split.
+
+  Args:
+    exp: the experiment.
+    before: scores of the untrained fleet.
+
+  Returns:
+    The scores of each baseline and split, and a note on each baseline.
+  """
+  config, out, notes = exp.config.eval, [], {}
+  firsts: dict[Any, int] = {}
+  for i, replica in enumerate(exp.replicas):
+    if replica.variant == exp.replicas[0].variant:
+      firsts.setdefault((replica.seed, replica.normal_class), i)
+  progress = writers.Progress('baselines', len(firsts))
+  for done, ((seed, normal_class), i) in enumerate(firsts.items(), 1):
+    split = exp.splits[i]
+    fitted = split.train
+    if len(fitted) > config.baseline_samples:
+      rng = np.random.default_rng([seed, 1])
+      fitted = rng.choice(fitted, config.baseline_samples, replace=False)
+    train, scored = (
+      transforms.apply(exp.source.inputs[rows], split.transform)
+      for rows in (fitted, np.concatenate([split.test, split.validation]))
+    )
+    for name in config.baselines:
+      if name == 'untrained':
+        score, validation_score = before[i]
+        note = f'the network of "{exp.replicas[i].name}" before training'
+      else:
+        both, note = baselines_lib.run(
+          name, train, scored, seed, config.baseline_samples
+        )
+        score, validation_score = np.split(both, [len(split.test)])
+      notes.setdefault(name, note)
+      out.append(
+        scores.ReplicaScores(
+          name=f'{name}/{seed}/{normal_class}',
+          fields={'variant': name, 'seed': seed, 'normal_class': normal_class},
+          score=np.asarray(score, np.float32),
+          anomalous=split.anomalous,
+          sample=split.test,
+          validation_score=np.asarray(validation_score, np.float32),
+          kept=None,
+          usage=None,
+          decoded_slots=None,
+          gallery=None,
+          step=0,
+        )
+      )
+    progress.at(done, f'{done} of {len(firsts)} splits')
+  progress.close()
+  return out, notes

@@ -1,0 +1,233 @@
+"""Which figures a set of results can fill, and the words around each."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import matplotlib.figure
+import numpy as np
+
+from memae_jax.data import types
+from memae_jax.evaluation import curves, scores, tables, words
+from memae_jax.evaluation.plots import (
+  comparison,
+  detection,
+  images,
+  memory,
+  training,
+)
+
+
+class Exhibit(NamedTuple):
+  """A figure with its words. `vector`: stored as SVG, else as PNG."""
+
+  name: str
+  section: str
+  title: str
+  caption: str
+  figure: matplotlib.figure.Figure
+  vector: bool = True
+
+
+def exhibits(
+  results: Mapping[str, Any],
+  replicas: Sequence[scores.ReplicaScores],
+  events: Sequence[Mapping[str, Any]] = (),
+  source_columns: Sequence[types.Column] = (),
+  baseline_scores: Sequence[scores.ReplicaScores] = (),
+) -> list[Exhibit]:
+  """Returns the figures that these results can fill, in reading order.
+
+  Args:
+    results: as `results.json`.
+    replicas: the scores of each network.
+    events: of `metrics.jsonl`, see `curves.curves`.
+    source_columns: of a table, else empty.
+    baseline_scores: scores of baselines on the same samples, whose
+      `fields['variant']` is the baseline's name; they join the curves.
+  """
+  return [
+    *_comparisons(results),
+    *_detection(results, replicas, baseline_scores),
+    *_galleries(replicas),
+    *_slots(replicas, source_columns),
+    *_usage(replicas),
+    *_training(events, replicas),
+  ]
+
+
+def _first(replicas) -> dict[str, scores.ReplicaScores]:
+  """The first replica by name of each variant, in the order of variants."""
+  chosen: dict[str, scores.ReplicaScores] = {}
+  for replica in replicas:
+    key = replica.fields['variant']
+    if key not in chosen or replica.name < chosen[key].name:
+      chosen[key] = replica
+  return chosen
+
+
+def _comparisons(results) -> Iterator[Exhibit]:
+  """How good, and how sure: dots, classes and sweeps."""
+  summaries = tables.methods(results)
+  summaries.pop('random', None)  # It would squeeze all others into a corner.
+  shown = [m for m in words.HEADLINE if tables.defined(summaries, m)][:4]
+  auroc = words.title('auroc')
+  values = tables.values(results)
+  several = any(len(v) > 1 for group in values.values() for v in group.values())
+  if shown and several:
+    yield Exhibit(
+      'replicas',
+      'results',
+      'How much do the runs differ?',
+      'A pale dot is one trained network, the large mark the mean over the'
+      ' runs, and the bar its 95% interval. Where two bars overlap widely,'
+      ' the order of the means says little: paired differences say more.'
+      ' Random scores are left out.',
+      comparison.metric_dots(
+        values, summaries, {m: words.title(m) for m in shown}
+      ),
+    )
+  by_class = {
+    variant: {str(k): v for k, v in sorted(classes.items())}
+    for variant, classes in tables.by_field(results, 'normal_class').items()
+  }
+  if len({k for v in by_class.values() for k in v}) > 1:
+    yield Exhibit(
+      'classes',
+      'results',
+      'Which normal class is hard?',
+      'One row for each class that was taken as normal; all other classes'
+      ' are anomalous there. A dot is one run. A mean over classes hides'
+      ' this spread.',
+      comparison.class_dots(by_class, auroc),
+    )
+  for field, meaning in words.SWEPT.items():
+    points = {
+      variant: [(x, y) for x, ys in values.items() for y in ys]
+      for variant, values in tables.by_field(results, field).items()
+      if len(values) > 1
+    }
+    if points:
+      yield Exhibit(
+        f'sweep_{field}',
+        'results',
+        f'How much does {meaning} matter?',
+        f'AUROC against {meaning}. A dot is one run, the line joins the means.',
+        comparison.sweep(points, meaning.removeprefix('the '), auroc),
+      )
+
+
+def _detection(results, replicas, baseline_scores) -> Iterator[Exhibit]:
+  """How well the scores separate: curves and distributions."""
+  groups: dict[str, list[scores.ReplicaScores]] = {}
+  for replica in (*replicas, *baseline_scores):
+    if replica.anomalous.any() and not replica.anomalous.all():
+      groups.setdefault(replica.fields['variant'], []).append(replica)
+  if groups:
+    rates = [r.anomalous.mean() for group in groups.values() for r in group]
+    yield Exhibit(
+      'curves',
+      'results',
+      'What does catching more anomalies cost?',
+      'Each curve is the mean over the runs of that method. Left: the share'
+      ' of normals that raise a false alarm (towards the upper left is'
+      ' better). Right: the share of alarms that are right (towards the'
+      ' upper right is better). Thin grey lines are guessing.',
+      detection.detection_curves(groups, float(np.mean(rates))),
+    )
+  first = [r for r in _first(replicas).values() if r.score.size]
+  if first:
+    yield Exhibit(
+      'distributions',
+      'results',
+      'Do normal and anomalous scores separate?',
+      'One run of each variant: the first by name, not the best. Heights are'
+      ' shares of their own kind, so rare anomalies stay visible. The dashed'
+      ' line is a threshold that could be set without any label.',
+      detection.score_distributions(
+        first, results['config']['eval']['normal_quantile']
+      ),
+    )
+
+
+def _galleries(replicas) -> Iterator[Exhibit]:
+  for variant, replica in _first(replicas).items():
+    if replica.gallery is not None and len(replica.gallery.score):
+      yield Exhibit(
+        f'gallery_{variant}',
+        'pictures',
+        f'What does {words.label(variant)} make of a sample?',
+        f'Run {replica.name}, the first by name. A good model rebuilds'
+        ' normal samples and fails on anomalous ones: the error, in squared'
+        ' units of the [0, 1] range, is bright where they differ.',
+        images.reconstruction_gallery(replica.gallery),
+        vector=False,
+      )
+
+
+def _slots(replicas, columns) -> Iterator[Exhibit]:
+  for variant, replica in _first(replicas).items():
+    decoded, usage = replica.decoded_slots, replica.usage
+    if decoded is None or usage is None:
+      continue
+    count = min(50, len(decoded))
+    which = 'All' if count == len(decoded) else 'The most used of all'
+    caption = (
+      f'Run {replica.name}, the first by name. {which} {len(decoded):,} slots,'
+      ' each passed through the decoder, with the share of the addressing'
+      ' weight of the test set that falls on it, most used first.'
+    )
+    if decoded.ndim == 4:
+      figure = memory.slot_images(decoded, usage, count)
+      caption += ' They should look like the normal class, and differ.'
+    else:
+      table = np.reshape(decoded, (len(decoded), -1))
+      figure = memory.slot_table(table, usage, columns, count)
+      caption += (
+        ' A column is one input; numeric inputs are coloured between their'
+        ' lowest and highest value over the slots (the middle colour: the'
+        ' same in every slot), categories from 0 to 1, between white lines.'
+        ' Rows that look alike are slots that the model does not need.'
+      )
+    yield Exhibit(
+      f'slots_{variant}',
+      'pictures',
+      f'What do the slots of {words.label(variant)} hold?',
+      caption,
+      figure,
+      vector=False,
+    )
+
+
+def _usage(replicas) -> Iterator[Exhibit]:
+  usages = {
+    variant: replica.usage
+    for variant, replica in _first(replicas).items()
+    if replica.usage is not None
+  }
+  if usages:
+    yield Exhibit(
+      'usage',
+      'memory',
+      'Is the memory used?',
+      'Share of the addressing weight of the test set that falls on each'
+      ' slot, for the first run by name of each variant. The dashed line is'
+      ' equal use; red marks slots that no read touches. A few tall bars'
+      ' mean that a smaller memory would do.',
+      memory.slot_usage(usages),
+    )
+
+
+def _training(events, replicas) -> Iterator[Exhibit]:
+  found = curves.curves(events, replicas)
+  if found:
+    yield Exhibit(
+      'training',
+      'training',
+      'Did training settle?',
+      'Line: mean over the runs of a variant; band: their range. A dead'
+      ' read is one that no slot survives for; above one half (dashed)'
+      ' the memory mostly returns zeros.',
+      training.training_curves(
+        found, {k: title for k, (title, _, _) in curves.PANELS.items()}
+      ),
+    )

@@ -1,0 +1,150 @@
+"""What the results stand on: data, protocol, speed and environment."""
+
+import importlib.metadata
+import pathlib
+import platform
+import resource
+import subprocess
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+import memae_jax
+from memae_jax.training import experiment
+
+SCORE = {
+  'definition': 'mean over the elements of a sample of the squared'
+  ' reconstruction error, in squared units of the model input',
+  'direction': 'higher is more anomalous',
+  'normalisation': 'none',
+}
+_DESCRIPTION = {
+  'one_class': 'Of each normal class, {config.train_fraction:.0%} train'
+  ' ({config.validation_fraction:.0%} of them held out for validation) and'
+  ' the rest are tested, with anomalies drawn from the other classes as'
+  ' {config.anomaly_fraction:.0%} of the test set.',
+  'random_rows': '{config.train_fraction:.0%} of all rows, at random for each'
+  ' seed, are the training half: its normals train'
+  ' ({config.validation_fraction:.0%} of them held out for validation), its'
+  ' anomalies are left out. All other rows are the test set.',
+  'given': 'The source brings its own test set; its training normals train'
+  ' ({config.validation_fraction:.0%} of them held out for validation).',
+}
+_PACKAGES = (
+  'jax',
+  'flax',
+  'optax',
+  'orbax-checkpoint',
+  'numpy',
+  'scikit-learn',
+)
+
+
+def _spread(values: Sequence[int]) -> dict[str, int]:
+  return {'min': int(min(values)), 'max': int(max(values))}
+
+
+def _over_splits(values: Sequence[Any]) -> Any:
+  """One value for a note of all splits: theirs if they agree.
+
+  Else the range of numbers, the union of lists, and both inside mappings.
+  """
+  first = values[0]
+  if all(value == first for value in values):
+    return first
+  if isinstance(first, Mapping):
+    keys = dict.fromkeys(key for value in values for key in value)
+    return {k: _over_splits([v.get(k, 0) for v in values]) for k in keys}
+  if isinstance(first, (list, tuple)):
+    return list(dict.fromkeys(item for value in values for item in value))
+  if isinstance(first, (int, np.integer)):
+    return _spread(values)
+  return list(dict.fromkeys(values))
+
+
+def dataset(exp: experiment.Experiment) -> dict[str, Any]:
+  """The facts about data and protocol."""
+  config, source, splits = exp.config.data, exp.source, exp.splits
+  sizes = {
+    'train': _spread([len(s.train) for s in splits]),
+    'validation': _spread([len(s.validation) for s in splits]),
+    'test': _spread([len(s.test) for s in splits]),
+  }
+  notes = {
+    key: _over_splits([split.notes[key] for split in splits])
+    for key in splits[0].notes
+    if key not in sizes
+  }
+  return {
+    'name': source.name,
+    'protocol': config.protocol,
+    'description': _DESCRIPTION[config.protocol].format(config=config),
+    'split': sizes,
+    'normal': [source.label_names[i] for i in source.normal_labels]
+    or 'the normal class of each replica',
+    'num_samples': len(source.inputs),
+    'num_dropped': sum(d['count'] for d in source.dropped),
+    'dropped': list(source.dropped),
+    'base_rate': float(np.mean([np.mean(s.anomalous) for s in splits])),
+    'labelled': source.labelled,
+    'notes': {**source.notes, **notes},
+    **exp.identity,
+  }
+
+
+def training_speed(
+  exp: experiment.Experiment, events: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+  """Median speed between log events, which leaves out compilation."""
+  train = [e for e in events if e['split'] == 'train']
+  speeds = [
+    (b['step'] - a['step']) / (b['time'] - a['time'])
+    for a, b in zip(train, train[1:])
+    if b['time'] > a['time']
+  ]
+  if not speeds:
+    return {}
+  steps = float(np.median(speeds))
+  each = exp.config.train.batch_size * len(exp.replicas)
+  return {
+    'fleet_steps_per_second': steps,
+    'training_samples_per_second': steps * each,
+    'training_seconds': float(train[-1]['time'] - events[0]['time']),
+  }
+
+
+def environment(exp: experiment.Experiment) -> dict[str, Any]:
+  """Versions, device, commit and peak memory of the host."""
+  device = exp.mesh.devices.flat[0]
+  return {
+    'versions': {
+      'python': platform.python_version(),
+      'memae_jax': memae_jax.__version__,
+      **{name: importlib.metadata.version(name) for name in _PACKAGES},
+    },
+    'device': device.device_kind
+    if device.device_kind == device.platform
+    else f'{device.platform}: {device.device_kind}',
+    'machine': platform.machine(),
+    'mesh': dict(exp.mesh.shape),
+    'processes': jax.process_count(),
+    'commit': _commit(),
+    'peak_memory_bytes': 1024
+    * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+  }
+
+
+def _commit() -> str | None:
+  root = pathlib.Path(__file__).parents[2]
+  try:
+    return subprocess.run(
+      ['git', '-C', str(root), 'describe', '--always', '--dirty'],
+      capture_output=True,
+      text=True,
+      check=True,
+      timeout=10,
+    ).stdout.strip()
+  except (OSError, subprocess.SubprocessError):
+    return None

@@ -1,0 +1,54 @@
+"""One look for every figure.
+
+Matplotlib's object interface only: no pyplot, no global state. The colours are
+those of Okabe and Ito, which colour-blind readers can tell apart; a variant has
+the same colour, line and marker in every figure, and vermilion always means
+anomalous.
+"""
+
+import matplotlib.figure
+
+WIDTH = 9.6  # Inches; the report shows figures about 1,000 pixels wide.
+NORMAL, ANOMALOUS, INK, MUTED = '#56748f', '#d55e00', '#222222', '#6b6b6b'
+_STYLES = {  # Colour, line, marker.
+  'memae': ('#0072b2', '-', 'o'),
+  'nonspar': ('#cc79a7', '-', 's'),
+  'ae': ('#009e73', '-', '^'),
+  'random': ('#999999', ':', 'x'),
+  'untrained': ('#999999', '-.', 'x'),
+  'pca': ('#444444', '--', 'x'),
+  'isolation_forest': ('#8c6d31', '--', 'x'),
+  'ocsvm': ('#8c6d31', ':', 'x'),
+}
+_SPARE = ('#e69f00', '#56b4e9', '#332288', '#aa4499', '#117733')
+
+
+def of(name: str) -> tuple[str, str, str]:
+  """Returns colour, line and marker of a variant or baseline."""
+  spare = _SPARE[sum(map(ord, name)) % len(_SPARE)]
+  return _STYLES.get(name, (spare, '-', 'D'))
+
+
+def axes(rows=1, columns=1, height=2.6, **kwargs):
+  """Returns a figure and its [rows, columns] axes in the house look."""
+  figure = matplotlib.figure.Figure((WIDTH, height), layout='constrained')
+  grid = figure.subplots(rows, columns, squeeze=False, **kwargs)
+  for ax in grid.flat:
+    ax.spines[['top', 'right']].set_visible(False)
+    ax.spines[['left', 'bottom']].set_color('#b8b8b8')
+    ax.tick_params(labelsize=8.5, color='#b8b8b8', labelcolor=INK)
+    ax.grid(True, color='#ececec', linewidth=0.8)
+    ax.set_axisbelow(True)
+  return figure, grid
+
+
+def titles(ax, title='', x='', y=''):
+  """Sets the title and the names of the axes."""
+  ax.set_title(title, fontsize=9.5, loc='left', color=INK, weight='bold')
+  ax.set_xlabel(x, fontsize=9, color=MUTED)
+  ax.set_ylabel(y, fontsize=9, color=MUTED)
+
+
+def legend(owner, **kwargs):
+  """Adds a legend to axes, or to a figure."""
+  owner.legend(fontsize=8.5, frameon=False, labelcolor=INK, **kwargs)

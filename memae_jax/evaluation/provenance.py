@@ -1,0 +1,93 @@
+"""Rows of "How it was measured": data, weights, speed, environment."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from memae_jax.evaluation import words
+
+Rows = list[tuple[str, str]]
+
+_NAMES = {
+  'anomalies': 'anomalies in the test set',
+  'anomalies_in_train': 'anomalies that equal a training row',
+  'categories_not_in_train': 'categories that a training set lacks',
+  'constant_inputs': 'inputs constant in training',
+  'duplicate_rows': 'rows that repeat another',
+  'fleet_steps_per_second': 'training steps a second, all networks at once',
+  'label_counts': 'samples of each label',
+  'low_precision_inputs': 'inputs that float32 rounds coarsely',
+  'note': 'scoring was timed',
+  'samples_per_second': 'samples scored a second',
+  'scored_samples': 'samples scored, over all networks',
+  'scoring_seconds': 'seconds to score them',
+  'test_rows_in_train': 'test rows that equal a training row',
+  'test_unknown_categories': 'test rows with a category not in training',
+  'train_duplicates_removed': 'repeated training rows removed',
+  'training_samples_per_second': 'training samples a second, over all networks',
+  'training_seconds': 'seconds of training',
+}
+_PARTS = {'train': 'training', 'validation': 'validation', 'test': 'test'}
+
+
+def _rows(group: Mapping[str, Any]) -> Rows:
+  name = lambda key: _NAMES.get(key, key.replace('_', ' '))
+  return [(name(key), words.plain(value)) for key, value in group.items()]
+
+
+def _data(data: Mapping[str, Any]) -> Rows:
+  dropped = [f'{d["count"]:,}: {d["why"]}' for d in data['dropped']]
+  return [
+    ('data set', data['name']),
+    ('protocol', data['protocol']),
+    ('normal', words.plain(data['normal'])),
+    ('samples', words.plain(data['num_samples'])),
+    ('dropped before that', '; '.join(dropped) or 'none'),
+    *(
+      (f'{name} samples of a network', words.plain(data['split'][part]))
+      for part, name in _PARTS.items()
+    ),
+    ('anomalous share of the test set', f'{data["base_rate"]:.1%}'),
+    *_rows(data['notes']),
+    ('sha256 of the data', data['data_sha256']),
+    ('sha256 of the labels', data['label_sha256']),
+  ]
+
+
+def _weights(checkpoint: Mapping[str, Any]) -> Rows:
+  rule = checkpoint['rule']
+  return [
+    ('step', words.plain(checkpoint['step'])),
+    ('weights', words.RULES.get(rule, rule)),
+  ]
+
+
+def _environment(environment: Mapping[str, Any]) -> Rows:
+  shown = dict(environment)
+  peak = shown.pop('peak_memory_bytes', None)
+  rows = _rows(shown)
+  if peak:
+    rows.append(('peak memory of the host', f'{peak / 2**30:.2f} GiB'))
+  return rows
+
+
+def sections(results: Mapping[str, Any]) -> list[tuple[str, Rows]]:
+  """Returns headings, each with rows of a name and a text.
+
+  Args:
+    results: as `results.json`.
+  """
+  baselines = [
+    (words.label(name), note)
+    for name, note in results['baseline_notes'].items()
+  ]
+  found = [
+    ('Data', _data(results['dataset'])),
+    (
+      'Score and weights',
+      _rows(results['score']) + _weights(results['checkpoint']),
+    ),
+    ('Speed', _rows(results['throughput'])),
+    ('Baselines, as fitted for the first run', baselines),
+    ('Environment', _environment(results['environment'])),
+  ]
+  return [(heading, rows) for heading, rows in found if rows]

@@ -1,0 +1,182 @@
+"""Rows of the report's tables, from the numbers of `results.json`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from memae_jax.evaluation import words
+
+Cell = dict[str, Any]
+
+
+def columns(results: Mapping[str, Any]) -> list[str]:
+  """The metrics of the headline table: those of the paper come first."""
+  paper = results['paper'] or {}
+  return list(dict.fromkeys((*paper.get('metrics', ()), *words.HEADLINE)))[:5]
+
+
+def digits(results: Mapping[str, Any]) -> int:
+  """Digits of a metric: as many as the paper gives, where it is quoted."""
+  return 4 if results['paper'] else 3
+
+
+def methods(results: Mapping[str, Any]) -> dict[str, Mapping]:
+  """The summaries of all variants and then of all baselines."""
+  return {**results['variants'], **results['baselines']}
+
+
+def defined(summaries: Mapping[str, Mapping], metric: str) -> bool:
+  """Whether a metric has a value in any of the summaries."""
+  return any(
+    (s.get(metric) or {}).get('mean') is not None for s in summaries.values()
+  )
+
+
+def values(results: Mapping[str, Any]) -> dict[str, dict[str, list[float]]]:
+  """{variant: {metric: defined values, one a replica}}."""
+  out: dict[str, dict[str, list[float]]] = {}
+  for replica in results['replicas']:
+    group = out.setdefault(replica['fields']['variant'], {})
+    for metric, value in replica['metrics'].items():
+      if value is not None:
+        group.setdefault(metric, []).append(value)
+  return out
+
+
+def by_field(
+  results: Mapping[str, Any], field: str
+) -> dict[str, dict[Any, list[float]]]:
+  """{variant: {value of a replica's field: AUROCs}}, where there are any."""
+  out: dict[str, dict[Any, list[float]]] = {}
+  for replica in results['replicas']:
+    fields, value = replica['fields'], replica['metrics'].get('auroc')
+    if value is not None and field in fields:
+      group = out.setdefault(fields['variant'], {})
+      group.setdefault(fields[field], []).append(value)
+  return out
+
+
+def cell(summary, digits, sign=False, interval=None) -> Cell:
+  """Texts of one cell; `interval` stands in where there is one run.
+
+  A difference (`sign`) shows no deviation: its interval says what matters.
+  """
+  summary = summary or {}
+  mean, ci = summary.get('mean'), summary.get('ci95') or interval
+  out = {'mean': words.number(mean, digits, sign), 'undefined': mean is None}
+  if mean is not None and summary.get('std') is not None and not sign:
+    out['std'] = words.number(summary['std'], digits)
+  if mean is not None and ci:
+    ends = ci if sign else np.clip(ci, 0, 1)
+    low, high = (words.number(float(v), digits, sign) for v in ends)
+    out['ci'] = f'[{low}, {high}]'
+    out['clear'] = ci[0] > 0 or ci[1] < 0
+  if summary.get('undefined'):
+    out['undefined_count'] = summary['undefined']
+  return out
+
+
+def _runs(summary: Mapping[str, Mapping]) -> int:
+  return max((s['n'] for s in summary.values()), default=0)
+
+
+def headline(results: Mapping[str, Any]) -> list[dict[str, Any]]:
+  """Variants, each above the paper's, then baselines, then other methods."""
+  paper = results['paper'] or {}
+  shown, precision = columns(results), digits(results)
+  rows = []
+
+  def published(name, row):
+    cells = [
+      {'mean': words.number(row[c], 4) if c in row else ''} for c in shown
+    ]
+    rows.append({'kind': 'paper', 'name': name, 'cells': cells, 'n': None})
+
+  for kind in ('variants', 'baselines'):
+    for name, summary in results[kind].items():
+      own = [
+        r
+        for r in results['replicas']
+        if kind == 'variants' and r['fields']['variant'] == name
+      ]
+      interval = own[0]['interval'] if len(own) == 1 else {}
+      rows.append(
+        {
+          'kind': kind,
+          'name': words.label(name),
+          'headline': name == results['headline'],
+          'note': results['baseline_notes'].get(name, ''),
+          'n': _runs(summary),
+          'cells': [
+            cell(summary.get(c), precision, interval=interval.get(c))
+            for c in shown
+          ],
+        }
+      )
+      if kind == 'variants' and name in paper.get('variants', {}):
+        published('as published', paper['variants'][name])
+  for name, row in paper.get('others', {}).items():
+    published(f'{name}, as published', row)
+  return rows
+
+
+def differences(results: Mapping[str, Any]) -> list[tuple[str, int, list]]:
+  """Name, count of pairs and cells of each paired difference."""
+  return [
+    (
+      ' − '.join(words.label(v) for v in pair.split(' - ')),
+      _runs(summary),
+      [
+        cell(summary.get(c), digits(results), sign=True)
+        for c in columns(results)
+      ],
+    )
+    for pair, summary in results['differences'].items()
+  ]
+
+
+def every_metric(results: Mapping[str, Any]) -> list[tuple[str, list[Cell]]]:
+  """All metrics (rows) of all variants and baselines (columns)."""
+  groups = methods(results).values()
+  return [
+    (title, [cell(g.get(metric), digits(results)) for g in groups])
+    for metric, (title, _) in words.METRICS.items()
+  ]
+
+
+def every_run(results: Mapping[str, Any]) -> list[tuple[str, int, list[Cell]]]:
+  """Name, step and cells of each replica."""
+  return [
+    (
+      r['name'],
+      r['step'],
+      [
+        cell(
+          {'mean': r['metrics'].get(c)},
+          digits(results),
+          interval=r['interval'].get(c),
+        )
+        for c in columns(results)
+      ],
+    )
+    for r in results['replicas']
+  ]
+
+
+def memory(results: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
+  """What each variant's memory does, mean over its replicas."""
+  return [
+    (
+      words.label(variant),
+      [
+        words.plain(found['slots']),
+        words.plain(found['used']),
+        f'{found["dead_read_rate"]:.1%}',
+        words.plain(found['mean_kept']),
+        words.plain(found['usage_perplexity']),
+        words.plain(found['duplicate_slots']),
+      ],
+    )
+    for variant, found in results['memory'].items()
+  ]

@@ -1,0 +1,152 @@
+"""The outcome in plain sentences, the unflattering ones too."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from memae_jax.evaluation import tables, words
+
+
+def verdict(results: Mapping[str, Any]) -> list[str]:
+  """Returns how the headline variant did, against the paper and its rivals."""
+  headline = results['headline']
+  name, paper = words.label(headline), results['paper'] or {}
+  metric = tables.columns(results)[0]
+  if 'f1_at_ratio' in paper.get('metrics', ()):
+    metric = 'f1_at_ratio'
+  title, digits = words.title(metric), tables.digits(results)
+  mean = lambda s: (s.get(metric) or {}).get('mean')
+  ours = mean(results['variants'][headline])
+  if ours is None:
+    return [f'{title} of {name} is undefined; the reason is below the table.']
+  out = [f'{name} reaches {title} {words.number(ours, digits)}.']
+  if metric == 'auroc':
+    worse = ', less often than a coin would' if ours < 0.5 else ''
+    out[0] = (
+      f'{out[0][:-1]}: it scores an anomalous sample above a normal one'
+      f' {ours:.1%} of the time{worse}.'
+    )
+  published = paper.get('variants', {}).get(headline, {}).get(metric)
+  if published is not None:
+    gap = words.number(ours - published, digits, sign=True)
+    out.append(f'The paper reports {published:.4f} (difference {gap}).')
+  rivals = {k: mean(v) for k, v in results['baselines'].items()}
+  rivals = {k: v for k, v in rivals.items() if v is not None}
+  if rivals:
+    out.append(_against_baselines(name, ours, rivals, digits))
+  difference = results['differences'].get(f'{headline} - ae', {}).get(metric)
+  if difference and difference['ci95']:
+    out.append(_against_ae(difference, digits))
+  return out
+
+
+def _against_baselines(name, ours, rivals, digits) -> str:
+  ranked = sorted(rivals, key=rivals.get, reverse=True)
+  unbeaten = [rival for rival in ranked if rivals[rival] >= ours]
+  tail = f'which {name} does not beat' if unbeaten else 'which is lower'
+  out = (
+    f'The best baseline on the same samples is {words.label(ranked[0])} with'
+    f' {words.number(rivals[ranked[0]], digits)}, {tail}.'
+  )
+  if unbeaten[1:]:
+    others = ', '.join(
+      f'{words.label(rival)} ({words.number(rivals[rival], digits)})'
+      for rival in unbeaten[1:]
+    )
+    out += f' Nor does it beat: {others}.'
+  return out
+
+
+def _against_ae(difference, digits) -> str:
+  low, high = difference['ci95']
+  gain, *ends = (
+    words.number(v, digits, sign=True) for v in (difference['mean'], low, high)
+  )
+  sure = (
+    'these runs cannot tell it from zero'
+    if low <= 0 <= high
+    else 'which excludes zero'
+  )
+  return (
+    f'Against {words.label("ae")} on the same data and seeds the difference'
+    f' is {gain} (95% interval {ends[0]} to {ends[1]}; {sure}).'
+  )
+
+
+def _reasons(replicas) -> dict[str, tuple[list[str], int]]:
+  """Why values are undefined: {reason: (titles of metrics, count of runs)}."""
+  titles: dict[str, dict[str, None]] = {}
+  runs: dict[str, set[str]] = {}
+  for replica in replicas:
+    for metric, reason in replica['reasons'].items():
+      titles.setdefault(reason, {})[words.title(metric)] = None
+      runs.setdefault(reason, set()).add(replica['name'])
+  return {reason: (list(t), len(runs[reason])) for reason, t in titles.items()}
+
+
+def footnotes(results: Mapping[str, Any]) -> list[str]:
+  """Returns what belongs below the headline table."""
+  total = len(results['replicas'])
+  reasons = _reasons(results['replicas'])
+  out = [
+    f'undefined in {count} of {total} runs, because {reason}: '
+    + ', '.join(titles)
+    for reason, (titles, count) in reasons.items()
+  ]
+  for baseline, found in results['baseline_reasons'].items():
+    for reason in dict.fromkeys(found.values()):
+      titles = [words.title(m) for m, why in found.items() if why == reason]
+      if titles != reasons.get(reason, ((),))[0]:
+        out.append(
+          f'undefined in some runs of {words.label(baseline)}, because'
+          f' {reason}: {", ".join(titles)}'
+        )
+  for field, meaning in words.SWEPT.items():
+    for variant, found in tables.by_field(results, field).items():
+      if len(found) > 1:
+        out.append(
+          f'the row of {words.label(variant)} is over all values of {meaning}'
+          f' ({words.plain(sorted(found))}); its spread is not that of seeds'
+        )
+  return out
+
+
+def warnings(results: Mapping[str, Any]) -> list[str]:
+  """Returns what a reader must know before any number: `results.warnings`.
+
+  Args:
+    results: all of `results.json` but the warnings.
+  """
+  out = []
+  if results['checkpoint']['rule'] == 'oracle':
+    out.append('The weights were chosen on the test labels (oracle).')
+  rates = {
+    r['name']: r['memory']['dead_read_rate']
+    for r in results['replicas']
+    if r['memory']
+  }
+  dead = [name for name, rate in rates.items() if rate > 0.5]
+  if dead:
+    out.append(
+      f'{len(dead)} of {len(rates)} memories mostly return zeros: up to'
+      f' {max(rates.values()):.0%} of the reads are dead (no slot survives the'
+      f' shrinkage threshold), first in "{dead[0]}". Lower'
+      ' model.memory.threshold or the temperature.'
+    )
+  total = len(results['replicas'])
+  if not results['dataset']['labelled']:
+    out.append('The data have no labels: scores only, no metrics.')
+  else:
+    for reason, (_, count) in _reasons(results['replicas']).items():
+      if 'every one of' in reason:
+        out.append(
+          f'In {count} of {total} runs {reason}: detection metrics are'
+          ' undefined there and left out of the means.'
+        )
+  for variant, found in tables.values(results).items():
+    span = max(found.get('f1_at_ratio_tie_span', ()), default=0.0)
+    if span > 0.01:
+      out.append(
+        f'{words.label(variant)}: many samples have the same score. Their'
+        f' order alone could move F1 at the ratio by up to {span:.2f}.'
+      )
+  return out

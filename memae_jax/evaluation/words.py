@@ -1,0 +1,149 @@
+"""The words of the report: names, meanings, and how numbers are written."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+LABELS = {
+  'memae': 'MemAE',
+  'nonspar': 'MemAE-nonSpar',
+  'ae': 'AE',
+  'random': 'Random scores',
+  'untrained': 'Untrained network',
+  'pca': 'PCA',
+  'isolation_forest': 'Isolation forest',
+  'ocsvm': 'One-class SVM',
+}
+# Name of each metric: title, and what it says.
+METRICS = {
+  'auroc': (
+    'AUROC',
+    'chance that an anomalous sample scores above a normal one;'
+    ' 0.5 is guessing',
+  ),
+  'average_precision': (
+    'Average precision',
+    'area under precision and recall; the base rate is guessing',
+  ),
+  'average_precision_normal': (
+    'Average precision of normals',
+    'the same with the normal samples as the class to be found',
+  ),
+  'eer': (
+    'Equal error rate',
+    'where as large a share of normals is flagged as of anomalies is'
+    ' missed; lower is better',
+  ),
+  'precision_at_ratio': (
+    'Precision at the ratio',
+    'share of the flagged that is anomalous, when the top samples are'
+    ' flagged; uses the known test ratio',
+  ),
+  'recall_at_ratio': (
+    'Recall at the ratio',
+    'share of the anomalies that is flagged; uses the known test ratio',
+  ),
+  'f1_at_ratio': (
+    'F1 at the ratio',
+    'of that precision and recall; uses the known test ratio. Samples'
+    ' that tie at the cut are taken in their order',
+  ),
+  'f1_at_ratio_tie_span': (
+    'Tie span of F1 at the ratio',
+    'how far another order of the tied samples could move it',
+  ),
+  'precision_at_normal_quantile': (
+    'Precision at the quantile',
+    'share of the flagged that is anomalous, when samples above a quantile'
+    ' of the validation normals are flagged; uses no test label',
+  ),
+  'recall_at_normal_quantile': (
+    'Recall at the quantile',
+    'share of the anomalies that is flagged so',
+  ),
+  'f1_at_normal_quantile': (
+    'F1 at the quantile',
+    'of that precision and recall; uses no test label',
+  ),
+  'false_positive_rate_at_normal_quantile': (
+    'False alarms at the quantile',
+    'share of the test normals that is flagged so; one minus the quantile'
+    ' is expected; lower is better',
+  ),
+  'f1_best_oracle': (
+    'Best F1 (oracle)',
+    'with the threshold chosen on the test labels: a bound, no result',
+  ),
+  'f1_all_positive': (
+    'F1 of flagging all',
+    'for perspective: no model is needed for it',
+  ),
+  'base_rate': ('Base rate', 'share of the test samples that is anomalous'),
+}
+LOWER_IS_BETTER = ('eer', 'false_positive_rate_at_normal_quantile')
+HEADLINE = (
+  'auroc',
+  'average_precision',
+  'f1_at_ratio',
+  'eer',
+  'f1_at_normal_quantile',
+)
+SWEPT = {
+  'slots': 'the number of slots',
+  'threshold': 'the shrinkage threshold in multiples of 1/N',
+  'alpha': 'the weight of the entropy loss',
+  'learning_rate': 'the learning rate',
+}
+RULES = {
+  'last': 'the weights at the end of training; nothing was chosen',
+  'validation': 'the weights with the lowest error on validation normals',
+  'oracle': 'CHOSEN ON THE TEST LABELS: an upper bound, not a result',
+}
+_LONG = 24  # Of a list, this many are shown.
+
+
+def label(name: str) -> str:
+  """Returns the name of a variant or baseline that a reader knows."""
+  return LABELS.get(name, name)
+
+
+def title(metric: str) -> str:
+  """Returns the title of a metric."""
+  return METRICS[metric][0]
+
+
+def number(value: float | None, digits: int = 3, sign: bool = False) -> str:
+  """Writes a number with fixed digits, a dash for None, never "-0.000"."""
+  if value is None:
+    return '—'
+  value = round(value, digits) or 0.0
+  text = f'{value:+.{digits}f}' if sign and value else f'{value:.{digits}f}'
+  return text.replace('-', '−')
+
+
+def span(values: Sequence[float], show) -> str:
+  """Writes the range of `values`, each end as `show` writes it."""
+  low, high = min(values), max(values)
+  return show(low) if low == high else f'{show(low)} to {show(high)}'
+
+
+def plain(value: Any) -> str:
+  """Writes any value of `results.json` for a reader."""
+  if isinstance(value, bool) or value is None:
+    return {True: 'yes', False: 'no', None: '—'}[value]
+  if isinstance(value, float):
+    return f'{value:,.0f}' if abs(value) >= 1000 else f'{value:.4g}'
+  if isinstance(value, int):
+    return f'{value:,}'
+  if isinstance(value, Mapping):
+    if set(value) == {'min', 'max'}:
+      return span(list(value.values()), plain)
+    return _listed([f'{k}: {plain(v)}' for k, v in value.items()])
+  if isinstance(value, (list, tuple)):
+    return _listed([plain(v) for v in value])
+  return str(value)
+
+
+def _listed(items: Sequence[str]) -> str:
+  if len(items) > _LONG:
+    items = [*items[:_LONG], f'and {len(items) - _LONG:,} more']
+  return ', '.join(items) or 'none'
