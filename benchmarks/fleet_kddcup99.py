@@ -30,38 +30,36 @@ def jax_runner(inputs, replicas, steps, how, devices):
   config = config_lib.default()
   config.model.memory.slots = SLOTS
   trainer = step.Trainer(
-      model=memae.build(config.model, (WIDTH,), SLOTS),
-      optimizer=step.optimizer(config.train),
-      schedule=step.schedule(config.train, steps),
-      batch_size=BATCH,
-      memory_init='uniform',
-      keep_best=False,
+    model=memae.build(config.model, (WIDTH,), SLOTS),
+    optimizer=step.optimizer(config.train),
+    schedule=step.schedule(config.train, steps),
+    batch_size=BATCH,
+    memory_init='uniform',
+    keep_best=False,
   )
   mesh = fleet.mesh(len(replicas), devices)
   hyper = fleet.place(fleet.hyper(replicas), mesh, mapped=True)
   ones = np.ones((len(replicas), WIDTH), np.float32)
   data = fleet.place(
-      step.ReplicaData(
-          np.tile(np.arange(ROWS, dtype=np.int32), (len(replicas), 1)),
-          np.full(len(replicas), ROWS, np.int32),
-          types.Transform(ones, 0 * ones, 0 * ones, np.inf * ones[:, :1]),
-      ),
-      mesh,
-      mapped=True,
+    step.ReplicaData(
+      np.tile(np.arange(ROWS, dtype=np.int32), (len(replicas), 1)),
+      np.full(len(replicas), ROWS, np.int32),
+      types.Transform(ones, 0 * ones, 0 * ones, np.inf * ones[:, :1]),
+    ),
+    mesh,
+    mapped=True,
   )
   inputs = fleet.place(inputs, mesh, mapped=False)
   mapped = lambda function: fleet.over_replicas(function, mesh, how)
   init = jax.jit(lambda h, d, x: mapped(trainer.init)((h, d), x))
   run = jax.jit(
-      lambda s, h, d, x, a, b: mapped(trainer.run)((s, h, d), x, a, b),
-      donate_argnums=0,
+    lambda s, h, d, x, a, b: mapped(trainer.run)((s, h, d), x, a, b),
+    donate_argnums=0,
   )
 
   def train(stop=steps):
     state = init(hyper, data, inputs)
-    state, sums = run(
-        state, hyper, data, inputs, np.int32(0), np.int32(stop)
-    )
+    state, sums = run(state, hyper, data, inputs, np.int32(0), np.int32(stop))
     return float(np.sum(jax.device_get(sums.loss)))
 
   begun = time.time()
@@ -88,7 +86,7 @@ def torch_runner(inputs, steps):
     decoder = layers((3, 10, 30, 60, WIDTH))
     slots = nn.Parameter((torch.rand(SLOTS, 3) * 2 - 1) / 3**0.5)
     adam = torch.optim.Adam(
-        [*encoder.parameters(), *decoder.parameters(), slots], lr=1e-4
+      [*encoder.parameters(), *decoder.parameters(), slots], lr=1e-4
     )
     order = torch.randperm(ROWS)
     threshold = 1 / SLOTS
@@ -124,23 +122,23 @@ def main():
     jax.config.update('jax_num_cpu_devices', args.devices)
   inputs = np.random.default_rng(0).random((ROWS, WIDTH), np.float32)
   replicas = [
-      fleet.Replica(str(i), 'memae', i, None, SLOTS, 1.0, 2e-4, 1e-4)
-      for i in range(args.replicas)
+    fleet.Replica(str(i), 'memae', i, None, SLOTS, 1.0, 2e-4, 1e-4)
+    for i in range(args.replicas)
   ]
   whole, compile_fleet = jax_runner(
-      inputs, replicas, args.steps, args.map, None
+    inputs, replicas, args.steps, args.map, None
   )
   single, compile_one = jax_runner(
-      inputs, replicas[:1], args.steps, args.map, None
+    inputs, replicas[:1], args.steps, args.map, None
   )
   runs = {
-      'A fleet': whole,
-      'B one by one': lambda: [single() for _ in replicas],
+    'A fleet': whole,
+    'B one by one': lambda: [single() for _ in replicas],
   }
   try:
     peer = torch_runner(inputs, args.steps)
     runs['C PyTorch one by one'] = lambda: [
-        peer(i) for i in range(args.replicas)
+      peer(i) for i in range(args.replicas)
     ]
   except ImportError:
     print('torch is not installed: C is left out')
@@ -153,22 +151,27 @@ def main():
     print(number, {k: round(v[-1], 2) for k, v in seconds.items()}, flush=True)
   each = args.steps * args.replicas
   ratio = lambda name: statistics.median(
-      b / a for a, b in zip(seconds['A fleet'], seconds[name])
+    b / a for a, b in zip(seconds['A fleet'], seconds[name])
   )
-  print(json.dumps({
-      'replicas': args.replicas,
-      'steps': args.steps,
-      'map': args.map,
-      'devices': jax.device_count(),
-      'ms_a_step_and_replica': {
+  print(
+    json.dumps(
+      {
+        'replicas': args.replicas,
+        'steps': args.steps,
+        'map': args.map,
+        'devices': jax.device_count(),
+        'ms_a_step_and_replica': {
           k: round(1e3 * statistics.median(v) / each, 3)
           for k, v in seconds.items()
-      },
-      'times_slower_than_fleet': {k: round(ratio(k), 2) for k in runs},
-      'compile_seconds': {
-          'fleet': round(compile_fleet, 1), 'one': round(compile_one, 1)
-      },
-  }))
+        },
+        'times_slower_than_fleet': {k: round(ratio(k), 2) for k in runs},
+        'compile_seconds': {
+          'fleet': round(compile_fleet, 1),
+          'one': round(compile_one, 1),
+        },
+      }
+    )
+  )
 
 
 if __name__ == '__main__':

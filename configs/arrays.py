@@ -20,17 +20,17 @@ def _names(text):
 def get_config(arg=''):
   """Half of the rows train, five seeds, three variants."""
   args = config_lib.parse_arg(
-      arg,
-      path='',
-      test='',
-      label='',
-      normal='',
-      categorical='',
-      drop='',
-      slots=50,
-      seeds=5,
-      variant='memae+nonspar+ae',
-      smoke=False,
+    arg,
+    path='',
+    test='',
+    label='',
+    normal='',
+    categorical='',
+    drop='',
+    slots=50,
+    seeds=5,
+    variant='memae+nonspar+ae',
+    smoke=False,
   )
   config = config_lib.default()
   config.name = 'arrays'

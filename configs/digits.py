@@ -12,7 +12,7 @@ from memae_jax import config as config_lib
 def get_config(arg=''):
   """All ten classes, for the three variants, in one fleet."""
   args = config_lib.parse_arg(
-      arg, classes=10, seeds=1, variant='memae+nonspar+ae', smoke=False
+    arg, classes=10, seeds=1, variant='memae+nonspar+ae', smoke=False
   )
   config = config_lib.default()
   config.name = 'digits'

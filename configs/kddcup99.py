@@ -21,12 +21,12 @@ from memae_jax import errors
 def get_config(arg=''):
   """Twenty runs of each variant."""
   args = config_lib.parse_arg(
-      arg,
-      seeds=20,
-      variant='memae+nonspar+ae',
-      recipe='robust',
-      epochs=0.0,
-      smoke=False,
+    arg,
+    seeds=20,
+    variant='memae+nonspar+ae',
+    recipe='robust',
+    epochs=0.0,
+    smoke=False,
   )
   config = config_lib.default()
   config.name = 'kddcup99'
@@ -60,7 +60,7 @@ def get_config(arg=''):
     config.train.epochs = args.epochs or 40.0
   else:
     raise errors.UserError(
-        f'config argument "recipe" is "{args.recipe}"; use robust or plain'
+      f'config argument "recipe" is "{args.recipe}"; use robust or plain'
     )
   config.eval.flag_ratio = 0.2
   config.eval.batch_size = 4096

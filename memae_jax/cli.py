@@ -37,8 +37,8 @@ def parse(argv: list[str]) -> list[str]:
 
 
 def _log_to_stderr() -> None:
-  """Our own lines from INFO on; warnings of everybody else."""
-  absl_logging.set_verbosity(absl_logging.WARNING)
+  """Our own lines from INFO on; of the libraries, only errors."""
+  absl_logging.set_verbosity(absl_logging.ERROR)
   ours = logging.getLogger('memae_jax')
   ours.handlers.clear()
   handler = logging.StreamHandler(sys.stderr)
@@ -60,18 +60,18 @@ def guarded(job: Callable[[], None]) -> None:
       _fail(error, 2)
     where = f'{error.filename}: ' if error.filename else ''
     mend = {
-        errno.ENOSPC: '; free some space and run the same command again',
-        errno.EACCES: '; choose a folder that you may write',
-        errno.EROFS: '; choose a folder that you may write',
+      errno.ENOSPC: '; free some space and run the same command again',
+      errno.EACCES: '; choose a folder that you may write',
+      errno.EROFS: '; choose a folder that you may write',
     }.get(error.errno, '')
     _fail(f'{where}{os.strerror(error.errno)}{mend}', 2)
   except Exception as error:
     if _OUT_OF_MEMORY not in str(error):
       raise
     _fail(
-        f'out of device memory ({str(error).splitlines()[0][:200]}); lower'
-        ' train.batch_size, eval.batch_size or the number of replicas',
-        2,
+      f'out of device memory ({str(error).splitlines()[0][:200]}); lower'
+      ' train.batch_size, eval.batch_size or the number of replicas',
+      2,
     )
 
 
@@ -87,7 +87,7 @@ def _prepare_jax() -> None:
   if 'JAX_COMPILATION_CACHE_DIR' not in os.environ:
     root = os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache')
     jax.config.update(
-        'jax_compilation_cache_dir', os.path.join(root, 'memae_jax', 'compiled')
+      'jax_compilation_cache_dir', os.path.join(root, 'memae_jax', 'compiled')
     )
 
 

@@ -80,10 +80,10 @@ def _choice(default, options, doc) -> Field:
   def convert(value):
     if value not in options:
       raise ValueError(
-          f'must be one of {", ".join(options)}'
-          + errors.did_you_mean(value, options).replace(
-              f' (known: {", ".join(sorted(options))})', ''
-          )
+        f'must be one of {", ".join(options)}'
+        + errors.did_you_mean(value, options).replace(
+          f' (known: {", ".join(sorted(options))})', ''
+        )
       )
     return value
 
@@ -107,197 +107,199 @@ _COUNT = _integer(1, '', low=1)
 _NAME = _text('', '')
 
 SCHEMA: dict[str, Any] = {
-    'name': _text('', 'Name of the experiment, used in reports.'),
-    'paper': _text('', 'Row of the paper shown beside the results, if any.'),
-    'data': {
-        'name': _choice('digits', DATASETS, 'Which data set.'),
-        'data_dir': _text(
-            '',
-            'Where prepared data sets live. Empty: $MEMAE_DATA_DIR, else'
-            ' ~/memae_data.',
-        ),
-        'max_samples': _integer(
-            0, 'Keep a random subset of this many samples. 0: all.', low=0
-        ),
-        'protocol': _choice(
-            'one_class',
-            PROTOCOLS,
-            'one_class: the normals are split, anomalies are drawn for the'
-            ' test set. random_rows: all rows are split, the normals of the'
-            ' training half train. given: the source brings its own test set.',
-        ),
-        'train_fraction': _number(
-            2 / 3, 'Share of the split that trains.', above=0, high=0.99
-        ),
-        'validation_fraction': _number(
-            0.1, 'Share of the training normals held out.', above=0, high=0.9
-        ),
-        'anomaly_fraction': _number(
-            0.3,
-            'one_class: share of anomalies in the test set. 0: take all.',
-            low=0.0,
-            high=0.99,
-        ),
-        'unique_train': _boolean(
-            False, 'Train on each distinct row once. The test set is untouched.'
-        ),
-        'scaling': _choice(
-            'fixed',
-            ('fixed', 'minmax', 'standard', 'none'),
-            'fixed: the range of the data type to [-1, 1] (images). minmax:'
-            ' to [0, 1], standard: to mean 0 and deviation 1, both fitted on'
-            ' the training normals.',
-        ),
-        'log1p': _boolean(
-            False, 'log(1 + x) of non-negative numeric columns, before scaling.'
-        ),
-        'clip': _number(
-            0.0, 'Scaled inputs are clipped to +-clip; 0: not.', low=0.0
-        ),
-        'path': _text('', 'arrays: npz, csv or parquet file.'),
-        'test_path': _text('', 'arrays: a second file with the test rows.'),
-        'label_column': _text('', 'arrays: name of the label column or array.'),
-        'normal_labels': _many(
-            _NAME, (), 'Labels that are normal; all others are anomalous.'
-        ),
-        'categorical_columns': _many(_NAME, (), 'arrays: columns to one-hot.'),
-        'drop_columns': _many(_NAME, (), 'arrays: columns to leave out.'),
-        'missing': _choice(
-            'error',
-            ('error', 'median'),
-            'arrays: what a missing number does; median of training normals.',
-        ),
-        'unknown_category': _choice(
-            'error',
-            ('error', 'zero'),
-            'A category that the training normals lack: refuse the data, or'
-            ' encode it as all zeros and count it in the results.',
-        ),
+  'name': _text('', 'Name of the experiment, used in reports.'),
+  'paper': _text('', 'Row of the paper shown beside the results, if any.'),
+  'data': {
+    'name': _choice('digits', DATASETS, 'Which data set.'),
+    'data_dir': _text(
+      '',
+      'Where prepared data sets live. Empty: $MEMAE_DATA_DIR, else'
+      ' ~/memae_data.',
+    ),
+    'max_samples': _integer(
+      0, 'Keep a random subset of this many samples. 0: all.', low=0
+    ),
+    'protocol': _choice(
+      'one_class',
+      PROTOCOLS,
+      'one_class: the normals are split, anomalies are drawn for the'
+      ' test set. random_rows: all rows are split, the normals of the'
+      ' training half train. given: the source brings its own test set.',
+    ),
+    'train_fraction': _number(
+      2 / 3, 'Share of the split that trains.', above=0, high=0.99
+    ),
+    'validation_fraction': _number(
+      0.1, 'Share of the training normals held out.', above=0, high=0.9
+    ),
+    'anomaly_fraction': _number(
+      0.3,
+      'one_class: share of anomalies in the test set. 0: take all.',
+      low=0.0,
+      high=0.99,
+    ),
+    'unique_train': _boolean(
+      False, 'Train on each distinct row once. The test set is untouched.'
+    ),
+    'scaling': _choice(
+      'fixed',
+      ('fixed', 'minmax', 'standard', 'none'),
+      'fixed: the range of the data type to [-1, 1] (images). minmax:'
+      ' to [0, 1], standard: to mean 0 and deviation 1, both fitted on'
+      ' the training normals.',
+    ),
+    'log1p': _boolean(
+      False, 'log(1 + x) of non-negative numeric columns, before scaling.'
+    ),
+    'clip': _number(
+      0.0, 'Scaled inputs are clipped to +-clip; 0: not.', low=0.0
+    ),
+    'path': _text('', 'arrays: npz, csv or parquet file.'),
+    'test_path': _text('', 'arrays: a second file with the test rows.'),
+    'label_column': _text('', 'arrays: name of the label column or array.'),
+    'normal_labels': _many(
+      _NAME, (), 'Labels that are normal; all others are anomalous.'
+    ),
+    'categorical_columns': _many(_NAME, (), 'arrays: columns to one-hot.'),
+    'drop_columns': _many(_NAME, (), 'arrays: columns to leave out.'),
+    'missing': _choice(
+      'error',
+      ('error', 'median'),
+      'arrays: what a missing number does; median of training normals.',
+    ),
+    'unknown_category': _choice(
+      'error',
+      ('error', 'zero'),
+      'A category that the training normals lack: refuse the data, or'
+      ' encode it as all zeros and count it in the results.',
+    ),
+  },
+  'model': {
+    'network': _choice('dense', ('dense',), 'Encoder and decoder.'),
+    'widths': _many(_COUNT, (60, 30, 10), 'dense: hidden widths.'),
+    'code': _integer(3, 'dense: width C of the encoding.', low=1),
+    'activation': _choice(
+      'tanh', ('tanh', 'relu', 'leaky_relu'), 'dense: of hidden layers.'
+    ),
+    'batch_norm': _boolean(False, 'dense: after each hidden layer.'),
+    'memory': {
+      'slots': _integer(50, 'Memory size N.', low=1),
+      'similarity': _choice(
+        'cosine', ('cosine', 'dot'), 'cosine: paper. dot: its code.'
+      ),
+      'temperature': _number(1.0, 'Similarities are divided by it.', above=0),
+      'threshold': _number(
+        1.0,
+        'Shrinkage threshold lambda in multiples of 1/N (paper: 1 to'
+        ' 3). 0: no shrinkage.',
+        low=0.0,
+      ),
+      'on_empty': _choice(
+        'zero',
+        ('zero', 'top1'),
+        'Read of a query that no slot survives for.',
+      ),
+      'shrink_gradient': _choice(
+        'exact',
+        ('exact', 'published'),
+        'exact: of the softmax over the survivors. published: of the'
+        ' relu formula.',
+      ),
+      'init': _choice(
+        'uniform',
+        ('uniform', 'encodings'),
+        'uniform: +-1/sqrt(C) as released. encodings: of training'
+        ' samples under the initial encoder.',
+      ),
     },
-    'model': {
-        'network': _choice('dense', ('dense',), 'Encoder and decoder.'),
-        'widths': _many(_COUNT, (60, 30, 10), 'dense: hidden widths.'),
-        'code': _integer(3, 'dense: width C of the encoding.', low=1),
-        'activation': _choice(
-            'tanh', ('tanh', 'relu', 'leaky_relu'), 'dense: of hidden layers.'
-        ),
-        'batch_norm': _boolean(False, 'dense: after each hidden layer.'),
-        'memory': {
-            'slots': _integer(50, 'Memory size N.', low=1),
-            'similarity': _choice(
-                'cosine', ('cosine', 'dot'), 'cosine: paper. dot: its code.'
-            ),
-            'temperature': _number(
-                1.0, 'Similarities are divided by it.', above=0
-            ),
-            'threshold': _number(
-                1.0,
-                'Shrinkage threshold lambda in multiples of 1/N (paper: 1 to'
-                ' 3). 0: no shrinkage.',
-                low=0.0,
-            ),
-            'on_empty': _choice(
-                'zero',
-                ('zero', 'top1'),
-                'Read of a query that no slot survives for.',
-            ),
-            'shrink_gradient': _choice(
-                'exact',
-                ('exact', 'published'),
-                'exact: of the softmax over the survivors. published: of the'
-                ' relu formula.',
-            ),
-            'init': _choice(
-                'uniform',
-                ('uniform', 'encodings'),
-                'uniform: +-1/sqrt(C) as released. encodings: of training'
-                ' samples under the initial encoder.',
-            ),
-        },
-    },
-    'train': {
-        'seed': _integer(0, 'Seed of the first replica.', low=0, high=2**31),
-        'batch_size': _integer(64, 'Samples a step.', low=1),
-        'epochs': _number(100.0, 'Passes over the training data.', above=0),
-        'learning_rate': _number(1e-4, 'Of Adam.', above=0),
-        'schedule': _choice(
-            'constant', ('constant', 'cosine'), 'Of the learning rate.'
-        ),
-        'warmup_steps': _integer(0, 'Linear warm-up.', low=0),
-        'clip_norm': _number(0.0, 'Global gradient norm; 0: off.', low=0.0),
-        'weight_decay': _number(0.0, 'Decoupled (AdamW).', low=0.0),
-        'alpha': _number(2e-4, 'Weight of the entropy loss.', low=0.0),
-        'log_every': _integer(
-            0, 'Steps between log events; 0: about 100 in a run.', low=0
-        ),
-        'checkpoint_every': _integer(
-            0, 'Steps between checkpoints; 0: about 10 in a run.', low=0
-        ),
-        'validate_every': _integer(
-            0, 'Steps between validations; 0: about 20 in a run.', low=0
-        ),
-        'keep': _integer(2, 'Newest checkpoints kept.', low=1),
-        'keep_all': _boolean(False, 'Keep every checkpoint, for curves.'),
-        'fleet_map': _choice(
-            'auto',
-            ('auto', 'vmap', 'map'),
-            'How replicas share a device; auto: map on CPU, else vmap.',
-        ),
-        'tensorboard': _boolean(False, 'Also write TensorBoard events.'),
-    },
-    'fleet': {
-        'seeds': _integer(1, 'Replicas with seeds train.seed, +1, ...', low=1),
-        'normal_classes': _many(
-            _NATURAL, (), 'one_class: one replica for each normal class.'
-        ),
-        'variants': _many(
-            _choice('memae', VARIANTS, ''),
-            ('memae',),
-            'memae, nonspar (no shrinkage, no entropy), ae (no memory).',
-        ),
-        'slots': _many(_COUNT, (), 'Memory sizes; empty: model.memory.slots.'),
-        'thresholds': _many(
-            _number(1.0, '', low=0.0), (), 'Empty: model.memory.threshold.'
-        ),
-        'alphas': _many(_number(1.0, '', low=0.0), (), 'Empty: train.alpha.'),
-        'learning_rates': _many(_POSITIVE, (), 'Empty: train.learning_rate.'),
-    },
-    'eval': {
-        'checkpoint': _choice(
-            'last',
-            ('last', 'validation'),
-            'Which weights are evaluated: the last, or for each replica those'
-            ' with the lowest validation error.',
-        ),
-        'batch_size': _integer(1024, 'Samples scored at once.', low=1),
-        'flag_ratio': _number(
-            0.0,
-            'Share of the test set that is flagged for F1 at the known ratio;'
-            ' 0: the base rate.',
-            low=0.0,
-            high=1.0,
-        ),
-        'normal_quantile': _number(
-            0.95,
-            'The threshold on validation normals for F1 without test labels.',
-            above=0,
-            high=1.0,
-        ),
-        'baselines': _many(
-            _choice('pca', BASELINES, ''), BASELINES, 'On the same samples.'
-        ),
-        'baseline_samples': _integer(
-            20000, 'At most this many samples fit a baseline.', low=10
-        ),
-        'bootstrap': _integer(200, 'Resamples for an interval.', low=0),
-    },
+  },
+  'train': {
+    'seed': _integer(0, 'Seed of the first replica.', low=0, high=2**31),
+    'batch_size': _integer(64, 'Samples a step.', low=1),
+    'epochs': _number(100.0, 'Passes over the training data.', above=0),
+    'learning_rate': _number(1e-4, 'Of Adam.', above=0),
+    'schedule': _choice(
+      'constant', ('constant', 'cosine'), 'Of the learning rate.'
+    ),
+    'warmup_steps': _integer(0, 'Linear warm-up.', low=0),
+    'clip_norm': _number(0.0, 'Global gradient norm; 0: off.', low=0.0),
+    'weight_decay': _number(0.0, 'Decoupled (AdamW).', low=0.0),
+    'alpha': _number(2e-4, 'Weight of the entropy loss.', low=0.0),
+    'log_every': _integer(
+      0, 'Steps between log events; 0: about 100 in a run.', low=0
+    ),
+    'checkpoint_every': _integer(
+      0, 'Steps between checkpoints; 0: about 10 in a run.', low=0
+    ),
+    'validate_every': _integer(
+      0, 'Steps between validations; 0: about 20 in a run.', low=0
+    ),
+    'keep': _integer(2, 'Newest checkpoints kept.', low=1),
+    'keep_all': _boolean(False, 'Keep every checkpoint, for curves.'),
+    'fleet_map': _choice(
+      'auto',
+      ('auto', 'vmap', 'map'),
+      'How replicas share a device; auto: map on CPU, else vmap.',
+    ),
+    'tensorboard': _boolean(False, 'Also write TensorBoard events.'),
+  },
+  'fleet': {
+    'seeds': _integer(1, 'Replicas with seeds train.seed, +1, ...', low=1),
+    'normal_classes': _many(
+      _NATURAL, (), 'one_class: one replica for each normal class.'
+    ),
+    'variants': _many(
+      _choice('memae', VARIANTS, ''),
+      ('memae',),
+      'memae, nonspar (no shrinkage, no entropy), ae (no memory).',
+    ),
+    'slots': _many(_COUNT, (), 'Memory sizes; empty: model.memory.slots.'),
+    'thresholds': _many(
+      _number(1.0, '', low=0.0), (), 'Empty: model.memory.threshold.'
+    ),
+    'alphas': _many(_number(1.0, '', low=0.0), (), 'Empty: train.alpha.'),
+    'learning_rates': _many(_POSITIVE, (), 'Empty: train.learning_rate.'),
+  },
+  'eval': {
+    'checkpoint': _choice(
+      'last',
+      ('last', 'validation'),
+      'Which weights are evaluated: the last, or for each replica those'
+      ' with the lowest validation error.',
+    ),
+    'batch_size': _integer(1024, 'Samples scored at once.', low=1),
+    'flag_ratio': _number(
+      0.0,
+      'Share of the test set that is flagged for F1 at the known ratio;'
+      ' 0: the base rate.',
+      low=0.0,
+      high=1.0,
+    ),
+    'normal_quantile': _number(
+      0.95,
+      'The threshold on validation normals for F1 without test labels.',
+      above=0,
+      high=1.0,
+    ),
+    'baselines': _many(
+      _choice('pca', BASELINES, ''), BASELINES, 'On the same samples.'
+    ),
+    'baseline_samples': _integer(
+      20000, 'At most this many samples fit a baseline.', low=10
+    ),
+    'course': _boolean(
+      False,
+      'Also evaluate every kept checkpoint, to look at (with train.keep_all).',
+    ),
+    'bootstrap': _integer(200, 'Resamples for an interval.', low=0),
+  },
 }
 
 
 def _walk(schema: Mapping, leaf: Callable[[Field], Any]) -> dict[str, Any]:
   return {
-      key: leaf(node) if isinstance(node, Field) else _walk(node, leaf)
-      for key, node in schema.items()
+    key: leaf(node) if isinstance(node, Field) else _walk(node, leaf)
+    for key, node in schema.items()
   }
 
 
@@ -317,8 +319,8 @@ def parse_arg(arg: str | None, **defaults) -> ml_collections.ConfigDict:
     key, equals, text = part.partition('=')
     if key not in defaults:
       raise errors.UserError(
-          f'config argument "{key}" is unknown'
-          + errors.did_you_mean(key, defaults)
+        f'config argument "{key}" is unknown'
+        + errors.did_you_mean(key, defaults)
       )
     want = defaults[key]
     try:
@@ -335,8 +337,7 @@ def parse_arg(arg: str | None, **defaults) -> ml_collections.ConfigDict:
         out[key] = type(want)(ast.literal_eval(text))
     except (ValueError, KeyError, SyntaxError, TypeError) as error:
       raise errors.UserError(
-          f'config argument "{key}": "{text}" is not a'
-          f' {type(want).__name__}'
+        f'config argument "{key}": "{text}" is not a {type(want).__name__}'
       ) from error
   return out
 
@@ -347,7 +348,7 @@ def _resolve(values: Mapping, schema: Mapping, prefix: str) -> dict[str, Any]:
     name = f'{prefix}{key}'
     if key not in schema:
       raise errors.UserError(
-          f'config field "{name}" is unknown' + errors.did_you_mean(key, schema)
+        f'config field "{name}" is unknown' + errors.did_you_mean(key, schema)
       )
     node = schema[key]
     if isinstance(node, Field):
@@ -355,14 +356,14 @@ def _resolve(values: Mapping, schema: Mapping, prefix: str) -> dict[str, Any]:
         out[key] = node.convert(value)
       except ValueError as error:
         raise errors.UserError(
-            f'config field "{name}" is {value!r}, but {error}'
+          f'config field "{name}" is {value!r}, but {error}'
         ) from error
     elif isinstance(value, Mapping):
       out[key] = _resolve(value, node, name + '.')
     else:
       raise errors.UserError(
-          f'config field "{name}" is {value!r}, but it is a group of fields:'
-          f' {", ".join(node)}'
+        f'config field "{name}" is {value!r}, but it is a group of fields:'
+        f' {", ".join(node)}'
       )
   return out
 
@@ -382,23 +383,23 @@ def resolve(config: Mapping) -> ml_collections.FrozenConfigDict:
   protocol, axes = resolved['data']['protocol'], resolved['fleet']
   if protocol == 'one_class' and not axes['normal_classes']:
     raise errors.UserError(
-        'config field "fleet.normal_classes" is empty, but data.protocol'
-        ' "one_class" needs at least one class, for example (0,)'
+      'config field "fleet.normal_classes" is empty, but data.protocol'
+      ' "one_class" needs at least one class, for example (0,)'
     )
   if protocol != 'one_class' and axes['normal_classes']:
     raise errors.UserError(
-        'config field "fleet.normal_classes" is set, but data.protocol'
-        f' "{protocol}" has no normal class; use () or "one_class"'
+      'config field "fleet.normal_classes" is set, but data.protocol'
+      f' "{protocol}" has no normal class; use () or "one_class"'
     )
   for axis in ('variants', 'normal_classes', 'slots', 'thresholds'):
     if len(set(axes[axis])) != len(axes[axis]):
       raise errors.UserError(
-          f'config field "fleet.{axis}" is {axes[axis]!r}: a value repeats'
+        f'config field "fleet.{axis}" is {axes[axis]!r}: a value repeats'
       )
   if not axes['variants']:
     raise errors.UserError(
-        'config field "fleet.variants" is empty; name at least one of '
-        + ', '.join(VARIANTS)
+      'config field "fleet.variants" is empty; name at least one of '
+      + ', '.join(VARIANTS)
     )
   return ml_collections.FrozenConfigDict(resolved)
 
@@ -429,7 +430,9 @@ def load(path: pathlib.Path) -> ml_collections.FrozenConfigDict:
     return resolve(json.loads(path.read_text()))
   except FileNotFoundError as error:
     raise errors.UserError(
-        f'{path} does not exist; train first, or give --config'
+      f'{path} does not exist; train first, or give --config'
     ) from error
   except (ValueError, AttributeError) as error:
-    raise errors.UserError(f'{path} is not a readable config: {error}') from error
+    raise errors.UserError(
+      f'{path} is not a readable config: {error}'
+    ) from error

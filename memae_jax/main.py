@@ -17,33 +17,43 @@ from memae_jax.evaluation import evaluate
 from memae_jax.training import checkpoint, experiment, loop
 
 _CONFIG = config_flags.DEFINE_config_file(
-    'config', None, 'Experiment, such as configs/digits.py:classes=3.'
+  'config', None, 'Experiment, such as configs/digits.py:classes=3.'
 )
 _WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of the run.')
 _MODE = flags.DEFINE_enum(
-    'mode', 'train', ['train', 'eval'], 'train also evaluates the last step.'
+  'mode', 'train', ['train', 'eval'], 'train also evaluates the last step.'
 )
 
 
 def train(config, workdir: pathlib.Path) -> None:
   """Trains to the end, evaluates, writes the report."""
   exp = experiment.build(config)
-  report(evaluate.evaluate(exp, loop.train(exp, workdir), exp.steps, workdir))
+  loop.train(exp, workdir)
+  evaluate_newest(exp, workdir)
 
 
-def evaluate_run(workdir: pathlib.Path, override) -> None:
-  """Evaluates the newest checkpoint, rebuilding all from the run itself."""
-  config = config_lib.load(workdir / 'config.json')
-  if override is not None:
-    config = override
+def evaluate_run(workdir: pathlib.Path, config) -> None:
+  """Evaluates a run, by its own config or one that trains alike."""
+  if config is None:
+    config = config_lib.load(workdir / 'config.json')
+  else:
     loop.check_same_training(workdir, config)
-  exp = experiment.build(config)
+  evaluate_newest(experiment.build(config), workdir)
+
+
+def evaluate_newest(exp: experiment.Experiment, workdir: pathlib.Path) -> None:
+  """Evaluates the newest sound checkpoint and shows the headline."""
+  like = loop.like(exp)
   with checkpoint.Checkpoints(workdir, read_only=True) as checkpoints:
-    at, state = checkpoints.restore_newest(loop.like(exp)) or (0, None)
-    if state is None:
+    found = checkpoints.restore_newest(like)
+    if found is None:
       raise errors.UserError(f'{workdir} has no checkpoint; train first')
+    at, state = found
     loop.check_data(exp, checkpoints.meta(at))
-  report(evaluate.evaluate(exp, state, at, workdir))
+    history = ()
+    if exp.config.eval.course:
+      history = ((s, checkpoints.restore(s, like)) for s in checkpoints.steps())
+    report(evaluate.evaluate(exp, state, at, workdir, history))
 
 
 def report(results) -> None:

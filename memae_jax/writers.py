@@ -56,7 +56,7 @@ def read_events(path: pathlib.Path) -> list[dict[str, Any]]:
       if number == len(lines):
         break
       raise errors.UserError(
-          f'{path} line {number} is not JSON; repair or remove the file'
+        f'{path} line {number} is not JSON; repair or remove the file'
       ) from error
   return events
 
@@ -69,13 +69,13 @@ class MetricsWriter:
   """
 
   def __init__(
-      self, workdir: pathlib.Path, step: int, tensorboard: bool = False
+    self, workdir: pathlib.Path, step: int, tensorboard: bool = False
   ):
     """Opens `workdir/metrics.jsonl`; step -1 starts it anew."""
     self._path = workdir / 'metrics.jsonl'
     kept = [e for e in read_events(self._path) if e['step'] <= step]
     write_atomic(
-        self._path, ''.join(json.dumps(event) + '\n' for event in kept)
+      self._path, ''.join(json.dumps(event) + '\n' for event in kept)
     )
     self._file = self._path.open('a')
     self._board = None
@@ -84,15 +84,15 @@ class MetricsWriter:
         import tensorboardX
       except ImportError as error:
         raise errors.UserError(
-            'train.tensorboard needs tensorboardX: pip install'
-            " 'memae_jax[tensorboard]'"
+          'train.tensorboard needs tensorboardX: pip install'
+          " 'memae_jax[tensorboard]'"
         ) from error
       self._board = tensorboardX.SummaryWriter(
-          str(workdir / 'tensorboard'), purge_step=max(step, 0)
+        str(workdir / 'tensorboard'), purge_step=max(step, 0)
       )
 
   def write(
-      self, step: int, split: str, replicas: dict[str, list[float | None]]
+    self, step: int, split: str, replicas: dict[str, list[float | None]]
   ) -> None:
     """Writes the fleet means, and all values by replica."""
     means = {}
@@ -140,8 +140,13 @@ class Progress:
     rate = (step - self._start) / max(now - self._begun, 1e-9)
     left = (self._total - step) / rate if rate else 0
     _LOG.info(
-        '%s %d/%d  %.1f steps/s  %s left  %s',
-        self._name, step, self._total, rate, _clock(left), text,
+      '%s %d/%d  %.1f steps/s  %s left  %s',
+      self._name,
+      step,
+      self._total,
+      rate,
+      _clock(left),
+      text,
     )
 
   def close(self) -> None:

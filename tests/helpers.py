@@ -70,21 +70,22 @@ def start(*argv: str, devices: int = 1, **options) -> subprocess.Popen:
   environment = dict(os.environ, JAX_PLATFORMS='cpu', PYTHONPATH=str(ROOT))
   environment['JAX_NUM_CPU_DEVICES'] = str(devices)
   return subprocess.Popen(
-      [sys.executable, '-m', 'memae_jax.main', *argv],
-      cwd=ROOT,
-      env=environment,
-      stdout=subprocess.PIPE,
-      stderr=subprocess.PIPE,
-      text=True,
-      **options,
+    [sys.executable, '-m', 'memae_jax.main', *argv],
+    cwd=ROOT,
+    env=environment,
+    stdout=subprocess.PIPE,
+    stderr=subprocess.PIPE,
+    text=True,
+    **options,
   )
 
 
 def write_config(path: pathlib.Path, config) -> str:
   """Writes a config file that holds `config`; returns its path as text."""
+  text = json.dumps(config_lib.to_json(config))
   path.write_text(
-      'import json\n\nimport ml_collections\n\n\ndef get_config():\n'
-      f'  return ml_collections.ConfigDict(json.loads({json.dumps(config_lib.to_json(config))}))\n'
+    'import json\n\nimport ml_collections\n\n\ndef get_config():\n'
+    f'  return ml_collections.ConfigDict(json.loads({text}))\n'
   )
   return str(path)
 

@@ -16,15 +16,15 @@ SMOKE = '--config=configs/digits.py:smoke'
 def _table(path, **changes):
   """The arguments of a run on a csv file."""
   fields = {
-      'data.name': 'arrays',
-      'data.path': str(path),
-      'data.protocol': 'random_rows',
-      'data.scaling': 'standard',
-      'data.label_column': 'label',
-      'data.normal_labels': ('good',),
-      'data.categorical_columns': ('kind',),
-      'fleet.normal_classes': (),
-      **changes,
+    'data.name': 'arrays',
+    'data.path': str(path),
+    'data.protocol': 'random_rows',
+    'data.scaling': 'standard',
+    'data.label_column': 'label',
+    'data.normal_labels': ('good',),
+    'data.categorical_columns': ('kind',),
+    'fleet.normal_classes': (),
+    **changes,
   }
   return helpers.digits(**fields)
 
@@ -44,7 +44,8 @@ TABLES = {
     'text in a number': (_set(7, 1, 'heavy'), {}, ['weight', 'heavy']),
     'missing label': (_set(9, 3, ''), {}, ['label']),
     'ragged row': (
-        lambda rows: rows[:5] + [rows[5][:2]] + rows[6:], {}, ['line 6', '2 cells']
+        lambda rows: rows[:5] + [rows[5][:2]] + rows[6:],
+        {}, ['line 6', '2 cells'],
     ),
     'column named twice': (_set(0, 1, 'size'), {}, ['size']),
     'no rows': (lambda rows: rows[:1], {}, ['row']),
@@ -200,14 +201,14 @@ def finished(tmp_path_factory):
 
 def _files(workdir):
   return {
-      path: path.read_bytes() for path in workdir.rglob('*') if path.is_file()
+    path: path.read_bytes() for path in workdir.rglob('*') if path.is_file()
   }
 
 
 def test_workdir_of_another_config(finished):
   before = _files(finished)
   code, _, err = helpers.run(
-      SMOKE, '--config.model.code=5', f'--workdir={finished}'
+    SMOKE, '--config.model.code=5', f'--workdir={finished}'
   )
   assert code == 2
   assert 'model.code: 16 there, 5 now' in err and 'another --workdir' in err
@@ -217,7 +218,7 @@ def test_workdir_of_another_config(finished):
 def test_eval_with_another_model(finished):
   before = _files(finished)
   code, _, err = helpers.run(
-      '--mode=eval', SMOKE, '--config.model.code=5', f'--workdir={finished}'
+    '--mode=eval', SMOKE, '--config.model.code=5', f'--workdir={finished}'
   )
   assert code == 2 and 'model.code' in err
   assert _files(finished) == before
@@ -263,7 +264,7 @@ def test_full_disk(finished, tmp_path, monkeypatch):
 
 def test_divergence_names_step_and_replica(tmp_path):
   config = helpers.write_config(
-      tmp_path / 'c.py', helpers.digits(**{'train.learning_rate': 1e30})
+    tmp_path / 'c.py', helpers.digits(**{'train.learning_rate': 1e30})
   )
   code, _, err = helpers.run(f'--config={config}', f'--workdir={tmp_path}/run')
   assert code == errors.TrainingDiverged.exit_code
@@ -293,10 +294,10 @@ def test_training_and_evaluation_agree(finished):
 def test_a_users_table_from_csv_to_report(tmp_path):
   path = helpers.write_csv(tmp_path / 'rows.csv')
   config = helpers.write_config(
-      tmp_path / 'c.py', _table(path, **{'model.memory.slots': 5})
+    tmp_path / 'c.py', _table(path, **{'model.memory.slots': 5})
   )
   code, out, err = helpers.run(
-      f'--config={config}', f'--workdir={tmp_path / "run"}'
+    f'--config={config}', f'--workdir={tmp_path / "run"}'
   )
   assert code == 0, err
   results = json.loads((tmp_path / 'run' / 'results.json').read_text())
@@ -307,20 +308,28 @@ def test_a_users_table_from_csv_to_report(tmp_path):
 def test_data_without_labels(tmp_path):
   path = helpers.write_csv(tmp_path / 'rows.csv')
   config = helpers.write_config(
-      tmp_path / 'c.py',
-      _table(path, **{
-          'model.memory.slots': 5,
-          'data.label_column': '',
-          'data.normal_labels': (),
-          'data.drop_columns': ('label',),
-      }),
+    tmp_path / 'c.py',
+    _table(
+      path,
+      **{
+        'model.memory.slots': 5,
+        'data.label_column': '',
+        'data.normal_labels': (),
+        'data.drop_columns': ('label',),
+      },
+    ),
   )
   code, out, err = helpers.run(
-      f'--config={config}', f'--workdir={tmp_path / "run"}'
+    f'--config={config}', f'--workdir={tmp_path / "run"}'
   )
   assert code == 0, err
   results = json.loads((tmp_path / 'run' / 'results.json').read_text())
   assert results['metrics']['auroc']['mean'] is None
   assert results['replicas'][0]['reasons']['auroc']
-  assert np.load(tmp_path / 'run' / 'eval' / str(
-      results['checkpoint']['step']) / 'scores.npz')
+  assert np.load(
+    tmp_path
+    / 'run'
+    / 'eval'
+    / str(results['checkpoint']['step'])
+    / 'scores.npz'
+  )

@@ -54,26 +54,28 @@ def test_from_first_step_to_report(name, tmp_path, monkeypatch):
     argument += f',path={path},label=label,normal=good,categorical=kind'
   run = tmp_path / 'run'
   code, out, err = helpers.run(
-      f'--config={helpers.ROOT}/configs/{name}.py:{argument}',
-      f'--workdir={run}',
-      '--config.train.epochs=0.01',
+    f'--config={helpers.ROOT}/configs/{name}.py:{argument}',
+    f'--workdir={run}',
+    '--config.train.epochs=0.01',
   )
   assert code == 0, err
   results = json.loads((run / 'results.json').read_text())
   assert results['name'] == name
   assert results['checkpoint']['step'] == 1
   events = [
-      json.loads(line)
-      for line in (run / 'metrics.jsonl').read_text().splitlines()
+    json.loads(line)
+    for line in (run / 'metrics.jsonl').read_text().splitlines()
   ]
   assert [(e['step'], e['split']) for e in events] == [
-      (0, 'validation'), (1, 'train'), (1, 'validation'),
+    (0, 'validation'),
+    (1, 'train'),
+    (1, 'validation'),
   ]
   assert all(np.isfinite(e['reconstruction']) for e in events)
   assert 0 <= events[0]['dead_read_rate'] <= 1
   assert '<html' in (run / 'report.html').read_text()
   assert 'http://' not in (run / 'report.html').read_text().replace(
-      'http://www.w3.org', ''
+    'http://www.w3.org', ''
   )
 
 
@@ -113,9 +115,12 @@ def test_every_field_has_a_sound_default_and_a_doc(name):
   assert field.doc and field.convert(field.default) == field.default
 
 
-@given(st.sampled_from(sorted(FIELDS)), st.sampled_from(
+@given(
+  st.sampled_from(sorted(FIELDS)),
+  st.sampled_from(
     [None, object(), {}, {'a': 1}, b'x', float('nan'), float('inf'), [[]]]
-))
+  ),
+)
 @settings(max_examples=200, deadline=None)
 def test_nonsense_is_refused_by_name(name, value):
   *path, last = name.split('.')
@@ -130,6 +135,4 @@ def test_nonsense_is_refused_by_name(name, value):
 
 def test_repeated_axis_values_are_refused():
   with pytest.raises(errors.UserError, match='fleet.slots.*repeats'):
-    config_lib.resolve(
-        {'fleet': {'slots': (5, 5), 'normal_classes': (0,)}}
-    )
+    config_lib.resolve({'fleet': {'slots': (5, 5), 'normal_classes': (0,)}})

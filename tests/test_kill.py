@@ -15,13 +15,15 @@ from tests import helpers
 
 
 def _config():
-  return helpers.digits(**{
+  return helpers.digits(
+    **{
       'train.epochs': 60.0,
       'fleet.normal_classes': (0, 1, 2, 3),
       'eval.checkpoint': 'validation',
       # Enough work to be killed in the middle of it.
       'model.widths': (256, 128),
-  })
+    }
+  )
 
 
 def _outcome(workdir):
@@ -31,8 +33,8 @@ def _outcome(workdir):
     step, state = checkpoints.restore_newest(loop.like(exp))
   assert step == exp.steps
   events = [
-      {k: v for k, v in json.loads(line).items() if k != 'time'}
-      for line in (workdir / 'metrics.jsonl').read_text().splitlines()
+    {k: v for k, v in json.loads(line).items() if k != 'time'}
+    for line in (workdir / 'metrics.jsonl').read_text().splitlines()
   ]
   results = json.loads((workdir / 'results.json').read_text())
   return jax.device_get(state), events, results
@@ -97,8 +99,8 @@ def _flip(path):
 
 def _data_files(folder):
   return sorted(
-      (p for p in folder.rglob('*') if p.is_file() and p.stat().st_size),
-      key=lambda p: p.stat().st_size,
+    (p for p in folder.rglob('*') if p.is_file() and p.stat().st_size),
+    key=lambda p: p.stat().st_size,
   )
 
 

@@ -1,6 +1,9 @@
 """Scores of a fleet and of the baselines, on the same samples."""
 
+import concurrent.futures
+import os
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import jax
@@ -9,7 +12,7 @@ import numpy as np
 from memae_jax import writers
 from memae_jax.data import transforms
 from memae_jax.evaluation import baselines as baselines_lib
-from memae_jax.evaluation import pictures, scores
+from memae_jax.evaluation import metrics, pictures, scores
 from memae_jax.memory import usage
 from memae_jax.training import experiment, fleet, step
 
@@ -101,6 +104,49 @@ def networks(
   return out, memory, throughput
 
 
+COURSE = ('f1_at_ratio', 'auroc', 'average_precision')
+
+
+def course(
+  exp: experiment.Experiment, history: Iterable[tuple[int, step.ReplicaState]]
+) -> dict[str, Any] | None:
+  """Test metrics at each kept checkpoint: to look at, never to choose by.
+
+  Args:
+    exp: the experiment.
+    history: (step, state) of the checkpoints, oldest first; only weights of
+      the step itself count, not the best so far.
+
+  Returns:
+    steps [S] and, for each metric of `COURSE`, [S, R] values (None where
+    undefined); None without checkpoints.
+  """
+  config = exp.config.eval
+  steps, rows = [], []
+  for at, state in history:
+    tested, held_out, _ = _score(exp, state)
+
+    def measure(pair):
+      (score, validation_score), split = pair
+      return metrics.evaluate(
+        score,
+        split.anomalous,
+        validation_score,
+        config.flag_ratio,
+        config.normal_quantile,
+      )[0]
+
+    pairs = zip(_errors(exp, tested, held_out), exp.splits)
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+      rows.append(list(pool.map(measure, pairs)))
+    steps.append(int(at))
+  if not steps:
+    return None
+  return {'steps': steps} | {
+    name: [[found[name] for found in row] for row in rows] for name in COURSE
+  }
+
+
 def baselines(
   exp: experiment.Experiment, before: Errors
 ) -> tuple[list[scores.ReplicaScores], dict[str, str]]:
@@ -134,8 +180,13 @@ def baselines(
         score, validation_score = before[i]
         note = f'the network of "{exp.replicas[i].name}" before training'
       else:
+        stream = np.random.SeedSequence([seed, normal_class or 0])
         both, note = baselines_lib.run(
-          name, train, scored, seed, config.baseline_samples
+          name,
+          train,
+          scored,
+          int(stream.generate_state(1)[0]),
+          config.baseline_samples,
         )
         score, validation_score = np.split(both, [len(split.test)])
       notes.setdefault(name, note)

@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import pathlib
+from collections.abc import Iterable
 from typing import Any
 
 import jax
@@ -38,6 +39,7 @@ def evaluate(
   state: step.ReplicaState,
   at: int,
   workdir: pathlib.Path,
+  history: Iterable[tuple[int, step.ReplicaState]] = (),
 ) -> dict[str, Any]:
   """Evaluates a fleet and writes everything under `workdir/eval/AT`.
 
@@ -46,6 +48,8 @@ def evaluate(
     state: weights of the fleet.
     at: the step of the checkpoint.
     workdir: of the run; results.json and report.html also go to its top.
+    history: (step, state) of kept checkpoints, for the course of the test
+      metrics over training.
 
   Returns:
     The results, as in results.json.
@@ -56,6 +60,7 @@ def evaluate(
     # out.
     before = collect.untrained(exp)
     networks, memory, throughput = collect.networks(exp, state, at)
+    course = collect.course(exp, history)
   baselines, notes = collect.baselines(exp, before)
   events = writers.read_events(workdir / 'metrics.jsonl')
   results = {
@@ -66,6 +71,7 @@ def evaluate(
     'score': facts.SCORE,
     **outcome.measure(networks, baselines, memory, exp.config.eval),
     'baseline_notes': notes,
+    'course': course,
     'paper': paper.table(exp.config.paper),
     'throughput': throughput | facts.training_speed(exp, events),
     'environment': facts.environment(exp),

@@ -52,6 +52,7 @@ def exhibits(
     *_slots(replicas, source_columns),
     *_usage(replicas),
     *_training(events, replicas),
+    *_course(results, replicas),
   ]
 
 
@@ -230,4 +231,30 @@ def _training(events, replicas) -> Iterator[Exhibit]:
       training.training_curves(
         found, {k: title for k, (title, _, _) in curves.PANELS.items()}
       ),
+    )
+
+
+def _course(results, replicas) -> Iterator[Exhibit]:
+  course = results.get('course')
+  if not course:
+    return
+  steps = np.asarray(course['steps'])
+  variants = [replica.fields['variant'] for replica in replicas]
+  found = {}
+  for metric in [key for key in course if key != 'steps']:
+    values = np.asarray(course[metric], np.float64)  # None becomes NaN.
+    if np.isfinite(values).any():
+      found[metric] = {
+        variant: (steps, values[:, [v == variant for v in variants]])
+        for variant in dict.fromkeys(variants)
+      }
+  if found:
+    yield Exhibit(
+      'course',
+      'training',
+      'How did detection change over training?',
+      'Metrics on the test set at each kept checkpoint; line: mean over the'
+      ' runs of a variant; band: their range. To look at only: nothing was'
+      ' chosen by it.',
+      training.training_curves(found, {m: words.title(m) for m in found}),
     )

@@ -38,11 +38,11 @@ def _normalise(vectors: jax.Array) -> jax.Array:
 
 
 def similarities(
-    query: jax.Array,
-    slots: jax.Array,
-    similarity: str = 'cosine',
-    temperature: float = 1.0,
-    slot_mask: jax.Array | None = None,
+  query: jax.Array,
+  slots: jax.Array,
+  similarity: str = 'cosine',
+  temperature: float = 1.0,
+  slot_mask: jax.Array | None = None,
 ) -> jax.Array:
   """Similarity of every query to every slot.
 
@@ -63,8 +63,8 @@ def similarities(
   elif similarity != 'dot':
     raise ValueError(f'similarity is "{similarity}"; use "cosine" or "dot"')
   scores = (
-      jnp.matmul(query, slots.T, precision=jax.lax.Precision.HIGHEST)
-      / temperature
+    jnp.matmul(query, slots.T, precision=jax.lax.Precision.HIGHEST)
+    / temperature
   )
   if slot_mask is None:
     return scores
@@ -72,10 +72,10 @@ def similarities(
 
 
 def address(
-    similarity_: jax.Array,
-    threshold: jax.Array | float,
-    on_empty: str = 'zero',
-    shrink_gradient: str = 'exact',
+  similarity_: jax.Array,
+  threshold: jax.Array | float,
+  on_empty: str = 'zero',
+  shrink_gradient: str = 'exact',
 ) -> shrinkage.Shrunk:
   """Softmax, hard shrinkage and L1 renormalisation (equations 4, 6, 7).
 
@@ -90,16 +90,16 @@ def address(
     `Shrunk` with [Q, N] weights.
   """
   shrink = {
-      'exact': shrinkage.shrunk_softmax,
-      'published': shrinkage.published_shrunk_softmax,
+    'exact': shrinkage.shrunk_softmax,
+    'published': shrinkage.published_shrunk_softmax,
   }[shrink_gradient]
   shrunk = shrink(similarity_, jnp.asarray(threshold, similarity_.dtype))
   if on_empty == 'zero':
     return shrunk
   nearest = jax.nn.one_hot(
-      jnp.argmax(similarity_, axis=-1),
-      similarity_.shape[-1],
-      dtype=similarity_.dtype,
+    jnp.argmax(similarity_, axis=-1),
+    similarity_.shape[-1],
+    dtype=similarity_.dtype,
   )
   dead = (shrunk.kept == 0)[:, None]
   return shrunk._replace(weights=jnp.where(dead, nearest, shrunk.weights))
@@ -116,16 +116,16 @@ def entropy(weights: jax.Array) -> jax.Array:
 
 
 def read(
-    query: jax.Array,
-    slots: jax.Array,
-    threshold: jax.Array | float,
-    *,
-    similarity: str = 'cosine',
-    temperature: float = 1.0,
-    slot_mask: jax.Array | None = None,
-    query_mask: jax.Array | None = None,
-    on_empty: str = 'zero',
-    shrink_gradient: str = 'exact',
+  query: jax.Array,
+  slots: jax.Array,
+  threshold: jax.Array | float,
+  *,
+  similarity: str = 'cosine',
+  temperature: float = 1.0,
+  slot_mask: jax.Array | None = None,
+  query_mask: jax.Array | None = None,
+  on_empty: str = 'zero',
+  shrink_gradient: str = 'exact',
 ) -> MemoryRead:
   """The dense read: all [Q, N] weights at once.
 
@@ -143,18 +143,18 @@ def read(
   scores = similarities(query, slots, similarity, temperature, slot_mask)
   shrunk = address(scores, threshold, on_empty, shrink_gradient)
   value = jnp.matmul(
-      shrunk.weights,
-      slots.astype(scores.dtype),
-      precision=jax.lax.Precision.HIGHEST,
+    shrunk.weights,
+    slots.astype(scores.dtype),
+    precision=jax.lax.Precision.HIGHEST,
   )
   used = jax.lax.stop_gradient(shrunk.weights)
   if query_mask is not None:
     used = jnp.where(query_mask[:, None], used, 0)
   return MemoryRead(
-      value=value,
-      entropy=entropy(shrunk.weights),
-      log_z=shrunk.log_z,
-      kept_mass=shrunk.kept_mass,
-      kept=shrunk.kept,
-      usage=jnp.sum(used, axis=0),
+    value=value,
+    entropy=entropy(shrunk.weights),
+    log_z=shrunk.log_z,
+    kept_mass=shrunk.kept_mass,
+    kept=shrunk.kept,
+    usage=jnp.sum(used, axis=0),
   )

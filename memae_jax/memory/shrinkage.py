@@ -33,7 +33,7 @@ class Shrunk(NamedTuple):
 
 
 def survivors(
-    similarity: jax.Array, threshold: jax.Array
+  similarity: jax.Array, threshold: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
   """Finds the slots whose softmax weight exceeds the threshold.
 
@@ -46,9 +46,9 @@ def survivors(
   """
   log_z = jax.nn.logsumexp(similarity, axis=-1)
   floor = jnp.where(
-      threshold > 0,
-      log_z + jnp.log(jnp.maximum(threshold, jnp.finfo(log_z.dtype).tiny)),
-      -jnp.inf,
+    threshold > 0,
+    log_z + jnp.log(jnp.maximum(threshold, jnp.finfo(log_z.dtype).tiny)),
+    -jnp.inf,
   )
   return similarity > floor[:, None], log_z
 
@@ -118,13 +118,13 @@ def _hard_shrink_jvp(primals, tangents):
   ratio = EPSILON / (jnp.abs(over) + EPSILON)
   slope = 1 - ratio + weights * ratio / (jnp.abs(over) + EPSILON)
   return (
-      hard_shrink(weights, threshold),
-      jnp.where(over > 0, slope, 0) * tangents[0],
+    hard_shrink(weights, threshold),
+    jnp.where(over > 0, slope, 0) * tangents[0],
   )
 
 
 def published_shrunk_softmax(
-    similarity: jax.Array, threshold: jax.Array
+  similarity: jax.Array, threshold: jax.Array
 ) -> Shrunk:
   """The same weights by the printed formulas, with their own gradient.
 

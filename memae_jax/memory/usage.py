@@ -22,7 +22,7 @@ class ReadTotals(NamedTuple):
 
 
 def totals(
-    read: addressing.MemoryRead, query_mask: jax.Array | None = None
+  read: addressing.MemoryRead, query_mask: jax.Array | None = None
 ) -> ReadTotals:
   """Returns the totals of one read.
 
@@ -34,10 +34,10 @@ def totals(
     query_mask = jnp.ones(read.kept.shape, bool)
   count = lambda x: jnp.sum(jnp.where(query_mask, x, 0), dtype=jnp.float32)
   return ReadTotals(
-      queries=count(jnp.ones_like(read.kept)),
-      dead=count(read.kept == 0),
-      kept=count(read.kept),
-      usage=read.usage.astype(jnp.float32),
+    queries=count(jnp.ones_like(read.kept)),
+    dead=count(read.kept == 0),
+    kept=count(read.kept),
+    usage=read.usage.astype(jnp.float32),
   )
 
 
@@ -55,19 +55,19 @@ def summary(total: ReadTotals) -> dict[str, jax.Array]:
   mass = jnp.sum(total.usage)
   share = total.usage / jnp.where(mass > 0, mass, 1)
   return {
-      'dead_read_rate': total.dead / queries,
-      'mean_kept': total.kept / queries,
-      'slots_used': jnp.sum(total.usage > 0, dtype=jnp.float32),
-      'usage_perplexity': jnp.where(
-          mass > 0, jnp.exp(addressing.entropy(share)), 0
-      ),
+    'dead_read_rate': total.dead / queries,
+    'mean_kept': total.kept / queries,
+    'slots_used': jnp.sum(total.usage > 0, dtype=jnp.float32),
+    'usage_perplexity': jnp.where(
+      mass > 0, jnp.exp(addressing.entropy(share)), 0
+    ),
   }
 
 
 def duplicate_slots(
-    slots: jax.Array,
-    slot_mask: jax.Array | None = None,
-    min_cosine: float = 0.999,
+  slots: jax.Array,
+  slot_mask: jax.Array | None = None,
+  min_cosine: float = 0.999,
 ) -> jax.Array:
   """Counts slots whose nearest other slot points the same way.
 

@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 
 ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
-    'tanh': nn.tanh,
-    'relu': nn.relu,
-    'leaky_relu': lambda x: nn.leaky_relu(x, 0.2),
+  'tanh': nn.tanh,
+  'relu': nn.relu,
+  'leaky_relu': lambda x: nn.leaky_relu(x, 0.2),
 }
 
 
@@ -47,9 +47,10 @@ class DenseEncoder(nn.Module):
 
   @nn.compact
   def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+    """Encodes flattened inputs."""
     x = x.reshape(x.shape[0], -1)
     x = _Hidden(self.widths, self.activation, self.batch_norm, self.dtype)(
-        x, train
+      x, train
     )
     return nn.Dense(self.code, dtype=self.dtype)(x)
 
@@ -65,11 +66,12 @@ class DenseDecoder(nn.Module):
 
   @nn.compact
   def __call__(self, code: jax.Array, train: bool) -> jax.Array:
+    """Decodes to the shape of a sample."""
     x = _Hidden(
-        tuple(reversed(self.widths)),
-        self.activation,
-        self.batch_norm,
-        self.dtype,
+      tuple(reversed(self.widths)),
+      self.activation,
+      self.batch_norm,
+      self.dtype,
     )(code, train)
     size = 1
     for side in self.output_shape:

@@ -50,21 +50,21 @@ class MemAE(nn.Module):
   bank: memory_bank.MemoryBank | None = None
 
   def __call__(
-      self,
-      x: jax.Array,
-      knobs: Knobs,
-      train: bool = False,
-      sample_mask: jax.Array | None = None,
+    self,
+    x: jax.Array,
+    knobs: Knobs,
+    train: bool = False,
+    sample_mask: jax.Array | None = None,
   ) -> Output:
     """Reconstructs [B, ...] inputs; `sample_mask` [B] is False for padding."""
     code = self.encoder(x, train)
     if self.bank is None:
       return Output(self.decoder(code, train), code, None)
     value, read = self.bank(
-        code,
-        knobs.threshold / knobs.slots,
-        slot_mask(knobs, self.bank.slots),
-        sample_mask,
+      code,
+      knobs.threshold / knobs.slots,
+      slot_mask(knobs, self.bank.slots),
+      sample_mask,
     )
     value = jnp.where(knobs.use_memory, value, code)
     return Output(self.decoder(value, train), code, read)
@@ -79,7 +79,7 @@ class MemAE(nn.Module):
 
 
 def build(
-    config: Any, input_shape: tuple[int, ...], slots: int | None
+  config: Any, input_shape: tuple[int, ...], slots: int | None
 ) -> MemAE:
   """Builds the network that `config.model` describes.
 
@@ -89,21 +89,21 @@ def build(
     slots: memory size (the largest of the fleet), or None for no memory.
   """
   options = dict(
-      widths=tuple(config.widths),
-      activation=config.activation,
-      batch_norm=config.batch_norm,
+    widths=tuple(config.widths),
+    activation=config.activation,
+    batch_norm=config.batch_norm,
   )
   bank = None
   if slots is not None:
     bank = memory_bank.MemoryBank(
-        slots=slots,
-        similarity=config.memory.similarity,
-        temperature=config.memory.temperature,
-        on_empty=config.memory.on_empty,
-        shrink_gradient=config.memory.shrink_gradient,
+      slots=slots,
+      similarity=config.memory.similarity,
+      temperature=config.memory.temperature,
+      on_empty=config.memory.on_empty,
+      shrink_gradient=config.memory.shrink_gradient,
     )
   return MemAE(
-      encoder=dense.DenseEncoder(code=config.code, **options),
-      decoder=dense.DenseDecoder(output_shape=tuple(input_shape), **options),
-      bank=bank,
+    encoder=dense.DenseEncoder(code=config.code, **options),
+    decoder=dense.DenseDecoder(output_shape=tuple(input_shape), **options),
+    bank=bank,
   )

@@ -33,11 +33,11 @@ class MemoryBank(nn.Module):
 
   @nn.compact
   def __call__(
-      self,
-      encoding: jax.Array,
-      threshold: jax.Array | float,
-      slot_mask: jax.Array | None = None,
-      sample_mask: jax.Array | None = None,
+    self,
+    encoding: jax.Array,
+    threshold: jax.Array | float,
+    slot_mask: jax.Array | None = None,
+    sample_mask: jax.Array | None = None,
   ) -> tuple[jax.Array, memory.MemoryRead]:
     """Reads the memory.
 
@@ -52,24 +52,22 @@ class MemoryBank(nn.Module):
       the Q = B (or B times positions) queries.
     """
     query = encoding.reshape(
-        (-1, encoding.shape[-1])
-        if self.per_position
-        else (encoding.shape[0], -1)
+      (-1, encoding.shape[-1]) if self.per_position else (encoding.shape[0], -1)
     )
     slots = self.param('slots', _uniform, (self.slots, query.shape[-1]))
     if sample_mask is not None:
       sample_mask = jnp.repeat(
-          sample_mask, query.shape[0] // sample_mask.shape[0]
+        sample_mask, query.shape[0] // sample_mask.shape[0]
       )
     read = memory.read(
-        query,
-        slots,
-        threshold,
-        similarity=self.similarity,
-        temperature=self.temperature,
-        slot_mask=slot_mask,
-        query_mask=sample_mask,
-        on_empty=self.on_empty,
-        shrink_gradient=self.shrink_gradient,
+      query,
+      slots,
+      threshold,
+      similarity=self.similarity,
+      temperature=self.temperature,
+      slot_mask=slot_mask,
+      query_mask=sample_mask,
+      on_empty=self.on_empty,
+      shrink_gradient=self.shrink_gradient,
     )
     return read.value.reshape(encoding.shape).astype(encoding.dtype), read

@@ -39,11 +39,11 @@ class Checkpoints:
   """Asynchronous checkpoints under `workdir/checkpoints`."""
 
   def __init__(
-      self,
-      workdir: pathlib.Path,
-      keep: int = 2,
-      keep_all: bool = False,
-      read_only: bool = False,
+    self,
+    workdir: pathlib.Path,
+    keep: int = 2,
+    keep_all: bool = False,
+    read_only: bool = False,
   ):
     """Opens the folder; `keep` newest are kept, or all of them."""
     self._folder = pathlib.Path(workdir).absolute() / 'checkpoints'
@@ -52,16 +52,16 @@ class Checkpoints:
     self._read_only = read_only
     if read_only and not self._folder.is_dir():
       raise errors.UserError(
-          f'{self._folder} does not exist; train first, or give the --workdir'
-          ' of a run'
+        f'{self._folder} does not exist; train first, or give the --workdir'
+        ' of a run'
       )
     self._manager = ocp.CheckpointManager(
-        self._folder,
-        options=ocp.CheckpointManagerOptions(
-            create=not read_only,
-            read_only=read_only,
-            preservation_policy=policy,
-        ),
+      self._folder,
+      options=ocp.CheckpointManagerOptions(
+        create=not read_only,
+        read_only=read_only,
+        preservation_policy=policy,
+      ),
     )
 
   def __enter__(self):
@@ -79,14 +79,14 @@ class Checkpoints:
     if step in self._manager.all_steps():
       return
     self._manager.save(
-        step,
-        args=ocp.args.Composite(
-            state=ocp.args.StandardSave(
-                {'state': state, 'fingerprint': fingerprint(state)}
-            ),
-            meta=ocp.args.JsonSave(meta),
+      step,
+      args=ocp.args.Composite(
+        state=ocp.args.StandardSave(
+          {'state': state, 'fingerprint': fingerprint(state)}
         ),
-        force=True,
+        meta=ocp.args.JsonSave(meta),
+      ),
+      force=True,
     )
 
   def wait(self) -> None:
@@ -96,7 +96,7 @@ class Checkpoints:
   def meta(self, step: int) -> dict[str, Any]:
     """The JSON saved beside the state."""
     return self._manager.restore(
-        step, args=ocp.args.Composite(meta=ocp.args.JsonRestore())
+      step, args=ocp.args.Composite(meta=ocp.args.JsonRestore())
     )['meta']
 
   def restore(self, step: int, like: Any) -> Any:
@@ -111,31 +111,33 @@ class Checkpoints:
     """
     try:
       restored = self._manager.restore(
-          step,
-          args=ocp.args.Composite(
-              state=ocp.args.StandardRestore({
-                  'state': like,
-                  'fingerprint': jax.ShapeDtypeStruct(
-                      (),
-                      jnp.uint32,
-                      sharding=jax.sharding.SingleDeviceSharding(
-                          jax.local_devices()[0]
-                      ),
-                  ),
-              })
-          ),
+        step,
+        args=ocp.args.Composite(
+          state=ocp.args.StandardRestore(
+            {
+              'state': like,
+              'fingerprint': jax.ShapeDtypeStruct(
+                (),
+                jnp.uint32,
+                sharding=jax.sharding.SingleDeviceSharding(
+                  jax.local_devices()[0]
+                ),
+              ),
+            }
+          )
+        ),
       )['state']
     except Exception as error:  # Orbax raises many kinds for damaged files.
       reason = str(error).strip().splitlines()
       raise errors.UserError(
-          f'checkpoint {self._folder / str(step)} cannot be read'
-          f' ({type(error).__name__}: {reason[0][:200] if reason else ""});'
-          ' remove it to go on from an older one'
+        f'checkpoint {self._folder / str(step)} cannot be read'
+        f' ({type(error).__name__}: {reason[0][:200] if reason else ""});'
+        ' remove it to go on from an older one'
       ) from error
     if int(fingerprint(restored['state'])) != int(restored['fingerprint']):
       raise errors.UserError(
-          f'checkpoint {self._folder / str(step)} is damaged (its content does'
-          ' not match its fingerprint); remove it to go on from an older one'
+        f'checkpoint {self._folder / str(step)} is damaged (its content does'
+        ' not match its fingerprint); remove it to go on from an older one'
       )
     return restored['state']
 
@@ -161,8 +163,8 @@ class Checkpoints:
       return step, state
     if steps:
       raise errors.UserError(
-          f'none of the checkpoints {steps} in {self._folder} can be read; give'
-          ' another --workdir, or remove the folder to start again'
+        f'none of the checkpoints {steps} in {self._folder} can be read; give'
+        ' another --workdir, or remove the folder to start again'
       )
     return None
 

@@ -16,16 +16,16 @@ Values = dict[str, list[float | None]]  # name -> one value a replica
 
 
 def raise_unless_finite(
-    sums: step.Sums, replicas: tuple[fleet.Replica, ...]
+  sums: step.Sums, replicas: tuple[fleet.Replica, ...]
 ) -> None:
   """Raises TrainingDiverged that names the first bad step and its replica."""
   bad = np.asarray(sums.first_bad)
   if (bad >= 0).any():
     which = int(np.argmin(np.where(bad >= 0, bad, np.iinfo(np.int32).max)))
     raise errors.TrainingDiverged(
-        f'loss or gradient of replica "{replicas[which].name}" is not finite'
-        f' at step {int(bad[which])}; lower train.learning_rate or set'
-        ' train.clip_norm (earlier checkpoints are kept)'
+      f'loss or gradient of replica "{replicas[which].name}" is not finite'
+      f' at step {int(bad[which])}; lower train.learning_rate or set'
+      ' train.clip_norm (earlier checkpoints are kept)'
     )
 
 
@@ -33,14 +33,14 @@ def scalars(sums: step.Sums, replicas: tuple[fleet.Replica, ...]) -> Values:
   """Means over the steps that were summed."""
   steps = np.asarray(sums.steps, np.float32)
   out = {
-      key: (np.asarray(getattr(sums, key)) / steps).tolist()
-      for key in ('loss', 'reconstruction', 'entropy', 'grad_norm')
+    key: (np.asarray(getattr(sums, key)) / steps).tolist()
+    for key in ('loss', 'reconstruction', 'entropy', 'grad_norm')
   }
   return out | reads(sums.reads, replicas)
 
 
 def reads(
-    total: usage.ReadTotals | None, replicas: tuple[fleet.Replica, ...]
+  total: usage.ReadTotals | None, replicas: tuple[fleet.Replica, ...]
 ) -> Values:
   """Read diagnostics, on the host; None for replicas without a memory."""
   if total is None:
@@ -48,11 +48,11 @@ def reads(
   with jax.transfer_guard('allow'):
     summary = jax.device_get(jax.vmap(usage.summary)(total))
   return {
-      key: [
-          float(value) if replica.variant != 'ae' else None
-          for replica, value in zip(replicas, values)
-      ]
-      for key, values in summary.items()
+    key: [
+      float(value) if replica.variant != 'ae' else None
+      for replica, value in zip(replicas, values)
+    ]
+    for key, values in summary.items()
   }
 
 
@@ -61,7 +61,8 @@ def warn_dead(values: dict[str, Any], step_: int) -> None:
   rates = [v for v in values.get('dead_read_rate', ()) if v is not None]
   if rates and max(rates) > 0.5:
     _LOG.warning(
-        'step %d: up to %.0f %% of the reads are dead (no slot survives the'
-        ' shrinkage); lower model.memory.threshold or the temperature',
-        step_, 100 * max(rates),
+      'step %d: up to %.0f %% of the reads are dead (no slot survives the'
+      ' shrinkage); lower model.memory.threshold or the temperature',
+      step_,
+      100 * max(rates),
     )

@@ -48,17 +48,15 @@ class Experiment:
   checkpoint_every: int
 
   def _mapped(self, function: Callable) -> Callable:
-    return fleet.over_replicas(
-        function, self.mesh, self.config.train.fleet_map
-    )
+    return fleet.over_replicas(function, self.mesh, self.config.train.fleet_map)
 
   @functools.cached_property
   def init(self) -> Callable[[], step.ReplicaState]:
     """Returns the fleet's state before the first step."""
     program = jax.jit(
-        lambda hyper, data, inputs: self._mapped(self.trainer.init)(
-            (hyper, data), inputs
-        )
+      lambda hyper, data, inputs: self._mapped(self.trainer.init)(
+        (hyper, data), inputs
+      )
     )
     return lambda: program(self.hyper, self.data, self.inputs)
 
@@ -66,14 +64,18 @@ class Experiment:
   def run(self) -> Callable:
     """(state, start, stop) -> (state, sums); donates the state."""
     program = jax.jit(
-        lambda state, hyper, data, inputs, start, stop: self._mapped(
-            self.trainer.run
-        )((state, hyper, data), inputs, start, stop),
-        donate_argnums=0,
+      lambda state, hyper, data, inputs, start, stop: self._mapped(
+        self.trainer.run
+      )((state, hyper, data), inputs, start, stop),
+      donate_argnums=0,
     )
     return lambda state, start, stop: program(
-        state, self.hyper, self.data, self.inputs,
-        self.share(np.int32(start)), self.share(np.int32(stop)),
+      state,
+      self.hyper,
+      self.data,
+      self.inputs,
+      self.share(np.int32(start)),
+      self.share(np.int32(stop)),
     )
 
   @functools.cached_property
@@ -82,16 +84,19 @@ class Experiment:
     block = self._block(max(len(s.validation) for s in self.splits))
     index, count = self.index_rows([s.validation for s in self.splits], block)
     program = jax.jit(
-        lambda state, hyper, transform, index, count, inputs, now: (
-            self._mapped(functools.partial(self.trainer.validate, block=block))(
-                (state, hyper, transform, index, count), inputs, now
-            )
-        ),
-        donate_argnums=0,
+      lambda state, hyper, transform, index, count, inputs, now: self._mapped(
+        functools.partial(self.trainer.validate, block=block)
+      )((state, hyper, transform, index, count), inputs, now),
+      donate_argnums=0,
     )
     return lambda state, now: program(
-        state, self.hyper, self.data.transform, index, count, self.inputs,
-        self.share(np.int32(now)),
+      state,
+      self.hyper,
+      self.data.transform,
+      index,
+      count,
+      self.inputs,
+      self.share(np.int32(now)),
     )
 
   @functools.cached_property
@@ -101,15 +106,20 @@ class Experiment:
     @functools.partial(jax.jit, static_argnames='block')
     def program(weights, hyper, transform, index, count, inputs, block):
       return self._mapped(functools.partial(self.trainer.score, block=block))(
-          (weights, hyper, transform, index, count), inputs
+        (weights, hyper, transform, index, count), inputs
       )
 
     def score(weights, rows):
       block = self._block(max(len(row) for row in rows))
       index, count = self.index_rows(rows, block)
       return program(
-          weights, self.hyper, self.data.transform, index, count, self.inputs,
-          block=block,
+        weights,
+        self.hyper,
+        self.data.transform,
+        index,
+        count,
+        self.inputs,
+        block=block,
       )
 
     return score
@@ -136,13 +146,13 @@ class Experiment:
 def _intervals(config: Any, steps: int) -> tuple[int, int, int]:
   """log, validation and checkpoint intervals; multiples of the first."""
   log = config.log_every or max(1, steps // 100)
-  multiple = lambda wanted, parts: log * max(
-      1, round((wanted or steps / parts) / log)
+  multiple = lambda wanted, parts: (
+    log * max(1, round((wanted or steps / parts) / log))
   )
   return (
-      log,
-      multiple(config.validate_every, 20),
-      multiple(config.checkpoint_every, 10),
+    log,
+    multiple(config.validate_every, 20),
+    multiple(config.checkpoint_every, 10),
   )
 
 
@@ -157,13 +167,16 @@ def build(config: Any) -> Experiment:
   """
   source = sources.load(config.data)
   identity = {
-      'data_sha256': sources.data_sha256(source),
-      'label_sha256': sources.label_sha256(source),
+    'data_sha256': sources.data_sha256(source),
+    'label_sha256': sources.label_sha256(source),
   }
   replicas = fleet.replicas(config)
   _LOG.info(
-      '%s: %d samples of shape %s, %d replicas',
-      source.name, len(source.inputs), source.inputs.shape[1:], len(replicas),
+    '%s: %d samples of shape %s, %d replicas',
+    source.name,
+    len(source.inputs),
+    source.inputs.shape[1:],
+    len(replicas),
   )
   made: dict[Any, types.Split] = {}
   for replica in replicas:
@@ -178,44 +191,44 @@ def build(config: Any) -> Experiment:
     slots = max(r.slots for r in replicas)
     if slots > min(sizes):
       raise errors.UserError(
-          f'the memory has {slots} slots, but a replica has only {min(sizes)}'
-          ' training samples; lower model.memory.slots'
+        f'the memory has {slots} slots, but a replica has only {min(sizes)}'
+        ' training samples; lower model.memory.slots'
       )
   batch = config.train.batch_size
   steps = math.ceil(config.train.epochs * max(sizes) / batch)
   if steps * batch >= 2**32:
     raise errors.UserError(
-        f'{steps} steps of {batch} samples pass 2**32; lower train.epochs'
+      f'{steps} steps of {batch} samples pass 2**32; lower train.epochs'
     )
   log, validation, checkpoint = _intervals(config.train, steps)
   trainer = step.Trainer(
-      model=memae.build(config.model, source.inputs.shape[1:], slots),
-      optimizer=step.optimizer(config.train),
-      schedule=step.schedule(config.train, steps),
-      batch_size=batch,
-      memory_init=config.model.memory.init,
-      keep_best=config.eval.checkpoint == 'validation',
+    model=memae.build(config.model, source.inputs.shape[1:], slots),
+    optimizer=step.optimizer(config.train),
+    schedule=step.schedule(config.train, steps),
+    batch_size=batch,
+    memory_init=config.model.memory.init,
+    keep_best=config.eval.checkpoint == 'validation',
   )
   mesh = fleet.mesh(len(replicas))
   train, counts = fleet.pad_rows([s.train for s in splits])
   transform = types.Transform(
-      *(np.stack(part) for part in zip(*(s.transform for s in splits)))
+    *(np.stack(part) for part in zip(*(s.transform for s in splits)))
   )
   return Experiment(
-      config=config,
-      source=source,
-      identity=identity,
-      replicas=replicas,
-      splits=splits,
-      mesh=mesh,
-      trainer=trainer,
-      inputs=fleet.place(source.inputs, mesh, mapped=False),
-      hyper=fleet.place(fleet.hyper(replicas), mesh, mapped=True),
-      data=fleet.place(
-          step.ReplicaData(train, counts, transform), mesh, mapped=True
-      ),
-      steps=steps,
-      log_every=log,
-      validate_every=validation,
-      checkpoint_every=checkpoint,
+    config=config,
+    source=source,
+    identity=identity,
+    replicas=replicas,
+    splits=splits,
+    mesh=mesh,
+    trainer=trainer,
+    inputs=fleet.place(source.inputs, mesh, mapped=False),
+    hyper=fleet.place(fleet.hyper(replicas), mesh, mapped=True),
+    data=fleet.place(
+      step.ReplicaData(train, counts, transform), mesh, mapped=True
+    ),
+    steps=steps,
+    log_every=log,
+    validate_every=validation,
+    checkpoint_every=checkpoint,
   )

@@ -51,13 +51,13 @@ def replicas(config: Any) -> tuple[Replica, ...]:
   """
   axes, model, train = config.fleet, config.model.memory, config.train
   grid = {
-      'variant': axes.variants,
-      'slots': axes.slots or (model.slots,),
-      'threshold': axes.thresholds or (model.threshold,),
-      'alpha': axes.alphas or (train.alpha,),
-      'learning_rate': axes.learning_rates or (train.learning_rate,),
-      'normal_class': axes.normal_classes or (None,),
-      'seed': tuple(train.seed + i for i in range(axes.seeds)),
+    'variant': axes.variants,
+    'slots': axes.slots or (model.slots,),
+    'threshold': axes.thresholds or (model.threshold,),
+    'alpha': axes.alphas or (train.alpha,),
+    'learning_rate': axes.learning_rates or (train.learning_rate,),
+    'normal_class': axes.normal_classes or (None,),
+    'seed': tuple(train.seed + i for i in range(axes.seeds)),
   }
   found = {}
   for values in itertools.product(*grid.values()):
@@ -67,9 +67,7 @@ def replicas(config: Any) -> tuple[Replica, ...]:
     if fields['variant'] == 'ae':
       fields['slots'] = max(grid['slots'])
     shown = [fields['variant']] + [
-        f'{key}={fields[key]:g}'
-        for key in list(grid)[1:]
-        if len(grid[key]) > 1
+      f'{key}={fields[key]:g}' for key in list(grid)[1:] if len(grid[key]) > 1
     ]
     found.setdefault(tuple(fields.items()), Replica('/'.join(shown), **fields))
   return tuple(found.values())
@@ -78,17 +76,17 @@ def replicas(config: Any) -> tuple[Replica, ...]:
 def hyper(fleet: Sequence[Replica]) -> Hyper:
   """Stacks the traced values of the replicas, [R] each, on the host."""
   column = lambda key, dtype: np.asarray(
-      [getattr(r, key) for r in fleet], dtype
+    [getattr(r, key) for r in fleet], dtype
   )
   return Hyper(
-      seed=column('seed', np.uint32),
-      knobs=memae.Knobs(
-          use_memory=np.asarray([r.variant != 'ae' for r in fleet]),
-          threshold=column('threshold', np.float32),
-          slots=column('slots', np.int32),
-      ),
-      alpha=column('alpha', np.float32),
-      learning_rate=column('learning_rate', np.float32),
+    seed=column('seed', np.uint32),
+    knobs=memae.Knobs(
+      use_memory=np.asarray([r.variant != 'ae' for r in fleet]),
+      threshold=column('threshold', np.float32),
+      slots=column('slots', np.int32),
+    ),
+    alpha=column('alpha', np.float32),
+    learning_rate=column('learning_rate', np.float32),
   )
 
 
@@ -97,15 +95,15 @@ def mesh(count: int, devices: Sequence | None = None) -> jax.sharding.Mesh:
   devices = devices or jax.local_devices()
   size = max(n for n in range(1, len(devices) + 1) if count % n == 0)
   return jax.make_mesh(
-      (size,),
-      ('replica',),
-      devices=devices[:size],
-      axis_types=(jax.sharding.AxisType.Auto,),
+    (size,),
+    ('replica',),
+    devices=devices[:size],
+    axis_types=(jax.sharding.AxisType.Auto,),
   )
 
 
 def over_replicas(
-    function: Callable, mesh: jax.sharding.Mesh, how: str = 'auto'
+  function: Callable, mesh: jax.sharding.Mesh, how: str = 'auto'
 ) -> Callable:
   """Maps `function(mapped, *shared)` over the leading axis of `mapped`.
 
@@ -132,12 +130,11 @@ def over_replicas(
     if mesh.size == 1:
       return local(mapped, *shared)
     return jax.shard_map(
-        local,
-        mesh=mesh,
-        in_specs=(PartitionSpec('replica'),)
-        + (PartitionSpec(),) * len(shared),
-        out_specs=PartitionSpec('replica'),
-        check_vma=False,
+      local,
+      mesh=mesh,
+      in_specs=(PartitionSpec('replica'),) + (PartitionSpec(),) * len(shared),
+      out_specs=PartitionSpec('replica'),
+      check_vma=False,
     )(mapped, *shared)
 
   return spread

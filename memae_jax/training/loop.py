@@ -38,15 +38,15 @@ def check_same_training(workdir: pathlib.Path, config: Any) -> None:
   stored = config_lib.flatten(stored.to_dict())
   wanted = config_lib.flatten(config.to_dict())
   differ = [
-      f'{key}: {stored[key]!r} there, {wanted[key]!r} now'
-      for key in wanted
-      if stored[key] != wanted[key]
-      and (not key.startswith('eval.') or key == 'eval.checkpoint')
+    f'{key}: {stored[key]!r} there, {wanted[key]!r} now'
+    for key in wanted
+    if stored[key] != wanted[key]
+    and (not key.startswith('eval.') or key == 'eval.checkpoint')
   ]
   if differ:
     raise errors.UserError(
-        f'{workdir} holds a run of another config ({"; ".join(differ[:3])}'
-        f'{"; ..." if len(differ) > 3 else ""}); give another --workdir'
+      f'{workdir} holds a run of another config ({"; ".join(differ[:3])}'
+      f'{"; ..." if len(differ) > 3 else ""}); give another --workdir'
     )
 
 
@@ -60,7 +60,7 @@ def claim_workdir(workdir: pathlib.Path, config: Any) -> None:
     check_same_training(workdir, config)
   elif (workdir / 'checkpoints').exists():
     raise errors.UserError(
-        f'{workdir} has checkpoints but no config.json; give another --workdir'
+      f'{workdir} has checkpoints but no config.json; give another --workdir'
     )
   writers.write_atomic(workdir / 'config.json', config_lib.to_json(config))
 
@@ -68,20 +68,20 @@ def claim_workdir(workdir: pathlib.Path, config: Any) -> None:
 def meta(exp: experiment.Experiment) -> dict[str, Any]:
   """What a checkpoint says of its origin."""
   return {
-      'config': exp.config.to_dict(),
-      'replicas': [r.name for r in exp.replicas],
-      **exp.identity,
+    'config': exp.config.to_dict(),
+    'replicas': [r.name for r in exp.replicas],
+    **exp.identity,
   }
 
 
 def like(exp: experiment.Experiment) -> Any:
   """Shapes, types and shardings of the fleet's state."""
   sharding = jax.sharding.NamedSharding(
-      exp.mesh, jax.sharding.PartitionSpec('replica')
+    exp.mesh, jax.sharding.PartitionSpec('replica')
   )
   return jax.tree.map(
-      lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding),
-      jax.eval_shape(exp.init),
+    lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding),
+    jax.eval_shape(exp.init),
   )
 
 
@@ -89,15 +89,15 @@ def check_data(exp: experiment.Experiment, stored: dict[str, Any]) -> None:
   """Raises UserError if a checkpoint was trained on other data."""
   if stored.get('data_sha256') != exp.identity['data_sha256']:
     raise errors.UserError(
-        f'the data set "{exp.source.name}" is not the one that this run was'
-        f' trained on (sha256 {exp.identity["data_sha256"][:12]}, was'
-        f' {str(stored.get("data_sha256"))[:12]}); give another --workdir, or'
-        ' the old data'
+      f'the data set "{exp.source.name}" is not the one that this run was'
+      f' trained on (sha256 {exp.identity["data_sha256"][:12]}, was'
+      f' {str(stored.get("data_sha256"))[:12]}); give another --workdir, or'
+      ' the old data'
     )
 
 
 def train(
-    exp: experiment.Experiment, workdir: pathlib.Path
+  exp: experiment.Experiment, workdir: pathlib.Path
 ) -> step.ReplicaState:
   """Trains to the last step, resuming from the newest sound checkpoint.
 
@@ -111,11 +111,11 @@ def train(
   claim_workdir(workdir, exp.config)
   options = exp.config.train
   with (
-      checkpoint_lib.Checkpoints(
-          workdir, options.keep, options.keep_all
-      ) as checkpoints,
-      _stop_requests() as stop_requested,
-      contextlib.ExitStack() as stack,
+    checkpoint_lib.Checkpoints(
+      workdir, options.keep, options.keep_all
+    ) as checkpoints,
+    _stop_requests() as stop_requested,
+    contextlib.ExitStack() as stack,
   ):
     found = checkpoints.restore_newest(like(exp))
     if found is None:
@@ -161,7 +161,7 @@ def train(
       if stopping and not last:
         checkpoints.wait()
         raise errors.Preempted(
-            f'stopped by SIGTERM at step {now} of {exp.steps}, saved in'
-            f' {workdir}; run the same command to go on'
+          f'stopped by SIGTERM at step {now} of {exp.steps}, saved in'
+          f' {workdir}; run the same command to go on'
         )
   return state

@@ -92,12 +92,12 @@ def schedule(config: Any, steps: int) -> Callable[[jax.Array], jax.Array]:
   if not warmup:
     return after
   return optax.join_schedules(
-      [optax.linear_schedule(0.0, 1.0, warmup), after], [warmup]
+    [optax.linear_schedule(0.0, 1.0, warmup), after], [warmup]
   )
 
 
 def batch_at(
-    data: ReplicaData, inputs: jax.Array, seed: jax.Array, first, size: int
+  data: ReplicaData, inputs: jax.Array, seed: jax.Array, first, size: int
 ) -> jax.Array:
   """Returns the `size` samples from position `first` on, transformed."""
   position = jnp.asarray(first, jnp.uint32) + jnp.arange(size, dtype=jnp.uint32)
@@ -125,48 +125,40 @@ class Trainer(NamedTuple):
     """Initial state of one replica; mapped = (hyper, data)."""
     hyper, data = mapped
     first = batch_at(data, inputs, hyper.seed, 0, 1)
-    variables = self.model.init(
-        jax.random.key(hyper.seed), first, hyper.knobs
-    )
+    variables = self.model.init(jax.random.key(hyper.seed), first, hyper.knobs)
     params = variables['params']
     batch_stats = variables.get('batch_stats', {})
     if self.model.bank is not None and self.memory_init == 'encodings':
       samples = batch_at(data, inputs, hyper.seed, 0, self.model.bank.slots)
-      codes = self.model.apply(
-          variables, samples, method=memae.MemAE.encode
-      )
+      codes = self.model.apply(variables, samples, method=memae.MemAE.encode)
       params['bank']['slots'] = codes.reshape(params['bank']['slots'].shape)
     best = None
     if self.keep_best:
       # A copy: donated buffers must not be shared between leaves.
       copy = lambda tree: jax.tree.map(jnp.copy, tree)
       best = Best(
-          copy(params), copy(batch_stats), jnp.int32(0), jnp.float32(jnp.inf)
+        copy(params), copy(batch_stats), jnp.int32(0), jnp.float32(jnp.inf)
       )
-    return ReplicaState(
-        params, batch_stats, self.optimizer.init(params), best
-    )
+    return ReplicaState(params, batch_stats, self.optimizer.init(params), best)
 
   def step(
-      self, state: ReplicaState, hyper: fleet.Hyper, batch: jax.Array, step
+    self, state: ReplicaState, hyper: fleet.Hyper, batch: jax.Array, step
   ) -> tuple[ReplicaState, Sums]:
     """One step of gradient descent on a batch [B, ...]."""
 
     def loss_fn(params):
       out, updates = self.model.apply(
-          {'params': params, 'batch_stats': state.batch_stats},
-          batch,
-          hyper.knobs,
-          train=True,
-          mutable=['batch_stats'],
+        {'params': params, 'batch_stats': state.batch_stats},
+        batch,
+        hyper.knobs,
+        train=True,
+        mutable=['batch_stats'],
       )
       reconstruction = jnp.mean(squared_error(batch, out.reconstruction))
       entropy = (
-          jnp.float32(0)
-          if out.read is None
-          else jnp.where(
-              hyper.knobs.use_memory, jnp.mean(out.read.entropy), 0
-          )
+        jnp.float32(0)
+        if out.read is None
+        else jnp.where(hyper.knobs.use_memory, jnp.mean(out.read.entropy), 0)
       )
       loss = reconstruction + hyper.alpha * entropy
       reads = None if out.read is None else usage.totals(out.read)
@@ -174,28 +166,28 @@ class Trainer(NamedTuple):
       return loss, (reconstruction, entropy, reads, stats)
 
     (loss, (reconstruction, entropy, reads, batch_stats)), grads = (
-        jax.value_and_grad(loss_fn, has_aux=True)(state.params)
+      jax.value_and_grad(loss_fn, has_aux=True)(state.params)
     )
     updates, opt_state = self.optimizer.update(
-        grads, state.opt_state, state.params
+      grads, state.opt_state, state.params
     )
     rate = hyper.learning_rate * self.schedule(step)
     params = jax.tree.map(lambda p, u: p - rate * u, state.params, updates)
     grad_norm = optax.tree.norm(grads)
     finite = jnp.isfinite(loss) & jnp.isfinite(grad_norm)
     return (
-        state.replace(
-            params=params, batch_stats=batch_stats, opt_state=opt_state
-        ),
-        Sums(
-            steps=jnp.int32(1),
-            loss=loss,
-            reconstruction=reconstruction,
-            entropy=entropy,
-            grad_norm=grad_norm,
-            first_bad=jnp.where(finite, -1, step),
-            reads=reads,
-        ),
+      state.replace(
+        params=params, batch_stats=batch_stats, opt_state=opt_state
+      ),
+      Sums(
+        steps=jnp.int32(1),
+        loss=loss,
+        reconstruction=reconstruction,
+        entropy=entropy,
+        grad_norm=grad_norm,
+        first_bad=jnp.where(finite, -1, step),
+        reads=reads,
+      ),
     )
 
   def run(self, mapped, inputs, start, stop) -> tuple[ReplicaState, Sums]:
@@ -211,17 +203,17 @@ class Trainer(NamedTuple):
       batch = batch_at(data, inputs, hyper.seed, first, self.batch_size)
       state, new = self.step(state, hyper, batch, step)
       total = jax.tree.map(jnp.add, sums, new)
-      first_bad = jnp.where(
-          sums.first_bad >= 0, sums.first_bad, new.first_bad
-      )
+      first_bad = jnp.where(sums.first_bad >= 0, sums.first_bad, new.first_bad)
       return state, total._replace(first_bad=first_bad)
 
     sums = jax.eval_shape(
-        self.step, state, hyper,
-        jax.eval_shape(
-            lambda: batch_at(data, inputs, hyper.seed, 0, self.batch_size)
-        ),
-        start,
+      self.step,
+      state,
+      hyper,
+      jax.eval_shape(
+        lambda: batch_at(data, inputs, hyper.seed, 0, self.batch_size)
+      ),
+      start,
     )[1]
     sums = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), sums)
     sums = sums._replace(first_bad=jnp.int32(-1))
@@ -245,27 +237,25 @@ class Trainer(NamedTuple):
       mask = number * block + jnp.arange(block) < count
       x = transforms.apply(inputs[index], transform)
       out = self.model.apply(
-          {'params': weights.params, 'batch_stats': weights.batch_stats},
-          x,
-          hyper.knobs,
-          sample_mask=mask,
+        {'params': weights.params, 'batch_stats': weights.batch_stats},
+        x,
+        hyper.knobs,
+        sample_mask=mask,
       )
       error = squared_error(x, out.reconstruction)
       if out.read is None:
         return Scored(error, None, None)
       per_sample = jnp.sum(
-          out.read.kept.reshape(block, -1), axis=-1, dtype=jnp.int32
+        out.read.kept.reshape(block, -1), axis=-1, dtype=jnp.int32
       )
       query_mask = jnp.repeat(mask, out.read.kept.shape[0] // block)
-      return Scored(
-          error, per_sample, usage.totals(out.read, query_mask)
-      )
+      return Scored(error, per_sample, usage.totals(out.read, query_mask))
 
     scored = jax.lax.map(one, (jnp.arange(len(blocks)), blocks))
     return Scored(
-        scored.error.reshape(-1),
-        None if scored.kept is None else scored.kept.reshape(-1),
-        jax.tree.map(lambda x: jnp.sum(x, axis=0), scored.reads),
+      scored.error.reshape(-1),
+      None if scored.kept is None else scored.kept.reshape(-1),
+      jax.tree.map(lambda x: jnp.sum(x, axis=0), scored.reads),
     )
 
   def validate(self, mapped, inputs, step, block):
@@ -282,7 +272,7 @@ class Trainer(NamedTuple):
       better = error < state.best.error
       now = Best(state.params, state.batch_stats, step, error)
       best = jax.tree.map(
-          lambda new, old: jnp.where(better, new, old), now, state.best
+        lambda new, old: jnp.where(better, new, old), now, state.best
       )
       state = state.replace(best=best)
     return state, error, scored.reads

@@ -350,9 +350,7 @@ def test_real_counts(real, data_config):
   assert source.notes['duplicate_rows'] == 348_437
   assert len(source.label_names) == 23
   one_hot = [column for column in source.columns if column.categories]
-  assert [len(c.categories) for c in one_hot] == [
-    3, 66, 11, 2, 2, 2, 2
-  ]
+  assert [len(c.categories) for c in one_hot] == [3, 66, 11, 2, 2, 2, 2]
   first = dict(zip([c.name for c in source.columns][4:], source.inputs[0, 81:]))
   assert (first['src_bytes'], first['dst_bytes']) == (181, 5450)
   assert first['dst_host_same_src_port_rate'] == np.float32(0.11)

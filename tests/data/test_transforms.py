@@ -90,9 +90,9 @@ def test_a_category_set_in_each_training_row_is_no_constant(data_config):
   np.testing.assert_array_equal(
     _apply(source, fitted), [[0, 1], [0, 1], [0, 0]]
   )
-  assert transforms.notes(source, fitted, np.array([0, 1]))['categories_not_in_train'] == [
-    'kind=a'
-  ]
+  assert transforms.notes(source, fitted, np.array([0, 1]))[
+    'categories_not_in_train'
+  ] == ['kind=a']
   found = transforms.unknown_categories(source, fitted, np.array([2, 1]))
   assert found == {'kind=a': (1, 2)}
 

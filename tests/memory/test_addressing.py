@@ -12,7 +12,6 @@ from jax.test_util import check_grads
 
 from memae_jax.memory import addressing, shrinkage, usage
 
-
 _STATIC = ('similarity', 'on_empty', 'shrink_gradient')
 _read = jax.jit(addressing.read, static_argnames=_STATIC)
 _similarities = jax.jit(addressing.similarities, static_argnums=2)
@@ -25,7 +24,7 @@ def _gradients(query, slots, threshold, slot_mask=None, **options):
 
   def objective(query, slots):
     out = addressing.read(
-        query, slots, threshold, slot_mask=slot_mask, **options
+      query, slots, threshold, slot_mask=slot_mask, **options
     )
     return jnp.sum(jnp.sin(out.value)) + jnp.sum(out.entropy), out
 
@@ -35,19 +34,19 @@ def _gradients(query, slots, threshold, slot_mask=None, **options):
 def _random(seed, queries=7, slots=11, width=5, scale=2.0):
   rng = np.random.default_rng(seed)
   return (
-      (scale * rng.normal(size=(queries, width))).astype(np.float32),
-      rng.normal(size=(slots, width)).astype(np.float32),
+    (scale * rng.normal(size=(queries, width))).astype(np.float32),
+    rng.normal(size=(slots, width)).astype(np.float32),
   )
 
 
 # Few shapes, so that few programs are compiled; many seeds.
 _SHAPES = [(7, 11, 5), (1, 1, 1), (4, 17, 2)]
 cases = st.builds(
-    lambda seed, shape: dict(
-        zip(('seed', 'queries', 'slots', 'width'), (seed, *shape))
-    ),
-    st.integers(0, 10_000),
-    st.sampled_from(_SHAPES),
+  lambda seed, shape: dict(
+    zip(('seed', 'queries', 'slots', 'width'), (seed, *shape))
+  ),
+  st.integers(0, 10_000),
+  st.sampled_from(_SHAPES),
 )
 multiples = st.floats(0.0, 6.0).map(lambda k: round(k, 3))
 kinds = st.sampled_from(['cosine', 'dot'])
@@ -64,9 +63,9 @@ def test_golden(golden, gradient):
   assert num_cases >= 10
   for i in range(num_cases):
     case = {
-        key.removeprefix(f'case{i}_'): golden[key]
-        for key in golden.files
-        if key.startswith(f'case{i}_')
+      key.removeprefix(f'case{i}_'): golden[key]
+      for key in golden.files
+      if key.startswith(f'case{i}_')
     }
     query = jnp.asarray(case['query'], jnp.float32)
     slots = jnp.asarray(case['memory'], jnp.float32)
@@ -74,20 +73,20 @@ def test_golden(golden, gradient):
 
     def objective(query, slots, case=case, kind=kind, threshold=threshold):
       out = addressing.read(
-          query, slots, threshold, similarity=kind, shrink_gradient=gradient
+        query, slots, threshold, similarity=kind, shrink_gradient=gradient
       )
       cotangent = jnp.asarray(case['value_cotangent'], jnp.float32)
       return jnp.sum(out.value * cotangent) + jnp.float32(
-          case['entropy_cotangent']
+        case['entropy_cotangent']
       ) * jnp.sum(out.entropy), out
 
     (_, out), grads = jax.jit(
-        jax.value_and_grad(objective, (0, 1), has_aux=True)
+      jax.value_and_grad(objective, (0, 1), has_aux=True)
     )(query, slots)
     weights = addressing.address(
-        addressing.similarities(query, slots, kind),
-        threshold,
-        shrink_gradient=gradient,
+      addressing.similarities(query, slots, kind),
+      threshold,
+      shrink_gradient=gradient,
     ).weights
     _close(weights, case['weights'], 1e-5, f'case {i} weights')
     _close(out.value, case['value'], 1e-5, f'case {i} value')
@@ -106,7 +105,7 @@ def _close(actual, expected, relative, what):
 @given(cases, multiples, kinds)
 @settings(max_examples=60, deadline=None)
 def test_rows_sum_to_one_or_zero_and_survivors_are_over_lambda(
-    case, multiple, kind
+  case, multiple, kind
 ):
   query, slots = _random(**case)
   threshold = np.float32(multiple / case['slots'])
@@ -117,13 +116,13 @@ def test_rows_sum_to_one_or_zero_and_survivors_are_over_lambda(
   np.testing.assert_allclose(total, np.where(dead, 0, 1), atol=1e-5)
   soft = np.asarray(jax.nn.softmax(scores.astype(jnp.float32), axis=-1))
   clear = np.abs(soft - threshold) > 1e-6  # Ties within rounding may go
-  np.testing.assert_array_equal(           # either way.
-      (np.asarray(shrunk.weights) > 0)[clear], (soft > threshold)[clear]
+  np.testing.assert_array_equal(  # either way.
+    (np.asarray(shrunk.weights) > 0)[clear], (soft > threshold)[clear]
   )
   np.testing.assert_allclose(
-      shrunk.kept_mass,
-      np.sum(np.where(np.asarray(shrunk.weights) > 0, soft, 0), axis=-1),
-      atol=1e-5,
+    shrunk.kept_mass,
+    np.sum(np.where(np.asarray(shrunk.weights) > 0, soft, 0), axis=-1),
+    atol=1e-5,
   )
 
 
@@ -138,10 +137,10 @@ def test_order_of_slots_does_not_matter(case, multiple, kind):
   same = np.asarray(one.kept) == np.asarray(two.kept)  # Rounding ties apart.
   assert same.mean() > 0.8
   np.testing.assert_allclose(
-      np.asarray(one.value)[same], np.asarray(two.value)[same], atol=2e-5
+    np.asarray(one.value)[same], np.asarray(two.value)[same], atol=2e-5
   )
   np.testing.assert_allclose(
-      np.asarray(one.entropy)[same], np.asarray(two.entropy)[same], atol=2e-5
+    np.asarray(one.entropy)[same], np.asarray(two.entropy)[same], atol=2e-5
   )
 
 
@@ -155,7 +154,7 @@ def test_masked_slots_equal_a_smaller_memory(case, multiple, kind, extra):
 
   small, out_small = _gradients(query, slots, threshold, similarity=kind)
   large, out_large = _gradients(
-      query, padded.astype(np.float32), threshold, mask, similarity=kind
+    query, padded.astype(np.float32), threshold, mask, similarity=kind
   )
   np.testing.assert_allclose(out_small.value, out_large.value, atol=1e-5)
   np.testing.assert_allclose(out_small.entropy, out_large.entropy, atol=1e-5)
@@ -168,7 +167,7 @@ def test_masked_slots_equal_a_smaller_memory(case, multiple, kind, extra):
 @given(cases, multiples, kinds)
 @settings(max_examples=40, deadline=None)
 def test_published_and_exact_agree_away_from_the_threshold(
-    case, multiple, kind
+  case, multiple, kind
 ):
   with jax.enable_x64(True):
     query, slots = (x.astype(np.float64) for x in _random(**case))
@@ -179,7 +178,7 @@ def test_published_and_exact_agree_away_from_the_threshold(
 
     exact, _ = _gradients(query, slots, threshold, similarity=kind)
     published, _ = _gradients(
-        query, slots, threshold, similarity=kind, shrink_gradient='published'
+      query, slots, threshold, similarity=kind, shrink_gradient='published'
     )
     for one, two in zip(exact, published):
       np.testing.assert_allclose(one, two, rtol=1e-5, atol=1e-6)
@@ -188,20 +187,23 @@ def test_published_and_exact_agree_away_from_the_threshold(
 @pytest.mark.parametrize('kind', ['cosine', 'dot'])
 @pytest.mark.parametrize('on_empty', ['zero', 'top1'])
 @pytest.mark.parametrize(
-    'query, slots',
-    [
-        (np.zeros((2, 3)), np.zeros((4, 3))),
-        (np.zeros((2, 3)), np.ones((4, 3))),
-        (np.full((2, 3), 1e4), np.full((4, 3), -1e4)),
-        (np.full((2, 3), 1e-30), np.eye(3)),
-        (np.ones((1, 3)), np.ones((1, 3))),
-    ],
+  'query, slots',
+  [
+    (np.zeros((2, 3)), np.zeros((4, 3))),
+    (np.zeros((2, 3)), np.ones((4, 3))),
+    (np.full((2, 3), 1e4), np.full((4, 3), -1e4)),
+    (np.full((2, 3), 1e-30), np.eye(3)),
+    (np.ones((1, 3)), np.ones((1, 3))),
+  ],
 )
 def test_gradients_are_finite_everywhere(query, slots, kind, on_empty):
   for threshold in (0.0, 0.1, 0.25, 0.9, 1.0):
     grads, out = _gradients(
-        query.astype(np.float32), slots.astype(np.float32), threshold,
-        similarity=kind, on_empty=on_empty,
+      query.astype(np.float32),
+      slots.astype(np.float32),
+      threshold,
+      similarity=kind,
+      on_empty=on_empty,
     )
     assert np.all(np.isfinite(out.value)) and np.all(np.isfinite(out.entropy))
     assert all(np.all(np.isfinite(g)) for g in grads)
@@ -215,9 +217,7 @@ def test_gradient_agrees_with_finite_differences():
       out = addressing.read(query, slots, 1.0 / 11)
       return jnp.sum(jnp.sin(out.value)) + jnp.sum(out.entropy)
 
-    check_grads(
-        objective, (query, slots), order=1, modes=['rev'], rtol=1e-5
-    )
+    check_grads(objective, (query, slots), order=1, modes=['rev'], rtol=1e-5)
 
 
 def test_dead_reads():
@@ -226,9 +226,9 @@ def test_dead_reads():
   assert np.all(np.asarray(zero.kept) == 0)
   assert not np.any(zero.value) and not np.any(zero.entropy)
   assert not np.any(zero.kept_mass)
-  grad = jax.grad(
-      lambda q: jnp.sum(addressing.read(q, slots, 0.999).value)
-  )(query)
+  grad = jax.grad(lambda q: jnp.sum(addressing.read(q, slots, 0.999).value))(
+    query
+  )
   assert not np.any(grad)
 
   top = addressing.read(query, slots, 0.999, on_empty='top1')
@@ -236,7 +236,7 @@ def test_dead_reads():
   np.testing.assert_allclose(top.value, slots[nearest], rtol=1e-6)
   assert np.all(np.asarray(top.kept) == 0) and not np.any(top.entropy)
   slot_grad = jax.grad(
-      lambda m: jnp.sum(addressing.read(query, m, 0.999, on_empty='top1').value)
+    lambda m: jnp.sum(addressing.read(query, m, 0.999, on_empty='top1').value)
   )(slots)
   assert set(np.flatnonzero(np.any(slot_grad, axis=1))) == set(nearest.tolist())
 
@@ -247,8 +247,12 @@ def test_released_defaults_start_dead():
   slots = rng.uniform(-1 / 16, 1 / 16, (2000, 256)).astype(np.float32)
   normal = rng.normal(size=(400, 256))
   query = np.where(normal > 0, normal, 0.2 * normal).astype(np.float32)
-  rate = lambda kind: float(np.mean(np.asarray(
-      addressing.read(query, slots, 0.0025, similarity=kind).kept) == 0))
+  rate = lambda kind: float(
+    np.mean(
+      np.asarray(addressing.read(query, slots, 0.0025, similarity=kind).kept)
+      == 0
+    )
+  )
   assert rate('dot') > 0.9
   assert rate('cosine') == 1.0
 
@@ -262,9 +266,12 @@ def test_shrink_gradient_spikes_only_in_the_published_form():
 def test_usage_summary():
   weights = jnp.asarray([[1.0, 0, 0, 0], [0.5, 0.5, 0, 0], [0, 0, 0, 0]])
   read = addressing.MemoryRead(
-      value=weights, entropy=weights[:, 0], log_z=weights[:, 0],
-      kept_mass=weights[:, 0], kept=jnp.asarray([1, 2, 0]),
-      usage=jnp.sum(weights, axis=0),
+    value=weights,
+    entropy=weights[:, 0],
+    log_z=weights[:, 0],
+    kept_mass=weights[:, 0],
+    kept=jnp.asarray([1, 2, 0]),
+    usage=jnp.sum(weights, axis=0),
   )
   out = usage.summary(usage.totals(read))
   assert out['dead_read_rate'] == pytest.approx(1 / 3)
@@ -272,7 +279,7 @@ def test_usage_summary():
   assert out['slots_used'] == 2
   share = np.asarray([0.75, 0.25])
   assert out['usage_perplexity'] == pytest.approx(
-      np.exp(-np.sum(share * np.log(share))), rel=1e-6
+    np.exp(-np.sum(share * np.log(share))), rel=1e-6
   )
 
 

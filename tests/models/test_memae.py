@@ -12,7 +12,7 @@ from tests import helpers
 
 def _knobs(use_memory=True, threshold=1.0, slots=7):
   return memae.Knobs(
-      jnp.asarray(use_memory), jnp.float32(threshold), jnp.int32(slots)
+    jnp.asarray(use_memory), jnp.float32(threshold), jnp.int32(slots)
   )
 
 
@@ -58,20 +58,31 @@ def test_half_precision_encodings_are_addressed_in_float32():
 
 
 def test_the_paper_network_for_kddcup99():
-  config = helpers.digits(**{
-      'model.widths': (60, 30, 10), 'model.code': 3,
-      'model.activation': 'tanh', 'model.memory.slots': 50,
-  }).model
+  config = helpers.digits(
+    **{
+      'model.widths': (60, 30, 10),
+      'model.code': 3,
+      'model.activation': 'tanh',
+      'model.memory.slots': 50,
+    }
+  ).model
   model = memae.build(config, (120,), 50)
   params = model.init(jax.random.key(0), jnp.zeros((1, 120)), _knobs())
   kernels = {
-      tuple(leaf.shape)
-      for leaf in jax.tree.leaves(params['params'])
-      if leaf.ndim == 2
+    tuple(leaf.shape)
+    for leaf in jax.tree.leaves(params['params'])
+    if leaf.ndim == 2
   }
   assert kernels == {
-      (120, 60), (60, 30), (30, 10), (10, 3), (50, 3),
-      (3, 10), (10, 30), (30, 60), (60, 120),
+    (120, 60),
+    (60, 30),
+    (30, 10),
+    (10, 3),
+    (50, 3),
+    (3, 10),
+    (10, 30),
+    (30, 60),
+    (60, 120),
   }
 
 
@@ -118,9 +129,12 @@ def test_images_keep_their_shape():
 @pytest.mark.parametrize('activation', ['tanh', 'relu', 'leaky_relu'])
 @pytest.mark.parametrize('batch_norm', [True, False])
 def test_dense_options(activation, batch_norm):
-  config = helpers.digits(**{
-      'model.activation': activation, 'model.batch_norm': batch_norm,
-  }).model
+  config = helpers.digits(
+    **{
+      'model.activation': activation,
+      'model.batch_norm': batch_norm,
+    }
+  ).model
   x = jax.random.normal(jax.random.key(0), (16, 6))
   model = memae.build(config, (6,), 7)
   variables = model.init(jax.random.key(1), x, _knobs())

@@ -25,12 +25,14 @@ def _close(a, b, tolerance=1e-5):
 
 
 def test_expansion_names_and_collapses():
-  config = helpers.digits(**{
+  config = helpers.digits(
+    **{
       'fleet.variants': ('memae', 'nonspar', 'ae'),
       'fleet.slots': (5, 10),
       'fleet.thresholds': (1.0, 2.0),
       'fleet.seeds': 2,
-  })
+    }
+  )
   found = fleet.replicas(config)
   count = lambda variant: sum(r.variant == variant for r in found)
   # 2 classes x 2 seeds, times sizes and thresholds where they matter.
@@ -41,20 +43,24 @@ def test_expansion_names_and_collapses():
 
 @pytest.mark.parametrize('how', ['map', 'vmap'])
 def test_a_replica_trains_as_if_alone(how):
-  both = helpers.digits(**{
+  both = helpers.digits(
+    **{
       'train.fleet_map': how,
       'fleet.variants': ('memae', 'nonspar', 'ae'),
       'fleet.learning_rates': (1e-3, 1e-2),
-  })
+    }
+  )
   exp, state, sums = _train(both)
   for index in (0, 5, 11):
     replica = exp.replicas[index]
-    alone = helpers.digits(**{
+    alone = helpers.digits(
+      **{
         'train.fleet_map': 'map',
         'fleet.variants': (replica.variant,),
         'fleet.normal_classes': (replica.normal_class,),
         'train.learning_rate': replica.learning_rate,
-    })
+      }
+    )
     exp_alone, state_alone, sums_alone = _train(alone)
     assert len(exp_alone.replicas) == 1
     params = fleet.take(state.params, index)
@@ -65,9 +71,7 @@ def test_a_replica_trains_as_if_alone(how):
       # Other parameters are drawn from other keys only if the bank shifted
       # them, which it must not.
     _close(params, params_alone)
-    np.testing.assert_allclose(
-        sums.loss[index], sums_alone.loss[0], rtol=1e-5
-    )
+    np.testing.assert_allclose(sums.loss[index], sums_alone.loss[0], rtol=1e-5)
 
 
 def test_a_smaller_memory_in_a_fleet_equals_one_of_its_own_size():
@@ -103,8 +107,9 @@ def test_steps_in_pieces_are_the_same_bits():
 def test_one_compilation_and_no_host_transfer():
   compiled = []
   jax.monitoring.register_event_duration_secs_listener(
-      lambda event, *_, **__: compiled.append(event)
-      if 'backend_compile' in event else None
+    lambda event, *_, **__: (
+      compiled.append(event) if 'backend_compile' in event else None
+    )
   )
   exp = experiment.build(helpers.digits())
   state, _ = exp.run(exp.init(), 0, 3)
@@ -135,9 +140,14 @@ def test_memory_from_encodings():
 
 
 def test_best_weights_are_those_of_the_lowest_validation_error():
-  exp = experiment.build(helpers.digits(**{
-      'eval.checkpoint': 'validation', 'train.learning_rate': 0.05,
-  }))
+  exp = experiment.build(
+    helpers.digits(
+      **{
+        'eval.checkpoint': 'validation',
+        'train.learning_rate': 0.05,
+      }
+    )
+  )
   state = exp.init()
   errors = []
   for now in range(0, 12, 2):
@@ -145,7 +155,5 @@ def test_best_weights_are_those_of_the_lowest_validation_error():
     errors.append(np.asarray(error))
     state, _ = exp.run(state, now, now + 2)
   errors = np.stack(errors)
-  np.testing.assert_array_equal(
-      state.best.step, 2 * np.argmin(errors, axis=0)
-  )
+  np.testing.assert_array_equal(state.best.step, 2 * np.argmin(errors, axis=0))
   np.testing.assert_array_equal(state.best.error, errors.min(axis=0))

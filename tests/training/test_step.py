@@ -35,15 +35,18 @@ def test_one_step_is_adam_on_the_stated_loss():
   after, sums = exp.run(state, 0, 1)
   np.testing.assert_allclose(sums.loss[0], value, rtol=1e-5)
   for one, two in zip(
-      jax.tree.leaves(after.params), jax.tree.leaves(expected), strict=True
+    jax.tree.leaves(after.params), jax.tree.leaves(expected), strict=True
   ):
     np.testing.assert_allclose(one[0], two, rtol=1e-4, atol=1e-6)
 
 
 def test_schedules():
-  config = helpers.digits(**{
-      'train.schedule': 'cosine', 'train.warmup_steps': 10,
-  }).train
+  config = helpers.digits(
+    **{
+      'train.schedule': 'cosine',
+      'train.warmup_steps': 10,
+    }
+  ).train
   factor = step.schedule(config, 110)
   assert factor(0) == 0 and factor(5) == pytest.approx(0.5)
   assert factor(10) == pytest.approx(1)
@@ -54,9 +57,12 @@ def test_schedules():
 
 
 def test_clipping_and_weight_decay():
-  config = helpers.digits(**{
-      'train.clip_norm': 1.0, 'train.weight_decay': 0.1,
-  }).train
+  config = helpers.digits(
+    **{
+      'train.clip_norm': 1.0,
+      'train.weight_decay': 0.1,
+    }
+  ).train
   params = {'w': jnp.asarray([3.0, 4.0])}
   clipping = step.optimizer(config)
   plain = step.optimizer(helpers.digits().train)
@@ -65,7 +71,7 @@ def test_clipping_and_weight_decay():
   clipped, _ = clipping.update(large, clipping.init(params), params)
   expected, _ = plain.update(small, plain.init(params), params)
   np.testing.assert_allclose(
-      clipped['w'], expected['w'] + 0.1 * params['w'], rtol=1e-5
+    clipped['w'], expected['w'] + 0.1 * params['w'], rtol=1e-5
   )
 
 
@@ -77,16 +83,14 @@ def test_scores_leave_padding_out():
   for i, row in enumerate(rows):
     for k in (0, len(row) - 1):
       single = jax.device_get(
-          exp.score(state, [r[min(k, len(r) - 1) :][:1] for r in rows])
+        exp.score(state, [r[min(k, len(r) - 1) :][:1] for r in rows])
       )
       np.testing.assert_allclose(
-          whole.error[i, min(k, len(row) - 1)], single.error[i, 0], rtol=1e-5
+        whole.error[i, min(k, len(row) - 1)], single.error[i, 0], rtol=1e-5
       )
-  np.testing.assert_array_equal(
-      whole.reads.queries, [len(row) for row in rows]
-  )
+  np.testing.assert_array_equal(whole.reads.queries, [len(row) for row in rows])
   np.testing.assert_allclose(
-      np.sum(whole.reads.usage, axis=1),
-      np.asarray(whole.reads.queries) - np.asarray(whole.reads.dead),
-      rtol=1e-4,
+    np.sum(whole.reads.usage, axis=1),
+    np.asarray(whole.reads.queries) - np.asarray(whole.reads.dead),
+    rtol=1e-4,
   )

@@ -52,7 +52,7 @@ def training_curves(
     wide = every.size and 0 < 30 * every.min() < every.max()
     if wide and key in ('loss', 'validation_error'):
       ax.set_yscale('log')
-    elif every.size and every.min() >= 0:
+    elif every.size and every.min() >= 0 and key not in words.METRICS:
       ax.set_ylim(bottom=0)
     if key == 'dead_read_rate':
       ax.set_ylim(-0.02, 1.02)
