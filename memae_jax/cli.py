@@ -21,8 +21,12 @@ def _fail(message: object, code: int) -> None:
   sys.exit(code)
 
 
-def parse(argv: list[str]) -> list[str]:
-  """Parses flags; whatever is wrong with them is one line and exit code 2."""
+def parse(argv: list[str], arguments: int = 0) -> list[str]:
+  """Parses flags; whatever is wrong with them is one line and exit code 2.
+
+  Returns:
+    The command and at most `arguments` words that are no flags.
+  """
   try:
     rest = flags.FLAGS(argv)
   except errors.UserError as error:
@@ -31,8 +35,8 @@ def parse(argv: list[str]) -> list[str]:
     _fail(f'config field {error.args[0]}', errors.UserError.exit_code)
   except (flags.Error, TypeError, ValueError, OSError) as error:
     _fail(error, errors.UserError.exit_code)
-  if len(rest) > 1:
-    _fail(f'unexpected argument "{rest[1]}"; options start with "--"', 2)
+  if len(rest) > 1 + arguments:
+    _fail(f'unexpected argument "{rest[-1]}"; options start with "--"', 2)
   return rest
 
 
@@ -48,13 +52,15 @@ def _log_to_stderr() -> None:
   ours.propagate = False
 
 
-def guarded(job: Callable[[], None]) -> None:
+def guarded(job: Callable[..., None], *words: str) -> None:
   """Runs `job`; what a user can mend ends as one line and SystemExit."""
   _log_to_stderr()
   try:
-    job()
+    job(*words)
   except errors.UserError as error:
     _fail(error, error.exit_code)
+  except KeyboardInterrupt:
+    _fail('interrupted; run the same command to go on', 130)
   except OSError as error:
     if error.errno is None:  # A library's own words, such as ml_collections'.
       _fail(error, 2)
@@ -91,7 +97,10 @@ def _prepare_jax() -> None:
     )
 
 
-def main(job: Callable[[], None]) -> None:
-  """Parses the flags, runs `job`, exits."""
+def main(job: Callable[..., None], arguments: int = 0) -> None:
+  """Parses the flags, runs `job` on the words that are no flags, exits."""
   _prepare_jax()
-  app.run(lambda _: guarded(job), flags_parser=parse)
+  app.run(
+    lambda argv: guarded(job, *argv[1:]),
+    flags_parser=lambda argv: parse(argv, arguments),
+  )

@@ -50,16 +50,11 @@ def evaluate_newest(exp: experiment.Experiment, workdir: pathlib.Path) -> None:
       raise errors.UserError(f'{workdir} has no checkpoint; train first')
     at, state = found
     loop.check_data(exp, checkpoints.meta(at))
-    history = ()
-    if exp.config.eval.course:
-      history = ((s, checkpoints.restore(s, like)) for s in checkpoints.steps())
-    report(evaluate.evaluate(exp, state, at, workdir, history))
-
-
-def report(results) -> None:
-  """Shows the headline table and where the rest is."""
+    steps = checkpoints.steps() if exp.config.eval.course else ()
+    history = ((s, checkpoints.restore(s, like)) for s in steps)
+    results = evaluate.evaluate(exp, state, at, workdir, history)
   print(evaluate.headline(results))
-  print(f'report: {pathlib.Path(_WORKDIR.value) / "report.html"}')
+  print(f'report: {workdir / "report.html"}')
 
 
 def run() -> None:

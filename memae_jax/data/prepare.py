@@ -14,9 +14,9 @@ import pathlib
 import shutil
 import sys
 
-from absl import app, flags, logging
+from absl import flags
 
-from memae_jax import errors
+from memae_jax import cli, errors
 from memae_jax.data import downloads
 
 # Name of a data set -> module and TFDS builder. A builder has `URLS`, the
@@ -161,45 +161,23 @@ def _one_line(error: BaseException) -> str:
   return ' '.join(str(error).split())[:300] or type(error).__name__
 
 
-def main(argv: list[str]) -> None:
-  """Runs the command.
-
-  Args:
-    argv: command, name of the data set.
-  """
-  logging.set_verbosity(logging.ERROR)  # TFDS reports every file it opens.
-  try:
-    if len(argv) != 2:
-      raise errors.UserError(
-        'give one data set: python -m memae_jax.data.prepare NAME with NAME'
-        f' one of {", ".join(sorted(BUILDERS))}'
-      )
-    values = flags.FLAGS
-    manual = values.manual_dir
-    path = prepare(
-      argv[1],
-      data_dir(values.data_dir),
-      pathlib.Path(manual).expanduser().absolute() if manual else None,
+def run(*names: str) -> None:
+  """Prepares the one data set that is named."""
+  if len(names) != 1:
+    raise errors.UserError(
+      'give one data set: python -m memae_jax.data.prepare NAME with NAME one'
+      f' of {", ".join(sorted(BUILDERS))}'
     )
-  except errors.UserError as error:
-    print(f'error: {error}', file=sys.stderr)
-    sys.exit(error.exit_code)
-  except KeyboardInterrupt:
-    print('error: interrupted; run the same command again', file=sys.stderr)
-    sys.exit(130)
-  print(f'{argv[1]} is ready in {path}')
+  manual = flags.FLAGS.manual_dir
+  path = prepare(
+    names[0],
+    data_dir(flags.FLAGS.data_dir),
+    pathlib.Path(manual).expanduser().absolute() if manual else None,
+  )
+  print(f'{names[0]} is ready in {path}')
 
 
-def _parse(argv: list[str]) -> list[str]:
-  try:
-    return flags.FLAGS(argv)
-  except flags.Error as error:
-    print(f'error: {_one_line(error)}', file=sys.stderr)
-    sys.exit(errors.UserError.exit_code)
-
-
-def run() -> None:
-  """Defines the flags and runs `main`."""
+if __name__ == '__main__':
   flags.DEFINE_string(
     'data_dir',
     '',
@@ -208,8 +186,4 @@ def run() -> None:
   flags.DEFINE_string(
     'manual_dir', '', "Folder with the publisher's files; else download."
   )
-  app.run(main, flags_parser=_parse)
-
-
-if __name__ == '__main__':
-  run()
+  cli.main(run, arguments=1)

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from memae_jax import errors
-from memae_jax.data import prepare, protocols, sources
+from memae_jax.data import prepare, protocols, sources, tables
 from memae_jax.data.builders import kddcup99
 
 PARENT = pathlib.Path(__file__).resolve().parents[2]
@@ -310,7 +310,7 @@ def _command(*args):
   ('args', 'word'),
   [
     ((), 'kddcup99'),
-    (('kddcup99', 'mnist'), 'give one data set'),
+    (('kddcup99', 'mnist'), 'unexpected argument "mnist"'),
     (('kdd',), '"kdd" is unknown'),
     (('kddcup99', '--dir=x'), "'dir'"),
     (('kddcup99', '--manual_dir=/nowhere'), '/nowhere is no folder'),
@@ -351,7 +351,7 @@ def test_real_counts(real, data_config):
   assert len(source.label_names) == 23
   one_hot = [column for column in source.columns if column.categories]
   assert [len(c.categories) for c in one_hot] == [3, 66, 11, 2, 2, 2, 2]
-  first = dict(zip([c.name for c in source.columns][4:], source.inputs[0, 81:]))
+  first = dict(zip(tables.input_names(source.columns), source.inputs[0]))
   assert (first['src_bytes'], first['dst_bytes']) == (181, 5450)
   assert first['dst_host_same_src_port_rate'] == np.float32(0.11)
   assert seconds < 30  # About 3 s when left alone.
