@@ -165,6 +165,10 @@ def main():
           for k, v in seconds.items()
         },
         'times_slower_than_fleet': {k: round(ratio(k), 2) for k in runs},
+        'times_slower_at_best': {
+          k: round(min(v) / min(seconds['A fleet']), 2)
+          for k, v in seconds.items()
+        },
         'compile_seconds': {
           'fleet': round(compile_fleet, 1),
           'one': round(compile_one, 1),

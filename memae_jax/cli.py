@@ -35,6 +35,11 @@ def parse(argv: list[str], arguments: int = 0) -> list[str]:
     _fail(f'config field {error.args[0]}', errors.UserError.exit_code)
   except (flags.Error, TypeError, ValueError, OSError) as error:
     _fail(error, errors.UserError.exit_code)
+  except Exception as error:  # Whatever a config file does.
+    _fail(
+      f'{type(error).__name__} in the config file: {error}',
+      errors.UserError.exit_code,
+    )
   if len(rest) > 1 + arguments:
     _fail(f'unexpected argument "{rest[-1]}"; options start with "--"', 2)
   return rest

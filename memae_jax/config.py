@@ -17,6 +17,7 @@ from memae_jax import errors
 
 VARIANTS = ('memae', 'nonspar', 'ae')
 DATASETS = ('digits', 'kddcup99', 'arrays')
+PAPERS = ('mnist', 'cifar10', 'kddcup99')
 PROTOCOLS = ('one_class', 'random_rows', 'given')
 BASELINES = ('random', 'untrained', 'pca', 'isolation_forest', 'ocsvm')
 
@@ -108,7 +109,9 @@ _NAME = _text('', '')
 
 SCHEMA: dict[str, Any] = {
   'name': _text('', 'Name of the experiment, used in reports.'),
-  'paper': _text('', 'Row of the paper shown beside the results, if any.'),
+  'paper': _choice(
+    '', ('', *PAPERS), 'Table of the paper shown beside the results.'
+  ),
   'data': {
     'name': _choice('digits', DATASETS, 'Which data set.'),
     'data_dir': _text(
@@ -216,7 +219,12 @@ SCHEMA: dict[str, Any] = {
   'train': {
     'seed': _integer(0, 'Seed of the first replica.', low=0, high=2**31),
     'batch_size': _integer(64, 'Samples a step.', low=1),
-    'epochs': _number(100.0, 'Passes over the training data.', above=0),
+    'epochs': _number(
+      100.0,
+      'Passes over the largest training set of the fleet; all replicas take'
+      ' as many steps.',
+      above=0,
+    ),
     'learning_rate': _number(1e-4, 'Of Adam.', above=0),
     'schedule': _choice(
       'constant', ('constant', 'cosine'), 'Of the learning rate.'
@@ -229,10 +237,16 @@ SCHEMA: dict[str, Any] = {
       0, 'Steps between log events; 0: about 100 in a run.', low=0
     ),
     'checkpoint_every': _integer(
-      0, 'Steps between checkpoints; 0: about 10 in a run.', low=0
+      0,
+      'Steps between checkpoints, a multiple of log_every (rounded); 0: about'
+      ' 10 in a run.',
+      low=0,
     ),
     'validate_every': _integer(
-      0, 'Steps between validations; 0: about 20 in a run.', low=0
+      0,
+      'Steps between validations, a multiple of log_every (rounded); 0: about'
+      ' 20 in a run.',
+      low=0,
     ),
     'keep': _integer(2, 'Newest checkpoints kept.', low=1),
     'keep_all': _boolean(False, 'Keep every checkpoint, for curves.'),
@@ -334,7 +348,10 @@ def parse_arg(arg: str | None, **defaults) -> ml_collections.ConfigDict:
       elif isinstance(want, bool):
         out[key] = {'True': True, 'False': False, '1': True, '0': False}[text]
       else:
-        out[key] = type(want)(ast.literal_eval(text))
+        value = ast.literal_eval(text)
+        if isinstance(value, bool) or type(want)(value) != value:
+          raise ValueError
+        out[key] = type(want)(value)
     except (ValueError, KeyError, SyntaxError, TypeError) as error:
       raise errors.UserError(
         f'config argument "{key}": "{text}" is not a {type(want).__name__}'
@@ -391,7 +408,7 @@ def resolve(config: Mapping) -> ml_collections.FrozenConfigDict:
       'config field "fleet.normal_classes" is set, but data.protocol'
       f' "{protocol}" has no normal class; use () or "one_class"'
     )
-  for axis in ('variants', 'normal_classes', 'slots', 'thresholds'):
+  for axis in [name for name in axes if name != 'seeds']:
     if len(set(axes[axis])) != len(axes[axis]):
       raise errors.UserError(
         f'config field "fleet.{axis}" is {axes[axis]!r}: a value repeats'
@@ -401,6 +418,20 @@ def resolve(config: Mapping) -> ml_collections.FrozenConfigDict:
       'config field "fleet.variants" is empty; name at least one of '
       + ', '.join(VARIANTS)
     )
+  memory, baselines = resolved['model']['memory'], resolved['eval']['baselines']
+  threshold = max(axes['thresholds'] or (memory['threshold'],))
+  slots = min(axes['slots'] or (memory['slots'],))
+  if threshold >= slots:
+    raise errors.UserError(
+      f'the shrinkage threshold is {threshold:g}/N, but N is {slots}: no weight'
+      ' can exceed it; lower model.memory.threshold (fleet.thresholds)'
+    )
+  if len(set(baselines)) != len(baselines):
+    raise errors.UserError('config field "eval.baselines": a value repeats')
+  for key in ('path', 'test_path', 'data_dir'):  # A run may move; data stay.
+    if resolved['data'][key]:
+      path = pathlib.Path(resolved['data'][key]).expanduser().absolute()
+      resolved['data'][key] = str(path)
   return ml_collections.FrozenConfigDict(resolved)
 
 
@@ -431,6 +462,11 @@ def load(path: pathlib.Path) -> ml_collections.FrozenConfigDict:
   except FileNotFoundError as error:
     raise errors.UserError(
       f'{path} does not exist; train first, or give --config'
+    ) from error
+  except errors.UserError as error:
+    raise errors.UserError(
+      f'{path} is not a config of this project ({error}); give another'
+      ' --workdir'
     ) from error
   except (ValueError, AttributeError) as error:
     raise errors.UserError(

@@ -45,13 +45,13 @@ def evaluate_newest(exp: experiment.Experiment, workdir: pathlib.Path) -> None:
   """Evaluates the newest sound checkpoint and shows the headline."""
   like = loop.like(exp)
   with checkpoint.Checkpoints(workdir, read_only=True) as checkpoints:
-    found = checkpoints.restore_newest(like)
+    found = checkpoints.restore_newest(
+      like, lambda stored: loop.check_data(exp, stored)
+    )
     if found is None:
       raise errors.UserError(f'{workdir} has no checkpoint; train first')
     at, state = found
-    loop.check_data(exp, checkpoints.meta(at))
-    steps = checkpoints.steps() if exp.config.eval.course else ()
-    history = ((s, checkpoints.restore(s, like)) for s in steps)
+    history = checkpoints.sound(like) if exp.config.eval.course else ()
     results = evaluate.evaluate(exp, state, at, workdir, history)
   print(evaluate.headline(results))
   print(f'report: {workdir / "report.html"}')
@@ -61,7 +61,7 @@ def run() -> None:
   """Runs the job that the flags describe."""
   if not _WORKDIR.value:
     raise errors.UserError('--workdir is missing: the folder of the run')
-  workdir = pathlib.Path(_WORKDIR.value)
+  workdir = pathlib.Path(_WORKDIR.value).expanduser()
   given = _CONFIG.value
   config = None if given is None else config_lib.resolve(given)
   if _MODE.value == 'eval':

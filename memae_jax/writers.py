@@ -1,5 +1,7 @@
 """Files and lines that a run writes: atomic text, metrics.jsonl, progress."""
 
+import contextlib
+import fcntl
 import json
 import logging
 import os
@@ -37,6 +39,24 @@ def _umask() -> int:
   current = os.umask(0)
   os.umask(current)
   return current
+
+
+@contextlib.contextmanager
+def exclusive(lock: pathlib.Path, doing: str):
+  """Holds a lock that ends with the process, however it ends.
+
+  Raises:
+    UserError: another process holds it.
+  """
+  lock.parent.mkdir(parents=True, exist_ok=True)
+  with lock.open('w') as file:
+    try:
+      fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+      raise errors.UserError(
+        f'another process is {doing} in {lock.parent}; wait for it'
+      ) from error
+    yield
 
 
 def read_events(path: pathlib.Path) -> list[dict[str, Any]]:
@@ -103,7 +123,7 @@ class MetricsWriter:
     event = {'step': step, 'time': time.time(), 'split': split, **means}
     if any(len(values) > 1 for values in replicas.values()):
       event['replicas'] = replicas
-    self._file.write(json.dumps(event) + '\n')
+    self._file.write(json.dumps(event, allow_nan=False) + '\n')
     self._file.flush()
     if self._board is not None:
       for key, value in means.items():

@@ -7,7 +7,8 @@ import os
 import numpy as np
 import pytest
 
-from memae_jax import errors
+from memae_jax import errors, writers
+from memae_jax.training import experiment, loop
 from tests import helpers
 
 SMOKE = '--config=configs/digits.py:smoke'
@@ -142,7 +143,15 @@ COMMANDS = {
         ['--config=configs/kddcup99.py', '--config.data.data_dir=/nowhere'],
         ['/nowhere', 'memae_jax.data.prepare kddcup99'],
     ),
-    'unknown flag': ([SMOKE, '--cofnig=1'], ['cofnig']),
+    'threshold that no weight can pass': (
+    [SMOKE, '--config.model.memory.threshold=50.0'],
+    ['50/N', 'model.memory.threshold'],
+  ),
+  'unknown table of the paper': (
+    [SMOKE, '--config.paper=mnst'],
+    ['paper', 'mnist'],
+  ),
+  'unknown flag': ([SMOKE, '--cofnig=1'], ['cofnig']),
     'unknown mode': ([SMOKE, '--mode=fly'], ['fly', 'train']),
     'stray argument': ([SMOKE, 'now'], ['now']),
     'no config': ([], ['--config']),
@@ -260,6 +269,58 @@ def test_full_disk(finished, tmp_path, monkeypatch):
   code, _, err = helpers.run('--mode=eval', f'--workdir={finished}')
   assert code == 2 and 'No space left' in err and 'free some space' in err
   assert _files(finished) == before
+
+
+def test_a_config_of_somebody_else_is_not_overwritten(tmp_path):
+  (tmp_path / 'config.json').write_text('{"theirs": 1}')
+  code, _, err = helpers.run(SMOKE, f'--workdir={tmp_path}')
+  assert code == 2 and 'config.json' in err
+  assert (tmp_path / 'config.json').read_text() == '{"theirs": 1}'
+
+
+def test_a_config_file_with_a_mistake(tmp_path):
+  for text in ('def get_config(:\n', 'def get_config():\n  return nonsense\n'):
+    (tmp_path / 'c.py').write_text(text)
+    code, _, err = helpers.run(f'--config={tmp_path}/c.py', '--workdir=x')
+    assert code == 2 and 'config file' in err and 'Traceback' not in err
+
+
+def test_a_run_killed_before_its_first_checkpoint_starts_again(tmp_path):
+  exp = experiment.build(helpers.digits())
+  (tmp_path / 'checkpoints').mkdir()
+  other = helpers.digits(**{'train.learning_rate': 0.5})
+  loop.claim_workdir(tmp_path, other)
+  loop.train(exp, tmp_path)  # As after a failure that asked for a change.
+
+
+def test_two_trainings_in_one_workdir(finished):
+  with writers.exclusive(finished / '.lock', 'training'):
+    code, _, err = helpers.run(SMOKE, f'--workdir={finished}')
+  assert code == 2 and 'another process is training in' in err
+
+
+def test_changed_data_are_named(tmp_path):
+  path = helpers.write_csv(tmp_path / 'rows.csv')
+  config = helpers.write_config(
+    tmp_path / 'c.py', _table(path, **{'model.memory.slots': 5})
+  )
+  command = f'--config={config}', f'--workdir={tmp_path / "run"}'
+  assert helpers.run(*command)[0] == 0
+  helpers.write_csv(path, _set(3, 0, '9.75'))
+  code, _, err = helpers.run(*command)
+  assert code == 2 and 'is not the one that this run was trained on' in err
+
+
+def test_extreme_values_are_blamed_before_training(tmp_path):
+  path = helpers.write_csv(tmp_path / 'rows.csv', _set(3, 0, '3e30'))
+  changes = {'model.memory.slots': 5, 'data.scaling': 'none'}
+  config = helpers.write_config(
+    tmp_path / 'c.py', _table(path, **changes, **{'train.seed': 5})
+  )
+  code, _, err = helpers.run(f'--config={config}', f'--workdir={tmp_path}/run')
+  assert code in (0, errors.TrainingDiverged.exit_code), err
+  if code:
+    assert 'not finite at step' in err
 
 
 def test_divergence_names_step_and_replica(tmp_path):

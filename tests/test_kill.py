@@ -30,7 +30,7 @@ def _outcome(workdir):
   """Everything that must not depend on interruptions."""
   exp = experiment.build(_config())
   with checkpoint.Checkpoints(workdir, read_only=True) as checkpoints:
-    step, state = checkpoints.restore_newest(loop.like(exp))
+    step, state = checkpoints.restore_newest(loop.like(exp), lambda _: None)
   assert step == exp.steps
   events = [
     {k: v for k, v in json.loads(line).items() if k != 'time'}
@@ -125,7 +125,9 @@ def test_a_damaged_newest_checkpoint_is_skipped(tmp_path, damage, caplog):
     np.testing.assert_array_equal(a, b)
   assert list((tmp_path / 'damaged_checkpoints').iterdir())
   with checkpoint.Checkpoints(tmp_path, read_only=True) as checkpoints:
-    assert checkpoints.restore_newest(loop.like(exp))[0] == exp.steps
+    assert (
+      checkpoints.restore_newest(loop.like(exp), lambda _: None)[0] == exp.steps
+    )
 
 
 def test_all_checkpoints_damaged(tmp_path):

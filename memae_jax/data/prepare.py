@@ -6,7 +6,6 @@ not at all, so a run that was interrupted is simply repeated.
 """
 
 import contextlib
-import fcntl
 import importlib
 import io
 import os
@@ -16,7 +15,7 @@ import sys
 
 from absl import flags
 
-from memae_jax import cli, errors
+from memae_jax import cli, errors, writers
 from memae_jax.data import downloads
 
 # Name of a data set -> module and TFDS builder. A builder has `URLS`, the
@@ -97,7 +96,7 @@ def prepare(
     raise errors.UserError(f'--manual_dir {manual_dir} is no folder')
   try:
     folder.mkdir(parents=True, exist_ok=True)
-    with _only_one(folder / f'.{name}.lock', name):
+    with writers.exclusive(folder / f'.{name}.lock', f'preparing "{name}"'):
       return _prepare(name, folder, manual_dir)
   except OSError as error:  # No space, no permission.
     raise errors.UserError(
@@ -142,19 +141,6 @@ def _data_path(name, folder) -> pathlib.Path:
   module, attribute = BUILDERS[name]
   cls = getattr(importlib.import_module(module), attribute)
   return folder / cls.name / str(cls.VERSION)
-
-
-@contextlib.contextmanager
-def _only_one(lock: pathlib.Path, name: str):
-  """Holds a lock that ends with the process, however it ends."""
-  with lock.open('w') as file:
-    try:
-      fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-      raise errors.UserError(
-        f'another process is preparing "{name}" in {lock.parent}; wait for it'
-      ) from error
-    yield
 
 
 def _one_line(error: BaseException) -> str:

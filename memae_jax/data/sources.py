@@ -105,8 +105,12 @@ def _subset(source: types.Source, size: int) -> types.Source:
 
 
 def data_sha256(source: types.Source) -> str:
-  """Returns the identity of the inputs and labels, as hex digits."""
-  return _sha256(source.inputs, source.labels, *source.label_names)
+  """Returns the identity of all samples, as hex digits."""
+  border = [] if source.is_test is None else [source.is_test]
+  names = [repr(column) for column in source.columns]
+  return _sha256(
+    source.inputs, source.labels, *border, *names, *source.label_names
+  )
 
 
 def label_sha256(source: types.Source) -> str:

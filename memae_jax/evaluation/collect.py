@@ -4,7 +4,7 @@ import concurrent.futures
 import os
 import time
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -17,6 +17,18 @@ from memae_jax.memory import usage
 from memae_jax.training import experiment, fleet, step
 
 Errors = list[tuple[np.ndarray, np.ndarray]]  # Of each replica: [T] and [V].
+
+
+class Weights(NamedTuple):
+  """What scoring reads of a state; one structure, so it compiles once."""
+
+  params: Any
+  batch_stats: Any
+
+
+def _weights(state: Any) -> Weights:
+  """Those of a `step.ReplicaState` or a `step.Best`."""
+  return Weights(state.params, state.batch_stats)
 
 
 def _errors(exp, tested: step.Scored, held_out: step.Scored) -> Errors:
@@ -38,7 +50,7 @@ def _score(exp, weights) -> tuple[step.Scored, step.Scored, float]:
 
 def untrained(exp: experiment.Experiment) -> Errors:
   """Scores of the fleet before its first step: test and validation."""
-  tested, held_out, _ = _score(exp, exp.init())
+  tested, held_out, _ = _score(exp, _weights(exp.init()))
   return _errors(exp, tested, held_out)
 
 
@@ -57,7 +69,7 @@ def networks(
     throughput of scoring.
   """
   best = exp.config.eval.checkpoint == 'validation'
-  weights = state.best if best else state
+  weights = _weights(state.best if best else state)
   steps = np.asarray(state.best.step) if best else [at] * len(exp.replicas)
   tested, held_out, seconds = _score(exp, weights)
   errors = _errors(exp, tested, held_out)
@@ -124,7 +136,7 @@ def course(
   config = exp.config.eval
   steps, rows = [], []
   for at, state in history:
-    tested, held_out, _ = _score(exp, state)
+    tested, held_out, _ = _score(exp, _weights(state))
 
     def measure(pair):
       (score, validation_score), split = pair
@@ -134,6 +146,7 @@ def course(
         validation_score,
         config.flag_ratio,
         config.normal_quantile,
+        exp.source.labelled,
       )[0]
 
     pairs = zip(_errors(exp, tested, held_out), exp.splits)
@@ -167,13 +180,9 @@ def baselines(
   progress = writers.Progress('baselines', len(firsts))
   for done, ((seed, normal_class), i) in enumerate(firsts.items(), 1):
     split = exp.splits[i]
-    fitted = split.train
-    if len(fitted) > config.baseline_samples:
-      rng = np.random.default_rng([seed, 1])
-      fitted = rng.choice(fitted, config.baseline_samples, replace=False)
     train, scored = (
       transforms.apply(exp.source.inputs[rows], split.transform)
-      for rows in (fitted, np.concatenate([split.test, split.validation]))
+      for rows in (split.train, np.concatenate([split.test, split.validation]))
     )
     for name in config.baselines:
       if name == 'untrained':

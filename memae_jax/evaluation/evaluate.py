@@ -67,9 +67,15 @@ def evaluate(
     'name': exp.config.name,
     'config': exp.config.to_dict(),
     'dataset': facts.dataset(exp),
-    'checkpoint': {'step': at, 'rule': exp.config.eval.checkpoint},
+    'checkpoint': {
+      'step': at,
+      'of_steps': exp.steps,
+      'rule': exp.config.eval.checkpoint,
+    },
     'score': facts.SCORE,
-    **outcome.measure(networks, baselines, memory, exp.config.eval),
+    **outcome.measure(
+      networks, baselines, memory, exp.config.eval, exp.source.labelled
+    ),
     'baseline_notes': notes,
     'course': course,
     'paper': paper.table(exp.config.paper),
@@ -77,16 +83,17 @@ def evaluate(
     'environment': facts.environment(exp),
   }
   results['warnings'] = verdict.warnings(results)
+  folder = workdir / 'eval' / str(at)
+  _write_numbers(results, networks, workdir, folder)
   shown = exhibits.exhibits(
     results, networks, events, exp.source.columns, baselines
   )
-  _write(results, networks, shown, workdir, workdir / 'eval' / str(at))
+  _write_page(results, shown, workdir, folder)
   return results
 
 
-def _write(results, networks, shown, workdir, folder) -> None:
-  """Writes the files; the top-level ones last."""
-  page = report.render(results, shown)
+def _write_numbers(results, networks, workdir, folder) -> None:
+  """Writes scores and results, before a figure could fail."""
   text = json.dumps(_plain(results), indent=2, allow_nan=False) + '\n'
   arrays = {
     f'{r.name}/{key}': getattr(r, key)
@@ -97,12 +104,18 @@ def _write(results, networks, shown, workdir, folder) -> None:
   buffer = io.BytesIO()
   np.savez_compressed(buffer, **arrays)
   writers.write_atomic(folder / 'scores.npz', buffer.getvalue())
+  for target in (folder, workdir):
+    writers.write_atomic(target / 'results.json', text)
+
+
+def _write_page(results, shown, workdir, folder) -> None:
+  """Writes the pictures and the page; the top-level one last."""
+  page = report.render(results, shown)
   for exhibit in shown:
     picture = io.BytesIO()
     exhibit.figure.savefig(picture, format='png', dpi=150)
     writers.write_atomic(folder / f'{exhibit.name}.png', picture.getvalue())
   for target in (folder, workdir):
-    writers.write_atomic(target / 'results.json', text)
     writers.write_atomic(target / 'report.html', page)
 
 

@@ -32,6 +32,7 @@ _DESCRIPTION = {
   'given': 'The source brings its own test set; its training normals train'
   ' ({config.validation_fraction:.0%} of them held out for validation).',
 }
+_LONGEST_GAP = 10  # In median gaps between log events.
 _PACKAGES = (
   'jax',
   'flax',
@@ -77,6 +78,9 @@ def dataset(exp: experiment.Experiment) -> dict[str, Any]:
     for key in splits[0].notes
     if key not in sizes
   }
+  found = {**source.notes, **notes}
+  if not source.labelled:
+    found.pop('label_counts', None)
   return {
     'name': source.name,
     'protocol': config.protocol,
@@ -87,9 +91,11 @@ def dataset(exp: experiment.Experiment) -> dict[str, Any]:
     'num_samples': len(source.inputs),
     'num_dropped': sum(d['count'] for d in source.dropped),
     'dropped': list(source.dropped),
-    'base_rate': float(np.mean([np.mean(s.anomalous) for s in splits])),
+    'base_rate': float(np.mean([np.mean(s.anomalous) for s in splits]))
+    if source.labelled
+    else None,
     'labelled': source.labelled,
-    'notes': {**source.notes, **notes},
+    'notes': found,
     **exp.identity,
   }
 
@@ -97,7 +103,12 @@ def dataset(exp: experiment.Experiment) -> dict[str, Any]:
 def training_speed(
   exp: experiment.Experiment, events: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
-  """Median speed between log events, which leaves out compilation."""
+  """Median speed between log events, which leaves out compilation.
+
+  `training_seconds` is the sum of the gaps between consecutive train events,
+  none counted as more than `_LONGEST_GAP` median gaps: the pause between a
+  kill and the resume is no training.
+  """
   train = [e for e in events if e['split'] == 'train']
   speeds = [
     (b['step'] - a['step']) / (b['time'] - a['time'])
@@ -107,11 +118,13 @@ def training_speed(
   if not speeds:
     return {}
   steps = float(np.median(speeds))
+  gaps = np.maximum(np.diff([e['time'] for e in train]), 0)
+  seconds = np.minimum(gaps, _LONGEST_GAP * np.median(gaps)).sum()
   each = exp.config.train.batch_size * len(exp.replicas)
   return {
     'fleet_steps_per_second': steps,
     'training_samples_per_second': steps * each,
-    'training_seconds': float(train[-1]['time'] - events[0]['time']),
+    'training_seconds': float(seconds),
   }
 
 

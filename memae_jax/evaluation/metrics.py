@@ -27,6 +27,7 @@ METRICS = (
   'f1_all_positive',
   'base_rate',
 )
+NO_LABELS = 'the data have no labels'
 
 
 def _vector(values, name: str) -> np.ndarray:
@@ -121,6 +122,7 @@ def evaluate(
   validation_score: np.ndarray,
   flag_ratio: float = 0.0,
   normal_quantile: float = 0.95,
+  has_labels: bool = True,
 ) -> tuple[dict[str, float | None], dict[str, str]]:
   """Returns every metric of one replica, and why the undefined ones are so.
 
@@ -137,6 +139,7 @@ def evaluate(
     validation_score: [V] scores of held-out normals; V = 0 is allowed.
     flag_ratio: share flagged; 0 means the base rate of the test set.
     normal_quantile: in (0, 1].
+    has_labels: False makes every metric undefined: all of them need labels.
 
   Returns:
     metrics: every name of `METRICS`, None where undefined.
@@ -147,6 +150,8 @@ def evaluate(
   """
   score, anomalous = labelled(score, anomalous)
   validation_score = _vector(validation_score, 'validation_score')
+  if not has_labels:
+    return dict.fromkeys(METRICS), dict.fromkeys(METRICS, NO_LABELS)
   out: dict[str, float | None] = dict.fromkeys(METRICS)
   reasons: dict[str, str] = {}
   positives = int(anomalous.sum())

@@ -8,6 +8,8 @@ import numpy as np
 from memae_jax.evaluation import intervals, metrics, scores
 
 _PAIRS = (('memae', 'ae'), ('memae', 'nonspar'), ('nonspar', 'ae'))
+_SHARED = ('seed', 'normal_class', 'learning_rate')
+_SWEPT = ('slots', 'threshold', 'alpha', 'learning_rate')
 
 
 def _by_variant(
@@ -26,20 +28,39 @@ def _summaries(replicas, measured) -> dict[str, dict]:
 
 
 def _differences(replicas, measured) -> dict[str, Any]:
-  """Paired differences between variants that share seed, class and sweep."""
-  named: dict[str, dict[str, Any]] = {}
+  """Paired differences between variants, by fields and not by name.
+
+  Two replicas pair if they share seed, normal class and learning rate, and
+  slots where both have a memory. A variant that was swept is compared once
+  for each of its settings, which its label then names.
+  """
+  found: dict[str, list[tuple[Any, Any]]] = {}
   for replica, (values, _) in zip(replicas, measured):
-    variant, _, rest = replica.name.partition('/')
-    named.setdefault(variant, {})[rest] = values
+    found.setdefault(replica.fields['variant'], []).append(
+      (replica.fields, values)
+    )
   out = {}
   for a, b in _PAIRS:
-    shared = [rest for rest in named.get(a, ()) if rest in named.get(b, ())]
-    if shared:
-      out[f'{a} - {b}'] = intervals.paired_difference(
-        [named[a][rest] for rest in shared],
-        [named[b][rest] for rest in shared],
-      )
+    shared = (*_SHARED, 'slots') if b != 'ae' else _SHARED
+    key = lambda fields, shared=shared: tuple(map(fields.get, shared))
+    partner = {key(fields): values for fields, values in found.get(b, ())}
+    pairs: dict[str, list[tuple[Any, Any]]] = {}
+    swept = _swept([fields for fields, _ in found.get(a, ())])
+    for fields, values in found.get(a, ()):
+      if key(fields) in partner:
+        setting = ', '.join(f'{name}={fields.get(name)}' for name in swept)
+        label = f'{a} ({setting})' if setting else a
+        pairs.setdefault(f'{label} - {b}', []).append(
+          (values, partner[key(fields)])
+        )
+    for name, both in pairs.items():
+      out[name] = intervals.paired_difference(*zip(*both))
   return out
+
+
+def _swept(fields: Sequence[Mapping[str, Any]]) -> list[str]:
+  """The fields that take several values within one variant."""
+  return [name for name in _SWEPT if len({f.get(name) for f in fields}) > 1]
 
 
 def measure(
@@ -47,6 +68,7 @@ def measure(
   baselines: Sequence[scores.ReplicaScores],
   memory: Mapping[str, Mapping[str, float]],
   config: Any,
+  has_labels: bool = True,
 ) -> dict[str, Any]:
   """Returns the metrics of everything that was scored.
 
@@ -56,6 +78,7 @@ def measure(
     baselines: their scores; `fields['variant']` is the baseline's name.
     memory: statistics by replica name.
     config: `config.eval`.
+    has_labels: False where the data have none: every metric is undefined.
 
   Returns:
     headline, metrics (of the headline), variants, differences, replicas,
@@ -67,6 +90,7 @@ def measure(
     r.validation_score,
     config.flag_ratio,
     config.normal_quantile,
+    has_labels,
   )
   measured = [measure_one(r) for r in networks]
   rivals = [measure_one(r) for r in baselines]

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from memae_jax.data import transforms
+from memae_jax.data import transforms, types
 from memae_jax.evaluation import scores
 from memae_jax.models import memae
 from memae_jax.training import experiment, fleet
@@ -53,8 +53,8 @@ def gallery(
     fleet.take(exp.hyper.knobs, index),
   )
   return scores.Gallery(
-    inputs=_as_image(x, split.transform),
-    reconstructions=_as_image(np.asarray(out), split.transform),
+    inputs=_as_image(x, exp.source, split),
+    reconstructions=_as_image(np.asarray(out), exp.source, split),
     score=error[rows],
     anomalous=split.anomalous[rows],
     title=tuple(titles),
@@ -77,7 +77,7 @@ def decoded_slots(
   decoded = _decode(exp.trainer.model, params, batch_stats, slots)
   decoded = np.asarray(decoded)
   if decoded.ndim == 4:
-    return _as_image(decoded, exp.splits[index].transform)
+    return _as_image(decoded, exp.source, exp.splits[index])
   return decoded
 
 
@@ -93,7 +93,19 @@ def _decode(model, params, batch_stats, codes):
   return model.apply(variables, codes, method=memae.MemAE.decode)
 
 
-def _as_image(x: np.ndarray, transform: Any) -> np.ndarray:
+def _range(source: types.Source, split: types.Split) -> tuple[float, float]:
+  """What black and white are: those of bytes, or of the training samples."""
+  if source.inputs.dtype == np.uint8:
+    return 0.0, 255.0
+  train = source.inputs[split.train]
+  return float(np.nanmin(train)), float(np.nanmax(train))
+
+
+def _as_image(
+  x: np.ndarray, source: types.Source, split: types.Split
+) -> np.ndarray:
   """Model inputs back to [0, 1]."""
-  raw = (x - transform.shift) / np.where(transform.scale, transform.scale, 1)
-  return np.clip(raw / 255, 0, 1).astype(np.float32)
+  scale, shift = split.transform.scale, split.transform.shift
+  low, high = _range(source, split)
+  raw = (x - shift) / np.where(scale, scale, 1)
+  return np.clip((raw - low) / (high - low or 1), 0, 1).astype(np.float32)

@@ -24,7 +24,7 @@ _NAMES = {
   'test_unknown_categories': 'test rows with a category not in training',
   'train_duplicates_removed': 'repeated training rows removed',
   'training_samples_per_second': 'training samples a second, over all networks',
-  'training_seconds': 'seconds of training',
+  'training_seconds': 'seconds of training, without pauses',
 }
 _PARTS = {'train': 'training', 'validation': 'validation', 'test': 'test'}
 
@@ -32,6 +32,10 @@ _PARTS = {'train': 'training', 'validation': 'validation', 'test': 'test'}
 def _rows(group: Mapping[str, Any]) -> Rows:
   name = lambda key: _NAMES.get(key, key.replace('_', ' '))
   return [(name(key), words.plain(value)) for key, value in group.items()]
+
+
+def _share(value: float | None) -> str:
+  return 'unknown: no labels' if value is None else f'{value:.1%}'
 
 
 def _data(data: Mapping[str, Any]) -> Rows:
@@ -46,7 +50,7 @@ def _data(data: Mapping[str, Any]) -> Rows:
       (f'{name} samples of a network', words.plain(data['split'][part]))
       for part, name in _PARTS.items()
     ),
-    ('anomalous share of the test set', f'{data["base_rate"]:.1%}'),
+    ('anomalous share of the test set', _share(data['base_rate'])),
     *_rows(data['notes']),
     ('sha256 of the data', data['data_sha256']),
     ('sha256 of the labels', data['label_sha256']),
@@ -54,10 +58,9 @@ def _data(data: Mapping[str, Any]) -> Rows:
 
 
 def _weights(checkpoint: Mapping[str, Any]) -> Rows:
-  rule = checkpoint['rule']
   return [
     ('step', words.plain(checkpoint['step'])),
-    ('weights', words.RULES.get(rule, rule)),
+    ('weights', words.weights(checkpoint)),
   ]
 
 

@@ -36,14 +36,13 @@ def _introduction(results: Mapping[str, Any]) -> dict[str, Any]:
     counts[name] = counts.get(name, 0) + 1
   rates = [r['metrics']['base_rate'] or 0.0 for r in replicas]
   classes = {r['fields'].get('normal_class') for r in replicas} - {None}
-  rule = results['checkpoint']['rule']
   return {
     'networks': len(replicas),
     'variants': ', '.join(f'{n} {name}' for name, n in counts.items()),
     'samples': words.plain(results['dataset']['split']['test']),
     'base_rate': words.span(rates, '{:.1%}'.format) if any(rates) else '',
     'classes': sorted(classes),
-    'rule': words.RULES.get(rule, rule),
+    'rule': words.weights(results['checkpoint']),
     'one_run': max(counts.values()) == 1,
     'quantile': f'{results["config"]["eval"]["normal_quantile"]:.0%}',
   }

@@ -121,11 +121,17 @@ def headline(results: Mapping[str, Any]) -> list[dict[str, Any]]:
   return rows
 
 
+def _labelled(side: str) -> str:
+  """Names a side of a difference: 'memae' or 'memae (slots=3)'."""
+  variant, gap, setting = side.partition(' ')
+  return words.label(variant) + gap + setting
+
+
 def differences(results: Mapping[str, Any]) -> list[tuple[str, int, list]]:
   """Name, count of pairs and cells of each paired difference."""
   return [
     (
-      ' − '.join(words.label(v) for v in pair.split(' - ')),
+      ' − '.join(_labelled(v) for v in pair.split(' - ')),
       _runs(summary),
       [
         cell(summary.get(c), digits(results), sign=True)

@@ -117,6 +117,9 @@ def warnings(results: Mapping[str, Any]) -> list[str]:
     results: all of `results.json` but the warnings.
   """
   out = []
+  step, steps = (results['checkpoint'][k] for k in ('step', 'of_steps'))
+  if step < steps:
+    out.append(f'Training is not finished: step {step:,} of {steps:,}.')
   if results['checkpoint']['rule'] == 'oracle':
     out.append('The weights were chosen on the test labels (oracle).')
   rates = {

@@ -106,6 +106,14 @@ def label(name: str) -> str:
   return LABELS.get(name, name)
 
 
+def weights(checkpoint: Mapping[str, Any]) -> str:
+  """Says which weights were scored: of `results.checkpoint`."""
+  rule, step, steps = (checkpoint[k] for k in ('rule', 'step', 'of_steps'))
+  if rule == 'last' and step < steps:
+    return f'the weights of step {step:,} of {steps:,}; nothing was chosen'
+  return RULES.get(rule, rule)
+
+
 def title(metric: str) -> str:
   """Returns the title of a metric."""
   return METRICS[metric][0]

@@ -5,6 +5,7 @@
 
 import logging
 import pathlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -141,8 +142,22 @@ class Checkpoints:
       )
     return restored['state']
 
-  def restore_newest(self, like: Any) -> tuple[int, Any] | None:
+  def sound(self, like: Any) -> Iterator[tuple[int, Any]]:
+    """Yields (step, state), oldest first; damaged ones with a warning."""
+    for step in self.steps():
+      try:
+        yield step, self.restore(step, like)
+      except errors.UserError as error:
+        _LOG.warning('%s; left out', error)
+
+  def restore_newest(
+    self, like: Any, check: Callable[[dict[str, Any]], None]
+  ) -> tuple[int, Any] | None:
     """Reads the newest sound checkpoint; sets damaged newer ones aside.
+
+    Args:
+      like: as in `restore`.
+      check: called with `meta` of the newest; raises if it is not this run's.
 
     Returns:
       (step, state), or None if there is no checkpoint.
@@ -151,6 +166,13 @@ class Checkpoints:
       UserError: there are checkpoints, but none can be read.
     """
     steps = self.steps()
+    if steps:
+      try:
+        stored = self.meta(steps[-1])
+      except Exception:  # Damaged: found and said below.
+        stored = None
+      if stored is not None:
+        check(stored)
     for step in reversed(steps):
       try:
         state = self.restore(step, like)

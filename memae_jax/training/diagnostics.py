@@ -29,6 +29,23 @@ def raise_unless_finite(
     )
 
 
+def raise_unless_sound(
+  error: np.ndarray, replicas: tuple[fleet.Replica, ...], step_: int
+) -> None:
+  """Raises TrainingDiverged if a validation error [R] is not finite."""
+  bad = ~np.isfinite(error)
+  if bad.any():
+    raise errors.TrainingDiverged(
+      f'the validation error of replica "{replicas[int(np.argmax(bad))].name}"'
+      f' is not finite at step {step_}; '
+      + (
+        'lower train.learning_rate or set train.clip_norm'
+        if step_
+        else 'look for extreme values in the data, or set data.clip'
+      )
+    )
+
+
 def scalars(sums: step.Sums, replicas: tuple[fleet.Replica, ...]) -> Values:
   """Means over the steps that were summed."""
   steps = np.asarray(sums.steps, np.float32)

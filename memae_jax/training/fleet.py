@@ -67,7 +67,7 @@ def replicas(config: Any) -> tuple[Replica, ...]:
     if fields['variant'] == 'ae':
       fields['slots'] = max(grid['slots'])
     shown = [fields['variant']] + [
-      f'{key}={fields[key]:g}' for key in list(grid)[1:] if len(grid[key]) > 1
+      f'{key}={fields[key]}' for key in list(grid)[1:] if len(grid[key]) > 1
     ]
     found.setdefault(tuple(fields.items()), Replica('/'.join(shown), **fields))
   return tuple(found.values())

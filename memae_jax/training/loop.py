@@ -17,6 +17,9 @@ from memae_jax.training import diagnostics, experiment, step
 _LOG = logging.getLogger(__name__)
 
 
+_FREE = ('name', 'paper', 'data.data_dir', 'data.path', 'data.test_path')
+
+
 @contextlib.contextmanager
 def _stop_requests():
   """Yields a function that says whether SIGTERM has come."""
@@ -32,7 +35,8 @@ def check_same_training(workdir: pathlib.Path, config: Any) -> None:
   """Raises UserError if the run in `workdir` was trained by another config.
 
   `eval` fields may differ, but for the checkpoint rule: it decides what is
-  stored.
+  stored. So may names, and where the data lie: what they are is checked by
+  their hash.
   """
   stored = config_lib.load(workdir / 'config.json')
   stored = config_lib.flatten(stored.to_dict())
@@ -42,6 +46,7 @@ def check_same_training(workdir: pathlib.Path, config: Any) -> None:
     for key in wanted
     if stored[key] != wanted[key]
     and (not key.startswith('eval.') or key == 'eval.checkpoint')
+    and key not in _FREE
   ]
   if differ:
     raise errors.UserError(
@@ -56,12 +61,16 @@ def claim_workdir(workdir: pathlib.Path, config: Any) -> None:
   Raises:
     UserError: the folder belongs to another experiment.
   """
-  if (workdir / 'metrics.jsonl').exists():
+  trained = any((workdir / 'checkpoints').glob('[0-9]*'))
+  if not (workdir / 'config.json').exists():
+    if trained:
+      raise errors.UserError(
+        f'{workdir} has checkpoints but no config.json; give another --workdir'
+      )
+  elif trained:
     check_same_training(workdir, config)
-  elif (workdir / 'checkpoints').exists():
-    raise errors.UserError(
-      f'{workdir} has checkpoints but no config.json; give another --workdir'
-    )
+  else:
+    config_lib.load(workdir / 'config.json')  # Never overwrite another's file.
   writers.write_atomic(workdir / 'config.json', config_lib.to_json(config))
 
 
@@ -108,23 +117,23 @@ def train(
     Preempted: SIGTERM came; the state is saved.
     TrainingDiverged: a loss or gradient is not finite.
   """
-  claim_workdir(workdir, exp.config)
   options = exp.config.train
-  with (
-    checkpoint_lib.Checkpoints(
-      workdir, options.keep, options.keep_all
-    ) as checkpoints,
-    _stop_requests() as stop_requested,
-    contextlib.ExitStack() as stack,
-  ):
-    found = checkpoints.restore_newest(like(exp))
+  with contextlib.ExitStack() as stack:
+    stack.enter_context(writers.exclusive(workdir / '.lock', 'training'))
+    claim_workdir(workdir, exp.config)
+    checkpoints = stack.enter_context(
+      checkpoint_lib.Checkpoints(workdir, options.keep, options.keep_all)
+    )
+    stop_requested = stack.enter_context(_stop_requests())
+    found = checkpoints.restore_newest(
+      like(exp), lambda stored: check_data(exp, stored)
+    )
     if found is None:
       now, state = 0, exp.init()
       written = -1
     else:
       now, state = found
       written = now
-      check_data(exp, checkpoints.meta(now))
       _LOG.info('resuming at step %d of %d', now, exp.steps)
     writer = writers.MetricsWriter(workdir, written, options.tensorboard)
     stack.callback(writer.close)
@@ -135,6 +144,7 @@ def train(
     def validate(state):
       state, error, reads = exp.validate(state, now)
       error, reads = jax.device_get((error, reads))
+      diagnostics.raise_unless_sound(error, exp.replicas, now)
       values = {'reconstruction': error.tolist()}
       values |= diagnostics.reads(reads, exp.replicas)
       writer.write(now, 'validation', values)

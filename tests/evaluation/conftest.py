@@ -210,7 +210,7 @@ def make_run():
           'test_rows_in_train': {'min': 1418, 'max': 1435},
         },
       },
-      'checkpoint': {'step': 1200, 'rule': 'last'},
+      'checkpoint': {'step': 1200, 'of_steps': 1200, 'rule': 'last'},
       'score': {
         'definition': 'mean squared reconstruction error',
         'direction': 'higher is more anomalous',

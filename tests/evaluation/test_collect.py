@@ -1,14 +1,16 @@
 import types
 
+import jax
 import numpy as np
 import pytest
 
 from memae_jax import config as config_lib
 from memae_jax.data import protocols, sources, transforms
-from memae_jax.evaluation import baselines, collect, outcome
-from memae_jax.training import fleet
+from memae_jax.evaluation import baselines, collect, outcome, scores
+from memae_jax.training import fleet, step
 
 NAMES = ('random', 'pca', 'untrained')
+CONFIG = {'data': {'name': 'digits'}, 'fleet': {'normal_classes': (0,)}}
 
 
 @pytest.fixture(scope='module')
@@ -59,8 +61,13 @@ def test_validation_rows_do_not_change_test_scores(exp, before):
     exp.source.inputs[rows], split.transform
   )
   for replica, name in zip(found, NAMES[:2]):
+    fields = replica.fields
+    stream = np.random.SeedSequence([fields['seed'], fields['normal_class']])
     alone, _ = baselines.run(
-      name, inputs(split.train), inputs(split.test), replica.fields['seed']
+      name,
+      inputs(split.train),
+      inputs(split.test),
+      int(stream.generate_state(1)[0]),
     )
     np.testing.assert_allclose(replica.score, alone, rtol=1e-5)
   np.testing.assert_allclose(found[2].score, before[0][0], rtol=1e-6)
@@ -80,3 +87,114 @@ def test_quantile_metrics_of_baselines_are_defined(exp, before):
     for reason in reasons.values()
   )
   assert measured['baselines']['pca']['recall_at_normal_quantile']['mean'] > 0.5
+
+
+def test_notes_of_baselines_tell_how_many_rows_fit(exp, before):
+  config = config_lib.resolve(
+    {**CONFIG, 'eval': {'baselines': NAMES, 'baseline_samples': 50}}
+  )
+  few = types.SimpleNamespace(**{**vars(exp), 'config': config})
+  _, notes = collect.baselines(few, before)
+  total = len(exp.splits[0].train)
+  assert f'fitted on 50 of {total:,} training normals' in notes['pca']
+
+
+def test_all_calls_score_one_structure_of_weights():
+  seen = []
+
+  def score(weights, rows):
+    seen.append(jax.tree.structure(weights))
+    error = np.zeros((1, len(rows[0])))
+    return step.Scored(error, None, None)
+
+  best = step.Best({'w': np.ones(1)}, {}, np.array([7]), np.zeros(1))
+  state = step.ReplicaState({'w': np.zeros(1)}, {}, {}, best)
+  config = config_lib.resolve(
+    {
+      'data': {'name': 'digits'},
+      'fleet': {'normal_classes': (0,), 'variants': ('ae',)},
+      'eval': {'checkpoint': 'validation'},
+    }
+  )
+  table = types.SimpleNamespace(inputs=np.zeros((9, 2)), labelled=True)
+  split = types.SimpleNamespace(
+    test=np.arange(4), validation=np.arange(2), anomalous=np.arange(4) > 2
+  )
+  exp = types.SimpleNamespace(
+    config=config,
+    source=table,
+    replicas=fleet.replicas(config),
+    splits=[split],
+    init=lambda: state,
+    score=score,
+  )
+  collect.untrained(exp)
+  found, _, _ = collect.networks(exp, state, 9)
+  collect.course(exp, [(9, state)])
+  assert len(seen) == 6 and len(set(seen)) == 1
+  assert found[0].step == 7
+
+
+def _scored(variant, value, **fields):
+  anomalous = np.arange(10) >= 5
+  score = np.where(anomalous, value, 0.5) + np.arange(10) / 100
+  return scores.ReplicaScores(
+    name=f'{variant}/{fields}',
+    fields={'variant': variant, 'normal_class': 0, **fields},
+    score=score,
+    anomalous=anomalous,
+    sample=np.arange(10),
+    validation_score=np.zeros(3),
+    kept=None,
+    usage=None,
+    decoded_slots=None,
+    gallery=None,
+    step=1,
+  )
+
+
+def _differences(replicas):
+  config = config_lib.resolve(CONFIG)
+  return outcome.measure(replicas, [], {}, config.eval)['differences']
+
+
+def test_a_swept_variant_is_compared_once_for_each_setting():
+  memae = [
+    _scored('memae', s, slots=n, threshold=t, alpha=1.0, seed=s)
+    for n in (3, 6)
+    for t in (1.0, 2.0)
+    for s in (0, 1)
+  ]
+  nonspar = [
+    _scored('nonspar', 1, slots=n, threshold=0.0, alpha=0.0, seed=s)
+    for n in (3, 6)
+    for s in (0, 1)
+  ]
+  ae = [
+    _scored('ae', 1, slots=6, threshold=0.0, alpha=0.0, seed=s) for s in (0, 1)
+  ]
+  found = _differences([*memae, *nonspar, *ae])
+  settings = [f'slots={n}, threshold={t}' for n in (3, 6) for t in (1.0, 2.0)]
+  assert list(found) == [
+    *(f'memae ({s}) - ae' for s in settings),
+    *(f'memae ({s}) - nonspar' for s in settings),
+    'nonspar (slots=3) - ae',
+    'nonspar (slots=6) - ae',
+  ]
+  for name, difference in found.items():
+    assert difference['auroc']['n'] == 2, name
+    mean = -0.5 if name.startswith('memae') else 0
+    assert difference['auroc']['mean'] == pytest.approx(mean)
+
+
+def test_what_does_not_vary_is_not_named():
+  pair = [
+    _scored(v, 1, slots=n, threshold=t, alpha=t, seed=s)
+    for v, n, t in (('memae', 3, 1.0), ('nonspar', 3, 0.0), ('ae', 3, 0.0))
+    for s in (0, 1)
+  ]
+  assert list(_differences(pair)) == [
+    'memae - ae',
+    'memae - nonspar',
+    'nonspar - ae',
+  ]

@@ -2,15 +2,22 @@ import copy
 import html.parser
 import json
 import re
+import types
 
 import matplotlib
 import numpy as np
 import pytest
 
+from memae_jax import config as config_lib
+from memae_jax.data import transforms
+from memae_jax.data import types as data_types
 from memae_jax.evaluation import (
   curves,
+  evaluate,
   exhibits,
   facts,
+  outcome,
+  pictures,
   report,
   scores,
   verdict,
@@ -18,6 +25,7 @@ from memae_jax.evaluation import (
 from memae_jax.evaluation.plots import detection, images, memory
 
 VARIANTS = ('memae', 'nonspar', 'ae')
+CONFIG = {'data': {'name': 'digits'}, 'fleet': {'normal_classes': (0,)}}
 
 
 def _render(run, shown=None):
@@ -148,6 +156,80 @@ def test_unlabelled_data_get_dashes_and_reasons(make_replica, make_run):
   assert 'none of which is labelled anomalous' in seen.all
   assert 'Read this first' in seen.all and '—' in seen.all
   assert 'curves' not in _figures(run)
+
+
+def test_data_without_labels_have_no_metric_at_all(make_replica, make_run):
+  replica, _, _ = make_replica('memae', 'table')
+  run = make_run([make_replica('memae', 'table')], with_baselines=False)
+  results = run['results']
+  results['dataset'] |= {'labelled': False, 'base_rate': None}
+  config = config_lib.resolve(CONFIG)
+  replica = replica._replace(anomalous=np.zeros_like(replica.anomalous))
+  results |= outcome.measure([replica], [], {}, config.eval, has_labels=False)
+  (row,) = results['replicas']
+  assert not any(v is not None for v in row['metrics'].values())
+  assert set(row['reasons'].values()) == {'the data have no labels'}
+  seen = _Page(_render(run, ()))
+  assert 'because the data have no labels' in seen.all
+  assert 'unknown: no labels' in seen.all
+
+
+def test_unfinished_training_is_said(digits):
+  run = {**digits, 'results': copy.deepcopy(digits['results'])}
+  run['results']['checkpoint']['step'] = 600
+  run['results']['warnings'] = verdict.warnings(run['results'])
+  seen = _Page(_render(run, ()))
+  assert 'Training is not finished: step 600 of 1,200.' in seen.all
+  assert 'at the end of training' not in seen.all
+
+
+def test_a_pause_is_no_training():
+  times = [0, 1, 2, 3, 1000, 1001, 1002]
+  events = [
+    {'split': 'train', 'step': 10 * i, 'time': t} for i, t in enumerate(times)
+  ]
+  exp = types.SimpleNamespace(config=config_lib.resolve(CONFIG), replicas=(0,))
+  found = facts.training_speed(exp, events)
+  assert found['training_seconds'] == 15
+  assert found['fleet_steps_per_second'] == 10
+
+
+@pytest.mark.parametrize('dtype', [np.uint8, np.float32])
+def test_pictures_have_the_range_of_their_source(dtype):
+  inputs = np.array([0, 51, 255]).reshape(3, 1, 1, 1).astype(dtype)
+  if dtype is np.float32:
+    inputs = inputs / 255 * 4 - 2
+  source = data_types.Source('x', inputs, np.zeros(3, np.int32), ('a',))
+  transform = data_types.Transform(*np.float32([[0.5], [-1], [0], [999]]))
+  split = data_types.Split(
+    np.array([0, 2]), np.array([]), np.array([1]), np.zeros(1, bool), transform
+  )
+  image = pictures._as_image(transforms.apply(inputs, transform), source, split)
+  np.testing.assert_allclose(image.ravel(), [0, 0.2, 1], atol=1e-6)
+
+
+def test_a_failing_figure_costs_no_results(tmp_path, digits, monkeypatch):
+  monkeypatch.setattr(report, 'render', lambda *_: 1 / 0)
+  results, replicas = digits['results'], digits['replicas']
+  evaluate._write_numbers(results, replicas, tmp_path, tmp_path / 'eval')
+  with pytest.raises(ZeroDivisionError):
+    evaluate._write_page(results, (), tmp_path, tmp_path / 'eval')
+  for folder in (tmp_path, tmp_path / 'eval'):
+    assert json.loads((folder / 'results.json').read_text())['name']
+  assert (tmp_path / 'eval' / 'scores.npz').exists()
+
+
+def test_dollars_in_names_are_no_formula():
+  columns = [data_types.Column(n) for n in ('a$_{b$', '$\\frac$', 'x_$')]
+  figure = memory.slot_table(np.eye(3), np.ones(3), columns)
+  figure.canvas.draw()
+  shown = {t.get_text() for t in figure.axes[0].get_xticklabels()}
+  assert shown <= {'a\\$_{b\\$', '\\$\\frac\\$', 'x_\\$'} and shown
+
+
+@pytest.mark.parametrize('channels', [1, 2, 3, 4])
+def test_slots_of_any_count_of_channels(channels):
+  memory.slot_images(np.ones((3, 8, 8, channels)), np.ones(3)).canvas.draw()
 
 
 def test_one_network_shows_its_bootstrap_interval(make_replica, make_run):

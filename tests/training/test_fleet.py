@@ -41,6 +41,18 @@ def test_expansion_names_and_collapses():
   assert all(r.alpha == 0 for r in found if r.variant != 'memae')
 
 
+def test_names_differ_for_large_seeds_and_close_values():
+  config = helpers.digits(
+    **{
+      'train.seed': 20240101,
+      'fleet.seeds': 3,
+      'fleet.learning_rates': (1e-3, 1.0000001e-3),
+    }
+  )
+  found = fleet.replicas(config)
+  assert len({r.name for r in found}) == len(found) == 12
+
+
 @pytest.mark.parametrize('how', ['map', 'vmap'])
 def test_a_replica_trains_as_if_alone(how):
   both = helpers.digits(

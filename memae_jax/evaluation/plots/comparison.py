@@ -90,7 +90,7 @@ def class_dots(
       markeredgewidth=0,
       label=words.label(variant),
     )
-  ax.set_yticks(range(len(classes)), classes)
+  ax.set_yticks(range(len(classes)), [style.literal(c) for c in classes])
   ax.set_ylim(len(classes) - 0.4, -0.6)
   style.titles(ax, '', title, 'normal class')
   style.legend(ax, loc='upper left', bbox_to_anchor=(1.0, 1.0))

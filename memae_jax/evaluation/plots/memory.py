@@ -31,7 +31,8 @@ def slot_images(
   columns = min(10, len(order))
   rows = -(-len(order) // columns)
   tiles = np.clip(np.asarray(decoded, np.float64)[order], 0, 1)
-  tiles = np.broadcast_to(tiles[..., :3], (*tiles.shape[:3], 3))
+  if tiles.shape[-1] != 3:
+    tiles = tiles[..., :1].repeat(3, axis=-1)
   for axis in (1, 2):  # Pixels of small images are enlarged as they are.
     tiles = tiles.repeat(max(1, 64 // decoded.shape[axis]), axis=axis)
   high, wide = tiles.shape[1:3]
@@ -97,7 +98,7 @@ def slot_table(
   ax.grid(False)
   widths = [max(len(c.categories), 1) for c in columns] or [scaled.shape[1]]
   ends = np.cumsum(widths)
-  names = [c.name for c in columns] or ['inputs']
+  names = [style.literal(c.name) for c in columns] or ['inputs']
   for end, width in zip(ends, widths):
     if width > 1:
       for edge in (end - width, end):

@@ -42,6 +42,11 @@ def axes(rows=1, columns=1, height=2.6, **kwargs):
   return figure, grid
 
 
+def literal(text: str) -> str:
+  """Escapes text that comes from data, so that no "$" starts a formula."""
+  return text.replace('$', r'\$')
+
+
 def titles(ax, title='', x='', y=''):
   """Sets the title and the names of the axes."""
   ax.set_title(title, fontsize=9.5, loc='left', color=INK, weight='bold')
