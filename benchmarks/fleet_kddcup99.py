@@ -11,6 +11,7 @@ the extra `benchmark`; without it C is left out. The last line is JSON.
 
 import argparse
 import json
+import os
 import statistics
 import time
 
@@ -116,7 +117,7 @@ def main():
   parser.add_argument('--steps', type=int, default=100)
   parser.add_argument('--rounds', type=int, default=5)
   parser.add_argument('--map', default='auto', choices=['auto', 'map', 'vmap'])
-  parser.add_argument('--devices', type=int, default=0)
+  parser.add_argument('--devices', type=int, default=os.cpu_count())
   args = parser.parse_args()
   if args.devices:
     jax.config.update('jax_num_cpu_devices', args.devices)
