@@ -62,6 +62,7 @@ def evaluate(
     networks, memory, throughput = collect.networks(exp, state, at)
     course = collect.course(exp, history)
   baselines, notes = collect.baselines(exp, before)
+  _LOG.info('computing metrics of %d sets of scores', len(networks + baselines))
   events = writers.read_events(workdir / 'metrics.jsonl')
   results = {
     'name': exp.config.name,
