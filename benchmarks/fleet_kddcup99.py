@@ -36,10 +36,11 @@ def jax_runner(inputs, replicas, steps, how, devices):
     schedule=step.schedule(config.train, steps),
     batch_size=BATCH,
     memory_init='uniform',
+    noisy=False,
     keep_best=False,
   )
   mesh = fleet.mesh(len(replicas), devices)
-  hyper = fleet.place(fleet.hyper(replicas), mesh, mapped=True)
+  hyper = fleet.place(fleet.hyper(replicas, config.train), mesh, mapped=True)
   ones = np.ones((len(replicas), WIDTH), np.float32)
   data = fleet.place(
     step.ReplicaData(
@@ -52,7 +53,13 @@ def jax_runner(inputs, replicas, steps, how, devices):
   )
   inputs = fleet.place(inputs, mesh, mapped=False)
   mapped = lambda function: fleet.over_replicas(function, mesh, how)
-  init = jax.jit(lambda h, d, x: mapped(trainer.init)((h, d), x))
+
+  def init_one(one, inputs):
+    hyper, data = one
+    first = step.batch_at(data, inputs, hyper.seed, 0, trainer.init_samples)
+    return trainer.init(hyper, first)
+
+  init = jax.jit(lambda h, d, x: mapped(init_one)((h, d), x))
   run = jax.jit(
     lambda s, h, d, x, a, b: mapped(trainer.run)((s, h, d), x, a, b),
     donate_argnums=0,

@@ -15,11 +15,19 @@ import ml_collections
 
 from memae_jax import errors
 
-VARIANTS = ('memae', 'nonspar', 'ae')
-DATASETS = ('digits', 'kddcup99', 'arrays')
+VARIANTS = ('memae', 'nonspar', 'ae', 'ae_l1', 'dae', 'vae')
+DATASETS = (
+  'digits',
+  'mnist',
+  'cifar10',
+  'kddcup99',
+  'arrays',
+  'image_folder',
+)
 PAPERS = ('mnist', 'cifar10', 'kddcup99')
-PROTOCOLS = ('one_class', 'random_rows', 'given')
-BASELINES = ('random', 'untrained', 'pca', 'isolation_forest', 'ocsvm')
+PROTOCOLS = ('one_class', 'official', 'random_rows', 'given')
+ONE_CLASS = ('one_class', 'official')  # Those with a normal class.
+BASELINES = ('random', 'untrained', 'pca', 'kde', 'isolation_forest', 'ocsvm')
 
 
 class Field(NamedTuple):
@@ -126,8 +134,10 @@ SCHEMA: dict[str, Any] = {
       'one_class',
       PROTOCOLS,
       'one_class: the normals are split, anomalies are drawn for the'
-      ' test set. random_rows: all rows are split, the normals of the'
-      ' training half train. given: the source brings its own test set.',
+      ' test set (the paper). official: the normals of the official training'
+      ' set train, the whole official test set tests. random_rows: all rows'
+      ' are split, the normals of the training half train. given: the source'
+      ' brings its own test set.',
     ),
     'train_fraction': _number(
       2 / 3, 'Share of the split that trains.', above=0, high=0.99
@@ -157,7 +167,32 @@ SCHEMA: dict[str, Any] = {
     'clip': _number(
       0.0, 'Scaled inputs are clipped to +-clip; 0: not.', low=0.0
     ),
-    'path': _text('', 'arrays: npz, csv or parquet file.'),
+    'path': _text(
+      '',
+      'arrays: npz, csv or parquet file. image_folder: a folder with'
+      ' train/good, test/good, test/KIND and, if any, ground_truth/KIND.',
+    ),
+    'image_size': _integer(
+      0,
+      'image_folder: pictures are resized to squares of this many pixels, by'
+      ' area averages; 0: all must have one size.',
+      low=0,
+    ),
+    'colour': _choice(
+      'auto',
+      ('auto', 'grey', 'rgb'),
+      'image_folder: channels of a picture; auto: grey if no pixel of any'
+      ' picture has a colour.',
+    ),
+    'feed': _choice(
+      'auto',
+      ('auto', 'resident', 'streaming'),
+      'resident: all samples on the device. streaming: batches are gathered'
+      ' on the host, ahead of the step. auto: resident where it fits.',
+    ),
+    'resident_bytes': _integer(
+      2**30, 'Most bytes a device holds of the raw samples.', low=1
+    ),
     'test_path': _text('', 'arrays: a second file with the test rows.'),
     'label_column': _text('', 'arrays: name of the label column or array.'),
     'normal_labels': _many(
@@ -178,15 +213,38 @@ SCHEMA: dict[str, Any] = {
     ),
   },
   'model': {
-    'network': _choice('dense', ('dense',), 'Encoder and decoder.'),
-    'widths': _many(_COUNT, (60, 30, 10), 'dense: hidden widths.'),
-    'code': _integer(3, 'dense: width C of the encoding.', low=1),
-    'activation': _choice(
-      'tanh', ('tanh', 'relu', 'leaky_relu'), 'dense: of hidden layers.'
+    'network': _choice('dense', ('dense', 'conv'), 'Encoder and decoder.'),
+    'widths': _many(
+      _COUNT,
+      (60, 30, 10),
+      'dense: hidden widths. conv: channels of each layer.',
     ),
-    'batch_norm': _boolean(False, 'dense: after each hidden layer.'),
+    'code': _integer(3, 'dense: width C of the encoding.', low=1),
+    'kernels': _many(
+      _COUNT, (), 'conv: kernel size of each layer; empty: 3 each.'
+    ),
+    'strides': _many(_COUNT, (), 'conv: stride of each layer; empty: 2 each.'),
+    'decoder_widths': _many(
+      _COUNT, (), 'conv: channels before the output; empty: mirrored.'
+    ),
+    'decoder_kernels': _many(_COUNT, (), 'conv: empty: mirrored.'),
+    'layout': _choice(
+      'strided',
+      ('strided', 'pool'),
+      'conv: strided and transposed convolutions, or max-pooling and'
+      ' up-sampling around plain ones.',
+    ),
+    'activation': _choice(
+      'tanh', ('tanh', 'relu', 'leaky_relu'), 'Of hidden layers.'
+    ),
+    'batch_norm': _boolean(False, 'After each hidden layer.'),
     'memory': {
       'slots': _integer(50, 'Memory size N.', low=1),
+      'per_position': _boolean(
+        False,
+        'conv: one query for each position of the encoding; else its whole'
+        ' is one query.',
+      ),
       'similarity': _choice(
         'cosine', ('cosine', 'dot'), 'cosine: paper. dot: its code.'
       ),
@@ -233,6 +291,18 @@ SCHEMA: dict[str, Any] = {
     'clip_norm': _number(0.0, 'Global gradient norm; 0: off.', low=0.0),
     'weight_decay': _number(0.0, 'Decoupled (AdamW).', low=0.0),
     'alpha': _number(2e-4, 'Weight of the entropy loss.', low=0.0),
+    'code_l1': _number(
+      1e-3, 'ae_l1: weight of the mean absolute value of the code.', low=0.0
+    ),
+    'noise': _number(
+      0.5, 'dae: deviation of the Gaussian noise on model inputs.', low=0.0
+    ),
+    'kl_weight': _number(
+      0.1,
+      'vae: weight of the divergence from the prior, over the elements of a'
+      ' sample.',
+      low=0.0,
+    ),
     'log_every': _integer(
       0, 'Steps between log events; 0: about 100 in a run.', low=0
     ),
@@ -260,12 +330,13 @@ SCHEMA: dict[str, Any] = {
   'fleet': {
     'seeds': _integer(1, 'Replicas with seeds train.seed, +1, ...', low=1),
     'normal_classes': _many(
-      _NATURAL, (), 'one_class: one replica for each normal class.'
+      _NATURAL, (), 'One-class protocols: one replica for each class.'
     ),
     'variants': _many(
       _choice('memae', VARIANTS, ''),
       ('memae',),
-      'memae, nonspar (no shrinkage, no entropy), ae (no memory).',
+      'memae, nonspar (no shrinkage, no entropy), ae (no memory), ae_l1'
+      ' (penalty on the code), dae (denoising), vae (variational).',
     ),
     'slots': _many(_COUNT, (), 'Memory sizes; empty: model.memory.slots.'),
     'thresholds': _many(
@@ -304,6 +375,11 @@ SCHEMA: dict[str, Any] = {
     'course': _boolean(
       False,
       'Also evaluate every kept checkpoint, to look at (with train.keep_all).',
+    ),
+    'pseudo': _boolean(
+      True,
+      'Images: also score changed validation normals, to choose settings'
+      ' without test data.',
     ),
     'bootstrap': _integer(200, 'Resamples for an interval.', low=0),
   },
@@ -398,15 +474,16 @@ def resolve(config: Mapping) -> ml_collections.FrozenConfigDict:
     config = config.to_dict()
   resolved = _resolve(config, SCHEMA, '')
   protocol, axes = resolved['data']['protocol'], resolved['fleet']
-  if protocol == 'one_class' and not axes['normal_classes']:
+  if protocol in ONE_CLASS and not axes['normal_classes']:
     raise errors.UserError(
       'config field "fleet.normal_classes" is empty, but data.protocol'
-      ' "one_class" needs at least one class, for example (0,)'
+      f' "{protocol}" needs at least one class, for example (0,)'
     )
-  if protocol != 'one_class' and axes['normal_classes']:
+  if protocol not in ONE_CLASS and axes['normal_classes']:
     raise errors.UserError(
       'config field "fleet.normal_classes" is set, but data.protocol'
-      f' "{protocol}" has no normal class; use () or "one_class"'
+      f' "{protocol}" has no normal class; use (), or one of'
+      f' {", ".join(ONE_CLASS)}'
     )
   for axis in [name for name in axes if name != 'seeds']:
     if len(set(axes[axis])) != len(axes[axis]):

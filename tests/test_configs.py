@@ -1,7 +1,5 @@
 """The schema, and each file in configs/ from its first step to its report."""
 
-import gzip
-import hashlib
 import json
 import runpy
 
@@ -13,8 +11,7 @@ from hypothesis import strategies as st
 from memae_jax import config as config_lib
 from memae_jax import errors
 from memae_jax.data import prepare
-from memae_jax.data.builders import kddcup99
-from tests import helpers
+from tests import fakes, helpers
 
 CONFIGS = sorted(path.stem for path in (helpers.ROOT / 'configs').glob('*.py'))
 
@@ -24,31 +21,13 @@ def _get(name, arg=''):
   return runpy.run_path(str(path))['get_config'](arg)
 
 
-def _fake_kddcup99(folder, monkeypatch, rows=1500):
-  """Prepares random rows in the layout of the published file."""
-  rng = np.random.default_rng(0)
-  lines = []
-  for i in range(rows):
-    kind = ('normal', 'smurf', 'back', 'neptune', 'smurf')[i % 5]
-    cells = [str(x) for x in rng.integers(0, 9, len(kddcup99.COLUMNS))]
-    for name in ('land', 'logged_in', 'is_host_login', 'is_guest_login'):
-      cells[kddcup99.COLUMNS.index(name)] = str(i % 2)
-    cells[1:4] = 'tcp', ('http', 'private')[i % 2], 'SF'
-    lines.append(','.join(cells) + f',{kind}.\n')
-  raw = ''.join(lines).encode()
-  monkeypatch.setattr(kddcup99, 'SHA256', hashlib.sha256(raw).hexdigest())
-  monkeypatch.setattr(kddcup99, 'ROWS', rows)
-  (folder / 'raw').mkdir()
-  (folder / 'raw' / kddcup99.FILES[0]).write_bytes(gzip.compress(raw))
-  prepare.prepare('kddcup99', folder, folder / 'raw')
-  monkeypatch.setenv('MEMAE_DATA_DIR', str(folder))
-
-
 @pytest.mark.parametrize('name', CONFIGS)
 def test_from_first_step_to_report(name, tmp_path, monkeypatch):
   argument = 'smoke'
-  if name == 'kddcup99':
-    _fake_kddcup99(tmp_path, monkeypatch)
+  if name in prepare.BUILDERS:
+    getattr(fakes, name)(tmp_path, monkeypatch)
+  if name == 'image_folder':
+    argument += f',path={fakes.pictures(tmp_path / "pictures")}'
   if name == 'arrays':
     path = helpers.write_csv(tmp_path / 'rows.csv')
     argument += f',path={path},label=label,normal=good,categorical=kind'

@@ -21,7 +21,9 @@ from memae_jax.data import downloads
 # Name of a data set -> module and TFDS builder. A builder has `URLS`, the
 # publisher's files, and reads and verifies them in its `raw_dir`.
 BUILDERS = {
+  'cifar10': ('memae_jax.data.builders.cifar10', 'Cifar10Blocks'),
   'kddcup99': ('memae_jax.data.builders.kddcup99', 'Kddcup99TenPercent'),
+  'mnist': ('memae_jax.data.builders.mnist', 'MnistBlocks'),
 }
 
 

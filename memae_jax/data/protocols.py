@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from memae_jax import config as config_lib
 from memae_jax import errors
 from memae_jax.data import tables, transforms, types
 
@@ -70,9 +71,10 @@ def _is_normal(source, protocol, normal_class) -> np.ndarray:
   """Returns [S] bool."""
   names = source.label_names
   known = ', '.join(f'{i} ({name})' for i, name in enumerate(names))
-  if protocol == 'one_class' and not source.labelled:
+  one_class = protocol in config_lib.ONE_CLASS
+  if one_class and not source.labelled:
     raise errors.UserError(
-      f'data.protocol "one_class" needs labels, but data set "{source.name}"'
+      f'data.protocol "{protocol}" needs labels, but data set "{source.name}"'
       ' has none; set data.label_column, or use "random_rows" or "given"'
     )
   if normal_class is not None:
@@ -82,9 +84,9 @@ def _is_normal(source, protocol, normal_class) -> np.ndarray:
         f' set "{source.name}" are {known}'
       )
     return source.labels == normal_class
-  if protocol == 'one_class':
+  if one_class:
     raise errors.UserError(
-      'data.protocol "one_class" needs a class in fleet.normal_classes, one'
+      f'data.protocol "{protocol}" needs a class in fleet.normal_classes, one'
       f' of {known}'
     )
   if not source.labelled:
@@ -129,6 +131,17 @@ def _one_class(source, config, normal, rng):
   return normals[:cut], np.concatenate([normals[cut:], anomalies])
 
 
+def _official(source, config, normal, rng):
+  """The normals of the official training part; the official test, whole."""
+  del config, rng
+  if source.is_test is None:
+    raise errors.UserError(
+      'data.protocol "official" needs an official test set, but data set'
+      f' "{source.name}" has none; use "one_class"'
+    )
+  return _train_and_test(source, normal)
+
+
 def _random_rows(source, config, normal, rng):
   """All rows are split; only the normals of the training half train."""
   rows = rng.permutation(len(normal))
@@ -142,15 +155,20 @@ def _given(source, config, normal, rng):
   if source.is_test is None:
     raise errors.UserError(
       f'data.protocol "given" needs a test set, but data set "{source.name}"'
-      ' has none of its own; set data.test_path, or use "random_rows"'
+      ' has none of its own; set data.test_path (arrays), add a folder test'
+      ' (image_folder), or use "random_rows"'
     )
-  return np.flatnonzero(normal & ~source.is_test), np.flatnonzero(
-    source.is_test
-  )
+  return _train_and_test(source, normal)
+
+
+def _train_and_test(source, normal):
+  train = np.flatnonzero(normal & ~source.is_test)
+  return train, np.flatnonzero(source.is_test)
 
 
 _PROTOCOLS = {
   'one_class': _one_class,
+  'official': _official,
   'random_rows': _random_rows,
   'given': _given,
 }

@@ -6,21 +6,36 @@ from typing import Any
 
 import numpy as np
 
+from memae_jax import config as config_lib
 from memae_jax import errors
-from memae_jax.data import arrays, digits, kddcup99, tables, types
+from memae_jax.data import (
+  arrays,
+  cifar10,
+  digits,
+  image_folder,
+  kddcup99,
+  mnist,
+  tables,
+  types,
+)
 
 LOADERS: dict[str, Callable[[Any], types.Source]] = {
   'arrays': arrays.load,
+  'cifar10': cifar10.load,
   'digits': digits.load,
+  'image_folder': image_folder.load,
   'kddcup99': kddcup99.load,
+  'mnist': mnist.load,
 }
-_ARRAYS_ONLY = (
-  'path',
-  'test_path',
-  'label_column',
-  'categorical_columns',
-  'drop_columns',
-)
+_READ_BY = {  # Fields that few data sets read.
+  'path': ('arrays', 'image_folder'),
+  'test_path': ('arrays',),
+  'label_column': ('arrays',),
+  'categorical_columns': ('arrays',),
+  'drop_columns': ('arrays',),
+  'image_size': ('image_folder',),
+  'colour': ('image_folder',),
+}
 
 
 def load(config) -> types.Source:
@@ -41,13 +56,14 @@ def load(config) -> types.Source:
       f'config field "data.name" is "{config.name}"'
       + errors.did_you_mean(config.name, LOADERS)
     )
-  if config.name != 'arrays':
-    for field in _ARRAYS_ONLY:
-      if getattr(config, field):
-        raise errors.UserError(
-          f'config field "data.{field}" is set, but data.name'
-          f' "{config.name}" does not read it; set data.name to "arrays"'
-        )
+  for field, names in _READ_BY.items():
+    default = config_lib.SCHEMA['data'][field].default
+    if config.name not in names and getattr(config, field) != default:
+      known = ' or '.join(f'"{name}"' for name in names)
+      raise errors.UserError(
+        f'config field "data.{field}" is set, but data.name "{config.name}"'
+        f' does not read it; set data.name to {known}'
+      )
   source = LOADERS[config.name](config)
   source = _choose_normal_labels(source, config)
   if 0 < config.max_samples < len(source.inputs):
@@ -74,10 +90,10 @@ def _choose_normal_labels(source: types.Source, config) -> types.Source:
       'config field "data.normal_labels" is set, but there are no labels;'
       ' set data.label_column, or leave data.normal_labels empty'
     )
-  if config.protocol == 'one_class':
+  if config.protocol in config_lib.ONE_CLASS:
     raise errors.UserError(
       'config field "data.normal_labels" is set, but data.protocol'
-      ' "one_class" takes fleet.normal_classes; leave one of them empty'
+      f' "{config.protocol}" takes fleet.normal_classes; leave one empty'
     )
   for label in config.normal_labels:
     if label not in source.label_names:
@@ -96,20 +112,24 @@ def _subset(source: types.Source, size: int) -> types.Source:
   keep = np.random.default_rng(0).choice(total, size, replace=False)
   keep.sort()
   why = f'data.max_samples={size} keeps a random subset'
+  kept = {
+    name: part[keep]
+    for name in ('inputs', 'labels', 'is_test', 'masks', 'has_mask')
+    if (part := getattr(source, name)) is not None
+  }
   return source._replace(
-    inputs=source.inputs[keep],
-    labels=source.labels[keep],
-    is_test=None if source.is_test is None else source.is_test[keep],
+    **kept,
     dropped=source.dropped + ({'count': total - size, 'why': why},),
   )
 
 
 def data_sha256(source: types.Source) -> str:
   """Returns the identity of all samples, as hex digits."""
-  border = [] if source.is_test is None else [source.is_test]
+  optional = (source.is_test, source.masks, source.has_mask)
+  there = [part for part in optional if part is not None]
   names = [repr(column) for column in source.columns]
   return _sha256(
-    source.inputs, source.labels, *border, *names, *source.label_names
+    source.inputs, source.labels, *there, *names, *source.label_names
   )
 
 

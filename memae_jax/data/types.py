@@ -26,6 +26,9 @@ class Source(NamedTuple):
   normal_labels: indices of the normal labels; empty where the protocol picks
     a normal class, or where there are no labels.
   is_test: [S] bool for sources with their own test set, else None.
+  masks: [S, H, W] bool, True where a pixel is anomalous; None without masks.
+  has_mask: [S] bool, which samples `masks` is known for (normals are all
+    False there), or None.
   columns: of a table, else empty. Inputs of column i follow those of i - 1.
   labelled: False when the data have no labels (all samples count as normal).
   dropped: one entry for each reason: {'count': int, 'why': str}.
@@ -38,6 +41,8 @@ class Source(NamedTuple):
   label_names: tuple[str, ...]
   normal_labels: tuple[int, ...] = ()
   is_test: np.ndarray | None = None
+  masks: np.ndarray | None = None
+  has_mask: np.ndarray | None = None
   columns: tuple[Column, ...] = ()
   labelled: bool = True
   dropped: tuple[dict[str, Any], ...] = ()

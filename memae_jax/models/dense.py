@@ -1,17 +1,14 @@
 """Fully connected encoder and decoder (KDDCUP network; small images)."""
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
-  'tanh': nn.tanh,
-  'relu': nn.relu,
-  'leaky_relu': lambda x: nn.leaky_relu(x, 0.2),
-}
+from memae_jax.models import layers
 
 
 class _Hidden(nn.Module):
@@ -26,9 +23,7 @@ class _Hidden(nn.Module):
   def __call__(self, x: jax.Array, train: bool) -> jax.Array:
     for width in self.widths:
       x = nn.Dense(width, dtype=self.dtype)(x)
-      if self.batch_norm:
-        x = nn.BatchNorm(not train, momentum=0.9, epsilon=1e-5)(x)
-      x = ACTIVATIONS[self.activation](x)
+      x = layers.NormAct(self.activation, self.batch_norm, self.dtype)(x, train)
     return x
 
 
@@ -73,8 +68,5 @@ class DenseDecoder(nn.Module):
       self.batch_norm,
       self.dtype,
     )(code, train)
-    size = 1
-    for side in self.output_shape:
-      size *= side
-    x = nn.Dense(size, dtype=self.dtype)(x)
+    x = nn.Dense(math.prod(self.output_shape), dtype=self.dtype)(x)
     return x.reshape(x.shape[0], *self.output_shape)

@@ -7,18 +7,20 @@ import jax
 import jax.numpy as jnp
 
 from memae_jax import memory
-from memae_jax.models import dense, memory_bank
+from memae_jax.models import conv_net, dense, memory_bank, variational
 
 
 class Knobs(NamedTuple):
   """What may differ between replicas of one architecture; all traced.
 
   use_memory: bool scalar; False decodes the encoding itself (variant `ae`).
+  sample_code: bool scalar; True draws the code from the variational head.
   threshold: lambda as a multiple of 1/N; 0 for no shrinkage (`nonspar`).
   slots: N, the number of slots that exist.
   """
 
   use_memory: jax.Array
+  sample_code: jax.Array
   threshold: jax.Array
   slots: jax.Array
 
@@ -29,25 +31,34 @@ def slot_mask(knobs: Knobs, slots: int) -> jax.Array:
 
 
 class Output(NamedTuple):
-  """reconstruction: as the input. code: the query. read: None without bank."""
+  """What a batch of B samples gives.
+
+  reconstruction: as the input. code: the encoding [B, ...].
+  read: None without bank. divergence: [B] in nats, None without head.
+  """
 
   reconstruction: jax.Array
   code: jax.Array
   read: memory.MemoryRead | None
+  divergence: jax.Array | None
 
 
 class MemAE(nn.Module):
   """x -> encoder -> memory -> decoder (Figure 2 of the paper).
 
   Attributes:
-    encoder: [B, ...] -> [B, ..., C], called with (x, train).
+    encoder: [B, ...] -> [B, *code_shape], called with (x, train).
     decoder: the way back, called with (code, train).
-    bank: None for a fleet of plain autoencoders.
+    code_shape: of the encoding of one sample.
+    bank: None for a fleet without memory.
+    head: None for a fleet without variational autoencoder.
   """
 
   encoder: nn.Module
   decoder: nn.Module
+  code_shape: tuple[int, ...]
   bank: memory_bank.MemoryBank | None = None
+  head: variational.Head | None = None
 
   def __call__(
     self,
@@ -56,30 +67,42 @@ class MemAE(nn.Module):
     train: bool = False,
     sample_mask: jax.Array | None = None,
   ) -> Output:
-    """Reconstructs [B, ...] inputs; `sample_mask` [B] is False for padding."""
-    code = self.encoder(x, train)
-    if self.bank is None:
-      return Output(self.decoder(code, train), code, None)
-    value, read = self.bank(
-      code,
-      knobs.threshold / knobs.slots,
-      slot_mask(knobs, self.bank.slots),
-      sample_mask,
-    )
-    value = jnp.where(knobs.use_memory, value, code)
-    return Output(self.decoder(value, train), code, read)
+    """Reconstructs [B, ...] inputs; `sample_mask` [B] is False for padding.
 
-  def encode(self, x: jax.Array) -> jax.Array:
-    """Returns the encodings of [B, ...] inputs, in inference mode."""
-    return self.encoder(x, False)
+    Training with a variational head takes the random stream `code`.
+    """
+    encoding = code = self.encoder(x, train)
+    read = divergence = None
+    if self.head is not None:
+      drawn, divergence = self.head(code, train)
+      code = jnp.where(knobs.sample_code, drawn, code)
+    if self.bank is not None:
+      value, read = self.bank(
+        encoding,
+        knobs.threshold / knobs.slots,
+        slot_mask(knobs, self.bank.slots),
+        sample_mask,
+      )
+      code = jnp.where(knobs.use_memory, value, code)
+    return Output(self.decoder(code, train), encoding, read, divergence)
+
+  def encode(self, x: jax.Array, train: bool = False) -> jax.Array:
+    """Returns the encodings [B, *code_shape] of [B, ...] inputs."""
+    return self.encoder(x, train)
 
   def decode(self, code: jax.Array) -> jax.Array:
-    """Decodes codes, for example the slots themselves, in inference mode."""
-    return self.decoder(code, False)
+    """Decodes [B, *code_shape] codes, in inference mode.
+
+    Whole encodings may be flat, [B, D], as slots are.
+    """
+    return self.decoder(code.reshape(-1, *self.code_shape), False)
 
 
 def build(
-  config: Any, input_shape: tuple[int, ...], slots: int | None
+  config: Any,
+  input_shape: tuple[int, ...],
+  slots: int | None,
+  with_head: bool = False,
 ) -> MemAE:
   """Builds the network that `config.model` describes.
 
@@ -87,23 +110,44 @@ def build(
     config: resolved `config.model`.
     input_shape: of one sample, without the batch.
     slots: memory size (the largest of the fleet), or None for no memory.
+    with_head: whether the fleet has a variational autoencoder.
+
+  Raises:
+    UserError: the network does not fit its fields or the samples.
   """
-  options = dict(
-    widths=tuple(config.widths),
-    activation=config.activation,
-    batch_norm=config.batch_norm,
-  )
+  options = dict(activation=config.activation, batch_norm=config.batch_norm)
+  if config.network == 'dense':
+    options['widths'] = tuple(config.widths)
+    encoder = dense.DenseEncoder(code=config.code, **options)
+    decoder = dense.DenseDecoder(output_shape=tuple(input_shape), **options)
+    code_shape = (config.code,)
+  else:
+    plan = conv_net.plan(
+      config.widths, config.kernels, config.strides, config.layout, input_shape
+    )
+    options |= dict(plan=plan, layout=config.layout)
+    encoder = conv_net.ConvEncoder(**options)
+    widths, kernels = conv_net.mirrored(
+      plan, config.layout, config.decoder_widths, config.decoder_kernels
+    )
+    decoder = conv_net.ConvDecoder(
+      channels=input_shape[-1], widths=widths, kernels=kernels, **options
+    )
+    code_shape = plan.code_shape
   bank = None
   if slots is not None:
     bank = memory_bank.MemoryBank(
       slots=slots,
+      per_position=config.memory.per_position,
       similarity=config.memory.similarity,
       temperature=config.memory.temperature,
       on_empty=config.memory.on_empty,
       shrink_gradient=config.memory.shrink_gradient,
     )
   return MemAE(
-    encoder=dense.DenseEncoder(code=config.code, **options),
-    decoder=dense.DenseDecoder(output_shape=tuple(input_shape), **options),
+    encoder=encoder,
+    decoder=decoder,
+    code_shape=code_shape,
     bank=bank,
+    head=variational.Head() if with_head else None,
   )

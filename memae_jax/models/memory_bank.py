@@ -13,6 +13,13 @@ def _uniform(key: jax.Array, shape, dtype=jnp.float32) -> jax.Array:
   return jax.random.uniform(key, shape, dtype, -bound, bound)
 
 
+def queries(encoding: jax.Array, per_position: bool) -> jax.Array:
+  """[B, ..., C] -> [Q, C]: each position a query, or the whole as one."""
+  if per_position:
+    return encoding.reshape(-1, encoding.shape[-1])
+  return encoding.reshape(encoding.shape[0], -1)
+
+
 class MemoryBank(nn.Module):
   """N slots, read by encodings of any rank.
 
@@ -51,9 +58,7 @@ class MemoryBank(nn.Module):
       The value in the shape and type of `encoding`, and the `MemoryRead` of
       the Q = B (or B times positions) queries.
     """
-    query = encoding.reshape(
-      (-1, encoding.shape[-1]) if self.per_position else (encoding.shape[0], -1)
-    )
+    query = queries(encoding, self.per_position)
     slots = self.param('slots', _uniform, (self.slots, query.shape[-1]))
     if sample_mask is not None:
       sample_mask = jnp.repeat(

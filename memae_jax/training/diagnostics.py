@@ -1,6 +1,8 @@
 """From device sums to the numbers a person watches."""
 
 import logging
+import resource
+from collections.abc import Iterable
 from typing import Any
 
 import jax
@@ -66,10 +68,23 @@ def reads(
     summary = jax.device_get(jax.vmap(usage.summary)(total))
   return {
     key: [
-      float(value) if replica.variant != 'ae' else None
+      float(value) if replica.has_memory else None
       for replica, value in zip(replicas, values)
     ]
     for key, values in summary.items()
+  }
+
+
+def peak_memory(devices: Iterable[jax.Device]) -> dict[str, Any]:
+  """Most bytes used so far by this process, and on the fullest device."""
+  stats = [device.memory_stats() or {} for device in devices]
+  peaks = [s['peak_bytes_in_use'] for s in stats if 'peak_bytes_in_use' in s]
+  return {
+    'host_bytes': 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+    'device_bytes': max(peaks, default=None),
+    'device_reason': None
+    if peaks
+    else 'this kind of device does not count its memory',
   }
 
 

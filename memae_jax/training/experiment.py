@@ -4,19 +4,16 @@ Training and evaluation both start here, so they cannot disagree.
 """
 
 import dataclasses
-import functools
 import logging
 import math
-from collections.abc import Callable
 from typing import Any
 
 import jax
-import numpy as np
 
 from memae_jax import errors
-from memae_jax.data import protocols, sources, types
+from memae_jax.data import feed, protocols, sources, types
 from memae_jax.models import memae
-from memae_jax.training import fleet, step
+from memae_jax.training import fleet, programs, step
 
 _LOG = logging.getLogger(__name__)
 
@@ -26,8 +23,7 @@ class Experiment:
   """Everything but the weights.
 
   splits: one for each replica; replicas of the same seed and class share it.
-  inputs: [S, ...] raw samples on the device (the resident feed).
-  hyper, data: [R, ...] of the fleet, on the device.
+  programs: what runs on the devices; the methods below are theirs.
   steps: training steps of the run. log_every, validate_every,
     checkpoint_every: resolved intervals, multiples of the first.
   """
@@ -39,108 +35,32 @@ class Experiment:
   splits: tuple[types.Split, ...]
   mesh: jax.sharding.Mesh
   trainer: step.Trainer
-  inputs: jax.Array
-  hyper: fleet.Hyper
-  data: step.ReplicaData
+  programs: programs.Programs
   steps: int
   log_every: int
   validate_every: int
   checkpoint_every: int
 
-  def _mapped(self, function: Callable) -> Callable:
-    return fleet.over_replicas(function, self.mesh, self.config.train.fleet_map)
+  @property
+  def hyper(self) -> fleet.Hyper:
+    """The traced values of the replicas, [R] each, on the devices."""
+    return self.programs.hyper
 
-  @functools.cached_property
-  def init(self) -> Callable[[], step.ReplicaState]:
-    """Returns the fleet's state before the first step."""
-    program = jax.jit(
-      lambda hyper, data, inputs: self._mapped(self.trainer.init)(
-        (hyper, data), inputs
-      )
-    )
-    return lambda: program(self.hyper, self.data, self.inputs)
+  def init(self) -> step.ReplicaState:
+    """See `programs.Programs`."""
+    return self.programs.init()
 
-  @functools.cached_property
-  def run(self) -> Callable:
-    """(state, start, stop) -> (state, sums); donates the state."""
-    program = jax.jit(
-      lambda state, hyper, data, inputs, start, stop: self._mapped(
-        self.trainer.run
-      )((state, hyper, data), inputs, start, stop),
-      donate_argnums=0,
-    )
-    return lambda state, start, stop: program(
-      state,
-      self.hyper,
-      self.data,
-      self.inputs,
-      self.share(np.int32(start)),
-      self.share(np.int32(stop)),
-    )
+  def run(self, state, start: int, stop: int):
+    """See `programs.Programs`."""
+    return self.programs.run(state, start, stop)
 
-  @functools.cached_property
-  def validate(self) -> Callable:
-    """(state, step) -> (state, error [R], reads); donates the state."""
-    block = self._block(max(len(s.validation) for s in self.splits))
-    index, count = self.index_rows([s.validation for s in self.splits], block)
-    program = jax.jit(
-      lambda state, hyper, transform, index, count, inputs, now: self._mapped(
-        functools.partial(self.trainer.validate, block=block)
-      )((state, hyper, transform, index, count), inputs, now),
-      donate_argnums=0,
-    )
-    return lambda state, now: program(
-      state,
-      self.hyper,
-      self.data.transform,
-      index,
-      count,
-      self.inputs,
-      self.share(np.int32(now)),
-    )
+  def validate(self, state, now: int):
+    """See `programs.Programs`."""
+    return self.programs.validate(state, now)
 
-  @functools.cached_property
-  def score(self) -> Callable:
-    """(weights, rows) -> `step.Scored` [R, K] of rows: one array a replica."""
-
-    @functools.partial(jax.jit, static_argnames='block')
-    def program(weights, hyper, transform, index, count, inputs, block):
-      return self._mapped(functools.partial(self.trainer.score, block=block))(
-        (weights, hyper, transform, index, count), inputs
-      )
-
-    def score(weights, rows):
-      block = self._block(max(len(row) for row in rows))
-      index, count = self.index_rows(rows, block)
-      return program(
-        weights,
-        self.hyper,
-        self.data.transform,
-        index,
-        count,
-        self.inputs,
-        block=block,
-      )
-
-    return score
-
-  def _block(self, longest: int) -> int:
-    return min(self.config.eval.batch_size, longest)
-
-  def index_rows(self, rows, block: int) -> tuple[jax.Array, jax.Array]:
-    """Places [n_r] index arrays as [R, K], K a multiple of `block`."""
-    index, counts = fleet.pad_rows([np.asarray(r, np.int32) for r in rows])
-    extra = -index.shape[1] % block
-    index = np.pad(index, ((0, 0), (0, extra)))
-    return self.split((index, counts))
-
-  def share(self, tree):
-    """A copy of host values on each device."""
-    return fleet.place(tree, self.mesh, mapped=False)
-
-  def split(self, tree):
-    """Host values [R, ...] spread over the devices."""
-    return fleet.place(tree, self.mesh, mapped=True)
+  def score(self, weights, rows) -> step.Scored:
+    """See `programs.Programs`."""
+    return self.programs.score(weights, rows)
 
 
 def _intervals(config: Any, steps: int) -> tuple[int, int, int]:
@@ -187,9 +107,9 @@ def build(config: Any) -> Experiment:
 
   sizes = [len(s.train) for s in splits]
   slots = None
-  if any(r.variant != 'ae' for r in replicas):
+  if any(r.has_memory for r in replicas):
     slots = max(r.slots for r in replicas)
-    if slots > min(sizes):
+    if slots > min(sizes) and not config.model.memory.per_position:
       raise errors.UserError(
         f'the memory has {slots} slots, but a replica has only {min(sizes)}'
         ' training samples; lower model.memory.slots'
@@ -202,18 +122,21 @@ def build(config: Any) -> Experiment:
     )
   log, validation, checkpoint = _intervals(config.train, steps)
   trainer = step.Trainer(
-    model=memae.build(config.model, source.inputs.shape[1:], slots),
+    model=memae.build(
+      config.model,
+      source.inputs.shape[1:],
+      slots,
+      with_head=any(r.variant == 'vae' for r in replicas),
+    ),
     optimizer=step.optimizer(config.train),
     schedule=step.schedule(config.train, steps),
     batch_size=batch,
     memory_init=config.model.memory.init,
+    noisy=any(r.variant == 'dae' for r in replicas),
     keep_best=config.eval.checkpoint == 'validation',
   )
   mesh = fleet.mesh(len(replicas))
-  train, counts = fleet.pad_rows([s.train for s in splits])
-  transform = types.Transform(
-    *(np.stack(part) for part in zip(*(s.transform for s in splits)))
-  )
+  kind = programs.KINDS[feed.choose(source.inputs, config.data)]
   return Experiment(
     config=config,
     source=source,
@@ -222,10 +145,14 @@ def build(config: Any) -> Experiment:
     splits=splits,
     mesh=mesh,
     trainer=trainer,
-    inputs=fleet.place(source.inputs, mesh, mapped=False),
-    hyper=fleet.place(fleet.hyper(replicas), mesh, mapped=True),
-    data=fleet.place(
-      step.ReplicaData(train, counts, transform), mesh, mapped=True
+    programs=kind(
+      trainer=trainer,
+      mesh=mesh,
+      config=config,
+      hyper=fleet.hyper(replicas, config.train),
+      splits=splits,
+      inputs=source.inputs,
+      steps=steps,
     ),
     steps=steps,
     log_every=log,

@@ -21,7 +21,7 @@ class Replica(NamedTuple):
   """One independent run of the fleet.
 
   `threshold` is in multiples of 1/N. `nonspar` has threshold 0 and alpha 0;
-  `ae` also bypasses the memory.
+  all but `memae` and `nonspar` bypass the memory.
   """
 
   name: str
@@ -33,13 +33,25 @@ class Replica(NamedTuple):
   alpha: float
   learning_rate: float
 
+  @property
+  def has_memory(self) -> bool:
+    """Whether the decoder sees what the memory returns."""
+    return self.variant in ('memae', 'nonspar')
+
 
 class Hyper(NamedTuple):
-  """The traced values of a replica (scalars), or of a fleet ([R] each)."""
+  """The traced values of a replica (scalars), or of a fleet ([R] each).
+
+  alpha, code_l1, kl_weight: weights of the losses beside the reconstruction.
+  noise: deviation of the noise on inputs in training.
+  """
 
   seed: jax.Array
   knobs: memae.Knobs
   alpha: jax.Array
+  code_l1: jax.Array
+  kl_weight: jax.Array
+  noise: jax.Array
   learning_rate: jax.Array
 
 
@@ -64,7 +76,7 @@ def replicas(config: Any) -> tuple[Replica, ...]:
     fields = dict(zip(grid, values))
     if fields['variant'] != 'memae':
       fields |= {'threshold': 0.0, 'alpha': 0.0}
-    if fields['variant'] == 'ae':
+    if fields['variant'] not in ('memae', 'nonspar'):
       fields['slots'] = max(grid['slots'])
     shown = [fields['variant']] + [
       f'{key}={fields[key]}' for key in list(grid)[1:] if len(grid[key]) > 1
@@ -73,19 +85,31 @@ def replicas(config: Any) -> tuple[Replica, ...]:
   return tuple(found.values())
 
 
-def hyper(fleet: Sequence[Replica]) -> Hyper:
-  """Stacks the traced values of the replicas, [R] each, on the host."""
+def hyper(fleet: Sequence[Replica], config: Any) -> Hyper:
+  """Stacks the traced values of the replicas, [R] each, on the host.
+
+  Args:
+    fleet: from `replicas`.
+    config: resolved `config.train`, with the weights that belong to a variant.
+  """
   column = lambda key, dtype: np.asarray(
     [getattr(r, key) for r in fleet], dtype
+  )
+  only = lambda variant, value: np.asarray(
+    [value if r.variant == variant else 0 for r in fleet], np.float32
   )
   return Hyper(
     seed=column('seed', np.uint32),
     knobs=memae.Knobs(
-      use_memory=np.asarray([r.variant != 'ae' for r in fleet]),
+      use_memory=column('has_memory', bool),
+      sample_code=np.asarray([r.variant == 'vae' for r in fleet]),
       threshold=column('threshold', np.float32),
       slots=column('slots', np.int32),
     ),
     alpha=column('alpha', np.float32),
+    code_l1=only('ae_l1', config.code_l1),
+    kl_weight=only('vae', config.kl_weight),
+    noise=only('dae', config.noise),
     learning_rate=column('learning_rate', np.float32),
   )
 

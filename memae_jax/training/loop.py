@@ -17,7 +17,15 @@ from memae_jax.training import diagnostics, experiment, step
 _LOG = logging.getLogger(__name__)
 
 
-_FREE = ('name', 'paper', 'data.data_dir', 'data.path', 'data.test_path')
+_FREE = (
+  'name',
+  'paper',
+  'data.data_dir',
+  'data.path',
+  'data.test_path',
+  'data.feed',
+  'data.resident_bytes',
+)
 
 
 @contextlib.contextmanager
@@ -35,8 +43,8 @@ def check_same_training(workdir: pathlib.Path, config: Any) -> None:
   """Raises UserError if the run in `workdir` was trained by another config.
 
   `eval` fields may differ, but for the checkpoint rule: it decides what is
-  stored. So may names, and where the data lie: what they are is checked by
-  their hash.
+  stored. So may names, where the data lie (what they are is checked by their
+  hash), and how they are fed, which changes no batch.
   """
   stored = config_lib.load(workdir / 'config.json')
   stored = config_lib.flatten(stored.to_dict())
@@ -160,7 +168,7 @@ def train(
       diagnostics.raise_unless_finite(sums, exp.replicas)
       values = diagnostics.scalars(sums, exp.replicas)
       now = stop
-      writer.write(now, 'train', values)
+      writer.write(now, 'train', values, exp.programs.feed_facts())
       progress.at(now, f'loss {np.mean(values["loss"]):.4g}')
       last = now == exp.steps
       if last or now % exp.validate_every == 0:
@@ -174,4 +182,13 @@ def train(
           f'stopped by SIGTERM at step {now} of {exp.steps}, saved in'
           f' {workdir}; run the same command to go on'
         )
+  peak = diagnostics.peak_memory(exp.mesh.devices.flat)
+  _LOG.info(
+    'trained to step %d; peak memory: host %.2f GiB, device %s',
+    now,
+    peak['host_bytes'] / 2**30,
+    f'{peak["device_bytes"] / 2**30:.2f} GiB'
+    if peak['device_bytes']
+    else f'unknown ({peak["device_reason"]})',
+  )
   return state

@@ -3,6 +3,7 @@
 Everything here is single-replica code on arrays; `fleet` maps it.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -13,7 +14,7 @@ import optax
 
 from memae_jax.data import order, transforms, types
 from memae_jax.memory import usage
-from memae_jax.models import memae
+from memae_jax.models import memae, memory_bank
 from memae_jax.training import fleet
 
 
@@ -62,6 +63,12 @@ class Sums(NamedTuple):
   grad_norm: jax.Array
   first_bad: jax.Array
   reads: usage.ReadTotals | None
+
+
+def added(total: Sums, new: Sums) -> Sums:
+  """Sums over the steps of both; those of `total` came first."""
+  first_bad = jnp.where(total.first_bad >= 0, total.first_bad, new.first_bad)
+  return jax.tree.map(jnp.add, total, new)._replace(first_bad=first_bad)
 
 
 class Scored(NamedTuple):
@@ -119,19 +126,32 @@ class Trainer(NamedTuple):
   schedule: Callable[[jax.Array], jax.Array]
   batch_size: int
   memory_init: str
+  noisy: bool  # Whether any replica is a denoising autoencoder.
   keep_best: bool
 
-  def init(self, mapped, inputs) -> ReplicaState:
-    """Initial state of one replica; mapped = (hyper, data)."""
-    hyper, data = mapped
-    first = batch_at(data, inputs, hyper.seed, 0, 1)
-    variables = self.model.init(jax.random.key(hyper.seed), first, hyper.knobs)
+  @property
+  def _from_encodings(self) -> bool:
+    return self.model.bank is not None and self.memory_init == 'encodings'
+
+  @property
+  def init_samples(self) -> int:
+    """How many training samples `init` takes: one, or a query for each slot."""
+    if not self._from_encodings:
+      return 1
+    bank = self.model.bank
+    positions = (
+      math.prod(self.model.code_shape[:-1]) if bank.per_position else 1
+    )
+    return math.ceil(bank.slots / positions)
+
+  def init(self, hyper: fleet.Hyper, samples: jax.Array) -> ReplicaState:
+    """Initial state of one replica; samples: [init_samples, ...]."""
+    key = jax.random.key(hyper.seed)
+    variables = self.model.init(key, samples[:1], hyper.knobs)
     params = variables['params']
     batch_stats = variables.get('batch_stats', {})
-    if self.model.bank is not None and self.memory_init == 'encodings':
-      samples = batch_at(data, inputs, hyper.seed, 0, self.model.bank.slots)
-      codes = self.model.apply(variables, samples, method=memae.MemAE.encode)
-      params['bank']['slots'] = codes.reshape(params['bank']['slots'].shape)
+    if self._from_encodings:
+      params['bank']['slots'] = self._encodings(variables, samples)
     best = None
     if self.keep_best:
       # A copy: donated buffers must not be shared between leaves.
@@ -141,27 +161,52 @@ class Trainer(NamedTuple):
       )
     return ReplicaState(params, batch_stats, self.optimizer.init(params), best)
 
+  def _encodings(self, variables, samples) -> jax.Array:
+    """[N, C] encodings of training samples under the initial encoder."""
+    bank = self.model.bank
+    # As in training, or BatchNorm would not have seen any data yet.
+    codes, _ = self.model.apply(
+      variables,
+      samples,
+      True,
+      method=memae.MemAE.encode,
+      mutable=['batch_stats'],
+    )
+    return memory_bank.queries(codes, bank.per_position)[: bank.slots]
+
   def step(
     self, state: ReplicaState, hyper: fleet.Hyper, batch: jax.Array, step
   ) -> tuple[ReplicaState, Sums]:
     """One step of gradient descent on a batch [B, ...]."""
+    key = jax.random.fold_in(jax.random.key(hyper.seed), step)
+    corrupted = batch
+    if self.noisy:
+      noise = jax.random.normal(key, batch.shape, batch.dtype)
+      corrupted = batch + hyper.noise * noise
 
     def loss_fn(params):
       out, updates = self.model.apply(
         {'params': params, 'batch_stats': state.batch_stats},
-        batch,
+        corrupted,
         hyper.knobs,
         train=True,
         mutable=['batch_stats'],
+        rngs={'code': key} if self.model.head else None,
       )
       reconstruction = jnp.mean(squared_error(batch, out.reconstruction))
-      entropy = (
-        jnp.float32(0)
-        if out.read is None
-        else jnp.where(hyper.knobs.use_memory, jnp.mean(out.read.entropy), 0)
-      )
-      loss = reconstruction + hyper.alpha * entropy
-      reads = None if out.read is None else usage.totals(out.read)
+      loss = reconstruction
+      reads, entropy = None, jnp.float32(0)
+      if out.read is not None:
+        reads = usage.totals(out.read)
+        entropy = jnp.where(
+          hyper.knobs.use_memory, jnp.mean(out.read.entropy), 0
+        )
+        loss += hyper.alpha * entropy
+      if out.divergence is not None:
+        elements = batch.size // batch.shape[0]
+        divergence = jnp.mean(out.divergence) / elements
+        loss += jnp.where(hyper.kl_weight > 0, hyper.kl_weight * divergence, 0)
+      loss += hyper.code_l1 * jnp.mean(jnp.abs(out.code))
       stats = updates.get('batch_stats', {})
       return loss, (reconstruction, entropy, reads, stats)
 
@@ -202,9 +247,7 @@ class Trainer(NamedTuple):
       first = step.astype(jnp.uint32) * jnp.uint32(self.batch_size)
       batch = batch_at(data, inputs, hyper.seed, first, self.batch_size)
       state, new = self.step(state, hyper, batch, step)
-      total = jax.tree.map(jnp.add, sums, new)
-      first_bad = jnp.where(sums.first_bad >= 0, sums.first_bad, new.first_bad)
-      return state, total._replace(first_bad=first_bad)
+      return state, added(sums, new)
 
     sums = jax.eval_shape(
       self.step,
@@ -219,60 +262,41 @@ class Trainer(NamedTuple):
     sums = sums._replace(first_bad=jnp.int32(-1))
     return jax.lax.fori_loop(start, stop, one, (state, sums))
 
-  def score(self, mapped, inputs, block: int) -> Scored:
-    """Reconstruction errors of one replica, in blocks.
+  def score(self, variables, hyper: fleet.Hyper, x, real) -> Scored:
+    """Reconstruction errors of one replica.
 
     Args:
-      mapped: (weights, hyper, transform, index [K], count): `weights` has
-        `params` and `batch_stats`; entries of `index` from `count` on are
-        padding. K must be a multiple of `block`.
-      inputs: the raw inputs.
-      block: samples scored at once.
+      variables: `params` and `batch_stats`.
+      hyper: of the replica.
+      x: [B, ...] model inputs.
+      real: [B] bool, False for padding.
     """
-    weights, hyper, transform, index, count = mapped
-    blocks = index.reshape(-1, block)
+    out = self.model.apply(variables, x, hyper.knobs, sample_mask=real)
+    error = squared_error(x, out.reconstruction)
+    if out.read is None:
+      return Scored(error, None, None)
+    size = len(real)
+    kept = jnp.sum(out.read.kept.reshape(size, -1), axis=-1, dtype=jnp.int32)
+    query_mask = jnp.repeat(real, out.read.kept.shape[0] // size)
+    return Scored(error, kept, usage.totals(out.read, query_mask))
 
-    def one(args):
-      number, index = args
-      mask = number * block + jnp.arange(block) < count
-      x = transforms.apply(inputs[index], transform)
-      out = self.model.apply(
-        {'params': weights.params, 'batch_stats': weights.batch_stats},
-        x,
-        hyper.knobs,
-        sample_mask=mask,
-      )
-      error = squared_error(x, out.reconstruction)
-      if out.read is None:
-        return Scored(error, None, None)
-      per_sample = jnp.sum(
-        out.read.kept.reshape(block, -1), axis=-1, dtype=jnp.int32
-      )
-      query_mask = jnp.repeat(mask, out.read.kept.shape[0] // block)
-      return Scored(error, per_sample, usage.totals(out.read, query_mask))
+  def keep_best_weights(self, mapped, step):
+    """Keeps the weights if their validation error is the lowest so far.
 
-    scored = jax.lax.map(one, (jnp.arange(len(blocks)), blocks))
-    return Scored(
-      scored.error.reshape(-1),
-      None if scored.kept is None else scored.kept.reshape(-1),
-      jax.tree.map(lambda x: jnp.sum(x, axis=0), scored.reads),
-    )
+    Args:
+      mapped: (state, error [K] of validation samples, real [K] bool).
+      step: that the state has reached.
 
-  def validate(self, mapped, inputs, step, block):
-    """Scores the validation normals and keeps the best weights.
-
-    mapped = (state, hyper, transform, index, count). Returns the state, the
-    mean error and the read totals.
+    Returns:
+      The state and the mean error.
     """
-    state, hyper, transform, index, count = mapped
-    scored = self.score(mapped, inputs, block)
-    real = jnp.arange(index.shape[0]) < count
-    error = jnp.sum(jnp.where(real, scored.error, 0)) / count
-    if state.best is not None:
+    state, error, real = mapped
+    error = jnp.sum(jnp.where(real, error, 0)) / jnp.sum(real)
+    if self.keep_best:
       better = error < state.best.error
       now = Best(state.params, state.batch_stats, step, error)
       best = jax.tree.map(
         lambda new, old: jnp.where(better, new, old), now, state.best
       )
       state = state.replace(best=best)
-    return state, error, scored.reads
+    return state, error

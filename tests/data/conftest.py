@@ -10,7 +10,8 @@ def data_config():
   """Makes a resolved `config.data` from some of its fields."""
 
   def make(**fields):
-    one_class = fields.get('protocol', 'one_class') == 'one_class'
+    protocol = fields.get('protocol', 'one_class')
+    one_class = protocol in config_lib.ONE_CLASS
     classes = {'normal_classes': (0,) if one_class else ()}
     return config_lib.resolve({'data': fields, 'fleet': classes}).data
 

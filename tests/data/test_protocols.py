@@ -100,6 +100,44 @@ def test_given_with_a_class(make_source, split):
   assert got.anomalous.sum() == (source.labels[40:] != 1).sum()
 
 
+@pytest.mark.parametrize('normal_class', [0, 2])
+def test_official(make_source, split, normal_class):
+  source = make_source(60, 3, is_test=np.arange(60) >= 40)
+  got = split(source, normal_class=normal_class, protocol='official')
+  _check(source, got)
+  np.testing.assert_array_equal(got.test, np.arange(40, 60))
+  pool = np.sort(np.concatenate([got.train, got.validation]))
+  np.testing.assert_array_equal(pool, np.arange(normal_class, 40, 3))
+  assert len(got.validation) == round(0.1 * len(pool))
+  normal = source.labels[40:] == normal_class
+  np.testing.assert_array_equal(got.anomalous, ~normal)
+  other = split(source, 1, normal_class, protocol='official')
+  assert not np.array_equal(got.validation, other.validation)
+
+
+def test_one_class_pools_the_official_parts(make_source, split):
+  source = make_source(60, 3, is_test=np.arange(60) >= 40)
+  got = split(source, normal_class=0)
+  assert source.is_test[got.train].any() and not source.is_test[got.test].all()
+
+
+def test_official_without_a_test_set(make_source, split):
+  with pytest.raises(errors.UserError, match='"official".*"made".*"one_class"'):
+    split(make_source(), 0, 0, protocol='official')
+
+
+def test_official_without_a_class(make_source, split):
+  source = make_source(is_test=np.arange(60) >= 40)
+  with pytest.raises(errors.UserError, match='"official" needs a class.*2'):
+    split(source, protocol='official')
+
+
+def test_official_without_labels(make_source, split):
+  source = make_source(is_test=np.arange(60) >= 40, labelled=False)
+  with pytest.raises(errors.UserError, match='"official" needs labels'):
+    split(source, 0, 0, protocol='official')
+
+
 def test_seeds_and_classes_give_other_splits(make_source, split):
   source = make_source(90, 3)
   a, b = (split(source, seed, 0) for seed in (0, 1))

@@ -47,6 +47,24 @@ def test_normal_labels_choose_for_any_source(data_config):
     ({'normal_labels': ('0',)}, 'normal_labels.*fleet.normal_classes'),
     ({'path': 'mine.csv'}, '"data.path" is set.*"digits".*"arrays"'),
     ({'drop_columns': ('a',)}, '"data.drop_columns" is set.*"digits"'),
+    (
+      {'path': 'mine.csv', 'name': 'mnist'},
+      '"data.path" is set.*"mnist".*"arrays" or "image_folder"',
+    ),
+    ({'image_size': 64}, '"data.image_size" is set.*"digits".*"image_folder"'),
+    ({'colour': 'rgb'}, '"data.colour" is set.*"digits".*"image_folder"'),
+    (
+      {'name': 'arrays', 'path': 'a.csv', 'colour': 'rgb'},
+      '"data.colour" is set.*"arrays".*"image_folder"',
+    ),
+    (
+      {'name': 'image_folder', 'path': 'a', 'label_column': 'kind'},
+      '"data.label_column" is set.*"image_folder".*"arrays"',
+    ),
+    (
+      {'protocol': 'official', 'normal_labels': ('0',)},
+      'normal_labels.*"official" takes fleet.normal_classes',
+    ),
     ({'log1p': True}, 'log1p.*"digits".*images'),
   ],
 )
@@ -68,6 +86,11 @@ def test_identity_depends_on_inputs_and_labels(make_source):
   other.labels[0] = 2
   assert sources.data_sha256(other) != data
   assert sources.label_sha256(other) != label
+  masks = np.zeros((60, 2, 2), bool)
+  masked = [
+    make_source(masks=m, has_mask=masks[:, 0, 0]) for m in (masks, ~masks)
+  ]
+  assert len({data, *map(sources.data_sha256, masked)}) == 3
   renamed = make_source(label_names=('class', '0', 'class 2'))
   assert sources.label_sha256(renamed) != label
 

@@ -12,7 +12,10 @@ from tests import helpers
 
 def _knobs(use_memory=True, threshold=1.0, slots=7):
   return memae.Knobs(
-    jnp.asarray(use_memory), jnp.float32(threshold), jnp.int32(slots)
+    jnp.asarray(use_memory),
+    jnp.asarray(False),
+    jnp.float32(threshold),
+    jnp.int32(slots),
   )
 
 

@@ -15,8 +15,8 @@ def test_one_step_is_adam_on_the_stated_loss():
   state = exp.init()
   replica = jax.tree.map(lambda x: np.asarray(x)[0], state)
   hyper = jax.tree.map(lambda x: np.asarray(x)[0], exp.hyper)
-  data = jax.tree.map(lambda x: np.asarray(x)[0], exp.data)
-  batch = step.batch_at(data, exp.inputs, hyper.seed, 0, 16)
+  data = jax.tree.map(lambda x: np.asarray(x)[0], exp.programs.data)
+  batch = step.batch_at(data, exp.programs.inputs, hyper.seed, 0, 16)
   split = exp.splits[0]
   raw = exp.source.inputs[split.train].astype(np.float32) / 127.5 - 1
   for row in np.asarray(batch):  # Each is a training normal, in [-1, 1].

@@ -6,16 +6,14 @@ rows, as matrices compressed with zlib: one row an example takes minutes to
 read back (0.4 ms each on a laptop core), the 61 blocks half a second.
 """
 
-import gzip
-import hashlib
 import io
 import pathlib
-import zlib
 
 import numpy as np
 import tensorflow_datasets as tfds
 
 from memae_jax import errors
+from memae_jax.data.builders import raw
 
 URL = 'http://kdd.ics.uci.edu/databases/kddcup99/kddcup.data_10_percent.gz'
 FILES = ('kddcup.data_10_percent.gz', 'kddcup.data_10_percent')
@@ -89,8 +87,10 @@ class Kddcup99TenPercent(tfds.core.GeneratorBasedBuilder):
 
   def _split_generators(self, dl_manager):
     del dl_manager
-    path = raw_file(self.raw_dir)
-    return {'train': self._generate_examples(parse(verified(path), path))}
+    path = raw.find(self.raw_dir, FILES, URL)
+    content = raw.unpacked(path, URL)
+    raw.check(content, 'sha256', SHA256, path, URL)
+    return {'train': self._generate_examples(parse(content, path))}
 
   def _generate_examples(self, table):
     numeric, categories, label = table
@@ -106,51 +106,13 @@ class Kddcup99TenPercent(tfds.core.GeneratorBasedBuilder):
       )
 
 
-def raw_file(folder: pathlib.Path) -> pathlib.Path:
-  """Returns the publisher's file in a folder.
-
-  Raises:
-    UserError: it is not there.
-  """
-  for name in FILES:
-    if (folder / name).is_file():
-      return folder / name
-  raise errors.UserError(
-    f'{folder} holds no file {" or ".join(FILES)}; put it there, or leave'
-    f' --manual_dir out to download it from {URL}'
-  )
-
-
-def verified(path: pathlib.Path) -> bytes:
-  """Returns the text of the raw file, unpacked.
-
-  Raises:
-    UserError: it is damaged or has another content than the published file.
-  """
-  raw = path.read_bytes()
-  if raw[:2] == b'\x1f\x8b':
-    try:
-      raw = gzip.decompress(raw)
-    except (OSError, EOFError, zlib.error) as error:
-      raise errors.UserError(
-        f'{path} is no complete gzip file ({error}); fetch {URL} again'
-      ) from error
-  found = hashlib.sha256(raw).hexdigest()
-  if found != SHA256:
-    raise errors.UserError(
-      f'{path} is not the published file: sha256 of its {len(raw):,} unpacked'
-      f' bytes is {found[:12]}..., expected {SHA256[:12]}...; fetch {URL}'
-    )
-  return raw
-
-
 def parse(
-  raw: bytes, path: pathlib.Path
+  content: bytes, path: pathlib.Path
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
   """Parses the rows.
 
   Args:
-    raw: the text of the file.
+    content: the text of the file.
     path: of the file, for messages.
 
   Returns:
@@ -165,7 +127,7 @@ def parse(
   dtype = [(name, types[name]) for name in (*COLUMNS, 'label')]
   try:
     table = np.loadtxt(
-      io.BytesIO(raw), dtype, delimiter=',', encoding='ascii', ndmin=1
+      io.BytesIO(content), dtype, delimiter=',', encoding='ascii', ndmin=1
     )
   except ValueError as error:
     raise errors.UserError(f'{path}: {error}') from error

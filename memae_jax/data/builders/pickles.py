@@ -1,0 +1,79 @@
+"""Reads pickles of plain data and byte arrays, without trusting them.
+
+Nothing that a pickle names is ever called: things of numpy become inert
+records of their parts (numpy's own loaders trust their input, too), anything
+else is refused.
+"""
+
+import io
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+_NUMPY = frozenset(
+  (
+    ('numpy.core.multiarray', '_reconstruct'),  # numpy 1.
+    ('numpy._core.multiarray', '_reconstruct'),
+    ('numpy', 'ndarray'),
+    ('numpy', 'dtype'),
+  )
+)
+
+
+class _Inert:
+  """A thing of numpy, taken apart."""
+
+  state: tuple[Any, ...] = ()
+
+  def __init__(self, *args):
+    self.args = args
+
+  def __setstate__(self, state):
+    self.state = state
+
+
+class _Restricted(pickle.Unpickler):
+  def find_class(self, module: str, name: str) -> Callable[..., Any]:
+    if (module, name) in _NUMPY:
+      return _Inert
+    raise pickle.UnpicklingError(
+      f'it asks for {module}.{name}, which data do not need'
+    )
+
+
+def load(content: bytes) -> Any:
+  """Returns what is pickled; text of Python 2 as bytes.
+
+  Raises:
+    ValueError: it is damaged, or asks for more than data.
+  """
+  try:
+    return _Restricted(io.BytesIO(content), encoding='bytes').load()
+  except Exception as error:  # A damaged pickle raises nearly anything.
+    reason = ' '.join(str(error).split())[:200]
+    raise ValueError(reason or type(error).__name__) from error
+
+
+def byte_array(thing: Any) -> np.ndarray:
+  """Returns the uint8 array that an inert record describes.
+
+  Raises:
+    ValueError: it is no array of bytes.
+  """
+  try:
+    _, shape, dtype, is_fortran, content = thing.state
+    kind = dtype.args[0]
+  except (AttributeError, IndexError, TypeError, ValueError) as error:
+    raise ValueError(f'is no array but {type(thing).__name__}') from error
+  if kind not in ('u1', b'u1') or not isinstance(content, bytes):
+    raise ValueError(f'is an array of type {kind!r:.40}, not of bytes')
+  try:
+    return np.frombuffer(content, np.uint8).reshape(
+      shape, order='F' if is_fortran else 'C'
+    )
+  except (TypeError, ValueError) as error:
+    raise ValueError(
+      f'has {len(content):,} values for shape {shape!r:.40}'
+    ) from error

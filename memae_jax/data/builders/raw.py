@@ -1,0 +1,64 @@
+"""A publisher's file on disk: found, unpacked, compared with its checksum."""
+
+import gzip
+import hashlib
+import pathlib
+import zlib
+from collections.abc import Sequence
+
+from memae_jax import errors
+
+
+def find(folder: pathlib.Path, names: Sequence[str], url: str) -> pathlib.Path:
+  """Returns the first of some files that is in a folder.
+
+  Raises:
+    UserError: none is there.
+  """
+  for name in names:
+    if (folder / name).is_file():
+      return folder / name
+  raise errors.UserError(
+    f'{folder} holds no file {" or ".join(names)}; put it there, or leave'
+    f' --manual_dir out to download it from {url}'
+  )
+
+
+def unpacked(path: pathlib.Path, url: str) -> bytes:
+  """Returns the content of a file that may be compressed by gzip.
+
+  Raises:
+    UserError: the gzip file is damaged.
+  """
+  content = path.read_bytes()
+  if content[:2] != b'\x1f\x8b':
+    return content
+  try:
+    return gzip.decompress(content)
+  except (OSError, EOFError, zlib.error) as error:
+    raise errors.UserError(
+      f'{path} is no complete gzip file ({error}); fetch {url} again'
+    ) from error
+
+
+def check(
+  content: bytes, kind: str, expected: str, path: pathlib.Path, url: str
+) -> None:
+  """Compares a checksum.
+
+  Args:
+    content: of the file.
+    kind: of the checksum, 'sha256' or 'md5'.
+    expected: hex digits.
+    path: of the file, for the message.
+    url: where to fetch it.
+
+  Raises:
+    UserError: they differ.
+  """
+  found = hashlib.new(kind, content).hexdigest()
+  if found != expected:
+    raise errors.UserError(
+      f'{path} is not the published file: {kind} of its {len(content):,} bytes'
+      f' is {found[:12]}..., expected {expected[:12]}...; fetch {url} again'
+    )

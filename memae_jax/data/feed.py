@@ -1,0 +1,119 @@
+"""Which feed a data set gets, and how samples are read ahead on the host.
+
+*resident*: all raw samples lie on every device, and compiled programs gather
+batches from them. *streaming*: the host gathers them ahead of their use, by
+grain. Either way the batch is a pure function of (seed, step): `order` says
+which samples it holds, so both feeds give the same ones, and resuming needs
+only the step.
+"""
+
+import logging
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+
+from memae_jax import errors
+from memae_jax.data import order
+
+_LOG = logging.getLogger(__name__)
+_THREADS = 4  # They read at once; most of their time is spent outside Python.
+_AHEAD = 4  # Batches read before they are asked for, and so on the device.
+
+Read = TypeVar('Read')
+
+
+class Inputs(Protocol):
+  """Raw samples [S, ...]: an array, a memory map, or what reads like one.
+
+  `__getitem__` takes a slice or [n] indices, from several threads at once.
+  """
+
+  shape: tuple[int, ...]
+  dtype: np.dtype
+
+  def __len__(self) -> int: ...
+
+  def __getitem__(self, index: slice | np.ndarray) -> np.ndarray: ...
+
+
+def nbytes(inputs: Inputs) -> int:
+  """Bytes of all samples, were they in memory."""
+  return math.prod(inputs.shape) * inputs.dtype.itemsize
+
+
+def choose(inputs: Inputs, config: Any) -> str:
+  """Returns 'resident' or 'streaming'.
+
+  Args:
+    inputs: raw samples.
+    config: the resolved `config.data`.
+
+  Raises:
+    UserError: the feed must be resident, but the samples exceed its budget.
+  """
+  needed, budget = nbytes(inputs), config.resident_bytes
+  if config.feed == 'streaming' or needed <= budget:
+    return 'streaming' if config.feed == 'streaming' else 'resident'
+  excess = (
+    f'the raw samples take {needed:,} bytes on each device, more than the'
+    f' {budget:,} of data.resident_bytes'
+  )
+  if config.feed == 'resident':
+    raise errors.UserError(
+      f'config field "data.feed" is "resident", but {excess}; raise'
+      f' data.resident_bytes to {needed}, or set data.feed to "auto" or'
+      ' "streaming"'
+    )
+  _LOG.info('streaming the samples: %s', excess)
+  return 'streaming'
+
+
+class TrainingOrder:
+  """Which samples the replicas train on: `order` on the host."""
+
+  def __init__(self, train: Sequence[np.ndarray], seeds: Sequence[int]):
+    """Takes the training indices [n] and the seed of each replica."""
+    # Replicas of the same split and seed share their batches.
+    keys = [(seed, id(rows)) for seed, rows in zip(seeds, train)]
+    distinct = list(dict.fromkeys(keys))
+    self._which = [distinct.index(key) for key in keys]
+    self._train = [train[keys.index(key)] for key in distinct]
+    self._seeds = np.asarray([[seed] for seed, _ in distinct], np.uint32)
+    self._counts = np.asarray([[len(rows)] for rows in self._train], np.uint32)
+
+  def rows(self, first: int, size: int) -> np.ndarray:
+    """Returns indices [R, size]: the samples from position `first` on."""
+    position = np.arange(first, first + size, dtype=np.uint32)
+    index = order.sample_at(position, self._seeds, self._counts)
+    rows = np.stack([rows[i] for rows, i in zip(self._train, index)])
+    return rows[self._which]
+
+
+def gather(inputs: Inputs, index: np.ndarray) -> np.ndarray:
+  """Returns samples [R, B, ...] for indices [R, B].
+
+  Equal rows of the index, as of replicas that share their batches, are read
+  once.
+  """
+  read = lambda index: inputs[index.ravel()].reshape(
+    index.shape + inputs.shape[1:]
+  )
+  distinct, which = np.unique(index, axis=0, return_inverse=True)
+  if len(distinct) == len(index):
+    return read(index)
+  return read(distinct)[which.ravel()]
+
+
+def ahead(read: Callable[[int], Read], start: int, stop: int) -> Iterator[Read]:
+  """Yields read(start) ... read(stop - 1) in order, read ahead by threads."""
+  import grain  # Takes a second, which only streaming has to wait for.
+
+  return iter(
+    grain.MapDataset.range(start, stop)
+    .map(lambda number: read(int(number)))
+    .to_iter_dataset(
+      grain.ReadOptions(num_threads=_THREADS, prefetch_buffer_size=_AHEAD)
+    )
+  )

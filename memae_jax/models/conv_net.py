@@ -1,0 +1,234 @@
+"""Convolutional encoder and decoder, for images of any size.
+
+The paper's networks (its section 4.1, as far as it is known; padding keeps
+the middle of the kernel on the image):
+
+  MNIST     widths 32-16-8, kernels 3, strides 2-2-3       code [3, 3, 8]
+  MNIST v1  widths 16-32-64, kernels 1-3-3, strides 2      code [4, 4, 64]
+  CIFAR-10  widths 64-128-128-256, kernels 3, strides 2    code [2, 2, 256]
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from memae_jax import errors
+from memae_jax.models import conv, layers
+
+
+class Layer(NamedTuple):
+  """One level of the encoder: `size` are the spatial sizes that enter it."""
+
+  width: int
+  kernel: int
+  stride: int
+  size: tuple[int, ...]
+
+
+class Plan(NamedTuple):
+  """The levels of the encoder, and what comes out.
+
+  code_shape: (*sizes, channels) of the encoding.
+  """
+
+  levels: tuple[Layer, ...]
+  code_shape: tuple[int, ...]
+
+
+def plan(
+  widths: Sequence[int],
+  kernels: Sequence[int],
+  strides: Sequence[int],
+  layout: str,
+  input_shape: Sequence[int],
+) -> Plan:
+  """Follows the sizes of an input through the encoder.
+
+  Args:
+    widths: channels of each level.
+    kernels, strides: of each level; empty for 3 and 2 throughout.
+    layout: 'strided' or 'pool'.
+    input_shape: (*sizes, channels) of a sample.
+
+  Raises:
+    UserError: lengths differ, or the input is too small or no image.
+  """
+  kernels, strides = (
+    kernels or (3,) * len(widths),
+    strides or (2,) * len(widths),
+  )
+  if not len(widths) == len(kernels) == len(strides) or not widths:
+    raise errors.UserError(
+      'config fields "model.widths", "model.kernels" and "model.strides" have'
+      f' {len(widths)}, {len(kernels)} and {len(strides)} values; give one for'
+      ' each layer'
+    )
+  if layout == 'pool' and any(kernel % 2 == 0 for kernel in kernels):
+    raise errors.UserError(
+      f'config field "model.kernels" is {tuple(kernels)}, but the layout "pool"'
+      ' needs odd kernels'
+    )
+  if len(input_shape) < 2:
+    raise errors.UserError(
+      f'config field "model.network" is "conv", but a sample has shape'
+      f' {tuple(input_shape)}; use "dense"'
+    )
+  levels, size = [], tuple(input_shape[:-1])
+  for width, kernel, stride in zip(widths, kernels, strides):
+    levels.append(Layer(width, kernel, stride, size))
+    reach = 2 * (kernel // 2) - kernel if layout == 'strided' else -1
+    size = tuple((n + reach) // stride + 1 for n in size)
+    if min(size) < 1:
+      raise errors.UserError(
+        f'a sample of shape {tuple(input_shape)} is too small for kernel'
+        f' {kernel} of layer {len(levels)}; lower model.kernels'
+      )
+  return Plan(tuple(levels), (*size, widths[-1]))
+
+
+class Conv(nn.Module):
+  """Convolution [B, *n, Ci] -> [B, *m, Co], m = (n + 2 (k//2) - k)//s + 1.
+
+  With `size`, the adjoint map: a transposed convolution to these sizes.
+  """
+
+  width: int
+  kernel: int
+  stride: int = 1
+  size: tuple[int, ...] | None = None
+  dtype: Any = jnp.float32
+
+  @nn.compact
+  def __call__(self, x: jax.Array) -> jax.Array:
+    """Convolves the middle axes."""
+    rank = x.ndim - 2
+    kernel = self.param(
+      'kernel',
+      nn.initializers.lecun_normal(),
+      (self.kernel,) * rank + (x.shape[-1], self.width),
+    ).astype(self.dtype)
+    bias = self.param('bias', nn.initializers.zeros, (self.width,))
+    strides, padding = (self.stride,) * rank, (self.kernel // 2,) * rank
+    x = x.astype(self.dtype)
+    if self.size is None:
+      y = conv.conv(x, kernel, strides, padding)
+    else:
+      y = conv.conv_transpose(x, kernel, strides, padding, self.size)
+    return y + bias.astype(self.dtype).reshape((1,) * (y.ndim - 1) + (-1,))
+
+
+def _blocks(x: jax.Array, stride: int) -> tuple[int, ...]:
+  """Shape that splits each middle axis of x into blocks of `stride`."""
+  middle = [part for n in x.shape[1:-1] for part in (n // stride, stride)]
+  return (x.shape[0], *middle, x.shape[-1])
+
+
+def max_pool(x: jax.Array, stride: int) -> jax.Array:
+  """[B, *n, C] -> [B, *ceil(n / stride), C]; the last block may be smaller."""
+  fill = jnp.array(-jnp.inf, x.dtype)
+  edges = [(0, -n % stride, 0) for n in x.shape[1:-1]]
+  x = jax.lax.pad(x, fill, [(0, 0, 0), *edges, (0, 0, 0)])
+  within = tuple(range(2, 2 * x.ndim - 3, 2))
+  return jnp.max(x.reshape(_blocks(x, stride)), axis=within)
+
+
+def up_sample(x: jax.Array, stride: int, size: Sequence[int]) -> jax.Array:
+  """[B, *m, C] -> [B, *size, C]: repeats each position `stride` times."""
+  for axis, n in enumerate(size, 1):
+    x = jnp.repeat(x, stride, axis=axis)
+    x = jax.lax.slice_in_dim(x, 0, n, axis=axis)
+  return x
+
+
+class ConvEncoder(nn.Module):
+  """[B, *n, C] -> [B, *plan.code_shape], each layer with norm and activation.
+
+  `strided` layers shrink by their stride; `pool` layers keep the size and are
+  followed by max-pooling.
+  """
+
+  plan: Plan
+  layout: str = 'strided'
+  activation: str = 'leaky_relu'
+  batch_norm: bool = True
+  dtype: Any = jnp.float32
+
+  @nn.compact
+  def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+    """Encodes images."""
+    strided = self.layout == 'strided'
+    for level in self.plan.levels:
+      stride = level.stride if strided else 1
+      x = Conv(level.width, level.kernel, stride, dtype=self.dtype)(x)
+      x = layers.NormAct(self.activation, self.batch_norm, self.dtype)(x, train)
+      if not strided:
+        x = max_pool(x, level.stride)
+    return x
+
+
+def mirrored(
+  plan: Plan, layout: str, widths: Sequence[int], kernels: Sequence[int]
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+  """Returns the widths before the output and the kernels of a decoder.
+
+  Args:
+    plan: of the encoder, mirrored where `widths` or `kernels` are empty.
+    layout: 'strided' has as many layers as the encoder, 'pool' one more.
+    widths, kernels: as configured.
+
+  Raises:
+    UserError: they do not fit the encoder.
+  """
+  back = plan.levels[::-1]
+  own = [level.width for level in back], [level.kernel for level in back]
+  if layout == 'strided':
+    own = own[0][1:], own[1]
+  else:
+    own = own[0], own[1] + own[1][-1:]
+  widths, kernels = tuple(widths or own[0]), tuple(kernels or own[1])
+  if (len(widths), len(kernels)) != (len(own[0]), len(own[1])):
+    raise errors.UserError(
+      f'config field "model.decoder_widths" needs {len(own[0])} values and'
+      f' "model.decoder_kernels" {len(own[1])} for this encoder, not'
+      f' {len(widths)} and {len(kernels)}'
+    )
+  return widths, kernels
+
+
+class ConvDecoder(nn.Module):
+  """[B, *plan.code_shape] -> [B, *n, channels]; the output is linear.
+
+  Attributes:
+    plan: of the encoder, whose sizes are retraced.
+    channels: of the output.
+    widths, kernels: from `mirrored`.
+  """
+
+  plan: Plan
+  channels: int
+  widths: Sequence[int]
+  kernels: Sequence[int]
+  layout: str = 'strided'
+  activation: str = 'leaky_relu'
+  batch_norm: bool = True
+  dtype: Any = jnp.float32
+
+  @nn.compact
+  def __call__(self, code: jax.Array, train: bool) -> jax.Array:
+    """Decodes to images."""
+    back = self.plan.levels[::-1]
+    x = code
+    for i, kernel in enumerate(self.kernels):
+      width = (*self.widths, self.channels)[i]
+      if self.layout == 'strided':
+        x = Conv(width, kernel, back[i].stride, back[i].size, self.dtype)(x)
+      else:
+        x = Conv(width, kernel, dtype=self.dtype)(x)
+      if i == len(self.widths):
+        return x
+      x = layers.NormAct(self.activation, self.batch_norm, self.dtype)(x, train)
+      if self.layout == 'pool':
+        x = up_sample(x, back[i].stride, back[i].size)

@@ -1,0 +1,331 @@
+"""The compiled programs of a fleet, and how samples come to them.
+
+`Resident` holds all samples on the device, `Streaming` reads batches ahead on
+the host. They offer the same functions and give the same results; nothing
+else in the code knows which one runs.
+"""
+
+import functools
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from memae_jax.data import feed, transforms, types
+from memae_jax.training import fleet, step
+
+
+class Programs:
+  """What both have in common.
+
+  name: of the feed. resident_bytes: raw samples that stay on each device.
+  """
+
+  name: str
+  resident_bytes = 0
+
+  def __init__(
+    self,
+    trainer: step.Trainer,
+    mesh: jax.sharding.Mesh,
+    config: Any,
+    hyper: fleet.Hyper,
+    splits: Sequence[types.Split],
+    inputs: feed.Inputs,
+    steps: int,
+  ):
+    """Describes the programs; each compiles when it is first used.
+
+    Args:
+      trainer: single-replica code.
+      mesh: of the fleet.
+      config: resolved.
+      hyper: [R] each, on the host.
+      splits: one for each replica.
+      inputs: raw samples, on the host.
+      steps: of the run.
+    """
+    self._trainer, self._mesh, self._steps = trainer, mesh, steps
+    self._how = config.train.fleet_map
+    self._block = config.eval.batch_size
+    self._splits, self._host_inputs = splits, inputs
+    self._seeds = hyper.seed
+    self.hyper = self._split(hyper)
+    self.transform = self._split(
+      types.Transform(
+        *(np.stack(part) for part in zip(*(s.transform for s in splits)))
+      )
+    )
+
+  def init(self) -> step.ReplicaState:
+    """Returns the fleet's state before the first step."""
+    raise NotImplementedError
+
+  def run(
+    self, state: step.ReplicaState, start: int, stop: int
+  ) -> tuple[step.ReplicaState, step.Sums]:
+    """Takes the steps from `start` to `stop`; donates the state."""
+    raise NotImplementedError
+
+  def score(self, weights: Any, rows: Sequence[np.ndarray]) -> step.Scored:
+    """Scores samples.
+
+    Args:
+      weights: has `params` and `batch_stats` of the fleet.
+      rows: indices of samples, one array for each replica.
+
+    Returns:
+      [R, K] errors and kept slots, padded at the end, and the totals of the
+      reads without padding.
+    """
+    raise NotImplementedError
+
+  def validate(
+    self, state: step.ReplicaState, now: int
+  ) -> tuple[step.ReplicaState, jax.Array, Any]:
+    """Scores the validation normals and keeps the best weights.
+
+    Returns:
+      The state (the given one is donated), the mean errors [R] and the totals
+      of the reads.
+    """
+    rows = [split.validation for split in self._splits]
+    scored = self.score(state, rows)
+    _, real = self._blocks(rows)
+    state, error = self._keep_best(
+      state,
+      self._split(scored.error),
+      self._split(real.reshape(len(rows), -1)),
+      self._share(np.int32(now)),
+    )
+    return state, error, scored.reads
+
+  def feed_facts(self) -> dict[str, float]:
+    """What the feed has to say about the last `run`."""
+    return {}
+
+  @functools.cached_property
+  def _keep_best(self):
+    return jax.jit(
+      lambda state, error, real, now: self._mapped(
+        self._trainer.keep_best_weights
+      )((state, error, real), now),
+      donate_argnums=0,
+    )
+
+  def _blocks(self, rows) -> tuple[np.ndarray, np.ndarray]:
+    """Index arrays [n_r] as [R, N, B] blocks of one size, and what is real."""
+    index, counts = fleet.pad_rows([np.asarray(r, np.int32) for r in rows])
+    size = min(self._block, index.shape[1])
+    index = np.pad(index, ((0, 0), (0, -index.shape[1] % size)))
+    real = np.arange(index.shape[1]) < counts[:, None]
+    shape = len(rows), -1, size
+    return index.reshape(shape), real.reshape(shape)
+
+  def _mapped(self, function):
+    return fleet.over_replicas(function, self._mesh, self._how)
+
+  def _share(self, tree):
+    """A copy of host values on each device."""
+    return fleet.place(tree, self._mesh, mapped=False)
+
+  def _split(self, tree):
+    """Host values [R, ...] spread over the devices."""
+    return fleet.place(tree, self._mesh, mapped=True)
+
+
+def _variables(weights) -> dict[str, Any]:
+  """One structure for weights of any kind, so that scoring compiles once."""
+  return {'params': weights.params, 'batch_stats': weights.batch_stats}
+
+
+def _joined(scored: step.Scored) -> step.Scored:
+  """Puts blocks [R, N, ...] together, with numpy or jax.numpy."""
+  flat = lambda x: x.reshape(len(x), -1)
+  return step.Scored(
+    flat(scored.error),
+    None if scored.kept is None else flat(scored.kept),
+    jax.tree.map(lambda x: x.sum(axis=1), scored.reads),
+  )
+
+
+class Resident(Programs):
+  """All raw samples on each device; batches are gathered in the programs.
+
+  inputs: [S, ...] raw samples. data: [R, ...] of the fleet.
+  """
+
+  name = 'resident'
+
+  def __init__(self, *args, **kwargs):
+    super().__init__(*args, **kwargs)
+    self.resident_bytes = feed.nbytes(self._host_inputs)
+    self.inputs = self._share(self._host_inputs[:])
+    train, counts = fleet.pad_rows([s.train for s in self._splits])
+    self.data = step.ReplicaData(
+      self._split(train), self._split(counts), self.transform
+    )
+
+  def init(self) -> step.ReplicaState:
+    """See `Programs`."""
+    return self._init(self.hyper, self.data, self.inputs)
+
+  @functools.cached_property
+  def _init(self):
+    size = self._trainer.init_samples
+
+    def one(mapped, inputs):
+      hyper, data = mapped
+      samples = step.batch_at(data, inputs, hyper.seed, 0, size)
+      return self._trainer.init(hyper, samples)
+
+    return jax.jit(
+      lambda hyper, data, inputs: self._mapped(one)((hyper, data), inputs)
+    )
+
+  def run(self, state, start, stop):
+    """See `Programs`. Many steps are one call."""
+    bounds = self._share((np.int32(start), np.int32(stop)))
+    return self._run(state, self.hyper, self.data, self.inputs, *bounds)
+
+  @functools.cached_property
+  def _run(self):
+    return jax.jit(
+      lambda state, hyper, data, inputs, start, stop: self._mapped(
+        self._trainer.run
+      )((state, hyper, data), inputs, start, stop),
+      donate_argnums=0,
+    )
+
+  def score(self, weights, rows):
+    """See `Programs`."""
+    index, real = self._split(self._blocks(rows))
+    variables = _variables(weights)
+    return self._score(
+      variables, self.hyper, self.transform, index, real, self.inputs
+    )
+
+  @functools.cached_property
+  def _score(self):
+    def one(mapped, inputs):
+      variables, hyper, transform, index, real = mapped
+
+      def block(of):
+        index, real = of
+        x = transforms.apply(inputs[index], transform)
+        return self._trainer.score(variables, hyper, x, real)
+
+      return jax.lax.map(block, (index, real))
+
+    return jax.jit(
+      lambda *args: _joined(self._mapped(one)(args[:-1], args[-1]))
+    )
+
+
+class Streaming(Programs):
+  """Batches are read ahead on the host and placed on the devices.
+
+  Reading keeps ahead from one `run` to the next.
+  """
+
+  name = 'streaming'
+
+  def __init__(self, *args, **kwargs):
+    super().__init__(*args, **kwargs)
+    self._order = feed.TrainingOrder(
+      [split.train for split in self._splits], self._seeds.tolist()
+    )
+    self._batches: Iterator[Any] = iter(())
+    self._at = -1  # The step of the next batch.
+    self._waited = 0.0  # Share of the last `run`.
+
+  def _place(self, index: np.ndarray) -> jax.Array:
+    """Raw samples [R, B, ...] of the indices [R, B], on the devices."""
+    return self._split(feed.gather(self._host_inputs, index))
+
+  def init(self) -> step.ReplicaState:
+    """See `Programs`."""
+    raw = self._place(self._order.rows(0, self._trainer.init_samples))
+    return self._init(self.hyper, self.transform, raw)
+
+  @functools.cached_property
+  def _init(self):
+    def one(mapped):
+      hyper, transform, raw = mapped
+      return self._trainer.init(hyper, transforms.apply(raw, transform))
+
+    return jax.jit(lambda *mapped: self._mapped(one)(mapped))
+
+  def _batch(self, now: int) -> tuple[jax.Array, jax.Array]:
+    size = self._trainer.batch_size
+    raw = self._place(self._order.rows(now * size, size))
+    return raw, self._share(np.int32(now))
+
+  def run(self, state, start, stop):
+    """See `Programs`. Sums stay on the device until all steps are taken."""
+    if start != self._at:
+      self._batches = feed.ahead(self._batch, start, self._steps)
+    begun, waited, sums = time.perf_counter(), 0.0, None
+    for at in range(start, stop):
+      asked = time.perf_counter()
+      raw, now = next(self._batches)
+      self._at = at + 1
+      waited += time.perf_counter() - asked
+      before = sums
+      state, new = self._step(state, self.hyper, self.transform, raw, now)
+      sums = new if before is None else self._added(before, new)
+      # The step before must be done, or batches would pile up on the device.
+      jax.block_until_ready(before)
+    jax.block_until_ready(sums)
+    self._waited = waited / (time.perf_counter() - begun)
+    return state, sums
+
+  @functools.cached_property
+  def _step(self):
+    def one(mapped, now):
+      state, hyper, transform, raw = mapped
+      return self._trainer.step(
+        state, hyper, transforms.apply(raw, transform), now
+      )
+
+    return jax.jit(
+      lambda state, hyper, transform, raw, now: self._mapped(one)(
+        (state, hyper, transform, raw), now
+      ),
+      donate_argnums=0,
+    )
+
+  @functools.cached_property
+  def _added(self):
+    return jax.jit(step.added)
+
+  def feed_facts(self) -> dict[str, float]:
+    """See `Programs`."""
+    return {'input_wait_fraction': self._waited}
+
+  def score(self, weights, rows):
+    """See `Programs`. The result is on the host."""
+    index, real = self._blocks(rows)
+    variables, scored = _variables(weights), []
+    read = lambda i: (self._place(index[:, i]), self._split(real[:, i]))
+    for raw, mask in feed.ahead(read, 0, index.shape[1]):
+      scored.append(
+        self._score(variables, self.hyper, self.transform, raw, mask)
+      )
+      jax.block_until_ready(scored[-2:][0])  # As in `run`.
+    blocks = jax.device_get(scored)
+    return _joined(jax.tree.map(lambda *x: np.stack(x, axis=1), *blocks))
+
+  @functools.cached_property
+  def _score(self):
+    def one(mapped):
+      variables, hyper, transform, raw, real = mapped
+      x = transforms.apply(raw, transform)
+      return self._trainer.score(variables, hyper, x, real)
+
+    return jax.jit(lambda *mapped: self._mapped(one)(mapped))
+
+
+KINDS = {kind.name: kind for kind in (Resident, Streaming)}

@@ -1,0 +1,165 @@
+"""The image networks have the shapes of the paper and fit any size."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from memae_jax import errors
+from memae_jax.models import conv_net, memae
+from tests import helpers
+
+PAPER = {
+  'mnist': ((32, 16, 8), (3, 3, 3), (2, 2, 3), (), (), (28, 28, 1), (3, 3, 8)),
+  'mnist_v1': (
+    (16, 32, 64),
+    (1, 3, 3),
+    (2, 2, 2),
+    (64, 32),
+    (3, 3, 3),
+    (28, 28, 1),
+    (4, 4, 64),
+  ),
+  'cifar10': (
+    (64, 128, 128, 256),
+    (),
+    (),
+    (),
+    (),
+    (32, 32, 3),
+    (2, 2, 256),
+  ),
+}
+
+
+def _knobs(use_memory=True, sample_code=False, threshold=1.0, slots=5):
+  return memae.Knobs(
+    jnp.asarray(use_memory),
+    jnp.asarray(sample_code),
+    jnp.float32(threshold),
+    jnp.int32(slots),
+  )
+
+
+def _build(shape, with_head=False, **fields):
+  fields = {
+    'model.network': 'conv',
+    'model.activation': 'leaky_relu',
+    'model.batch_norm': True,
+    'model.memory.slots': 5,
+  } | {f'model.{key}': value for key, value in fields.items()}
+  return memae.build(helpers.digits(**fields).model, shape, 5, with_head)
+
+
+@pytest.mark.parametrize('name', PAPER)
+def test_the_networks_of_the_paper(name):
+  widths, kernels, strides, d_widths, d_kernels, shape, code = PAPER[name]
+  model = _build(
+    shape,
+    widths=widths,
+    kernels=kernels,
+    strides=strides,
+    decoder_widths=d_widths,
+    decoder_kernels=d_kernels,
+  )
+  variables = jax.eval_shape(
+    lambda: model.init(jax.random.key(0), jnp.zeros((1, *shape)), _knobs())
+  )
+  shapes = lambda part: [
+    leaf.shape
+    for path, leaf in jax.tree_util.tree_leaves_with_path(
+      variables['params'][part]
+    )
+    if 'kernel' in str(path)
+  ]
+  kernels = kernels or (3,) * len(widths)
+  wide = (shape[-1], *widths)
+  assert shapes('encoder') == [
+    (k, k, a, b) for k, a, b in zip(kernels, wide, wide[1:])
+  ]
+  d_wide = (widths[-1], *(d_widths or widths[-2::-1]), shape[-1])
+  assert shapes('decoder') == [
+    (k, k, a, b) for k, a, b in zip(d_kernels or kernels, d_wide, d_wide[1:])
+  ]
+  assert model.code_shape == code
+  assert variables['params']['bank']['slots'].shape == (5, np.prod(code))
+
+
+@pytest.mark.parametrize('layout', ['strided', 'pool'])
+@pytest.mark.parametrize('per_position', [True, False])
+@pytest.mark.parametrize('shape', [(8, 8, 1), (11, 14, 3), (5, 6, 7, 2)])
+def test_any_size_comes_back(layout, per_position, shape):
+  model = _build(
+    shape,
+    widths=(4, 6),
+    kernels=(3, 5),
+    strides=(2, 3),
+    layout=layout,
+    **{'memory.per_position': per_position},
+  )
+  x = jax.random.normal(jax.random.key(0), (3, *shape))
+  variables = model.init(jax.random.key(1), x, _knobs())
+  out, _ = model.apply(
+    variables, x, _knobs(), train=True, mutable=['batch_stats']
+  )
+  assert out.reconstruction.shape == x.shape
+  assert out.code.shape == (3, *model.code_shape)
+  positions = np.prod(model.code_shape[:-1]) if per_position else 1
+  assert out.read.kept.shape == (3 * positions,)
+  if not per_position:
+    slots = variables['params']['bank']['slots']
+    decoded = model.apply(variables, slots, method=memae.MemAE.decode)
+    assert decoded.shape == (5, *shape)
+
+
+@pytest.mark.parametrize('size', [(8, 8), (7, 9)])
+def test_pooling_is_that_of_flax(size):
+  x = jax.random.normal(jax.random.key(0), (2, *size, 3))
+  np.testing.assert_array_equal(
+    conv_net.max_pool(x, 2), nn.max_pool(x, (2, 2), (2, 2), 'SAME')
+  )
+  up = conv_net.up_sample(conv_net.max_pool(x, 2), 2, size)
+  assert up.shape == x.shape
+  np.testing.assert_array_equal(up[:, 0, 0], up[:, 1, 1])
+  assert (np.asarray(up) >= np.asarray(x)).all()
+
+
+def test_a_head_draws_in_training_only():
+  x = jax.random.normal(jax.random.key(0), (3, 8, 8, 1))
+  model = _build((8, 8, 1), with_head=True, widths=(4,))
+  knobs = _knobs(use_memory=False, sample_code=True)
+  variables = model.init(
+    {'params': jax.random.key(1), 'code': jax.random.key(1)}, x, knobs
+  )
+  one, two = (
+    model.apply(
+      variables,
+      x,
+      knobs,
+      train=True,
+      mutable=['batch_stats'],
+      rngs={'code': jax.random.key(seed)},
+    )[0]
+    for seed in (2, 3)
+  )
+  assert np.abs(one.reconstruction - two.reconstruction).max() > 1e-3
+  np.testing.assert_array_equal(one.divergence, two.divergence)
+  assert (np.asarray(one.divergence) > 0).all()
+  out = model.apply(variables, x, knobs)
+  again = model.apply(variables, x, _knobs(use_memory=False))
+  assert np.abs(out.reconstruction - again.reconstruction).max() > 1e-6
+
+
+@pytest.mark.parametrize(
+  ('fields', 'shape', 'message'),
+  [
+    (dict(widths=(4, 4), strides=(2,)), (8, 8, 1), '2, 2 and 1 values'),
+    (dict(widths=(4,)), (8,), 'use "dense"'),
+    (dict(widths=(4,), kernels=(2,), layout='pool'), (8, 8, 1), 'odd'),
+    (dict(widths=(4,), decoder_widths=(3,)), (8, 8, 1), 'decoder_widths'),
+  ],
+)
+def test_networks_that_do_not_fit(fields, shape, message):
+  with pytest.raises(errors.UserError, match=message):
+    _build(shape, **fields)
