@@ -112,10 +112,14 @@ class MetricsWriter:
       )
 
   def write(
-    self, step: int, split: str, replicas: dict[str, list[float | None]]
+    self,
+    step: int,
+    split: str,
+    replicas: dict[str, list[float | None]],
+    fleet: dict[str, float] | None = None,
   ) -> None:
-    """Writes the fleet means, and all values by replica."""
-    means = {}
+    """Writes the values of the fleet, and of replicas: their means, and all."""
+    means = dict(fleet or {})
     for key, values in replicas.items():
       defined = [v for v in values if v is not None]
       if defined:

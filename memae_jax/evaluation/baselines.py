@@ -5,6 +5,7 @@ a deep one. Each takes the transformed inputs, flattened, and is deterministic
 by its seed. The untrained network is scored by the caller.
 """
 
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -15,11 +16,16 @@ import sklearn.svm
 
 from memae_jax import errors
 
-_BLOCK = 8192  # Rows scored at once, to bound memory.
+_squared_distance = functools.partial(
+  sklearn.metrics.pairwise.euclidean_distances, squared=True
+)
+_BLOCK = 4096  # Rows scored at once, to bound memory.
 PCA_VARIANCE = 0.95
 PCA_WIDE = 1024  # Above this width, that many rows fit the components.
 FOREST_TREES, FOREST_ROWS = 100, 256  # As published by Liu et al. (2008).
-SVM_NU, SVM_ROWS = 0.1, 2000
+SVM_NU = 0.1
+KERNEL_ROWS = 2000  # At most these have a kernel: one-class SVM and KDE.
+KDE_GRID = np.geomspace(0.02, 2, 13)
 
 
 def _subset(train: np.ndarray, most: int, rng: np.random.Generator):
@@ -42,26 +48,82 @@ def _random(train, test, rng, max_train):
   return rng.random(len(test)), 'uniform random scores'
 
 
-def _pca(train, test, rng, max_train):
-  """Mean squared error of the reconstruction from the leading components."""
+def _components(train, rng, max_train):
+  """Returns the rows of a fit, their PCA and words; no PCA of constant rows."""
   wide = train.shape[1] > PCA_WIDE
   most = min(max_train, PCA_WIDE) if wide else max_train
   rows, words = _subset(train, most, rng)
   rows = rows.astype(np.float64)
-  if not np.ptp(rows, axis=0).any():  # Constant inputs have no components.
-    score = lambda x: np.square(x - rows[0]).mean(axis=1)
-    return _in_blocks(score, test), f'0 components (constant inputs); {words}'
+  if not np.ptp(rows, axis=0).any():
+    return rows, None, f'0 components (constant inputs); {words}'
   pca = sklearn.decomposition.PCA(
     PCA_VARIANCE, svd_solver='full' if wide else 'covariance_eigh'
   ).fit(rows)
+  count = int(pca.n_components_)
+  return (
+    rows,
+    pca,
+    (
+      f'the {count} component{"s" * (count > 1)} that explain'
+      f' {PCA_VARIANCE:.0%} of the variance; {words}'
+    ),
+  )
+
+
+def _pca(train, test, rng, max_train):
+  """Mean squared error of the reconstruction from the leading components."""
+  rows, pca, words = _components(train, rng, max_train)
+  rebuilt = lambda x: (
+    pca.inverse_transform(pca.transform(x)) if pca else rows[0]
+  )
+  score = lambda x: np.square(x - rebuilt(x)).mean(axis=1)
+  return _in_blocks(score, test), f'reconstruction error of {words}'
+
+
+def _log_density(squared_distance, bandwidth) -> np.ndarray:
+  """[n] log of the sum of Gaussian kernels, from [n, m]; changes its input."""
+  kernel = np.multiply(
+    squared_distance, -0.5 / bandwidth**2, out=squared_distance
+  )
+  # As scipy.special.logsumexp, which takes several times as long.
+  top = kernel.max(axis=1, keepdims=True)
+  kernel -= top
+  return top[:, 0] + np.log(np.exp(kernel, out=kernel).sum(axis=1))
+
+
+def _bandwidth(codes: np.ndarray) -> float:
+  """The bandwidth under which each row is likeliest given all others.
+
+  Of `KDE_GRID` times the deviation of a component. No test data enter.
+
+  Args:
+    codes: [n, D] of at least two rows.
+  """
+  squared = _squared_distance(codes, codes)
+  np.fill_diagonal(squared, np.inf)
+  scale = np.sqrt(codes.var(axis=0).mean())
+
+  def likelihood(bandwidth):
+    density = _log_density(squared.copy(), bandwidth).mean()
+    return density - codes.shape[1] * np.log(bandwidth)
+
+  return max((scale * factor for factor in KDE_GRID), key=likelihood)
+
+
+def _kde(train, test, rng, max_train):
+  """Negative log density of a Gaussian kernel on the leading components."""
+  rows, pca, words = _components(train, rng, min(max_train, KERNEL_ROWS))
+  if pca is None or len(rows) < 2:
+    return np.zeros(len(test)), f'constant density of {words}'
+  codes = pca.transform(rows)
+  bandwidth = _bandwidth(codes)
 
   def score(x):
-    return np.square(x - pca.inverse_transform(pca.transform(x))).mean(axis=1)
+    return -_log_density(_squared_distance(pca.transform(x), codes), bandwidth)
 
-  count = int(pca.n_components_)
   return _in_blocks(score, test), (
-    f'reconstruction error of the {count} component{"s" * (count > 1)} that'
-    f' explain {PCA_VARIANCE:.0%} of the variance; {words}'
+    f'Gaussian kernel of bandwidth {bandwidth:.3g}, the likeliest by leaving'
+    f' one training normal out, on {words}'
   )
 
 
@@ -80,7 +142,7 @@ def _isolation_forest(train, test, rng, max_train):
 
 def _ocsvm(train, test, rng, max_train):
   """Negative distance to the surface; kernel products are ours for speed."""
-  rows, words = _subset(train, min(max_train, SVM_ROWS), rng)
+  rows, words = _subset(train, min(max_train, KERNEL_ROWS), rng)
   rows = rows.astype(np.float64)
   gamma = 1 / (rows.shape[1] * (rows.var() or 1.0))  # 'scale'.
   svm = sklearn.svm.OneClassSVM(nu=SVM_NU, gamma=gamma).fit(rows)
@@ -98,6 +160,7 @@ def _ocsvm(train, test, rng, max_train):
 _DETECTORS = {
   'random': _random,
   'pca': _pca,
+  'kde': _kde,
   'isolation_forest': _isolation_forest,
   'ocsvm': _ocsvm,
 }
@@ -113,16 +176,17 @@ def run(
   """Fits a baseline on training normals and scores the test samples.
 
   Args:
-    name: 'random', 'pca', 'isolation_forest' or 'ocsvm'.
+    name: 'random', 'pca', 'kde', 'isolation_forest' or 'ocsvm'.
     train: [n, ...] float32 model inputs of the training normals.
     test: [T, ...] float32 model inputs.
     seed: of the subset and of the detector.
-    max_train: at most this many rows fit; the one-class SVM takes at most
-      `SVM_ROWS`, and PCA of inputs wider than `PCA_WIDE` at most that many.
+    max_train: at most this many rows fit; kernel density and one-class SVM
+      take at most `KERNEL_ROWS`, and PCA of inputs wider than `PCA_WIDE` at
+      most that many.
 
   Returns:
     score: [T] float64, higher is more anomalous. 'pca' in squared units of
-      the model input, mean over the elements.
+      the model input, mean over the elements; 'kde' in nats.
     note: what was fitted on what, for the report.
 
   Raises:

@@ -1,6 +1,7 @@
 """Scores of a fleet and of the baselines, on the same samples."""
 
 import concurrent.futures
+import functools
 import os
 import time
 from collections.abc import Iterable
@@ -8,15 +9,17 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+import threadpoolctl
 
 from memae_jax import writers
 from memae_jax.data import transforms
 from memae_jax.evaluation import baselines as baselines_lib
-from memae_jax.evaluation import metrics, pictures, scores
+from memae_jax.evaluation import metrics, pictures, pixels, pseudo, scores
 from memae_jax.memory import usage
 from memae_jax.training import experiment, fleet, step
 
 Errors = list[tuple[np.ndarray, np.ndarray]]  # Of each replica: [T] and [V].
+_MAP_BYTES = 2**28  # Error maps are kept up to this, in the order of the fleet.
 
 
 class Weights(NamedTuple):
@@ -48,6 +51,15 @@ def _score(exp, weights) -> tuple[step.Scored, step.Scored, float]:
   return tested, jax.device_get(held_out), seconds
 
 
+def chosen(
+  exp: experiment.Experiment, state: step.ReplicaState, at: int
+) -> tuple[Weights, Any]:
+  """The weights that `eval.checkpoint` asks for, and the step [R] of each."""
+  if exp.config.eval.checkpoint == 'validation':
+    return _weights(state.best), np.asarray(state.best.step)
+  return _weights(state), [at] * len(exp.replicas)
+
+
 def untrained(exp: experiment.Experiment) -> Errors:
   """Scores of the fleet before its first step: test and validation."""
   tested, held_out, _ = _score(exp, _weights(exp.init()))
@@ -68,14 +80,18 @@ def networks(
     The scores of each replica, memory statistics by replica name, and the
     throughput of scoring.
   """
-  best = exp.config.eval.checkpoint == 'validation'
-  weights = _weights(state.best if best else state)
-  steps = np.asarray(state.best.step) if best else [at] * len(exp.replicas)
+  weights, steps = chosen(exp, state, at)
   tested, held_out, seconds = _score(exp, weights)
   errors = _errors(exp, tested, held_out)
+  changed = [None] * len(exp.replicas)
+  if exp.config.eval.pseudo and pseudo.kinds(exp.source.inputs.shape[1:]):
+    changed = pseudo.evaluate(exp, weights, [held for _, held in errors])
+  # Pictures are many bytes, and the report shows one run of each variant.
+  pictured = scores.first_names((r.variant, r.name) for r in exp.replicas)
+  room = _MAP_BYTES
   out, memory = [], {}
   for i, (replica, split) in enumerate(zip(exp.replicas, exp.splits)):
-    has_memory = replica.variant != 'ae'
+    has_memory = replica.has_memory
     if has_memory:
       slots = fleet.take(weights.params, i)['bank']['slots'][: replica.slots]
       reads = jax.tree.map(lambda x, i=i: x[i], tested.reads)
@@ -89,6 +105,13 @@ def networks(
     fields = replica._asdict()
     del fields['name']
     score, validation_score = errors[i]
+    found_pixels, maps = None, None
+    if exp.source.masks is not None:
+      maps, rows = pictures.error_maps(exp, weights, i)
+      found_pixels = pixels.evaluate(maps, exp.source.masks[rows])
+      maps = np.minimum(maps, np.finfo(np.float16).max).astype(np.float16)
+      room -= maps.nbytes
+    shown = replica.name in pictured
     out.append(
       scores.ReplicaScores(
         name=replica.name,
@@ -100,10 +123,13 @@ def networks(
         kept=tested.kept[i, : len(split.test)] if has_memory else None,
         usage=tested.reads.usage[i, : replica.slots] if has_memory else None,
         decoded_slots=pictures.decoded_slots(exp, weights, i)
-        if has_memory
+        if has_memory and shown
         else None,
-        gallery=pictures.gallery(exp, weights, i, score),
+        gallery=pictures.gallery(exp, weights, i, score) if shown else None,
         step=int(steps[i]),
+        pseudo=changed[i],
+        pixels=found_pixels,
+        maps=maps if room >= 0 else None,
       )
     )
   samples = sum(len(split.test) for split in exp.splits)
@@ -172,48 +198,67 @@ def baselines(
   Returns:
     The scores of each baseline and split, and a note on each baseline.
   """
-  config, out, notes = exp.config.eval, [], {}
   firsts: dict[Any, int] = {}
   for i, replica in enumerate(exp.replicas):
     if replica.variant == exp.replicas[0].variant:
       firsts.setdefault((replica.seed, replica.normal_class), i)
   progress = writers.Progress('baselines', len(firsts))
-  for done, ((seed, normal_class), i) in enumerate(firsts.items(), 1):
-    split = exp.splits[i]
-    train, scored = (
-      transforms.apply(exp.source.inputs[rows], split.transform)
-      for rows in (split.train, np.concatenate([split.test, split.validation]))
-    )
-    for name in config.baselines:
-      if name == 'untrained':
-        score, validation_score = before[i]
-        note = f'the network of "{exp.replicas[i].name}" before training'
-      else:
-        stream = np.random.SeedSequence([seed, normal_class or 0])
-        both, note = baselines_lib.run(
-          name,
-          train,
-          scored,
-          int(stream.generate_state(1)[0]),
-          config.baseline_samples,
-        )
-        score, validation_score = np.split(both, [len(split.test)])
-      notes.setdefault(name, note)
-      out.append(
-        scores.ReplicaScores(
-          name=f'{name}/{seed}/{normal_class}',
-          fields={'variant': name, 'seed': seed, 'normal_class': normal_class},
-          score=np.asarray(score, np.float32),
-          anomalous=split.anomalous,
-          sample=split.test,
-          validation_score=np.asarray(validation_score, np.float32),
-          kept=None,
-          usage=None,
-          decoded_slots=None,
-          gallery=None,
-          step=0,
-        )
-      )
-    progress.at(done, f'{done} of {len(firsts)} splits')
+  out, notes = [], {}
+  # Most of the time goes to BLAS, libsvm and numpy, which let others run. BLAS
+  # threads of its own would wait for each other, up to 30 times longer.
+  with (
+    threadpoolctl.threadpool_limits(1, 'blas'),
+    concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool,
+  ):
+    split = functools.partial(_baselines_of_split, exp, before)
+    for done, (found, said) in enumerate(pool.map(split, firsts.values()), 1):
+      out += found
+      notes = said | notes  # Those of the first split.
+      progress.at(done, f'{done} of {len(firsts)} splits')
   progress.close()
+  return out, notes
+
+
+def _baselines_of_split(exp, before, index: int):
+  """As `baselines`, for the split of one replica."""
+  config, split = exp.config.eval, exp.splits[index]
+  replica, out, notes = exp.replicas[index], [], {}
+  train, scored = (
+    transforms.apply(exp.source.inputs[rows], split.transform)
+    for rows in (split.train, np.concatenate([split.test, split.validation]))
+  )
+  for name in config.baselines:
+    if name == 'untrained':
+      score, validation_score = before[index]
+      note = f'the network of "{replica.name}" before training'
+    else:
+      stream = np.random.SeedSequence([replica.seed, replica.normal_class or 0])
+      both, note = baselines_lib.run(
+        name,
+        train,
+        scored,
+        int(stream.generate_state(1)[0]),
+        config.baseline_samples,
+      )
+      score, validation_score = np.split(both, [len(split.test)])
+    notes[name] = note
+    out.append(
+      scores.ReplicaScores(
+        name=f'{name}/{replica.seed}/{replica.normal_class}',
+        fields={
+          'variant': name,
+          'seed': replica.seed,
+          'normal_class': replica.normal_class,
+        },
+        score=np.asarray(score, np.float32),
+        anomalous=split.anomalous,
+        sample=split.test,
+        validation_score=np.asarray(validation_score, np.float32),
+        kept=None,
+        usage=None,
+        decoded_slots=None,
+        gallery=None,
+        step=0,
+      )
+    )
   return out, notes

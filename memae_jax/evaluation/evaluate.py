@@ -17,12 +17,22 @@ from memae_jax.evaluation import (
   facts,
   outcome,
   paper,
+  pictures,
   report,
+  tables,
   verdict,
 )
 from memae_jax.training import experiment, step
 
 _LOG = logging.getLogger(__name__)
+_FIRST_LOOK = (
+  'auroc',
+  'average_precision',
+  'f1_at_ratio',
+  'pixel_auroc',
+  'aupro',
+  'pseudo_auroc',
+)
 _STORED = (
   'score',
   'anomalous',
@@ -61,6 +71,7 @@ def evaluate(
     before = collect.untrained(exp)
     networks, memory, throughput = collect.networks(exp, state, at)
     course = collect.course(exp, history)
+    foreign = pictures.foreign(exp, collect.chosen(exp, state, at)[0])
   baselines, notes = collect.baselines(exp, before)
   _LOG.info('computing metrics of %d sets of scores', len(networks + baselines))
   events = writers.read_events(workdir / 'metrics.jsonl')
@@ -74,8 +85,14 @@ def evaluate(
       'rule': exp.config.eval.checkpoint,
     },
     'score': facts.SCORE,
+    'error_maps': facts.error_maps(exp),
     **outcome.measure(
-      networks, baselines, memory, exp.config.eval, exp.source.labelled
+      networks,
+      baselines,
+      memory,
+      exp.config.eval,
+      exp.source.labelled,
+      exp.source.label_names,
     ),
     'baseline_notes': notes,
     'course': course,
@@ -86,8 +103,9 @@ def evaluate(
   results['warnings'] = verdict.warnings(results)
   folder = workdir / 'eval' / str(at)
   _write_numbers(results, networks, workdir, folder)
+  _write_maps(exp, networks, folder / 'maps.npz')
   shown = exhibits.exhibits(
-    results, networks, events, exp.source.columns, baselines
+    results, networks, events, exp.source.columns, baselines, foreign
   )
   _write_page(results, shown, workdir, folder)
   return results
@@ -102,11 +120,31 @@ def _write_numbers(results, networks, workdir, folder) -> None:
     for key in _STORED
     if getattr(r, key) is not None
   }
-  buffer = io.BytesIO()
-  np.savez_compressed(buffer, **arrays)
-  writers.write_atomic(folder / 'scores.npz', buffer.getvalue())
+  _write_arrays(folder / 'scores.npz', arrays)
   for target in (folder, workdir):
     writers.write_atomic(target / 'results.json', text)
+    if results['classes']:
+      writers.write_atomic(target / 'classes.csv', tables.classes_csv(results))
+
+
+def _write_arrays(path: pathlib.Path, arrays: dict[str, np.ndarray]) -> None:
+  buffer = io.BytesIO()
+  np.savez_compressed(buffer, **arrays)
+  writers.write_atomic(path, buffer.getvalue())
+
+
+def _write_maps(exp, networks, path: pathlib.Path) -> None:
+  """Writes the error maps that were kept, each with its samples."""
+  arrays = {}
+  for replica in networks:
+    if replica.maps is not None:
+      rows = replica.sample[exp.source.has_mask[replica.sample]]
+      arrays |= {
+        f'{replica.name}/map': replica.maps,
+        f'{replica.name}/sample': rows,
+      }
+  if arrays:
+    _write_arrays(path, arrays)
 
 
 def _write_page(results, shown, workdir, folder) -> None:
@@ -134,12 +172,7 @@ def _plain(value: Any) -> Any:
 def headline(results: dict[str, Any]) -> str:
   """The table of a person's first look: variants and baselines."""
   names = [
-    name
-    for name in ('auroc', 'average_precision', 'f1_at_ratio')
-    if any(
-      group.get(name, {}).get('mean') is not None
-      for group in results['variants'].values()
-    )
+    name for name in _FIRST_LOOK if tables.defined(results['variants'], name)
   ]
   if not names:
     return 'no metrics: ' + next(

@@ -34,6 +34,7 @@ def exhibits(
   events: Sequence[Mapping[str, Any]] = (),
   source_columns: Sequence[types.Column] = (),
   baseline_scores: Sequence[scores.ReplicaScores] = (),
+  foreign: Sequence[scores.Foreign] = (),
 ) -> list[Exhibit]:
   """Returns the figures that these results can fill, in reading order.
 
@@ -44,11 +45,13 @@ def exhibits(
     source_columns: of a table, else empty.
     baseline_scores: scores of baselines on the same samples, whose
       `fields['variant']` is the baseline's name; they join the curves.
+    foreign: what networks make of classes they never saw.
   """
   return [
     *_comparisons(results),
     *_detection(results, replicas, baseline_scores),
     *_galleries(replicas),
+    *_foreign(foreign),
     *_slots(replicas, source_columns),
     *_usage(replicas),
     *_training(events, replicas),
@@ -58,12 +61,9 @@ def exhibits(
 
 def _first(replicas) -> dict[str, scores.ReplicaScores]:
   """The first replica by name of each variant, in the order of variants."""
-  chosen: dict[str, scores.ReplicaScores] = {}
-  for replica in replicas:
-    key = replica.fields['variant']
-    if key not in chosen or replica.name < chosen[key].name:
-      chosen[key] = replica
-  return chosen
+  names = scores.first_names((r.fields['variant'], r.name) for r in replicas)
+  by_name = {replica.name: replica for replica in replicas}
+  return {by_name[name].fields['variant']: by_name[name] for name in names}
 
 
 def _comparisons(results) -> Iterator[Exhibit]:
@@ -72,15 +72,15 @@ def _comparisons(results) -> Iterator[Exhibit]:
   summaries.pop('random', None)  # It would squeeze all others into a corner.
   shown = [m for m in words.HEADLINE if tables.defined(summaries, m)][:4]
   auroc = words.title('auroc')
-  values = tables.values(results)
+  values, classes = tables.units(results), results['averaged_classes']
   several = any(len(v) > 1 for group in values.values() for v in group.values())
   if shown and several:
     yield Exhibit(
       'replicas',
       'results',
       'How much do the runs differ?',
-      'A pale dot is one trained network, the large mark the mean over the'
-      ' runs, and the bar its 95% interval. Where two bars overlap widely,'
+      f'A pale dot is {_unit(classes)}, the large mark the mean over them, and'
+      ' the bar its 95% interval. Where two bars overlap widely,'
       ' the order of the means says little: paired differences say more.'
       ' Random scores are left out.',
       comparison.metric_dots(
@@ -115,6 +115,12 @@ def _comparisons(results) -> Iterator[Exhibit]:
         f'AUROC against {meaning}. A dot is one run, the line joins the means.',
         comparison.sweep(points, meaning.removeprefix('the '), auroc),
       )
+
+
+def _unit(classes: int) -> str:
+  if classes:
+    return f'the mean over the {classes} classes of one seed'
+  return 'one trained network'
 
 
 def _detection(results, replicas, baseline_scores) -> Iterator[Exhibit]:
@@ -159,10 +165,32 @@ def _galleries(replicas) -> Iterator[Exhibit]:
         f'What does {words.label(variant)} make of a sample?',
         f'Run {replica.name}, the first by name. A good model rebuilds'
         ' normal samples and fails on anomalous ones: the error, in squared'
-        ' units of the [0, 1] range, is bright where they differ.',
+        ' units of the [0, 1] range, is bright where they differ. Below it: the'
+        ' score, in units of the model input.'
+        + (
+          ' Outlined in the reconstruction: the true mask.'
+          if replica.gallery.masks is not None
+          else ''
+        ),
         images.reconstruction_gallery(replica.gallery),
         vector=False,
       )
+
+
+def _foreign(foreign) -> Iterator[Exhibit]:
+  for shown in foreign:
+    yield Exhibit(
+      f'foreign_{shown.normal}',
+      'pictures',
+      f'What becomes of other classes, where "{shown.normal}" is normal?',
+      f'Networks trained on class "{shown.normal}" alone; each column is the'
+      ' first test sample of another class, named above, and below are its'
+      ' reconstructions with their scores. A network that copies what it never'
+      ' saw cannot tell it from normal; a memory should turn it into the'
+      ' normal class (Figure 4 of the paper).',
+      images.foreign_samples(shown),
+      vector=False,
+    )
 
 
 def _slots(replicas, columns) -> Iterator[Exhibit]:

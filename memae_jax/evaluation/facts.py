@@ -1,9 +1,9 @@
 """What the results stand on: data, protocol, speed and environment."""
 
 import importlib.metadata
+import math
 import pathlib
 import platform
-import resource
 import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,7 +12,8 @@ import jax
 import numpy as np
 
 import memae_jax
-from memae_jax.training import experiment
+from memae_jax.evaluation import pixels
+from memae_jax.training import diagnostics, experiment
 
 SCORE = {
   'definition': 'mean over the elements of a sample of the squared'
@@ -25,6 +26,9 @@ _DESCRIPTION = {
   ' ({config.validation_fraction:.0%} of them held out for validation) and'
   ' the rest are tested, with anomalies drawn from the other classes as'
   ' {config.anomaly_fraction:.0%} of the test set.',
+  'official': 'The normals of the official training set train'
+  ' ({config.validation_fraction:.0%} of them held out for validation); the'
+  ' whole official test set is tested.',
   'random_rows': '{config.train_fraction:.0%} of all rows, at random for each'
   ' seed, are the training half: its normals train'
   ' ({config.validation_fraction:.0%} of them held out for validation), its'
@@ -36,6 +40,7 @@ _LONGEST_GAP = 10  # In median gaps between log events.
 _PACKAGES = (
   'jax',
   'flax',
+  'grain',
   'optax',
   'orbax-checkpoint',
   'numpy',
@@ -100,28 +105,52 @@ def dataset(exp: experiment.Experiment) -> dict[str, Any]:
   }
 
 
+def error_maps(exp: experiment.Experiment) -> dict[str, Any] | None:
+  """What the metrics of pixels stand on; None without masks."""
+  if exp.source.masks is None:
+    return None
+  known = [int(exp.source.has_mask[split.test].sum()) for split in exp.splits]
+  pixel_count = max(known) * math.prod(exp.source.masks.shape[1:])
+  return {
+    'definition': 'squared error of each pixel, mean over the channels, in'
+    ' squared units of the model input; not smoothed',
+    'samples': _spread(known),
+    'ranking': pixels.method(pixel_count),
+    'false_positive_rate_limit': pixels.FPR_LIMIT,
+  }
+
+
 def training_speed(
   exp: experiment.Experiment, events: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
-  """Median speed between log events, which leaves out compilation.
+  """The feed, and the median speed between log events: without compilation.
 
   `training_seconds` is the sum of the gaps between consecutive train events,
   none counted as more than `_LONGEST_GAP` median gaps: the pause between a
   kill and the resume is no training.
   """
+  feed = {
+    'feed': exp.programs.name,
+    'resident_bytes': exp.programs.resident_bytes,
+  }
   train = [e for e in events if e['split'] == 'train']
+  waits = [
+    e['input_wait_fraction'] for e in train if 'input_wait_fraction' in e
+  ]
+  if waits:
+    feed['input_wait_fraction'] = float(np.median(waits))
   speeds = [
     (b['step'] - a['step']) / (b['time'] - a['time'])
     for a, b in zip(train, train[1:])
     if b['time'] > a['time']
   ]
   if not speeds:
-    return {}
+    return feed
   steps = float(np.median(speeds))
   gaps = np.maximum(np.diff([e['time'] for e in train]), 0)
   seconds = np.minimum(gaps, _LONGEST_GAP * np.median(gaps)).sum()
   each = exp.config.train.batch_size * len(exp.replicas)
-  return {
+  return feed | {
     'fleet_steps_per_second': steps,
     'training_samples_per_second': steps * each,
     'training_seconds': float(seconds),
@@ -129,7 +158,7 @@ def training_speed(
 
 
 def environment(exp: experiment.Experiment) -> dict[str, Any]:
-  """Versions, device, commit and peak memory of the host."""
+  """Versions, device, commit and peak memory of this process."""
   device = exp.mesh.devices.flat[0]
   return {
     'versions': {
@@ -144,8 +173,7 @@ def environment(exp: experiment.Experiment) -> dict[str, Any]:
     'mesh': dict(exp.mesh.shape),
     'processes': jax.process_count(),
     'commit': _commit(),
-    'peak_memory_bytes': 1024
-    * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+    'peak_memory': diagnostics.peak_memory(exp.mesh.devices.flat),
   }
 
 

@@ -79,7 +79,7 @@ def paired_difference(
   return summarise(differences)
 
 
-def _weighted(positive, negative) -> dict[str, float]:
+def from_counts(positive, negative) -> dict[str, float]:
   """Metrics from resampled counts of each distinct score, highest first."""
   hits, wrong = np.cumsum(positive), np.cumsum(negative)
   # Pairs that are ordered wrongly count 1, pairs that tie 1/2; integers.
@@ -133,7 +133,7 @@ def bootstrap(
     draw = [
       np.bincount(rng.choice(m, m.size), minlength=groups) for m in members
     ]
-    found = _weighted(*draw)
+    found = from_counts(*draw)
     row[:] = [found[name] for name in metrics]
   low, high = np.quantile(values, (0.025, 0.975), axis=0)
   return {m: [float(a), float(b)] for m, a, b in zip(metrics, low, high)}

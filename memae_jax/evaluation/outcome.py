@@ -5,43 +5,45 @@ from typing import Any
 
 import numpy as np
 
-from memae_jax.evaluation import intervals, metrics, scores
+from memae_jax.evaluation import classes, intervals, metrics, pseudo, scores
 
-_PAIRS = (('memae', 'ae'), ('memae', 'nonspar'), ('nonspar', 'ae'))
+_PAIRS = (
+  ('memae', 'ae'),
+  ('memae', 'nonspar'),
+  ('nonspar', 'ae'),
+  ('memae', 'ae_l1'),
+  ('memae', 'dae'),
+  ('memae', 'vae'),
+)
 _SHARED = ('seed', 'normal_class', 'learning_rate')
 _SWEPT = ('slots', 'threshold', 'alpha', 'learning_rate')
 
 
-def _by_variant(
-  replicas: Sequence[scores.ReplicaScores], values: Sequence[Any]
-) -> dict[str, list[Any]]:
+def _by_variant(rows: Sequence[tuple[Mapping, Any]]) -> dict[str, list[Any]]:
+  """{variant or baseline: values} of (fields, value)."""
   out: dict[str, list[Any]] = {}
-  for replica, value in zip(replicas, values):
-    out.setdefault(replica.fields['variant'], []).append(value)
+  for fields, value in rows:
+    out.setdefault(fields['variant'], []).append(value)
   return out
 
 
-def _summaries(replicas, measured) -> dict[str, dict]:
-  """{variant or baseline: summary of its metrics}."""
-  groups = _by_variant(replicas, [values for values, _ in measured])
+def _summaries(rows: Sequence[classes.Row]) -> dict[str, dict]:
+  """{variant or baseline: summary of its metrics} over `classes.units`."""
+  groups = _by_variant(classes.units(rows))
   return {name: intervals.summarise(group) for name, group in groups.items()}
 
 
-def _differences(replicas, measured) -> dict[str, Any]:
+def _differences(rows: Sequence[classes.Row]) -> dict[str, Any]:
   """Paired differences between variants, by fields and not by name.
 
-  Two replicas pair if they share seed, normal class and learning rate, and
-  slots where both have a memory. A variant that was swept is compared once
-  for each of its settings, which its label then names.
+  Two of `classes.units` pair if they share seed, normal class and learning
+  rate, and slots where both have a memory. A variant that was swept is
+  compared once for each of its settings, which its label then names.
   """
-  found: dict[str, list[tuple[Any, Any]]] = {}
-  for replica, (values, _) in zip(replicas, measured):
-    found.setdefault(replica.fields['variant'], []).append(
-      (replica.fields, values)
-    )
+  found = _by_variant([(row[0], row) for row in classes.units(rows)])
   out = {}
   for a, b in _PAIRS:
-    shared = (*_SHARED, 'slots') if b != 'ae' else _SHARED
+    shared = (*_SHARED, 'slots') if b == 'nonspar' else _SHARED
     key = lambda fields, shared=shared: tuple(map(fields.get, shared))
     partner = {key(fields): values for fields, values in found.get(b, ())}
     pairs: dict[str, list[tuple[Any, Any]]] = {}
@@ -63,12 +65,34 @@ def _swept(fields: Sequence[Mapping[str, Any]]) -> list[str]:
   return [name for name in _SWEPT if len({f.get(name) for f in fields}) > 1]
 
 
+def _measure(
+  replica: scores.ReplicaScores, config: Any, has_labels: bool
+) -> tuple[dict[str, float | None], dict[str, str]]:
+  """Every metric of one run, and why the undefined ones are so."""
+  values, reasons = metrics.evaluate(
+    replica.score,
+    replica.anomalous,
+    replica.validation_score,
+    config.flag_ratio,
+    config.normal_quantile,
+    has_labels,
+  )
+  if replica.pixels is not None:
+    values, reasons = values | replica.pixels[0], reasons | replica.pixels[1]
+  if replica.pseudo:
+    values[pseudo.METRIC] = float(np.mean(list(replica.pseudo.values())))
+  elif replica.pseudo is not None:
+    values[pseudo.METRIC], reasons[pseudo.METRIC] = None, pseudo.TOO_FEW
+  return values, reasons
+
+
 def measure(
   networks: Sequence[scores.ReplicaScores],
   baselines: Sequence[scores.ReplicaScores],
   memory: Mapping[str, Mapping[str, float]],
   config: Any,
   has_labels: bool = True,
+  label_names: Sequence[str] = (),
 ) -> dict[str, Any]:
   """Returns the metrics of everything that was scored.
 
@@ -78,38 +102,39 @@ def measure(
     baselines: their scores; `fields['variant']` is the baseline's name.
     memory: statistics by replica name.
     config: `config.eval`.
-    has_labels: False where the data have none: every metric is undefined.
+    has_labels: False where the data have none: metrics that need labels are
+      undefined.
+    label_names: names of the normal classes.
 
   Returns:
-    headline, metrics (of the headline), variants, differences, replicas,
-    baselines, baseline_reasons and memory, as in `results.json`.
+    headline, metrics (of the headline), variants, averaged_classes (see
+    `classes.averaged`), differences, classes, replicas, baselines,
+    baseline_reasons, memory and pseudo, as in `results.json`.
   """
-  measure_one = lambda r: metrics.evaluate(
-    r.score,
-    r.anomalous,
-    r.validation_score,
-    config.flag_ratio,
-    config.normal_quantile,
-    has_labels,
-  )
-  measured = [measure_one(r) for r in networks]
-  rivals = [measure_one(r) for r in baselines]
-  variants = _summaries(networks, measured)
+  measured = [_measure(r, config, has_labels) for r in networks]
+  rivals = [_measure(r, config, has_labels) for r in baselines]
+  rows = [(r.fields, values) for r, (values, _) in zip(networks, measured)]
+  rival_rows = [(r.fields, values) for r, (values, _) in zip(baselines, rivals)]
+  variants = _summaries(rows)
   headline = networks[0].fields['variant']
-  groups = _by_variant(networks, networks)
+  groups = _by_variant([(r.fields, r.name) for r in networks])
   # The interval over replicas serves fleets; one replica has only its samples.
-  alone = {group[0].name for group in groups.values() if len(group) == 1}
+  alone = {names[0] for names in groups.values() if len(names) == 1}
   reasons: dict[str, dict[str, str]] = {}
   for replica, (_, why) in zip(baselines, rivals):
     if why:
       reasons.setdefault(replica.fields['variant'], {}).update(why)
-  with_memory = [r for r in networks if r.name in memory]
-  memories = _by_variant(with_memory, [memory[r.name] for r in with_memory])
+  memories = _by_variant(
+    [(r.fields, memory[r.name]) for r in networks if r.name in memory]
+  )
+  changed = _by_variant([(r.fields, r.pseudo) for r in networks if r.pseudo])
   return {
     'headline': headline,
     'metrics': variants[headline],
     'variants': variants,
-    'differences': _differences(networks, measured),
+    'averaged_classes': classes.averaged([r.fields for r in networks]),
+    'differences': _differences(rows),
+    'classes': classes.by_class([*rows, *rival_rows], label_names),
     'replicas': [
       {
         'name': r.name,
@@ -122,16 +147,23 @@ def measure(
         if r.name in alone
         else {},
         'memory': memory.get(r.name),
+        'pseudo': r.pseudo,
         'step': r.step,
       }
       for r, (values, why) in zip(networks, measured)
     ],
-    'baselines': _summaries(baselines, rivals),
+    'baselines': _summaries(rival_rows),
     'baseline_reasons': reasons,
-    'memory': {
-      variant: {
-        key: float(np.mean([found[key] for found in group])) for key in group[0]
-      }
-      for variant, group in memories.items()
-    },
+    'memory': _means(memories),
+    'pseudo': _means(changed),
+  }
+
+
+def _means(groups: Mapping[str, Sequence[Mapping[str, float]]]) -> dict:
+  """{variant: {key: mean over its runs}}."""
+  return {
+    variant: {
+      key: float(np.mean([found[key] for found in group])) for key in group[0]
+    }
+    for variant, group in groups.items()
   }

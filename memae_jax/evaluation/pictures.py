@@ -11,7 +11,9 @@ from memae_jax.evaluation import scores
 from memae_jax.models import memae
 from memae_jax.training import experiment, fleet
 
-_SHOWN = 2  # Samples of each kind in a gallery.
+_LARGE = 64  # Pixels a side; larger pictures need the room of two.
+_FOREIGN = 2  # Normal classes whose networks are shown foreign samples.
+_MOST_LABELS = 9  # Other classes of each.
 
 
 def gallery(
@@ -31,20 +33,101 @@ def gallery(
   if len(exp.source.inputs.shape[1:]) != 3:
     return None
   split = exp.splits[index]
+  shown = 1 if max(exp.source.inputs.shape[1:3]) > _LARGE else 2
   rows, titles = [], []
   for anomalous in (False, True):
     members = np.flatnonzero(split.anomalous == anomalous)
     members = members[np.argsort(error[members], kind='stable')]
     middle = len(members) // 2
     for title, chosen in (
-      ('lowest error', members[:_SHOWN]),
-      ('median error', members[middle : middle + _SHOWN]),
-      ('highest error', members[-_SHOWN:]),
+      ('lowest error', members[:shown]),
+      ('median error', members[middle : middle + shown]),
+      ('highest error', members[-shown:]),
     ):
       rows += chosen.tolist()
       kind = 'anomalous' if anomalous else 'normal'
       titles += [f'{kind}, {title}'] * len(chosen)
-  x = transforms.apply(exp.source.inputs[split.test[rows]], split.transform)
+  chosen = split.test[rows]
+  x, out = _rebuilt(exp, weights, index, chosen)
+  return scores.Gallery(
+    inputs=_as_image(x, exp.source, split),
+    reconstructions=_as_image(out, exp.source, split),
+    score=error[rows],
+    anomalous=split.anomalous[rows],
+    title=tuple(titles),
+    masks=None if exp.source.masks is None else exp.source.masks[chosen],
+  )
+
+
+def foreign(exp: experiment.Experiment, weights: Any) -> list[scores.Foreign]:
+  """What the variants make of classes that they never saw, or nothing.
+
+  For the first classes of a one-class fleet: a test sample of each other
+  class, the first in the test set, through every variant trained with the
+  first seed.
+
+  Args:
+    exp: the experiment.
+    weights: of the fleet.
+  """
+  if len(exp.source.inputs.shape[1:]) != 3:
+    return []
+  groups: dict[int, dict[str, int]] = {}
+  for i, replica in enumerate(exp.replicas):
+    same_seed = replica.seed == exp.replicas[0].seed
+    if replica.normal_class is not None and same_seed:
+      groups.setdefault(replica.normal_class, {}).setdefault(replica.variant, i)
+  out = []
+  for kind, variants in list(groups.items())[:_FOREIGN]:
+    split = exp.splits[next(iter(variants.values()))]
+    others = split.test[split.anomalous]
+    labels, first = np.unique(exp.source.labels[others], return_index=True)
+    rows = others[first[:_MOST_LABELS]]
+    name = exp.source.label_names.__getitem__
+    x, rebuilt = None, {}
+    for variant, i in variants.items():
+      x, rebuilt[variant] = _rebuilt(exp, weights, i, rows)
+    image = lambda v, split=split: _as_image(v, exp.source, split)
+    out.append(
+      scores.Foreign(
+        normal=name(kind),
+        labels=tuple(map(name, labels[:_MOST_LABELS])),
+        inputs=image(x),
+        reconstructions={k: image(v) for k, v in rebuilt.items()},
+        score={k: np.square(x - v).mean((1, 2, 3)) for k, v in rebuilt.items()},
+      )
+    )
+  return out
+
+
+def error_maps(
+  exp: experiment.Experiment, weights: Any, index: int
+) -> tuple[np.ndarray, np.ndarray]:
+  """Squared error of each pixel, mean over the channels, in model units.
+
+  Args:
+    exp: the experiment, whose source has masks.
+    weights: of the fleet.
+    index: of the replica.
+
+  Returns:
+    maps: [M, H, W] float32 of the test samples with a known mask.
+    rows: [M] which samples of the source they are.
+  """
+  test = exp.splits[index].test
+  rows = test[exp.source.has_mask[test]]
+  block = exp.config.eval.batch_size
+  maps = np.zeros(exp.source.masks[rows].shape, np.float32)
+  for start in range(0, len(rows), block):
+    part = rows[start : start + block]
+    x, out = _rebuilt(exp, weights, index, part)
+    maps[start : start + block] = np.square(x - out).mean(axis=-1)
+  return maps, rows
+
+
+def _rebuilt(exp, weights, index, rows) -> tuple[np.ndarray, np.ndarray]:
+  """Model inputs of samples of the source, and what a replica makes of them."""
+  x = transforms.apply(exp.source.inputs[rows], exp.splits[index].transform)
   out = _reconstruct(
     exp.trainer.model,
     fleet.take(weights.params, index),
@@ -52,25 +135,24 @@ def gallery(
     x,
     fleet.take(exp.hyper.knobs, index),
   )
-  return scores.Gallery(
-    inputs=_as_image(x, exp.source, split),
-    reconstructions=_as_image(np.asarray(out), exp.source, split),
-    score=error[rows],
-    anomalous=split.anomalous[rows],
-    title=tuple(titles),
-  )
+  return x, np.asarray(out)
 
 
 def decoded_slots(
   exp: experiment.Experiment, weights: Any, index: int
-) -> np.ndarray:
+) -> np.ndarray | None:
   """The slots of a replica through its decoder, [N, ...] in input units.
 
   Args:
     exp: the experiment.
     weights: of the fleet.
     index: of the replica, which has a memory.
+
+  Returns:
+    None where a slot holds one position of an encoding: it is no sample.
   """
+  if exp.config.model.memory.per_position:
+    return None
   params = fleet.take(weights.params, index)
   batch_stats = fleet.take(weights.batch_stats, index)
   slots = params['bank']['slots'][: exp.replicas[index].slots]

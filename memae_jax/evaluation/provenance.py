@@ -13,10 +13,16 @@ _NAMES = {
   'categories_not_in_train': 'categories that a training set lacks',
   'constant_inputs': 'inputs constant in training',
   'duplicate_rows': 'rows that repeat another',
+  'false_positive_rate_limit': 'AUPRO is over shares of false alarms up to',
+  'feed': 'where samples wait for their step',
   'fleet_steps_per_second': 'training steps a second, all networks at once',
+  'input_wait_fraction': 'share of training spent waiting for samples',
   'label_counts': 'samples of each label',
   'low_precision_inputs': 'inputs that float32 rounds coarsely',
   'note': 'scoring was timed',
+  'ranking': 'pixels are ranked',
+  'resident_bytes': 'bytes of samples on each device',
+  'samples': 'test samples with a known mask',
   'samples_per_second': 'samples scored a second',
   'scored_samples': 'samples scored, over all networks',
   'scoring_seconds': 'seconds to score them',
@@ -66,10 +72,13 @@ def _weights(checkpoint: Mapping[str, Any]) -> Rows:
 
 def _environment(environment: Mapping[str, Any]) -> Rows:
   shown = dict(environment)
-  peak = shown.pop('peak_memory_bytes', None)
+  peak = shown.pop('peak_memory', None)
   rows = _rows(shown)
   if peak:
-    rows.append(('peak memory of the host', f'{peak / 2**30:.2f} GiB'))
+    gib = lambda count: f'{count / 2**30:.2f} GiB'
+    device, why = peak['device_bytes'], peak['device_reason']
+    rows.append(('peak memory of the host', gib(peak['host_bytes'])))
+    rows.append(('peak memory of a device', gib(device) if device else why))
   return rows
 
 
@@ -89,6 +98,7 @@ def sections(results: Mapping[str, Any]) -> list[tuple[str, Rows]]:
       'Score and weights',
       _rows(results['score']) + _weights(results['checkpoint']),
     ),
+    ('Error maps', _rows(results['error_maps'] or {})),
     ('Speed', _rows(results['throughput'])),
     ('Baselines, as fitted for the first run', baselines),
     ('Environment', _environment(results['environment'])),

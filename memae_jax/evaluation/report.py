@@ -78,6 +78,12 @@ def render(
     exhibits=[
       {**e._asdict(), 'uri': _data_uri(e), 'figure': None} for e in shown
     ],
+    by_class=tables.by_class(results),
+    class_methods=[words.label(m) for m in tables.class_methods(results)],
+    pseudo=tables.pseudo(results),
+    pseudo_kinds=[
+      words.KINDS[kind] for kind in next(iter(results['pseudo'].values()), ())
+    ],
     memory=tables.memory(results),
     provenance=provenance.sections(results),
     metrics=words.METRICS,

@@ -1,5 +1,6 @@
 """What one replica gives to the evaluation."""
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,7 +10,8 @@ class Gallery(NamedTuple):
   """Samples of an image data set with their reconstructions.
 
   Images are [K, H, W, C] float32 in [0, 1]; `score` and `anomalous` are [K];
-  `title` says of each why it is shown, for example 'normal, worst'.
+  `title` says of each why it is shown, for example 'normal, worst'. `masks`
+  are [K, H, W] bool, True where a pixel is anomalous, or None.
   """
 
   inputs: np.ndarray
@@ -17,6 +19,22 @@ class Gallery(NamedTuple):
   score: np.ndarray
   anomalous: np.ndarray
   title: tuple[str, ...]
+  masks: np.ndarray | None = None
+
+
+class Foreign(NamedTuple):
+  """Samples of other classes through the variants trained on one class.
+
+  normal: name of that class. labels: [K] names of the classes of the samples.
+  inputs, and reconstructions by variant: [K, H, W, C] float32 in [0, 1].
+  score: [K] by variant.
+  """
+
+  normal: str
+  labels: tuple[str, ...]
+  inputs: np.ndarray
+  reconstructions: dict[str, np.ndarray]
+  score: dict[str, np.ndarray]
 
 
 class ReplicaScores(NamedTuple):
@@ -32,6 +50,11 @@ class ReplicaScores(NamedTuple):
     (images in [0, 1]), or None.
   gallery: for images, else None.
   step: training step of the weights.
+  pseudo: AUROC of each kind of pseudo-anomaly, empty where there can be none;
+    None where they were not asked for.
+  pixels: metrics of the pixels, and the reasons of undefined ones; None
+    without masks.
+  maps: [M, H, W] float16 error maps of the test samples with a known mask.
   """
 
   name: str
@@ -45,3 +68,14 @@ class ReplicaScores(NamedTuple):
   decoded_slots: np.ndarray | None
   gallery: Gallery | None
   step: int
+  pseudo: dict[str, float] | None = None
+  pixels: tuple[dict[str, float | None], dict[str, str]] | None = None
+  maps: np.ndarray | None = None
+
+
+def first_names(pairs: Iterable[tuple[str, str]]) -> list[str]:
+  """Returns the first name of each variant, from (variant, name) of all."""
+  names: dict[str, str] = {}
+  for variant, name in pairs:
+    names[variant] = min(name, names.get(variant, name))
+  return list(names.values())

@@ -1,11 +1,13 @@
 """Rows of the report's tables, from the numbers of `results.json`."""
 
+import csv
+import io
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from memae_jax.evaluation import words
+from memae_jax.evaluation import classes, words
 
 Cell = dict[str, Any]
 
@@ -13,7 +15,9 @@ Cell = dict[str, Any]
 def columns(results: Mapping[str, Any]) -> list[str]:
   """The metrics of the headline table: those of the paper come first."""
   paper = results['paper'] or {}
-  return list(dict.fromkeys((*paper.get('metrics', ()), *words.HEADLINE)))[:5]
+  shown = list(dict.fromkeys((*paper.get('metrics', ()), *words.HEADLINE)))[:5]
+  pixels = [m for m in words.PIXELS if defined(results['variants'], m)]
+  return shown[: 3 if pixels else 5] + pixels  # More would not fit the page.
 
 
 def digits(results: Mapping[str, Any]) -> int:
@@ -35,10 +39,20 @@ def defined(summaries: Mapping[str, Mapping], metric: str) -> bool:
 
 def values(results: Mapping[str, Any]) -> dict[str, dict[str, list[float]]]:
   """{variant: {metric: defined values, one a replica}}."""
+  return _by_metric([(r['fields'], r['metrics']) for r in results['replicas']])
+
+
+def units(results: Mapping[str, Any]) -> dict[str, dict[str, list[float]]]:
+  """As `values`, one for each of `classes.units`."""
+  rows = [(r['fields'], r['metrics']) for r in results['replicas']]
+  return _by_metric(classes.units(rows))
+
+
+def _by_metric(rows) -> dict[str, dict[str, list[float]]]:
   out: dict[str, dict[str, list[float]]] = {}
-  for replica in results['replicas']:
-    group = out.setdefault(replica['fields']['variant'], {})
-    for metric, value in replica['metrics'].items():
+  for fields, metrics in rows:
+    group = out.setdefault(fields['variant'], {})
+    for metric, value in metrics.items():
       if value is not None:
         group.setdefault(metric, []).append(value)
   return out
@@ -77,8 +91,12 @@ def cell(summary, digits, sign=False, interval=None) -> Cell:
   return out
 
 
-def _runs(summary: Mapping[str, Mapping]) -> int:
-  return max((s['n'] for s in summary.values()), default=0)
+def _runs(results, summary: Mapping[str, Mapping], noun: str = 'run') -> str:
+  """Says how many observations a summary is over."""
+  n = max((s['n'] for s in summary.values()), default=0)
+  if results['averaged_classes']:
+    return f'{n} seeds × {results["averaged_classes"]} classes'
+  return f'{n} {noun}{"" if n == 1 else "s"}' if n else ''
 
 
 def headline(results: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -91,7 +109,7 @@ def headline(results: Mapping[str, Any]) -> list[dict[str, Any]]:
     cells = [
       {'mean': words.number(row[c], 4) if c in row else ''} for c in shown
     ]
-    rows.append({'kind': 'paper', 'name': name, 'cells': cells, 'n': None})
+    rows.append({'kind': 'paper', 'name': name, 'cells': cells, 'n': ''})
 
   for kind in ('variants', 'baselines'):
     for name, summary in results[kind].items():
@@ -107,7 +125,7 @@ def headline(results: Mapping[str, Any]) -> list[dict[str, Any]]:
           'name': words.label(name),
           'headline': name == results['headline'],
           'note': results['baseline_notes'].get(name, ''),
-          'n': _runs(summary),
+          'n': _runs(results, summary),
           'cells': [
             cell(summary.get(c), precision, interval=interval.get(c))
             for c in shown
@@ -116,7 +134,12 @@ def headline(results: Mapping[str, Any]) -> list[dict[str, Any]]:
       )
       if kind == 'variants' and name in paper.get('variants', {}):
         published('as published', paper['variants'][name])
-  for name, row in paper.get('others', {}).items():
+  others = {
+    words.label(name): row
+    for name, row in paper.get('variants', {}).items()
+    if name not in results['variants']
+  } | paper.get('others', {})
+  for name, row in others.items():
     published(f'{name}, as published', row)
   return rows
 
@@ -127,12 +150,12 @@ def _labelled(side: str) -> str:
   return words.label(variant) + gap + setting
 
 
-def differences(results: Mapping[str, Any]) -> list[tuple[str, int, list]]:
+def differences(results: Mapping[str, Any]) -> list[tuple[str, str, list]]:
   """Name, count of pairs and cells of each paired difference."""
   return [
     (
       ' − '.join(_labelled(v) for v in pair.split(' - ')),
-      _runs(summary),
+      _runs(results, summary, 'pair'),
       [
         cell(summary.get(c), digits(results), sign=True)
         for c in columns(results)
@@ -144,10 +167,71 @@ def differences(results: Mapping[str, Any]) -> list[tuple[str, int, list]]:
 
 def every_metric(results: Mapping[str, Any]) -> list[tuple[str, list[Cell]]]:
   """All metrics (rows) of all variants and baselines (columns)."""
-  groups = methods(results).values()
+  groups = list(methods(results).values())
   return [
     (title, [cell(g.get(metric), digits(results)) for g in groups])
     for metric, (title, _) in words.METRICS.items()
+    if any(metric in group for group in groups)
+  ]
+
+
+def class_methods(results: Mapping[str, Any]) -> dict[str, Mapping]:
+  """The methods of the table of classes: random scores would only be wide."""
+  found = methods(results)
+  found.pop('random', None)
+  return found
+
+
+def by_class(
+  results: Mapping[str, Any], metric: str = 'auroc'
+) -> list[tuple[str, list[Cell]]]:
+  """Name of each class and cells of all methods; then the mean over classes."""
+  names, precision = class_methods(results), digits(results)
+  short = lambda summary: cell(
+    {**(summary or {}), 'ci95': None, 'undefined': 0}, precision
+  )
+  rows = [
+    (kind, [short(found.get(name, {}).get(metric)) for name in names])
+    for kind, found in results['classes'].items()
+  ]
+  if rows:
+    whole = [short(summary.get(metric)) for summary in names.values()]
+    rows.append(('mean', whole))
+  return rows
+
+
+def classes_csv(results: Mapping[str, Any]) -> str:
+  """AUROC of each class and method over the seeds, as CSV text.
+
+  The last row is the mean over the classes.
+  """
+  names, stream = methods(results), io.StringIO()
+  writer = csv.writer(stream, lineterminator='\n')
+  writer.writerow(
+    [
+      'normal_class',
+      *(f'{name}{part}' for name in names for part in ('', '_std')),
+    ]
+  )
+  for kind, found in (*results['classes'].items(), ('mean', names)):
+    row = [found.get(name, {}).get('auroc') or {} for name in names]
+    writer.writerow(
+      [kind, *(summary.get(key) for summary in row for key in ('mean', 'std'))]
+    )
+  return stream.getvalue()
+
+
+def pseudo(results: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
+  """Name of each variant, AUROC of each kind of change, and their mean."""
+  return [
+    (
+      words.label(variant),
+      [
+        words.number(value, 3)
+        for value in (*found.values(), sum(found.values()) / len(found))
+      ],
+    )
+    for variant, found in results['pseudo'].items()
   ]
 
 

@@ -25,6 +25,12 @@ def verdict(results: Mapping[str, Any]) -> list[str]:
       f'{out[0][:-1]}: it scores an anomalous sample above a normal one'
       f' {ours:.1%} of the time{worse}.'
     )
+  if results['averaged_classes']:
+    seeds = results['variants'][headline][metric]['n']
+    out.append(
+      f'That is the mean over {results["averaged_classes"]} classes and'
+      f' {seeds} seeds.'
+    )
   published = paper.get('variants', {}).get(headline, {}).get(metric)
   if published is not None:
     gap = words.number(ours - published, digits, sign=True)

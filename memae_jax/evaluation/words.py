@@ -7,9 +7,13 @@ LABELS = {
   'memae': 'MemAE',
   'nonspar': 'MemAE-nonSpar',
   'ae': 'AE',
+  'ae_l1': 'AE-L1',
+  'dae': 'Denoising AE',
+  'vae': 'VAE',
   'random': 'Random scores',
   'untrained': 'Untrained network',
   'pca': 'PCA',
+  'kde': 'Kernel density',
   'isolation_forest': 'Isolation forest',
   'ocsvm': 'One-class SVM',
 }
@@ -78,6 +82,29 @@ METRICS = {
     'for perspective: no model is needed for it',
   ),
   'base_rate': ('Base rate', 'share of the test samples that is anomalous'),
+  'pixel_auroc': (
+    'Pixel AUROC',
+    'chance that an anomalous pixel has a larger error than a normal one, over'
+    ' all pixels of the test samples with a known mask',
+  ),
+  'pixel_average_precision': (
+    'Pixel average precision',
+    'the same for pixels; the base rate of pixels is guessing',
+  ),
+  'aupro': (
+    'AUPRO',
+    'share of an anomalous region that is found, mean over the regions, and'
+    ' over shares of flagged normal pixels up to 30%; 0.15 is guessing',
+  ),
+  'pixel_base_rate': (
+    'Base rate of pixels',
+    'share of the pixels of those samples that is anomalous',
+  ),
+  'pseudo_auroc': (
+    'Pseudo-AUROC',
+    'chance that a changed validation normal scores above an unchanged one,'
+    ' mean over fixed kinds of change; uses no test data, and chooses settings',
+  ),
 }
 LOWER_IS_BETTER = ('eer', 'false_positive_rate_at_normal_quantile')
 HEADLINE = (
@@ -87,6 +114,14 @@ HEADLINE = (
   'eer',
   'f1_at_normal_quantile',
 )
+PIXELS = ('pixel_auroc', 'pixel_average_precision', 'aupro')
+KINDS = {
+  'rotate': 'Turned by 90°',
+  'flip': 'Upside down',
+  'blend': 'Mean of two',
+  'cutpaste': 'Patch of another',
+  'shuffle': 'Quadrants swapped',
+}
 SWEPT = {
   'slots': 'the number of slots',
   'threshold': 'the shrinkage threshold in multiples of 1/N',

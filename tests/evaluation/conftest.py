@@ -216,6 +216,7 @@ def make_run():
         'direction': 'higher is more anomalous',
         'normalisation': 'none',
       },
+      'error_maps': None,
       **outcome.measure(replicas, baseline_scores, memory, config.eval),
       'baseline_notes': notes,
       'paper': paper.table(paper_table),
@@ -224,7 +225,11 @@ def make_run():
         'versions': {'jax': '0.10.2'},
         'device': 'cpu',
         'commit': 'b3b7a54',
-        'peak_memory_bytes': 3 * 2**29,
+        'peak_memory': {
+          'host_bytes': 3 * 2**29,
+          'device_bytes': None,
+          'device_reason': 'not counted',
+        },
       },
     }
     results['warnings'] = verdict.warnings(results)

@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
+import sklearn.decomposition
 import sklearn.metrics
+import sklearn.neighbors
 import sklearn.svm
 
 from memae_jax import config as config_lib
@@ -10,13 +12,13 @@ from memae_jax.evaluation import baselines, paper
 NAMES = [name for name in config_lib.BASELINES if name != 'untrained']
 
 
-def _data(shape=(12,), n=400, seed=0):
+def _data(shape=(12,), n=400, seed=0, spread=2):
   rng = np.random.default_rng(seed)
   size = int(np.prod(shape))
   base = rng.normal(size=(3, size))
   normal = rng.normal(size=(n + 100, 3)) @ base
   normal += 0.05 * rng.normal(size=normal.shape)
-  bad = 2 * rng.normal(size=(50, size))
+  bad = spread * rng.normal(size=(50, size))
   test = np.concatenate([normal[n:], bad]).astype(np.float32)
   shaped = lambda x: x.astype(np.float32).reshape(-1, *shape)
   return shaped(normal[:n]), shaped(test), np.arange(150) >= 100
@@ -24,7 +26,8 @@ def _data(shape=(12,), n=400, seed=0):
 
 @pytest.mark.parametrize('name', NAMES)
 def test_scores_are_sensible_and_deterministic(name):
-  train, test, anomalous = _data((2, 3, 2))
+  # The density sees only the components in which the normals vary.
+  train, test, anomalous = _data((2, 3, 2), spread=8 if name == 'kde' else 2)
   score, note = baselines.run(name, train, test, seed=3, max_train=300)
   again, _ = baselines.run(name, train, test, seed=3, max_train=300)
   np.testing.assert_array_equal(score, again)
@@ -76,11 +79,31 @@ def test_constant_and_wide_inputs():
   assert sklearn.metrics.roc_auc_score(anomalous, score) == 1
 
 
-def test_svm_is_capped(monkeypatch):
-  monkeypatch.setattr(baselines, 'SVM_ROWS', 100)
+@pytest.mark.parametrize('name', ['kde', 'ocsvm'])
+def test_kernels_are_capped(name, monkeypatch):
+  monkeypatch.setattr(baselines, 'KERNEL_ROWS', 100)
   train, test, _ = _data()
-  note = baselines.run('ocsvm', train, test)[1]
+  note = baselines.run(name, train, test)[1]
   assert 'fitted on 100 of 400 training normals' in note
+
+
+def test_kde_is_that_of_scikit_learn_with_the_likeliest_bandwidth():
+  train, test, _ = _data()
+  score, note = baselines.run('kde', train, test)
+  pca = sklearn.decomposition.PCA(0.95).fit(train.astype(np.float64))
+  codes = pca.transform(train)
+  scale = np.sqrt(codes.var(axis=0).mean())
+  density = lambda h: sklearn.neighbors.KernelDensity(bandwidth=h)
+  search = {h: [] for h in scale * baselines.KDE_GRID}
+  for i in range(0, 400, 4):  # Leaves one out, of every fourth.
+    rest = np.delete(codes, i, axis=0)
+    for h, found in search.items():
+      found.append(density(h).fit(rest).score(codes[i : i + 1]))
+  best = max(search, key=lambda h: sum(search[h]))
+  assert f'bandwidth {best:.3g}' in note
+  expected = -density(best).fit(codes).score_samples(pca.transform(test))
+  # Up to the constant of the kernel.
+  np.testing.assert_allclose(np.ptp(score - expected), 0, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -109,10 +132,13 @@ def test_the_paper_is_quoted_exactly():
     # Means of ratios over runs: only about the F1 of the means.
     assert row['f1_at_ratio'] == pytest.approx(2 * p * r / (p + r), abs=3e-3)
   assert paper.table('mnist')['variants']['ae'] == {'auroc': 0.9619}
+  assert paper.table('mnist')['others']['OC-SVM'] == {'auroc': 0.9499}
+  assert paper.table('cifar10')['variants']['vae'] == {'auroc': 0.5725}
   assert paper.table('cifar10')['others']['KDE'] == {'auroc': 0.5756}
   assert paper.table('') is None
   for known in paper.TABLES.values():
-    assert set(known['variants']) == set(config_lib.VARIANTS)
+    assert {'memae', 'nonspar', 'ae'} <= set(known['variants'])
+    assert set(known['variants']) <= set(config_lib.VARIANTS)
     for row in (*known['variants'].values(), *known['others'].values()):
       assert set(row) == set(known['metrics'])
   with pytest.raises(errors.UserError, match='did you mean "mnist"'):

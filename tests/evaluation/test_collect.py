@@ -116,7 +116,9 @@ def test_all_calls_score_one_structure_of_weights():
       'eval': {'checkpoint': 'validation'},
     }
   )
-  table = types.SimpleNamespace(inputs=np.zeros((9, 2)), labelled=True)
+  table = types.SimpleNamespace(
+    inputs=np.zeros((9, 2)), labelled=True, masks=None
+  )
   split = types.SimpleNamespace(
     test=np.arange(4), validation=np.arange(2), anomalous=np.arange(4) > 2
   )

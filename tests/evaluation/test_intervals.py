@@ -60,7 +60,7 @@ def test_weighted_counts_are_those_of_scikit_learn(pairs, seed):
     np.bincount(rank, weights * mask).astype(int)
     for mask in (anomalous, ~anomalous)
   )
-  found = intervals._weighted(positive, negative)
+  found = intervals.from_counts(positive, negative)
   arguments = {'sample_weight': weights}
   assert found['auroc'] == pytest.approx(
     sklearn.metrics.roc_auc_score(anomalous, score, **arguments)

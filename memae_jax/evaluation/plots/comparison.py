@@ -71,11 +71,12 @@ def class_dots(
     title: of the metric.
   """
   classes = list(dict.fromkeys(c for v in values.values() for c in v))
-  figure, axes = style.axes(1, 1, 1.1 + 0.3 * len(classes))
+  high = max(0.3, 0.1 * len(values))  # Inches.
+  figure, axes = style.axes(1, 1, 1.1 + high * len(classes))
   ax = axes[0, 0]
   for place, (variant, by_class) in enumerate(values.items()):
     colour, _, marker = style.of(variant)
-    shift = (place - (len(values) - 1) / 2) * 0.22
+    shift = (place - (len(values) - 1) / 2) * min(0.22, 0.8 / len(values))
     points = [
       (value, row + shift)
       for row, kind in enumerate(classes)

@@ -7,6 +7,7 @@ import matplotlib.ticker
 import numpy as np
 import sklearn.metrics
 
+from memae_jax import config
 from memae_jax.evaluation import scores, words
 from memae_jax.evaluation.plots import style
 
@@ -96,7 +97,7 @@ def detection_curves(
   grid = np.unique(np.r_[np.linspace(0, 1, 201), np.geomspace(1e-4, 0.01, 20)])
   for name, replicas in groups.items():
     colour, line, _ = style.of(name)
-    known = name in ('memae', 'nonspar', 'ae') or name not in words.LABELS
+    known = name in config.VARIANTS or name not in words.LABELS
     look = {
       'color': colour,
       'linestyle': line,

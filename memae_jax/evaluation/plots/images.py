@@ -1,9 +1,10 @@
 """Samples and slots of image data, as pictures."""
 
+import matplotlib.colors
 import matplotlib.figure
 import numpy as np
 
-from memae_jax.evaluation import scores
+from memae_jax.evaluation import scores, words
 from memae_jax.evaluation.plots import style
 
 
@@ -20,6 +21,14 @@ def picture(ax, image, **kwargs):
   ax.set(xticks=[], yticks=[])
   ax.spines[:].set_visible(False)
   return shown
+
+
+def _outline(ax, mask):
+  """Draws the edge of [H, W] bool between its pixels and the others."""
+  # Of the mask with a frame of False, so that it closes at the border.
+  framed = np.pad(mask.astype(np.float32), 1)
+  x, y = (np.arange(n) - 1 for n in framed.shape[::-1])
+  ax.contour(x, y, framed, [0.5], colors=style.OUTLINE, linewidths=0.9)
 
 
 def reconstruction_gallery(
@@ -45,17 +54,20 @@ def reconstruction_gallery(
     squeeze=False,
     gridspec_kw={**place, 'wspace': 0.06, 'hspace': 0.06},
   )
-  top = float(error[:count].max()) or 1.0
+  # By roots: one scale for all would leave all but the worst black.
+  norm = matplotlib.colors.PowerNorm(0.5, 0, error[:count].max() or 1.0)
   for k in range(count):
     picture(axes[0, k], gallery.inputs[k])
+    if gallery.masks is not None and gallery.masks[k].any():
+      _outline(axes[1, k], gallery.masks[k])  # It hides neither other row.
     picture(axes[1, k], gallery.reconstructions[k])
-    heat = picture(axes[2, k], error[k], cmap='magma', vmin=0, vmax=top)
+    heat = picture(axes[2, k], error[k], cmap='magma', norm=norm)
     axes[0, k].set_title(
       gallery.title[k].replace(', ', '\n').replace(' ', '\n'),
       fontsize=8.5,
       color=style.ANOMALOUS if gallery.anomalous[k] else style.NORMAL,
     )
-    axes[2, k].set_xlabel(f'score {gallery.score[k]:.2g}', fontsize=8)
+    axes[2, k].set_xlabel(f'{gallery.score[k]:.2g}', fontsize=8)
   for row, name in enumerate(('input', 'recon-\nstruction', 'squared\nerror')):
     axes[row, 0].set_ylabel(name, fontsize=8.5, color=style.MUTED)
   beside = (
@@ -66,4 +78,41 @@ def reconstruction_gallery(
   bar = figure.colorbar(heat, cax=figure.add_axes((*beside, high / height)))
   bar.ax.tick_params(labelsize=7.5)
   bar.outline.set_visible(False)
+  return figure
+
+
+def foreign_samples(foreign: scores.Foreign) -> matplotlib.figure.Figure:
+  """A row of samples of other classes, and a row for each variant's picture."""
+  count, rows = len(foreign.labels), 1 + len(foreign.reconstructions)
+  wide = min(0.95, (style.WIDTH - 1.3) / count)
+  high = wide * foreign.inputs.shape[1] / foreign.inputs.shape[2]
+  height = 0.3 + rows * (high + 0.17)
+  figure = matplotlib.figure.Figure((style.WIDTH, height))
+  axes = figure.subplots(
+    rows,
+    count,
+    squeeze=False,
+    gridspec_kw={
+      'left': 1.25 / style.WIDTH,
+      'right': (1.25 + count * wide) / style.WIDTH,
+      'bottom': 0.18 / height,
+      'top': 1 - 0.22 / height,
+      'wspace': 0.06,
+      'hspace': 0.17 / high + 0.04,
+    },
+  )
+  for k, label in enumerate(foreign.labels):
+    picture(axes[0, k], foreign.inputs[k])
+    axes[0, k].set_title(style.literal(label), fontsize=8.5, color=style.INK)
+  for row, (variant, images) in enumerate(foreign.reconstructions.items(), 1):
+    for k, image in enumerate(images):
+      picture(axes[row, k], image)
+      score = foreign.score[variant][k]
+      axes[row, k].set_xlabel(
+        f'{score:.2g}', fontsize=7.5, color=style.MUTED, labelpad=1
+      )
+  for row, name in enumerate(('input', *map(words.label, foreign.score))):
+    axes[row, 0].set_ylabel(
+      name, fontsize=8.5, color=style.MUTED, rotation=0, ha='right', va='center'
+    )
   return figure

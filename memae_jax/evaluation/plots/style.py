@@ -10,17 +10,22 @@ import matplotlib.figure
 
 WIDTH = 9.6  # Inches; the report shows figures about 1,000 pixels wide.
 NORMAL, ANOMALOUS, INK, MUTED = '#56748f', '#d55e00', '#222222', '#6b6b6b'
+OUTLINE = '#00e5ff'  # Of masks; rare in pictures of things.
 _STYLES = {  # Colour, line, marker.
   'memae': ('#0072b2', '-', 'o'),
   'nonspar': ('#cc79a7', '-', 's'),
   'ae': ('#009e73', '-', '^'),
+  'ae_l1': ('#56b4e9', '-', 'v'),
+  'dae': ('#e69f00', '-', 'P'),
+  'vae': ('#332288', '-', 'D'),
   'random': ('#999999', ':', 'x'),
   'untrained': ('#999999', '-.', 'x'),
   'pca': ('#444444', '--', 'x'),
+  'kde': ('#444444', ':', 'x'),
   'isolation_forest': ('#8c6d31', '--', 'x'),
   'ocsvm': ('#8c6d31', ':', 'x'),
 }
-_SPARE = ('#e69f00', '#56b4e9', '#332288', '#aa4499', '#117733')
+_SPARE = ('#aa4499', '#117733', '#999933', '#882255')
 
 
 def of(name: str) -> tuple[str, str, str]:
