@@ -6,6 +6,7 @@ by its seed. The untrained network is scored by the caller.
 """
 
 import functools
+import threading
 from collections.abc import Callable
 
 import numpy as np
@@ -22,8 +23,11 @@ _squared_distance = functools.partial(
 _BLOCK = 4096  # Rows scored at once, to bound memory.
 PCA_VARIANCE = 0.95
 PCA_WIDE = 1024  # Above this width, that many rows fit the components.
+# A forest swaps the warning filters of the process while it works.
+_ONE_FOREST = threading.Lock()
 FOREST_TREES, FOREST_ROWS = 100, 256  # As published by Liu et al. (2008).
 SVM_NU = 0.1
+RECONSTRUCT = ('untrained', 'pca')  # Their score is a reconstruction error.
 KERNEL_ROWS = 2000  # At most these have a kernel: one-class SVM and KDE.
 KDE_GRID = np.geomspace(0.02, 2, 13)
 
@@ -133,10 +137,14 @@ def _isolation_forest(train, test, rng, max_train):
     n_estimators=FOREST_TREES,
     max_samples=min(FOREST_ROWS, len(rows)),
     random_state=int(rng.integers(2**31)),
-  ).fit(rows)
+  )
   score = lambda x: -forest.score_samples(x.astype(np.float32))
-  return _in_blocks(score, test), (
-    f'{FOREST_TREES} trees of {min(FOREST_ROWS, len(rows))} rows; {words}'
+  with _ONE_FOREST:
+    forest.fit(rows)
+    found = _in_blocks(score, test)
+  return (
+    found,
+    f'{FOREST_TREES} trees of {min(FOREST_ROWS, len(rows))} rows; {words}',
   )
 
 

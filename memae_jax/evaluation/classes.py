@@ -14,7 +14,7 @@ from memae_jax.evaluation import intervals
 Metrics = Mapping[str, float | None]
 Row = tuple[Mapping[str, Any], Metrics]  # Fields and metrics of a run.
 
-SHOWN = ('auroc', 'average_precision')  # Of a single class.
+SHOWN = ('auroc', 'auroc_contrast', 'average_precision')  # Of a class.
 
 
 def averaged(fields: Sequence[Mapping[str, Any]]) -> int:
@@ -77,7 +77,7 @@ def by_class(
     groups: dict[str, list[Metrics]] = {}
     for fields, values in rows:
       if fields.get('normal_class') == kind:
-        shown = {name: values[name] for name in SHOWN}
+        shown = {name: values[name] for name in SHOWN if name in values}
         groups.setdefault(fields['variant'], []).append(shown)
     out[names[kind] if names else str(kind)] = {
       method: intervals.summarise(group) for method, group in groups.items()

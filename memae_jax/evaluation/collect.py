@@ -14,7 +14,14 @@ import threadpoolctl
 from memae_jax import writers
 from memae_jax.data import transforms
 from memae_jax.evaluation import baselines as baselines_lib
-from memae_jax.evaluation import metrics, pictures, pixels, pseudo, scores
+from memae_jax.evaluation import (
+  contrast,
+  metrics,
+  pictures,
+  pixels,
+  pseudo,
+  scores,
+)
 from memae_jax.memory import usage
 from memae_jax.training import experiment, fleet, step
 
@@ -49,6 +56,18 @@ def _score(exp, weights) -> tuple[step.Scored, step.Scored, float]:
   seconds = time.time() - begun
   held_out = exp.score(weights, [s.validation for s in exp.splits])
   return tested, jax.device_get(held_out), seconds
+
+
+def _beyond_contrast(exp, index: int, error, held_out) -> np.ndarray | None:
+  """`contrast.residual` of the test samples of a replica, for images."""
+  if len(exp.source.inputs.shape) != 4:
+    return None
+  split = exp.splits[index]
+  tested, held = (
+    contrast.contrast(exp.source.inputs[rows])
+    for rows in (split.test, split.validation)
+  )
+  return contrast.residual(error, tested, contrast.slope(held_out, held))
 
 
 def chosen(
@@ -129,6 +148,7 @@ def networks(
         step=int(steps[i]),
         pseudo=changed[i],
         pixels=found_pixels,
+        beyond_contrast=_beyond_contrast(exp, i, *errors[i]),
         maps=maps if room >= 0 else None,
       )
     )
@@ -259,6 +279,9 @@ def _baselines_of_split(exp, before, index: int):
         decoded_slots=None,
         gallery=None,
         step=0,
+        beyond_contrast=_beyond_contrast(exp, index, score, validation_score)
+        if name in baselines_lib.RECONSTRUCT
+        else None,
       )
     )
   return out, notes

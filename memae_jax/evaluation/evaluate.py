@@ -27,6 +27,7 @@ from memae_jax.training import experiment, step
 _LOG = logging.getLogger(__name__)
 _FIRST_LOOK = (
   'auroc',
+  'auroc_contrast',
   'average_precision',
   'f1_at_ratio',
   'pixel_auroc',
@@ -38,6 +39,7 @@ _STORED = (
   'anomalous',
   'sample',
   'validation_score',
+  'beyond_contrast',
   'kept',
   'usage',
   'decoded_slots',

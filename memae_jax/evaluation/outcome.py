@@ -4,8 +4,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import sklearn.metrics
 
-from memae_jax.evaluation import classes, intervals, metrics, pseudo, scores
+from memae_jax.evaluation import (
+  classes,
+  contrast,
+  intervals,
+  metrics,
+  pseudo,
+  scores,
+)
 
 _PAIRS = (
   ('memae', 'ae'),
@@ -77,6 +85,16 @@ def _measure(
     config.normal_quantile,
     has_labels,
   )
+  if replica.beyond_contrast is not None:
+    values[contrast.METRIC] = None
+    if values['auroc'] is None:
+      reasons[contrast.METRIC] = reasons['auroc']
+    else:
+      values[contrast.METRIC] = float(
+        sklearn.metrics.roc_auc_score(
+          replica.anomalous, replica.beyond_contrast
+        )
+      )
   if replica.pixels is not None:
     values, reasons = values | replica.pixels[0], reasons | replica.pixels[1]
   if replica.pseudo:

@@ -54,6 +54,8 @@ class ReplicaScores(NamedTuple):
     None where they were not asked for.
   pixels: metrics of the pixels, and the reasons of undefined ones; None
     without masks.
+  beyond_contrast: [T] scores of `evaluation.contrast`; None for tables and
+    for scores that are no reconstruction error.
   maps: [M, H, W] float16 error maps of the test samples with a known mask.
   """
 
@@ -70,6 +72,7 @@ class ReplicaScores(NamedTuple):
   step: int
   pseudo: dict[str, float] | None = None
   pixels: tuple[dict[str, float | None], dict[str, str]] | None = None
+  beyond_contrast: np.ndarray | None = None
   maps: np.ndarray | None = None
 
 

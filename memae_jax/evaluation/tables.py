@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from memae_jax.evaluation import classes, words
+from memae_jax.evaluation import classes, contrast, words
 
 Cell = dict[str, Any]
 
@@ -15,7 +15,9 @@ Cell = dict[str, Any]
 def columns(results: Mapping[str, Any]) -> list[str]:
   """The metrics of the headline table: those of the paper come first."""
   paper = results['paper'] or {}
-  shown = list(dict.fromkeys((*paper.get('metrics', ()), *words.HEADLINE)))[:5]
+  known = dict.fromkeys((*paper.get('metrics', ()), *words.HEADLINE))
+  images = defined(results['variants'], contrast.METRIC)
+  shown = [m for m in known if images or m != contrast.METRIC][:5]
   pixels = [m for m in words.PIXELS if defined(results['variants'], m)]
   return shown[: 3 if pixels else 5] + pixels  # More would not fit the page.
 

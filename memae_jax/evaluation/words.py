@@ -100,6 +100,11 @@ METRICS = {
     'Base rate of pixels',
     'share of the pixels of those samples that is anomalous',
   ),
+  'auroc_contrast': (
+    'AUROC beyond contrast',
+    'of the error that the contrast of an image does not explain, by a line'
+    ' fitted on validation normals; a second score, beside the headline',
+  ),
   'pseudo_auroc': (
     'Pseudo-AUROC',
     'chance that a changed validation normal scores above an unchanged one,'
@@ -109,6 +114,7 @@ METRICS = {
 LOWER_IS_BETTER = ('eer', 'false_positive_rate_at_normal_quantile')
 HEADLINE = (
   'auroc',
+  'auroc_contrast',
   'average_precision',
   'f1_at_ratio',
   'eer',
@@ -118,7 +124,7 @@ PIXELS = ('pixel_auroc', 'pixel_average_precision', 'aupro')
 KINDS = {
   'rotate': 'Turned by 90°',
   'flip': 'Upside down',
-  'blend': 'Mean of two',
+  'blend': 'Lighter of two',
   'cutpaste': 'Patch of another',
   'shuffle': 'Quadrants swapped',
 }
