@@ -1,6 +1,6 @@
 """Convolutions on the CPU: our lowering against XLA's own, layer by layer.
 
-python benchmarks/conv_cpu.py [--rounds=5] [--nets mnist cifar video]
+python -m benchmarks.conv_cpu [--rounds=5] [--nets mnist cifar video]
 
 A: the CPU lowering of memae_jax.models.conv. B: jax.lax.conv_general_dilated
 with its own gradients. Both: forward and the gradients in input and kernel, for

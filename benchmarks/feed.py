@@ -1,6 +1,6 @@
 """Training steps a second under the resident and the streaming feed.
 
-python benchmarks/feed.py [--samples=20000] [--steps=200] [--rounds=5]
+python -m benchmarks.feed [--samples=20000] [--steps=200] [--rounds=5]
 
 A: resident, all samples on the device and many steps a call. B: streaming,
 batches gathered on the host ahead of each step. The same network, batches and

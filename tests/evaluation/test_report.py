@@ -189,7 +189,11 @@ def test_a_pause_is_no_training():
   events = [
     {'split': 'train', 'step': 10 * i, 'time': t} for i, t in enumerate(times)
   ]
-  exp = types.SimpleNamespace(config=config_lib.resolve(CONFIG), replicas=(0,))
+  exp = types.SimpleNamespace(
+    config=config_lib.resolve(CONFIG),
+    replicas=(0,),
+    programs=types.SimpleNamespace(name='resident', resident_bytes=9),
+  )
   found = facts.training_speed(exp, events)
   assert found['training_seconds'] == 15
   assert found['fleet_steps_per_second'] == 10
@@ -492,7 +496,7 @@ def test_masks_and_metrics_of_pixels_are_shown(make_replica, make_run):
   assert found['pseudo_auroc']['mean'] == pytest.approx(0.6)
   seen = _Page(_render(run))
   assert 'Pixel AUROC' in seen.all and 'the true mask' in seen.all
-  assert 'Upside down Mean of two Pseudo-AUROC MemAE 0.700 0.500 0.600' in (
+  assert 'Upside down Lighter of two Pseudo-AUROC MemAE 0.700 0.500 0.600' in (
     seen.all
   )
 

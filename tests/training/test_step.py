@@ -94,3 +94,77 @@ def test_scores_leave_padding_out():
     np.asarray(whole.reads.queries) - np.asarray(whole.reads.dead),
     rtol=1e-4,
   )
+
+
+def _first_loss(variant, **fields):
+  """The loss of the first step of one replica, and what it is made of."""
+  config = helpers.digits(
+    **{
+      'fleet.normal_classes': (3,),
+      'fleet.variants': (variant,),
+      'train.code_l1': 0.25,
+      'train.noise': 0.5,
+      'train.kl_weight': 0.125,
+    }
+    | fields
+  )
+  exp = experiment.build(config)
+  state = exp.init()
+  params = jax.tree.map(lambda x: np.asarray(x)[0], state.params)
+  hyper = jax.tree.map(lambda x: np.asarray(x)[0], exp.hyper)
+  data = jax.tree.map(lambda x: np.asarray(x)[0], exp.programs.data)
+  batch = step.batch_at(data, exp.programs.inputs, hyper.seed, 0, 16)
+  key = jax.random.fold_in(jax.random.key(hyper.seed), 0)
+
+  def reconstruct(x):
+    out = exp.trainer.model.apply(
+      {'params': params}, x, hyper.knobs, train=True, rngs={'code': key}
+    )
+    return out, jnp.mean((batch - out.reconstruction) ** 2)
+
+  _, sums = exp.run(state, 0, 1)
+  return float(sums.loss[0]), batch, key, reconstruct
+
+
+def test_ae_l1_adds_the_size_of_the_code():
+  loss, batch, _, reconstruct = _first_loss('ae_l1')
+  out, error = reconstruct(batch)
+  assert out.read is None and out.divergence is None
+  expected = error + 0.25 * jnp.mean(jnp.abs(out.code))
+  np.testing.assert_allclose(loss, expected, rtol=1e-5)
+  assert loss > float(error) * 1.001
+
+
+def test_dae_reconstructs_clean_inputs_from_noisy_ones():
+  loss, batch, key, reconstruct = _first_loss('dae')
+  noise = jax.random.normal(key, batch.shape)
+  np.testing.assert_allclose(
+    loss, reconstruct(batch + 0.5 * noise)[1], rtol=1e-5
+  )
+  assert abs(loss - reconstruct(batch)[1]) > 1e-5
+
+
+def test_vae_adds_the_divergence_of_its_code():
+  loss, batch, _, reconstruct = _first_loss('vae')
+  out, error = reconstruct(batch)
+  expected = error + 0.125 * jnp.mean(out.divergence) / 64
+  np.testing.assert_allclose(loss, expected, rtol=1e-5)
+  assert float(out.divergence.min()) > 0
+
+
+def test_variants_of_one_seed_start_from_the_same_weights():
+  exp = experiment.build(
+    helpers.digits(
+      **{
+        'fleet.normal_classes': (3,),
+        'fleet.variants': ('memae', 'ae', 'ae_l1', 'dae', 'vae'),
+        'model.memory.init': 'encodings',
+      }
+    )
+  )
+  state = exp.init()
+  for leaf in jax.tree.leaves(state.params):
+    for row in np.asarray(leaf)[1:]:
+      np.testing.assert_array_equal(row, np.asarray(leaf)[0])
+  slots = np.asarray(state.params['bank']['slots'])[0]
+  assert len(np.unique(slots, axis=0)) == len(slots)

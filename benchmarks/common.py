@@ -1,0 +1,123 @@
+"""What the benchmarks share: a fleet to train, and A against B in one run."""
+
+import json
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from memae_jax.data import types
+from memae_jax.models import memae
+from memae_jax.training import fleet, programs, step
+
+
+def replicas(count: int, slots: int, rate: float) -> list[fleet.Replica]:
+  """MemAE with seeds 0, 1, ..., a threshold of 1/N and alpha 2e-4."""
+  return [
+    fleet.Replica(str(i), 'memae', i, None, slots, 1.0, 2e-4, rate)
+    for i in range(count)
+  ]
+
+
+def runner(
+  config: Any,
+  inputs: np.ndarray,
+  members: Sequence[fleet.Replica],
+  steps: int,
+  devices: Sequence[jax.Device] | None = None,
+) -> tuple[Callable[[], float], float]:
+  """Returns a function that trains a fleet anew, and seconds to its first step.
+
+  Args:
+    config: with the network, batch size and fleet_map.
+    inputs: [S, ...] raw samples; all of them train.
+    members: of the fleet.
+    steps: how many are trained.
+    devices: to spread over; None for all.
+  """
+  trainer = step.Trainer(
+    model=memae.build(config.model, inputs.shape[1:], members[0].slots),
+    optimizer=step.optimizer(config.train),
+    schedule=step.schedule(config.train, steps),
+    batch_size=config.train.batch_size,
+    memory_init='uniform',
+    noisy=False,
+    keep_best=False,
+  )
+  one = np.ones(1, np.float32)
+  scale = 1 / 127.5 if inputs.dtype == np.uint8 else 1
+  shift = -1 if inputs.dtype == np.uint8 else 0
+  rows = np.arange(len(inputs), dtype=np.int32)
+  split = types.Split(
+    train=rows,
+    validation=rows[:1],
+    test=rows[:1],
+    anomalous=np.zeros(1, bool),
+    transform=types.Transform(scale * one, shift * one, 0 * one, 1e9 * one),
+  )
+  fleets = programs.Resident(
+    trainer=trainer,
+    mesh=fleet.mesh(len(members), devices),
+    config=config,
+    hyper=fleet.hyper(members, config.train),
+    splits=[split] * len(members),
+    inputs=inputs,
+    steps=steps,
+  )
+
+  def train(stop=steps):
+    _, sums = fleets.run(fleets.init(), 0, stop)
+    return float(np.sum(jax.device_get(sums.loss)))
+
+  begun = time.perf_counter()
+  train(1)
+  return train, time.perf_counter() - begun
+
+
+def alternate(
+  runs: Mapping[str, Callable[[], Any]], rounds: int
+) -> dict[str, list[float]]:
+  """Runs each once a round, and returns the seconds of every round."""
+  seconds: dict[str, list[float]] = {name: [] for name in runs}
+  for number in range(rounds):
+    for name, run in runs.items():
+      begun = time.perf_counter()
+      run()
+      seconds[name].append(time.perf_counter() - begun)
+    print(number, {k: round(v[-1], 2) for k, v in seconds.items()}, flush=True)
+  return seconds
+
+
+def report(
+  seconds: Mapping[str, Sequence[float]], each: int, facts: Mapping[str, Any]
+) -> None:
+  """Prints one JSON object; the first of `seconds` is what others are over.
+
+  Args:
+    seconds: of every round.
+    each: steps and replicas of a round.
+    facts: what else to say.
+  """
+  first, *_ = seconds.values()
+  print(
+    json.dumps(
+      {
+        **facts,
+        'devices': jax.device_count(),
+        'ms_a_step_and_replica': {
+          k: round(1e3 * statistics.median(v) / each, 3)
+          for k, v in seconds.items()
+        },
+        'times_slower_than_fleet': {
+          k: round(statistics.median(b / a for a, b in zip(first, v)), 2)
+          for k, v in seconds.items()
+        },
+        'times_slower_at_best': {
+          k: round(min(v) / min(first), 2) for k, v in seconds.items()
+        },
+      }
+    )
+  )
