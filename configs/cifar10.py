@@ -23,7 +23,7 @@ def get_config(arg=''):
     seeds=3,
     variant='memae+nonspar+ae',
     slots=500,
-    epochs=4.0,
+    epochs=3.0,
     protocol='one_class',
     smoke=False,
   )

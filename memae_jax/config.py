@@ -224,6 +224,11 @@ SCHEMA: dict[str, Any] = {
       _COUNT, (), 'conv: kernel size of each layer; empty: 3 each.'
     ),
     'strides': _many(_COUNT, (), 'conv: stride of each layer; empty: 2 each.'),
+    'time_strides': _many(
+      _COUNT,
+      (),
+      'conv: stride in time of each layer, of clips; empty: strides.',
+    ),
     'decoder_widths': _many(
       _COUNT, (), 'conv: channels before the output; empty: mirrored.'
     ),

@@ -1,4 +1,4 @@
-"""Convolutional encoder and decoder, for images of any size.
+"""Convolutional encoder and decoder, for images and clips of any size.
 
 The paper's networks (its section 4.1, as far as it is known; padding keeps
 the middle of the kernel on the image):
@@ -6,6 +6,8 @@ the middle of the kernel on the image):
   MNIST     widths 32-16-8, kernels 3, strides 2-2-3       code [3, 3, 8]
   MNIST v1  widths 16-32-64, kernels 1-3-3, strides 2      code [4, 4, 64]
   CIFAR-10  widths 64-128-128-256, kernels 3, strides 2    code [2, 2, 256]
+  video     widths 96-128-256-256, kernels 3, strides 2,   code [2, 16, 16, 256]
+            in time 1-2-2-2, of clips [16, 256, 256, 1]
 """
 
 from collections.abc import Sequence
@@ -24,7 +26,7 @@ class Layer(NamedTuple):
 
   width: int
   kernel: int
-  stride: int
+  strides: tuple[int, ...]
   size: tuple[int, ...]
 
 
@@ -42,6 +44,7 @@ def plan(
   widths: Sequence[int],
   kernels: Sequence[int],
   strides: Sequence[int],
+  time_strides: Sequence[int],
   layout: str,
   input_shape: Sequence[int],
 ) -> Plan:
@@ -50,6 +53,8 @@ def plan(
   Args:
     widths: channels of each level.
     kernels, strides: of each level; empty for 3 and 2 throughout.
+    time_strides: of each level along the first of three axes; empty for
+      `strides` there, too.
     layout: 'strided' or 'pool'.
     input_shape: (*sizes, channels) of a sample.
 
@@ -60,11 +65,14 @@ def plan(
     kernels or (3,) * len(widths),
     strides or (2,) * len(widths),
   )
-  if not len(widths) == len(kernels) == len(strides) or not widths:
+  given = {'widths': widths, 'kernels': kernels, 'strides': strides}
+  if time_strides:
+    given['time_strides'] = time_strides
+  if {len(values) for values in given.values()} != {len(widths) or 1}:
+    counts = ', '.join(f'{name} {len(v)}' for name, v in given.items())
     raise errors.UserError(
-      'config fields "model.widths", "model.kernels" and "model.strides" have'
-      f' {len(widths)}, {len(kernels)} and {len(strides)} values; give one for'
-      ' each layer'
+      f'config fields of "model" differ in their number of values ({counts});'
+      ' give one for each layer'
     )
   if layout == 'pool' and any(kernel % 2 == 0 for kernel in kernels):
     raise errors.UserError(
@@ -77,10 +85,18 @@ def plan(
       f' {tuple(input_shape)}; use "dense"'
     )
   levels, size = [], tuple(input_shape[:-1])
-  for width, kernel, stride in zip(widths, kernels, strides):
-    levels.append(Layer(width, kernel, stride, size))
+  if time_strides and len(size) != 3:
+    raise errors.UserError(
+      'config field "model.time_strides" is set, but a sample has shape'
+      f' {tuple(input_shape)}, without time; use ()'
+    )
+  for width, kernel, stride, time in zip(
+    widths, kernels, strides, time_strides or strides
+  ):
+    each = (time, stride, stride) if time_strides else (stride,) * len(size)
+    levels.append(Layer(width, kernel, each, size))
     reach = 2 * (kernel // 2) - kernel if layout == 'strided' else -1
-    size = tuple((n + reach) // stride + 1 for n in size)
+    size = tuple((n + reach) // s + 1 for n, s in zip(size, each))
     if min(size) < 1:
       raise errors.UserError(
         f'a sample of shape {tuple(input_shape)} is too small for kernel'
@@ -93,11 +109,12 @@ class Conv(nn.Module):
   """Convolution [B, *n, Ci] -> [B, *m, Co], m = (n + 2 (k//2) - k)//s + 1.
 
   With `size`, the adjoint map: a transposed convolution to these sizes.
+  Strides are 1 where none are given.
   """
 
   width: int
   kernel: int
-  stride: int = 1
+  strides: tuple[int, ...] | None = None
   size: tuple[int, ...] | None = None
   dtype: Any = jnp.float32
 
@@ -111,7 +128,7 @@ class Conv(nn.Module):
       (self.kernel,) * rank + (x.shape[-1], self.width),
     ).astype(self.dtype)
     bias = self.param('bias', nn.initializers.zeros, (self.width,))
-    strides, padding = (self.stride,) * rank, (self.kernel // 2,) * rank
+    strides, padding = self.strides or (1,) * rank, (self.kernel // 2,) * rank
     x = x.astype(self.dtype)
     if self.size is None:
       y = conv.conv(x, kernel, strides, padding)
@@ -120,24 +137,23 @@ class Conv(nn.Module):
     return y + bias.astype(self.dtype).reshape((1,) * (y.ndim - 1) + (-1,))
 
 
-def _blocks(x: jax.Array, stride: int) -> tuple[int, ...]:
-  """Shape that splits each middle axis of x into blocks of `stride`."""
-  middle = [part for n in x.shape[1:-1] for part in (n // stride, stride)]
-  return (x.shape[0], *middle, x.shape[-1])
-
-
-def max_pool(x: jax.Array, stride: int) -> jax.Array:
-  """[B, *n, C] -> [B, *ceil(n / stride), C]; the last block may be smaller."""
+def max_pool(x: jax.Array, strides: Sequence[int]) -> jax.Array:
+  """[B, *n, C] -> [B, *ceil(n / s), C]; the last block may be smaller."""
   fill = jnp.array(-jnp.inf, x.dtype)
-  edges = [(0, -n % stride, 0) for n in x.shape[1:-1]]
+  edges = [(0, -n % s, 0) for n, s in zip(x.shape[1:-1], strides)]
   x = jax.lax.pad(x, fill, [(0, 0, 0), *edges, (0, 0, 0)])
+  blocks = [
+    part for n, s in zip(x.shape[1:-1], strides) for part in (n // s, s)
+  ]
   within = tuple(range(2, 2 * x.ndim - 3, 2))
-  return jnp.max(x.reshape(_blocks(x, stride)), axis=within)
+  return jnp.max(x.reshape(x.shape[0], *blocks, x.shape[-1]), axis=within)
 
 
-def up_sample(x: jax.Array, stride: int, size: Sequence[int]) -> jax.Array:
-  """[B, *m, C] -> [B, *size, C]: repeats each position `stride` times."""
-  for axis, n in enumerate(size, 1):
+def up_sample(
+  x: jax.Array, strides: Sequence[int], size: Sequence[int]
+) -> jax.Array:
+  """[B, *m, C] -> [B, *size, C]: repeats each position s times."""
+  for axis, (stride, n) in enumerate(zip(strides, size), 1):
     x = jnp.repeat(x, stride, axis=axis)
     x = jax.lax.slice_in_dim(x, 0, n, axis=axis)
   return x
@@ -161,11 +177,11 @@ class ConvEncoder(nn.Module):
     """Encodes images."""
     strided = self.layout == 'strided'
     for level in self.plan.levels:
-      stride = level.stride if strided else 1
-      x = Conv(level.width, level.kernel, stride, dtype=self.dtype)(x)
+      strides = level.strides if strided else None
+      x = Conv(level.width, level.kernel, strides, dtype=self.dtype)(x)
       x = layers.NormAct(self.activation, self.batch_norm, self.dtype)(x, train)
       if not strided:
-        x = max_pool(x, level.stride)
+        x = max_pool(x, level.strides)
     return x
 
 
@@ -224,11 +240,11 @@ class ConvDecoder(nn.Module):
     for i, kernel in enumerate(self.kernels):
       width = (*self.widths, self.channels)[i]
       if self.layout == 'strided':
-        x = Conv(width, kernel, back[i].stride, back[i].size, self.dtype)(x)
+        x = Conv(width, kernel, back[i].strides, back[i].size, self.dtype)(x)
       else:
         x = Conv(width, kernel, dtype=self.dtype)(x)
       if i == len(self.widths):
         return x
       x = layers.NormAct(self.activation, self.batch_norm, self.dtype)(x, train)
       if self.layout == 'pool':
-        x = up_sample(x, back[i].stride, back[i].size)
+        x = up_sample(x, back[i].strides, back[i].size)

@@ -123,7 +123,12 @@ def build(
     code_shape = (config.code,)
   else:
     plan = conv_net.plan(
-      config.widths, config.kernels, config.strides, config.layout, input_shape
+      config.widths,
+      config.kernels,
+      config.strides,
+      config.time_strides,
+      config.layout,
+      input_shape,
     )
     options |= dict(plan=plan, layout=config.layout)
     encoder = conv_net.ConvEncoder(**options)

@@ -113,13 +113,26 @@ def test_any_size_comes_back(layout, per_position, shape):
     assert decoded.shape == (5, *shape)
 
 
+def test_strides_in_time_are_those_of_the_video_network():
+  plan = conv_net.plan(
+    (96, 128, 256, 256), (), (), (1, 2, 2, 2), 'strided', (16, 256, 256, 1)
+  )
+  assert [level.size for level in plan.levels] == [
+    (16, 256, 256),
+    (16, 128, 128),
+    (8, 64, 64),
+    (4, 32, 32),
+  ]
+  assert plan.code_shape == (2, 16, 16, 256)
+
+
 @pytest.mark.parametrize('size', [(8, 8), (7, 9)])
 def test_pooling_is_that_of_flax(size):
   x = jax.random.normal(jax.random.key(0), (2, *size, 3))
   np.testing.assert_array_equal(
-    conv_net.max_pool(x, 2), nn.max_pool(x, (2, 2), (2, 2), 'SAME')
+    conv_net.max_pool(x, (2, 2)), nn.max_pool(x, (2, 2), (2, 2), 'SAME')
   )
-  up = conv_net.up_sample(conv_net.max_pool(x, 2), 2, size)
+  up = conv_net.up_sample(conv_net.max_pool(x, (2, 2)), (2, 2), size)
   assert up.shape == x.shape
   np.testing.assert_array_equal(up[:, 0, 0], up[:, 1, 1])
   assert (np.asarray(up) >= np.asarray(x)).all()
@@ -154,7 +167,8 @@ def test_a_head_draws_in_training_only():
 @pytest.mark.parametrize(
   ('fields', 'shape', 'message'),
   [
-    (dict(widths=(4, 4), strides=(2,)), (8, 8, 1), '2, 2 and 1 values'),
+    (dict(widths=(4, 4), strides=(2,)), (8, 8, 1), 'strides 1'),
+    (dict(widths=(4,), time_strides=(1,)), (8, 8, 1), 'without time'),
     (dict(widths=(4,)), (8,), 'use "dense"'),
     (dict(widths=(4,), kernels=(2,), layout='pool'), (8, 8, 1), 'odd'),
     (dict(widths=(4,), decoder_widths=(3,)), (8, 8, 1), 'decoder_widths'),
