@@ -8,8 +8,8 @@ folder for each kind of anomaly) and, if there are masks, ground_truth/KIND
 with 000_mask.png for 000.png.
 
 Arguments: path, size (pictures are resized to squares of this many pixels; 0:
-as they are), colour (auto, grey, rgb), slots, seeds, variant (joined by "+"),
-smoke. Anything else by --config.data.FIELD=...: see `data` in
+as they are), colour (auto, grey, rgb), slots, epochs, seeds, variant (joined by
+"+"), smoke. Anything else by --config.data.FIELD=...: see `data` in
 memae_jax/config.py.
 """
 
@@ -24,6 +24,7 @@ def get_config(arg=''):
     size=128,
     colour='auto',
     slots=500,
+    epochs=50.0,
     seeds=3,
     variant='memae+nonspar+ae',
     smoke=False,
@@ -48,9 +49,11 @@ def get_config(arg=''):
   config.model.memory.per_position = True
   config.model.memory.slots = args.slots
   config.model.memory.threshold = 1.0
+  config.model.memory.temperature = 0.1
+  config.model.memory.init = 'encodings'
 
   config.train.batch_size = 16
-  config.train.epochs = 100.0
+  config.train.epochs = args.epochs
   config.train.learning_rate = 1e-3
   config.eval.batch_size = 32
   if args.smoke:

@@ -32,7 +32,7 @@ def get_config(arg=''):
   )
   config = config_lib.default()
   config.name = 'mnist'
-  config.paper = 'mnist' if args.protocol == 'one_class' else ''
+  config.paper = 'mnist'  # Dropped where the protocol is another.
   config.data.name = 'mnist'
   config.data.protocol = args.protocol
   config.data.scaling = 'fixed'
@@ -65,6 +65,7 @@ def get_config(arg=''):
   config.train.batch_size = 64
   config.train.epochs = args.epochs
   config.train.learning_rate = 1e-3
+  config.eval.batch_size = 256
   if args.smoke:
     config.data.max_samples = 5000
     config.fleet.normal_classes = (0, 1)

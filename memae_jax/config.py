@@ -357,7 +357,9 @@ SCHEMA: dict[str, Any] = {
       'Which weights are evaluated: the last, or for each replica those'
       ' with the lowest validation error.',
     ),
-    'batch_size': _integer(1024, 'Samples scored at once.', low=1),
+    'batch_size': _integer(
+      1024, 'Samples of each replica scored at once.', low=1
+    ),
     'flag_ratio': _number(
       0.0,
       'Share of the test set that is flagged for F1 at the known ratio;'
@@ -490,6 +492,10 @@ def resolve(config: Mapping) -> ml_collections.FrozenConfigDict:
       f' "{protocol}" has no normal class; use (), or one of'
       f' {", ".join(ONE_CLASS)}'
     )
+  if resolved['paper'] in ('mnist', 'cifar10') and (
+    protocol != 'one_class' or resolved['data']['max_samples']
+  ):
+    resolved['paper'] = ''  # Its numbers are of another test set.
   for axis in [name for name in axes if name != 'seeds']:
     if len(set(axes[axis])) != len(axes[axis]):
       raise errors.UserError(

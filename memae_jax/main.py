@@ -52,7 +52,8 @@ def evaluate_newest(exp: experiment.Experiment, workdir: pathlib.Path) -> None:
       raise errors.UserError(f'{workdir} has no checkpoint; train first')
     at, state = found
     history = checkpoints.sound(like) if exp.config.eval.course else ()
-    results = evaluate.evaluate(exp, state, at, workdir, history)
+    trained = checkpoints.meta(at).get('environment')
+    results = evaluate.evaluate(exp, state, at, workdir, history, trained)
   print(evaluate.headline(results))
   print(f'report: {workdir / "report.html"}')
 

@@ -141,7 +141,7 @@ def _files(folder: pathlib.Path) -> list[pathlib.Path]:
 def _mask_file(root, folder, file) -> pathlib.Path | None:
   place = root / 'ground_truth' / folder.name / file.relative_to(folder)
   for stem in (f'{file.stem}_mask', file.stem):
-    for suffix in _MASK_SUFFIXES:
+    for suffix in (*_MASK_SUFFIXES, *map(str.upper, _MASK_SUFFIXES)):
       mask = place.with_name(stem + suffix)
       if mask.is_file():
         return mask

@@ -20,7 +20,7 @@ from memae_jax import errors
 _squared_distance = functools.partial(
   sklearn.metrics.pairwise.euclidean_distances, squared=True
 )
-_BLOCK = 4096  # Rows scored at once, to bound memory.
+_BLOCK, _BLOCK_BYTES = 4096, 2**27  # Rows scored at once, and of float64.
 PCA_VARIANCE = 0.95
 PCA_WIDE = 1024  # Above this width, that many rows fit the components.
 # A forest swaps the warning filters of the process while it works.
@@ -42,8 +42,9 @@ def _subset(train: np.ndarray, most: int, rng: np.random.Generator):
 
 
 def _in_blocks(score: Callable, test: np.ndarray) -> np.ndarray:
-  blocks = range(0, len(test), _BLOCK)
-  parts = [score(test[i : i + _BLOCK].astype(np.float64)) for i in blocks]
+  rows = max(1, min(_BLOCK, _BLOCK_BYTES // (8 * test.shape[1])))
+  blocks = range(0, len(test), rows)
+  parts = [score(test[i : i + rows].astype(np.float64)) for i in blocks]
   return np.concatenate(parts) if parts else np.zeros(0)
 
 

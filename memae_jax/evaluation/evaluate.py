@@ -22,7 +22,7 @@ from memae_jax.evaluation import (
   tables,
   verdict,
 )
-from memae_jax.training import experiment, step
+from memae_jax.training import environment, experiment, step
 
 _LOG = logging.getLogger(__name__)
 _FIRST_LOOK = (
@@ -52,6 +52,7 @@ def evaluate(
   at: int,
   workdir: pathlib.Path,
   history: Iterable[tuple[int, step.ReplicaState]] = (),
+  trained: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
   """Evaluates a fleet and writes everything under `workdir/eval/AT`.
 
@@ -62,6 +63,7 @@ def evaluate(
     workdir: of the run; results.json and report.html also go to its top.
     history: (step, state) of kept checkpoints, for the course of the test
       metrics over training.
+    trained: the environment that the weights were trained in.
 
   Returns:
     The results, as in results.json.
@@ -86,7 +88,7 @@ def evaluate(
       'of_steps': exp.steps,
       'rule': exp.config.eval.checkpoint,
     },
-    'score': facts.SCORE,
+    'score': facts.score(exp),
     'error_maps': facts.error_maps(exp),
     **outcome.measure(
       networks,
@@ -100,7 +102,10 @@ def evaluate(
     'course': course,
     'paper': paper.table(exp.config.paper),
     'throughput': throughput | facts.training_speed(exp, events),
-    'environment': facts.environment(exp),
+    'environment': {
+      **environment.describe(exp.mesh),
+      'training': trained,
+    },
   }
   results['warnings'] = verdict.warnings(results)
   folder = workdir / 'eval' / str(at)

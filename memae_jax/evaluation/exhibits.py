@@ -178,9 +178,9 @@ def _galleries(replicas) -> Iterator[Exhibit]:
 
 
 def _foreign(foreign) -> Iterator[Exhibit]:
-  for shown in foreign:
+  for number, shown in enumerate(foreign):  # A label may be no file name.
     yield Exhibit(
-      f'foreign_{shown.normal}',
+      f'foreign_{number}',
       'pictures',
       f'What becomes of other classes, where "{shown.normal}" is normal?',
       f'Networks trained on class "{shown.normal}" alone; each column is the'

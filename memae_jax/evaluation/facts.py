@@ -1,25 +1,26 @@
-"""What the results stand on: data, protocol, speed and environment."""
+"""What the results stand on: data, protocol, score and speed."""
 
-import importlib.metadata
 import math
-import pathlib
-import platform
-import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jax
 import numpy as np
 
-import memae_jax
-from memae_jax.evaluation import pixels
-from memae_jax.training import diagnostics, experiment
+from memae_jax.evaluation import contrast, pixels
+from memae_jax.training import experiment
 
-SCORE = {
+_SCORE = {
   'definition': 'mean over the elements of a sample of the squared'
   ' reconstruction error, in squared units of the model input',
   'direction': 'higher is more anomalous',
   'normalisation': 'none',
+}
+_SECOND = {
+  'name': contrast.METRIC,
+  'definition': 'log error minus slope times log variance of the raw image;'
+  ' the slope is fitted by least squares on the validation normals',
+  'direction': 'higher is more anomalous',
+  'normalisation': 'by the contrast of the image',
 }
 _DESCRIPTION = {
   'one_class': 'Of each normal class, {config.train_fraction:.0%} train'
@@ -37,15 +38,6 @@ _DESCRIPTION = {
   ' ({config.validation_fraction:.0%} of them held out for validation).',
 }
 _LONGEST_GAP = 10  # In median gaps between log events.
-_PACKAGES = (
-  'jax',
-  'flax',
-  'grain',
-  'optax',
-  'orbax-checkpoint',
-  'numpy',
-  'scikit-learn',
-)
 
 
 def _spread(values: Sequence[int]) -> dict[str, int]:
@@ -89,7 +81,12 @@ def dataset(exp: experiment.Experiment) -> dict[str, Any]:
   return {
     'name': source.name,
     'protocol': config.protocol,
-    'description': _DESCRIPTION[config.protocol].format(config=config),
+    'description': _DESCRIPTION[config.protocol].format(config=config)
+    + (
+      f' All of it is a random subset of {config.max_samples:,} samples.'
+      if config.max_samples
+      else ''
+    ),
     'split': sizes,
     'normal': [source.label_names[i] for i in source.normal_labels]
     or 'the normal class of each replica',
@@ -103,6 +100,12 @@ def dataset(exp: experiment.Experiment) -> dict[str, Any]:
     'notes': found,
     **exp.identity,
   }
+
+
+def score(exp: experiment.Experiment) -> dict[str, Any]:
+  """What the anomaly score is; images have a second one."""
+  images = len(exp.source.inputs.shape) == 4
+  return _SCORE | ({'second': _SECOND} if images else {})
 
 
 def error_maps(exp: experiment.Experiment) -> dict[str, Any] | None:
@@ -155,37 +158,3 @@ def training_speed(
     'training_samples_per_second': steps * each,
     'training_seconds': float(seconds),
   }
-
-
-def environment(exp: experiment.Experiment) -> dict[str, Any]:
-  """Versions, device, commit and peak memory of this process."""
-  device = exp.mesh.devices.flat[0]
-  return {
-    'versions': {
-      'python': platform.python_version(),
-      'memae_jax': memae_jax.__version__,
-      **{name: importlib.metadata.version(name) for name in _PACKAGES},
-    },
-    'device': device.device_kind
-    if device.device_kind == device.platform
-    else f'{device.platform}: {device.device_kind}',
-    'machine': platform.machine(),
-    'mesh': dict(exp.mesh.shape),
-    'processes': jax.process_count(),
-    'commit': _commit(),
-    'peak_memory': diagnostics.peak_memory(exp.mesh.devices.flat),
-  }
-
-
-def _commit() -> str | None:
-  root = pathlib.Path(__file__).parents[2]
-  try:
-    return subprocess.run(
-      ['git', '-C', str(root), 'describe', '--always', '--dirty'],
-      capture_output=True,
-      text=True,
-      check=True,
-      timeout=10,
-    ).stdout.strip()
-  except (OSError, subprocess.SubprocessError):
-    return None

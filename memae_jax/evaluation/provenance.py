@@ -71,7 +71,7 @@ def _weights(checkpoint: Mapping[str, Any]) -> Rows:
 
 
 def _environment(environment: Mapping[str, Any]) -> Rows:
-  shown = dict(environment)
+  shown = {k: v for k, v in environment.items() if k != 'training'}
   peak = shown.pop('peak_memory', None)
   rows = _rows(shown)
   if peak:
@@ -102,5 +102,9 @@ def sections(results: Mapping[str, Any]) -> list[tuple[str, Rows]]:
     ('Speed', _rows(results['throughput'])),
     ('Baselines, as fitted for the first run', baselines),
     ('Environment', _environment(results['environment'])),
+    (
+      'Environment of the training',
+      _environment(results['environment'].get('training') or {}),
+    ),
   ]
   return [(heading, rows) for heading, rows in found if rows]

@@ -44,7 +44,8 @@ class ReplicaScores(NamedTuple):
   fields: what distinguishes it: variant, seed, normal_class, slots, ...
   score: [T] float32; anomalous: [T] bool; sample: [T] index into the source.
   validation_score: [V] of the held-out training normals.
-  kept: [T] slots kept a read (0: dead read), None without a memory.
+  kept: [T] slots kept by the reads of a sample, summed over its positions (0:
+    all dead); None without a memory.
   usage: [N] total addressing weight of each slot over the test set, or None.
   decoded_slots: [N, ...] each slot through the decoder, in input units
     (images in [0, 1]), or None.

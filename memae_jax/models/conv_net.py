@@ -211,6 +211,17 @@ def mirrored(
       f' "model.decoder_kernels" {len(own[1])} for this encoder, not'
       f' {len(widths)} and {len(kernels)}'
     )
+  own = [level.kernel for level in back]
+  if layout == 'pool' and any(kernel % 2 == 0 for kernel in kernels):
+    raise errors.UserError(
+      f'config field "model.decoder_kernels" is {kernels}, but the layout'
+      ' "pool" needs odd kernels'
+    )
+  if layout == 'strided' and any((a - b) % 2 for a, b in zip(kernels, own)):
+    raise errors.UserError(
+      f'config field "model.decoder_kernels" is {kernels}, but each must be odd'
+      f' or even like that of its encoder layer, {tuple(own)}'
+    )
   return widths, kernels
 
 

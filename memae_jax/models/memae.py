@@ -74,7 +74,10 @@ class MemAE(nn.Module):
     encoding = code = self.encoder(x, train)
     read = divergence = None
     if self.head is not None:
-      drawn, divergence = self.head(code, train)
+      # Nothing of the head may reach the gradients of other variants.
+      drawn, divergence = self.head(
+        jnp.where(knobs.sample_code, code, 0), train
+      )
       code = jnp.where(knobs.sample_code, drawn, code)
     if self.bank is not None:
       value, read = self.bank(

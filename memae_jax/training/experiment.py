@@ -109,11 +109,6 @@ def build(config: Any) -> Experiment:
   slots = None
   if any(r.has_memory for r in replicas):
     slots = max(r.slots for r in replicas)
-    if slots > min(sizes) and not config.model.memory.per_position:
-      raise errors.UserError(
-        f'the memory has {slots} slots, but a replica has only {min(sizes)}'
-        ' training samples; lower model.memory.slots'
-      )
   batch = config.train.batch_size
   steps = math.ceil(config.train.epochs * max(sizes) / batch)
   if steps * batch >= 2**32:
@@ -135,6 +130,12 @@ def build(config: Any) -> Experiment:
     noisy=any(r.variant == 'dae' for r in replicas),
     keep_best=config.eval.checkpoint == 'validation',
   )
+  if trainer.init_samples > min(sizes):
+    raise errors.UserError(
+      f'the {slots} slots start from the encodings of {trainer.init_samples}'
+      f' training samples, but a replica has only {min(sizes)}; lower'
+      ' model.memory.slots, or set model.memory.init to "uniform"'
+    )
   mesh = fleet.mesh(len(replicas))
   kind = programs.KINDS[feed.choose(source.inputs, config.data)]
   return Experiment(

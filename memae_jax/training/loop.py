@@ -12,7 +12,7 @@ import numpy as np
 from memae_jax import config as config_lib
 from memae_jax import errors, writers
 from memae_jax.training import checkpoint as checkpoint_lib
-from memae_jax.training import diagnostics, experiment, step
+from memae_jax.training import diagnostics, environment, experiment, step
 
 _LOG = logging.getLogger(__name__)
 
@@ -87,6 +87,7 @@ def meta(exp: experiment.Experiment) -> dict[str, Any]:
   return {
     'config': exp.config.to_dict(),
     'replicas': [r.name for r in exp.replicas],
+    'environment': environment.describe(exp.mesh),
     **exp.identity,
   }
 

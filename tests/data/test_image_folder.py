@@ -8,6 +8,7 @@ from PIL import Image
 
 from memae_jax import errors
 from memae_jax.data import image_folder, pictures, protocols, sources
+from tests import fakes
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 256, (12, 16), np.uint8)
@@ -430,3 +431,12 @@ def test_real_screws(shared, load, data_config):
   assert source.dropped == () and source.notes['duplicate_rows'] == 0
   small = load(root, image_size=64, max_samples=20)
   assert small.inputs.shape == (20, 64, 64, 1)
+
+
+def test_masks_in_upper_case_are_found(tmp_path, data_config):
+  folder = fakes.pictures(tmp_path / 'pictures')
+  for mask in (folder / 'ground_truth').rglob('*.png'):
+    mask.rename(mask.with_suffix('.PNG'))
+  config = data_config(name='image_folder', protocol='given', path=str(folder))
+  source = sources.load(config)
+  assert source.has_mask.all() and source.masks.any()

@@ -474,7 +474,7 @@ def test_samples_of_other_classes_through_each_variant(rebuilds_zeros, digits):
   inputs = _of_source().source.inputs
   np.testing.assert_allclose(foreign.inputs, inputs[[2, 4]] / 255, atol=1e-6)
   shown = exhibits.exhibits(**digits, foreign=[foreign])
-  (exhibit,) = [e for e in shown if e.name == 'foreign_cat']
+  (exhibit,) = [e for e in shown if e.name == 'foreign_0']
   exhibit.figure.canvas.draw()
   names = [ax.get_ylabel() for ax in exhibit.figure.axes]
   assert [name for name in names if name] == ['input', 'MemAE', 'AE']

@@ -172,6 +172,12 @@ def test_a_head_draws_in_training_only():
     (dict(widths=(4,)), (8,), 'use "dense"'),
     (dict(widths=(4,), kernels=(2,), layout='pool'), (8, 8, 1), 'odd'),
     (dict(widths=(4,), decoder_widths=(3,)), (8, 8, 1), 'decoder_widths'),
+    (dict(widths=(4,), decoder_kernels=(4,)), (8, 8, 1), 'odd or even'),
+    (
+      dict(widths=(4,), decoder_kernels=(3, 2), layout='pool'),
+      (8, 8, 1),
+      'decoder_kernels',
+    ),
   ],
 )
 def test_networks_that_do_not_fit(fields, shape, message):

@@ -6,6 +6,7 @@ import numpy as np
 import optax
 import pytest
 
+from memae_jax import errors
 from memae_jax.training import experiment, step
 from tests import helpers
 
@@ -168,3 +169,10 @@ def test_variants_of_one_seed_start_from_the_same_weights():
       np.testing.assert_array_equal(row, np.asarray(leaf)[0])
   slots = np.asarray(state.params['bank']['slots'])[0]
   assert len(np.unique(slots, axis=0)) == len(slots)
+
+
+def test_more_slots_than_encodings_are_refused():
+  fields = {'model.memory.slots': 500, 'model.memory.init': 'encodings'}
+  with pytest.raises(errors.UserError, match='start from the encodings of 500'):
+    experiment.build(helpers.digits(**fields))
+  experiment.build(helpers.digits(**fields | {'model.memory.init': 'uniform'}))
