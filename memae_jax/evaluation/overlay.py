@@ -5,6 +5,7 @@ animated GIF by Pillow, which is larger and has 256 colours.
 """
 
 import io
+import itertools
 import logging
 import pathlib
 from collections.abc import Iterable, Iterator
@@ -159,8 +160,10 @@ def _mp4(pictures: Iterable[np.ndarray], rate: int) -> bytes:
   with av.open(buffer, 'w', format='mp4') as film:
     stream = film.add_stream('libx264', rate=rate, options={'crf': '20'})
     stream.pix_fmt = 'yuv420p'  # The one that every browser plays.
-    for picture in pictures:
-      stream.height, stream.width = picture.shape[:2]
+    pictures = iter(pictures)
+    first = next(pictures)
+    stream.height, stream.width = first.shape[:2]
+    for picture in itertools.chain([first], pictures):
       film.mux(stream.encode(av.VideoFrame.from_ndarray(picture, 'rgb24')))
     film.mux(stream.encode())
   return buffer.getvalue()

@@ -30,7 +30,7 @@ def test_a_panel_for_each_video(count, panels):
   figure = video.score_curves(_frames(count), threshold=0.5)
   shown = [ax for ax in figure.axes if ax.axison]
   assert len(shown) == panels
-  assert shown[0].get_title('left').startswith(r'cost \$x_0  0.')
+  assert shown[0].get_title('left').startswith(r'cost \$x_0  AUROC 0.')
   assert shown[0].get_xlim() == (0, 35)
   curve, threshold = shown[0].get_lines()
   y = np.asarray(curve.get_ydata())

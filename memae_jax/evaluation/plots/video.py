@@ -18,7 +18,7 @@ def score_curves(
   threshold: float | None = None,
   most: int = 24,
 ) -> matplotlib.figure.Figure:
-  """Score of each frame, a panel a video, anomalous frames shaded.
+  """Score of each frame, a panel a video with its AUROC, anomalies shaded.
 
   All panels have one scale, as one threshold for all videos has to cope with;
   it ends at the highest 0.5 % of the scores, so that no outlier flattens it.
@@ -61,8 +61,10 @@ def score_curves(
     ax.set(xlim=(0, row['frames']), ylim=(low - room, high + room))
     ax.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(3, integer=True))
     ax.yaxis.set_major_locator(matplotlib.ticker.MaxNLocator(3))
-    value = words.number(row['auroc'], 2)
-    style.titles(ax, f'{style.literal(row["name"])}  {value}')
+    title = style.literal(row['name'])
+    if row['auroc'] is not None:
+      title += f'  AUROC {words.number(row["auroc"], 2)}'
+    style.titles(ax, title)
   for ax in axes.flat[len(rows) :]:
     ax.set_axis_off()
   known = {}
