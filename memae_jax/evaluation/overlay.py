@@ -31,7 +31,8 @@ def _even(value: float) -> int:
 def _heated(frame: np.ndarray, error: np.ndarray, limit: float) -> Image.Image:
   """A frame [H, W, C] in [0, 1] under the heat of its error map [H, W]."""
   share = np.sqrt(np.clip(error / limit, 0, 1))[..., None]
-  heat = matplotlib.colormaps['inferno'](share[..., 0])[..., :3]
+  # Its pale end would not show on a bright frame.
+  heat = matplotlib.colormaps['inferno'](0.8 * share[..., 0])[..., :3]
   mixed = frame + _STRONGEST * share * (heat - frame)
   picture = Image.fromarray((255 * np.clip(mixed, 0, 1)).round().astype('u1'))
   height, width = error.shape
