@@ -1,0 +1,76 @@
+"""How the reconstruction error of a clip becomes one anomaly score.
+
+Published numbers come from several rules, which rank clips differently; each
+has a name here. All take model inputs and reconstructions [B, T, H, W, C] in
+[-1, 1], whatever their float type, and return [B] float32: higher is more
+anomalous.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+_LEAST = 1e-10  # Of a mean squared error in [0, 1]: 100 dB at most.
+
+
+def _error(x: jax.Array, reconstruction: jax.Array) -> jax.Array:
+  return (reconstruction - x).astype(jnp.float32)
+
+
+def _centre(frames: jax.Array) -> jax.Array:
+  """The frame that a clip's score is given to: the 9th of 16."""
+  return frames[:, frames.shape[1] // 2]
+
+
+def frame_errors(x: jax.Array, reconstruction: jax.Array) -> jax.Array:
+  """[B, T] mean squared error of each frame, for `frames.average_clips`."""
+  return jnp.mean(_error(x, reconstruction) ** 2, axis=(2, 3, 4))
+
+
+def mse(x: jax.Array, reconstruction: jax.Array) -> jax.Array:
+  """Mean squared error over the clip: the paper's, over the clip's size."""
+  return jnp.mean(frame_errors(x, reconstruction), axis=1)
+
+
+def mae_clip(x: jax.Array, reconstruction: jax.Array) -> jax.Array:
+  """Mean length of the error of a pixel: the released code since April 2021.
+
+  With one channel it is the mean absolute error over all frames of the clip.
+  """
+  squared = _error(x, reconstruction) ** 2
+  return jnp.mean(jnp.sqrt(jnp.sum(squared, axis=-1)), axis=(1, 2, 3))
+
+
+def release2019(x: jax.Array, reconstruction: jax.Array) -> jax.Array:
+  """Mean over pixels of the error's length over time: the code of 2019.
+
+  In units of [0, 1] and, as there, a sum over the frames and not their mean:
+  it grows with the root of T.
+  """
+  squared = (_error(x, reconstruction) / 2) ** 2
+  return jnp.mean(jnp.sqrt(jnp.sum(squared, axis=1)), axis=(1, 2, 3))
+
+
+def mse_centre(x: jax.Array, reconstruction: jax.Array) -> jax.Array:
+  """Mean squared error of the centre frame, which the score is given to."""
+  return _centre(frame_errors(x, reconstruction))
+
+
+def psnr_centre(x: jax.Array, reconstruction: jax.Array) -> jax.Array:
+  """Minus the peak signal-to-noise ratio of the centre frame, in dB.
+
+  The logarithm of `mse_centre`: the same ROC raw, but not after normalising
+  the scores of each video.
+  """
+  squared = mse_centre(x, reconstruction) / 4  # To units of [0, 1].
+  return 10 * jnp.log10(jnp.maximum(squared, _LEAST))
+
+
+RULES: dict[str, Callable[[jax.Array, jax.Array], jax.Array]] = {
+  'mse': mse,
+  'mae_clip': mae_clip,
+  'release2019': release2019,
+  'mse_centre': mse_centre,
+  'psnr_centre': psnr_centre,
+}
