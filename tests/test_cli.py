@@ -72,9 +72,11 @@ TABLES = {
     ),
     'too few rows to split': (lambda rows: rows[:3], {}, ['train']),
     'fixed scaling of a table': (None, {'data.scaling': 'fixed'}, ['fixed']),
-    'memory larger than data': (
-        None, {'model.memory.slots': 5000}, ['5000 slots', 'slots']
-    ),
+'memory larger than data': (
+    None,
+    {'model.memory.slots': 5000, 'model.memory.init': 'encodings'},
+    ['5000 slots', 'uniform'],
+  ),
 }  # fmt: skip
 
 
