@@ -1,6 +1,8 @@
 """What the benchmarks share: a fleet to train, and A against B in one run."""
 
+import argparse
 import json
+import os
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +14,22 @@ import numpy as np
 from memae_jax.data import types
 from memae_jax.models import memae
 from memae_jax.training import fleet, programs, step
+
+
+def parser(doc: str, steps: int) -> argparse.ArgumentParser:
+  """Returns the arguments that all fleets have.
+
+  Args:
+    doc: of the benchmark; its first line describes it.
+    steps: trained a round, unless told.
+  """
+  out = argparse.ArgumentParser(description=doc.splitlines()[0])
+  out.add_argument('--replicas', type=int)
+  out.add_argument('--steps', type=int, default=steps)
+  out.add_argument('--rounds', type=int, default=5)
+  out.add_argument('--map', default='auto', choices=['auto', 'map', 'vmap'])
+  out.add_argument('--devices', type=int, default=os.cpu_count())
+  return out
 
 
 def replicas(count: int, slots: int, rate: float) -> list[fleet.Replica]:
@@ -75,6 +93,42 @@ def runner(
   begun = time.perf_counter()
   train(1)
   return train, time.perf_counter() - begun
+
+
+def compare(
+  config: Any,
+  inputs: np.ndarray,
+  members: Sequence[fleet.Replica],
+  args: argparse.Namespace,
+  others: Mapping[str, Callable[[], Any]],
+  facts: Mapping[str, Any],
+) -> None:
+  """Times a fleet, its members one by one and `others`; prints the report.
+
+  Args:
+    config, inputs, members: see `runner`.
+    args: of `parser`.
+    others: what else to run, by name.
+    facts: what else to say.
+  """
+  whole, first_fleet = runner(config, inputs, members, args.steps)
+  single, first_one = runner(config, inputs, members[:1], args.steps)
+  runs = {
+    'A fleet': whole,
+    'B one by one': lambda: [single() for _ in members],
+    **others,
+  }
+  facts = {
+    **facts,
+    'replicas': len(members),
+    'steps': args.steps,
+    'map': args.map,
+    'seconds_to_first_step': {
+      'fleet': round(first_fleet, 1),
+      'one': round(first_one, 1),
+    },
+  }
+  report(alternate(runs, args.rounds), args.steps * len(members), facts)
 
 
 def alternate(

@@ -11,7 +11,6 @@ within each round; ratios are medians over the rounds. `torch` is the extra
 
 import argparse
 import functools
-import os
 from unittest import mock
 
 import jax
@@ -85,15 +84,20 @@ def torch_runner(inputs, widths, strides, slots, steps):
   return train
 
 
+def plain_lax():
+  """Makes new programs take `lax` convolutions, also on a CPU."""
+  forced = {
+    name: functools.partial(getattr(conv, name), lowering='xla')
+    for name in ('conv', 'conv_transpose')
+  }
+  return mock.patch.multiple(conv, **forced)
+
+
 def main():
   """Runs the comparison."""
-  parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+  parser = common.parser(__doc__, steps=10)
+  parser.set_defaults(replicas=10)
   parser.add_argument('--set', default='mnist', choices=SETS)
-  parser.add_argument('--replicas', type=int, default=10)
-  parser.add_argument('--steps', type=int, default=10)
-  parser.add_argument('--rounds', type=int, default=5)
-  parser.add_argument('--map', default='auto', choices=['auto', 'map', 'vmap'])
-  parser.add_argument('--devices', type=int, default=os.cpu_count())
   parser.add_argument('--lax', action=argparse.BooleanOptionalAction, default=1)
   args = parser.parse_args()
   jax.config.update('jax_num_cpu_devices', args.devices)
@@ -109,44 +113,19 @@ def main():
   rng = np.random.default_rng(0)
   inputs = rng.integers(0, 256, (ROWS, *shape), np.uint8)
   members = common.replicas(args.replicas, slots, RATE)
-  whole, compile_fleet = common.runner(config, inputs, members, args.steps)
-  single, compile_one = common.runner(config, inputs, members[:1], args.steps)
-  runs = {
-    'A fleet': whole,
-    'B one by one': lambda: [single() for _ in members],
-  }
+  others = {}
   if args.lax:
-    with (
-      mock.patch.object(
-        conv, 'conv', functools.partial(conv.conv, lowering='xla')
-      ),
-      mock.patch.object(
-        conv,
-        'conv_transpose',
-        functools.partial(conv.conv_transpose, lowering='xla'),
-      ),
-    ):
+    with plain_lax():
       plain, _ = common.runner(config, inputs, members[:1], args.steps)
-    runs['C plain lax, one by one'] = lambda: [plain() for _ in members]
+    others['C plain lax, one by one'] = lambda: [plain() for _ in members]
   try:
     peer = torch_runner(inputs, widths, strides, slots, args.steps)
-    runs['D PyTorch, one by one'] = lambda: [
+    others['D PyTorch, one by one'] = lambda: [
       peer(i) for i in range(args.replicas)
     ]
   except ImportError:
     print('torch is not installed: D is left out')
-  facts = {
-    'set': args.set,
-    'replicas': args.replicas,
-    'steps': args.steps,
-    'map': args.map,
-    'seconds_to_first_step': {
-      'fleet': round(compile_fleet, 1),
-      'one': round(compile_one, 1),
-    },
-  }
-  seconds = common.alternate(runs, args.rounds)
-  common.report(seconds, args.steps * args.replicas, facts)
+  common.compare(config, inputs, members, args, others, {'set': args.set})
 
 
 if __name__ == '__main__':

@@ -9,9 +9,6 @@ C alternate within each round; ratios are medians over the rounds. `torch` is
 the extra `benchmark`; without it C is left out. The last line is JSON.
 """
 
-import argparse
-import os
-
 import jax
 import numpy as np
 
@@ -65,44 +62,24 @@ def torch_runner(inputs, steps):
 
 def main():
   """Runs the comparison."""
-  parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-  parser.add_argument('--replicas', type=int, default=20)
-  parser.add_argument('--steps', type=int, default=100)
-  parser.add_argument('--rounds', type=int, default=5)
-  parser.add_argument('--map', default='auto', choices=['auto', 'map', 'vmap'])
-  parser.add_argument('--devices', type=int, default=os.cpu_count())
+  parser = common.parser(__doc__, steps=100)
+  parser.set_defaults(replicas=20)
   args = parser.parse_args()
-  if args.devices:
-    jax.config.update('jax_num_cpu_devices', args.devices)
+  jax.config.update('jax_num_cpu_devices', args.devices)
   config = config_lib.default()
   config.train.batch_size = BATCH
   config.train.fleet_map = args.map
   inputs = np.random.default_rng(0).random((ROWS, WIDTH), np.float32)
-  members = common.replicas(args.replicas, SLOTS, 1e-4)
-  whole, compile_fleet = common.runner(config, inputs, members, args.steps)
-  single, compile_one = common.runner(config, inputs, members[:1], args.steps)
-  runs = {
-    'A fleet': whole,
-    'B one by one': lambda: [single() for _ in members],
-  }
+  others = {}
   try:
     peer = torch_runner(inputs, args.steps)
-    runs['C PyTorch one by one'] = lambda: [
+    others['C PyTorch one by one'] = lambda: [
       peer(i) for i in range(args.replicas)
     ]
   except ImportError:
     print('torch is not installed: C is left out')
-  facts = {
-    'replicas': args.replicas,
-    'steps': args.steps,
-    'map': args.map,
-    'seconds_to_first_step': {
-      'fleet': round(compile_fleet, 1),
-      'one': round(compile_one, 1),
-    },
-  }
-  seconds = common.alternate(runs, args.rounds)
-  common.report(seconds, args.steps * args.replicas, facts)
+  members = common.replicas(args.replicas, SLOTS, 1e-4)
+  common.compare(config, inputs, members, args, others, {})
 
 
 if __name__ == '__main__':

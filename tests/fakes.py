@@ -41,20 +41,32 @@ def kddcup99(folder, monkeypatch, rows=1500):
   _prepare('kddcup99', folder, monkeypatch)
 
 
-def mnist(folder, monkeypatch, train=300, test=200):
-  """Random images and labels in idx files."""
+def idx(array):
+  """An idx file of bytes."""
+  header = struct.pack(f'>HBB{array.ndim}I', 0, 8, array.ndim, *array.shape)
+  return header + array.tobytes()
+
+
+def mnist_files(folder, monkeypatch, sizes):
+  """Writes the four files in small, which pass as published; their arrays."""
   rng = np.random.default_rng(0)
-  sizes = {'train': train, 'test': test}
   monkeypatch.setattr(mnist_builder.MnistBlocks, 'SIZES', sizes)
-  (folder / 'raw').mkdir()
+  folder.mkdir()
+  arrays = {}
   for name in mnist_builder.SHA256:
     size = sizes['train' if name.startswith('train') else 'test']
     shape, high = ((size, 28, 28), 256) if 'images' in name else ((size,), 10)
-    header = struct.pack(f'>HBB{len(shape)}I', 0, 8, len(shape), *shape)
-    content = header + rng.integers(0, high, shape, np.uint8).tobytes()
+    arrays[name] = rng.integers(0, high, shape, np.uint8)
+    content = idx(arrays[name])
     digest = hashlib.sha256(content).hexdigest()
     monkeypatch.setitem(mnist_builder.SHA256, name, digest)
-    (folder / 'raw' / name).write_bytes(content)
+    (folder / f'{name}.gz').write_bytes(gzip.compress(content))
+  return arrays
+
+
+def mnist(folder, monkeypatch):
+  """Random images and labels in idx files."""
+  mnist_files(folder / 'raw', monkeypatch, {'train': 300, 'test': 200})
   _prepare('mnist', folder, monkeypatch)
 
 

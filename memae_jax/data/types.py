@@ -48,6 +48,11 @@ class Source(NamedTuple):
   dropped: tuple[dict[str, Any], ...] = ()
   notes: dict[str, Any] = {}
 
+  @property
+  def has_images(self) -> bool:
+    """Whether a sample is an image, not a row of a table."""
+    return len(self.inputs.shape) == 4
+
 
 class Transform(NamedTuple):
   """Turns a raw input x into a model input: clip(fill(x) * scale + shift).

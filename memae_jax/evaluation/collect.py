@@ -5,7 +5,7 @@ import functools
 import os
 import time
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
@@ -29,18 +29,6 @@ Errors = list[tuple[np.ndarray, np.ndarray]]  # Of each replica: [T] and [V].
 _MAP_BYTES = 2**28  # Error maps are kept up to this, in the order of the fleet.
 
 
-class Weights(NamedTuple):
-  """What scoring reads of a state; one structure, so it compiles once."""
-
-  params: Any
-  batch_stats: Any
-
-
-def _weights(state: Any) -> Weights:
-  """Those of a `step.ReplicaState` or a `step.Best`."""
-  return Weights(state.params, state.batch_stats)
-
-
 def _errors(exp, tested: step.Scored, held_out: step.Scored) -> Errors:
   """Takes the padding off."""
   return [
@@ -60,7 +48,7 @@ def _score(exp, weights) -> tuple[step.Scored, step.Scored, float]:
 
 def _beyond_contrast(exp, index: int, error, held_out) -> np.ndarray | None:
   """`contrast.residual` of the test samples of a replica, for images."""
-  if len(exp.source.inputs.shape) != 4:
+  if not exp.source.has_images:
     return None
   split = exp.splits[index]
   tested, held = (
@@ -72,16 +60,16 @@ def _beyond_contrast(exp, index: int, error, held_out) -> np.ndarray | None:
 
 def chosen(
   exp: experiment.Experiment, state: step.ReplicaState, at: int
-) -> tuple[Weights, Any]:
+) -> tuple[step.Weights, Any]:
   """The weights that `eval.checkpoint` asks for, and the step [R] of each."""
   if exp.config.eval.checkpoint == 'validation':
-    return _weights(state.best), np.asarray(state.best.step)
-  return _weights(state), [at] * len(exp.replicas)
+    return step.weights(state.best), np.asarray(state.best.step)
+  return step.weights(state), [at] * len(exp.replicas)
 
 
 def untrained(exp: experiment.Experiment) -> Errors:
   """Scores of the fleet before its first step: test and validation."""
-  tested, held_out, _ = _score(exp, _weights(exp.init()))
+  tested, held_out, _ = _score(exp, step.weights(exp.init()))
   return _errors(exp, tested, held_out)
 
 
@@ -182,7 +170,7 @@ def course(
   config = exp.config.eval
   steps, rows = [], []
   for at, state in history:
-    tested, held_out, _ = _score(exp, _weights(state))
+    tested, held_out, _ = _score(exp, step.weights(state))
 
     def measure(pair):
       (score, validation_score), split = pair
@@ -274,11 +262,6 @@ def _baselines_of_split(exp, before, index: int):
         anomalous=split.anomalous,
         sample=split.test,
         validation_score=np.asarray(validation_score, np.float32),
-        kept=None,
-        usage=None,
-        decoded_slots=None,
-        gallery=None,
-        step=0,
         beyond_contrast=_beyond_contrast(exp, index, score, validation_score)
         if name in baselines_lib.RECONSTRUCT
         else None,

@@ -22,7 +22,7 @@ from memae_jax.evaluation import (
   tables,
   verdict,
 )
-from memae_jax.training import environment, experiment, step
+from memae_jax.training import experiment, step
 
 _LOG = logging.getLogger(__name__)
 _FIRST_LOOK = (
@@ -102,10 +102,7 @@ def evaluate(
     'course': course,
     'paper': paper.table(exp.config.paper),
     'throughput': throughput | facts.training_speed(exp, events),
-    'environment': {
-      **environment.describe(exp.mesh),
-      'training': trained,
-    },
+    'environment': exp.environment | {'training': trained},
   }
   results['warnings'] = verdict.warnings(results)
   folder = workdir / 'eval' / str(at)

@@ -104,8 +104,7 @@ def dataset(exp: experiment.Experiment) -> dict[str, Any]:
 
 def score(exp: experiment.Experiment) -> dict[str, Any]:
   """What the anomaly score is; images have a second one."""
-  images = len(exp.source.inputs.shape) == 4
-  return _SCORE | ({'second': _SECOND} if images else {})
+  return _SCORE | ({'second': _SECOND} if exp.source.has_images else {})
 
 
 def error_maps(exp: experiment.Experiment) -> dict[str, Any] | None:

@@ -30,7 +30,7 @@ def gallery(
   Returns:
     None unless the samples are images.
   """
-  if len(exp.source.inputs.shape[1:]) != 3:
+  if not exp.source.has_images:
     return None
   split = exp.splits[index]
   shown = 1 if max(exp.source.inputs.shape[1:3]) > _LARGE else 2
@@ -70,7 +70,7 @@ def foreign(exp: experiment.Experiment, weights: Any) -> list[scores.Foreign]:
     exp: the experiment.
     weights: of the fleet.
   """
-  if len(exp.source.inputs.shape[1:]) != 3:
+  if not exp.source.has_images:
     return []
   groups: dict[int, dict[str, int]] = {}
   for i, replica in enumerate(exp.replicas):

@@ -9,17 +9,14 @@ what the test set will give. Digits such as 0 and 8 look the same upside down,
 so it need not come near 1.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import jax
 import numpy as np
 import sklearn.metrics
 
 from memae_jax import writers
-from memae_jax.data import transforms
-from memae_jax.training import experiment, fleet, step
+from memae_jax.training import experiment
 
 METRIC = 'pseudo_auroc'
 TOO_FEW = 'a split has fewer than two validation normals to change'
@@ -94,20 +91,6 @@ def make(kind: str, images: np.ndarray, seed: Sequence[int]) -> np.ndarray:
   return np.ascontiguousarray(KINDS[kind](images, rng))
 
 
-def _errors(program: Callable, exp, images: list[np.ndarray]):
-  """Returns [n_r] errors of the raw images [n_r, H, W, C] of each replica."""
-  longest, parts = max(map(len, images)), []
-  block = math.ceil(longest / math.ceil(longest / exp.config.eval.batch_size))
-  stack = np.zeros((len(images), block, *images[0].shape[1:]), images[0].dtype)
-  for start in range(0, longest, block):
-    for row, one in zip(stack, images):
-      part = one[start : start + block]
-      row[: len(part)] = part
-    parts.append(jax.device_get(program(fleet.place(stack, exp.mesh, True))))
-  every = np.concatenate(parts, axis=1)
-  return [error[: len(one)] for error, one in zip(every, images)]
-
-
 def evaluate(
   exp: experiment.Experiment, weights: Any, held_out: Sequence[np.ndarray]
 ) -> list[dict[str, float]]:
@@ -121,18 +104,6 @@ def evaluate(
     weights: of the fleet, with `params` and `batch_stats`.
     held_out: [V_r] errors of the validation normals of each replica.
   """
-  model = exp.trainer.model
-
-  def score(mapped):
-    weights, knobs, transform, images = mapped
-    x = transforms.apply(images, transform)
-    variables = {'params': weights.params, 'batch_stats': weights.batch_stats}
-    out = model.apply(variables, x, knobs)
-    return step.squared_error(x, out.reconstruction)
-
-  fixed = weights, exp.hyper.knobs, exp.programs.transform
-  mapped = fleet.over_replicas(score, exp.mesh, exp.config.train.fleet_map)
-  compiled = jax.jit(lambda fixed, images: mapped((*fixed, images)))
   found: list[dict[str, float]] = [{} for _ in exp.replicas]
   if min(len(split.validation) for split in exp.splits) < 2:
     return found
@@ -140,8 +111,9 @@ def evaluate(
   progress = writers.Progress('pseudo-anomalies', len(names))
   for done, kind in enumerate(names, 1):
     made = _made(exp, kind)
-    errors = _errors(lambda images: compiled(fixed, images), exp, made)
-    for out, normal, changed in zip(found, held_out, errors):
+    errors = exp.programs.score_raw(weights, made).error
+    for out, normal, changed, images in zip(found, held_out, errors, made):
+      changed = changed[: len(images)]  # The rest is padding.
       out[kind] = float(
         sklearn.metrics.roc_auc_score(
           np.repeat([False, True], [len(normal), len(changed)]),

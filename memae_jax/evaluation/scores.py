@@ -66,11 +66,11 @@ class ReplicaScores(NamedTuple):
   anomalous: np.ndarray
   sample: np.ndarray
   validation_score: np.ndarray
-  kept: np.ndarray | None
-  usage: np.ndarray | None
-  decoded_slots: np.ndarray | None
-  gallery: Gallery | None
-  step: int
+  kept: np.ndarray | None = None
+  usage: np.ndarray | None = None
+  decoded_slots: np.ndarray | None = None
+  gallery: Gallery | None = None
+  step: int = 0
   pseudo: dict[str, float] | None = None
   pixels: tuple[dict[str, float | None], dict[str, str]] | None = None
   beyond_contrast: np.ndarray | None = None

@@ -1,6 +1,5 @@
-"""What a process runs on: versions, device, commit and peak memory."""
+"""What a process runs on: versions, device and commit."""
 
-import functools
 import importlib.metadata
 import pathlib
 import platform
@@ -10,7 +9,6 @@ from typing import Any
 import jax
 
 import memae_jax
-from memae_jax.training import diagnostics
 
 _PACKAGES = (
   'jax',
@@ -26,7 +24,10 @@ _PACKAGES = (
 
 
 def describe(mesh: jax.sharding.Mesh) -> dict[str, Any]:
-  """Returns plain facts about this process, as `results.json` has them."""
+  """Returns plain facts about this process, as `results.json` has them.
+
+  To be called when the process starts: the commit may move while it runs.
+  """
   device = mesh.devices.flat[0]
   return {
     'versions': {
@@ -41,11 +42,9 @@ def describe(mesh: jax.sharding.Mesh) -> dict[str, Any]:
     'mesh': dict(mesh.shape),
     'processes': jax.process_count(),
     'commit': _commit(),
-    'peak_memory': diagnostics.peak_memory(mesh.devices.flat),
   }
 
 
-@functools.cache  # Of the code that runs, whatever is committed meanwhile.
 def _commit() -> str | None:
   root = pathlib.Path(__file__).parents[2]
   try:

@@ -13,7 +13,13 @@ import jax
 from memae_jax import errors
 from memae_jax.data import feed, protocols, sources, types
 from memae_jax.models import memae
-from memae_jax.training import fleet, programs, step
+from memae_jax.training import (
+  diagnostics,
+  environment,
+  fleet,
+  programs,
+  step,
+)
 
 _LOG = logging.getLogger(__name__)
 
@@ -24,6 +30,7 @@ class Experiment:
 
   splits: one for each replica; replicas of the same seed and class share it.
   programs: what runs on the devices; the methods below are theirs.
+  started_in: what this process runs on, see `environment.describe`.
   steps: training steps of the run. log_every, validate_every,
     checkpoint_every: resolved intervals, multiples of the first.
   """
@@ -36,10 +43,17 @@ class Experiment:
   mesh: jax.sharding.Mesh
   trainer: step.Trainer
   programs: programs.Programs
+  started_in: dict[str, Any]
   steps: int
   log_every: int
   validate_every: int
   checkpoint_every: int
+
+  @property
+  def environment(self) -> dict[str, Any]:
+    """What this process runs on, and its peak memory so far."""
+    peak = diagnostics.peak_memory(self.mesh.devices.flat)
+    return self.started_in | {'peak_memory': peak}
 
   @property
   def hyper(self) -> fleet.Hyper:
@@ -155,6 +169,7 @@ def build(config: Any) -> Experiment:
       inputs=source.inputs,
       steps=steps,
     ),
+    started_in=environment.describe(mesh),
     steps=steps,
     log_every=log,
     validate_every=validation,

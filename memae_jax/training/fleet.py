@@ -16,6 +16,8 @@ from jax.sharding import PartitionSpec
 
 from memae_jax.models import memae
 
+_WITH_MEMORY = ('memae', 'nonspar')
+
 
 class Replica(NamedTuple):
   """One independent run of the fleet.
@@ -36,7 +38,7 @@ class Replica(NamedTuple):
   @property
   def has_memory(self) -> bool:
     """Whether the decoder sees what the memory returns."""
-    return self.variant in ('memae', 'nonspar')
+    return self.variant in _WITH_MEMORY
 
 
 class Hyper(NamedTuple):
@@ -76,7 +78,7 @@ def replicas(config: Any) -> tuple[Replica, ...]:
     fields = dict(zip(grid, values))
     if fields['variant'] != 'memae':
       fields |= {'threshold': 0.0, 'alpha': 0.0}
-    if fields['variant'] not in ('memae', 'nonspar'):
+    if fields['variant'] not in _WITH_MEMORY:
       fields['slots'] = max(grid['slots'])
     shown = [fields['variant']] + [
       f'{key}={fields[key]}' for key in list(grid)[1:] if len(grid[key]) > 1

@@ -12,7 +12,7 @@ import numpy as np
 from memae_jax import config as config_lib
 from memae_jax import errors, writers
 from memae_jax.training import checkpoint as checkpoint_lib
-from memae_jax.training import diagnostics, environment, experiment, step
+from memae_jax.training import diagnostics, experiment, step
 
 _LOG = logging.getLogger(__name__)
 
@@ -87,7 +87,7 @@ def meta(exp: experiment.Experiment) -> dict[str, Any]:
   return {
     'config': exp.config.to_dict(),
     'replicas': [r.name for r in exp.replicas],
-    'environment': environment.describe(exp.mesh),
+    'environment': exp.environment,
     **exp.identity,
   }
 
@@ -183,7 +183,7 @@ def train(
           f'stopped by SIGTERM at step {now} of {exp.steps}, saved in'
           f' {workdir}; run the same command to go on'
         )
-  peak = diagnostics.peak_memory(exp.mesh.devices.flat)
+  peak = exp.environment['peak_memory']
   _LOG.info(
     'trained to step %d; peak memory: host %.2f GiB, device %s',
     now,

@@ -7,7 +7,7 @@ else in the code knows which one runs.
 
 import functools
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -82,6 +82,47 @@ class Programs:
     """
     raise NotImplementedError
 
+  def score_raw(self, weights: Any, raw: Sequence[np.ndarray]) -> step.Scored:
+    """As `score`, of raw samples that are no part of the data set.
+
+    Args:
+      weights: as there.
+      raw: [n_r, ...] samples of each replica, on the host.
+
+    Returns:
+      As there, on the host.
+    """
+    index, real = self._blocks([np.arange(len(one)) for one in raw])
+
+    def read(number):
+      part = [one[rows] for one, rows in zip(raw, index[:, number])]
+      return self._split(np.stack(part)), self._split(real[:, number])
+
+    return self._score_read(weights, map(read, range(index.shape[1])))
+
+  def _score_read(
+    self, weights: Any, blocks: Iterable[tuple[jax.Array, jax.Array]]
+  ) -> step.Scored:
+    """Scores blocks of raw samples [R, B, ...] and what of them is real."""
+    weights, scored = step.weights(weights), []
+    for raw, real in blocks:
+      scored.append(
+        self._score_block(weights, self.hyper, self.transform, raw, real)
+      )
+      # The one before must be done, or blocks would pile up on the device.
+      jax.block_until_ready(scored[-2:][0])
+    parts = jax.device_get(scored)
+    return _joined(jax.tree.map(lambda *x: np.stack(x, axis=1), *parts))
+
+  @functools.cached_property
+  def _score_block(self):
+    def one(mapped):
+      weights, hyper, transform, raw, real = mapped
+      x = transforms.apply(raw, transform)
+      return self._trainer.score(weights, hyper, x, real)
+
+    return jax.jit(lambda *mapped: self._mapped(one)(mapped))
+
   def validate(
     self, state: step.ReplicaState, now: int
   ) -> tuple[step.ReplicaState, jax.Array, Any]:
@@ -134,11 +175,6 @@ class Programs:
   def _split(self, tree):
     """Host values [R, ...] spread over the devices."""
     return fleet.place(tree, self._mesh, mapped=True)
-
-
-def _variables(weights) -> dict[str, Any]:
-  """One structure for weights of any kind, so that scoring compiles once."""
-  return {'params': weights.params, 'batch_stats': weights.batch_stats}
 
 
 def _joined(scored: step.Scored) -> step.Scored:
@@ -202,20 +238,24 @@ class Resident(Programs):
   def score(self, weights, rows):
     """See `Programs`."""
     index, real = self._split(self._blocks(rows))
-    variables = _variables(weights)
     return self._score(
-      variables, self.hyper, self.transform, index, real, self.inputs
+      step.weights(weights),
+      self.hyper,
+      self.transform,
+      index,
+      real,
+      self.inputs,
     )
 
   @functools.cached_property
   def _score(self):
     def one(mapped, inputs):
-      variables, hyper, transform, index, real = mapped
+      weights, hyper, transform, index, real = mapped
 
       def block(of):
         index, real = of
         x = transforms.apply(inputs[index], transform)
-        return self._trainer.score(variables, hyper, x, real)
+        return self._trainer.score(weights, hyper, x, real)
 
       return jax.lax.map(block, (index, real))
 
@@ -308,24 +348,8 @@ class Streaming(Programs):
   def score(self, weights, rows):
     """See `Programs`. The result is on the host."""
     index, real = self._blocks(rows)
-    variables, scored = _variables(weights), []
     read = lambda i: (self._place(index[:, i]), self._split(real[:, i]))
-    for raw, mask in feed.ahead(read, 0, index.shape[1]):
-      scored.append(
-        self._score(variables, self.hyper, self.transform, raw, mask)
-      )
-      jax.block_until_ready(scored[-2:][0])  # As in `run`.
-    blocks = jax.device_get(scored)
-    return _joined(jax.tree.map(lambda *x: np.stack(x, axis=1), *blocks))
-
-  @functools.cached_property
-  def _score(self):
-    def one(mapped):
-      variables, hyper, transform, raw, real = mapped
-      x = transforms.apply(raw, transform)
-      return self._trainer.score(variables, hyper, x, real)
-
-    return jax.jit(lambda *mapped: self._mapped(one)(mapped))
+    return self._score_read(weights, feed.ahead(read, 0, index.shape[1]))
 
 
 KINDS = {kind.name: kind for kind in (Resident, Streaming)}

@@ -1,9 +1,9 @@
-"""How the reconstruction error of a clip becomes one anomaly score.
+"""How the reconstruction error of a sample becomes one anomaly score.
 
-Published numbers come from several rules, which rank clips differently; each
-has a name here. All take model inputs and reconstructions [B, T, H, W, C] in
-[-1, 1], whatever their float type, and return [B] float32: higher is more
-anomalous.
+`mse` serves samples of any shape. For clips, published numbers come from
+several rules, which rank them differently; each has a name here. Those take
+model inputs and reconstructions [B, T, H, W, C] in [-1, 1]. Whatever the float
+type, all return [B] float32: higher is more anomalous.
 """
 
 from collections.abc import Callable
@@ -24,12 +24,15 @@ def _centre(frames: jax.Array) -> jax.Array:
 
 
 def frame_errors(x: jax.Array, reconstruction: jax.Array) -> jax.Array:
-  """[B, T] mean squared error of each frame, for `frames.average_clips`."""
-  return jnp.mean(_error(x, reconstruction) ** 2, axis=(2, 3, 4))
+  """[B, T] mean squared error of each frame, for `frames.average_clips`.
+
+  Of other samples, of each index of their first axis.
+  """
+  return jnp.mean(_error(x, reconstruction) ** 2, axis=range(2, x.ndim))
 
 
 def mse(x: jax.Array, reconstruction: jax.Array) -> jax.Array:
-  """Mean squared error over the clip: the paper's, over the clip's size."""
+  """Mean over the elements of a sample: equation 8 over its size."""
   return jnp.mean(frame_errors(x, reconstruction), axis=1)
 
 

@@ -15,7 +15,7 @@ import optax
 from memae_jax.data import order, transforms, types
 from memae_jax.memory import usage
 from memae_jax.models import memae, memory_bank
-from memae_jax.training import fleet
+from memae_jax.training import fleet, score_rules
 
 
 class ReplicaData(NamedTuple):
@@ -48,6 +48,18 @@ class ReplicaState:
   batch_stats: Any
   opt_state: Any
   best: Best | None
+
+
+class Weights(NamedTuple):
+  """What scoring reads of a state; one structure, so it compiles once."""
+
+  params: Any
+  batch_stats: Any
+
+
+def weights(state: Any) -> Weights:
+  """Those of a `ReplicaState`, a `Best` or `Weights`."""
+  return Weights(state.params, state.batch_stats)
 
 
 class Sums(NamedTuple):
@@ -110,12 +122,6 @@ def batch_at(
   position = jnp.asarray(first, jnp.uint32) + jnp.arange(size, dtype=jnp.uint32)
   index = data.train[order.sample_at(position, seed, data.train_count)]
   return transforms.apply(inputs[index], data.transform)
-
-
-def squared_error(x: jax.Array, reconstruction: jax.Array) -> jax.Array:
-  """[B] mean over the elements of a sample: equation 8 over its size."""
-  difference = (x - reconstruction).astype(jnp.float32)
-  return jnp.mean(difference**2, axis=range(1, x.ndim))
 
 
 class Trainer(NamedTuple):
@@ -193,7 +199,7 @@ class Trainer(NamedTuple):
         mutable=['batch_stats'],
         rngs={'code': key} if self.model.head else None,
       )
-      reconstruction = jnp.mean(squared_error(batch, out.reconstruction))
+      reconstruction = jnp.mean(score_rules.mse(batch, out.reconstruction))
       loss = reconstruction
       reads, entropy = None, jnp.float32(0)
       if out.read is not None:
@@ -262,17 +268,17 @@ class Trainer(NamedTuple):
     sums = sums._replace(first_bad=jnp.int32(-1))
     return jax.lax.fori_loop(start, stop, one, (state, sums))
 
-  def score(self, variables, hyper: fleet.Hyper, x, real) -> Scored:
+  def score(self, weights: Weights, hyper: fleet.Hyper, x, real) -> Scored:
     """Reconstruction errors of one replica.
 
     Args:
-      variables: `params` and `batch_stats`.
+      weights: of the replica.
       hyper: of the replica.
       x: [B, ...] model inputs.
       real: [B] bool, False for padding.
     """
-    out = self.model.apply(variables, x, hyper.knobs, sample_mask=real)
-    error = squared_error(x, out.reconstruction)
+    out = self.model.apply(weights._asdict(), x, hyper.knobs, sample_mask=real)
+    error = score_rules.mse(x, out.reconstruction)
     if out.read is None:
       return Scored(error, None, None)
     size = len(real)

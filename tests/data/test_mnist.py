@@ -1,6 +1,4 @@
 import gzip
-import hashlib
-import struct
 import time
 
 import numpy as np
@@ -9,34 +7,19 @@ import pytest
 from memae_jax import errors
 from memae_jax.data import prepare, protocols, sources
 from memae_jax.data.builders import images, mnist
+from tests import fakes
 
 SIZES = {'train': 30, 'test': 12}
 TRAIN_IMAGES = 'train-images-idx3-ubyte'
 TRAIN_LABELS = 'train-labels-idx1-ubyte'
 
 
-def _idx(array):
-  header = struct.pack(f'>HBB{array.ndim}I', 0, 8, array.ndim, *array.shape)
-  return header + array.tobytes()
-
-
 @pytest.fixture
 def raw(tmp_path, monkeypatch):
   """The four files in small, which pass as the published ones; their arrays."""
-  rng = np.random.default_rng(0)
-  folder = tmp_path / 'raw'
-  folder.mkdir()
-  monkeypatch.setattr(mnist.MnistBlocks, 'SIZES', SIZES)
   monkeypatch.setattr(images, 'BLOCK', 8)
-  arrays = {}
-  for name in mnist.SHA256:
-    size = SIZES['train' if name.startswith('train') else 'test']
-    shape, high = ((size, 28, 28), 256) if 'images' in name else ((size,), 10)
-    arrays[name] = rng.integers(0, high, shape, np.uint8)
-    content = _idx(arrays[name])
-    monkeypatch.setitem(mnist.SHA256, name, hashlib.sha256(content).hexdigest())
-    (folder / f'{name}.gz').write_bytes(gzip.compress(content))
-  return folder, arrays
+  folder = tmp_path / 'raw'
+  return folder, fakes.mnist_files(folder, monkeypatch, SIZES)
 
 
 def _load(data_config, folder, **fields):
@@ -87,11 +70,11 @@ BAD = {
     'begins with 00 00 0d 03, expected 00 00 08 03',
   ),
   'labels as images': (
-    lambda idx: _idx(np.zeros(30, np.uint8)),
+    lambda idx: fakes.idx(np.zeros(30, np.uint8)),
     'along 3 axes.*begins with 00 00 08 01',
   ),
   'wrong shape': (
-    lambda idx: _idx(np.zeros((29, 28, 28), np.uint8)),
+    lambda idx: fakes.idx(np.zeros((29, 28, 28), np.uint8)),
     r'\(29, 28, 28\), expected \(30, 28, 28\)',
   ),
   'other content': (

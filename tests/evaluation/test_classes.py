@@ -23,10 +23,6 @@ def _run(variant, kind, seed, wins):
     anomalous=np.arange(11) == 10,
     sample=np.arange(11),
     validation_score=np.zeros(2),
-    kept=None,
-    usage=None,
-    decoded_slots=None,
-    gallery=None,
     step=1,
   )
 

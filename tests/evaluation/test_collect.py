@@ -117,7 +117,7 @@ def test_all_calls_score_one_structure_of_weights():
     }
   )
   table = types.SimpleNamespace(
-    inputs=np.zeros((9, 2)), labelled=True, masks=None
+    inputs=np.zeros((9, 2)), labelled=True, masks=None, has_images=False
   )
   split = types.SimpleNamespace(
     test=np.arange(4), validation=np.arange(2), anomalous=np.arange(4) > 2
@@ -147,10 +147,6 @@ def _scored(variant, value, **fields):
     anomalous=anomalous,
     sample=np.arange(10),
     validation_score=np.zeros(3),
-    kept=None,
-    usage=None,
-    decoded_slots=None,
-    gallery=None,
     step=1,
   )
 

@@ -6,7 +6,7 @@ import pytest
 
 from memae_jax.data import transforms
 from memae_jax.evaluation import collect, pseudo
-from memae_jax.training import experiment, step
+from memae_jax.training import experiment, score_rules
 from tests import helpers
 
 
@@ -67,7 +67,7 @@ def test_scores_are_those_of_the_network_and_deterministic(exp):
     x = transforms.apply(images, split.transform)
     variables = {'params': one[0].params, 'batch_stats': one[0].batch_stats}
     out = exp.trainer.model.apply(variables, x, one[1])
-    return np.asarray(step.squared_error(x, out.reconstruction))
+    return np.asarray(score_rules.mse(x, out.reconstruction))
 
   normal, flipped = error(raw), error(raw[:, ::-1])
   won = (flipped[:, None] > normal) + (flipped[:, None] == normal) / 2
