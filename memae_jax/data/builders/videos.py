@@ -84,22 +84,34 @@ class VideoSet(tfds.core.GeneratorBasedBuilder, skip_registration=True):
       ),
     )
 
+  def download_and_prepare(self, **options) -> None:
+    """See TFDS. What has to be unpacked is there while this runs."""
+    # A user's own folder may be read-only. What a killed run leaves here is
+    # removed by the next one, as of TFDS itself.
+    beside = pathlib.Path(self.data_path).parent
+    beside.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(
+      dir=beside, prefix='incomplete.'
+    ) as folder:
+      self._tree = self.read(self._unpack(pathlib.Path(folder)))
+      self._check(self._tree)
+      super().download_and_prepare(**options)
+
   def _split_generators(self, dl_manager):
     del dl_manager
-    # Beside the prepared sets: a user's own folder may be read-only.
-    with tempfile.TemporaryDirectory(dir=self._data_dir_root) as unpacked:
-      tree = self.read(self._unpack(pathlib.Path(unpacked)))
-      self._check(tree)
-      self.info.metadata.update(
-        train=[video.name for video in tree.train],
-        test=[video.name for video in tree.test],
-        labels=[video.labels.astype(int).tolist() for video in tree.test],
-        masks=all(video.masks for video in tree.test),
-        labels_from=tree.labels_from,
-        frames_from=tree.frames_from,
-      )
-      yield 'train', self._generate_examples(tree.train)
-      yield 'test', self._generate_examples(tree.test)
+    tree = self._tree
+    self.info.metadata.update(
+      train=[video.name for video in tree.train],
+      test=[video.name for video in tree.test],
+      labels=[video.labels.astype(int).tolist() for video in tree.test],
+      masks=all(video.masks for video in tree.test),
+      labels_from=tree.labels_from,
+      frames_from=tree.frames_from,
+    )
+    return {
+      'train': self._generate_examples(tree.train),
+      'test': self._generate_examples(tree.test),
+    }
 
   def _generate_examples(self, videos):
     for number, video in enumerate(videos):
