@@ -134,11 +134,11 @@ def _film(file, size, colour) -> Iterator[tuple[np.ndarray, Any, str]]:
       " 'memae_jax[video]', or give a folder of pictures"
     ) from error
   number = -1
-  place = os.fspath(file.path) if file.content is None else io.BytesIO(
-    file.content
-  )  # fmt: skip
+  on_disk = file.content is None
   try:
-    with av.open(place) as container:
+    with av.open(
+      os.fspath(file.path) if on_disk else io.BytesIO(file.content)
+    ) as container:
       container.streams.video[0].thread_type = 'AUTO'
       for number, frame in enumerate(container.decode(video=0)):
         image = Image.fromarray(frame.to_ndarray(format='rgb24'))

@@ -64,7 +64,7 @@ def test_ped2_tiff_tree(ped2, tmp_path, load, data_config):
   assert source.labels[10:].tolist() == [0, 0, 1, 1, 1, 0, 0, 0, 1, 1]
   shown = source.masks[:].any(axis=(1, 2))
   np.testing.assert_array_equal(shown, source.labels == 1)
-  assert source.masks[12, 4:12, 6:18].all() and source.has_mask.all()
+  assert source.masks[12][4:12, 6:18].all() and source.has_mask.all()
   assert source.dropped[0]['count'] == 30
   assert source.notes['labels'] == 'UCSDped2.m'
   assert 'TIFF' in source.notes['frames']

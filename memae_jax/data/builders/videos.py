@@ -174,10 +174,9 @@ class VideoSet(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
 def base(folder: pathlib.Path, *inside: str) -> pathlib.Path | None:
   """Returns the folder, or one at most two below, that has all of `inside`."""
-  for pattern in ('.', '*', '*/*'):
-    for found in sorted(folder.glob(pattern)):
-      if all((found / name).exists() for name in inside):
-        return found
+  for found in (folder, *folder.glob('*'), *folder.glob('*/*')):
+    if all((found / name).exists() for name in inside):
+      return found
   return None
 
 
