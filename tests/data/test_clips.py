@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from memae_jax import errors
-from memae_jax.data import clips, protocols, sources, tables, transforms
+from memae_jax.data import clips, feed, protocols, sources, tables, transforms
 
 
 def _config(frames=16, stride=1, step=1):
@@ -165,3 +165,11 @@ def test_published_counts(shared, name, file, frames, scored):
   }
   if file in anomalous:
     assert np.concatenate(at).sum() == anomalous[file]
+
+
+def test_both_feeds_take_clips():
+  inputs = _source().inputs
+  index = np.array([[3, 9], [0, 14]])
+  got = feed.gather(inputs, index)
+  np.testing.assert_array_equal(got, inputs[:][index])
+  assert feed.nbytes(inputs) == inputs[:].nbytes
