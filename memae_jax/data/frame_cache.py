@@ -54,10 +54,11 @@ def load(
   try:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix='incomplete.') as made:
-      _write(pathlib.Path(made), decode())
+      whole = pathlib.Path(made) / name
+      whole.mkdir()
+      _write(whole, decode())
       try:
-        os.rename(made, target)
-        os.mkdir(made)  # For the context to remove.
+        whole.rename(target)
       except OSError:
         if not target.is_dir():  # Else another run was faster.
           raise
