@@ -23,6 +23,11 @@ DATASETS = (
   'kddcup99',
   'arrays',
   'image_folder',
+  'moving_shapes',
+  'frames',
+  'ucsd_ped2',
+  'cuhk_avenue',
+  'shanghaitech',
 )
 PAPERS = ('mnist', 'cifar10', 'kddcup99')
 PROTOCOLS = ('one_class', 'official', 'random_rows', 'given')
@@ -170,19 +175,39 @@ SCHEMA: dict[str, Any] = {
     'path': _text(
       '',
       'arrays: npz, csv or parquet file. image_folder: a folder with'
-      ' train/good, test/good, test/KIND and, if any, ground_truth/KIND.',
+      ' train/good, test/good, test/KIND and, if any, ground_truth/KIND.'
+      ' frames: a folder with train/VIDEO and, if any, test/VIDEO and'
+      ' ground_truth/VIDEO.',
     ),
     'image_size': _integer(
       0,
-      'image_folder: pictures are resized to squares of this many pixels, by'
-      ' area averages; 0: all must have one size.',
+      'Pictures and frames are resized to squares of this many pixels; 0: all'
+      ' must have one size.',
       low=0,
+    ),
+    'image_width': _integer(
+      0, 'Videos: width of frames image_size high; 0: squares.', low=0
     ),
     'colour': _choice(
       'auto',
       ('auto', 'grey', 'rgb'),
-      'image_folder: channels of a picture; auto: grey if no pixel of any'
-      ' picture has a colour.',
+      'Channels of a picture or frame; auto: grey if no pixel has a colour,'
+      ' and for the published videos.',
+    ),
+    'label_path': _text(
+      '',
+      'Videos: file or folder with the labels of the test frames (.npy, .csv,'
+      ' .mat, .m, masks); empty: as published, or from masks.',
+    ),
+    'clip_frames': _integer(16, 'Videos: frames T of a clip.', low=2),
+    'clip_stride': _integer(
+      1,
+      'Videos: frames between the starts of training clips. Each test frame is'
+      ' scored once, whatever this is.',
+      low=1,
+    ),
+    'frame_step': _integer(
+      1, 'Videos: a clip takes every so many frames.', low=1
     ),
     'feed': _choice(
       'auto',
@@ -516,7 +541,13 @@ def resolve(config: Mapping) -> ml_collections.FrozenConfigDict:
     )
   if len(set(baselines)) != len(baselines):
     raise errors.UserError('config field "eval.baselines": a value repeats')
-  for key in ('path', 'test_path', 'data_dir'):  # A run may move; data stay.
+  if resolved['data']['image_width'] and not resolved['data']['image_size']:
+    raise errors.UserError(
+      'config field "data.image_width" is set, but data.image_size, the height,'
+      ' is 0; set both'
+    )
+  for key in ('path', 'test_path', 'label_path', 'data_dir'):
+    # A run may move; data stay.
     if resolved['data'][key]:
       path = pathlib.Path(resolved['data'][key]).expanduser().absolute()
       resolved['data'][key] = str(path)

@@ -12,6 +12,7 @@ from memae_jax.data import prepare
 from memae_jax.data.builders import cifar10 as cifar10_builder
 from memae_jax.data.builders import kddcup99 as kddcup99_builder
 from memae_jax.data.builders import mnist as mnist_builder
+from memae_jax.data.builders import ucsd_ped2 as ucsd_ped2_builder
 
 
 def _prepare(name, folder, monkeypatch):
@@ -112,3 +113,60 @@ def pictures(folder, kinds=('scratch',), side=32, suffix='.png', colour=False):
       place = folder / 'ground_truth' / kind / f'{i:03d}_mask.png'
       Image.fromarray(mask).save(place)
   return folder
+
+
+def frames(folder, train=('1', '10'), test=('a', 'b')):
+  """Videos of flat grey frames, 24x16: video v, frame i has 20 v + i.
+
+  Training videos have 12 frames, test videos 10, and masks say that frames 5 to
+  8 of these are anomalous.
+  """
+  for number, name in enumerate((*train, *test)):
+    is_test = name in test
+    place = folder / ('test' if is_test else 'train') / name
+    place.mkdir(parents=True)
+    for i in range(10 if is_test else 12):
+      pixels = np.full((16, 24), 20 * number + i, np.uint8)
+      Image.fromarray(pixels).save(place / f'{i + 1}.png')
+      if is_test:
+        mask = np.zeros((16, 24), np.uint8)
+        mask[2:12, 3:20] = 255 * (5 <= i <= 8)
+        place_of_mask = folder / 'ground_truth' / name
+        place_of_mask.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(mask).save(place_of_mask / f'{i + 1}.png')
+  return folder
+
+
+def ucsd_ped2_tree(folder, videos=(2, 2), length=20):
+  """The published tree in small: TIFF frames 36x24, masks, and a .m file."""
+  rng = np.random.default_rng(0)
+  for part, count in zip(('Train', 'Test'), videos):
+    for number in range(1, count + 1):
+      place = folder / f'UCSDped2/{part}/{part}{number:03d}'
+      place.mkdir(parents=True)
+      for i in range(length):
+        pixels = rng.integers(0, 256, (24, 36), np.uint8)
+        Image.fromarray(pixels).save(place / f'{i + 1:03d}.tif')
+      if part == 'Test':
+        masks = place.with_name(f'{place.name}_gt')
+        masks.mkdir()
+        for i in range(length):
+          mask = np.zeros((24, 36), np.uint8)
+          mask[4:12, 6:18] = 255 * (i >= 9 + number)
+          Image.fromarray(mask).save(masks / f'{i + 1:03d}.bmp')
+  lines = [
+    f'TestVideoFile{{end+1}}.gt_frame = [{10 + number}:{length}];'
+    for number in range(1, videos[1] + 1)
+  ]
+  script = folder / 'UCSDped2/Test/UCSDped2.m'
+  script.write_text('TestVideoFile = {};\n' + '\n'.join(lines) + '\n')
+  return folder
+
+
+def ucsd_ped2(folder, monkeypatch, length=20):
+  """Two videos to train on and two to test on, prepared."""
+  builder = ucsd_ped2_builder.UcsdPed2
+  monkeypatch.setattr(builder, 'VIDEOS', (2, 2))
+  monkeypatch.setattr(builder, 'FRAMES', 2 * length)
+  ucsd_ped2_tree(folder / 'raw', length=length)
+  _prepare('ucsd_ped2', folder, monkeypatch)

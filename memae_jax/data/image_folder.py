@@ -9,7 +9,6 @@ Without the folder test there are no labels and no test set of its own.
 """
 
 import pathlib
-import re
 from collections.abc import Sequence
 from concurrent import futures
 from typing import Any, NamedTuple
@@ -17,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from memae_jax import errors
-from memae_jax.data import pictures, types
+from memae_jax.data import listing, pictures, types
 
 _LAYOUT = 'expected train/good, test/good and test/KIND with pictures in them'
 _NORMAL = ('good', 'normal')  # Names of normal test folders.
@@ -87,7 +86,7 @@ def _root(path: str) -> pathlib.Path:
 
 def _samples(root: pathlib.Path) -> tuple[tuple[str, ...], list[_Sample]]:
   """Returns the names of the labels and all samples."""
-  train, test = _folders(root / 'train'), _folders(root / 'test')
+  train, test = listing.folders(root / 'train'), listing.folders(root / 'test')
   if len(train) != 1:
     there = ', '.join(folder.name for folder in train) or 'no folder'
     raise errors.UserError(
@@ -105,7 +104,9 @@ def _samples(root: pathlib.Path) -> tuple[tuple[str, ...], list[_Sample]]:
     else:
       label = len(names)
       names.append(folder.name)
-    files = [f for f in _files(folder) if f.suffix.lower() in pictures.SUFFIXES]
+    files = [
+      f for f in listing.files(folder) if f.suffix.lower() in pictures.SUFFIXES
+    ]
     if not files:
       raise errors.UserError(
         f'{folder} has no picture ({", ".join(pictures.SUFFIXES)}); put some'
@@ -115,27 +116,6 @@ def _samples(root: pathlib.Path) -> tuple[tuple[str, ...], list[_Sample]]:
       mask = _mask_file(root, folder, file) if label else None
       samples.append(_Sample(file, label, folder in test, mask))
   return tuple(names), samples
-
-
-def _natural(path: pathlib.Path) -> list[str | int]:
-  """Sorts '2.png' before '10.png'."""
-  parts = re.split(r'(\d+)', path.as_posix())
-  return [int(part) if part.isdecimal() else part for part in parts]
-
-
-def _folders(parent: pathlib.Path) -> list[pathlib.Path]:
-  found = parent.iterdir() if parent.is_dir() else ()
-  visible = [f for f in found if f.is_dir() and not f.name.startswith('.')]
-  return sorted(visible, key=_natural)
-
-
-def _files(folder: pathlib.Path) -> list[pathlib.Path]:
-  """Returns the files at any depth but hidden ones."""
-  hidden = lambda file: any(
-    part.startswith('.') for part in file.relative_to(folder).parts
-  )
-  found = (f for f in folder.rglob('*') if f.is_file() and not hidden(f))
-  return sorted(found, key=_natural)
 
 
 def _mask_file(root, folder, file) -> pathlib.Path | None:
@@ -189,7 +169,9 @@ def _dropped(root, samples) -> tuple[dict[str, Any], ...]:
     (('train', 'test'), 'no pictures in a folder of their kind'),
     (('ground_truth',), 'no masks of an anomalous picture'),
   ):
-    left = [f for name in folders for f in _files(root / name) if f not in used]
+    left = [
+      f for name in folders for f in listing.files(root / name) if f not in used
+    ]
     if left:
       first = left[0].relative_to(root).as_posix()
       dropped.append(

@@ -1,5 +1,6 @@
 """Decodes picture files and masks to arrays, all of one size."""
 
+import io
 import pathlib
 from typing import NamedTuple
 
@@ -27,7 +28,17 @@ class Picture(NamedTuple):
   had_16_bit: bool
 
 
-def read(path: pathlib.Path, side: int, colour: str) -> Picture:
+# Pixels squared, or (width, height); 0: as it is.
+Size = int | tuple[int, int]
+
+
+def read(
+  path: pathlib.Path,
+  size: Size,
+  colour: str,
+  resample: Image.Resampling = Image.Resampling.BOX,
+  content: bytes | None = None,
+) -> Picture:
   """Reads a picture.
 
   An alpha channel is dropped. 16-bit grey is scaled from 0..65535 to 0..255;
@@ -35,15 +46,16 @@ def read(path: pathlib.Path, side: int, colour: str) -> Picture:
 
   Args:
     path: of the file, of any kind in `SUFFIXES`.
-    side: resized to this many pixels squared, each the average of the area
-      that it covers (Pillow's BOX filter); 0: as it is.
+    size: what it is resized to.
     colour: 'rgb', 'grey', or 'auto': grey if no pixel has a colour.
+    resample: how; BOX: each pixel is the average of the area that it covers.
+    content: of the file; None: it is read.
 
   Raises:
     UserError: it cannot be read, or holds no 8 or 16-bit picture.
   """
-  image = _open(path)
-  size, mode, had_alpha = image.size, image.mode, image.has_transparency_data
+  image = _open(path, content)
+  before, mode, had_alpha = image.size, image.mode, image.has_transparency_data
   if mode in ('I', 'F'):
     raise errors.UserError(
       f'{path} has pixels of 32 bits, whose range is not known; save it with 8'
@@ -54,26 +66,40 @@ def read(path: pathlib.Path, side: int, colour: str) -> Picture:
     image = Image.fromarray(np.round(wide / 257).astype(np.uint8))
   grey = mode in ('1', 'L', 'LA', 'La', *_16_BIT)
   image = image.convert('L' if grey else 'RGB')
+  pixels = fit(image, size, colour, resample)
+  return Picture(pixels, before, had_alpha, mode in _16_BIT)
+
+
+def fit(
+  image: Image.Image, size: Size, colour: str, resample: Image.Resampling
+) -> np.ndarray:
+  """Returns pixels [H, W, 1 or 3] uint8 of a picture of mode L or RGB.
+
+  Args:
+    image: what is resized.
+    size: see `read`.
+    colour: see `read`.
+    resample: see `read`.
+  """
+  grey = image.mode == 'L'
   if colour == 'auto' and not grey and _is_grey(image):
     image = image.getchannel(0)
   elif colour != 'auto':
     image = image.convert('L' if colour == 'grey' else 'RGB')
-  if side:
-    image = image.resize((side, side), Image.Resampling.BOX)
+  if size:
+    image = image.resize(_sides(size), resample)
   pixels = np.asarray(image)
-  pixels = pixels.reshape(*pixels.shape[:2], -1)
-  return Picture(pixels, size, had_alpha, mode in _16_BIT)
+  return pixels.reshape(*pixels.shape[:2], -1)
 
 
 def read_mask(
-  path: pathlib.Path, side: int
+  path: pathlib.Path, size: Size
 ) -> tuple[np.ndarray, tuple[int, int]]:
   """Reads a mask: whatever is not black is anomalous.
 
   Args:
     path: of the file.
-    side: resized to this many pixels squared, by the nearest pixel; 0: as it
-      is.
+    size: what it is resized to, by the nearest pixel.
 
   Returns:
     [H, W] bool, and (width, height) before any resizing.
@@ -86,12 +112,21 @@ def read_mask(
     image = image.convert('RGB')  # Palettes; without an alpha channel.
   values = np.asarray(image) != 0
   mask = values.any(axis=2) if values.ndim == 3 else values
-  if side:
-    resized = Image.fromarray(mask.astype(np.uint8)).resize(
-      (side, side), Image.Resampling.NEAREST
-    )
-    mask = np.asarray(resized) != 0
-  return mask, image.size
+  return fit_mask(mask, size), image.size
+
+
+def fit_mask(mask: np.ndarray, size: Size) -> np.ndarray:
+  """Returns a mask [H, W] bool resized by the nearest pixel, see `read`."""
+  if not size:
+    return mask
+  resized = Image.fromarray(mask.astype(np.uint8)).resize(
+    _sides(size), Image.Resampling.NEAREST
+  )
+  return np.asarray(resized) != 0
+
+
+def _sides(size: Size) -> tuple[int, int]:
+  return (size, size) if isinstance(size, int) else size
 
 
 def _is_grey(image: Image.Image) -> bool:
@@ -99,10 +134,11 @@ def _is_grey(image: Image.Image) -> bool:
   return bool((pixels == pixels[..., :1]).all())
 
 
-def _open(path: pathlib.Path) -> Image.Image:
+def _open(path: pathlib.Path, content: bytes | None = None) -> Image.Image:
   """Returns the decoded picture, turned as its EXIF orientation says."""
   try:
-    with Image.open(path, formats=_FORMATS) as image:
+    file = path if content is None else io.BytesIO(content)
+    with Image.open(file, formats=_FORMATS) as image:
       frames = getattr(image, 'n_frames', 1)
       if frames > 1 and image.format != 'MPO':  # A phone's JPEG, plus preview.
         raise ValueError(f'it holds {frames} pictures')

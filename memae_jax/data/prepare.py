@@ -22,8 +22,11 @@ from memae_jax.data import downloads
 # publisher's files, and reads and verifies them in its `raw_dir`.
 BUILDERS = {
   'cifar10': ('memae_jax.data.builders.cifar10', 'Cifar10Blocks'),
+  'cuhk_avenue': ('memae_jax.data.builders.cuhk_avenue', 'CuhkAvenue'),
   'kddcup99': ('memae_jax.data.builders.kddcup99', 'Kddcup99TenPercent'),
   'mnist': ('memae_jax.data.builders.mnist', 'MnistBlocks'),
+  'shanghaitech': ('memae_jax.data.builders.shanghaitech', 'Shanghaitech'),
+  'ucsd_ped2': ('memae_jax.data.builders.ucsd_ped2', 'UcsdPed2'),
 }
 
 

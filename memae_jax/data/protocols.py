@@ -31,7 +31,10 @@ def split(
   )
   pool, test = _PROTOCOLS[config.protocol](source, config, normal, rng)
   test = np.sort(test).astype(np.int32)
-  train, validation = _hold_out(pool, config.validation_fraction, rng)
+  train, validation = _hold_out(source, pool, config.validation_fraction, rng)
+  overlapping = len(train)
+  train = _apart(source, train, np.concatenate([validation, test]))
+  overlapping -= len(train)
   held = len(train)
   if config.unique_train:
     first = np.unique(tables.row_ids(source.inputs)[train], return_index=True)[
@@ -64,6 +67,8 @@ def split(
       source, transform, validation, test, config.unknown_category
     ),
   }
+  if source.videos:
+    notes['train_clips_removed_for_shared_frames'] = overlapping
   return types.Split(train, validation, test, anomalous, transform, notes)
 
 
@@ -144,7 +149,7 @@ def _official(source, config, normal, rng):
 
 def _random_rows(source, config, normal, rng):
   """All rows are split; only the normals of the training half train."""
-  rows = rng.permutation(len(normal))
+  rows = _shuffled(source, np.arange(len(normal)), rng)
   cut = round(config.train_fraction * len(rows))
   return rows[:cut][normal[rows[:cut]]], rows[cut:]
 
@@ -156,7 +161,7 @@ def _given(source, config, normal, rng):
     raise errors.UserError(
       f'data.protocol "given" needs a test set, but data set "{source.name}"'
       ' has none of its own; set data.test_path (arrays), add a folder test'
-      ' (image_folder), or use "random_rows"'
+      ' (image_folder, frames), or use "random_rows"'
     )
   return _train_and_test(source, normal)
 
@@ -174,11 +179,27 @@ _PROTOCOLS = {
 }
 
 
-def _hold_out(pool, fraction, rng) -> tuple[np.ndarray, np.ndarray]:
+def _shuffled(source, rows, rng) -> np.ndarray:
+  """Permutes samples; whole videos, since clips beside each other overlap."""
+  if source.videos is None:
+    return rng.permutation(rows)
+  rank = rng.permutation(len(source.videos.names))
+  return rows[np.argsort(rank[source.videos.video[rows]], kind='stable')]
+
+
+def _hold_out(source, pool, fraction, rng) -> tuple[np.ndarray, np.ndarray]:
   """Returns sorted (train, validation); validation has at least one sample."""
-  pool = rng.permutation(pool).astype(np.int32)
+  pool = _shuffled(source, pool, rng).astype(np.int32)
   size = max(1, round(fraction * len(pool)))
   return np.sort(pool[size:]), np.sort(pool[:size])
+
+
+def _apart(source, train, others) -> np.ndarray:
+  """Leaves out training clips that share a frame with the other samples."""
+  if source.videos is None:
+    return train
+  number = source.inputs.number
+  return train[~np.isin(number[train], number[others]).any(axis=1)]
 
 
 def _overlap(source, train, test, anomalous) -> dict[str, int]:

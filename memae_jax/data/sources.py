@@ -11,35 +11,51 @@ from memae_jax import errors
 from memae_jax.data import (
   arrays,
   cifar10,
+  clips,
   digits,
+  frame_folder,
   image_folder,
   kddcup99,
   mnist,
+  moving_shapes,
   tables,
   types,
+  video_sets,
 )
 
 LOADERS: dict[str, Callable[[Any], types.Source]] = {
   'arrays': arrays.load,
   'cifar10': cifar10.load,
+  'cuhk_avenue': video_sets.load,
   'digits': digits.load,
+  'frames': frame_folder.load,
   'image_folder': image_folder.load,
   'kddcup99': kddcup99.load,
   'mnist': mnist.load,
+  'moving_shapes': moving_shapes.load,
+  'shanghaitech': video_sets.load,
+  'ucsd_ped2': video_sets.load,
 }
+_PUBLISHED = ('ucsd_ped2', 'cuhk_avenue', 'shanghaitech')
+_VIDEOS = ('frames', 'moving_shapes', *_PUBLISHED)
 _READ_BY = {  # Fields that few data sets read.
-  'path': ('arrays', 'image_folder'),
+  'path': ('arrays', 'image_folder', 'frames'),
   'test_path': ('arrays',),
   'label_column': ('arrays',),
   'categorical_columns': ('arrays',),
   'drop_columns': ('arrays',),
-  'image_size': ('image_folder',),
-  'colour': ('image_folder',),
+  'image_size': ('image_folder', *_VIDEOS),
+  'image_width': _VIDEOS,
+  'colour': ('image_folder', 'frames', *_PUBLISHED),
+  'label_path': ('frames', *_PUBLISHED),
+  'clip_frames': _VIDEOS,
+  'clip_stride': _VIDEOS,
+  'frame_step': _VIDEOS,
 }
 
 
 def load(config) -> types.Source:
-  """Loads a data set into memory.
+  """Loads a data set: into memory, or the frames of videos into a memory map.
 
   Args:
     config: the resolved `config.data`.
@@ -113,11 +129,15 @@ def _subset(source: types.Source, size: int) -> types.Source:
   keep.sort()
   why = f'data.max_samples={size} keeps a random subset'
   kept = {
-    name: part[keep]
+    name: part.take(keep) if isinstance(part, clips.Gathered) else part[keep]
     for name in ('inputs', 'labels', 'is_test', 'masks', 'has_mask')
     if (part := getattr(source, name)) is not None
   }
+  videos = source.videos
+  if videos:
+    videos = videos._replace(video=videos.video[keep], frame=videos.frame[keep])
   return source._replace(
+    videos=videos,
     **kept,
     dropped=source.dropped + ({'count': total - size, 'why': why},),
   )
@@ -138,11 +158,13 @@ def label_sha256(source: types.Source) -> str:
   return _sha256(source.labels, *source.label_names)
 
 
-def _sha256(*parts: np.ndarray | str) -> str:
+def _sha256(*parts: np.ndarray | clips.Gathered | str) -> str:
   digest = hashlib.sha256()
   for part in parts:
     if isinstance(part, str):
       digest.update(repr(part).encode())
+    elif isinstance(part, clips.Gathered):  # Each frame once.
+      digest.update(_sha256(part.digests, part.number).encode())
     else:
       digest.update(f'{part.dtype.str}{part.shape}'.encode())
       digest.update(np.ascontiguousarray(part))

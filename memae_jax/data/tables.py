@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from memae_jax import errors
-from memae_jax.data import types
+from memae_jax.data import clips, types
 
 
 def encode(
@@ -87,19 +87,22 @@ def log1p(source: types.Source) -> types.Source:
 _last_rows: list = []  # [weak reference to inputs, their ids] of the last call.
 
 
-def row_ids(inputs: np.ndarray) -> np.ndarray:
-  """Numbers the distinct samples, exactly (no hashing).
+def row_ids(inputs: np.ndarray | clips.Gathered) -> np.ndarray:
+  """Numbers the distinct samples, exactly (but frames of clips by SHA-256).
 
   Args:
-    inputs: [S, ...]; not changed by anybody from now on, since the answer is
-      kept for the replicas of a fleet, which all ask for the same array.
+    inputs: [S, ...], an array or `clips.Gathered`; not changed by anybody from
+      now on, since the answer is kept for the replicas of a fleet, which all
+      ask for the same one.
 
   Returns:
     [S] int64, equal where samples are equal byte for byte, from 0 up in the
     order of first appearance.
   """
   if not (_last_rows and _last_rows[0]() is inputs):
+    gathered = isinstance(inputs, clips.Gathered)
+    rows = inputs.contents() if gathered else inputs
     ids: dict[bytes, int] = {}
-    found = [ids.setdefault(row.tobytes(), len(ids)) for row in inputs]
+    found = [ids.setdefault(row.tobytes(), len(ids)) for row in rows]
     _last_rows[:] = [weakref.ref(inputs), np.array(found, np.int64)]
   return _last_rows[1]

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from memae_jax import errors
-from memae_jax.data import tables, types
+from memae_jax.data import clips, tables, types
 
 
 def fit(source: types.Source, train: np.ndarray, config) -> types.Transform:
@@ -36,7 +36,10 @@ def fit(source: types.Source, train: np.ndarray, config) -> types.Transform:
       )
     return _transform([1 / 127.5], [-1.0], [0.0], config)
   if not source.columns:
-    x = source.inputs[train].reshape(-1, 1)
+    inputs = source.inputs
+    clipped = isinstance(inputs, clips.Gathered)
+    x = inputs.distinct(train) if clipped else inputs[train]
+    x = x.reshape(-1, 1)
     return _transform(*_spread(x, config.scaling), [0.0], config)
   x, fill = _filled(source, train)
   scale, shift = _spread(x, config.scaling)

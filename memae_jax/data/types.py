@@ -1,4 +1,4 @@
-"""The two values that data flow through: a Source, and a Split of it."""
+"""The values that data flow through: a Source, and a Split of it."""
 
 from typing import Any, NamedTuple
 
@@ -16,34 +16,53 @@ class Column(NamedTuple):
   categories: tuple[str, ...] = ()
 
 
-class Source(NamedTuple):
-  """All raw samples of a data set, in memory.
+class Videos(NamedTuple):
+  """Which frame of which video the score of a clip belongs to.
 
-  inputs: [S, H, W, C] uint8 (images) or [S, D] float32 (tables: numeric
-    columns as they are, NaN where missing, and one-hot categories).
-  labels: [S] int32, an index into `label_names`.
+  names: of the videos; a training and a test video may share one.
+  lengths: [V] int32, frames of each video.
+  video: [S] int32, indices into `names`.
+  frame: [S] int32, the scored frame, counted from 0 in its video.
+  """
+
+  names: tuple[str, ...]
+  lengths: np.ndarray
+  video: np.ndarray
+  frame: np.ndarray
+
+
+class Source(NamedTuple):
+  """All raw samples of a data set.
+
+  inputs: [S, H, W, C] uint8 (images), [S, D] float32 (tables: numeric columns
+    as they are, NaN where missing, and one-hot categories) or `clips.Gathered`
+    [S, T, H, W, C] uint8 (clips of videos).
+  labels: [S] int32, an index into `label_names`; of a clip: its scored frame.
   label_names: names of the labels.
   normal_labels: indices of the normal labels; empty where the protocol picks
     a normal class, or where there are no labels.
   is_test: [S] bool for sources with their own test set, else None.
   masks: [S, H, W] bool, True where a pixel is anomalous; None without masks.
+    For clips: of the frame that is scored, as `clips.Gathered`.
   has_mask: [S] bool, which samples `masks` is known for (normals are all
     False there), or None.
   columns: of a table, else empty. Inputs of column i follow those of i - 1.
+  videos: where each clip comes from; None but for videos.
   labelled: False when the data have no labels (all samples count as normal).
   dropped: one entry for each reason: {'count': int, 'why': str}.
   notes: plain facts for the results, such as counts of duplicates.
   """
 
   name: str
-  inputs: np.ndarray
+  inputs: Any
   labels: np.ndarray
   label_names: tuple[str, ...]
   normal_labels: tuple[int, ...] = ()
   is_test: np.ndarray | None = None
-  masks: np.ndarray | None = None
+  masks: Any = None
   has_mask: np.ndarray | None = None
   columns: tuple[Column, ...] = ()
+  videos: Videos | None = None
   labelled: bool = True
   dropped: tuple[dict[str, Any], ...] = ()
   notes: dict[str, Any] = {}

@@ -62,3 +62,24 @@ def check(
       f'{path} is not the published file: {kind} of its {len(content):,} bytes'
       f' is {found[:12]}..., expected {expected[:12]}...; fetch {url} again'
     )
+
+
+def check_file(path: pathlib.Path, kind: str, expected: str, url: str) -> None:
+  """Compares the checksum of a file that may be larger than memory.
+
+  Args:
+    path: of the file.
+    kind: of the checksum, 'sha256' or 'md5'.
+    expected: hex digits.
+    url: where to fetch it.
+
+  Raises:
+    UserError: they differ.
+  """
+  with path.open('rb') as file:
+    found = hashlib.file_digest(file, kind).hexdigest()
+  if found != expected:
+    raise errors.UserError(
+      f'{path} is not the published file: {kind} is {found[:12]}..., expected'
+      f' {expected[:12]}...; fetch it again from {url}'
+    )

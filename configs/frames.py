@@ -1,0 +1,72 @@
+"""A user's own videos: folders of frames, or video files.
+
+python -m memae_jax.main --workdir=runs/mine \
+  --config=configs/frames.py:path=videos,size=128
+
+The folder holds train/VIDEO (normal; a folder of frames, or VIDEO.mp4), and, to
+test on, test/VIDEO. Labels of the test frames come from labels=FILE (.npy,
+.csv, .mat, .m, or a folder with a file for each video), else from masks in
+ground_truth/VIDEO; without either, frames get scores but no metrics. Without
+test, a share of the videos tests: --config.data.protocol=random_rows.
+
+Arguments: path, labels, size (height in pixels), width (0: squares), colour
+(auto, grey, rgb), stride (frames between training clips), slots, seeds, variant
+(joined by "+"), smoke. Anything else by --config.data.FIELD=...: see `data` in
+memae_jax/config.py.
+"""
+
+from memae_jax import config as config_lib
+
+
+def get_config(arg=''):
+  """Three variants of the video network, at half its width."""
+  args = config_lib.parse_arg(
+    arg,
+    path='',
+    labels='',
+    size=128,
+    width=0,
+    colour='auto',
+    stride=1,
+    slots=1000,
+    seeds=1,
+    variant='memae+nonspar+ae',
+    smoke=False,
+  )
+  config = config_lib.default()
+  config.name = 'frames'
+  config.data.name = 'frames'
+  config.data.path = args.path
+  config.data.label_path = args.labels
+  config.data.image_size = args.size
+  config.data.image_width = args.width
+  config.data.colour = args.colour
+  config.data.clip_stride = args.stride
+  config.data.protocol = 'given'
+  config.data.scaling = 'fixed'
+  config.fleet.seeds = args.seeds
+  config.fleet.variants = tuple(args.variant.split('+'))
+
+  config.model.network = 'conv'
+  config.model.widths = (48, 64, 128, 128)
+  config.model.kernels = (3, 3, 3, 3)
+  config.model.strides = (2, 2, 2, 2)
+  config.model.time_strides = (1, 2, 2, 2)
+  config.model.activation = 'leaky_relu'
+  config.model.batch_norm = True
+  config.model.memory.per_position = True
+  config.model.memory.slots = args.slots
+  config.model.memory.threshold = 1.0
+
+  config.train.batch_size = 8
+  config.train.epochs = 30.0
+  config.train.learning_rate = 2e-4
+  config.eval.batch_size = 8
+  if args.smoke:
+    config.data.image_size = 32
+    config.data.image_width = 0
+    config.model.widths = (8, 8, 8, 8)
+    config.model.memory.slots = min(args.slots, 10)
+    config.train.epochs = 1.0
+    config.eval.bootstrap = 20
+  return config

@@ -1,0 +1,55 @@
+"""UCSD Ped2 at full size: the video network of the paper, Table 2.
+
+python -m memae_jax.data.prepare ucsd_ped2 --manual_dir=FOLDER
+python -m memae_jax.main --config=configs/ped2.py --workdir=runs/ped2
+
+Arguments: size (pixels of a side, divisible by 16), slots, seeds, variant
+(joined by "+"), epochs, smoke.
+"""
+
+from memae_jax import config as config_lib
+
+
+def get_config(arg=''):
+  """256 pixels, clips of 16 frames, 2,000 slots: MemAE and both ablations."""
+  args = config_lib.parse_arg(
+    arg,
+    size=256,
+    slots=2000,
+    seeds=1,
+    variant='memae+nonspar+ae',
+    epochs=60.0,
+    smoke=False,
+  )
+  config = config_lib.default()
+  config.name = 'ped2'
+  config.data.name = 'ucsd_ped2'
+  config.data.image_size = args.size
+  config.data.protocol = 'given'
+  config.data.scaling = 'fixed'
+  config.fleet.seeds = args.seeds
+  config.fleet.variants = tuple(args.variant.split('+'))
+
+  config.model.network = 'conv'
+  config.model.widths = (96, 128, 256, 256)
+  config.model.kernels = (3, 3, 3, 3)
+  config.model.strides = (2, 2, 2, 2)
+  config.model.time_strides = (1, 2, 2, 2)
+  config.model.activation = 'leaky_relu'
+  config.model.batch_norm = True
+  config.model.memory.per_position = True
+  config.model.memory.slots = args.slots
+  config.model.memory.threshold = 1.0
+
+  config.train.batch_size = 10
+  config.train.epochs = args.epochs
+  config.train.learning_rate = 1e-4
+  config.eval.batch_size = 8
+  if args.smoke:
+    config.data.image_size = 32
+    config.data.max_samples = 200
+    config.model.widths = (8, 8, 8, 8)
+    config.model.memory.slots = min(args.slots, 10)
+    config.train.epochs = 1.0
+    config.eval.bootstrap = 20
+  return config

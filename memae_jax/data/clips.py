@@ -1,0 +1,198 @@
+"""Clips of videos as samples, which share the frames that they are made of."""
+
+import dataclasses
+import functools
+import hashlib
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from memae_jax import errors
+from memae_jax.data import types
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Gathered:
+  """Samples [S, ...] that are made of frames, copied only when read.
+
+  It reads like an array (`feed.Inputs`), from several threads at once.
+
+  frames: [F, ...], in memory or a memory map.
+  number: [S] or [S, T] int32, the frames of each sample.
+  """
+
+  frames: np.ndarray
+  number: np.ndarray
+
+  @property
+  def shape(self) -> tuple[int, ...]:
+    """Of all samples: that of `number`, and that of a frame."""
+    return self.number.shape + self.frames.shape[1:]
+
+  @property
+  def dtype(self) -> np.dtype:
+    """Of the frames."""
+    return self.frames.dtype
+
+  def __len__(self) -> int:
+    return len(self.number)
+
+  def __getitem__(self, index: Any) -> np.ndarray:
+    return self.frames[self.number[index]]
+
+  def take(self, rows: np.ndarray) -> 'Gathered':
+    """Returns some samples, of the same frames."""
+    return Gathered(self.frames, self.number[rows])
+
+  def distinct(self, rows: np.ndarray) -> np.ndarray:
+    """Returns the frames [n, ...] that some samples are made of, each once."""
+    return self.frames[np.unique(self.number[rows])]
+
+  @functools.cached_property
+  def digests(self) -> np.ndarray:
+    """The SHA-256 of each frame, [F, 32] uint8."""
+    digest = lambda frame: hashlib.sha256(np.ascontiguousarray(frame)).digest()
+    content = b''.join(digest(frame) for frame in self.frames)
+    return np.frombuffer(content, np.uint8).reshape(-1, 32)
+
+  def contents(self) -> np.ndarray:
+    """Returns [S, 1 or T] int64: equal rows are samples of equal frames."""
+    _, same = np.unique(self.digests, axis=0, return_inverse=True)
+    return same.ravel()[self.number].reshape(len(self), -1)
+
+
+class Video(NamedTuple):
+  """What is known of a video beside its frames.
+
+  name: for people.
+  length: frames.
+  is_test: else it is one to train on, and all of it is normal.
+  labels: [length], 1 where a frame is anomalous; None: not known, or normal.
+  masks: where the masks [length, H, W] of its frames begin among all masks;
+    None: it has none.
+  """
+
+  name: str
+  length: int
+  is_test: bool
+  labels: np.ndarray | None = None
+  masks: int | None = None
+
+
+def starts(length: int, config: Any, stride: int = 1) -> np.ndarray:
+  """Returns the first frames of the clips of a video.
+
+  A clip takes `config.clip_frames` frames, each `config.frame_step` after the
+  one before, and never pads.
+
+  Args:
+    length: frames of the video.
+    config: the resolved `config.data`.
+    stride: frames from the start of one clip to that of the next.
+  """
+  span = (config.clip_frames - 1) * config.frame_step
+  return np.arange(0, length - span, stride, dtype=np.int32)
+
+
+def centre(config: Any) -> int:
+  """Which frame of a clip, from its start, the score of the clip belongs to.
+
+  With 16 frames the one of index 8, as in the released code.
+  """
+  return config.clip_frames // 2 * config.frame_step
+
+
+def source(
+  name: str,
+  frames: np.ndarray,
+  videos: Sequence[Video],
+  config: Any,
+  masks: np.ndarray | None = None,
+  labelled: bool = True,
+  dropped: tuple[dict[str, Any], ...] = (),
+  notes: dict[str, Any] | None = None,
+) -> types.Source:
+  """Makes a Source whose samples are clips.
+
+  Every frame of a test video that has enough neighbours is the centre of one
+  clip. Training clips begin `config.clip_stride` frames apart.
+
+  Args:
+    name: of the data set.
+    frames: [F, H, W, C] uint8 of all videos, one after the other.
+    videos: in the order of their frames.
+    config: the resolved `config.data`.
+    masks: [M, H, W] bool; the first one is empty, for frames without.
+    labelled: whether the test videos have labels.
+    dropped: what was left out before.
+    notes: plain facts for the results.
+
+  Raises:
+    UserError: a video is shorter than a clip.
+  """
+  steps = np.arange(config.clip_frames, dtype=np.int32) * config.frame_step
+  numbers, of_video, scored, labels, rows, known = [], [], [], [], [], []
+  first = 0
+  for which, video in enumerate(videos):
+    begin = starts(
+      video.length, config, 1 if video.is_test else config.clip_stride
+    )
+    if not len(begin):
+      raise errors.UserError(
+        f'data set "{name}": video "{video.name}" has {video.length} frames,'
+        f' but a clip takes {steps[-1] + 1}; remove the video, or lower'
+        ' data.clip_frames or data.frame_step'
+      )
+    at = begin + centre(config)
+    nothing = np.zeros(video.length, np.int32)
+    label = nothing if video.labels is None else video.labels
+    mask = nothing
+    if video.masks is not None:
+      mask = np.arange(video.masks, video.masks + video.length, dtype=np.int32)
+    numbers.append(first + begin[:, None] + steps)
+    of_video.append(np.full(len(at), which, np.int32))
+    scored.append(at)
+    labels.append(label[at].astype(np.int32))
+    rows.append(mask[at])
+    known.append((label[at] == 0) | (video.masks is not None))
+    first += video.length
+  lengths = np.array([video.length for video in videos], np.int32)
+  test = np.array([video.is_test for video in videos])
+  of_video = np.concatenate(of_video)
+  is_test = test[of_video]
+  unscored = int(lengths[test].sum() - is_test.sum())
+  if unscored:
+    why = (
+      f'frames at both ends of {test.sum()} test videos, which are the centre'
+      f' of no clip of {steps[-1] + 1} frames'
+    )
+    dropped = (*dropped, {'count': unscored, 'why': why})
+  count = lambda which: {
+    'videos': int(which.sum()),
+    'frames': int(lengths[which].sum()),
+  }
+  return types.Source(
+    name=name,
+    inputs=Gathered(frames, np.concatenate(numbers)),
+    labels=np.concatenate(labels),
+    label_names=('normal', 'anomalous'),
+    normal_labels=(0,),
+    is_test=is_test if test.any() else None,
+    masks=None if masks is None else Gathered(masks, np.concatenate(rows)),
+    has_mask=None if masks is None else np.concatenate(known),
+    videos=types.Videos(
+      tuple(video.name for video in videos),
+      lengths,
+      of_video,
+      np.concatenate(scored),
+    ),
+    labelled=labelled and bool(test.any()),
+    dropped=dropped,
+    notes={
+      'train_videos': count(~test),
+      'test_videos': count(test),
+      'scored_frame_of_a_clip': centre(config),
+      **(notes or {}),
+    },
+  )

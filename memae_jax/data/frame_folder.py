@@ -1,0 +1,206 @@
+"""A user's own videos, as folders of frames or as video files, as a Source.
+
+train/VIDEO/1.jpg ...          normal videos: a folder of frames each,
+train/VIDEO.mp4                or a file each
+test/VIDEO/1.jpg ...           videos to test on, likewise; optional
+ground_truth/VIDEO/1.png ...   a mask for each frame of a test video; optional
+
+Labels of the frames come from `data.label_path` (see `video_labels`), else
+from the masks. Frames are taken in natural order: 2.jpg before 10.jpg.
+"""
+
+import pathlib
+from typing import NamedTuple
+
+import numpy as np
+
+from memae_jax import errors
+from memae_jax.data import (
+  clips,
+  decoding,
+  frame_cache,
+  listing,
+  pictures,
+  prepare,
+  types,
+  video_labels,
+)
+
+_LAYOUT = (
+  'expected train/VIDEO and test/VIDEO, each a folder of frames or a video file'
+)
+
+
+class _Found(NamedTuple):
+  """A video: its name and its files, pictures in order or one video file."""
+
+  name: str
+  files: tuple[pathlib.Path, ...]
+
+
+def load(config) -> types.Source:
+  """Loads the videos of `data.path`, those of train first.
+
+  Decoded frames are kept in the data directory, for the next time.
+
+  Returns:
+    Source of clips [S, T, H, W, 1 or 3] uint8; label 0 is normal.
+
+  Raises:
+    UserError: naming the folder, the file or the video that is wrong.
+  """
+  root = _root(config.path)
+  train, test = _videos(root / 'train'), _videos(root / 'test')
+  if not train:
+    raise errors.UserError(f'{root / "train"} has no video; {_LAYOUT}')
+  if not test and (root / 'test').exists():
+    raise errors.UserError(
+      f'{root / "test"} has no video; {_LAYOUT}, or remove it'
+    )
+  cache = prepare.data_dir(config.data_dir) / 'frames'
+  settings = decoding.size(config), config.colour
+  found = [*train, *test]
+  frames, lengths = frame_cache.load(
+    cache,
+    frame_cache.fingerprint([f for v in found for f in v.files], *settings),
+    lambda: decoding.frames([_decodable(v) for v in found], *settings),
+  )
+  names = [video.name for video in test]
+  masks, first = _masks(root, names, lengths[len(train) :], cache, config)
+  labels = _labels(config, names, lengths[len(train) :], masks, first)
+  videos = [
+    clips.Video(video.name, length, is_test=False)
+    for video, length in zip(train, lengths)
+  ] + [
+    clips.Video(name, length, True, label, first.get(name))
+    for name, length, label in zip(names, lengths[len(train) :], labels)
+  ]
+  return clips.source(
+    'frames',
+    frames,
+    videos,
+    config,
+    masks=masks,
+    labelled=all(label is not None for label in labels),
+    dropped=_dropped(root, found),
+    notes={'labels': _origin(config, masks)},
+  )
+
+
+def _root(path: str) -> pathlib.Path:
+  if not path:
+    raise errors.UserError(
+      'config field "data.path" is empty; data set "frames" needs a folder'
+    )
+  root = pathlib.Path(path)
+  if not (root / 'train').is_dir():
+    there = 'has no folder train' if root.is_dir() else 'is no folder'
+    raise errors.UserError(f'{root} {there}; {_LAYOUT}')
+  return root
+
+
+def _pictures(folder: pathlib.Path) -> tuple[pathlib.Path, ...]:
+  return tuple(
+    file
+    for file in listing.files(folder)
+    if file.suffix.lower() in pictures.SUFFIXES
+  )
+
+
+def _videos(folder: pathlib.Path) -> list[_Found]:
+  """Returns the videos of a folder in natural order."""
+  found = []
+  for entry in listing.folders(folder):
+    files = _pictures(entry)
+    if not files:
+      raise errors.UserError(
+        f'{entry} has no frame ({", ".join(pictures.SUFFIXES)}); put some'
+        ' there, or remove it'
+      )
+    found.append(_Found(entry.name, files))
+  for file in folder.glob('*') if folder.is_dir() else ():
+    if file.suffix.lower() in decoding.SUFFIXES and file.name[0] != '.':
+      found.append(_Found(file.stem, (file,)))
+  found.sort(key=lambda video: listing.natural(pathlib.Path(video.name)))
+  for one, two in zip(found, found[1:]):
+    if one.name == two.name:
+      raise errors.UserError(
+        f'{folder} has two videos "{one.name}"; rename or remove one'
+      )
+  return found
+
+
+def _decodable(video: _Found) -> decoding.Video:
+  files = [decoding.File(file) for file in video.files]
+  return decoding.Video(video.name, lambda: files)
+
+
+def _masks(root, names, lengths, cache, config):
+  """Returns masks [M, H, W] bool (None without) and where each video begins."""
+  folder = root / 'ground_truth'
+  if not folder.is_dir():
+    return None, {}
+  known = dict(zip(names, lengths))
+  files = {f.name.removesuffix('_gt'): f for f in listing.folders(folder)}
+  for name, entry in files.items():
+    if name not in known:
+      raise errors.UserError(
+        f'{entry} has masks, but there is no test video "{name}"'
+        + errors.did_you_mean(name, names)
+      )
+  if not files:
+    raise errors.UserError(
+      f'{folder} has no folder with the name of a test video; remove it'
+    )
+  files = {name: _pictures(entry) for name, entry in files.items()}
+  size = decoding.size(config)
+
+  def decode():
+    shape = None
+    for name, some in files.items():
+      made = decoding.masks(some, known[name], size)
+      if shape is None:
+        shape = made.shape[1:]
+        yield np.zeros((1, *shape), bool)  # Of frames without a mask.
+      yield made
+
+  everything = [file for some in files.values() for file in some]
+  masks, counts = frame_cache.load(
+    cache, frame_cache.fingerprint(everything, 'masks', size), decode
+  )
+  return masks, dict(zip(files, np.cumsum(counts).tolist()))
+
+
+def _labels(config, names, lengths, masks, first) -> list[np.ndarray | None]:
+  """Returns the labels of each test video, None where nobody gives any."""
+  if config.label_path:
+    return video_labels.read(pathlib.Path(config.label_path), names, lengths)
+  if masks is None:
+    return [None] * len(names)
+  for name in names:
+    if name not in first:
+      raise errors.UserError(
+        f'ground_truth has no masks of test video "{name}"; add them, or set'
+        ' data.label_path'
+      )
+  return [
+    masks[first[name] : first[name] + length].any(axis=(1, 2))
+    for name, length in zip(names, lengths)
+  ]
+
+
+def _origin(config, masks) -> str:
+  if config.label_path:
+    return pathlib.Path(config.label_path).name
+  return 'none' if masks is None else 'masks'
+
+
+def _dropped(root, found) -> tuple:
+  used = {file for video in found for file in video.files}
+  there = [*listing.files(root / 'train'), *listing.files(root / 'test')]
+  left = [file for file in there if file not in used]
+  if not left:
+    return ()
+  name = left[0].relative_to(root).as_posix()
+  why = f'files that are neither frames nor videos, such as {name}'
+  return ({'count': len(left), 'why': why},)

@@ -1,0 +1,111 @@
+"""Prepared sets of videos: UCSD Ped2, CUHK Avenue, ShanghaiTech."""
+
+import pathlib
+
+import numpy as np
+
+from memae_jax import errors
+from memae_jax.data import (
+  clips,
+  decoding,
+  frame_cache,
+  pictures,
+  prepare,
+  types,
+  video_labels,
+)
+
+
+def load(config) -> types.Source:
+  """Reads a prepared set, with `data.colour` "auto" as grey (the paper).
+
+  Decoded frames and masks are kept in the data directory, for the next time.
+
+  Returns:
+    Source of clips [S, T, H, W, C] uint8, training videos first.
+
+  Raises:
+    UserError: it is not prepared, damaged, or labels do not fit.
+  """
+  folder = prepare.data_dir(config.data_dir)
+  builder = prepare.open_prepared(config.name, folder)
+  size = decoding.size(config)
+  colour = 'grey' if config.colour == 'auto' else config.colour
+  files = sorted(pathlib.Path(builder.data_path).iterdir())
+  cached = lambda what, decode: frame_cache.load(
+    folder / 'frames', frame_cache.fingerprint(files, what, size), decode
+  )
+  index = builder.info.metadata
+  train, test = (builder.as_data_source(split) for split in ('train', 'test'))
+  videos = _videos(index['train'], train) + _videos(index['test'], test)
+  frames, lengths = cached(
+    colour, lambda: decoding.frames(videos, size, colour)
+  )
+  names, labels = index['test'], _given(index)
+  if config.label_path:
+    path = pathlib.Path(config.label_path)
+    labels = video_labels.read(path, names, lengths[len(train) :])
+  for name, label, length in zip(names, labels, lengths[len(train) :]):
+    if len(label) != length:
+      raise errors.UserError(
+        f'data set "{config.name}": test video "{name}" has {length} frames,'
+        f' but {len(label)} labels; delete {builder.data_path} and prepare it'
+        ' from complete files'
+      )
+  masks, first = None, [None] * len(test)
+  if index['masks']:
+    masks, counts = cached('masks', lambda: _masks(test, size))
+    first = np.cumsum(counts)[:-1].tolist()
+  found = [
+    clips.Video(name, length, is_test=False)
+    for name, length in zip(index['train'], lengths)
+  ] + [
+    clips.Video(name, length, True, label, begin)
+    for name, length, label, begin in zip(
+      names, lengths[len(train) :], labels, first
+    )
+  ]
+  origin = pathlib.Path(config.label_path).name or index['labels_from']
+  return clips.source(
+    config.name,
+    frames,
+    found,
+    config,
+    masks=masks,
+    notes={'labels': origin, 'frames': index['frames_from']},
+  )
+
+
+def _given(index) -> list[np.ndarray]:
+  """Returns the publisher's labels [n] uint8 of each test video."""
+  return [np.array(labels, np.uint8) for labels in index['labels']]
+
+
+def _videos(names, records) -> list[decoding.Video]:
+  return [
+    decoding.Video(name, lambda i=i, name=name: _files(records[i], name))
+    for i, name in enumerate(names)
+  ]
+
+
+def _files(record, name) -> list[decoding.File]:
+  """Returns the publisher's files of a video."""
+  suffix = record['suffix'].decode()
+  parts = np.split(record['files'], np.cumsum(record['sizes'])[:-1])
+  return [
+    decoding.File(pathlib.Path(f'{name}/{number}{suffix}'), part.tobytes())
+    for number, part in enumerate(parts)
+  ]
+
+
+def _masks(records, size):
+  """Yields an empty mask, and the masks [n, H, W] of each test video."""
+  shape = None
+  for record in records:
+    masks = np.stack(
+      [pictures.fit_mask(mask > 0, size) for mask in record['masks']]
+    )
+    if shape is None:
+      shape = masks.shape[1:]
+      yield np.zeros((1, *shape), bool)
+    yield masks
