@@ -1,7 +1,10 @@
-"""UCSD Ped2 at full size: the video network of the paper, Table 2.
+"""UCSD Ped2: the video network of the paper, Table 2, at its full size.
 
 python -m memae_jax.data.prepare ucsd_ped2 --manual_dir=FOLDER
 python -m memae_jax.main --config=configs/ped2.py --workdir=runs/ped2
+
+The released code takes dot products instead of cosines, slots that start as
+random numbers, and a shrinkage threshold of 5/N, where most reads are dead.
 
 Arguments: size (pixels of a side, divisible by 16), slots, seeds, variant
 (joined by "+"), epochs, smoke.
@@ -40,6 +43,8 @@ def get_config(arg=''):
   config.model.memory.per_position = True
   config.model.memory.slots = args.slots
   config.model.memory.threshold = 1.0
+  config.model.memory.temperature = 0.1
+  config.model.memory.init = 'encodings'
 
   config.train.batch_size = 10
   config.train.epochs = args.epochs

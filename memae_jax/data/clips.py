@@ -6,17 +6,20 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 from memae_jax import errors
 from memae_jax.data import types
 
 
+@jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False)
 class Gathered:
   """Samples [S, ...] that are made of frames, copied only when read.
 
-  It reads like an array (`feed.Inputs`), from several threads at once.
+  It reads like an array (`feed.Inputs`), from several threads at once; of
+  arrays on a device, also inside compiled programs.
 
   frames: [F, ...], in memory or a memory map.
   number: [S] or [S, T] int32, the frames of each sample.

@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from memae_jax import errors
-from memae_jax.data import order
+from memae_jax.data import clips, order
 
 _LOG = logging.getLogger(__name__)
 _THREADS = 4  # They read at once; most of their time is spent outside Python.
@@ -39,8 +39,15 @@ class Inputs(Protocol):
 
 
 def nbytes(inputs: Inputs) -> int:
-  """Bytes of all samples, were they in memory."""
+  """Bytes of all samples on a device; clips share their frames there."""
+  if isinstance(inputs, clips.Gathered):
+    return inputs.frames.nbytes + inputs.number.nbytes
   return math.prod(inputs.shape) * inputs.dtype.itemsize
+
+
+def resident(inputs: Inputs) -> Any:
+  """What is placed on a device, and reads there as `inputs` does here."""
+  return inputs if isinstance(inputs, clips.Gathered) else inputs[:]
 
 
 def choose(inputs: Inputs, config: Any) -> str:

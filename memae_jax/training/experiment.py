@@ -72,9 +72,9 @@ class Experiment:
     """See `programs.Programs`."""
     return self.programs.validate(state, now)
 
-  def score(self, weights, rows) -> step.Scored:
+  def score(self, weights, rows, with_maps: bool = False) -> step.Scored:
     """See `programs.Programs`."""
-    return self.programs.score(weights, rows)
+    return self.programs.score(weights, rows, with_maps)
 
 
 def _intervals(config: Any, steps: int) -> tuple[int, int, int]:

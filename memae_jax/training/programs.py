@@ -69,25 +69,31 @@ class Programs:
     """Takes the steps from `start` to `stop`; donates the state."""
     raise NotImplementedError
 
-  def score(self, weights: Any, rows: Sequence[np.ndarray]) -> step.Scored:
+  def score(
+    self, weights: Any, rows: Sequence[np.ndarray], with_maps: bool = False
+  ) -> step.Scored:
     """Scores samples.
 
     Args:
       weights: has `params` and `batch_stats` of the fleet.
       rows: indices of samples, one array for each replica.
+      with_maps: also the errors of the pixels.
 
     Returns:
-      [R, K] errors and kept slots, padded at the end, and the totals of the
+      [R, K, ...] of each sample, padded at the end, and the totals of the
       reads without padding.
     """
     raise NotImplementedError
 
-  def score_raw(self, weights: Any, raw: Sequence[np.ndarray]) -> step.Scored:
+  def score_raw(
+    self, weights: Any, raw: Sequence[feed.Inputs], with_maps: bool = False
+  ) -> step.Scored:
     """As `score`, of raw samples that are no part of the data set.
 
     Args:
       weights: as there.
       raw: [n_r, ...] samples of each replica, on the host.
+      with_maps: as there.
 
     Returns:
       As there, on the host.
@@ -98,30 +104,39 @@ class Programs:
       part = [one[rows] for one, rows in zip(raw, index[:, number])]
       return self._split(np.stack(part)), self._split(real[:, number])
 
-    return self._score_read(weights, map(read, range(index.shape[1])))
+    blocks = map(read, range(index.shape[1]))
+    return self._score_read(weights, blocks, with_maps)
 
   def _score_read(
-    self, weights: Any, blocks: Iterable[tuple[jax.Array, jax.Array]]
+    self,
+    weights: Any,
+    blocks: Iterable[tuple[jax.Array, jax.Array]],
+    with_maps: bool,
   ) -> step.Scored:
     """Scores blocks of raw samples [R, B, ...] and what of them is real."""
     weights, scored = step.weights(weights), []
     for raw, real in blocks:
       scored.append(
-        self._score_block(weights, self.hyper, self.transform, raw, real)
+        self._score_block(
+          with_maps, weights, self.hyper, self.transform, raw, real
+        )
       )
       # The one before must be done, or blocks would pile up on the device.
-      jax.block_until_ready(scored[-2:][0])
+      scored[-2:-1] = jax.device_get(scored[-2:-1])
     parts = jax.device_get(scored)
     return _joined(jax.tree.map(lambda *x: np.stack(x, axis=1), *parts))
 
   @functools.cached_property
   def _score_block(self):
-    def one(mapped):
-      weights, hyper, transform, raw, real = mapped
-      x = transforms.apply(raw, transform)
-      return self._trainer.score(weights, hyper, x, real)
+    def score(with_maps, *mapped):
+      def one(mapped):
+        weights, hyper, transform, raw, real = mapped
+        x = transforms.apply(raw, transform)
+        return self._trainer.score(weights, hyper, x, real, with_maps)
 
-    return jax.jit(lambda *mapped: self._mapped(one)(mapped))
+      return self._mapped(one)(mapped)
+
+    return jax.jit(score, static_argnums=0)
 
   def validate(
     self, state: step.ReplicaState, now: int
@@ -179,12 +194,9 @@ class Programs:
 
 def _joined(scored: step.Scored) -> step.Scored:
   """Puts blocks [R, N, ...] together, with numpy or jax.numpy."""
-  flat = lambda x: x.reshape(len(x), -1)
-  return step.Scored(
-    flat(scored.error),
-    None if scored.kept is None else flat(scored.kept),
-    jax.tree.map(lambda x: x.sum(axis=1), scored.reads),
-  )
+  flat = lambda x: x.reshape(len(x), -1, *x.shape[3:])
+  total = jax.tree.map(lambda x: x.sum(axis=1), scored.reads)
+  return jax.tree.map(flat, scored._replace(reads=None))._replace(reads=total)
 
 
 class Resident(Programs):
@@ -198,7 +210,7 @@ class Resident(Programs):
   def __init__(self, *args, **kwargs):
     super().__init__(*args, **kwargs)
     self.resident_bytes = feed.nbytes(self._host_inputs)
-    self.inputs = self._share(self._host_inputs[:])
+    self.inputs = self._share(feed.resident(self._host_inputs))
     train, counts = fleet.pad_rows([s.train for s in self._splits])
     self.data = step.ReplicaData(
       self._split(train), self._split(counts), self.transform
@@ -235,10 +247,11 @@ class Resident(Programs):
       donate_argnums=0,
     )
 
-  def score(self, weights, rows):
+  def score(self, weights, rows, with_maps=False):
     """See `Programs`."""
     index, real = self._split(self._blocks(rows))
     return self._score(
+      with_maps,
       step.weights(weights),
       self.hyper,
       self.transform,
@@ -249,19 +262,20 @@ class Resident(Programs):
 
   @functools.cached_property
   def _score(self):
-    def one(mapped, inputs):
-      weights, hyper, transform, index, real = mapped
+    def score(with_maps, *args):
+      def one(mapped, inputs):
+        weights, hyper, transform, index, real = mapped
 
-      def block(of):
-        index, real = of
-        x = transforms.apply(inputs[index], transform)
-        return self._trainer.score(weights, hyper, x, real)
+        def block(of):
+          index, real = of
+          x = transforms.apply(inputs[index], transform)
+          return self._trainer.score(weights, hyper, x, real, with_maps)
 
-      return jax.lax.map(block, (index, real))
+        return jax.lax.map(block, (index, real))
 
-    return jax.jit(
-      lambda *args: _joined(self._mapped(one)(args[:-1], args[-1]))
-    )
+      return _joined(self._mapped(one)(args[:-1], args[-1]))
+
+    return jax.jit(score, static_argnums=0)
 
 
 class Streaming(Programs):
@@ -345,11 +359,12 @@ class Streaming(Programs):
     """See `Programs`."""
     return {'input_wait_fraction': self._waited}
 
-  def score(self, weights, rows):
+  def score(self, weights, rows, with_maps=False):
     """See `Programs`. The result is on the host."""
     index, real = self._blocks(rows)
     read = lambda i: (self._place(index[:, i]), self._split(real[:, i]))
-    return self._score_read(weights, feed.ahead(read, 0, index.shape[1]))
+    blocks = feed.ahead(read, 0, index.shape[1])
+    return self._score_read(weights, blocks, with_maps)
 
 
 KINDS = {kind.name: kind for kind in (Resident, Streaming)}

@@ -3,7 +3,8 @@
 `mse` serves samples of any shape. For clips, published numbers come from
 several rules, which rank them differently; each has a name here. Those take
 model inputs and reconstructions [B, T, H, W, C] in [-1, 1]. Whatever the float
-type, all return [B] float32: higher is more anomalous.
+type, all return [B] float32: higher is more anomalous. One more rule,
+`AVERAGED`, needs all clips of a video: see `frames.average_clips`.
 """
 
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
+AVERAGED = 'mse_averaged'
 _LEAST = 1e-10  # Of a mean squared error in [0, 1]: 100 dB at most.
 
 
@@ -24,11 +26,20 @@ def _centre(frames: jax.Array) -> jax.Array:
 
 
 def frame_errors(x: jax.Array, reconstruction: jax.Array) -> jax.Array:
-  """[B, T] mean squared error of each frame, for `frames.average_clips`.
+  """[B, T] mean squared error of each frame, which `AVERAGED` averages.
 
   Of other samples, of each index of their first axis.
   """
   return jnp.mean(_error(x, reconstruction) ** 2, axis=range(2, x.ndim))
+
+
+def error_map(x: jax.Array, reconstruction: jax.Array) -> jax.Array:
+  """[B, H, W] squared error of each pixel, mean over the channels.
+
+  Of clips, that of the centre frame.
+  """
+  squared = _error(x, reconstruction) ** 2
+  return jnp.mean(_centre(squared) if x.ndim == 5 else squared, axis=-1)
 
 
 def mse(x: jax.Array, reconstruction: jax.Array) -> jax.Array:
@@ -77,3 +88,16 @@ RULES: dict[str, Callable[[jax.Array, jax.Array], jax.Array]] = {
   'mse_centre': mse_centre,
   'psnr_centre': psnr_centre,
 }
+
+
+def of_clips(
+  x: jax.Array, reconstruction: jax.Array
+) -> dict[str, jax.Array] | None:
+  """All `RULES`, and the frame errors under `AVERAGED`; None if no clips.
+
+  One pass over the network serves every rule.
+  """
+  if x.ndim != 5:
+    return None
+  found = {name: rule(x, reconstruction) for name, rule in RULES.items()}
+  return found | {AVERAGED: frame_errors(x, reconstruction)}

@@ -84,11 +84,18 @@ def added(total: Sums, new: Sums) -> Sums:
 
 
 class Scored(NamedTuple):
-  """error: [K] mean squared error. kept: [K] slots kept a read, or None."""
+  """What K samples give.
+
+  error: [K] mean squared error. kept: [K] slots kept a read, or None.
+  rules: of clips, see `score_rules.of_clips`; else None.
+  maps: [K, H, W] `score_rules.error_map`, where they were asked for.
+  """
 
   error: jax.Array
-  kept: jax.Array | None
-  reads: usage.ReadTotals | None
+  kept: jax.Array | None = None
+  reads: usage.ReadTotals | None = None
+  rules: dict[str, jax.Array] | None = None
+  maps: jax.Array | None = None
 
 
 def optimizer(config: Any) -> optax.GradientTransformation:
@@ -268,7 +275,9 @@ class Trainer(NamedTuple):
     sums = sums._replace(first_bad=jnp.int32(-1))
     return jax.lax.fori_loop(start, stop, one, (state, sums))
 
-  def score(self, weights: Weights, hyper: fleet.Hyper, x, real) -> Scored:
+  def score(
+    self, weights: Weights, hyper: fleet.Hyper, x, real, with_maps: bool = False
+  ) -> Scored:
     """Reconstruction errors of one replica.
 
     Args:
@@ -276,15 +285,21 @@ class Trainer(NamedTuple):
       hyper: of the replica.
       x: [B, ...] model inputs.
       real: [B] bool, False for padding.
+      with_maps: also those of the pixels.
     """
     out = self.model.apply(weights._asdict(), x, hyper.knobs, sample_mask=real)
-    error = score_rules.mse(x, out.reconstruction)
+    both = x, out.reconstruction
+    scored = Scored(
+      error=score_rules.mse(*both),
+      rules=score_rules.of_clips(*both),
+      maps=score_rules.error_map(*both) if with_maps else None,
+    )
     if out.read is None:
-      return Scored(error, None, None)
+      return scored
     size = len(real)
     kept = jnp.sum(out.read.kept.reshape(size, -1), axis=-1, dtype=jnp.int32)
     query_mask = jnp.repeat(real, out.read.kept.shape[0] // size)
-    return Scored(error, kept, usage.totals(out.read, query_mask))
+    return scored._replace(kept=kept, reads=usage.totals(out.read, query_mask))
 
   def keep_best_weights(self, mapped, step):
     """Keeps the weights if their validation error is the lowest so far.
