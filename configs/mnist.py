@@ -32,7 +32,7 @@ def get_config(arg=''):
   )
   config = config_lib.default()
   config.name = 'mnist'
-  config.paper = 'mnist'  # Dropped where the protocol is another.
+  config.paper = 'mnist'  # Not shown where the test set is another.
   config.data.name = 'mnist'
   config.data.protocol = args.protocol
   config.data.scaling = 'fixed'

@@ -26,6 +26,7 @@ def get_config(arg=''):
   )
   config = config_lib.default()
   config.name = 'ped2'
+  config.paper = 'ped2'
   config.data.name = 'ucsd_ped2'
   config.data.image_size = args.size
   config.data.protocol = 'given'

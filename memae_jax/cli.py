@@ -10,7 +10,7 @@ import jax
 from absl import app, flags
 from absl import logging as absl_logging
 
-from memae_jax import errors
+from memae_jax import errors, stored_config
 
 _OUT_OF_MEMORY = 'RESOURCE_EXHAUSTED'
 
@@ -28,7 +28,7 @@ def parse(argv: list[str], arguments: int = 0) -> list[str]:
     The command and at most `arguments` words that are no flags.
   """
   try:
-    rest = flags.FLAGS(argv)
+    rest = flags.FLAGS(stored_config.added(argv))
   except errors.UserError as error:
     _fail(error, error.exit_code)
   except (AttributeError, KeyError) as error:  # Of an unknown config field.

@@ -29,10 +29,26 @@ DATASETS = (
   'cuhk_avenue',
   'shanghaitech',
 )
-PAPERS = ('mnist', 'cifar10', 'kddcup99')
+PAPERS = ('mnist', 'cifar10', 'kddcup99', 'ped2')
 PROTOCOLS = ('one_class', 'official', 'random_rows', 'given')
 ONE_CLASS = ('one_class', 'official')  # Those with a normal class.
-BASELINES = ('random', 'untrained', 'pca', 'kde', 'isolation_forest', 'ocsvm')
+BASELINES = (
+  'random',
+  'untrained',
+  'frame_difference',
+  'pca',
+  'kde',
+  'isolation_forest',
+  'ocsvm',
+)
+SCORES = (
+  'mse',
+  'mae_clip',
+  'release2019',
+  'mse_centre',
+  'psnr_centre',
+  'mse_averaged',
+)
 
 
 class Field(NamedTuple):
@@ -385,6 +401,25 @@ SCHEMA: dict[str, Any] = {
     'batch_size': _integer(
       1024, 'Samples of each replica scored at once.', low=1
     ),
+    'score': _choice(
+      'mse',
+      SCORES,
+      'Anomaly score. mse: mean squared error. Of videos also mae_clip (the'
+      ' released code since 2021), release2019 (before), mse_centre and'
+      ' psnr_centre (of the scored frame alone), mse_averaged (of a frame in'
+      ' all its clips). Results have a table of all.',
+    ),
+    'video': _text(
+      '',
+      'With --mode=eval: score this video file, or folder of frames, and'
+      ' nothing else.',
+    ),
+    'films': _many(
+      _NAME,
+      (),
+      'Test videos to make a film of, with the errors laid over; empty: the'
+      ' first one that has an anomaly.',
+    ),
     'flag_ratio': _number(
       0.0,
       'Share of the test set that is flagged for F1 at the known ratio;'
@@ -399,7 +434,9 @@ SCHEMA: dict[str, Any] = {
       high=1.0,
     ),
     'baselines': _many(
-      _choice('pca', BASELINES, ''), BASELINES, 'On the same samples.'
+      _choice('pca', BASELINES, ''),
+      BASELINES,
+      'On the same samples; frame_difference is for videos only.',
     ),
     'baseline_samples': _integer(
       20000, 'At most this many samples fit a baseline.', low=10
@@ -416,6 +453,15 @@ SCHEMA: dict[str, Any] = {
     'bootstrap': _integer(200, 'Resamples for an interval.', low=0),
   },
 }
+
+
+_PATHS = (
+  ('data', 'path'),
+  ('data', 'test_path'),
+  ('data', 'label_path'),
+  ('data', 'data_dir'),
+  ('eval', 'video'),
+)
 
 
 def _walk(schema: Mapping, leaf: Callable[[Field], Any]) -> dict[str, Any]:
@@ -517,10 +563,6 @@ def resolve(config: Mapping) -> ml_collections.FrozenConfigDict:
       f' "{protocol}" has no normal class; use (), or one of'
       f' {", ".join(ONE_CLASS)}'
     )
-  if resolved['paper'] in ('mnist', 'cifar10') and (
-    protocol != 'one_class' or resolved['data']['max_samples']
-  ):
-    resolved['paper'] = ''  # Its numbers are of another test set.
   for axis in [name for name in axes if name != 'seeds']:
     if len(set(axes[axis])) != len(axes[axis]):
       raise errors.UserError(
@@ -546,11 +588,10 @@ def resolve(config: Mapping) -> ml_collections.FrozenConfigDict:
       'config field "data.image_width" is set, but data.image_size, the height,'
       ' is 0; set both'
     )
-  for key in ('path', 'test_path', 'label_path', 'data_dir'):
-    # A run may move; data stay.
-    if resolved['data'][key]:
-      path = pathlib.Path(resolved['data'][key]).expanduser().absolute()
-      resolved['data'][key] = str(path)
+  for group, key in _PATHS:  # A run may move; data stay.
+    if resolved[group][key]:
+      path = pathlib.Path(resolved[group][key]).expanduser().absolute()
+      resolved[group][key] = str(path)
   return ml_collections.FrozenConfigDict(resolved)
 
 

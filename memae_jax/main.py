@@ -2,6 +2,8 @@
 
 python -m memae_jax.main --config=configs/digits.py --workdir=runs/digits
 python -m memae_jax.main --mode=eval --workdir=runs/digits
+python -m memae_jax.main --mode=eval --workdir=runs/ped2 \
+  --config.eval.video=FILE
 
 Kept short on purpose: flags in, one job out. The work is in the libraries.
 """
@@ -13,7 +15,7 @@ from ml_collections import config_flags
 
 from memae_jax import cli, errors
 from memae_jax import config as config_lib
-from memae_jax.evaluation import evaluate
+from memae_jax.evaluation import evaluate, films
 from memae_jax.training import checkpoint, experiment, loop
 
 _CONFIG = config_flags.DEFINE_config_file(
@@ -33,16 +35,13 @@ def train(config, workdir: pathlib.Path) -> None:
 
 
 def evaluate_run(workdir: pathlib.Path, config) -> None:
-  """Evaluates a run, by its own config or one that trains alike."""
-  if config is None:
-    config = config_lib.load(workdir / 'config.json')
-  else:
-    loop.check_same_training(workdir, config)
+  """Evaluates a run by a config that trains alike."""
+  loop.check_same_training(workdir, config)
   evaluate_newest(experiment.build(config), workdir)
 
 
 def evaluate_newest(exp: experiment.Experiment, workdir: pathlib.Path) -> None:
-  """Evaluates the newest sound checkpoint and shows the headline."""
+  """Evaluates the newest sound checkpoint, or scores a video with it."""
   like = loop.like(exp)
   with checkpoint.Checkpoints(workdir, read_only=True) as checkpoints:
     found = checkpoints.restore_newest(
@@ -51,6 +50,9 @@ def evaluate_newest(exp: experiment.Experiment, workdir: pathlib.Path) -> None:
     if found is None:
       raise errors.UserError(f'{workdir} has no checkpoint; train first')
     at, state = found
+    if exp.config.eval.video:
+      print(f'scores: {films.score_new(exp, state, at, workdir)}')
+      return
     history = checkpoints.sound(like) if exp.config.eval.course else ()
     trained = checkpoints.meta(at).get('environment')
     results = evaluate.evaluate(exp, state, at, workdir, history, trained)
@@ -69,6 +71,10 @@ def run() -> None:
     evaluate_run(workdir, config)
   elif config is None:
     raise errors.UserError('--config is missing, such as configs/digits.py')
+  elif config.eval.video:
+    raise errors.UserError(
+      'config field "eval.video" is set; add --mode=eval, or leave it empty'
+    )
   else:
     train(config, workdir)
 

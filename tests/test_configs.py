@@ -14,7 +14,6 @@ from memae_jax.data import prepare
 from tests import fakes, helpers
 
 CONFIGS = sorted(path.stem for path in (helpers.ROOT / 'configs').glob('*.py'))
-VIDEOS = ('frames', 'moving_shapes', 'ped2')
 
 
 def _get(name, arg=''):
@@ -24,9 +23,12 @@ def _get(name, arg=''):
 
 @pytest.mark.parametrize('name', CONFIGS)
 def test_from_first_step_to_report(name, tmp_path, monkeypatch):
-  argument = 'smoke'
-  if name in VIDEOS:
-    pytest.skip('needs a network of videos')
+  argument, fields = 'smoke', []
+  if name == 'ped2':
+    fakes.ucsd_ped2(tmp_path, monkeypatch)
+  if name == 'frames':
+    argument += f',path={fakes.frames(tmp_path / "videos")}'
+    fields = ['--config.data.clip_frames=8']
   if name in prepare.BUILDERS:
     getattr(fakes, name)(tmp_path, monkeypatch)
   if name == 'image_folder':
@@ -39,6 +41,7 @@ def test_from_first_step_to_report(name, tmp_path, monkeypatch):
     f'--config={helpers.ROOT}/configs/{name}.py:{argument}',
     f'--workdir={run}',
     '--config.train.epochs=0.01',
+    *fields,
   )
   assert code == 0, err
   results = json.loads((run / 'results.json').read_text())

@@ -130,6 +130,22 @@ def _videos(folder: pathlib.Path) -> list[_Found]:
   return found
 
 
+def open_video(path: pathlib.Path) -> decoding.Video:
+  """Returns one video: a file, or a folder of frames in natural order.
+
+  Raises:
+    UserError: it is neither.
+  """
+  if path.is_dir() and _pictures(path):
+    return _decodable(_Found(path.name, _pictures(path)))
+  if path.is_file() and path.suffix.lower() in decoding.SUFFIXES:
+    return _decodable(_Found(path.stem, (path,)))
+  raise errors.UserError(
+    f'{path} is no video; give a file ({", ".join(decoding.SUFFIXES)}) or a'
+    f' folder of frames ({", ".join(pictures.SUFFIXES)})'
+  )
+
+
 def _decodable(video: _Found) -> decoding.Video:
   files = [decoding.File(file) for file in video.files]
   return decoding.Video(video.name, lambda: files)

@@ -8,6 +8,7 @@ by its seed. The untrained network is scored by the caller.
 import functools
 import threading
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 import sklearn.decomposition
@@ -21,6 +22,7 @@ _squared_distance = functools.partial(
   sklearn.metrics.pairwise.euclidean_distances, squared=True
 )
 _BLOCK, _BLOCK_BYTES = 4096, 2**27  # Rows scored at once, and of float64.
+_FIT_BYTES = 2**30  # Of the float64 rows that fit a baseline.
 PCA_VARIANCE = 0.95
 PCA_WIDE = 1024  # Above this width, that many rows fit the components.
 # A forest swaps the warning filters of the process while it works.
@@ -32,16 +34,27 @@ KERNEL_ROWS = 2000  # At most these have a kernel: one-class SVM and KDE.
 KDE_GRID = np.geomspace(0.02, 2, 13)
 
 
-def _subset(train: np.ndarray, most: int, rng: np.random.Generator):
+class Rows(Protocol):
+  """[n, D] float32 model inputs: an array, or what reads like one."""
+
+  shape: tuple[int, int]
+
+  def __len__(self) -> int: ...
+
+  def __getitem__(self, index: slice | np.ndarray) -> np.ndarray: ...
+
+
+def _subset(train: Rows, most: int, rng: np.random.Generator):
   """Returns at most `most` rows, in their order, and words that say so."""
+  most = min(most, max(1, _FIT_BYTES // (8 * train.shape[1])))
   if len(train) <= most:
-    return train, f'fitted on all {len(train):,} training normals'
+    return train[:], f'fitted on all {len(train):,} training normals'
   rows = np.sort(rng.choice(len(train), most, replace=False))
   words = f'fitted on {most:,} of {len(train):,} training normals'
   return train[rows], words
 
 
-def _in_blocks(score: Callable, test: np.ndarray) -> np.ndarray:
+def _in_blocks(score: Callable, test: Rows) -> np.ndarray:
   rows = max(1, min(_BLOCK, _BLOCK_BYTES // (8 * test.shape[1])))
   blocks = range(0, len(test), rows)
   parts = [score(test[i : i + rows].astype(np.float64)) for i in blocks]
@@ -177,8 +190,8 @@ _DETECTORS = {
 
 def run(
   name: str,
-  train: np.ndarray,
-  test: np.ndarray,
+  train: Rows,
+  test: Rows,
   seed: int = 0,
   max_train: int = 20000,
 ) -> tuple[np.ndarray, str]:
@@ -186,12 +199,12 @@ def run(
 
   Args:
     name: 'random', 'pca', 'kde', 'isolation_forest' or 'ocsvm'.
-    train: [n, ...] float32 model inputs of the training normals.
-    test: [T, ...] float32 model inputs.
+    train: [n, D] of the training normals.
+    test: [T, D].
     seed: of the subset and of the detector.
-    max_train: at most this many rows fit; kernel density and one-class SVM
-      take at most `KERNEL_ROWS`, and PCA of inputs wider than `PCA_WIDE` at
-      most that many.
+    max_train: at most this many rows fit, and no more than 1 GiB; kernel
+      density and one-class SVM take at most `KERNEL_ROWS`, and PCA of inputs
+      wider than `PCA_WIDE` at most that many.
 
   Returns:
     score: [T] float64, higher is more anomalous. 'pca' in squared units of
@@ -212,10 +225,8 @@ def run(
     )
   if train.shape[1:] != test.shape[1:]:
     raise errors.UserError(
-      f'baseline "{name}": training samples have shape {train.shape[1:]},'
-      f' test samples {test.shape[1:]}; transform both alike'
+      f'baseline "{name}": training samples have {train.shape[1]} values, test'
+      f' samples {test.shape[1]}; transform both alike'
     )
-  train = np.reshape(train, (len(train), -1))
-  test = np.reshape(test, (len(test), train.shape[1]))
   rng = np.random.default_rng(seed)
   return _DETECTORS[name](train, test, rng, max_train)

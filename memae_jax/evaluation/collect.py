@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import functools
+import math
 import os
 import time
 from collections.abc import Iterable
@@ -21,6 +22,7 @@ from memae_jax.evaluation import (
   pixels,
   pseudo,
   scores,
+  video,
 )
 from memae_jax.memory import usage
 from memae_jax.training import experiment, fleet, step
@@ -30,17 +32,22 @@ _MAP_BYTES = 2**28  # Error maps are kept up to this, in the order of the fleet.
 
 
 def _errors(exp, tested: step.Scored, held_out: step.Scored) -> Errors:
-  """Takes the padding off."""
+  """The scores by `eval.score`, without padding."""
+  rule = exp.config.eval.score
+  of = lambda scored, i, rows: video.by_rule(exp.source, scored, i, rows)[rule]
   return [
-    (tested.error[i, : len(s.test)], held_out.error[i, : len(s.validation)])
+    (of(tested, i, s.test), of(held_out, i, s.validation))
     for i, s in enumerate(exp.splits)
   ]
 
 
-def _score(exp, weights) -> tuple[step.Scored, step.Scored, float]:
+def _score(
+  exp, weights, with_maps: bool = False
+) -> tuple[step.Scored, step.Scored, float]:
   """Scores of test and validation samples, and the seconds of the former."""
   begun = time.time()
-  tested = jax.device_get(exp.score(weights, [s.test for s in exp.splits]))
+  rows = [s.test for s in exp.splits]
+  tested = jax.device_get(exp.score(weights, rows, with_maps))
   seconds = time.time() - begun
   held_out = exp.score(weights, [s.validation for s in exp.splits])
   return tested, jax.device_get(held_out), seconds
@@ -88,7 +95,8 @@ def networks(
     throughput of scoring.
   """
   weights, steps = chosen(exp, state, at)
-  tested, held_out, seconds = _score(exp, weights)
+  has_masks = exp.source.masks is not None
+  tested, held_out, seconds = _score(exp, weights, has_masks)
   errors = _errors(exp, tested, held_out)
   changed = [None] * len(exp.replicas)
   if exp.config.eval.pseudo and pseudo.kinds(exp.source.inputs.shape[1:]):
@@ -113,9 +121,10 @@ def networks(
     del fields['name']
     score, validation_score = errors[i]
     found_pixels, maps = None, None
-    if exp.source.masks is not None:
-      maps, rows = pictures.error_maps(exp, weights, i)
-      found_pixels = pixels.evaluate(maps, exp.source.masks[rows])
+    if has_masks:
+      known = exp.source.has_mask[split.test]
+      maps, rows = tested.maps[i, : len(known)][known], split.test[known]
+      found_pixels = _pixels(exp.source, rows, maps)
       maps = np.minimum(maps, np.finfo(np.float16).max).astype(np.float16)
       room -= maps.nbytes
     shown = replica.name in pictured
@@ -138,6 +147,10 @@ def networks(
         pixels=found_pixels,
         beyond_contrast=_beyond_contrast(exp, i, *errors[i]),
         maps=maps if room >= 0 else None,
+        frames=video.frames(exp.source, split.test, score, split.anomalous),
+        rules=video.by_rule(exp.source, tested, i, split.test)
+        if exp.source.videos
+        else None,
       )
     )
   samples = sum(len(split.test) for split in exp.splits)
@@ -148,6 +161,13 @@ def networks(
     'note': 'after a warm-up; all replicas together',
   }
   return out, memory, throughput
+
+
+def _pixels(source, rows, maps):
+  """Metrics of pixels and of regions, and why the undefined ones are so."""
+  values, reasons = pixels.evaluate(maps, source.masks[rows])
+  found, why = video.find_regions(source, rows, maps)
+  return values | found, reasons | why
 
 
 COURSE = ('f1_at_ratio', 'auroc', 'average_precision')
@@ -227,24 +247,52 @@ def baselines(
   return out, notes
 
 
+class _Rows:
+  """Model inputs [n, D] float32 of samples, read when they are asked for.
+
+  Of a clip, only the frame that is scored: whole ones would be far too wide.
+  """
+
+  def __init__(self, source, transform, rows):
+    self._source, self._transform, self._rows = source, transform, rows
+    shape = source.inputs.shape[2 if source.videos else 1 :]
+    self.shape = len(rows), math.prod(shape)
+
+  def __len__(self) -> int:
+    return len(self._rows)
+
+  def __getitem__(self, index) -> np.ndarray:
+    rows, inputs = self._rows[index], self._source.inputs
+    if self._source.videos:
+      number = inputs.number[rows]
+      raw = inputs.frames[number[:, number.shape[1] // 2]]
+    else:
+      raw = inputs[rows]
+    return transforms.apply(raw, self._transform).reshape(len(raw), -1)
+
+
 def _baselines_of_split(exp, before, index: int):
   """As `baselines`, for the split of one replica."""
   config, split = exp.config.eval, exp.splits[index]
   replica, out, notes = exp.replicas[index], [], {}
-  train, scored = (
-    transforms.apply(exp.source.inputs[rows], split.transform)
-    for rows in (split.train, np.concatenate([split.test, split.validation]))
-  )
+  rows = np.concatenate([split.test, split.validation])
+  reader = functools.partial(_Rows, exp.source, split.transform)
   for name in config.baselines:
     if name == 'untrained':
       score, validation_score = before[index]
       note = f'the network of "{replica.name}" before training'
+    elif name == 'frame_difference':
+      if not exp.source.videos:
+        continue
+      both = video.frame_difference(exp.source, split.transform, rows)
+      score, validation_score = np.split(both, [len(split.test)])
+      note = 'mean squared change from the frame before'
     else:
       stream = np.random.SeedSequence([replica.seed, replica.normal_class or 0])
       both, note = baselines_lib.run(
         name,
-        train,
-        scored,
+        reader(split.train),
+        reader(rows),
         int(stream.generate_state(1)[0]),
         config.baseline_samples,
       )
@@ -265,6 +313,9 @@ def _baselines_of_split(exp, before, index: int):
         beyond_contrast=_beyond_contrast(exp, index, score, validation_score)
         if name in baselines_lib.RECONSTRUCT
         else None,
+        frames=video.frames(
+          exp.source, split.test, np.asarray(score), split.anomalous
+        ),
       )
     )
   return out, notes

@@ -15,6 +15,7 @@ from memae_jax.evaluation import (
   collect,
   exhibits,
   facts,
+  films,
   outcome,
   paper,
   pictures,
@@ -27,6 +28,8 @@ from memae_jax.training import experiment, step
 _LOG = logging.getLogger(__name__)
 _FIRST_LOOK = (
   'auroc',
+  'auroc_normalised',
+  'auroc_macro',
   'auroc_contrast',
   'average_precision',
   'f1_at_ratio',
@@ -75,7 +78,9 @@ def evaluate(
     before = collect.untrained(exp)
     networks, memory, throughput = collect.networks(exp, state, at)
     course = collect.course(exp, history)
-    foreign = pictures.foreign(exp, collect.chosen(exp, state, at)[0])
+    weights = collect.chosen(exp, state, at)[0]
+    foreign = pictures.foreign(exp, weights)
+    strips = pictures.strips(exp, weights, networks)
   baselines, notes = collect.baselines(exp, before)
   _LOG.info('computing metrics of %d sets of scores', len(networks + baselines))
   events = writers.read_events(workdir / 'metrics.jsonl')
@@ -100,7 +105,7 @@ def evaluate(
     ),
     'baseline_notes': notes,
     'course': course,
-    'paper': paper.table(exp.config.paper),
+    'paper': paper.beside(exp.config),
     'throughput': throughput | facts.training_speed(exp, events),
     'environment': exp.environment | {'training': trained},
   }
@@ -109,9 +114,12 @@ def evaluate(
   _write_numbers(results, networks, workdir, folder)
   _write_maps(exp, networks, folder / 'maps.npz')
   shown = exhibits.exhibits(
-    results, networks, events, exp.source.columns, baselines, foreign
+    results, networks, events, exp.source.columns, baselines, foreign, strips
   )
   _write_page(results, shown, workdir, folder)
+  with jax.transfer_guard('allow'):
+    for film in films.write_all(exp, weights, networks[0], folder / 'films'):
+      _LOG.info('film: %s', film)
   return results
 
 

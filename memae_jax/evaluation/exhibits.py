@@ -14,6 +14,7 @@ from memae_jax.evaluation.plots import (
   images,
   memory,
   training,
+  video,
 )
 
 
@@ -35,6 +36,7 @@ def exhibits(
   source_columns: Sequence[types.Column] = (),
   baseline_scores: Sequence[scores.ReplicaScores] = (),
   foreign: Sequence[scores.Foreign] = (),
+  strips: Mapping[str, scores.Gallery] | None = None,
 ) -> list[Exhibit]:
   """Returns the figures that these results can fill, in reading order.
 
@@ -46,10 +48,13 @@ def exhibits(
     baseline_scores: scores of baselines on the same samples, whose
       `fields['variant']` is the baseline's name; they join the curves.
     foreign: what networks make of classes they never saw.
+    strips: frames of one video, by name of the replica.
   """
   return [
     *_comparisons(results),
     *_detection(results, replicas, baseline_scores),
+    *_curves(results, replicas),
+    *_strips(replicas, strips or {}),
     *_galleries(replicas),
     *_foreign(foreign),
     *_slots(replicas, source_columns),
@@ -154,6 +159,43 @@ def _detection(results, replicas, baseline_scores) -> Iterator[Exhibit]:
         first, results['config']['eval']['normal_quantile']
       ),
     )
+
+
+def _curves(results, replicas) -> Iterator[Exhibit]:
+  """The scores of the frames of each test video."""
+  for variant, replica in _first(replicas).items():
+    if replica.frames is not None:
+      held = replica.validation_score
+      quantile = results['config']['eval']['normal_quantile']
+      yield Exhibit(
+        f'videos_{variant}',
+        'results',
+        f'When does {words.label(variant)} see something?',
+        f'Run {replica.name}, the first by name. Score of each frame of the'
+        ' test videos (the first 24), not normalised; shaded where frames are'
+        f' anomalous. Dashed: the {quantile:.0%} quantile of the validation'
+        ' normals, a threshold that needs no label. There is no line where'
+        ' frames have no score, since they are the centre of no clip.',
+        video.score_curves(
+          replica.frames,
+          float(np.quantile(held, quantile)) if len(held) else None,
+        ),
+      )
+
+
+def _strips(replicas, strips) -> Iterator[Exhibit]:
+  for variant, replica in _first(replicas).items():
+    if replica.name in strips:
+      yield Exhibit(
+        f'strip_{variant}',
+        'pictures',
+        f'What does {words.label(variant)} make of a video?',
+        f'Run {replica.name}: frames of one test video, evenly spaced in time;'
+        ' orange titles are anomalous. Below each: the score. Outlined, where'
+        ' there are masks: what is anomalous.',
+        images.reconstruction_gallery(strips[replica.name]),
+        vector=False,
+      )
 
 
 def _galleries(replicas) -> Iterator[Exhibit]:

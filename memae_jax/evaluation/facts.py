@@ -6,14 +6,23 @@ from typing import Any
 
 import numpy as np
 
+from memae_jax.data import clips
 from memae_jax.evaluation import contrast, pixels
 from memae_jax.training import experiment
 
-_SCORE = {
-  'definition': 'mean over the elements of a sample of the squared'
-  ' reconstruction error, in squared units of the model input',
-  'direction': 'higher is more anomalous',
-  'normalisation': 'none',
+_SCORES = {
+  'mse': 'mean over the elements of a sample of the squared reconstruction'
+  ' error, in squared units of the model input',
+  'mae_clip': 'mean over all pixels and frames of a clip of the length of the'
+  ' error over the channels, in units of the model input',
+  'release2019': 'mean over the pixels of the length of the error over the'
+  ' frames of a clip, in units of [0, 1]',
+  'mse_centre': 'mean squared error of the scored frame, in squared units of'
+  ' the model input',
+  'psnr_centre': 'minus the peak signal-to-noise ratio of the scored frame, in'
+  ' decibels',
+  'mse_averaged': 'mean squared error of the scored frame, mean over all the'
+  ' clips that hold it, in squared units of the model input',
 }
 _SECOND = {
   'name': contrast.METRIC,
@@ -104,7 +113,21 @@ def dataset(exp: experiment.Experiment) -> dict[str, Any]:
 
 def score(exp: experiment.Experiment) -> dict[str, Any]:
   """What the anomaly score is; images have a second one."""
-  return _SCORE | ({'second': _SECOND} if exp.source.has_images else {})
+  rule, videos = exp.config.eval.score, exp.source.videos
+  found = {
+    'name': rule,
+    'definition': _SCORES[rule],
+    'direction': 'higher is more anomalous',
+    'normalisation': 'none',
+  }
+  if videos:
+    frame = clips.centre(exp.config.data)
+    found['normalisation'] = (
+      'none; metrics named so: to [0, 1] in each video, over its scored frames'
+    )
+    found['frame'] = f'the score of a clip belongs to its frame {frame}, from 0'
+    found['smoothing'] = 'none'
+  return found | ({'second': _SECOND} if exp.source.has_images else {})
 
 
 def error_maps(exp: experiment.Experiment) -> dict[str, Any] | None:
@@ -115,7 +138,8 @@ def error_maps(exp: experiment.Experiment) -> dict[str, Any] | None:
   pixel_count = max(known) * math.prod(exp.source.masks.shape[1:])
   return {
     'definition': 'squared error of each pixel, mean over the channels, in'
-    ' squared units of the model input; not smoothed',
+    ' squared units of the model input; not smoothed'
+    + ('; of the scored frame of a clip' if exp.source.videos else ''),
     'samples': _spread(known),
     'ranking': pixels.method(pixel_count),
     'false_positive_rate_limit': pixels.FPR_LIMIT,

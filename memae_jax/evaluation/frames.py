@@ -84,7 +84,7 @@ def checked(frames: FrameScores) -> FrameScores:
     i = twice[0]
     raise errors.UserError(
       f'frame {frame[i]} of video "{frames.names[video[i]]}" has several'
-      ' scores; average them first (frames.average_clips)'
+      ' scores; give one'
     )
   return frames._replace(
     score=score[order], anomalous=anomalous[order], video=video, frame=frame
@@ -110,27 +110,24 @@ def normalise(score: np.ndarray, video: np.ndarray) -> np.ndarray:
   return out
 
 
-def average_clips(
-  error: np.ndarray, video: np.ndarray, first: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-  """Scores each frame by its mean error over all the clips that hold it.
+def average_clips(error: np.ndarray, number: np.ndarray) -> np.ndarray:
+  """Scores each clip's centre frame by its mean error over all these clips.
 
-  It scores the first and last frames too, which a clip's one target frame
-  leaves out; those are in fewer clips. The released code does not average.
+  The same frames are scored as by other rules, so that results compare; those
+  near the ends of a video are in fewer clips. The released code does not
+  average.
 
   Args:
     error: [K, T] of each frame of each clip.
-    video: [K] int, of each clip.
-    first: [K] int, index of the clip's first frame in its video.
+    number: [K, T] int, which frame that is.
 
   Returns:
-    score, video and frame, each [S], in the order of video and frame.
+    [K] float32.
   """
-  frame = np.asarray(first)[:, None] + np.arange(error.shape[1])
-  pairs = np.stack([np.repeat(video, error.shape[1]), frame.ravel()])
-  (of, at), place = np.unique(pairs, axis=1, return_inverse=True)
-  score = np.bincount(place, error.ravel()) / np.bincount(place)
-  return score, of, at
+  _, place = np.unique(number, return_inverse=True)
+  place = place.reshape(number.shape)
+  mean = np.bincount(place.ravel(), error.ravel()) / np.bincount(place.ravel())
+  return mean[place[:, number.shape[1] // 2]].astype(np.float32)
 
 
 def evaluate(

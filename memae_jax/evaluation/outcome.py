@@ -13,7 +13,10 @@ from memae_jax.evaluation import (
   metrics,
   pseudo,
   scores,
+  video_intervals,
+  words,
 )
+from memae_jax.evaluation import frames as frames_lib
 
 _PAIRS = (
   ('memae', 'ae'),
@@ -95,6 +98,9 @@ def _measure(
           replica.anomalous, replica.beyond_contrast
         )
       )
+  if replica.frames is not None and has_labels:
+    found, why = frames_lib.evaluate(replica.frames)
+    values, reasons = values | found, reasons | why
   if replica.pixels is not None:
     values, reasons = values | replica.pixels[0], reasons | replica.pixels[1]
   if replica.pseudo:
@@ -127,7 +133,7 @@ def measure(
   Returns:
     headline, metrics (of the headline), variants, averaged_classes (see
     `classes.averaged`), differences, classes, replicas, baselines,
-    baseline_reasons, memory and pseudo, as in `results.json`.
+    baseline_reasons, memory, pseudo, rules and videos, as in `results.json`.
   """
   measured = [_measure(r, config, has_labels) for r in networks]
   rivals = [_measure(r, config, has_labels) for r in baselines]
@@ -159,13 +165,10 @@ def measure(
         'fields': r.fields,
         'metrics': values,
         'reasons': why,
-        'interval': intervals.bootstrap(
-          r.score, r.anomalous, resamples=config.bootstrap
-        )
-        if r.name in alone
-        else {},
+        'interval': _interval(r, config.bootstrap) if r.name in alone else {},
         'memory': memory.get(r.name),
         'pseudo': r.pseudo,
+        'videos': frames_lib.videos(r.frames) if r.frames else [],
         'step': r.step,
       }
       for r, (values, why) in zip(networks, measured)
@@ -174,7 +177,38 @@ def measure(
     'baseline_reasons': reasons,
     'memory': _means(memories),
     'pseudo': _means(changed),
+    'rules': _rules(networks) if has_labels else {},
+    'videos': frames_lib.summary(frames_lib.videos(networks[0].frames))
+    if networks[0].frames
+    else None,
   }
+
+
+def _interval(replica: scores.ReplicaScores, resamples: int) -> dict[str, Any]:
+  """Of the choice of test samples, for one run: of videos, whole ones."""
+  if replica.frames is None:
+    return intervals.bootstrap(
+      replica.score, replica.anomalous, resamples=resamples
+    )
+  found = video_intervals.bootstrap(replica.frames, resamples)
+  return {name: value['ci95'] for name, value in found.items()}
+
+
+def _rules(networks: Sequence[scores.ReplicaScores]) -> dict[str, Any]:
+  """{variant: {rule: summary of the frame metrics}}, for clips."""
+  out: dict[str, Any] = {}
+  groups = _by_variant([(r.fields, r) for r in networks if r.rules])
+  for variant, group in groups.items():
+    out[variant] = {
+      rule: intervals.summarise(
+        [
+          frames_lib.evaluate(r.frames._replace(score=r.rules[rule]))[0]
+          for r in group
+        ]
+      )
+      for rule in words.SCORES
+    }
+  return out
 
 
 def _means(groups: Mapping[str, Sequence[Mapping[str, float]]]) -> dict:

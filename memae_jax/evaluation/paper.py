@@ -82,11 +82,55 @@ TABLES: dict[str, dict[str, Any]] = {
     ),
     'note': '',
   },
+  'ped2': {
+    'source': f'{CITATION}, Tables 2 and 4',
+    'protocol': (
+      'AUROC of frames, normalised in each video; 256 x 256 pixels. The code'
+      ' released with it changed its score later.'
+    ),
+    'metrics': ('auroc_normalised',),
+    'variants': {
+      name: {'auroc_normalised': value}
+      for name, value in (
+        ('memae', 0.9410),
+        ('nonspar', 0.9293),
+        ('ae', 0.9170),
+        ('ae_l1', 0.9286),
+      )
+    },
+    'others': {
+      name: {'auroc_normalised': value}
+      for name, value in (
+        ('Frame-Pred', 0.954),
+        ('StackRNN', 0.922),
+        ('AE-Conv3D', 0.912),
+        ('TSC', 0.910),
+        ('AE-Conv2D', 0.850),
+      )
+    },
+    'note': '',
+  },
 }
 
 
+def beside(config: Any) -> dict[str, Any] | None:
+  """Returns the table that belongs beside the results of a config.
+
+  Args:
+    config: resolved.
+
+  Returns:
+    None if there is none, or if the test set is another than the paper's.
+  """
+  name, data = config.paper, config.data
+  one_class = name in ('mnist', 'cifar10')
+  if data.max_samples or (one_class and data.protocol != 'one_class'):
+    return None
+  return table(name)
+
+
 def table(name: str) -> dict[str, Any] | None:
-  """Returns the published table of `config.paper`, None for ''.
+  """Returns the published table of that name, None for ''.
 
   Raises:
     UserError: the name is no table.

@@ -1,7 +1,8 @@
 """What a network makes of samples and of its own slots, to be looked at."""
 
 import functools
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -12,6 +13,7 @@ from memae_jax.models import memae
 from memae_jax.training import experiment, fleet
 
 _LARGE = 64  # Pixels a side; larger pictures need the room of two.
+_STRIP = 10  # Frames.
 _FOREIGN = 2  # Normal classes whose networks are shown foreign samples.
 _MOST_LABELS = 9  # Other classes of each.
 
@@ -28,12 +30,12 @@ def gallery(
     error: [T] scores of its test samples.
 
   Returns:
-    None unless the samples are images.
+    None for rows of tables. Of a clip, the frame that is scored.
   """
-  if not exp.source.has_images:
+  if not (exp.source.has_images or exp.source.videos):
     return None
   split = exp.splits[index]
-  shown = 1 if max(exp.source.inputs.shape[1:3]) > _LARGE else 2
+  shown = 1 if max(exp.source.inputs.shape[-3:-1]) > _LARGE else 2
   rows, titles = [], []
   for anomalous in (False, True):
     members = np.flatnonzero(split.anomalous == anomalous)
@@ -100,33 +102,96 @@ def foreign(exp: experiment.Experiment, weights: Any) -> list[scores.Foreign]:
   return out
 
 
-def error_maps(
-  exp: experiment.Experiment, weights: Any, index: int
-) -> tuple[np.ndarray, np.ndarray]:
-  """Squared error of each pixel, mean over the channels, in model units.
+def strips(
+  exp: experiment.Experiment,
+  weights: Any,
+  replicas: Sequence[scores.ReplicaScores],
+) -> dict[str, scores.Gallery]:
+  """Frames of the first test video with both kinds, evenly spaced in time.
 
   Args:
-    exp: the experiment, whose source has masks.
+    exp: the experiment.
     weights: of the fleet.
-    index: of the replica.
+    replicas: the scores of its replicas, in their order.
 
   Returns:
-    maps: [M, H, W] float32 of the test samples with a known mask.
-    rows: [M] which samples of the source they are.
+    {name of the first replica of each variant: strip}; empty but for videos.
   """
-  test = exp.splits[index].test
-  rows = test[exp.source.has_mask[test]]
+  firsts = scores.first_names((r.variant, r.name) for r in exp.replicas)
+  out = {}
+  for i, replica in enumerate(replicas):
+    frames = replica.frames
+    if frames is None or replica.name not in firsts:
+      continue
+    both = [
+      name
+      for v, name in enumerate(frames.names)
+      if len(set(frames.anomalous[frames.video == v].tolist())) == 2
+    ]
+    shown = passage(exp, weights, i, (both or list(frames.names))[0])
+    some = np.linspace(0, len(shown.rows) - 1, _STRIP).round().astype(int)
+    some = np.unique(some)
+    place = {row: k for k, row in enumerate(replica.sample.tolist())}
+    of = [place[row] for row in shown.rows[some].tolist()]
+    video, masks = exp.source.videos, exp.source.masks
+    out[replica.name] = scores.Gallery(
+      inputs=shown.inputs[some],
+      reconstructions=shown.reconstructions[some],
+      score=replica.score[of],
+      anomalous=replica.anomalous[of],
+      title=tuple(f'frame {video.frame[row]}' for row in shown.rows[some]),
+      masks=None if masks is None else masks[shown.rows[some]],
+    )
+  return out
+
+
+class Passage(NamedTuple):
+  """The scored frames of one test video, in their order.
+
+  rows: [K] samples of the source. inputs, reconstructions: [K, H, W, C]
+    float32 in [0, 1]. maps: [K, H, W] error in squared model units.
+  """
+
+  rows: np.ndarray
+  inputs: np.ndarray
+  reconstructions: np.ndarray
+  maps: np.ndarray
+
+
+def passage(
+  exp: experiment.Experiment, weights: Any, index: int, name: str
+) -> Passage:
+  """What a replica makes of a test video.
+
+  Args:
+    exp: the experiment, of videos.
+    weights: of the fleet.
+    index: of the replica.
+    name: of a test video.
+  """
+  videos, split = exp.source.videos, exp.splits[index]
+  names = np.asarray(videos.names)[videos.video[split.test]]
+  rows = split.test[names == name]
+  rows = rows[np.argsort(videos.frame[rows])]
   block = exp.config.eval.batch_size
-  maps = np.zeros(exp.source.masks[rows].shape, np.float32)
-  for start in range(0, len(rows), block):
-    part = rows[start : start + block]
-    x, out = _rebuilt(exp, weights, index, part)
-    maps[start : start + block] = np.square(x - out).mean(axis=-1)
-  return maps, rows
+  parts = [
+    _rebuilt(exp, weights, index, rows[i : i + block])
+    for i in range(0, len(rows), block)
+  ]
+  x, out = (np.concatenate(part) for part in zip(*parts))
+  return Passage(
+    rows,
+    _as_image(x, exp.source, split),
+    _as_image(out, exp.source, split),
+    np.square(x - out).mean(axis=-1),
+  )
 
 
 def _rebuilt(exp, weights, index, rows) -> tuple[np.ndarray, np.ndarray]:
-  """Model inputs of samples of the source, and what a replica makes of them."""
+  """Model inputs of samples of the source, and what a replica makes of them.
+
+  Of clips, the frames that are scored.
+  """
   x = transforms.apply(exp.source.inputs[rows], exp.splits[index].transform)
   out = _reconstruct(
     exp.trainer.model,
@@ -135,6 +200,9 @@ def _rebuilt(exp, weights, index, rows) -> tuple[np.ndarray, np.ndarray]:
     x,
     fleet.take(exp.hyper.knobs, index),
   )
+  if exp.source.videos:
+    centre = x.shape[1] // 2
+    x, out = x[:, centre], out[:, centre]
   return x, np.asarray(out)
 
 

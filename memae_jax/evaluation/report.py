@@ -80,6 +80,10 @@ def render(
     ],
     by_class=tables.by_class(results),
     class_methods=[words.label(m) for m in tables.class_methods(results)],
+    rules=tables.rules(results),
+    rule_methods=[words.label(name) for name in results['rules']],
+    videos=tables.videos(results),
+    video_methods=[words.label(name) for name in results['variants']],
     pseudo=tables.pseudo(results),
     pseudo_kinds=[
       words.KINDS[kind] for kind in next(iter(results['pseudo'].values()), ())

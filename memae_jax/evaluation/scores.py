@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from memae_jax.evaluation import frames as frames_lib
+
 
 class Gallery(NamedTuple):
   """Samples of an image data set with their reconstructions.
@@ -58,6 +60,8 @@ class ReplicaScores(NamedTuple):
   beyond_contrast: [T] scores of `evaluation.contrast`; None for tables and
     for scores that are no reconstruction error.
   maps: [M, H, W] float16 error maps of the test samples with a known mask.
+  frames: the scores as those of frames of videos, else None.
+  rules: of clips, [T] by every rule of `score_rules`; `score` is one of them.
   """
 
   name: str
@@ -75,6 +79,8 @@ class ReplicaScores(NamedTuple):
   pixels: tuple[dict[str, float | None], dict[str, str]] | None = None
   beyond_contrast: np.ndarray | None = None
   maps: np.ndarray | None = None
+  frames: frames_lib.FrameScores | None = None
+  rules: dict[str, np.ndarray] | None = None
 
 
 def first_names(pairs: Iterable[tuple[str, str]]) -> list[str]:

@@ -16,8 +16,10 @@ def columns(results: Mapping[str, Any]) -> list[str]:
   """The metrics of the headline table: those of the paper come first."""
   paper = results['paper'] or {}
   known = dict.fromkeys((*paper.get('metrics', ()), *words.HEADLINE))
-  images = defined(results['variants'], contrast.METRIC)
-  shown = [m for m in known if images or m != contrast.METRIC][:5]
+  # Some metrics are of images or of videos only.
+  special = (contrast.METRIC, 'auroc_normalised', 'auroc_macro')
+  some = [m for m in special if not defined(results['variants'], m)]
+  shown = [m for m in known if m not in some][:5]
   pixels = [m for m in words.PIXELS if defined(results['variants'], m)]
   return shown[: 3 if pixels else 5] + pixels  # More would not fit the page.
 
@@ -144,6 +146,44 @@ def headline(results: Mapping[str, Any]) -> list[dict[str, Any]]:
   for name, row in others.items():
     published(f'{name}, as published', row)
   return rows
+
+
+def rules(results: Mapping[str, Any]) -> list[tuple[str, list[Cell]]]:
+  """Title of each rule of scores, and AUROC, normalised, of each variant."""
+  return [
+    (
+      words.SCORES[rule] + (' (the score)' if rule == _score(results) else ''),
+      [
+        cell(found[rule].get('auroc_normalised'), digits(results))
+        for found in results['rules'].values()
+      ],
+    )
+    for rule in next(iter(results['rules'].values()), ())
+  ]
+
+
+def _score(results: Mapping[str, Any]) -> str:
+  return results['config']['eval']['score']
+
+
+def videos(results: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
+  """Name of each test video, its frames, and AUROC of each variant's first."""
+  replicas: dict[str, Any] = {}
+  for replica in results['replicas']:
+    replicas.setdefault(replica['fields']['variant'], replica)
+  each = zip(*(r['videos'] for r in replicas.values()))
+  return [
+    (
+      row[0]['name'],
+      [
+        words.plain(row[0]['frames']),
+        words.plain(row[0]['scored']),
+        words.plain(row[0]['anomalous']),
+        *(words.number(found['auroc']) for found in row),
+      ],
+    )
+    for row in each
+  ]
 
 
 def _labelled(side: str) -> str:

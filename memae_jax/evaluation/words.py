@@ -12,6 +12,7 @@ LABELS = {
   'vae': 'VAE',
   'random': 'Random scores',
   'untrained': 'Untrained network',
+  'frame_difference': 'Frame difference',
   'pca': 'PCA',
   'kde': 'Kernel density',
   'isolation_forest': 'Isolation forest',
@@ -24,9 +25,23 @@ METRICS = {
     'chance that an anomalous sample scores above a normal one;'
     ' 0.5 is guessing',
   ),
+  'auroc_normalised': (
+    'AUROC, normalised',
+    'of frames whose scores were scaled to [0, 1] in each video, as most papers'
+    ' do; uses the whole video, and takes for granted that it has an anomaly',
+  ),
+  'auroc_macro': (
+    'AUROC, mean of videos',
+    'mean of the AUROC of each video, over those with normal and anomalous'
+    ' frames; the others are left out, and named below',
+  ),
   'average_precision': (
     'Average precision',
     'area under precision and recall; the base rate is guessing',
+  ),
+  'average_precision_normalised': (
+    'Average precision, normalised',
+    'of the scores scaled in each video',
   ),
   'average_precision_normal': (
     'Average precision of normals',
@@ -36,6 +51,10 @@ METRICS = {
     'Equal error rate',
     'where as large a share of normals is flagged as of anomalies is'
     ' missed; lower is better',
+  ),
+  'eer_normalised': (
+    'Equal error rate, normalised',
+    'of the scores scaled in each video; lower is better',
   ),
   'precision_at_ratio': (
     'Precision at the ratio',
@@ -96,6 +115,15 @@ METRICS = {
     'share of an anomalous region that is found, mean over the regions, and'
     ' over shares of flagged normal pixels up to 30%; 0.15 is guessing',
   ),
+  'rbdc': (
+    'RBDC',
+    'region-based detection criterion: share of the anomalous regions that a'
+    ' flagged region overlaps, over up to one false region a frame',
+  ),
+  'tbdc': (
+    'TBDC',
+    'track-based detection criterion: the same of anomalies over time',
+  ),
   'pixel_base_rate': (
     'Base rate of pixels',
     'share of the pixels of those samples that is anomalous',
@@ -111,16 +139,30 @@ METRICS = {
     ' mean over fixed kinds of change; uses no test data, and chooses settings',
   ),
 }
-LOWER_IS_BETTER = ('eer', 'false_positive_rate_at_normal_quantile')
+LOWER_IS_BETTER = (
+  'eer',
+  'eer_normalised',
+  'false_positive_rate_at_normal_quantile',
+)
 HEADLINE = (
   'auroc',
+  'auroc_normalised',
+  'auroc_macro',
   'auroc_contrast',
   'average_precision',
   'f1_at_ratio',
   'eer',
   'f1_at_normal_quantile',
 )
-PIXELS = ('pixel_auroc', 'pixel_average_precision', 'aupro')
+PIXELS = ('pixel_auroc', 'pixel_average_precision', 'aupro', 'rbdc')
+SCORES = {
+  'mse': 'Mean squared error of the clip',
+  'mae_clip': "Mean length of a pixel's error (released code since 2021)",
+  'release2019': 'Mean length of the error over time (released code of 2019)',
+  'mse_centre': 'Mean squared error of the scored frame',
+  'psnr_centre': 'Minus its peak signal-to-noise ratio',
+  'mse_averaged': 'Mean squared error of the scored frame in all its clips',
+}
 KINDS = {
   'rotate': 'Turned by 90°',
   'flip': 'Upside down',

@@ -100,6 +100,11 @@ def build(config: Any) -> Experiment:
     UserError: the data are missing or do not fit the config.
   """
   source = sources.load(config.data)
+  if config.eval.score != 'mse' and source.videos is None:
+    raise errors.UserError(
+      f'config field "eval.score" is "{config.eval.score}", which scores clips,'
+      f' but data set "{source.name}" has none; use "mse"'
+    )
   identity = {
     'data_sha256': sources.data_sha256(source),
     'label_sha256': sources.label_sha256(source),

@@ -99,7 +99,7 @@ def like(exp: experiment.Experiment) -> Any:
   )
   return jax.tree.map(
     lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding),
-    jax.eval_shape(exp.init),
+    exp.programs.init_shapes(),
   )
 
 

@@ -61,7 +61,11 @@ class Programs:
 
   def init(self) -> step.ReplicaState:
     """Returns the fleet's state before the first step."""
-    raise NotImplementedError
+    return self._init(*self._init_args())
+
+  def init_shapes(self) -> step.ReplicaState:
+    """Shapes and types of that state."""
+    return self._init.eval_shape(*self._init_args())
 
   def run(
     self, state: step.ReplicaState, start: int, stop: int
@@ -183,6 +187,12 @@ class Programs:
   def _mapped(self, function):
     return fleet.over_replicas(function, self._mesh, self._how)
 
+  def _run_once(self, function):
+    """Compiles a function for one call: on CPUs, quickly rather than well."""
+    on_cpu = self._mesh.devices.flat[0].platform == 'cpu'
+    quickly = {'xla_backend_optimization_level': 0}
+    return jax.jit(function, compiler_options=quickly if on_cpu else None)
+
   def _share(self, tree):
     """A copy of host values on each device."""
     return fleet.place(tree, self._mesh, mapped=False)
@@ -216,9 +226,8 @@ class Resident(Programs):
       self._split(train), self._split(counts), self.transform
     )
 
-  def init(self) -> step.ReplicaState:
-    """See `Programs`."""
-    return self._init(self.hyper, self.data, self.inputs)
+  def _init_args(self):
+    return self.hyper, self.data, self.inputs
 
   @functools.cached_property
   def _init(self):
@@ -229,7 +238,7 @@ class Resident(Programs):
       samples = step.batch_at(data, inputs, hyper.seed, 0, size)
       return self._trainer.init(hyper, samples)
 
-    return jax.jit(
+    return self._run_once(
       lambda hyper, data, inputs: self._mapped(one)((hyper, data), inputs)
     )
 
@@ -299,10 +308,9 @@ class Streaming(Programs):
     """Raw samples [R, B, ...] of the indices [R, B], on the devices."""
     return self._split(feed.gather(self._host_inputs, index))
 
-  def init(self) -> step.ReplicaState:
-    """See `Programs`."""
+  def _init_args(self):
     raw = self._place(self._order.rows(0, self._trainer.init_samples))
-    return self._init(self.hyper, self.transform, raw)
+    return self.hyper, self.transform, raw
 
   @functools.cached_property
   def _init(self):
@@ -310,7 +318,7 @@ class Streaming(Programs):
       hyper, transform, raw = mapped
       return self._trainer.init(hyper, transforms.apply(raw, transform))
 
-    return jax.jit(lambda *mapped: self._mapped(one)(mapped))
+    return self._run_once(lambda *mapped: self._mapped(one)(mapped))
 
   def _batch(self, now: int) -> tuple[jax.Array, jax.Array]:
     size = self._trainer.batch_size

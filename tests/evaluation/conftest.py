@@ -212,6 +212,7 @@ def make_run():
       },
       'checkpoint': {'step': 1200, 'of_steps': 1200, 'rule': 'last'},
       'score': {
+        'name': 'mse',
         'definition': 'mean squared reconstruction error',
         'direction': 'higher is more anomalous',
         'normalisation': 'none',

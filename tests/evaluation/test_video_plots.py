@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from memae_jax.evaluation import frames as frames_lib
-from memae_jax.evaluation.plots import style, video
+from memae_jax.evaluation.plots import video
 
 
 def _frames(count):
@@ -48,26 +48,3 @@ def test_one_outlier_does_not_flatten_the_curves():
   assert figure.axes[0].get_ylim()[1] < 2
   flat = frames._replace(score=np.ones_like(frames.score))
   _drawn(video.score_curves(flat))
-
-
-def test_strip_names_frames_in_the_colour_of_their_kind():
-  rng = np.random.default_rng(0)
-  inputs, rebuilt = rng.random((2, 3, 8, 12, 1))
-  masks = np.zeros((3, 8, 12), bool)
-  masks[1, 2:4, 5:9] = True
-  anomalous = np.array([False, True, False])
-  figure = video.frame_strip(
-    inputs, rebuilt, [7, 90, 91], np.array([0.1, 0.5, 0.2]), anomalous, masks
-  )
-  titles = [ax.title for ax in figure.axes[:3]]
-  assert [t.get_text() for t in titles] == [
-    'frame\n7',
-    'frame\n90',
-    'frame\n91',
-  ]
-  assert [t.get_color() for t in titles] == [
-    style.NORMAL,
-    style.ANOMALOUS,
-    style.NORMAL,
-  ]
-  _drawn(figure)

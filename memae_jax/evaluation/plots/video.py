@@ -1,14 +1,12 @@
-"""Scores over time, and what a network makes of frames."""
-
-from collections.abc import Sequence
+"""Scores of the frames of videos over time."""
 
 import matplotlib.figure
 import matplotlib.ticker
 import numpy as np
 
 from memae_jax.evaluation import frames as frames_lib
-from memae_jax.evaluation import scores, words
-from memae_jax.evaluation.plots import images, style
+from memae_jax.evaluation import words
+from memae_jax.evaluation.plots import style
 
 _COLUMNS = 4
 
@@ -79,32 +77,3 @@ def score_curves(
   )
   figure.supylabel('anomaly score', fontsize=9, color=style.MUTED)
   return figure
-
-
-def frame_strip(
-  inputs: np.ndarray,
-  reconstructions: np.ndarray,
-  frame: Sequence[int],
-  score: np.ndarray,
-  anomalous: np.ndarray,
-  masks: np.ndarray | None = None,
-) -> matplotlib.figure.Figure:
-  """Input, reconstruction and squared error of some frames of one video.
-
-  Args:
-    inputs: [K, H, W, C] float in [0, 1].
-    reconstructions: likewise.
-    frame: [K] index in the video.
-    score: [K]. anomalous: [K] bool.
-    masks: [K, H, W] bool, outlined in the reconstruction, or None.
-  """
-  return images.reconstruction_gallery(
-    scores.Gallery(
-      inputs=inputs,
-      reconstructions=reconstructions,
-      score=score,
-      anomalous=anomalous,
-      title=tuple(f'frame {index}' for index in frame),
-      masks=masks,
-    )
-  )

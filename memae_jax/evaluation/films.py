@@ -1,0 +1,189 @@
+"""Films of test videos, and the scores and film of a video that is new."""
+
+import csv
+import io
+import json
+import logging
+import pathlib
+
+import numpy as np
+
+from memae_jax import errors, writers
+from memae_jax.data import clips, decoding, frame_folder
+from memae_jax.evaluation import (
+  collect,
+  overlay,
+  pictures,
+  scores,
+  video,
+  words,
+)
+from memae_jax.evaluation import frames as frames_lib
+from memae_jax.evaluation.plots import video as plots
+from memae_jax.training import experiment, step
+
+_LOG = logging.getLogger(__name__)
+
+
+def chosen(
+  exp: experiment.Experiment, frames: frames_lib.FrameScores
+) -> list[str]:
+  """Names of the test videos that `eval.films` asks for.
+
+  Raises:
+    UserError: one is no test video.
+  """
+  for name in exp.config.eval.films:
+    if name not in frames.names:
+      raise errors.UserError(
+        f'config field "eval.films" names "{name}", which is no test video'
+        + errors.did_you_mean(name, frames.names)
+      )
+  if exp.config.eval.films:
+    return list(exp.config.eval.films)
+  with_anomaly = frames.video[frames.anomalous]
+  return [frames.names[with_anomaly[0] if with_anomaly.size else 0]]
+
+
+def write_all(
+  exp: experiment.Experiment,
+  weights: step.Weights,
+  first: scores.ReplicaScores,
+  folder: pathlib.Path,
+) -> list[pathlib.Path]:
+  """Writes the films of the test videos, by the first replica.
+
+  Returns:
+    The files, `folder/VIDEO.mp4` or `.gif`.
+  """
+  if first.frames is None:
+    return []
+  out = []
+  for name in chosen(exp, first.frames):
+    shown = pictures.passage(exp, weights, 0, name)
+    mine = np.isin(first.sample, shown.rows)
+    at = exp.source.videos.frame[first.sample[mine]]
+    order = np.argsort(at)
+    out.append(
+      _write(
+        folder / name,
+        shown.inputs,
+        shown.maps,
+        first.score[mine][order],
+        first.anomalous[mine][order],
+      )
+    )
+  return out
+
+
+def _write(path, frames, maps, score, anomalous) -> pathlib.Path:
+  """Writes the scored frames as a film."""
+  _LOG.info('drawing %d frames of %s', len(frames), path.name)
+  made = overlay.render(frames, maps, score, anomalous)
+  return overlay.write(path.with_name(f'{path.name}.mp4'), made)
+
+
+def score_new(
+  exp: experiment.Experiment,
+  state: step.ReplicaState,
+  at: int,
+  workdir: pathlib.Path,
+) -> pathlib.Path:
+  """Scores the video `eval.video` by every replica.
+
+  Args:
+    exp: the experiment, of videos.
+    state: weights of the fleet.
+    at: the step of the checkpoint.
+    workdir: of the run.
+
+  Returns:
+    A folder with scores.csv (a row a scored frame, a column a replica),
+    scores.png, the film of the first replica, and results.json.
+
+  Raises:
+    UserError: the network is not of videos, or this is no video for it.
+  """
+  path = pathlib.Path(exp.config.eval.video)
+  if exp.source.videos is None:
+    raise errors.UserError(
+      'config field "eval.video" is set, but the network of this run takes no'
+      ' clips; give the --workdir of a run on videos'
+    )
+  found = _clips_of(exp, path)
+  weights = collect.chosen(exp, state, at)[0]
+  scored = exp.programs.score_raw(weights, [found] * len(exp.replicas), True)
+  held_out = [split.validation for split in exp.splits]
+  normal = exp.score(weights, held_out)
+  rule, quantile = exp.config.eval.score, exp.config.eval.normal_quantile
+  source, rows = exp.source._replace(inputs=found), np.arange(len(found))
+  of = lambda i: video.by_rule(source, scored, i, rows)[rule]
+  thresholds = [
+    float(np.quantile(video.by_rule(exp.source, normal, i, h)[rule], quantile))
+    for i, h in enumerate(held_out)
+  ]
+  frame = found.number[:, found.number.shape[1] // 2]
+  columns = {r.name: of(i) for i, r in enumerate(exp.replicas)}
+  folder = workdir / 'eval' / str(at) / 'videos' / path.stem
+  writers.write_atomic(folder / 'scores.csv', _csv(frame, columns))
+  first, threshold = next(iter(columns.values())), thresholds[0]
+  facts = {
+    'video': str(path),
+    'frames': len(found.frames),
+    'scored_frames': len(frame),
+    'score': {'name': rule, 'definition': words.SCORES[rule]},
+    'checkpoint': at,
+    'threshold': {
+      'rule': f'{quantile:.0%} quantile of the validation normals',
+      **dict(zip(columns, thresholds)),
+    },
+    'flagged_frames': {
+      name: frames_lib.spans(frame[score > limit])
+      for (name, score), limit in zip(columns.items(), thresholds)
+    },
+  }
+  text = json.dumps(facts, indent=2) + '\n'
+  writers.write_atomic(folder / 'results.json', text)
+  unknown = np.zeros(len(frame), bool)
+  curve = frames_lib.FrameScores(
+    score=first,
+    anomalous=unknown,
+    video=np.zeros_like(frame),
+    frame=frame,
+    names=[path.stem],
+    lengths=[len(found.frames)],
+  )
+  picture = io.BytesIO()
+  plots.score_curves(curve, threshold).savefig(picture, dpi=150)
+  writers.write_atomic(folder / 'scores.png', picture.getvalue())
+  shown = found.frames[frame].astype(np.float32) / 255
+  _write(folder / 'film', shown, scored.maps[0, : len(rows)], first, unknown)
+  return folder
+
+
+def _clips_of(exp, path: pathlib.Path) -> clips.Gathered:
+  """All clips of a video file or folder, as the network takes them."""
+  *_, height, width, channels = exp.source.inputs.shape
+  frames = decoding.decode(
+    frame_folder.open_video(path),
+    (width, height),
+    'rgb' if channels == 3 else 'grey',
+  )
+  config = exp.config.data
+  first = clips.starts(len(frames), config)
+  steps = np.arange(config.clip_frames, dtype=np.int32) * config.frame_step
+  if not len(first):
+    raise errors.UserError(
+      f'{path} has {len(frames)} frames, but a clip takes {steps[-1] + 1}; give'
+      ' a longer video'
+    )
+  return clips.Gathered(frames, first[:, None] + steps)
+
+
+def _csv(frame: np.ndarray, columns: dict[str, np.ndarray]) -> str:
+  stream = io.StringIO()
+  writer = csv.writer(stream, lineterminator='\n')
+  writer.writerow(['frame', *columns])
+  for row in zip(frame.tolist(), *(c.tolist() for c in columns.values())):
+    writer.writerow(row)
+  return stream.getvalue()

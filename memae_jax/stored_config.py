@@ -1,0 +1,33 @@
+"""The config of a run as a config file, `--config=stored_config.py:RUN`.
+
+What `--mode=eval` reads where no other config is given, so that single fields
+can be overridden.
+"""
+
+import argparse
+import pathlib
+
+import ml_collections
+
+from memae_jax import config as config_lib
+
+
+def get_config(arg: str) -> ml_collections.ConfigDict:
+  """Returns the config that the run in folder `arg` was trained by.
+
+  Raises:
+    UserError: there is none, or it cannot be read.
+  """
+  path = pathlib.Path(arg).expanduser() / 'config.json'
+  return ml_collections.ConfigDict(config_lib.load(path).to_dict())
+
+
+def added(argv: list[str]) -> list[str]:
+  """Adds this file to a command that evaluates a run and names no config."""
+  parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+  for name in ('--mode', '--workdir', '--config'):
+    parser.add_argument(name)
+  given, _ = parser.parse_known_args(argv[1:])
+  if given.mode != 'eval' or given.config or not given.workdir:
+    return argv
+  return [argv[0], f'--config={__file__}:{given.workdir}', *argv[1:]]
