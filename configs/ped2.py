@@ -4,7 +4,8 @@ python -m memae_jax.data.prepare ucsd_ped2 --manual_dir=FOLDER
 python -m memae_jax.main --config=configs/ped2.py --workdir=runs/ped2
 
 Arguments: size (pixels of a side, divisible by 16), slots, seeds, variant
-(joined by "+"), epochs, smoke.
+(joined by "+"), epochs, released (the memory is read as in the released code:
+by inner products, with lambda 0.0025), smoke.
 """
 
 from memae_jax import config as config_lib
@@ -19,6 +20,7 @@ def get_config(arg=''):
     seeds=1,
     variant='memae+nonspar+ae',
     epochs=60.0,
+    released=False,
     smoke=False,
   )
   config = config_lib.default()
@@ -52,4 +54,7 @@ def get_config(arg=''):
     config.model.memory.slots = min(args.slots, 10)
     config.train.epochs = 1.0
     config.eval.bootstrap = 20
+  if args.released:
+    config.model.memory.similarity = 'dot'
+    config.model.memory.threshold = 0.0025 * config.model.memory.slots
   return config

@@ -43,15 +43,10 @@ def evaluate_run(workdir: pathlib.Path, config) -> None:
 
 def evaluate_newest(exp: experiment.Experiment, workdir: pathlib.Path) -> None:
   """Evaluates the newest sound checkpoint and shows the headline."""
-  like = loop.like(exp)
   with checkpoint.Checkpoints(workdir, read_only=True) as checkpoints:
-    found = checkpoints.restore_newest(
-      like, lambda stored: loop.check_data(exp, stored)
-    )
-    if found is None:
-      raise errors.UserError(f'{workdir} has no checkpoint; train first')
-    at, state = found
-    history = checkpoints.sound(like) if exp.config.eval.course else ()
+    at, state = loop.trained(exp, checkpoints, workdir)
+    course = exp.config.eval.course
+    history = checkpoints.sound(loop.like(exp)) if course else ()
     trained = checkpoints.meta(at).get('environment')
     results = evaluate.evaluate(exp, state, at, workdir, history, trained)
   print(evaluate.headline(results))

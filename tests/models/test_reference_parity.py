@@ -25,20 +25,9 @@ def golden(shared):
 def exp():
   """The golden network and its training, as an experiment on other clips."""
   return experiment.build(
-    helpers.digits(
+    helpers.clips(
       **{
-        'data.name': 'moving_shapes',
-        'data.image_size': 32,
-        'data.image_width': 48,
-        'data.protocol': 'given',
-        'fleet.normal_classes': (),
-        'model.network': 'conv',
         'model.widths': (96, 128, 256, 256),
-        'model.time_strides': (1, 2, 2, 2),
-        'model.activation': 'leaky_relu',
-        'model.batch_norm': True,
-        'model.memory.per_position': True,
-        'model.memory.similarity': 'dot',
         'model.memory.shrink_gradient': 'published',
         'model.memory.slots': SLOTS,
         'model.memory.threshold': 0.01 * SLOTS,
