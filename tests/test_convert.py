@@ -227,7 +227,7 @@ def test_replicas_of_a_fleet(fleet_run, tmp_path):
   np.testing.assert_array_equal(
     _arrays(path)['encoder.3.bias'], best.params['encoder']['Conv_1']['bias'][2]
   )
-  for name, message in (('ae', 'mean "ae/sl'), ('vae/slots=60', 'draws its')):
+  for name, message in (('ae', 'known: ae/sl'), ('vae/slots=60', 'draws its')):
     _refused(message, convert.to_file, run, tmp_path / 'c.pt', name)
   assert not (tmp_path / 'c.pt').exists()
 
@@ -244,6 +244,7 @@ def _command(*argv):
   return process.returncode, out, err
 
 
+@pytest.mark.slow
 def test_command_line(tmp_path):
   path = _save(tmp_path / 'a.pt', _peer())
   config = helpers.write_config(tmp_path / 'c.py', helpers.clips())
