@@ -7,7 +7,8 @@ The released code takes dot products instead of cosines, slots that start as
 random numbers, and a shrinkage threshold of 5/N, where most reads are dead.
 
 Arguments: size (pixels of a side, divisible by 16), slots, seeds, variant
-(joined by "+"), epochs, smoke.
+(joined by "+"), epochs, released (the memory is read as in the released code:
+by inner products, with lambda 0.0025), smoke.
 """
 
 from memae_jax import config as config_lib
@@ -22,6 +23,7 @@ def get_config(arg=''):
     seeds=1,
     variant='memae+nonspar+ae',
     epochs=60.0,
+    released=False,
     smoke=False,
   )
   config = config_lib.default()
@@ -58,4 +60,7 @@ def get_config(arg=''):
     config.model.memory.slots = min(args.slots, 10)
     config.train.epochs = 1.0
     config.eval.bootstrap = 20
+  if args.released:
+    config.model.memory.similarity = 'dot'
+    config.model.memory.threshold = 0.0025 * config.model.memory.slots
   return config

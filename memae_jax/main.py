@@ -42,18 +42,13 @@ def evaluate_run(workdir: pathlib.Path, config) -> None:
 
 def evaluate_newest(exp: experiment.Experiment, workdir: pathlib.Path) -> None:
   """Evaluates the newest sound checkpoint, or scores a video with it."""
-  like = loop.like(exp)
   with checkpoint.Checkpoints(workdir, read_only=True) as checkpoints:
-    found = checkpoints.restore_newest(
-      like, lambda stored: loop.check_data(exp, stored)
-    )
-    if found is None:
-      raise errors.UserError(f'{workdir} has no checkpoint; train first')
-    at, state = found
+    at, state = loop.trained(exp, checkpoints, workdir)
     if exp.config.eval.video:
       print(f'scores: {films.score_new(exp, state, at, workdir)}')
       return
-    history = checkpoints.sound(like) if exp.config.eval.course else ()
+    course = exp.config.eval.course
+    history = checkpoints.sound(loop.like(exp)) if course else ()
     trained = checkpoints.meta(at).get('environment')
     results = evaluate.evaluate(exp, state, at, workdir, history, trained)
   print(evaluate.headline(results))

@@ -44,6 +44,27 @@ def digits(**changes) -> ml_collections.FrozenConfigDict:
   return config_lib.resolve(config)
 
 
+def clips(**changes) -> ml_collections.FrozenConfigDict:
+  """The released network on generated clips, at widths for a CPU."""
+  fields = {
+    'data.name': 'moving_shapes',
+    'data.image_size': 32,
+    'data.image_width': 48,
+    'data.protocol': 'given',
+    'fleet.normal_classes': (),
+    'model.network': 'conv',
+    'model.widths': (4, 6, 8, 10),
+    'model.time_strides': (1, 2, 2, 2),
+    'model.activation': 'leaky_relu',
+    'model.batch_norm': True,
+    'model.memory.per_position': True,
+    'model.memory.similarity': 'dot',
+    'model.memory.slots': 60,
+    'model.memory.threshold': 0.6,
+  }
+  return digits(**fields | changes)
+
+
 def run(*argv: str) -> tuple[int, str, str]:
   """Runs the command line in this process: (exit code, stdout, stderr)."""
   flags.FLAGS.unparse_flags()
@@ -65,12 +86,14 @@ def run(*argv: str) -> tuple[int, str, str]:
   return code, out.getvalue(), err.getvalue()
 
 
-def start(*argv: str, devices: int = 1, **options) -> subprocess.Popen:
-  """Starts the command line as a process of its own."""
+def start(
+  *argv: str, devices: int = 1, module: str = 'memae_jax.main', **options
+) -> subprocess.Popen:
+  """Starts a command line as a process of its own."""
   environment = dict(os.environ, JAX_PLATFORMS='cpu', PYTHONPATH=str(ROOT))
   environment['JAX_NUM_CPU_DEVICES'] = str(devices)
   return subprocess.Popen(
-    [sys.executable, '-m', 'memae_jax.main', *argv],
+    [sys.executable, '-m', module, *argv],
     cwd=ROOT,
     env=environment,
     stdout=subprocess.PIPE,

@@ -106,6 +106,7 @@ def build(
   input_shape: tuple[int, ...],
   slots: int | None,
   with_head: bool = False,
+  dtype: Any = jnp.float32,
 ) -> MemAE:
   """Builds the network that `config.model` describes.
 
@@ -114,11 +115,14 @@ def build(
     input_shape: of one sample, without the batch.
     slots: memory size (the largest of the fleet), or None for no memory.
     with_head: whether the fleet has a variational autoencoder.
+    dtype: that encoder and decoder compute in.
 
   Raises:
     UserError: the network does not fit its fields or the samples.
   """
-  options = dict(activation=config.activation, batch_norm=config.batch_norm)
+  options = dict(
+    activation=config.activation, batch_norm=config.batch_norm, dtype=dtype
+  )
   if config.network == 'dense':
     options['widths'] = tuple(config.widths)
     encoder = dense.DenseEncoder(code=config.code, **options)

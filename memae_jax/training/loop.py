@@ -114,6 +114,24 @@ def check_data(exp: experiment.Experiment, stored: dict[str, Any]) -> None:
     )
 
 
+def trained(
+  exp: experiment.Experiment,
+  checkpoints: checkpoint_lib.Checkpoints,
+  workdir: pathlib.Path,
+) -> tuple[int, step.ReplicaState]:
+  """Returns step and state of the newest sound checkpoint.
+
+  Raises:
+    UserError: there is none, or it was trained on other data.
+  """
+  found = checkpoints.restore_newest(
+    like(exp), lambda stored: check_data(exp, stored)
+  )
+  if found is None:
+    raise errors.UserError(f'{workdir} has no checkpoint; train first')
+  return found
+
+
 def train(
   exp: experiment.Experiment, workdir: pathlib.Path
 ) -> step.ReplicaState:

@@ -2,8 +2,8 @@
 
 `mse` serves samples of any shape. For clips, published numbers come from
 several rules, which rank them differently; each has a name here. Those take
-model inputs and reconstructions [B, T, H, W, C] in [-1, 1]. Whatever the float
-type, all return [B] float32: higher is more anomalous. One more rule,
+model inputs and reconstructions [B, T, H, W, C] in [-1, 1]. All return [B]
+float32 (float64 if given that): higher is more anomalous. One more rule,
 `AVERAGED`, needs all clips of a video: see `frames.average_clips`.
 """
 
@@ -17,7 +17,8 @@ _LEAST = 1e-10  # Of a mean squared error in [0, 1]: 100 dB at most.
 
 
 def _error(x: jax.Array, reconstruction: jax.Array) -> jax.Array:
-  return (reconstruction - x).astype(jnp.float32)
+  error = reconstruction - x
+  return error.astype(jnp.promote_types(jnp.float32, error.dtype))
 
 
 def _centre(frames: jax.Array) -> jax.Array:

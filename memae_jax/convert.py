@@ -1,0 +1,245 @@
+"""The released PyTorch weights as a run, and a run as such a file.
+
+python -m memae_jax.convert released.pt --workdir=runs/released
+python -m memae_jax.convert runs/ped2 --to=memae.pt --replica=memae
+
+The config says what the run is evaluated on and how the memory is read, which
+weights do not tell: --config, by default configs/ped2.py:released.
+"""
+
+import hashlib
+import io
+import logging
+import pathlib
+import runpy
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+from absl import flags
+from ml_collections import config_flags
+
+from memae_jax import cli, errors, writers
+from memae_jax import config as config_lib
+from memae_jax.evaluation import collect
+from memae_jax.models import reference_weights
+from memae_jax.training import checkpoint, experiment, fleet, loop, step
+
+_LOG = logging.getLogger(__name__)
+_DEFAULT = pathlib.Path('configs/ped2.py')
+
+# Fields of `model` that the names of the released network imply.
+_NETWORK = {
+  'network': 'conv',
+  'layout': 'strided',
+  'activation': 'leaky_relu',
+  'batch_norm': True,
+}
+# Fields of `model.memory`: how the released code reads it.
+_READ = {'similarity': 'dot', 'temperature': 1.0, 'on_empty': 'zero'}
+
+
+def _torch():
+  """PyTorch, which nothing else here needs."""
+  try:
+    import torch
+  except ImportError as error:
+    raise errors.UserError(
+      'PyTorch is missing; pip install "memae_jax[convert]"'
+    ) from error
+  return torch
+
+
+def read(path: pathlib.Path) -> dict[str, np.ndarray]:
+  """Reads a file of PyTorch weights, whatever device they were saved from.
+
+  Args:
+    path: a state dict, or a dict that holds one as "state_dict". Names may
+      start with "module.", as `DataParallel` saves them.
+
+  Returns:
+    float32 arrays by name.
+
+  Raises:
+    UserError: PyTorch or the file is missing, or it holds something else.
+  """
+  torch = _torch()
+  if not path.is_file():
+    raise errors.UserError(f'{path} is no file; give one of PyTorch weights')
+  try:
+    stored = torch.load(path, weights_only=True, map_location='cpu')
+  except Exception as error:  # Of many kinds, for damaged and foreign files.
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+    raise errors.UserError(
+      f'{path} is damaged or holds more than weights ({reason[:200]}); give a'
+      ' file that torch.save(model.state_dict(), ...) wrote'
+    ) from error
+  if isinstance(stored, Mapping):
+    stored = stored.get('state_dict', stored)
+  if not isinstance(stored, Mapping) or not all(
+    isinstance(value, torch.Tensor) for value in stored.values()
+  ):
+    raise errors.UserError(
+      f'{path} holds no state dict; give a file that'
+      ' torch.save(model.state_dict(), ...) wrote'
+    )
+  return {
+    name.removeprefix('module.'): value.detach().float().numpy()
+    for name, value in stored.items()
+  }
+
+
+def _check_network(config: Any, has_memory: bool) -> None:
+  """Raises UserError where the released network has no such layers."""
+  for field, value in _NETWORK.items():
+    if config.model[field] != value:
+      raise errors.UserError(
+        f'config field "model.{field}" is {config.model[field]!r}, but the'
+        f' released network has {value!r}; only the video network of'
+        f' {_DEFAULT}, at any widths, has its names'
+      )
+  memory = config.model.memory
+  differ = [f'{k} {memory[k]}' for k in _READ if memory[k] != _READ[k]]
+  if has_memory and differ:
+    _LOG.warning(
+      'the config reads the memory with %s, the released code with %s',
+      ', '.join(differ),
+      ', '.join(f'{key} {value}' for key, value in _READ.items()),
+    )
+
+
+def to_run(path: pathlib.Path, workdir: pathlib.Path, given: Any) -> None:
+  """Stores PyTorch weights as step 0 of a new run of one replica.
+
+  Args:
+    path: of the weights; they decide the variant, `memae` or `ae`.
+    workdir: of the run.
+    given: any config; the replica, and which weights are evaluated, are set.
+
+  Raises:
+    UserError: the weights do not fit the config, the data are missing, or the
+      run has checkpoints.
+  """
+  if any((workdir / 'checkpoints').glob('[0-9]*')):
+    raise errors.UserError(
+      f'{workdir} has checkpoints already; give another --workdir'
+    )
+  weights = read(path)
+  has_memory = reference_weights.MEMORY in weights
+  values = config_lib.resolve(given).to_dict()
+  values['fleet'] |= {
+    'seeds': 1,
+    'variants': ('memae' if has_memory else 'ae',),
+  }
+  values['eval']['checkpoint'] = 'last'
+  config = config_lib.resolve(values)
+  _check_network(config, has_memory)
+  exp = experiment.build(config)
+  if len(exp.replicas) != 1:
+    names = ', '.join(replica.name for replica in exp.replicas)
+    raise errors.UserError(
+      f'a file holds one network, the config asks for {names}; leave the axes'
+      ' of "fleet" empty'
+    )
+  like = jax.tree.map(
+    lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype),
+    step.weights(loop.like(exp))._asdict(),
+  )
+  try:
+    found = reference_weights.from_reference(weights, like)
+  except errors.UserError as error:
+    raise errors.UserError(f'{path}: {error}') from error
+  state = step.ReplicaState(
+    **found, opt_state=exp.trainer.optimizer.init(found['params']), best=None
+  )
+  state = fleet.place(
+    jax.tree.map(lambda x: np.asarray(x)[None], state), exp.mesh, mapped=True
+  )
+  digest = hashlib.sha256(path.read_bytes()).hexdigest()
+  # Of the training nothing else is known.
+  origin = {'weights': f'converted from {path.name}', 'sha256': digest}
+  with writers.exclusive(workdir / '.lock', 'training'):
+    loop.claim_workdir(workdir, config)
+    with checkpoint.Checkpoints(workdir) as checkpoints:
+      checkpoints.save(0, state, loop.meta(exp) | {'environment': origin})
+  print(
+    f'{path} is a run now; evaluate it with'
+    f' python -m memae_jax.main --mode=eval --workdir={workdir}'
+  )
+
+
+def to_file(run: pathlib.Path, path: pathlib.Path, name: str = '') -> None:
+  """Writes one replica of a run as a PyTorch state dict.
+
+  Args:
+    run: folder of the run; its weights are those that evaluation takes.
+    path: of the file.
+    name: of the replica; empty for the first.
+
+  Raises:
+    UserError: there is no such run or replica, or the released network cannot
+      hold it.
+  """
+  torch = _torch()
+  exp = experiment.build(config_lib.load(run / 'config.json'))
+  names = [replica.name for replica in exp.replicas]
+  if name and name not in names:
+    raise errors.UserError(
+      f'replica "{name}" is unknown' + errors.did_you_mean(name, names)
+    )
+  index = names.index(name) if name else 0
+  replica = exp.replicas[index]
+  if replica.variant == 'vae':
+    raise errors.UserError(
+      f'replica "{replica.name}" draws its code, which the released network'
+      f' cannot; give --replica with another of {", ".join(names)}'
+    )
+  _check_network(exp.config, replica.has_memory)
+  with checkpoint.Checkpoints(run, read_only=True) as checkpoints:
+    at, state = loop.trained(exp, checkpoints, run)
+  weights, _ = collect.chosen(exp, state, at)
+  params, batch_stats = jax.device_get(fleet.take(weights, index))
+  kept = {part: params[part] for part in ('encoder', 'decoder')}
+  if replica.has_memory:
+    kept['bank'] = {'slots': params['bank']['slots'][: replica.slots]}
+  arrays = reference_weights.to_reference(
+    {'params': kept, 'batch_stats': batch_stats}
+  )
+  content = io.BytesIO()
+  torch.save({k: torch.tensor(v) for k, v in arrays.items()}, content)
+  writers.write_atomic(path, content.getvalue())
+  print(f'replica "{replica.name}" of {run} is in {path}')
+
+
+def run(*words: str) -> None:
+  """Converts what the flags describe."""
+  options = flags.FLAGS
+  if len(words) != 1 or bool(options.workdir) == bool(options.to):
+    raise errors.UserError(
+      'give PyTorch weights and --workdir=RUN to turn them into a run, or the'
+      ' folder of a run and --to=FILE to write its weights'
+    )
+  source = pathlib.Path(words[0]).expanduser()
+  if options.to:
+    to_file(source, pathlib.Path(options.to).expanduser(), options.replica)
+    return
+  config = options.config
+  if config is None:
+    if not _DEFAULT.is_file():
+      raise errors.UserError(
+        f'--config is missing, such as {_DEFAULT}:released: what the weights'
+        ' are evaluated on, and how the memory is read'
+      )
+    config = runpy.run_path(str(_DEFAULT))['get_config']('released')
+  to_run(source, pathlib.Path(options.workdir).expanduser(), config)
+
+
+if __name__ == '__main__':
+  config_flags.DEFINE_config_file(
+    'config', None, f'What the run evaluates. Default: {_DEFAULT}:released.'
+  )
+  flags.DEFINE_string('workdir', '', 'Folder of the run to make.')
+  flags.DEFINE_string('to', '', 'PyTorch file to write from a run.')
+  flags.DEFINE_string('replica', '', 'Which of the run; default: the first.')
+  cli.main(run, arguments=1)
