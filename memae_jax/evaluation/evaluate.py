@@ -71,6 +71,7 @@ def evaluate(
   Returns:
     The results, as in results.json.
   """
+  films.chosen(exp)  # A wrong name must not wait for the end.
   _LOG.info('evaluating step %d', at)
   with jax.transfer_guard('allow'):
     # Scoring before training also is the warm-up that the throughput leaves

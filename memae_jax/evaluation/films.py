@@ -25,24 +25,25 @@ from memae_jax.training import experiment, step
 _LOG = logging.getLogger(__name__)
 
 
-def chosen(
-  exp: experiment.Experiment, frames: frames_lib.FrameScores
-) -> list[str]:
-  """Names of the test videos that `eval.films` asks for.
+def chosen(exp: experiment.Experiment) -> list[str]:
+  """Names of the test videos that become films; none where there are no videos.
 
   Raises:
-    UserError: one is no test video.
+    UserError: `eval.films` names what is no test video.
   """
-  for name in exp.config.eval.films:
-    if name not in frames.names:
+  videos, wanted = exp.source.videos, list(exp.config.eval.films)
+  split = exp.splits[0]
+  names = []
+  if videos:
+    names = np.asarray(videos.names)[videos.video[split.test]].tolist()
+  for name in wanted:
+    if name not in names:
       raise errors.UserError(
         f'config field "eval.films" names "{name}", which is no test video'
-        + errors.did_you_mean(name, frames.names)
+        + errors.did_you_mean(name, set(names))
       )
-  if exp.config.eval.films:
-    return list(exp.config.eval.films)
-  with_anomaly = frames.video[frames.anomalous]
-  return [frames.names[with_anomaly[0] if with_anomaly.size else 0]]
+  # By default the first one that has an anomaly.
+  return wanted or names[int(split.anomalous.argmax()) :][:1]
 
 
 def write_all(
@@ -51,15 +52,13 @@ def write_all(
   first: scores.ReplicaScores,
   folder: pathlib.Path,
 ) -> list[pathlib.Path]:
-  """Writes the films of the test videos, by the first replica.
+  """Writes the films of the `chosen` videos, by the first replica.
 
   Returns:
     The files, `folder/VIDEO.mp4` or `.gif`.
   """
-  if first.frames is None:
-    return []
   out = []
-  for name in chosen(exp, first.frames):
+  for name in chosen(exp):
     shown = pictures.passage(exp, weights, 0, name)
     mine = np.isin(first.sample, shown.rows)
     at = exp.source.videos.frame[first.sample[mine]]
