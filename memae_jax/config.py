@@ -455,6 +455,15 @@ SCHEMA: dict[str, Any] = {
 }
 
 
+_READ_BY = {  # Fields of `model` that one network reads.
+  'code': 'dense',
+  'kernels': 'conv',
+  'strides': 'conv',
+  'time_strides': 'conv',
+  'decoder_widths': 'conv',
+  'decoder_kernels': 'conv',
+  'layout': 'conv',
+}
 _PATHS = (
   ('data', 'path'),
   ('data', 'test_path'),
@@ -581,6 +590,7 @@ def resolve(config: Mapping) -> ml_collections.FrozenConfigDict:
       f'the shrinkage threshold is {threshold:g}/N, but N is {slots}: no weight'
       ' can exceed it; lower model.memory.threshold (fleet.thresholds)'
     )
+  _refuse_unread(resolved['model'])
   if len(set(baselines)) != len(baselines):
     raise errors.UserError('config field "eval.baselines": a value repeats')
   if resolved['data']['image_width'] and not resolved['data']['image_size']:
@@ -593,6 +603,18 @@ def resolve(config: Mapping) -> ml_collections.FrozenConfigDict:
       path = pathlib.Path(resolved[group][key]).expanduser().absolute()
       resolved[group][key] = str(path)
   return ml_collections.FrozenConfigDict(resolved)
+
+
+def _refuse_unread(model: Mapping) -> None:
+  """Raises UserError where a field is set that the network does not read."""
+  for field, network in _READ_BY.items():
+    value = model[field]
+    if model['network'] != network and value != SCHEMA['model'][field].default:
+      raise errors.UserError(
+        f'config field "model.{field}" is {value!r}, but model.network'
+        f' "{model["network"]}" does not read it; leave it out, or use'
+        f' "{network}"'
+      )
 
 
 def flatten(config: Mapping, prefix: str = '') -> dict[str, Any]:

@@ -25,6 +25,13 @@ flags.FLAGS.mark_as_parsed()
 SHARED = pathlib.Path(__file__).resolve().parents[2] / 'shared'
 
 
+@pytest.fixture(autouse=True, scope='module')
+def forget_programs():
+  """Frees the compiled programs of a module; they would fill the memory."""
+  yield
+  jax.clear_caches()
+
+
 @pytest.fixture(scope='session')
 def shared():
   """The folder of real data and golden numbers beside the project."""

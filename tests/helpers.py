@@ -53,6 +53,7 @@ def clips(**changes) -> ml_collections.FrozenConfigDict:
     'data.protocol': 'given',
     'fleet.normal_classes': (),
     'model.network': 'conv',
+    'model.code': 3,
     'model.widths': (4, 6, 8, 10),
     'model.time_strides': (1, 2, 2, 2),
     'model.activation': 'leaky_relu',

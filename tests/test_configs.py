@@ -118,6 +118,18 @@ def test_nonsense_is_refused_by_name(name, value):
     config_lib.resolve(config)
 
 
+@pytest.mark.parametrize(
+  'model,words',
+  [
+    ({'kernels': (3,)}, 'model.kernels.*"dense" does not read it'),
+    ({'network': 'conv', 'code': 8}, 'model.code" is 8'),
+  ],
+)
+def test_fields_that_the_network_does_not_read(model, words):
+  with pytest.raises(errors.UserError, match=words):
+    config_lib.resolve({'model': model, 'fleet': {'normal_classes': (0,)}})
+
+
 def test_repeated_axis_values_are_refused():
   with pytest.raises(errors.UserError, match='fleet.slots.*repeats'):
     config_lib.resolve({'fleet': {'slots': (5, 5), 'normal_classes': (0,)}})

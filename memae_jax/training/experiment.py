@@ -149,9 +149,9 @@ def build(config: Any) -> Experiment:
     noisy=any(r.variant == 'dae' for r in replicas),
     keep_best=config.eval.checkpoint == 'validation',
   )
-  if trainer.init_samples > min(sizes):
+  if trainer.least_samples > min(sizes):
     raise errors.UserError(
-      f'the {slots} slots start from the encodings of {trainer.init_samples}'
+      f'the {slots} slots start from the encodings of {trainer.least_samples}'
       f' training samples, but a replica has only {min(sizes)}; lower'
       ' model.memory.slots, or set model.memory.init to "uniform"'
     )

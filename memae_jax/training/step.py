@@ -147,8 +147,8 @@ class Trainer(NamedTuple):
     return self.model.bank is not None and self.memory_init == 'encodings'
 
   @property
-  def init_samples(self) -> int:
-    """How many training samples `init` takes: one, or a query for each slot."""
+  def least_samples(self) -> int:
+    """How many training samples have a query for each slot at the start."""
     if not self._from_encodings:
       return 1
     bank = self.model.bank
@@ -157,6 +157,17 @@ class Trainer(NamedTuple):
     )
     return math.ceil(bank.slots / positions)
 
+  @property
+  def init_samples(self) -> int:
+    """How many training samples `init` takes.
+
+    Where a sample has many queries, at least a batch, or the slots would all
+    be of a few samples.
+    """
+    if self._from_encodings and self.model.bank.per_position:
+      return max(self.least_samples, self.batch_size)
+    return self.least_samples
+
   def init(self, hyper: fleet.Hyper, samples: jax.Array) -> ReplicaState:
     """Initial state of one replica; samples: [init_samples, ...]."""
     key = jax.random.key(hyper.seed)
@@ -164,7 +175,7 @@ class Trainer(NamedTuple):
     params = variables['params']
     batch_stats = variables.get('batch_stats', {})
     if self._from_encodings:
-      params['bank']['slots'] = self._encodings(variables, samples)
+      params['bank']['slots'] = self._encodings(key, variables, samples)
     best = None
     if self.keep_best:
       # A copy: donated buffers must not be shared between leaves.
@@ -174,7 +185,7 @@ class Trainer(NamedTuple):
       )
     return ReplicaState(params, batch_stats, self.optimizer.init(params), best)
 
-  def _encodings(self, variables, samples) -> jax.Array:
+  def _encodings(self, key, variables, samples) -> jax.Array:
     """[N, C] encodings of training samples under the initial encoder."""
     bank = self.model.bank
     # As in training, or BatchNorm would not have seen any data yet.
@@ -185,7 +196,10 @@ class Trainer(NamedTuple):
       method=memae.MemAE.encode,
       mutable=['batch_stats'],
     )
-    return memory_bank.queries(codes, bank.per_position)[: bank.slots]
+    queries = memory_bank.queries(codes, bank.per_position)
+    if bank.per_position:  # Those of a sample lie side by side.
+      queries = jax.random.permutation(key, queries)
+    return queries[: bank.slots]
 
   def step(
     self, state: ReplicaState, hyper: fleet.Hyper, batch: jax.Array, step

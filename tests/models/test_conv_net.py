@@ -45,6 +45,7 @@ def _knobs(use_memory=True, sample_code=False, threshold=1.0, slots=5):
 def _build(shape, with_head=False, **fields):
   fields = {
     'model.network': 'conv',
+    'model.code': 3,
     'model.activation': 'leaky_relu',
     'model.batch_norm': True,
     'model.memory.slots': 5,

@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import pytest
 
+from memae_jax.data import transforms
 from memae_jax.training import experiment, fleet
 from tests import helpers
 
@@ -149,6 +150,25 @@ def test_memory_from_encodings():
   assert np.isfinite(slots).all()
   # Each slot answers to the sample it came from: all distinct, none tiny.
   assert len(np.unique(slots[0].round(5), axis=0)) == slots.shape[1]
+
+
+def test_memory_from_encodings_of_positions():
+  """Slots of many samples, though one has queries enough for all of them."""
+  exp = experiment.build(
+    helpers.clips(**{'model.memory.init': 'encodings', 'model.memory.slots': 9})
+  )
+  assert exp.trainer.least_samples == 1  # 2 x 2 x 3 positions.
+  assert exp.trainer.init_samples == exp.config.train.batch_size == 16
+  slots = np.asarray(exp.init().params['bank']['slots'])[0]
+  one = exp.trainer._replace(batch_size=1)
+  few = np.asarray(
+    one.init(
+      jax.tree.map(lambda x: x[0], exp.hyper),
+      transforms.apply(exp.source.inputs[:1], exp.splits[0].transform),
+    ).params['bank']['slots']
+  )
+  assert slots.shape == few.shape == (9, 10)
+  assert slots.std(axis=0).mean() > few.std(axis=0).mean()
 
 
 def test_best_weights_are_those_of_the_lowest_validation_error():
