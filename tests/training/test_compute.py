@@ -81,8 +81,6 @@ def test_bfloat16_is_close_and_stays_inside(plain):
     for e in (exp, half)
   )
   assert types(rough) == types(out)
-  scale = np.std(out.reconstruction)
-  np.testing.assert_allclose(
-    rough.reconstruction / scale, out.reconstruction / scale, atol=0.1
-  )
-  assert not np.array_equal(rough.reconstruction, out.reconstruction)
+  # On average: a slot at the threshold may be read in one and not the other.
+  apart = np.std(rough.reconstruction - out.reconstruction)
+  assert 0 < apart < 0.1 * np.std(out.reconstruction)
