@@ -277,7 +277,8 @@ SCHEMA: dict[str, Any] = {
     'remat': _boolean(
       False,
       'conv: keep only the convolutions for the backward pass and compute'
-      ' norms and activations again; saves memory.',
+      ' norms and activations again. Saves memory where XLA leaves it so, which'
+      ' on a CPU it does not.',
     ),
     'memory': {
       'slots': _integer(50, 'Memory size N.', low=1),
