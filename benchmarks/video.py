@@ -4,7 +4,9 @@ python -m benchmarks.video [--size=64] [--batch=4] [--rounds=5] [--slots=2000]
 
 A: one replica of configs/ped2.py, its training step (state donated) and its
 scoring, exactly as a fleet maps them. B: the same network, loss and optimizer
-in PyTorch. Random clips of 16 frames; as many threads as cores. Each task of
+in PyTorch. Random clips of 16 frames; as many threads as cores that the process
+may use (`taskset -c 0` for one, whose CPU time hardly depends on what else
+runs: a thread that waits for another on a busy core also counts). Each task of
 each side is a process of its own, for its peak memory. All are alive at once
 and take turns: a pause of 0.3 s, then the better of two calls. Ratios A/B are
 medians over paired rounds. Another process of A starts with an empty cache of
@@ -74,7 +76,7 @@ def theirs(args: argparse.Namespace, clips: np.ndarray) -> Callable[[], Any]:
   from benchmarks import peer
 
   torch.manual_seed(0)
-  torch.set_num_threads(os.cpu_count())
+  torch.set_num_threads(len(os.sched_getaffinity(0)))
   fields = ped2.get_config().model
   strides = [(t, s, s) for t, s in zip(fields.time_strides, fields.strides)]
   clips = torch.from_numpy(np.moveaxis(clips, -1, 1).copy())
@@ -97,18 +99,21 @@ def work(args: argparse.Namespace) -> None:
     print(json.dumps(facts | {'peak_mb': round(peak)}), flush=True)
 
   def best():
-    seconds = []
+    found = []
     for _ in range(CALLS):
-      begun = time.perf_counter()
+      begun = time.perf_counter(), time.process_time()
       call()
-      seconds.append(time.perf_counter() - begun)
-    return min(seconds)
+      found.append(
+        (time.perf_counter() - begun[0], time.process_time() - begun[1])
+      )
+    wall, cpu = map(min, zip(*found))
+    return {'seconds': wall, 'cpu_seconds': cpu}
 
   best()
   say(compile_seconds=round(compiled, 2))
   for _ in sys.stdin:
     time.sleep(PAUSE)
-    say(seconds=best())
+    say(**best())
 
 
 class Worker:
@@ -149,6 +154,17 @@ class Worker:
     return self.started
 
 
+def _times(found, key: str) -> dict[str, Any]:
+  """Medians of both sides, and of their ratio within a round."""
+  both = {side: [turn[key] for turn in turns] for side, turns in found.items()}
+  ratios = [a / b for a, b in zip(both['A'], both['B'])]
+  return {
+    key: {side: round(statistics.median(v), 3) for side, v in both.items()},
+    f'{key}_ratio': round(statistics.median(ratios), 2),
+    f'{key}_ratio_range': [round(f(ratios), 2) for f in (min, max)],
+  }
+
+
 def compare(task: str, rounds: int, cache: str) -> dict[str, Any]:
   """Times both sides of one task in turns."""
   first = Worker('A', task, cache).stop()
@@ -160,15 +176,10 @@ def compare(task: str, rounds: int, cache: str) -> dict[str, Any]:
     seconds = {side: round(v[-1]['seconds'], 3) for side, v in found.items()}
     print(task, number, seconds, flush=True)
   started = {side: worker.stop() for side, worker in workers.items()}
-  ratios = [a['seconds'] / b['seconds'] for a, b in zip(*found.values())]
   peaks = {side: v[-1]['peak_mb'] for side, v in found.items()}
   return {
-    'seconds': {
-      side: round(statistics.median(one['seconds'] for one in v), 3)
-      for side, v in found.items()
-    },
-    'ratio': round(statistics.median(ratios), 2),
-    'ratio_range': [round(f(ratios), 2) for f in (min, max)],
+    **_times(found, 'seconds'),
+    **_times(found, 'cpu_seconds'),
     'peak_mb': peaks | {'A first': first['peak_mb']},
     'peak_ratio': round(peaks['A'] / peaks['B'], 2),
     'compile_seconds': {
