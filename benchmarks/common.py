@@ -40,6 +40,28 @@ def replicas(count: int, slots: int, rate: float) -> list[fleet.Replica]:
   ]
 
 
+def trainer(
+  config: Any, shape: Sequence[int], slots: int, steps: int
+) -> step.Trainer:
+  """Single-replica code: uniform memory, no noise, last weights.
+
+  Args:
+    config: with the network and how it trains.
+    shape: of a sample.
+    slots: memory size.
+    steps: of the run.
+  """
+  return step.Trainer(
+    model=memae.build(config.model, shape, slots, dtype=config.model.compute),
+    optimizer=step.optimizer(config.train),
+    schedule=step.schedule(config.train, steps),
+    batch_size=config.train.batch_size,
+    memory_init='uniform',
+    noisy=False,
+    keep_best=False,
+  )
+
+
 def runner(
   config: Any,
   inputs: np.ndarray,
@@ -56,15 +78,6 @@ def runner(
     steps: how many are trained.
     devices: to spread over; None for all.
   """
-  trainer = step.Trainer(
-    model=memae.build(config.model, inputs.shape[1:], members[0].slots),
-    optimizer=step.optimizer(config.train),
-    schedule=step.schedule(config.train, steps),
-    batch_size=config.train.batch_size,
-    memory_init='uniform',
-    noisy=False,
-    keep_best=False,
-  )
   one = np.ones(1, np.float32)
   scale = 1 / 127.5 if inputs.dtype == np.uint8 else 1
   shift = -1 if inputs.dtype == np.uint8 else 0
@@ -77,7 +90,7 @@ def runner(
     transform=types.Transform(scale * one, shift * one, 0 * one, 1e9 * one),
   )
   fleets = programs.Resident(
-    trainer=trainer,
+    trainer=trainer(config, inputs.shape[1:], members[0].slots, steps),
     mesh=fleet.mesh(len(members), devices),
     config=config,
     hyper=fleet.hyper(members, config.train),

@@ -30,56 +30,22 @@ ROWS, BATCH, RATE = 4000, 64, 1e-3
 def torch_runner(inputs, widths, strides, slots, steps):
   """The same run in PyTorch: network, addressing, loss and Adam."""
   import torch
-  from torch import nn
+
+  from benchmarks import peer
 
   data = torch.from_numpy(inputs).permute(0, 3, 1, 2).contiguous()
-  sizes = [inputs.shape[1]]
-  for stride in strides:
-    sizes.append((sizes[-1] - 1) // stride + 1)
-
-  def layers(convolutions):
-    out = []
-    for layer in convolutions:
-      out += [layer, nn.BatchNorm2d(layer.out_channels), nn.LeakyReLU(0.2)]
-    return out
+  strides = [(s, s) for s in strides]
 
   def train(seed):
     torch.manual_seed(seed)
-    wide = (inputs.shape[-1], *widths)
-    encoder = nn.Sequential(
-      *layers(
-        nn.Conv2d(a, b, 3, s, 1) for a, b, s in zip(wide, wide[1:], strides)
-      )
-    )
-    back = []
-    for i in reversed(range(len(strides))):
-      extra = sizes[i] - ((sizes[i + 1] - 1) * strides[i] + 1)
-      back.append(
-        nn.ConvTranspose2d(wide[i + 1], wide[i], 3, strides[i], 1, extra)
-      )
-    decoder = nn.Sequential(*layers(back[:-1]), back[-1])
-    code = widths[-1] * sizes[-1] ** 2
-    memory = nn.Parameter((torch.rand(slots, code) * 2 - 1) / code**0.5)
-    adam = torch.optim.Adam(
-      [*encoder.parameters(), *decoder.parameters(), memory], lr=RATE
-    )
+    model = peer.MemAE(data.shape[1:], widths, strides, slots, False)
+    adam = torch.optim.Adam(model.parameters(), lr=RATE)
     order = torch.randperm(ROWS)
     for i in range(steps):
       at = i * BATCH % (ROWS - BATCH)
       x = data[order[at : at + BATCH]].float() / 127.5 - 1
-      z = encoder(x)
-      query = nn.functional.normalize(z.flatten(1), dim=1)
-      soft = torch.softmax(query @ nn.functional.normalize(memory, dim=1).T, 1)
-      over = soft - 1 / slots
-      kept = torch.relu(over) * soft / (over.abs() + 1e-12)
-      weights = nn.functional.normalize(kept, p=1, dim=1, eps=1e-12)
-      out = decoder((weights @ memory).reshape(z.shape))
-      entropy = -(weights * torch.log(weights + 1e-12)).sum(1).mean()
-      loss = ((out - x) ** 2).mean() + 2e-4 * entropy
-      adam.zero_grad(set_to_none=True)
-      loss.backward()
-      adam.step()
-    return float(loss.detach())
+      loss = peer.step(model, adam, x)
+    return float(loss)
 
   return train
 

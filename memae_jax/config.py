@@ -284,6 +284,18 @@ SCHEMA: dict[str, Any] = {
       'tanh', ('tanh', 'relu', 'leaky_relu'), 'Of hidden layers.'
     ),
     'batch_norm': _boolean(False, 'After each hidden layer.'),
+    'compute': _choice(
+      'float32',
+      ('float32', 'bfloat16'),
+      'Type that encoder and decoder compute in. All else is float32:'
+      ' parameters, moments, memory, losses and scores.',
+    ),
+    'remat': _boolean(
+      False,
+      'conv: keep only the convolutions for the backward pass and compute'
+      ' norms and activations again. Saves memory where XLA leaves it so, which'
+      ' on a CPU it does not.',
+    ),
     'memory': {
       'slots': _integer(50, 'Memory size N.', low=1),
       'per_position': _boolean(

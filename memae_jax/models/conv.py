@@ -10,7 +10,9 @@ three linear maps, made of slices and matrix products, do all the work:
   outer(x, y)[t] = sum_o pad(x)[o s + t]^T y[o]             its adjoint in w
 
 with stride s, padding p and taps t of the kernel, each for every dimension.
-Each is bilinear with the other two as gradients.
+Each is bilinear with the other two as gradients. Taps of the first dimension
+(time, or rows) are summed after the products, which each plane has with all of
+its taps; those of the others are copied side by side before.
 """
 
 import functools
@@ -22,11 +24,12 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-# Elements of the largest factor of one matrix product (8 MiB in float32).
+# Elements of the largest factor of one matrix product (4 MiB in float32).
 # Larger factors leave the cache, and the patches of a whole batch of video
 # clips would take gigabytes.
-_BLOCK = 2**21
-# Up to so many channels `scatter` contracts before it shifts.
+_BLOCK = 2**20
+# With so few channels on the large side, planes are too narrow for products:
+# taps of the first dimension are copied, too, and `scatter` copies none.
 _NARROW = 4
 
 
@@ -222,11 +225,11 @@ def _pad(x, low_high):
   return lax.pad(x, jnp.zeros((), x.dtype), pads)
 
 
-def _shifted(x, axis, start, size, stride=1):
-  """X at start + stride * range(size) along an axis."""
-  return lax.slice_in_dim(
-    x, start, start + stride * (size - 1) + 1, stride, axis
-  )
+def _moved(x, axis, by, size):
+  """X at index i - by of an axis, for i in range(size); zeros elsewhere."""
+  pads = [(0, 0, 0)] * x.ndim
+  pads[axis] = (by, size - x.shape[axis] - by, 0)
+  return lax.pad(x, jnp.zeros((), x.dtype), pads)
 
 
 def _dot(a, b):
@@ -237,136 +240,181 @@ def _dot(a, b):
   )
 
 
-def _patches(x, geometry: _Geometry, out):
-  """The windows of all taps side by side, [images, *out, taps * C].
+def _windows(x, axis, k, s, out):
+  """Windows of an axis of padded x side by side: [..., C] -> [..., k * C]."""
+  ends = lambda t: t + s * (out - 1) + 1
+  taps = [lax.slice_in_dim(x, t, ends(t), s, axis) for t in range(k)]
+  return lax.concatenate(taps, x.ndim - 1)
 
+
+def _patches(x, geometry: _Geometry):
+  """The windows of a plane's taps side by side, [*n, C] -> [*m, taps * C].
+
+  A plane is an index of the first spatial dimension, whose taps are not here.
   One dimension after the other, which copies long rows of memory and compiles
   in a fraction of the time of slices for all taps at once.
+
+  Args:
+    x: [planes, *n, C] without the first of n.
+    geometry: of the convolution.
   """
-  for axis in reversed(range(1, x.ndim - 1)):
-    k, s = geometry.kernel[axis - 1], geometry.strides[axis - 1]
-    x = lax.concatenate(
-      [_shifted(x, axis, t, out[axis - 1], s) for t in range(k)], x.ndim - 1
-    )
+  k, s, p, _, m = (numbers[1:] for numbers in geometry)
+  x = _pad(x, zip(p, p))
+  for axis in reversed(range(len(k))):
+    x = _windows(x, axis + 1, k[axis], s[axis], m[axis])
   return x
 
 
-class _Blocks(NamedTuple):
-  """Cuts of (images, planes): either whole images or planes of one image.
+def _blocks(function: Callable, elements: int, *planes: jax.Array, add=False):
+  """Applies a function to blocks of planes whose factors fit the cache.
 
-  A plane is one index of the first spatial dimension of the result.
+  Args:
+    function: of as many arrays as `planes`, each with fewer planes.
+    elements: of its largest factor, for one plane.
+    planes: [P, ...] each.
+    add: whether the results are summed, or [P, ...] put together.
   """
+  count, most = len(planes[0]), max(_BLOCK // elements, 1)
+  size = max(n for n in range(1, count + 1) if count % n == 0 and n <= most)
+  if size == count:
+    return function(*planes)
+  blocks = [x.reshape(-1, size, *x.shape[1:]) for x in planes]
+  if not add:
+    parts = lax.map(lambda block: function(*block), blocks)
+    return jax.tree.map(lambda x: lax.collapse(x, 0, 2), parts)
 
-  batch: int
-  planes: int
-  images: int
-  height: int
+  def step(total, block):
+    return jax.tree.map(jnp.add, total, function(*block)), None
 
-  @classmethod
-  def fit(cls, batch: int, planes: int, elements: int) -> '_Blocks':
-    """The largest even blocks where a plane takes `elements` of `_BLOCK`."""
-    divisor = lambda n, most: max(
-      (d for d in range(1, n + 1) if n % d == 0 and d <= most), default=1
-    )
-    most = _BLOCK // max(elements, 1)
-    if most >= planes:
-      return cls(batch, planes, divisor(batch, most // planes), planes)
-    return cls(batch, planes, 1, divisor(planes, most))
+  first = jax.eval_shape(function, *(x[0] for x in blocks))
+  zero = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), first)
+  return lax.scan(step, zero, blocks)[0]
 
-  @property
-  def count(self) -> int:
-    return (self.batch // self.images) * (self.planes // self.height)
 
-  def cut(self, x, index, stride: int, reach: int):
-    """The part of x that block `index` needs.
+def _phases(k: int, s: int, p: int) -> list[list[tuple[int, int]]]:
+  """How indices i = q s + f, f < s, of the large side meet those of the small.
 
-    Args:
-      x: [batch, n0, ...].
-      index: of the block.
-      stride: planes of x from one plane of the result to the next.
-      reach: planes of x that one plane of the result needs.
-    """
-    rows = self.planes // self.height
-    start = (index // rows * self.images, index % rows * self.height * stride)
-    size = (self.images, (self.height - 1) * stride + reach)
-    return lax.dynamic_slice(
-      x,
-      start + (0,) * (x.ndim - 2),
-      size + x.shape[2:],
-    )
+  Returns:
+    For each phase f its pairs (t, d): tap t leads to o = q + d. A phase has
+    none if no tap reaches it, which takes k < s.
+  """
+  return [
+    [(t, (f + p - t) // s) for t in range((f + p) % s, k, s)] for f in range(s)
+  ]
 
-  def map(self, function: Callable) -> jax.Array:
-    """[batch, planes * r, ...] of function(index) [images, height * r, ...]."""
-    if self.count == 1:
-      return function(0)
-    parts = lax.map(function, jnp.arange(self.count))
-    return parts.reshape(self.batch, -1, *parts.shape[3:])
 
-  def sum(self, function: Callable) -> jax.Array:
-    """The sum of function(index) over the blocks."""
-    if self.count == 1:
-      return function(0)
-    zero = jnp.zeros_like(jax.eval_shape(function, 0))
-    return lax.fori_loop(
-      0, self.count, lambda i, total: total + function(i), zero
-    )
+def _interleave(phases, axis, size):
+  """Results at i = q s + f < size along an axis, from s arrays of all q."""
+  x = lax.collapse(jnp.stack(phases, axis + 1), axis, axis + 2)
+  return lax.slice_in_dim(x, 0, size, axis=axis)
+
+
+def _spread(tap: Callable, axis: int, k: int, s: int, p: int, n: int):
+  """Moves the products tap(t) with each tap to where they belong, and adds."""
+  q = -(-n // s)
+  zero = jnp.zeros_like(_moved(tap(0), axis, 0, q))
+  return _interleave(
+    [
+      sum((_moved(tap(t), axis, -d, q) for t, d in pairs), zero)
+      for pairs in _phases(k, s, p)
+    ],
+    axis,
+    n,
+  )
+
+
+def _merged(geometry: _Geometry, x):
+  """For few channels: the taps of the first dimension become channels.
+
+  Returns:
+    The geometry of the convolution that is left, with one tap there, and x.
+  """
+  k, s, p, n, m = geometry
+  x = _moved(x, 1, p[0], n[0] + 2 * p[0])
+  x = _windows(x, 1, k[0], s[0], m[0])
+  left = _Geometry((1, *k[1:]), (1, *s[1:]), (0, *p[1:]), (m[0], *n[1:]), m)
+  return left, x
+
+
+def _planes(geometry: _Geometry, x):
+  """Phases of the first dimension.
+
+  Returns:
+    x as [B * q, s, ...], q, and (f, pairs) for each phase that a tap reaches.
+  """
+  k, s, p, n, _ = (numbers[0] for numbers in geometry)
+  q = -(-n // s)
+  x = _moved(x, 1, 0, q * s).reshape(-1, s, *x.shape[2:])
+  return x, q, [(f, o) for f, o in enumerate(_phases(k, s, p)) if o]
 
 
 def _correlate(geometry: _Geometry, x, kernel):
   """[B, *n, Ci], [*k, Ci, Co] -> [B, *m, Co]."""
-  k, s, p, _, m = geometry
-  matrix = kernel.reshape(-1, kernel.shape[-1])
-  blocks = _Blocks.fit(x.shape[0], m[0], math.prod(m[1:]) * len(matrix))
-  x = _pad(x, zip(p, p))
+  ci, co = kernel.shape[-2:]
+  if ci <= _NARROW and geometry.kernel[0] > 1:
+    kernel = lax.collapse(jnp.moveaxis(kernel, 0, -3), kernel.ndim - 3, -1)
+    return _correlate(*_merged(geometry, x), kernel[None])
+  planes, q, phases = _planes(geometry, x)
+  matrices = [
+    lax.concatenate([kernel[t] for t, _ in pairs], kernel.ndim - 2)
+    for _, pairs in phases
+  ]
 
-  def block(index):
-    part = blocks.cut(x, index, s[0], k[0])
-    patches = _patches(part, geometry, (blocks.height, *m[1:]))
-    return _dot(patches, matrix).astype(x.dtype)
+  def block(x):
+    return [
+      _dot(_patches(x[:, f], geometry), matrix.reshape(-1, matrix.shape[-1]))
+      for (f, _), matrix in zip(phases, matrices)
+    ]
 
-  return blocks.map(block)
+  products = _blocks(
+    block, math.prod(geometry.out[1:] + geometry.kernel[1:]) * ci, planes
+  )
+  y = 0
+  for (_, pairs), z in zip(phases, products):
+    z = z.reshape(len(x), q, *z.shape[1:])
+    for i, (_, d) in enumerate(pairs):
+      y += _moved(z[..., i * co : (i + 1) * co], 1, d, geometry.out[0])
+  return y.astype(x.dtype)
 
 
 def _outer(geometry: _Geometry, x, g):
   """[B, *n, Ci], [B, *m, Co] -> [*k, Ci, Co]."""
-  k, s, p, _, m = geometry
-  ci, co = x.shape[-1], g.shape[-1]
-  width = math.prod(k) * ci
-  blocks = _Blocks.fit(x.shape[0], m[0], math.prod(m[1:]) * width)
-  x = _pad(x, zip(p, p))
-
-  def block(index):
-    part = blocks.cut(x, index, s[0], k[0])
-    patches = _patches(part, geometry, (blocks.height, *m[1:]))
-    # In this order XLA transposes the small result, not the patches.
-    return _dot(
-      blocks.cut(g, index, 1, 1).reshape(-1, co).T, patches.reshape(-1, width)
-    )
-
-  return blocks.sum(block).T.reshape(*k, ci, co).astype(x.dtype)
-
-
-def _phases(k: int, s: int, p: int, n: int, m: int):
-  """One dimension of `_scatter`: the results at i = q s + f, phases f < s.
-
-  Phase f takes the taps t = f + p modulo s, tap t from o = q + (f + p - t) / s.
-
-  Returns:
-    Padding of y (low, high), number of q, and for each phase a list with the
-    start of the window of each of its taps in padded y; empty if k < s.
-  """
-  shifts = [
-    [(f + p - t) // s for t in range((f + p) % s, k, s)] for f in range(s)
+  k, ci, co = geometry.kernel, x.shape[-1], g.shape[-1]
+  if ci <= _NARROW and k[0] > 1:
+    kernel = _outer(*_merged(geometry, x), g)[0]
+    kernel = kernel.reshape(*k[1:], k[0], ci, co)
+    return jnp.moveaxis(kernel, -3, 0)
+  planes, q, phases = _planes(geometry, x)
+  met = [
+    lax.concatenate([_moved(g, 1, -d, q) for _, d in pairs], g.ndim - 1)
+    for _, pairs in phases
   ]
-  low = max(0, -min(sum(shifts, [])))
-  count = -(-n // s)
-  high = count + max(sum(shifts, [])) - m
-  return (low, high), count, [[low + o for o in each] for each in shifts]
+  width = math.prod(k[1:]) * ci
 
+  def block(x, *met):
+    # In this order XLA transposes the small result, not the patches.
+    return [
+      _dot(
+        g.reshape(-1, g.shape[-1]).T,
+        _patches(x[:, f], geometry).reshape(-1, width),
+      )
+      for (f, _), g in zip(phases, met)
+    ]
 
-def _interleave(phases, axis):
-  """Results at i = q s + f along an axis, from s arrays of all q."""
-  return lax.collapse(jnp.stack(phases, axis + 1), axis, axis + 2)
+  products = _blocks(
+    block,
+    math.prod(geometry.out[1:]) * width,
+    planes,
+    *(lax.collapse(g, 0, 2) for g in met),
+    add=True,
+  )
+  taps = {
+    t: z[i * co : (i + 1) * co].T
+    for (_, pairs), z in zip(phases, products)
+    for i, (t, _) in enumerate(pairs)
+  }
+  kernel = jnp.stack([taps[t] for t in range(k[0])])
+  return kernel.reshape(*k, ci, co).astype(x.dtype)
 
 
 def _scatter(geometry: _Geometry, y, kernel):
@@ -375,65 +423,47 @@ def _scatter(geometry: _Geometry, y, kernel):
   Each phase is a convolution of stride 1 with its own taps, so that nothing is
   multiplied by inserted zeros.
   """
-  k, s, p, n, _ = geometry
+  k, s, p, n, m = geometry
   ci, co = kernel.shape[-2:]
-  pads, counts, starts = zip(*(_phases(*each) for each in zip(*geometry)))
-  turned = jnp.swapaxes(kernel, -1, -2)
-  narrow = ci <= _NARROW
-  width = (
-    ci * math.prod(k)
-    if narrow
-    else co * math.prod(-(-a // b) for a, b in zip(k, s))
-  )
-  blocks = _Blocks.fit(y.shape[0], counts[0], math.prod(counts[1:]) * width)
-  out = (blocks.height, *counts[1:])
-  y = _pad(y, pads)
+  each = [numbers[:4] for numbers in zip(*geometry)]
+  if ci <= _NARROW:
+    # [*k, ci, B, *m]: the products with all taps are cheaper to move than y.
+    z = lax.dot_general(
+      kernel,
+      y,
+      (((kernel.ndim - 1,), (y.ndim - 1,)), ((), ())),
+      preferred_element_type=jnp.promote_types(jnp.float32, y.dtype),
+    )
+    for axis, numbers in enumerate(each, -len(n)):
+      z = _spread(z.__getitem__, z.ndim - 1 + axis, *numbers)
+    return jnp.moveaxis(z, 0, -1).astype(y.dtype)
 
-  def windows(part, axis, starts):
-    return [_shifted(part, axis + 1, a, out[axis]) for a in starts]
-
-  def shift_then_contract(part, matrix, axis):
+  def block(part, matrix, axis):
     """Gathers the taps of a phase in this and all earlier dimensions."""
-    if axis < 0:
-      return _dot(part, matrix.reshape(-1, ci))
+    if axis == 0:
+      return _dot(part, matrix.reshape(-1, k[0] * ci))
+    q = -(-n[axis] // s[axis])
     results = []
-    for f in range(s[axis]):
-      taps = (slice(None),) * axis + (
-        slice((f + p[axis]) % s[axis], None, s[axis]),
+    for f, pairs in enumerate(_phases(k[axis], s[axis], p[axis])):
+      own = lax.slice_in_dim(
+        matrix, (f + p[axis]) % s[axis], None, s[axis], axis - 1
       )
+      windows = [_moved(part, axis, -d, q) for _, d in pairs]
       patches = lax.concatenate(
-        windows(part, axis, starts[axis][f])
-        or windows(part[..., :0], axis, [0]),
-        part.ndim - 1,
+        windows or [_moved(part[..., :0], axis, 0, q)], part.ndim - 1
       )
-      results.append(shift_then_contract(patches, matrix[taps], axis - 1))
-    return _interleave(results, axis + 1)
+      results.append(block(patches, own, axis - 1))
+    return _interleave(results, axis, n[axis])
 
-  def contract_then_shift(part):
-    """For few channels: products with all taps are cheaper to shift."""
-    part = _dot(part, jnp.moveaxis(turned, -2, 0).reshape(co, -1))
-    for axis in range(len(n)):
-      taps = jnp.split(part, k[axis], -1)
-      zero = jnp.zeros_like(windows(taps[0], axis, [0])[0])
-      results = []
-      for f in range(s[axis]):
-        own = taps[(f + p[axis]) % s[axis] :: s[axis]]
-        results.append(
-          sum(
-            (windows(t, axis, [a])[0] for t, a in zip(own, starts[axis][f])),
-            zero,
-          )
-        )
-      part = _interleave(results, axis + 1)
-    return part
-
-  def block(index):
-    part = blocks.cut(y, index, 1, 1 + max(sum(starts[0], [])))
-    if narrow:
-      part = contract_then_shift(part)
-    else:
-      part = shift_then_contract(part, turned, len(n) - 1)
-    return part.astype(y.dtype)
-
-  x = blocks.map(block)
-  return lax.slice(x, (0,) * x.ndim, (x.shape[0], *n, ci))
+  turned = jnp.moveaxis(kernel, (0, -2), (-2, -1))
+  elements = co * math.prod(
+    -(-a // b) for a, b in zip(n[1:] + k[1:], 2 * s[1:])
+  )
+  z = _blocks(
+    lambda part: block(part, turned, len(n) - 1),
+    elements,
+    lax.collapse(y, 0, 2),
+  )
+  z = z.reshape(-1, m[0], *z.shape[1:])
+  tap = lambda t: z[..., t * ci : (t + 1) * ci]
+  return _spread(tap, 1, *each[0]).astype(y.dtype)

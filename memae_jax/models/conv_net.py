@@ -16,9 +16,12 @@ from typing import Any, NamedTuple
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jax.ad_checkpoint import checkpoint_name
 
 from memae_jax import errors
 from memae_jax.models import conv, layers
+
+_CONV = 'convolution'  # What `remat` keeps for the backward pass.
 
 
 class Layer(NamedTuple):
@@ -134,7 +137,17 @@ class Conv(nn.Module):
       y = conv.conv(x, kernel, strides, padding)
     else:
       y = conv.conv_transpose(x, kernel, strides, padding, self.size)
-    return y + bias.astype(self.dtype).reshape((1,) * (y.ndim - 1) + (-1,))
+    y += bias.astype(self.dtype).reshape((1,) * (y.ndim - 1) + (-1,))
+    return checkpoint_name(y, _CONV)
+
+
+def remat(module: type[nn.Module]) -> type[nn.Module]:
+  """An encoder or decoder that computes all but its convolutions again."""
+  return nn.remat(
+    module,
+    static_argnums=2,  # train
+    policy=jax.checkpoint_policies.save_only_these_names(_CONV),
+  )
 
 
 def max_pool(x: jax.Array, strides: Sequence[int]) -> jax.Array:

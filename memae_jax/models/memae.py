@@ -71,7 +71,7 @@ class MemAE(nn.Module):
 
     Training with a variational head takes the random stream `code`.
     """
-    encoding = code = self.encoder(x, train)
+    encoding = code = self.encode(x, train)
     read = divergence = None
     if self.head is not None:
       # Nothing of the head may reach the gradients of other variants.
@@ -87,18 +87,22 @@ class MemAE(nn.Module):
         sample_mask,
       )
       code = jnp.where(knobs.use_memory, value, code)
-    return Output(self.decoder(code, train), encoding, read, divergence)
+    return Output(self.decode(code, train), encoding, read, divergence)
 
   def encode(self, x: jax.Array, train: bool = False) -> jax.Array:
-    """Returns the encodings [B, *code_shape] of [B, ...] inputs."""
-    return self.encoder(x, train)
+    """Returns the encodings [B, *code_shape] of [B, ...] inputs.
 
-  def decode(self, code: jax.Array) -> jax.Array:
-    """Decodes [B, *code_shape] codes, in inference mode.
+    They have the type of x, whatever the encoder computes in.
+    """
+    return self.encoder(x, train).astype(x.dtype)
+
+  def decode(self, code: jax.Array, train: bool = False) -> jax.Array:
+    """Decodes [B, *code_shape] codes; the result has their type.
 
     Whole encodings may be flat, [B, D], as slots are.
     """
-    return self.decoder(code.reshape(-1, *self.code_shape), False)
+    code = code.reshape(-1, *self.code_shape)
+    return self.decoder(code, train).astype(code.dtype)
 
 
 def build(
@@ -138,11 +142,12 @@ def build(
       input_shape,
     )
     options |= dict(plan=plan, layout=config.layout)
-    encoder = conv_net.ConvEncoder(**options)
+    wrap = conv_net.remat if config.remat else lambda module: module
+    encoder = wrap(conv_net.ConvEncoder)(**options)
     widths, kernels = conv_net.mirrored(
       plan, config.layout, config.decoder_widths, config.decoder_kernels
     )
-    decoder = conv_net.ConvDecoder(
+    decoder = wrap(conv_net.ConvDecoder)(
       channels=input_shape[-1], widths=widths, kernels=kernels, **options
     )
     code_shape = plan.code_shape

@@ -141,6 +141,7 @@ def build(config: Any) -> Experiment:
       source.inputs.shape[1:],
       slots,
       with_head=any(r.variant == 'vae' for r in replicas),
+      dtype=config.model.compute,
     ),
     optimizer=step.optimizer(config.train),
     schedule=step.schedule(config.train, steps),

@@ -165,6 +165,25 @@ def test_a_head_draws_in_training_only():
   assert np.abs(out.reconstruction - again.reconstruction).max() > 1e-6
 
 
+@pytest.mark.parametrize('layout', ['strided', 'pool'])
+@pytest.mark.parametrize('shape', [(32, 32, 3), (8, 32, 32, 1)])
+def test_remat_keeps_less_for_the_backward_pass(layout, shape):
+  x = jnp.zeros((4, *shape))
+
+  def kept(remat):
+    model = _build(shape, widths=(16, 16), layout=layout, remat=remat)
+    run = lambda variables: model.apply(
+      variables, x, _knobs(), train=True, mutable=['batch_stats']
+    )
+    saved = jax.eval_shape(
+      lambda key: jax.vjp(run, model.init(key, x, _knobs()))[1],
+      jax.random.key(0),
+    )
+    return sum(leaf.size for leaf in jax.tree.leaves(saved))
+
+  assert kept(True) < 0.6 * kept(False)
+
+
 @pytest.mark.parametrize(
   ('fields', 'shape', 'message'),
   [

@@ -1,0 +1,95 @@
+"""The convolutional MemAE in PyTorch, for the benchmarks to compare with."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+
+class MemAE(nn.Module):
+  """[B, C, *n] -> reconstruction and mean entropy of the reads.
+
+  Kernels are 3 wide with padding 1; BatchNorm and LeakyReLU follow all layers
+  but the last. Cosine similarity, lambda = 1/N, the published shrinkage.
+  """
+
+  def __init__(
+    self,
+    shape: Sequence[int],
+    widths: Sequence[int],
+    strides: Sequence[tuple[int, ...]],
+    slots: int,
+    per_position: bool,
+  ):
+    """Builds the network.
+
+    Args:
+      shape: (C, *n) of a sample, two or three sizes n.
+      widths: channels of the encoder's layers.
+      strides: of each layer.
+      slots: memory size N.
+      per_position: one query a position, or one a sample.
+    """
+    super().__init__()
+    images = len(shape) == 3
+    conv = nn.Conv2d if images else nn.Conv3d
+    transposed = nn.ConvTranspose2d if images else nn.ConvTranspose3d
+    norm = nn.BatchNorm2d if images else nn.BatchNorm3d
+    wide, size, there, back = (shape[0], *widths), shape[1:], [], []
+    for i, stride in enumerate(strides):
+      small = [(n - 1) // s + 1 for n, s in zip(size, stride)]
+      extra = [n - (m - 1) * s - 1 for n, m, s in zip(size, small, stride)]
+      there += [
+        conv(wide[i], wide[i + 1], 3, stride, 1),
+        norm(wide[i + 1]),
+        nn.LeakyReLU(0.2),
+      ]
+      last = [norm(wide[i]), nn.LeakyReLU(0.2)] if i else []
+      back = [
+        transposed(wide[i + 1], wide[i], 3, stride, 1, extra),
+        *last,
+        *back,
+      ]
+      size = small
+    self.encoder, self.decoder = nn.Sequential(*there), nn.Sequential(*back)
+    self.per_position = per_position
+    code = widths[-1] if per_position else widths[-1] * torch.Size(size).numel()
+    self.slots = nn.Parameter((torch.rand(slots, code) * 2 - 1) / code**0.5)
+
+  def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Reconstructs x."""
+    z = self.encoder(x)
+    if self.per_position:
+      last = z.movedim(1, -1)
+      value, entropy = self.read(last.reshape(-1, last.shape[-1]))
+      value = value.reshape(last.shape).movedim(-1, 1)
+    else:
+      value, entropy = self.read(z.flatten(1))
+      value = value.reshape(z.shape)
+    return self.decoder(value), entropy
+
+  def read(self, query: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """[Q, C] -> values [Q, C] and their mean entropy."""
+    unit = nn.functional.normalize
+    soft = torch.softmax(unit(query, dim=1) @ unit(self.slots, dim=1).T, 1)
+    over = soft - 1 / len(self.slots)
+    kept = torch.relu(over) * soft / (over.abs() + 1e-12)
+    weights = unit(kept, p=1, dim=1, eps=1e-12)
+    entropy = -(weights * torch.log(weights + 1e-12)).sum(1).mean()
+    return weights @ self.slots, entropy
+
+
+def step(model: MemAE, adam: torch.optim.Adam, x: torch.Tensor) -> torch.Tensor:
+  """One step of training; returns the loss."""
+  out, entropy = model(x)
+  loss = ((out - x) ** 2).mean() + 2e-4 * entropy
+  adam.zero_grad(set_to_none=True)
+  loss.backward()
+  adam.step()
+  return loss.detach()
+
+
+def score(model: MemAE, x: torch.Tensor) -> torch.Tensor:
+  """[B] mean squared errors, for a model in inference mode."""
+  with torch.no_grad():
+    return ((model(x)[0] - x) ** 2).flatten(1).mean(1)

@@ -1,0 +1,216 @@
+"""The video network against PyTorch: time, peak memory, compilation.
+
+python -m benchmarks.video [--size=64] [--batch=4] [--rounds=5] [--slots=2000]
+
+A: one replica of configs/ped2.py, its training step (state donated) and its
+scoring, exactly as a fleet maps them. B: the same network, loss and optimizer
+in PyTorch. Random clips of 16 frames; as many threads as cores that the process
+may use (`taskset -c 0` for one, whose CPU time hardly depends on what else
+runs: a thread that waits for another on a busy core also counts). Each task of
+each side is a process of its own, for its peak memory. All are alive at once
+and take turns: a pause of 0.3 s, then the better of two calls. Ratios A/B are
+medians over paired rounds. Another process of A starts with an empty cache of
+compiled programs, the one that is timed with a full one; `first` is the former.
+`torch` is the extra `benchmark`. The last line is JSON.
+"""
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+from benchmarks import common
+from configs import ped2
+from memae_jax import config as config_lib
+from memae_jax.training import fleet, step
+
+BATCHES = {64: 4, 128: 2, 256: 1}
+TASKS = ('train', 'score')
+PAUSE, CALLS = 0.3, 2
+
+
+def ours(args: argparse.Namespace, clips: np.ndarray) -> Callable[[], Any]:
+  """Returns one call of `args.task`, and the seconds to compile it."""
+  config = ped2.get_config(f'size={args.size},slots={args.slots}')
+  config.model.compute, config.model.remat = args.compute, args.remat
+  config = config_lib.resolve(config)
+  trainer = common.trainer(config, clips.shape[1:], args.slots, 1)
+  rate = config.train.learning_rate
+  members = common.replicas(1, args.slots, rate)
+  hyper = fleet.take(fleet.hyper(members, config.train), 0)
+  clips = jax.device_put(clips)
+  state = jax.jit(trainer.init)(hyper, clips[:1])
+  if args.task == 'train':
+    function = jax.jit(trainer.step, donate_argnums=0)
+    rest = hyper, clips, np.int32(0)
+  else:
+    function, state = jax.jit(trainer.score), step.weights(state)
+    rest = hyper, clips, np.ones(len(clips), bool)
+  begun = time.perf_counter()
+  compiled = function.lower(state, *rest).compile()
+  seconds = time.perf_counter() - begun
+
+  def call():
+    nonlocal state
+    result = jax.block_until_ready(compiled(state, *rest))
+    if args.task == 'train':
+      state, _ = result
+
+  return call, seconds
+
+
+def theirs(args: argparse.Namespace, clips: np.ndarray) -> Callable[[], Any]:
+  """As `ours`, in PyTorch."""
+  import torch
+
+  from benchmarks import peer
+
+  torch.manual_seed(0)
+  torch.set_num_threads(len(os.sched_getaffinity(0)))
+  fields = ped2.get_config().model
+  strides = [(t, s, s) for t, s in zip(fields.time_strides, fields.strides)]
+  clips = torch.from_numpy(np.moveaxis(clips, -1, 1).copy())
+  model = peer.MemAE(clips.shape[1:], fields.widths, strides, args.slots, True)
+  if args.task == 'score':
+    model.eval()
+    return lambda: peer.score(model, clips), 0
+  adam = torch.optim.Adam(model.parameters(), 1e-4)
+  return lambda: peer.step(model, adam, clips), 0
+
+
+def work(args: argparse.Namespace) -> None:
+  """A process of one side and task: two calls, then two for each line read."""
+  shape = (args.batch, 16, args.size, args.size, 1)
+  clips = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
+  call, compiled = (ours if args.worker == 'A' else theirs)(args, clips)
+
+  def say(**facts):
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps(facts | {'peak_mb': round(peak)}), flush=True)
+
+  def best():
+    found = []
+    for _ in range(CALLS):
+      begun = time.perf_counter(), time.process_time()
+      call()
+      found.append(
+        (time.perf_counter() - begun[0], time.process_time() - begun[1])
+      )
+    wall, cpu = map(min, zip(*found))
+    return {'seconds': wall, 'cpu_seconds': cpu}
+
+  best()
+  say(compile_seconds=round(compiled, 2))
+  for _ in sys.stdin:
+    time.sleep(PAUSE)
+    say(**best())
+
+
+class Worker:
+  """A live process of `work`; `started` is what it says when it is ready."""
+
+  def __init__(self, side: str, task: str, cache: str):
+    """Starts it with the arguments of this process."""
+    flags = [f'--worker={side}', f'--task={task}']
+    self._process = subprocess.Popen(
+      [sys.executable, '-m', 'benchmarks.video', *sys.argv[1:], *flags],
+      env=os.environ
+      | {
+        'JAX_PLATFORMS': 'cpu',
+        'JAX_NUM_CPU_DEVICES': '1',
+        'JAX_COMPILATION_CACHE_DIR': cache,
+        'JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS': '0',
+      },
+      stdin=subprocess.PIPE,
+      stdout=subprocess.PIPE,
+      text=True,
+    )
+    self.started = self._answer()
+
+  def _answer(self) -> dict[str, Any]:
+    line = self._process.stdout.readline()
+    if not line:
+      raise SystemExit('a worker stopped; its error is above')
+    return json.loads(line)
+
+  def run(self) -> dict[str, Any]:
+    """One turn."""
+    print('run', file=self._process.stdin, flush=True)
+    return self._answer()
+
+  def stop(self) -> dict[str, Any]:
+    """Ends it; returns what it said when it was ready."""
+    self._process.communicate()
+    return self.started
+
+
+def _times(found, key: str) -> dict[str, Any]:
+  """Medians of both sides, and of their ratio within a round."""
+  both = {side: [turn[key] for turn in turns] for side, turns in found.items()}
+  ratios = [a / b for a, b in zip(both['A'], both['B'])]
+  return {
+    key: {side: round(statistics.median(v), 3) for side, v in both.items()},
+    f'{key}_ratio': round(statistics.median(ratios), 2),
+    f'{key}_ratio_range': [round(f(ratios), 2) for f in (min, max)],
+  }
+
+
+def compare(task: str, rounds: int, cache: str) -> dict[str, Any]:
+  """Times both sides of one task in turns."""
+  first = Worker('A', task, cache).stop()
+  workers = {side: Worker(side, task, cache) for side in 'AB'}
+  found = {side: [] for side in workers}
+  for number in range(rounds):
+    for side, worker in workers.items():
+      found[side].append(worker.run())
+    seconds = {side: round(v[-1]['seconds'], 3) for side, v in found.items()}
+    print(task, number, seconds, flush=True)
+  started = {side: worker.stop() for side, worker in workers.items()}
+  peaks = {side: v[-1]['peak_mb'] for side, v in found.items()}
+  return {
+    **_times(found, 'seconds'),
+    **_times(found, 'cpu_seconds'),
+    'peak_mb': peaks | {'A first': first['peak_mb']},
+    'peak_ratio': round(peaks['A'] / peaks['B'], 2),
+    'compile_seconds': {
+      'first': first['compile_seconds'],
+      'cached': started['A']['compile_seconds'],
+    },
+  }
+
+
+def main():
+  """Runs the comparison, or one of its workers."""
+  parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+  parser.add_argument('--size', type=int, default=64)
+  parser.add_argument('--batch', type=int)
+  parser.add_argument('--rounds', type=int, default=5)
+  parser.add_argument('--slots', type=int, default=2000)
+  parser.add_argument('--tasks', nargs='+', default=TASKS, choices=TASKS)
+  parser.add_argument('--compute', default='float32')
+  parser.add_argument('--remat', action='store_true')
+  parser.add_argument('--worker', choices='AB', help=argparse.SUPPRESS)
+  parser.add_argument('--task', choices=TASKS, help=argparse.SUPPRESS)
+  args = parser.parse_args()
+  args.batch = args.batch or BATCHES.get(args.size, 1)
+  if args.worker:
+    work(args)
+    return
+  facts = vars(args) | {'load_before': os.getloadavg()[0]}
+  with tempfile.TemporaryDirectory() as cache:
+    found = {task: compare(task, args.rounds, cache) for task in args.tasks}
+  print(json.dumps(facts | {'load_after': os.getloadavg()[0]} | found))
+
+
+if __name__ == '__main__':
+  main()
