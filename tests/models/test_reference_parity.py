@@ -119,7 +119,7 @@ def test_evaluation(golden, run):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('lowering', ['cpu', 'xla'])
+@pytest.mark.parametrize('lowering', ['cpu'])  # XLA's takes many minutes here.
 def test_training(golden, exp, run):
   losses, grads = _train_twice(exp, run, golden['input'])
   close = functools.partial(np.testing.assert_allclose, rtol=1e-6)

@@ -10,6 +10,7 @@ from tests import helpers
 
 _NETWORK = {
   'model.network': 'conv',
+  'model.code': 3,
   'model.widths': (6, 8),
   'model.activation': 'leaky_relu',
   'model.batch_norm': True,
