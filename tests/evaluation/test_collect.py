@@ -59,7 +59,7 @@ def test_validation_rows_do_not_change_test_scores(exp, before):
   split = exp.splits[0]
   inputs = lambda rows: transforms.apply(
     exp.source.inputs[rows], split.transform
-  )
+  ).reshape(len(rows), -1)
   for replica, name in zip(found, NAMES[:2]):
     fields = replica.fields
     stream = np.random.SeedSequence([fields['seed'], fields['normal_class']])
@@ -102,7 +102,7 @@ def test_notes_of_baselines_tell_how_many_rows_fit(exp, before):
 def test_all_calls_score_one_structure_of_weights():
   seen = []
 
-  def score(weights, rows):
+  def score(weights, rows, with_maps=False):
     seen.append(jax.tree.structure(weights))
     error = np.zeros((1, len(rows[0])))
     return step.Scored(error, None, None)
@@ -117,7 +117,11 @@ def test_all_calls_score_one_structure_of_weights():
     }
   )
   table = types.SimpleNamespace(
-    inputs=np.zeros((9, 2)), labelled=True, masks=None, has_images=False
+    inputs=np.zeros((9, 2)),
+    labelled=True,
+    masks=None,
+    has_images=False,
+    videos=None,
   )
   split = types.SimpleNamespace(
     test=np.arange(4), validation=np.arange(2), anomalous=np.arange(4) > 2

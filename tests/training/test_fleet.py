@@ -4,8 +4,8 @@ import jax
 import numpy as np
 import pytest
 
-from memae_jax.data import transforms
-from memae_jax.training import experiment, fleet
+from memae_jax.models import memae
+from memae_jax.training import experiment, fleet, step
 from tests import helpers
 
 
@@ -159,16 +159,22 @@ def test_memory_from_encodings_of_positions():
   )
   assert exp.trainer.least_samples == 1  # 2 x 2 x 3 positions.
   assert exp.trainer.init_samples == exp.config.train.batch_size == 16
-  slots = np.asarray(exp.init().params['bank']['slots'])[0]
-  one = exp.trainer._replace(batch_size=1)
-  few = np.asarray(
-    one.init(
-      jax.tree.map(lambda x: x[0], exp.hyper),
-      transforms.apply(exp.source.inputs[:1], exp.splits[0].transform),
-    ).params['bank']['slots']
+  state = fleet.take(exp.init(), 0)
+  samples = step.batch_at(
+    fleet.take(exp.programs.data, 0), exp.programs.inputs, np.uint32(0), 0, 16
   )
-  assert slots.shape == few.shape == (9, 10)
-  assert slots.std(axis=0).mean() > few.std(axis=0).mean()
+  codes, _ = exp.trainer.model.apply(
+    {'params': state.params, 'batch_stats': state.batch_stats},
+    samples,
+    True,
+    method=memae.MemAE.encode,
+    mutable=['batch_stats'],
+  )
+  queries = np.asarray(codes).reshape(16, 12, 10)
+  slots = np.asarray(state.params['bank']['slots'])
+  distance = np.abs(queries - slots[:, None, None]).max(axis=-1)
+  assert slots.shape == (9, 10) and distance.min(axis=(1, 2)).max() < 1e-4
+  assert len(set(distance.min(axis=2).argmin(axis=1))) > 2  # Samples.
 
 
 def test_best_weights_are_those_of_the_lowest_validation_error():
