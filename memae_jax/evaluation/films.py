@@ -70,15 +70,16 @@ def write_all(
         shown.maps,
         first.score[mine][order],
         first.anomalous[mine][order],
+        at[order],
       )
     )
   return out
 
 
-def _write(path, frames, maps, score, anomalous) -> pathlib.Path:
+def _write(path, frames, maps, score, anomalous, number) -> pathlib.Path:
   """Writes the scored frames as a film."""
   _LOG.info('drawing %d frames of %s', len(frames), path.name)
-  made = overlay.render(frames, maps, score, anomalous)
+  made = overlay.render(frames, maps, score, anomalous, number=number)
   return overlay.write(path.with_name(f'{path.name}.mp4'), made)
 
 
@@ -156,7 +157,8 @@ def score_new(
   plots.score_curves(curve, threshold).savefig(picture, dpi=150)
   writers.write_atomic(folder / 'scores.png', picture.getvalue())
   shown = found.frames[frame].astype(np.float32) / 255
-  _write(folder / 'film', shown, scored.maps[0, : len(rows)], first, unknown)
+  maps = scored.maps[0, : len(rows)]
+  _write(folder / 'film', shown, maps, first, unknown, frame)
   return folder
 
 

@@ -8,7 +8,7 @@ import io
 import itertools
 import logging
 import pathlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import matplotlib
 import numpy as np
@@ -63,6 +63,7 @@ def render(
   score: np.ndarray,
   anomalous: np.ndarray,
   limit: float | None = None,
+  number: Sequence[int] | None = None,
 ) -> Iterator[np.ndarray]:
   """Yields the pictures of a film, [H', W', 3] uint8 with even sizes.
 
@@ -76,6 +77,7 @@ def render(
     anomalous: [F] bool, of the ground truth.
     limit: the error that is hottest; None: the highest 0.1 % of this video.
       Give the same one to films that are to be compared.
+    number: [F] of each frame in its video; None: from 0.
 
   Raises:
     UserError: the numbers of frames differ, or none was scored.
@@ -89,10 +91,13 @@ def render(
     )
   if not np.isfinite(score).any():
     raise errors.UserError('no frame of the film has a score')
-  return _pictures(frames, maps, score, anomalous, limit)
+  number = range(len(frames)) if number is None else number
+  return _pictures(frames, maps, score, anomalous, limit, number)
 
 
-def _pictures(frames, maps, score, anomalous, limit) -> Iterator[np.ndarray]:
+def _pictures(
+  frames, maps, score, anomalous, limit, number
+) -> Iterator[np.ndarray]:
   limit = limit or float(np.quantile(maps, 0.999)) or 1.0
   chart, font = _chart(score, anomalous), ImageFont.load_default(14)
   red = ImageColor.getrgb(style.ANOMALOUS)
@@ -109,7 +114,7 @@ def _pictures(frames, maps, score, anomalous, limit) -> Iterator[np.ndarray]:
       right = _WIDTH - 8, heated.height + 3
       draw.text(right, 'anomalous', fill=red, font=font, anchor='ra')
     value = f'score {score[i]:.3g}' if np.isfinite(score[i]) else 'not scored'
-    text = f'frame {i}   {value}'
+    text = f'frame {number[i]}   {value}'
     draw.text((8, heated.height + 3), text, fill=style.INK, font=font)
     x = (i + 0.5) * _WIDTH / len(score)
     draw.line((x, below, x, below + _CHART), fill=red, width=2)

@@ -55,6 +55,14 @@ def test_one_limit_makes_films_comparable():
   assert (strong == own).all() and (strong != weak).any()
 
 
+def test_frames_are_named_by_their_place_in_the_video():
+  plain, same, later = (
+    list(overlay.render(*_film(), number=number))[2]
+    for number in (None, range(6), range(100, 106))
+  )
+  assert (plain == same).all() and (plain != later).any()
+
+
 def test_gif_holds_every_frame(tmp_path):
   pictures = list(overlay.render(*_film()))
   path = overlay.write(tmp_path / 'film.gif', pictures, rate=5)
