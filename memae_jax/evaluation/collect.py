@@ -47,10 +47,10 @@ def _score(
   """Scores of test and validation samples, and the seconds of the former."""
   begun = time.time()
   rows = [s.test for s in exp.splits]
-  tested = jax.device_get(exp.score(weights, rows, with_maps))
+  tested = exp.score(weights, rows, with_maps, 'scoring')
   seconds = time.time() - begun
   held_out = exp.score(weights, [s.validation for s in exp.splits])
-  return tested, jax.device_get(held_out), seconds
+  return tested, held_out, seconds
 
 
 def _beyond_contrast(exp, index: int, error, held_out) -> np.ndarray | None:

@@ -72,9 +72,9 @@ class Experiment:
     """See `programs.Programs`."""
     return self.programs.validate(state, now)
 
-  def score(self, weights, rows, with_maps: bool = False) -> step.Scored:
+  def score(self, weights, rows, with_maps=False, label='') -> step.Scored:
     """See `programs.Programs`."""
-    return self.programs.score(weights, rows, with_maps)
+    return self.programs.score(weights, rows, with_maps, label)
 
 
 def _intervals(config: Any, steps: int) -> tuple[int, int, int]:

@@ -7,12 +7,13 @@ else in the code knows which one runs.
 
 import functools
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import jax
 import numpy as np
 
+from memae_jax import writers
 from memae_jax.data import feed, transforms, types
 from memae_jax.training import fleet, step
 
@@ -74,7 +75,11 @@ class Programs:
     raise NotImplementedError
 
   def score(
-    self, weights: Any, rows: Sequence[np.ndarray], with_maps: bool = False
+    self,
+    weights: Any,
+    rows: Sequence[np.ndarray],
+    with_maps: bool = False,
+    label: str = '',
   ) -> step.Scored:
     """Scores samples.
 
@@ -82,12 +87,29 @@ class Programs:
       weights: has `params` and `batch_stats` of the fleet.
       rows: indices of samples, one array for each replica.
       with_maps: also the errors of the pixels.
+      label: shows progress under that name.
 
     Returns:
       [R, K, ...] of each sample, padded at the end, and the totals of the
-      reads without padding.
+      reads without padding; on the host.
     """
+    index, real = self._blocks(rows)
+    count = index.shape[1]
+    read = lambda i: (self._place(index[:, i]), self._split(real[:, i]))
+    progress = writers.Progress(label, count) if label else None
+    blocks = self._ahead(read, count)
+    scored = self._score_read(weights, blocks, with_maps, progress)
+    if progress:
+      progress.close()
+    return scored
+
+  def _place(self, index: np.ndarray) -> jax.Array:
+    """Raw samples [R, B, ...] of the indices [R, B], on the devices."""
     raise NotImplementedError
+
+  def _ahead(self, read: Callable[[int], Any], count: int) -> Iterable[Any]:
+    """Yields read(0) ... read(count - 1)."""
+    return map(read, range(count))
 
   def score_raw(
     self, weights: Any, raw: Sequence[feed.Inputs], with_maps: bool = False
@@ -100,7 +122,7 @@ class Programs:
       with_maps: as there.
 
     Returns:
-      As there, on the host.
+      As there.
     """
     index, real = self._blocks([np.arange(len(one)) for one in raw])
 
@@ -116,6 +138,7 @@ class Programs:
     weights: Any,
     blocks: Iterable[tuple[jax.Array, jax.Array]],
     with_maps: bool,
+    progress: writers.Progress | None = None,
   ) -> step.Scored:
     """Scores blocks of raw samples [R, B, ...] and what of them is real."""
     weights, scored = step.weights(weights), []
@@ -127,6 +150,8 @@ class Programs:
       )
       # The one before must be done, or blocks would pile up on the device.
       scored[-2:-1] = jax.device_get(scored[-2:-1])
+      if progress:
+        progress.at(len(scored), f'{len(scored)} blocks of samples')
     parts = jax.device_get(scored)
     return _joined(jax.tree.map(lambda *x: np.stack(x, axis=1), *parts))
 
@@ -203,7 +228,7 @@ class Programs:
 
 
 def _joined(scored: step.Scored) -> step.Scored:
-  """Puts blocks [R, N, ...] together, with numpy or jax.numpy."""
+  """Puts blocks [R, N, ...] together."""
   flat = lambda x: x.reshape(len(x), -1, *x.shape[3:])
   total = jax.tree.map(lambda x: x.sum(axis=1), scored.reads)
   return jax.tree.map(flat, scored._replace(reads=None))._replace(reads=total)
@@ -256,35 +281,12 @@ class Resident(Programs):
       donate_argnums=0,
     )
 
-  def score(self, weights, rows, with_maps=False):
-    """See `Programs`."""
-    index, real = self._split(self._blocks(rows))
-    return self._score(
-      with_maps,
-      step.weights(weights),
-      self.hyper,
-      self.transform,
-      index,
-      real,
-      self.inputs,
-    )
+  def _place(self, index):
+    return self._gather(self._split(index), self.inputs)
 
   @functools.cached_property
-  def _score(self):
-    def score(with_maps, *args):
-      def one(mapped, inputs):
-        weights, hyper, transform, index, real = mapped
-
-        def block(of):
-          index, real = of
-          x = transforms.apply(inputs[index], transform)
-          return self._trainer.score(weights, hyper, x, real, with_maps)
-
-        return jax.lax.map(block, (index, real))
-
-      return _joined(self._mapped(one)(args[:-1], args[-1]))
-
-    return jax.jit(score, static_argnums=0)
+  def _gather(self):
+    return jax.jit(self._mapped(lambda index, inputs: inputs[index]))
 
 
 class Streaming(Programs):
@@ -304,8 +306,7 @@ class Streaming(Programs):
     self._at = -1  # The step of the next batch.
     self._waited = 0.0  # Share of the last `run`.
 
-  def _place(self, index: np.ndarray) -> jax.Array:
-    """Raw samples [R, B, ...] of the indices [R, B], on the devices."""
+  def _place(self, index):
     return self._split(feed.gather(self._host_inputs, index))
 
   def _init_args(self):
@@ -367,12 +368,8 @@ class Streaming(Programs):
     """See `Programs`."""
     return {'input_wait_fraction': self._waited}
 
-  def score(self, weights, rows, with_maps=False):
-    """See `Programs`. The result is on the host."""
-    index, real = self._blocks(rows)
-    read = lambda i: (self._place(index[:, i]), self._split(real[:, i]))
-    blocks = feed.ahead(read, 0, index.shape[1])
-    return self._score_read(weights, blocks, with_maps)
+  def _ahead(self, read, count):
+    return feed.ahead(read, 0, count)
 
 
 KINDS = {kind.name: kind for kind in (Resident, Streaming)}

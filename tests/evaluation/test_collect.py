@@ -102,7 +102,7 @@ def test_notes_of_baselines_tell_how_many_rows_fit(exp, before):
 def test_all_calls_score_one_structure_of_weights():
   seen = []
 
-  def score(weights, rows, with_maps=False):
+  def score(weights, rows, with_maps=False, label=''):
     seen.append(jax.tree.structure(weights))
     error = np.zeros((1, len(rows[0])))
     return step.Scored(error, None, None)
