@@ -1,5 +1,6 @@
 """PyTorch weights become a run that scores as PyTorch does, and come back."""
 
+import json
 import sys
 
 import jax
@@ -252,6 +253,10 @@ def test_command_line(tmp_path):
     str(path), f'--workdir={tmp_path}/run', f'--config={config}'
   )
   assert code == 0 and '--mode=eval' in out, err
+  code, out, err = helpers.run('--mode=eval', f'--workdir={tmp_path}/run')
+  assert code == 0 and 'auroc_normalised' in out, err
+  results = json.loads((tmp_path / 'run' / 'results.json').read_text())
+  assert results['environment']['training']['weights'] == 'converted from a.pt'
   code, out, err = _command(
     f'{tmp_path}/run', f'--to={tmp_path}/b.pt', '--replica=memae'
   )
