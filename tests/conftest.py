@@ -18,7 +18,7 @@ jax.config.update('jax_numpy_rank_promotion', 'raise')
 _CACHE = pathlib.Path(__file__).resolve().parents[1] / '.pytest_cache/compiled'
 os.environ['JAX_COMPILATION_CACHE_DIR'] = str(_CACHE)  # For child processes.
 jax.config.update('jax_compilation_cache_dir', str(_CACHE))
-jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.2)
+jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.02)
 # grain 0.2.18 reads its flags as soon as it is used (google/grain#1355).
 flags.FLAGS.mark_as_parsed()
 

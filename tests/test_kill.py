@@ -72,7 +72,7 @@ def test_killed_runs_end_as_if_never_killed(whole, tmp_path, number):
     process = helpers.start(*command)
     metrics = tmp_path / 'metrics.jsonl'
     seen = metrics.read_text() if metrics.exists() else ''
-    target = len(seen.splitlines()) + rng.randint(2, 25)
+    target = len(seen.splitlines()) + rng.randint(10, 50)
     while process.poll() is None:
       if metrics.exists() and len(metrics.read_text().splitlines()) >= target:
         time.sleep(rng.random() * 0.05)
