@@ -475,6 +475,7 @@ _READ_BY = {  # Fields of `model` that one network reads.
   'decoder_widths': 'conv',
   'decoder_kernels': 'conv',
   'layout': 'conv',
+  'remat': 'conv',
 }
 _PATHS = (
   ('data', 'path'),

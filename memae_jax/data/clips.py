@@ -44,6 +44,11 @@ class Gathered:
   def __getitem__(self, index: Any) -> np.ndarray:
     return self.frames[self.number[index]]
 
+  @property
+  def scored(self) -> np.ndarray:
+    """The frame [S] that the score of each clip belongs to: see `centre`."""
+    return self.number[:, self.number.shape[1] // 2]
+
   def take(self, rows: np.ndarray) -> 'Gathered':
     """Returns some samples, of the same frames."""
     return Gathered(self.frames, self.number[rows])
@@ -83,6 +88,11 @@ class Video(NamedTuple):
   masks: int | None = None
 
 
+def span(config: Any) -> int:
+  """How many frames of a video a clip reaches over."""
+  return (config.clip_frames - 1) * config.frame_step + 1
+
+
 def starts(length: int, config: Any, stride: int = 1) -> np.ndarray:
   """Returns the first frames of the clips of a video.
 
@@ -94,8 +104,13 @@ def starts(length: int, config: Any, stride: int = 1) -> np.ndarray:
     config: the resolved `config.data`.
     stride: frames from the start of one clip to that of the next.
   """
-  span = (config.clip_frames - 1) * config.frame_step
-  return np.arange(0, length - span, stride, dtype=np.int32)
+  return np.arange(0, length - span(config) + 1, stride, dtype=np.int32)
+
+
+def numbers(length: int, config: Any, stride: int = 1) -> np.ndarray:
+  """Returns the frames [n, T] int32 of the clips of a video; see `starts`."""
+  steps = np.arange(config.clip_frames, dtype=np.int32) * config.frame_step
+  return starts(length, config, stride)[:, None] + steps
 
 
 def centre(config: Any) -> int:
@@ -134,26 +149,25 @@ def source(
   Raises:
     UserError: a video is shorter than a clip.
   """
-  steps = np.arange(config.clip_frames, dtype=np.int32) * config.frame_step
-  numbers, of_video, scored, labels, rows, known = [], [], [], [], [], []
+  number, of_video, scored, labels, rows, known = [], [], [], [], [], []
   first = 0
   for which, video in enumerate(videos):
-    begin = starts(
+    own = numbers(
       video.length, config, 1 if video.is_test else config.clip_stride
     )
-    if not len(begin):
+    if not len(own):
       raise errors.UserError(
         f'data set "{name}": video "{video.name}" has {video.length} frames,'
-        f' but a clip takes {steps[-1] + 1}; remove the video, or lower'
+        f' but a clip takes {span(config)}; remove the video, or lower'
         ' data.clip_frames or data.frame_step'
       )
-    at = begin + centre(config)
+    at = own[:, 0] + centre(config)
     nothing = np.zeros(video.length, np.int32)
     label = nothing if video.labels is None else video.labels
     mask = nothing
     if video.masks is not None:
       mask = np.arange(video.masks, video.masks + video.length, dtype=np.int32)
-    numbers.append(first + begin[:, None] + steps)
+    number.append(first + own)
     of_video.append(np.full(len(at), which, np.int32))
     scored.append(at)
     labels.append(label[at].astype(np.int32))
@@ -168,7 +182,7 @@ def source(
   if unscored:
     why = (
       f'frames at both ends of {test.sum()} test videos, which are the centre'
-      f' of no clip of {steps[-1] + 1} frames'
+      f' of no clip of {span(config)} frames'
     )
     dropped = (*dropped, {'count': unscored, 'why': why})
   count = lambda which: {
@@ -177,7 +191,7 @@ def source(
   }
   return types.Source(
     name=name,
-    inputs=Gathered(frames, np.concatenate(numbers)),
+    inputs=Gathered(frames, np.concatenate(number)),
     labels=np.concatenate(labels),
     label_names=('normal', 'anomalous'),
     normal_labels=(0,),

@@ -264,8 +264,7 @@ class _Rows:
   def __getitem__(self, index) -> np.ndarray:
     rows, inputs = self._rows[index], self._source.inputs
     if self._source.videos:
-      number = inputs.number[rows]
-      raw = inputs.frames[number[:, number.shape[1] // 2]]
+      raw = inputs.frames[inputs.take(rows).scored]
     else:
       raw = inputs[rows]
     return transforms.apply(raw, self._transform).reshape(len(raw), -1)

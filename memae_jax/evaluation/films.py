@@ -12,11 +12,11 @@ from memae_jax import errors, writers
 from memae_jax.data import clips, decoding, frame_folder
 from memae_jax.evaluation import (
   collect,
+  facts,
   overlay,
   pictures,
   scores,
   video,
-  words,
 )
 from memae_jax.evaluation import frames as frames_lib
 from memae_jax.evaluation.plots import video as plots
@@ -59,20 +59,12 @@ def write_all(
   """
   out = []
   for name in chosen(exp):
-    shown = pictures.passage(exp, weights, 0, name)
-    mine = np.isin(first.sample, shown.rows)
-    at = exp.source.videos.frame[first.sample[mine]]
-    order = np.argsort(at)
-    out.append(
-      _write(
-        folder / name,
-        shown.inputs,
-        shown.maps,
-        first.score[mine][order],
-        first.anomalous[mine][order],
-        at[order],
-      )
-    )
+    at = pictures.in_time(exp, 0, name)
+    rows = first.sample[at]
+    frames, maps = pictures.error_maps(exp, weights, 0, rows)
+    score, anomalous = first.score[at], first.anomalous[at]
+    number = exp.source.videos.frame[rows]
+    out.append(_write(folder / name, frames, maps, score, anomalous, number))
   return out
 
 
@@ -104,13 +96,13 @@ def score_new(
   Raises:
     UserError: the network is not of videos, or this is no video for it.
   """
-  path = pathlib.Path(exp.config.eval.video)
   if exp.source.videos is None:
     raise errors.UserError(
       'config field "eval.video" is set, but the network of this run takes no'
       ' clips; give the --workdir of a run on videos'
     )
-  found = _clips_of(exp, path)
+  path = pathlib.Path(exp.config.eval.video)
+  name, found = _clips_of(exp, path)
   weights = collect.chosen(exp, state, at)[0]
   scored = exp.programs.score_raw(weights, [found] * len(exp.replicas), True)
   held_out = [split.validation for split in exp.splits]
@@ -122,16 +114,16 @@ def score_new(
     float(np.quantile(video.by_rule(exp.source, normal, i, h)[rule], quantile))
     for i, h in enumerate(held_out)
   ]
-  frame = found.number[:, found.number.shape[1] // 2]
+  frame = found.scored
   columns = {r.name: of(i) for i, r in enumerate(exp.replicas)}
-  folder = workdir / 'eval' / str(at) / 'videos' / path.stem
+  folder = workdir / 'eval' / str(at) / 'videos' / name
   writers.write_atomic(folder / 'scores.csv', _csv(frame, columns))
   first, threshold = next(iter(columns.values())), thresholds[0]
-  facts = {
+  results = {
     'video': str(path),
     'frames': len(found.frames),
     'scored_frames': len(frame),
-    'score': {'name': rule, 'definition': words.SCORES[rule]},
+    'score': facts.score(exp),
     'checkpoint': at,
     'threshold': {
       'rule': f'{quantile:.0%} quantile of the validation normals',
@@ -142,7 +134,7 @@ def score_new(
       for (name, score), limit in zip(columns.items(), thresholds)
     },
   }
-  text = json.dumps(facts, indent=2) + '\n'
+  text = json.dumps(results, indent=2) + '\n'
   writers.write_atomic(folder / 'results.json', text)
   unknown = np.zeros(len(frame), bool)
   curve = frames_lib.FrameScores(
@@ -150,7 +142,7 @@ def score_new(
     anomalous=unknown,
     video=np.zeros_like(frame),
     frame=frame,
-    names=[path.stem],
+    names=[name],
     lengths=[len(found.frames)],
   )
   picture = io.BytesIO()
@@ -162,23 +154,19 @@ def score_new(
   return folder
 
 
-def _clips_of(exp, path: pathlib.Path) -> clips.Gathered:
-  """All clips of a video file or folder, as the network takes them."""
+def _clips_of(exp, path: pathlib.Path) -> tuple[str, clips.Gathered]:
+  """Name and all clips of a video, as the network takes them."""
   *_, height, width, channels = exp.source.inputs.shape
-  frames = decoding.decode(
-    frame_folder.open_video(path),
-    (width, height),
-    'rgb' if channels == 3 else 'grey',
-  )
-  config = exp.config.data
-  first = clips.starts(len(frames), config)
-  steps = np.arange(config.clip_frames, dtype=np.int32) * config.frame_step
-  if not len(first):
+  video, config = frame_folder.open_video(path), exp.config.data
+  colour = 'rgb' if channels == 3 else 'grey'
+  frames = decoding.decode(video, (width, height), colour)
+  number = clips.numbers(len(frames), config)
+  if not len(number):
     raise errors.UserError(
-      f'{path} has {len(frames)} frames, but a clip takes {steps[-1] + 1}; give'
-      ' a longer video'
+      f'{path} has {len(frames)} frames, but a clip takes {clips.span(config)};'
+      ' give a longer video'
     )
-  return clips.Gathered(frames, first[:, None] + steps)
+  return video.name, clips.Gathered(frames, number)
 
 
 def _csv(frame: np.ndarray, columns: dict[str, np.ndarray]) -> str:

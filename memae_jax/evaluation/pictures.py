@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
@@ -118,7 +118,7 @@ def strips(
     {name of the first replica of each variant: strip}; empty but for videos.
   """
   firsts = scores.first_names((r.variant, r.name) for r in exp.replicas)
-  out = {}
+  source, out = exp.source, {}
   for i, replica in enumerate(replicas):
     frames = replica.frames
     if frames is None or replica.name not in firsts:
@@ -128,63 +128,58 @@ def strips(
       for v, name in enumerate(frames.names)
       if len(set(frames.anomalous[frames.video == v].tolist())) == 2
     ]
-    shown = passage(exp, weights, i, (both or list(frames.names))[0])
-    some = np.linspace(0, len(shown.rows) - 1, _STRIP).round().astype(int)
-    some = np.unique(some)
-    place = {row: k for k, row in enumerate(replica.sample.tolist())}
-    of = [place[row] for row in shown.rows[some].tolist()]
-    video, masks = exp.source.videos, exp.source.masks
+    at = in_time(exp, i, (both or list(frames.names))[0])
+    some = np.linspace(0, len(at) - 1, _STRIP).round().astype(int)
+    at = at[np.unique(some)]
+    rows = exp.splits[i].test[at]
+    x, rebuilt = _rebuilt(exp, weights, i, rows)
     out[replica.name] = scores.Gallery(
-      inputs=shown.inputs[some],
-      reconstructions=shown.reconstructions[some],
-      score=replica.score[of],
-      anomalous=replica.anomalous[of],
-      title=tuple(f'frame {video.frame[row]}' for row in shown.rows[some]),
-      masks=None if masks is None else masks[shown.rows[some]],
+      inputs=_as_image(x, source, exp.splits[i]),
+      reconstructions=_as_image(rebuilt, source, exp.splits[i]),
+      score=replica.score[at],
+      anomalous=replica.anomalous[at],
+      title=tuple(f'frame {frame}' for frame in source.videos.frame[rows]),
+      masks=None if source.masks is None else source.masks[rows],
     )
   return out
 
 
-class Passage(NamedTuple):
-  """The scored frames of one test video, in their order.
+def in_time(exp: experiment.Experiment, index: int, name: str) -> np.ndarray:
+  """Which test samples [K] of a replica are of a video, in their order.
 
-  rows: [K] samples of the source. inputs, reconstructions: [K, H, W, C]
-    float32 in [0, 1]. maps: [K, H, W] error in squared model units.
+  Args:
+    exp: the experiment, of videos.
+    index: of the replica.
+    name: of the video.
   """
-
-  rows: np.ndarray
-  inputs: np.ndarray
-  reconstructions: np.ndarray
-  maps: np.ndarray
+  videos, test = exp.source.videos, exp.splits[index].test
+  at = np.flatnonzero(np.asarray(videos.names)[videos.video[test]] == name)
+  return at[np.argsort(videos.frame[test[at]])]
 
 
-def passage(
-  exp: experiment.Experiment, weights: Any, index: int, name: str
-) -> Passage:
-  """What a replica makes of a test video.
+def error_maps(
+  exp: experiment.Experiment, weights: Any, index: int, rows: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+  """The scored frames of clips, and the errors of a replica.
 
   Args:
     exp: the experiment, of videos.
     weights: of the fleet.
     index: of the replica.
-    name: of a test video.
+    rows: [K] samples of the source.
+
+  Returns:
+    frames: [K, H, W, C] float32 in [0, 1].
+    maps: [K, H, W] squared error, mean over the channels, in model units.
   """
-  videos, split = exp.source.videos, exp.splits[index]
-  names = np.asarray(videos.names)[videos.video[split.test]]
-  rows = split.test[names == name]
-  rows = rows[np.argsort(videos.frame[rows])]
   block = exp.config.eval.batch_size
   parts = [
     _rebuilt(exp, weights, index, rows[i : i + block])
     for i in range(0, len(rows), block)
   ]
   x, out = (np.concatenate(part) for part in zip(*parts))
-  return Passage(
-    rows,
-    _as_image(x, exp.source, split),
-    _as_image(out, exp.source, split),
-    np.square(x - out).mean(axis=-1),
-  )
+  frames = _as_image(x, exp.source, exp.splits[index])
+  return frames, np.square(x - out).mean(axis=-1)
 
 
 def _rebuilt(exp, weights, index, rows) -> tuple[np.ndarray, np.ndarray]:

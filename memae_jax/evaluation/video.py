@@ -89,7 +89,7 @@ def frame_difference(
   frames, number = source.inputs.frames, source.inputs.number[rows]
   centre = number.shape[1] // 2
   out = np.empty(len(rows), np.float32)
-  for i, (before, scored) in enumerate(number[:, centre - 1 : centre + 1]):
-    pair = transforms.apply(frames[[before, scored]], transform)
+  for i, pair in enumerate(number[:, centre - 1 : centre + 1]):
+    pair = transforms.apply(frames[pair], transform)
     out[i] = np.square(pair[1] - pair[0]).mean()
   return out
