@@ -30,7 +30,7 @@ class MemoryRead(NamedTuple):
   usage: jax.Array
 
 
-def _normalise(vectors: jax.Array) -> jax.Array:
+def normalise(vectors: jax.Array) -> jax.Array:
   """Unit vectors along the last axis; a zero vector stays zero."""
   square = jnp.sum(vectors * vectors, axis=-1, keepdims=True)
   safe = square > jnp.finfo(vectors.dtype).tiny
@@ -59,7 +59,7 @@ def similarities(
   dtype = jnp.promote_types(jnp.float32, query.dtype)
   query, slots = query.astype(dtype), slots.astype(dtype)
   if similarity == 'cosine':
-    query, slots = _normalise(query), _normalise(slots)
+    query, slots = normalise(query), normalise(slots)
   elif similarity != 'dot':
     raise ValueError(f'similarity is "{similarity}"; use "cosine" or "dot"')
   scores = (

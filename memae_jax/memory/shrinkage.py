@@ -32,6 +32,19 @@ class Shrunk(NamedTuple):
   kept: jax.Array
 
 
+def floor(log_z: jax.Array, threshold: jax.Array) -> jax.Array:
+  """Similarities that survivors are above: log_z + log(threshold).
+
+  Args:
+    log_z: [Q] logsumexp of the similarities.
+    threshold: scalar lambda; 0 keeps every slot, so the floor is -inf.
+  """
+  tiny = jnp.finfo(log_z.dtype).tiny
+  return jnp.where(
+    threshold > 0, log_z + jnp.log(jnp.maximum(threshold, tiny)), -jnp.inf
+  )
+
+
 def survivors(
   similarity: jax.Array, threshold: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
@@ -45,12 +58,7 @@ def survivors(
     [Q, N] bool survivors and [Q] log of the softmax normaliser.
   """
   log_z = jax.nn.logsumexp(similarity, axis=-1)
-  floor = jnp.where(
-    threshold > 0,
-    log_z + jnp.log(jnp.maximum(threshold, jnp.finfo(log_z.dtype).tiny)),
-    -jnp.inf,
-  )
-  return similarity > floor[:, None], log_z
+  return similarity > floor(log_z, threshold)[:, None], log_z
 
 
 @jax.custom_vjp

@@ -1,0 +1,412 @@
+"""The read in blocks of slots: nothing of size [Q, N] (section 3).
+
+The addressing weights are a softmax over the survivors, so two passes over the
+slots give a read, and one pass its gradient:
+
+1. the peak of the similarities and the sum of their exponentials: log_z, and
+   with it the floor that survivors are above;
+2. the sums over the survivors: of weights, of weighted slots, of
+   w log w (for the entropy), and their number;
+3. backward: ds_i = a_i (g.m_i - g.y - g_entropy (log a_i + entropy)), where a
+   is recomputed and y and the entropy are results of the read.
+
+A third forward pass, of `usage`, needs the sums of the second one; a program
+that does not use it does not run it.
+
+With `axis`, each device of that mesh axis holds a part of the slots, and only
+sums over slots cross devices, whose size does not depend on N.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from memae_jax.memory import addressing, shrinkage
+
+_NONE = jnp.iinfo(jnp.int32).max
+
+
+class Rules(NamedTuple):
+  """What is fixed when a read is compiled.
+
+  similarity, on_empty: see `addressing`.
+  chunk: slots in a block.
+  axis: mesh axis that the slots are spread over, or None.
+  """
+
+  similarity: str
+  on_empty: str
+  chunk: int
+  axis: str | None
+
+
+class Block(NamedTuple):
+  """Some consecutive slots.
+
+  start: of the first one. slots: [B, C]. exists: [B] bool, False for slots
+  that are masked or were part of an earlier block.
+  """
+
+  start: jax.Array
+  slots: jax.Array
+  exists: jax.Array
+
+
+class Peak(NamedTuple):
+  """What the first pass finds.
+
+  score: [Q] the highest similarity. total: [Q] sum_i exp(s_i - score).
+  floor: [Q] survivors are above it. only: [Q] index of the one slot that a
+    dead query reads (`on_empty='top1'`), for the others the largest int32.
+  """
+
+  score: jax.Array
+  total: jax.Array
+  floor: jax.Array
+  only: jax.Array
+
+
+class Sums(NamedTuple):
+  """Sums over the survivors, of w_i = exp(s_i - peak).
+
+  value: [Q, C] sum w m. mass: [Q] sum w. spread: [Q] sum w log w.
+  kept: [Q] int32.
+  """
+
+  value: jax.Array
+  mass: jax.Array
+  spread: jax.Array
+  kept: jax.Array
+
+
+def fold(
+  step: Callable[[Any, Block], Any],
+  carry: Any,
+  slots: jax.Array,
+  slot_mask: jax.Array | None,
+  chunk: int,
+) -> Any:
+  """Calls carry = step(carry, block) for all blocks of slots, in order.
+
+  The last block ends with the last slot. It overlaps the one before if chunk
+  does not divide N: slots in padded copies would cost their size again.
+
+  Args:
+    step: takes and returns a carry.
+    carry: the first one.
+    slots: [N, C].
+    slot_mask: [N] bool or None.
+    chunk: slots in a block, at most N.
+
+  Returns:
+    The last carry.
+  """
+  last = slots.shape[0] - chunk
+
+  def body(number, carry):
+    start = jnp.minimum(number * chunk, last)
+    cut = lambda x: jax.lax.dynamic_slice_in_dim(x, start, chunk)
+    exists = start + jnp.arange(chunk) >= number * chunk
+    if slot_mask is not None:
+      exists &= cut(slot_mask)
+    return step(carry, Block(start, cut(slots), exists))
+
+  return jax.lax.fori_loop(0, -(-slots.shape[0] // chunk), body, carry)
+
+
+def prepare(
+  query: jax.Array, similarity: str, temperature: float | jax.Array
+) -> jax.Array:
+  """[Q, C] vectors whose dot products with `keys` are the similarities."""
+  query = query.astype(jnp.promote_types(jnp.float32, query.dtype))
+  return keys(query, similarity) / temperature
+
+
+def keys(slots: jax.Array, similarity: str) -> jax.Array:
+  """What queries are compared with: slots, or for 'cosine' their directions."""
+  if similarity == 'cosine':
+    return addressing.normalise(slots)
+  if similarity != 'dot':
+    raise ValueError(f'similarity is "{similarity}"; use "cosine" or "dot"')
+  return slots
+
+
+def matmul(one: jax.Array, two: jax.Array) -> jax.Array:
+  """Matrix product in full precision."""
+  return jnp.matmul(one, two, precision=jax.lax.Precision.HIGHEST)
+
+
+def scores(query: jax.Array, block: Block, similarity: str) -> jax.Array:
+  """[Q, B] similarities of prepared queries, -inf where no slot is."""
+  score = matmul(query, keys(block.slots.astype(query.dtype), similarity).T)
+  return jnp.where(block.exists[None, :], score, -jnp.inf)
+
+
+def add_exponentials(
+  peak: jax.Array, total: jax.Array, score: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+  """Takes similarities into a running logsumexp.
+
+  Args:
+    peak: [Q] highest similarity so far, -inf at first.
+    total: [Q] sum of exp(s - peak) so far.
+    score: [Q, B] more similarities.
+
+  Returns:
+    The new peak and total.
+  """
+  higher = jnp.maximum(peak, jnp.max(score, axis=-1))
+  shift = jnp.where(jnp.isfinite(higher), higher, 0)
+  more = jnp.sum(jnp.exp(score - shift[:, None]), axis=-1)
+  return higher, total * jnp.exp(peak - shift) + more
+
+
+def find_peak(
+  rules: Rules,
+  query: jax.Array,
+  slots: jax.Array,
+  threshold: jax.Array,
+  slot_mask: jax.Array | None,
+) -> Peak:
+  """The first pass; arguments as of `forward`."""
+  top1 = rules.on_empty == 'top1'
+
+  def step(carry, block):
+    peak, total, nearest = carry
+    score = scores(query, block, rules.similarity)
+    higher, total = add_exponentials(peak, total, score)
+    if top1:
+      index = block.start + jnp.argmax(score, axis=-1).astype(jnp.int32)
+      nearest = jnp.where(higher > peak, index, nearest)
+    return higher, total, nearest
+
+  nothing = jnp.zeros_like(query[:, 0])
+  none = jnp.full(query.shape[:1], _NONE, jnp.int32)
+  peak, total, nearest = fold(
+    step, (nothing - jnp.inf, nothing, none), slots, slot_mask, rules.chunk
+  )
+  if rules.axis is not None:
+    highest = jax.lax.pmax(peak, rules.axis)
+    shift = jnp.where(jnp.isfinite(highest), highest, 0)
+    total = jax.lax.psum(total * jnp.exp(peak - shift), rules.axis)
+    if top1:
+      # Of equally similar slots the first, as by argmax over all of them.
+      offset = jax.lax.axis_index(rules.axis) * slots.shape[0]
+      mine = (peak == highest) & (nearest != _NONE)
+      nearest = jax.lax.pmin(
+        jnp.where(mine, offset + nearest, _NONE), rules.axis
+      )
+      here = (nearest >= offset) & (nearest < offset + slots.shape[0])
+      nearest = jnp.where(here, nearest - offset, _NONE)
+    peak = highest
+  floor = shrinkage.floor(peak + jnp.log(total), threshold)
+  return Peak(peak, total, floor, jnp.where(peak > floor, _NONE, nearest))
+
+
+def _log_weights(
+  rules: Rules, query: jax.Array, peak: Peak, block: Block
+) -> tuple[jax.Array, jax.Array]:
+  """[Q, B] survivors, and log w_i = s_i - peak for them (0 elsewhere)."""
+  score = scores(query, block, rules.similarity)
+  keep = score > peak.floor[:, None]
+  if rules.on_empty == 'top1':
+    index = block.start + jnp.arange(rules.chunk, dtype=jnp.int32)
+    keep |= block.exists[None, :] & (index[None, :] == peak.only[:, None])
+  return keep, jnp.where(keep, score - peak.score[:, None], 0)
+
+
+def _sum_survivors(rules, query, slots, slot_mask, peak) -> Sums:
+  """The second pass."""
+
+  def step(sums, block):
+    keep, log = _log_weights(rules, query, peak, block)
+    weight = jnp.where(keep, jnp.exp(log), 0)
+    return Sums(
+      value=sums.value + matmul(weight, block.slots.astype(query.dtype)),
+      mass=sums.mass + jnp.sum(weight, axis=-1),
+      spread=sums.spread + jnp.sum(weight * log, axis=-1),
+      kept=sums.kept + jnp.sum(keep, axis=-1, dtype=jnp.int32),
+    )
+
+  nothing = jnp.zeros_like(query[:, 0])
+  sums = Sums(
+    jnp.zeros_like(query), nothing, nothing, nothing.astype(jnp.int32)
+  )
+  sums = fold(step, sums, slots, slot_mask, rules.chunk)
+  return sums if rules.axis is None else jax.lax.psum(sums, rules.axis)
+
+
+def _usage(rules, query, slots, slot_mask, query_mask, peak, mass) -> jax.Array:
+  """The third pass: [N] sum of the addressing weights of each slot."""
+  share = 1 / mass if query_mask is None else jnp.where(query_mask, 1 / mass, 0)
+
+  def step(usage, block):
+    keep, log = _log_weights(rules, query, peak, block)
+    weight = jnp.where(keep, jnp.exp(log) * share[:, None], 0)
+    return _add(usage, jnp.sum(weight, axis=0), block.start)
+
+  return fold(
+    step,
+    jnp.zeros(slots.shape[0], query.dtype),
+    slots,
+    slot_mask,
+    rules.chunk,
+  )
+
+
+def _add(whole: jax.Array, part: jax.Array, start: jax.Array) -> jax.Array:
+  """Adds part to the rows of whole from start on."""
+  old = jax.lax.dynamic_slice_in_dim(whole, start, part.shape[0])
+  return jax.lax.dynamic_update_slice_in_dim(whole, old + part, start, 0)
+
+
+def forward(
+  rules: Rules,
+  query: jax.Array,
+  slots: jax.Array,
+  threshold: jax.Array,
+  slot_mask: jax.Array | None,
+  query_mask: jax.Array | None,
+) -> tuple[addressing.MemoryRead, tuple[Any, ...]]:
+  """The read, and what `backward` needs besides.
+
+  Args:
+    rules: how to read.
+    query: [Q, C] as of `prepare`.
+    slots: [N, C], with an axis those of this device; so are masks and usage.
+    threshold: lambda, scalar.
+    slot_mask: [N] bool or None.
+    query_mask: [Q] bool or None.
+
+  Returns:
+    `MemoryRead` and residuals [Q].
+  """
+  peak = find_peak(rules, query, slots, threshold, slot_mask)
+  sums = _sum_survivors(rules, query, slots, slot_mask, peak)
+  some = sums.mass > 0
+  mass = jnp.where(some, sums.mass, 1)
+  dead = ~(peak.score > peak.floor)  # Also reads one slot with 'top1'.
+  read = addressing.MemoryRead(
+    value=sums.value / mass[:, None],
+    entropy=jnp.log(mass) - sums.spread / mass,
+    log_z=peak.score + jnp.log(peak.total),
+    kept_mass=jnp.where(dead, 0, sums.mass / peak.total),
+    kept=jnp.where(dead, 0, sums.kept),
+    usage=_usage(rules, query, slots, slot_mask, query_mask, peak, mass),
+  )
+  return read, (peak, mass)
+
+
+def backward(
+  rules: Rules,
+  query: jax.Array,
+  slots: jax.Array,
+  slot_mask: jax.Array | None,
+  read: addressing.MemoryRead,
+  residuals: tuple[Peak, jax.Array],
+  value_bar: jax.Array,
+  entropy_bar: jax.Array,
+) -> tuple[jax.Array, jax.Array]:
+  """Gradients of the read.
+
+  Args:
+    rules, query, slots, slot_mask: as of `forward`.
+    read, residuals: its results.
+    value_bar: [Q, C] cotangent of the value; with an axis the same on all its
+      devices.
+    entropy_bar: [Q] cotangent of the entropy, likewise.
+
+  Returns:
+    [Q, C] gradient of query, whole on every device, and [N, C] of slots.
+  """
+  peak, mass = residuals
+  log_mass = jnp.log(mass)[:, None]
+  mean = jnp.sum(value_bar * read.value, axis=-1) + entropy_bar * read.entropy
+
+  def step(carry, block):
+    query_bar, slots_bar = carry
+    both = lambda x: (keys(x, rules.similarity), x)
+    (key, value), pull = jax.vjp(both, block.slots.astype(query.dtype))
+    keep, log = _log_weights(rules, query, peak, block)
+    log = log - log_mass
+    weight = jnp.where(keep, jnp.exp(log), 0)
+    score_bar = weight * (
+      matmul(value_bar, value.T) - entropy_bar[:, None] * log - mean[:, None]
+    )
+    if rules.on_empty == 'top1':  # One slot takes all, whatever its score.
+      score_bar = jnp.where(peak.only[:, None] == _NONE, score_bar, 0)
+    (more,) = pull((matmul(score_bar.T, query), matmul(weight.T, value_bar)))
+    return (
+      query_bar + matmul(score_bar, key),
+      _add(slots_bar, more.astype(slots.dtype), block.start),
+    )
+
+  query_bar, slots_bar = fold(
+    step,
+    (jnp.zeros_like(query), jnp.zeros_like(slots)),
+    slots,
+    slot_mask,
+    rules.chunk,
+  )
+  if rules.axis is not None:
+    query_bar = jax.lax.psum(query_bar, rules.axis)
+  return query_bar, slots_bar
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _read(rules, query, slots, threshold, slot_mask, query_mask):
+  return forward(rules, query, slots, threshold, slot_mask, query_mask)[0]
+
+
+def _read_fwd(rules, query, slots, threshold, slot_mask, query_mask):
+  read, residuals = forward(
+    rules, query, slots, threshold, slot_mask, query_mask
+  )
+  return read, (query, slots, slot_mask, read, residuals)
+
+
+def _read_bwd(rules, saved, cotangent):
+  gradients = backward(rules, *saved, cotangent.value, cotangent.entropy)
+  return *gradients, None, None, None
+
+
+_read.defvjp(_read_fwd, _read_bwd)
+
+
+def read(
+  query: jax.Array,
+  slots: jax.Array,
+  threshold: jax.Array | float,
+  *,
+  similarity: str = 'cosine',
+  temperature: float | jax.Array = 1.0,
+  slot_mask: jax.Array | None = None,
+  query_mask: jax.Array | None = None,
+  on_empty: str = 'zero',
+  chunk: int = 1024,
+  axis: str | None = None,
+) -> addressing.MemoryRead:
+  """Equals the dense read with the exact gradient, in blocks of slots.
+
+  Args:
+    query: [Q, C].
+    slots: [N, C].
+    threshold: lambda as an absolute weight, scalar.
+    similarity, temperature, slot_mask, query_mask, on_empty: see
+      `addressing.read`.
+    chunk: slots in a block; some arrays of [Q, chunk] live at a time.
+    axis: name of a mesh axis, inside `jax.shard_map(..., check_vma=False)`.
+      Then slots, slot_mask and usage are this device's part, and all others
+      must be, and are, the same on all devices of the axis; so must the
+      cotangents be. Gradients of query are whole on each device.
+
+  Returns:
+    `MemoryRead`, float32 (float64 for float64 queries).
+  """
+  query = prepare(query, similarity, temperature)
+  rules = Rules(similarity, on_empty, min(chunk, slots.shape[0]), axis)
+  threshold = jnp.asarray(threshold, query.dtype)
+  return _read(rules, query, slots, threshold, slot_mask, query_mask)
