@@ -1,5 +1,6 @@
 """The memory as plain JAX functions of arrays: no Flax, no I/O."""
 
-from memae_jax.memory.addressing import MemoryRead, read
+from memae_jax.memory.addressing import MemoryRead
+from memae_jax.memory.reading import read
 
 __all__ = ['MemoryRead', 'read']

@@ -1,0 +1,148 @@
+"""One read of the memory, forward and backward: dense against streaming.
+
+python -m benchmarks.memory [--rounds=5] [--slots 2000 65536] [--queries=4096]
+  [--step_slots 2000 65536 1048576]
+
+A: the dense read, which holds all [Q, N] addressing weights. B: the streaming
+read, in blocks of slots. Both: value and gradients in queries and slots, with
+cosine similarity, a threshold of 1/N and all outputs used; they alternate
+within each round, and ratios are medians over the rounds. Temporary bytes are
+what the compiled programs say.
+
+Then, for each of --step_slots, one training step (value, gradients, and an
+update of donated slots) of the streaming read in a process of its own, with
+the largest memory it held; for the dense read only its compiled bytes. The
+last line is JSON.
+"""
+
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import time
+
+import jax
+import jax.numpy as jnp
+
+from benchmarks import common
+from memae_jax import memory
+
+WIDTH = 256
+
+
+def arrays(queries, slots):
+  """Queries and slots like those of a fresh network, and a cotangent."""
+  one, two, three = jax.random.split(jax.random.key(0), 3)
+  return (
+    jax.random.normal(one, (queries, WIDTH)),
+    jax.random.uniform(two, (slots, WIDTH), minval=-1 / 16, maxval=1 / 16),
+    jax.random.normal(three, (queries, WIDTH)),
+  )
+
+
+def both_ways(kind):
+  """Returns a function: value, read and gradients of one read."""
+
+  def objective(query, slots, weight):
+    read = memory.read(query, slots, 1 / slots.shape[0], kind=kind)
+    loss = jnp.sum(read.value * weight) + jnp.mean(read.entropy)
+    return loss, (jnp.mean(read.kept), read.usage)
+
+  return jax.value_and_grad(objective, (0, 1), has_aux=True)
+
+
+def train_step(kind):
+  """Returns a function: one step of gradient descent in the slots."""
+
+  def step(query, slots, weight):
+    (loss, (kept, usage)), (_, gradient) = both_ways(kind)(query, slots, weight)
+    return slots - 1e-3 * gradient, loss, kept, jnp.max(usage)
+
+  return jax.jit(step, donate_argnums=1)
+
+
+def temporary(function, queries, slots):
+  """Bytes a compiled program holds besides arguments and results."""
+  query = jax.ShapeDtypeStruct((queries, WIDTH), jnp.float32)
+  stored = jax.ShapeDtypeStruct((slots, WIDTH), jnp.float32)
+  compiled = jax.jit(function).lower(query, stored, query).compile()
+  return compiled.memory_analysis().temp_size_in_bytes
+
+
+def times(queries, slots, rounds):
+  """Seconds of A and B, their ratio and their temporary bytes."""
+  given = arrays(queries, slots)
+  runs, bytes_ = {}, {}
+  for name, kind in (('A dense', 'dense'), ('B streaming', 'streaming')):
+    call = jax.jit(both_ways(kind))
+    runs[name] = lambda call=call: jax.block_until_ready(call(*given))
+    (_, (kept, _)), _ = runs[name]()
+    bytes_[name] = temporary(both_ways(kind), queries, slots)
+  seconds = common.alternate(runs, rounds)
+  ratio = [b / a for a, b in zip(*seconds.values())]
+  return {
+    'queries': queries,
+    'slots': slots,
+    'mean_kept': round(float(kept), 1),
+    'ms': {k: round(1e3 * statistics.median(v)) for k, v in seconds.items()},
+    'streaming_over_dense_time': round(statistics.median(ratio), 2),
+    'temporary_mib': {k: round(v / 2**20) for k, v in bytes_.items()},
+  }
+
+
+def one_step(queries, slots):
+  """Prints seconds of a step and the peak memory of this process."""
+  query, stored, weight = jax.block_until_ready(arrays(queries, slots))
+  before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+  step = train_step('streaming').lower(query, stored, weight).compile()
+  begun = time.perf_counter()
+  stored, loss, kept, _ = jax.block_until_ready(step(query, stored, weight))
+  seconds = time.perf_counter() - begun
+  peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+  facts = {
+    'queries': queries,
+    'slots': slots,
+    'seconds': round(seconds, 2),
+    'peak_rss_mib': round(peak / 1024),
+    'rss_before_step_mib': round(before / 1024),
+    'dense_temporary_mib': round(
+      temporary(train_step('dense'), queries, slots) / 2**20
+    ),
+    'loss': float(loss),
+    'mean_kept': round(float(kept), 1),
+  }
+  print(json.dumps(facts))
+
+
+def main():
+  """Runs the comparison."""
+  parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+  parser.add_argument('--rounds', type=int, default=5)
+  parser.add_argument('--queries', type=int, default=4096)
+  parser.add_argument('--slots', type=int, nargs='*', default=[2000, 65536])
+  parser.add_argument(
+    '--step_slots', type=int, nargs='*', default=[2000, 65536, 2**20]
+  )
+  parser.add_argument('--one_step', type=int, help=argparse.SUPPRESS)
+  args = parser.parse_args()
+  jax.config.update('jax_platforms', 'cpu')
+  if args.one_step:
+    one_step(args.queries, args.one_step)
+    return
+  reads = [times(args.queries, n, args.rounds) for n in args.slots]
+  for read in reads:
+    print(read, flush=True)
+  steps = []
+  for slots in args.step_slots:
+    command = [sys.executable, '-m', 'benchmarks.memory']
+    command += [f'--one_step={slots}', f'--queries={args.queries}']
+    run = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    steps.append(json.loads(run.stdout.splitlines()[-1]))
+    print(steps[-1], flush=True)
+  print(json.dumps({'width': WIDTH, 'reads': reads, 'steps': steps}))
+
+
+if __name__ == '__main__':
+  main()
