@@ -46,11 +46,13 @@ class Rules(NamedTuple):
 class Block(NamedTuple):
   """Some consecutive slots.
 
-  start: of the first one. slots: [B, C]. exists: [B] bool, False for slots
-  that are masked or were part of an earlier block.
+  start: of the first one. index: [B] their numbers, counted over all devices
+  of the axis. slots: [B, C]. exists: [B] bool, False for slots that are masked
+  or were part of an earlier block.
   """
 
   start: jax.Array
+  index: jax.Array
   slots: jax.Array
   exists: jax.Array
 
@@ -73,7 +75,8 @@ class Sums(NamedTuple):
   """Sums over the survivors, of w_i = exp(s_i - peak).
 
   value: [Q, C] sum w m. mass: [Q] sum w. spread: [Q] sum w log w.
-  kept: [Q] int32.
+  kept: [Q] their number, a float (exact to 2^24) so that all these sums can
+    cross devices together.
   """
 
   value: jax.Array
@@ -83,11 +86,11 @@ class Sums(NamedTuple):
 
 
 def fold(
+  rules: Rules,
   step: Callable[[Any, Block], Any],
   carry: Any,
   slots: jax.Array,
   slot_mask: jax.Array | None,
-  chunk: int,
 ) -> Any:
   """Calls carry = step(carry, block) for all blocks of slots, in order.
 
@@ -95,26 +98,28 @@ def fold(
   does not divide N: slots in padded copies would cost their size again.
 
   Args:
+    rules: with a chunk of at most N.
     step: takes and returns a carry.
     carry: the first one.
     slots: [N, C].
     slot_mask: [N] bool or None.
-    chunk: slots in a block, at most N.
 
   Returns:
     The last carry.
   """
-  last = slots.shape[0] - chunk
+  count, chunk = slots.shape[0], rules.chunk
+  first = 0 if rules.axis is None else jax.lax.axis_index(rules.axis) * count
 
   def body(number, carry):
-    start = jnp.minimum(number * chunk, last)
+    start = jnp.minimum(number * chunk, count - chunk)
     cut = lambda x: jax.lax.dynamic_slice_in_dim(x, start, chunk)
-    exists = start + jnp.arange(chunk) >= number * chunk
+    index = start + jnp.arange(chunk, dtype=jnp.int32)
+    exists = index >= number * chunk
     if slot_mask is not None:
       exists &= cut(slot_mask)
-    return step(carry, Block(start, cut(slots), exists))
+    return step(carry, Block(start, first + index, cut(slots), exists))
 
-  return jax.lax.fori_loop(0, -(-slots.shape[0] // chunk), body, carry)
+  return jax.lax.fori_loop(0, -(-count // chunk), body, carry)
 
 
 def prepare(
@@ -179,14 +184,14 @@ def find_peak(
     score = scores(query, block, rules.similarity)
     higher, total = add_exponentials(peak, total, score)
     if top1:
-      index = block.start + jnp.argmax(score, axis=-1).astype(jnp.int32)
-      nearest = jnp.where(higher > peak, index, nearest)
+      here = block.index[jnp.argmax(score, axis=-1)]
+      nearest = jnp.where(higher > peak, here, nearest)
     return higher, total, nearest
 
   nothing = jnp.zeros_like(query[:, 0])
   none = jnp.full(query.shape[:1], _NONE, jnp.int32)
   peak, total, nearest = fold(
-    step, (nothing - jnp.inf, nothing, none), slots, slot_mask, rules.chunk
+    rules, step, (nothing - jnp.inf, nothing, none), slots, slot_mask
   )
   if rules.axis is not None:
     highest = jax.lax.pmax(peak, rules.axis)
@@ -194,13 +199,9 @@ def find_peak(
     total = jax.lax.psum(total * jnp.exp(peak - shift), rules.axis)
     if top1:
       # Of equally similar slots the first, as by argmax over all of them.
-      offset = jax.lax.axis_index(rules.axis) * slots.shape[0]
-      mine = (peak == highest) & (nearest != _NONE)
       nearest = jax.lax.pmin(
-        jnp.where(mine, offset + nearest, _NONE), rules.axis
+        jnp.where(peak == highest, nearest, _NONE), rules.axis
       )
-      here = (nearest >= offset) & (nearest < offset + slots.shape[0])
-      nearest = jnp.where(here, nearest - offset, _NONE)
     peak = highest
   floor = shrinkage.floor(peak + jnp.log(total), threshold)
   return Peak(peak, total, floor, jnp.where(peak > floor, _NONE, nearest))
@@ -213,8 +214,8 @@ def _log_weights(
   score = scores(query, block, rules.similarity)
   keep = score > peak.floor[:, None]
   if rules.on_empty == 'top1':
-    index = block.start + jnp.arange(rules.chunk, dtype=jnp.int32)
-    keep |= block.exists[None, :] & (index[None, :] == peak.only[:, None])
+    only = block.index[None, :] == peak.only[:, None]
+    keep |= block.exists[None, :] & only
   return keep, jnp.where(keep, score - peak.score[:, None], 0)
 
 
@@ -228,14 +229,12 @@ def _sum_survivors(rules, query, slots, slot_mask, peak) -> Sums:
       value=sums.value + matmul(weight, block.slots.astype(query.dtype)),
       mass=sums.mass + jnp.sum(weight, axis=-1),
       spread=sums.spread + jnp.sum(weight * log, axis=-1),
-      kept=sums.kept + jnp.sum(keep, axis=-1, dtype=jnp.int32),
+      kept=sums.kept + jnp.sum(keep, axis=-1, dtype=query.dtype),
     )
 
   nothing = jnp.zeros_like(query[:, 0])
-  sums = Sums(
-    jnp.zeros_like(query), nothing, nothing, nothing.astype(jnp.int32)
-  )
-  sums = fold(step, sums, slots, slot_mask, rules.chunk)
+  sums = Sums(jnp.zeros_like(query), nothing, nothing, nothing)
+  sums = fold(rules, step, sums, slots, slot_mask)
   return sums if rules.axis is None else jax.lax.psum(sums, rules.axis)
 
 
@@ -248,13 +247,8 @@ def _usage(rules, query, slots, slot_mask, query_mask, peak, mass) -> jax.Array:
     weight = jnp.where(keep, jnp.exp(log) * share[:, None], 0)
     return _add(usage, jnp.sum(weight, axis=0), block.start)
 
-  return fold(
-    step,
-    jnp.zeros(slots.shape[0], query.dtype),
-    slots,
-    slot_mask,
-    rules.chunk,
-  )
+  nothing = jnp.zeros(slots.shape[0], query.dtype)
+  return fold(rules, step, nothing, slots, slot_mask)
 
 
 def _add(whole: jax.Array, part: jax.Array, start: jax.Array) -> jax.Array:
@@ -294,7 +288,7 @@ def forward(
     entropy=jnp.log(mass) - sums.spread / mass,
     log_z=peak.score + jnp.log(peak.total),
     kept_mass=jnp.where(dead, 0, sums.mass / peak.total),
-    kept=jnp.where(dead, 0, sums.kept),
+    kept=jnp.where(dead, 0, sums.kept).astype(jnp.int32),
     usage=_usage(rules, query, slots, slot_mask, query_mask, peak, mass),
   )
   return read, (peak, mass)
@@ -305,7 +299,8 @@ def backward(
   query: jax.Array,
   slots: jax.Array,
   slot_mask: jax.Array | None,
-  read: addressing.MemoryRead,
+  value: jax.Array,
+  entropy: jax.Array,
   residuals: tuple[Peak, jax.Array],
   value_bar: jax.Array,
   entropy_bar: jax.Array,
@@ -314,7 +309,7 @@ def backward(
 
   Args:
     rules, query, slots, slot_mask: as of `forward`.
-    read, residuals: its results.
+    value, entropy, residuals: its results.
     value_bar: [Q, C] cotangent of the value; with an axis the same on all its
       devices.
     entropy_bar: [Q] cotangent of the entropy, likewise.
@@ -324,17 +319,17 @@ def backward(
   """
   peak, mass = residuals
   log_mass = jnp.log(mass)[:, None]
-  mean = jnp.sum(value_bar * read.value, axis=-1) + entropy_bar * read.entropy
+  mean = jnp.sum(value_bar * value, axis=-1) + entropy_bar * entropy
 
   def step(carry, block):
     query_bar, slots_bar = carry
     both = lambda x: (keys(x, rules.similarity), x)
-    (key, value), pull = jax.vjp(both, block.slots.astype(query.dtype))
+    (key, slot), pull = jax.vjp(both, block.slots.astype(query.dtype))
     keep, log = _log_weights(rules, query, peak, block)
     log = log - log_mass
     weight = jnp.where(keep, jnp.exp(log), 0)
     score_bar = weight * (
-      matmul(value_bar, value.T) - entropy_bar[:, None] * log - mean[:, None]
+      matmul(value_bar, slot.T) - entropy_bar[:, None] * log - mean[:, None]
     )
     if rules.on_empty == 'top1':  # One slot takes all, whatever its score.
       score_bar = jnp.where(peak.only[:, None] == _NONE, score_bar, 0)
@@ -344,13 +339,8 @@ def backward(
       _add(slots_bar, more.astype(slots.dtype), block.start),
     )
 
-  query_bar, slots_bar = fold(
-    step,
-    (jnp.zeros_like(query), jnp.zeros_like(slots)),
-    slots,
-    slot_mask,
-    rules.chunk,
-  )
+  nothing = jnp.zeros_like(query), jnp.zeros_like(slots)
+  query_bar, slots_bar = fold(rules, step, nothing, slots, slot_mask)
   if rules.axis is not None:
     query_bar = jax.lax.psum(query_bar, rules.axis)
   return query_bar, slots_bar
@@ -365,7 +355,7 @@ def _read_fwd(rules, query, slots, threshold, slot_mask, query_mask):
   read, residuals = forward(
     rules, query, slots, threshold, slot_mask, query_mask
   )
-  return read, (query, slots, slot_mask, read, residuals)
+  return read, (query, slots, slot_mask, read.value, read.entropy, residuals)
 
 
 def _read_bwd(rules, saved, cotangent):
