@@ -1,0 +1,128 @@
+"""A read of the k most similar slots, for inference.
+
+One pass over blocks of slots finds log_z and the k most similar slots; the
+survivors are among them if there are at most k. Only if some query may have
+more, a second pass counts its survivors, so that none is lost silently.
+"""
+
+import jax
+import jax.numpy as jnp
+
+from memae_jax.memory import addressing, shrinkage, streaming
+
+
+def read(
+  query: jax.Array,
+  slots: jax.Array,
+  threshold: jax.Array | float,
+  *,
+  k: int,
+  similarity: str = 'cosine',
+  temperature: float | jax.Array = 1.0,
+  slot_mask: jax.Array | None = None,
+  query_mask: jax.Array | None = None,
+  on_empty: str = 'zero',
+  chunk: int = 1024,
+) -> addressing.MemoryRead:
+  """Equals the dense read, for every query that at most k slots survive for.
+
+  `log_z` and `kept` are always exact: queries with kept > k are those of whose
+  read only the k largest weights are left.
+
+  Args:
+    query: [Q, C].
+    slots: [N, C].
+    threshold: lambda as an absolute weight, scalar.
+    k: slots to look at, for each query.
+    similarity, temperature, slot_mask, query_mask, on_empty: see
+      `addressing.read`.
+    chunk: slots in a block.
+
+  Returns:
+    `MemoryRead`; nothing in it carries a gradient.
+  """
+  query, slots = jax.lax.stop_gradient((query, slots))
+  query = streaming.prepare(query, similarity, temperature)
+  count = slots.shape[0]
+  rules = streaming.Rules(similarity, on_empty, min(chunk, count), None)
+  best, index, total = _nearest(rules, query, slots, slot_mask, min(k, count))
+  peak = best[:, 0]
+  log_z = peak + jnp.log(total)
+  floor = shrinkage.floor(log_z, jnp.asarray(threshold, query.dtype))
+
+  keep = best > floor[:, None]
+  kept = jnp.sum(keep, axis=-1, dtype=jnp.int32)
+  if k < count:
+    kept = jax.lax.cond(
+      jnp.any(keep[:, -1]),
+      lambda: _count(rules, query, slots, slot_mask, floor),
+      lambda: kept,
+    )
+  if on_empty == 'top1':
+    keep = keep.at[:, 0].set(
+      jnp.where(kept == 0, jnp.isfinite(peak), keep[:, 0])
+    )
+  shift = jnp.where(jnp.isfinite(peak), peak, 0)
+  weight = jnp.where(keep, jnp.exp(best - shift[:, None]), 0)
+  mass = jnp.sum(weight, axis=-1)
+  weight /= jnp.where(mass > 0, mass, 1)[:, None]
+  used = weight
+  if query_mask is not None:
+    used = jnp.where(query_mask[:, None], used, 0)
+  chosen = slots[index].astype(query.dtype)
+  return addressing.MemoryRead(
+    value=jnp.einsum(
+      'qk,qkc->qc', weight, chosen, precision=jax.lax.Precision.HIGHEST
+    ),
+    entropy=addressing.entropy(weight),
+    log_z=log_z,
+    kept_mass=jnp.where(kept > 0, mass / total, 0),
+    kept=kept,
+    usage=jnp.zeros(count, query.dtype).at[index].add(used),
+  )
+
+
+def _nearest(rules, query, slots, slot_mask, k):
+  """Finds the most similar slots.
+
+  Returns:
+    [Q, k] similarities, the highest first, [Q, k] slots, and [Q] the sum of
+    exp(s - highest) over all slots.
+  """
+
+  def step(carry, block):
+    best, index, peak, total = carry
+    score = streaming.scores(query, block, rules.similarity)
+    peak, total = streaming.add_exponentials(peak, total, score)
+    more, where = jax.lax.top_k(score, min(k, rules.chunk))
+    # Earlier slots come first, so that they win ties.
+    best, order = jax.lax.top_k(jnp.concatenate([best, more], axis=-1), k)
+    both = jnp.concatenate([index, block.index[where]], axis=-1)
+    return best, jnp.take_along_axis(both, order, axis=-1), peak, total
+
+  nothing = jnp.zeros_like(query[:, 0])
+  shape = (query.shape[0], k)
+  best, index, _, total = streaming.fold(
+    rules,
+    step,
+    (
+      jnp.full(shape, -jnp.inf, query.dtype),
+      jnp.zeros(shape, jnp.int32),
+      nothing - jnp.inf,
+      nothing,
+    ),
+    slots,
+    slot_mask,
+  )
+  return best, index, total
+
+
+def _count(rules, query, slots, slot_mask, floor) -> jax.Array:
+  """[Q] int32 number of slots above the floor."""
+
+  def step(kept, block):
+    score = streaming.scores(query, block, rules.similarity)
+    return kept + jnp.sum(score > floor[:, None], axis=-1, dtype=jnp.int32)
+
+  nothing = jnp.zeros(query.shape[:1], jnp.int32)
+  return streaming.fold(rules, step, nothing, slots, slot_mask)
