@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from memae_jax import parallel
 from memae_jax.data import types
 from memae_jax.models import memae
 from memae_jax.training import fleet, programs, step
@@ -91,7 +92,9 @@ def runner(
   )
   fleets = programs.Resident(
     trainer=trainer(config, inputs.shape[1:], members[0].slots, steps),
-    mesh=fleet.mesh(len(members), devices),
+    mesh=parallel.mesh(
+      config.mesh, len(members), config.train.batch_size, devices
+    ),
     config=config,
     hyper=fleet.hyper(members, config.train),
     splits=[split] * len(members),

@@ -47,7 +47,7 @@ def ours(args: argparse.Namespace, clips: np.ndarray) -> Callable[[], Any]:
   trainer = common.trainer(config, clips.shape[1:], args.slots, 1)
   rate = config.train.learning_rate
   members = common.replicas(1, args.slots, rate)
-  hyper = fleet.take(fleet.hyper(members, config.train), 0)
+  hyper = jax.tree.map(lambda x: x[0], fleet.hyper(members, config.train))
   clips = jax.device_put(clips)
   state = jax.jit(trainer.init)(hyper, clips[:1])
   if args.task == 'train':

@@ -51,6 +51,9 @@ SCORES = (
 )
 
 
+READS = ('auto', 'dense', 'streaming')
+
+
 class Field(NamedTuple):
   """One value of the schema."""
 
@@ -330,11 +333,26 @@ SCHEMA: dict[str, Any] = {
         'uniform: +-1/sqrt(C) as released. encodings: of training'
         ' samples under the initial encoder.',
       ),
+      'read': _choice(
+        'auto',
+        READS,
+        'dense: all addressing weights at once. streaming: over chunks of'
+        ' slots, never all weights. auto: dense where it fits read_bytes.',
+      ),
+      'read_bytes': _integer(
+        2**28, 'What the addressing weights of a read may take.', low=2**16
+      ),
     },
   },
   'train': {
     'seed': _integer(0, 'Seed of the first replica.', low=0, high=2**31),
     'batch_size': _integer(64, 'Samples a step.', low=1),
+    'accumulate': _integer(
+      1,
+      'A batch is taken in so many parts, one after another: less memory. The'
+      ' same gradients but for norms, which see a part each.',
+      low=1,
+    ),
     'epochs': _number(
       100.0,
       'Passes over the largest training set of the fleet; all replicas take'
@@ -402,6 +420,18 @@ SCHEMA: dict[str, Any] = {
     ),
     'alphas': _many(_number(1.0, '', low=0.0), (), 'Empty: train.alpha.'),
     'learning_rates': _many(_POSITIVE, (), 'Empty: train.learning_rate.'),
+  },
+  'mesh': {
+    'replica': _integer(
+      0, 'Devices that replicas are spread over; 0: as many as serve.', low=0
+    ),
+    'data': _integer(
+      0,
+      'Devices that a batch is spread over; 0: those that are left (on the'
+      ' CPU of one process, 1).',
+      low=0,
+    ),
+    'memory': _integer(1, 'Devices that the slots are spread over.', low=1),
   },
   'eval': {
     'checkpoint': _choice(

@@ -20,11 +20,11 @@ import numpy as np
 from absl import flags
 from ml_collections import config_flags
 
-from memae_jax import cli, errors, writers
+from memae_jax import cli, errors, parallel, writers
 from memae_jax import config as config_lib
 from memae_jax.evaluation import collect
 from memae_jax.models import reference_weights
-from memae_jax.training import checkpoint, experiment, fleet, loop, step
+from memae_jax.training import checkpoint, experiment, loop, step
 
 _LOG = logging.getLogger(__name__)
 _DEFAULT = pathlib.Path('configs/ped2.py')
@@ -144,7 +144,7 @@ def to_run(path: pathlib.Path, workdir: pathlib.Path, given: Any) -> None:
     )
   like = jax.tree.map(
     lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype),
-    step.weights(loop.like(exp))._asdict(),
+    step.weights(exp.programs.init_shapes())._asdict(),
   )
   try:
     found = reference_weights.from_reference(weights, like)
@@ -153,15 +153,16 @@ def to_run(path: pathlib.Path, workdir: pathlib.Path, given: Any) -> None:
   state = step.ReplicaState(
     **found, opt_state=exp.trainer.optimizer.init(found['params']), best=None
   )
-  state = fleet.place(
-    jax.tree.map(lambda x: np.asarray(x)[None], state), exp.mesh, mapped=True
-  )
+  state = jax.tree.map(lambda x: np.asarray(x)[None], state)
+  state = parallel.place(state, exp.mesh, parallel.BY_REPLICA)
   digest = hashlib.sha256(path.read_bytes()).hexdigest()
   # Of the training nothing else is known.
   origin = {'weights': f'converted from {path.name}', 'sha256': digest}
   with writers.exclusive(workdir / '.lock', 'training'):
     loop.claim_workdir(workdir, config)
-    with checkpoint.Checkpoints(workdir) as checkpoints:
+    with checkpoint.Checkpoints(
+      workdir, real=exp.programs.real_shapes
+    ) as checkpoints:
       checkpoints.save(0, state, loop.meta(exp) | {'environment': origin})
   print(
     f'{path} is a run now; evaluate it with'
@@ -196,10 +197,12 @@ def to_file(run: pathlib.Path, path: pathlib.Path, name: str = '') -> None:
       f' cannot; give --replica with another of {", ".join(names)}'
     )
   _check_network(exp.config, replica.has_memory)
-  with checkpoint.Checkpoints(run, read_only=True) as checkpoints:
+  with checkpoint.Checkpoints(
+    run, read_only=True, real=exp.programs.real_shapes
+  ) as checkpoints:
     at, state = loop.trained(exp, checkpoints, run)
   weights, _ = collect.chosen(exp, state, at)
-  params, batch_stats = jax.device_get(fleet.take(weights, index))
+  params, batch_stats = exp.programs.one(weights, index)
   kept = {part: params[part] for part in ('encoder', 'decoder')}
   if replica.has_memory:
     kept['bank'] = {'slots': params['bank']['slots'][: replica.slots]}

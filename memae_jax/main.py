@@ -42,13 +42,15 @@ def evaluate_run(workdir: pathlib.Path, config) -> None:
 
 def evaluate_newest(exp: experiment.Experiment, workdir: pathlib.Path) -> None:
   """Evaluates the newest sound checkpoint, or scores a video with it."""
-  with checkpoint.Checkpoints(workdir, read_only=True) as checkpoints:
+  with checkpoint.Checkpoints(
+    workdir, read_only=True, real=exp.programs.real_shapes
+  ) as checkpoints:
     at, state = loop.trained(exp, checkpoints, workdir)
     if exp.config.eval.video:
       print(f'scores: {films.score_new(exp, state, at, workdir)}')
       return
     course = exp.config.eval.course
-    history = checkpoints.sound(loop.like(exp)) if course else ()
+    history = checkpoints.sound(exp.programs.init_shapes()) if course else ()
     trained = checkpoints.meta(at).get('environment')
     results = evaluate.evaluate(exp, state, at, workdir, history, trained)
   print(evaluate.headline(results))

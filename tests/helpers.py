@@ -8,6 +8,8 @@ import pathlib
 import subprocess
 import sys
 
+import jax
+import jax.numpy as jnp
 import ml_collections
 import numpy as np
 from absl import flags
@@ -102,6 +104,11 @@ def start(
     text=True,
     **options,
   )
+
+
+def take(tree, index: int):
+  """Replica `index` of a tree of [R, ...] leaves."""
+  return jax.tree.map(lambda x: jnp.asarray(x)[index], tree)
 
 
 def write_config(path: pathlib.Path, config) -> str:

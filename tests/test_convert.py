@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from memae_jax import config as config_lib
-from memae_jax import convert, errors
+from memae_jax import convert, errors, parallel
 from memae_jax.data import transforms
 from memae_jax.models import memae, reference_weights
-from memae_jax.training import checkpoint, experiment, fleet, loop, step
+from memae_jax.training import checkpoint, experiment, loop, step
 from tests import helpers
 
 torch = pytest.importorskip('torch', reason='PyTorch is not installed')
@@ -211,7 +211,7 @@ def fleet_run(tmp_path_factory):
   loop.claim_workdir(run, exp.config)
   with checkpoint.Checkpoints(run) as checkpoints:
     checkpoints.save(
-      0, fleet.place(state, exp.mesh, mapped=True), loop.meta(exp)
+      0, parallel.place(state, exp.mesh, parallel.BY_REPLICA), loop.meta(exp)
     )
   return run, state.best
 

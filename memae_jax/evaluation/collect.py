@@ -25,7 +25,7 @@ from memae_jax.evaluation import (
   video,
 )
 from memae_jax.memory import usage
-from memae_jax.training import experiment, fleet, step
+from memae_jax.training import experiment, step
 
 Errors = list[tuple[np.ndarray, np.ndarray]]  # Of each replica: [T] and [V].
 _MAP_BYTES = 2**28  # Error maps are kept up to this, in the order of the fleet.
@@ -70,7 +70,7 @@ def chosen(
 ) -> tuple[step.Weights, Any]:
   """The weights that `eval.checkpoint` asks for, and the step [R] of each."""
   if exp.config.eval.checkpoint == 'validation':
-    return step.weights(state.best), np.asarray(state.best.step)
+    return step.weights(state.best), exp.programs.to_host(state.best.step)
   return step.weights(state), [at] * len(exp.replicas)
 
 
@@ -108,7 +108,8 @@ def networks(
   for i, (replica, split) in enumerate(zip(exp.replicas, exp.splits)):
     has_memory = replica.has_memory
     if has_memory:
-      slots = fleet.take(weights.params, i)['bank']['slots'][: replica.slots]
+      slots = exp.programs.one(weights, i).params['bank']['slots']
+      slots = slots[: replica.slots]
       reads = jax.tree.map(lambda x, i=i: x[i], tested.reads)
       found = {k: float(v) for k, v in usage.summary(reads).items()}
       memory[replica.name] = {

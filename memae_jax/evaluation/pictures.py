@@ -10,7 +10,7 @@ import numpy as np
 from memae_jax.data import transforms, types
 from memae_jax.evaluation import scores
 from memae_jax.models import memae
-from memae_jax.training import experiment, fleet
+from memae_jax.training import experiment
 
 _LARGE = 64  # Pixels a side; larger pictures need the room of two.
 _STRIP = 10  # Frames.
@@ -190,10 +190,9 @@ def _rebuilt(exp, weights, index, rows) -> tuple[np.ndarray, np.ndarray]:
   x = transforms.apply(exp.source.inputs[rows], exp.splits[index].transform)
   out = _reconstruct(
     exp.trainer.model,
-    fleet.take(weights.params, index),
-    fleet.take(weights.batch_stats, index),
+    *exp.programs.one(weights, index),
     x,
-    fleet.take(exp.hyper.knobs, index),
+    exp.programs.knobs(index),
   )
   if exp.source.videos:
     centre = x.shape[1] // 2
@@ -216,8 +215,7 @@ def decoded_slots(
   """
   if exp.config.model.memory.per_position:
     return None
-  params = fleet.take(weights.params, index)
-  batch_stats = fleet.take(weights.batch_stats, index)
+  params, batch_stats = exp.programs.one(weights, index)
   slots = params['bank']['slots'][: exp.replicas[index].slots]
   decoded = _decode(exp.trainer.model, params, batch_stats, slots)
   decoded = np.asarray(decoded)

@@ -184,15 +184,20 @@ class ConvEncoder(nn.Module):
   activation: str = 'leaky_relu'
   batch_norm: bool = True
   dtype: Any = jnp.float32
+  axis: str | None = None
 
   @nn.compact
-  def __call__(self, x: jax.Array, train: bool) -> jax.Array:
-    """Encodes images."""
+  def __call__(
+    self, x: jax.Array, train: bool, real: jax.Array | None = None
+  ) -> jax.Array:
+    """Encodes images; `real` [B] is False for padding."""
     strided = self.layout == 'strided'
     for level in self.plan.levels:
       strides = level.strides if strided else None
       x = Conv(level.width, level.kernel, strides, dtype=self.dtype)(x)
-      x = layers.NormAct(self.activation, self.batch_norm, self.dtype)(x, train)
+      x = layers.NormAct(
+        self.activation, self.batch_norm, self.dtype, self.axis
+      )(x, train, real)
       if not strided:
         x = max_pool(x, level.strides)
     return x
@@ -255,10 +260,13 @@ class ConvDecoder(nn.Module):
   activation: str = 'leaky_relu'
   batch_norm: bool = True
   dtype: Any = jnp.float32
+  axis: str | None = None
 
   @nn.compact
-  def __call__(self, code: jax.Array, train: bool) -> jax.Array:
-    """Decodes to images."""
+  def __call__(
+    self, code: jax.Array, train: bool, real: jax.Array | None = None
+  ) -> jax.Array:
+    """Decodes to images; `real` [B] is False for padding."""
     back = self.plan.levels[::-1]
     x = code
     for i, kernel in enumerate(self.kernels):
@@ -269,6 +277,8 @@ class ConvDecoder(nn.Module):
         x = Conv(width, kernel, dtype=self.dtype)(x)
       if i == len(self.widths):
         return x
-      x = layers.NormAct(self.activation, self.batch_norm, self.dtype)(x, train)
+      x = layers.NormAct(
+        self.activation, self.batch_norm, self.dtype, self.axis
+      )(x, train, real)
       if self.layout == 'pool':
         x = up_sample(x, back[i].strides, back[i].size)

@@ -18,12 +18,15 @@ class _Hidden(nn.Module):
   activation: str
   batch_norm: bool
   dtype: Any
+  axis: str | None
 
   @nn.compact
-  def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+  def __call__(self, x: jax.Array, train: bool, real) -> jax.Array:
     for width in self.widths:
       x = nn.Dense(width, dtype=self.dtype)(x)
-      x = layers.NormAct(self.activation, self.batch_norm, self.dtype)(x, train)
+      x = layers.NormAct(
+        self.activation, self.batch_norm, self.dtype, self.axis
+      )(x, train, real)
     return x
 
 
@@ -39,14 +42,17 @@ class DenseEncoder(nn.Module):
   activation: str = 'tanh'
   batch_norm: bool = False
   dtype: Any = jnp.float32
+  axis: str | None = None
 
   @nn.compact
-  def __call__(self, x: jax.Array, train: bool) -> jax.Array:
-    """Encodes flattened inputs."""
+  def __call__(
+    self, x: jax.Array, train: bool, real: jax.Array | None = None
+  ) -> jax.Array:
+    """Encodes flattened inputs; `real` [B] is False for padding."""
     x = x.reshape(x.shape[0], -1)
-    x = _Hidden(self.widths, self.activation, self.batch_norm, self.dtype)(
-      x, train
-    )
+    x = _Hidden(
+      self.widths, self.activation, self.batch_norm, self.dtype, self.axis
+    )(x, train, real)
     return nn.Dense(self.code, dtype=self.dtype)(x)
 
 
@@ -58,15 +64,19 @@ class DenseDecoder(nn.Module):
   activation: str = 'tanh'
   batch_norm: bool = False
   dtype: Any = jnp.float32
+  axis: str | None = None
 
   @nn.compact
-  def __call__(self, code: jax.Array, train: bool) -> jax.Array:
-    """Decodes to the shape of a sample."""
+  def __call__(
+    self, code: jax.Array, train: bool, real: jax.Array | None = None
+  ) -> jax.Array:
+    """Decodes to the shape of a sample; `real` [B] is False for padding."""
     x = _Hidden(
       tuple(reversed(self.widths)),
       self.activation,
       self.batch_norm,
       self.dtype,
-    )(code, train)
+      self.axis,
+    )(code, train, real)
     x = nn.Dense(math.prod(self.output_shape), dtype=self.dtype)(x)
     return x.reshape(x.shape[0], *self.output_shape)

@@ -5,6 +5,7 @@ from typing import Any
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 
 ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
   'tanh': nn.tanh,
@@ -13,21 +14,73 @@ ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
 }
 
 
-class NormAct(nn.Module):
-  """Optional BatchNorm -> activation, after each hidden layer.
+class BatchNorm(nn.Module):
+  """Batch normalisation whose moments leave padding out.
 
-  The moments are those of PyTorch's defaults: momentum 0.1 there is 0.9 here.
+  With `axis`, a mesh axis that the batch is spread over, they are those of
+  the whole batch. The moments are those of PyTorch's defaults: momentum 0.1
+  there is 0.9 here.
   """
+
+  dtype: Any
+  axis: str | None = None
+  momentum: float = 0.9
+  epsilon: float = 1e-5
+
+  @nn.compact
+  def __call__(
+    self, x: jax.Array, train: bool, real: jax.Array | None = None
+  ) -> jax.Array:
+    """[B, ..., C] -> the same; `real` [B] is False for padding."""
+    width = x.shape[-1:]
+    own = lambda name, fill: self.variable(
+      'batch_stats', name, jnp.full, width, fill, jnp.float32
+    )
+    mean, var = own('mean', 0.0), own('var', 1.0)
+    scale = self.param('scale', nn.initializers.ones, width)
+    bias = self.param('bias', nn.initializers.zeros, width)
+    x = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    now = mean.value, var.value
+    if train:
+      now = self._moments(x, real)
+      if not self.is_initializing():
+        for old, new in zip((mean, var), now):
+          old.value = self.momentum * old.value + (1 - self.momentum) * new
+    last = lambda v: v.reshape((1,) * (x.ndim - 1) + width)
+    x = (x - last(now[0])) * last(jax.lax.rsqrt(now[1] + self.epsilon) * scale)
+    return (x + last(bias)).astype(self.dtype)
+
+  def _moments(self, x, real) -> tuple[jax.Array, jax.Array]:
+    """Mean and variance [C] over all else."""
+    along = tuple(range(x.ndim - 1))
+    if self.axis is None and real is None:
+      mean, square = jnp.mean(x, along), jnp.mean(x * x, along)
+    else:
+      if real is not None:
+        x = jnp.where(real.reshape((-1,) + (1,) * (x.ndim - 1)), x, 0)
+      samples = jnp.sum(real) if real is not None else x.shape[0]
+      count = jnp.asarray(samples, x.dtype) * (x[0].size // x.shape[-1])
+      sums = count, jnp.sum(x, along), jnp.sum(x * x, along)
+      if self.axis is not None:
+        sums = jax.lax.psum(sums, self.axis)
+      count = jnp.maximum(sums[0], 1)
+      mean, square = sums[1] / count, sums[2] / count
+    return mean, jnp.maximum(square - mean * mean, 0)
+
+
+class NormAct(nn.Module):
+  """Optional BatchNorm -> activation, after each hidden layer."""
 
   activation: str
   batch_norm: bool
   dtype: Any
+  axis: str | None = None
 
   @nn.compact
-  def __call__(self, x: jax.Array, train: bool) -> jax.Array:
-    """[B, ..., C] -> [B, ..., C]."""
+  def __call__(
+    self, x: jax.Array, train: bool, real: jax.Array | None = None
+  ) -> jax.Array:
+    """[B, ..., C] -> [B, ..., C]; see `BatchNorm`."""
     if self.batch_norm:
-      x = nn.BatchNorm(not train, momentum=0.9, epsilon=1e-5, dtype=self.dtype)(
-        x
-      )
+      x = BatchNorm(self.dtype, self.axis)(x, train, real)
     return ACTIVATIONS[self.activation](x)

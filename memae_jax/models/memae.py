@@ -1,5 +1,6 @@
 """The memory-augmented autoencoder: encode, read the memory, decode."""
 
+import math
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -23,11 +24,6 @@ class Knobs(NamedTuple):
   sample_code: jax.Array
   threshold: jax.Array
   slots: jax.Array
-
-
-def slot_mask(knobs: Knobs, slots: int) -> jax.Array:
-  """Returns [slots] bool: which slots of a padded bank exist."""
-  return jnp.arange(slots) < knobs.slots
 
 
 class Output(NamedTuple):
@@ -66,43 +62,78 @@ class MemAE(nn.Module):
     knobs: Knobs,
     train: bool = False,
     sample_mask: jax.Array | None = None,
+    code_noise: jax.Array | None = None,
   ) -> Output:
-    """Reconstructs [B, ...] inputs; `sample_mask` [B] is False for padding.
+    """Reconstructs inputs.
 
-    Training with a variational head takes the random stream `code`.
+    Args:
+      x: [B, ...].
+      knobs: of the replica.
+      train: whether norms take the moments of the batch.
+      sample_mask: [B] bool, False for padding.
+      code_noise: [B, *code_shape] from N(0, 1), by which a variational head
+        draws its codes; without it, it takes their means.
     """
-    encoding = code = self.encode(x, train)
+    encoding = code = self.encode(x, train, sample_mask)
     read = divergence = None
     if self.head is not None:
       # Nothing of the head may reach the gradients of other variants.
       drawn, divergence = self.head(
-        jnp.where(knobs.sample_code, code, 0), train
+        jnp.where(knobs.sample_code, code, 0), code_noise
       )
       code = jnp.where(knobs.sample_code, drawn, code)
     if self.bank is not None:
       value, read = self.bank(
         encoding,
         knobs.threshold / knobs.slots,
-        slot_mask(knobs, self.bank.slots),
+        self.bank.first() + jnp.arange(self.bank.slots) < knobs.slots,
         sample_mask,
       )
       code = jnp.where(knobs.use_memory, value, code)
-    return Output(self.decode(code, train), encoding, read, divergence)
+    out = self.decode(code, train, sample_mask)
+    return Output(out, encoding, read, divergence)
 
-  def encode(self, x: jax.Array, train: bool = False) -> jax.Array:
+  def encode(
+    self,
+    x: jax.Array,
+    train: bool = False,
+    sample_mask: jax.Array | None = None,
+  ) -> jax.Array:
     """Returns the encodings [B, *code_shape] of [B, ...] inputs.
 
     They have the type of x, whatever the encoder computes in.
     """
-    return self.encoder(x, train).astype(x.dtype)
+    return self.encoder(x, train, sample_mask).astype(x.dtype)
 
-  def decode(self, code: jax.Array, train: bool = False) -> jax.Array:
+  def decode(
+    self,
+    code: jax.Array,
+    train: bool = False,
+    sample_mask: jax.Array | None = None,
+  ) -> jax.Array:
     """Decodes [B, *code_shape] codes; the result has their type.
 
     Whole encodings may be flat, [B, D], as slots are.
     """
     code = code.reshape(-1, *self.code_shape)
-    return self.decoder(code, train).astype(code.dtype)
+    return self.decoder(code, train, sample_mask).astype(code.dtype)
+
+  def spread(self, data: str | None, memory: str | None, shards: int):
+    """The part of this network that one device of a mesh runs.
+
+    Args:
+      data: mesh axis that batches are spread over, or None.
+      memory: mesh axis that the slots are spread over, or None.
+      shards: the size of that axis.
+    """
+    bank = self.bank
+    if bank is not None and memory:
+      bank = bank.clone(slots=math.ceil(bank.slots / shards), axis=memory)
+    return self.clone(
+      encoder=self.encoder.clone(axis=data),
+      decoder=self.decoder.clone(axis=data),
+      bank=bank,
+    )
 
 
 def build(
@@ -160,6 +191,8 @@ def build(
       temperature=config.memory.temperature,
       on_empty=config.memory.on_empty,
       shrink_gradient=config.memory.shrink_gradient,
+      read=config.memory.read,
+      read_bytes=config.memory.read_bytes,
     )
   return MemAE(
     encoder=encoder,

@@ -7,10 +7,20 @@ import jax.numpy as jnp
 from memae_jax import memory
 
 
-def _uniform(key: jax.Array, shape, dtype=jnp.float32) -> jax.Array:
-  """U(-1/sqrt(C), 1/sqrt(C)), as in the released code."""
+def _uniform(key: jax.Array, shape: tuple[int, int], first=0) -> jax.Array:
+  """U(-1/sqrt(C), 1/sqrt(C)), as in the released code.
+
+  Each slot has a stream of its own, so it starts the same whatever the size
+  of the memory and wherever it lies.
+  """
   bound = shape[-1] ** -0.5
-  return jax.random.uniform(key, shape, dtype, -bound, bound)
+  each = jax.vmap(jax.random.fold_in, (None, 0))(
+    key, first + jnp.arange(shape[0])
+  )
+  draw = lambda key: jax.random.uniform(
+    key, shape[1:], jnp.float32, -bound, bound
+  )
+  return jax.vmap(draw)(each)
 
 
 def queries(encoding: jax.Array, per_position: bool) -> jax.Array:
@@ -29,6 +39,9 @@ class MemoryBank(nn.Module):
       encoding. True: one query for each position of [B, ..., C].
     similarity, temperature, on_empty, shrink_gradient: see
       `memae_jax.memory.addressing`.
+    read, read_bytes: see `memae_jax.memory.read`.
+    axis: mesh axis that the slots are spread over; `slots` are then those of
+      this device.
   """
 
   slots: int
@@ -37,6 +50,15 @@ class MemoryBank(nn.Module):
   temperature: float = 1.0
   on_empty: str = 'zero'
   shrink_gradient: str = 'exact'
+  read: str = 'auto'
+  read_bytes: int = 2**28
+  axis: str | None = None
+
+  def first(self) -> jax.Array | int:
+    """Number of the first slot of this device."""
+    if self.axis is None:
+      return 0
+    return jax.lax.axis_index(self.axis) * self.slots
 
   @nn.compact
   def __call__(
@@ -51,7 +73,8 @@ class MemoryBank(nn.Module):
     Args:
       encoding: [B, ..., C].
       threshold: shrinkage threshold lambda, an absolute weight, scalar.
-      slot_mask: [N] bool; False marks slots that do not exist.
+      slot_mask: [N] bool; False marks slots that do not exist. With `axis`,
+        those of this device.
       sample_mask: [B] bool; False marks padding.
 
     Returns:
@@ -59,7 +82,9 @@ class MemoryBank(nn.Module):
       the Q = B (or B times positions) queries.
     """
     query = queries(encoding, self.per_position)
-    slots = self.param('slots', _uniform, (self.slots, query.shape[-1]))
+    slots = self.param(
+      'slots', _uniform, (self.slots, query.shape[-1]), self.first()
+    )
     if sample_mask is not None:
       sample_mask = jnp.repeat(
         sample_mask, query.shape[0] // sample_mask.shape[0]
@@ -74,5 +99,8 @@ class MemoryBank(nn.Module):
       query_mask=sample_mask,
       on_empty=self.on_empty,
       shrink_gradient=self.shrink_gradient,
+      kind=self.read,
+      read_bytes=self.read_bytes,
+      axis=self.axis,
     )
     return read.value.reshape(encoding.shape).astype(encoding.dtype), read

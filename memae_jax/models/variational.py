@@ -10,13 +10,13 @@ class Head(nn.Module):
 
   @nn.compact
   def __call__(
-    self, encoding: jax.Array, train: bool
+    self, encoding: jax.Array, noise: jax.Array | None
   ) -> tuple[jax.Array, jax.Array]:
-    """Draws codes in training (random stream `code`), else takes the mean.
+    """Draws codes.
 
     Args:
       encoding: [B, ..., C].
-      train: whether to draw.
+      noise: of the same shape, from N(0, 1); None: codes are the means.
 
     Returns:
       code: [B, ..., C]. divergence: [B] in nats.
@@ -27,7 +27,6 @@ class Head(nn.Module):
       jnp.exp(log_variance) + mean**2 - 1 - log_variance,
       axis=range(1, mean.ndim),
     )
-    if not train:
+    if noise is None:
       return mean, divergence
-    noise = jax.random.normal(self.make_rng('code'), mean.shape, mean.dtype)
     return mean + jnp.exp(0.5 * log_variance) * noise, divergence

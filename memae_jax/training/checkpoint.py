@@ -3,6 +3,7 @@
 (The v1 spelling of what is used here is `ocp.v1.training.Checkpointer`.)
 """
 
+import functools
 import logging
 import pathlib
 from collections.abc import Callable, Iterator
@@ -18,21 +19,38 @@ from memae_jax import errors
 _LOG = logging.getLogger(__name__)
 
 
-@jax.jit
-def fingerprint(tree: Any) -> jax.Array:
+Shapes = tuple[tuple[int, ...], ...]
+
+
+@functools.partial(jax.jit, static_argnums=1)
+def fingerprint(tree: Any, real: Shapes | None = None) -> jax.Array:
   """A uint32 that changes when any bit of any leaf does (not adversarially).
 
-  Computed on the device, so it costs one pass and no transfer.
+  Computed on the devices, so it costs one pass and no transfer; the same
+  however the leaves are spread and padded.
+
+  Args:
+    tree: of arrays.
+    real: shape of each leaf without padding.
   """
   total = jnp.uint32(0)
-  for number, leaf in enumerate(jax.tree.leaves(tree)):
+  leaves = jax.tree.leaves(tree)
+  real = real or tuple(leaf.shape for leaf in leaves)
+  for number, (leaf, shape) in enumerate(zip(leaves, real, strict=True)):
     if leaf.dtype == jnp.bool_:
       leaf = leaf.astype(jnp.uint8)
     width = f'uint{8 * leaf.dtype.itemsize}'
-    bits = jax.lax.bitcast_convert_type(leaf, width).astype(jnp.uint32).ravel()
-    weight = jnp.arange(bits.size, dtype=jnp.uint32) * jnp.uint32(2654435761)
+    bits = jax.lax.bitcast_convert_type(leaf, width).astype(jnp.uint32)
+    index, inside, stride = jnp.uint32(0), True, 1
+    for axis in reversed(range(leaf.ndim)):
+      along = jax.lax.broadcasted_iota(jnp.uint32, leaf.shape, axis)
+      index += along * jnp.uint32(stride % 2**32)
+      inside &= along < shape[axis]
+      stride *= shape[axis]
+    weight = index * jnp.uint32(2654435761)
     mixed = (bits ^ (bits >> 15)) * (2 * weight + jnp.uint32(2 * number + 1))
-    total += jnp.sum(mixed ^ (mixed >> 13), dtype=jnp.uint32)
+    mixed = jnp.where(inside, mixed ^ (mixed >> 13), 0)
+    total += jnp.sum(mixed, dtype=jnp.uint32)
   return total
 
 
@@ -45,8 +63,18 @@ class Checkpoints:
     keep: int = 2,
     keep_all: bool = False,
     read_only: bool = False,
+    real: Shapes | None = None,
   ):
-    """Opens the folder; `keep` newest are kept, or all of them."""
+    """Opens the folder.
+
+    Args:
+      workdir: of the run.
+      keep: so many of the newest are kept.
+      keep_all: all are.
+      read_only: nothing is written, and the folder must exist.
+      real: shape of each leaf of a state without padding, if it has any.
+    """
+    self._real = real
     self._folder = pathlib.Path(workdir).absolute() / 'checkpoints'
     keep_some = not (keep_all or read_only)
     policy = checkpoint_managers.LatestN(keep) if keep_some else None
@@ -83,7 +111,7 @@ class Checkpoints:
       step,
       args=ocp.args.Composite(
         state=ocp.args.StandardSave(
-          {'state': state, 'fingerprint': fingerprint(state)}
+          {'state': state, 'fingerprint': fingerprint(state, self._real)}
         ),
         meta=ocp.args.JsonSave(meta),
       ),
@@ -105,11 +133,18 @@ class Checkpoints:
 
     Args:
       step: one of `steps()`.
-      like: tree of ShapeDtypeStruct with the target shardings.
+      like: tree of ShapeDtypeStruct with the target shardings, which need not
+        be those that it was written with, nor their padding.
 
     Raises:
       UserError: the checkpoint is damaged or belongs to another model.
     """
+    first = jax.tree.leaves(like)[0].sharding
+    alike = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    if isinstance(first, jax.sharding.NamedSharding):
+      alike = jax.sharding.NamedSharding(
+        first.mesh, jax.sharding.PartitionSpec()
+      )
     try:
       restored = self._manager.restore(
         step,
@@ -118,13 +153,10 @@ class Checkpoints:
             {
               'state': like,
               'fingerprint': jax.ShapeDtypeStruct(
-                (),
-                jnp.uint32,
-                sharding=jax.sharding.SingleDeviceSharding(
-                  jax.local_devices()[0]
-                ),
+                (), jnp.uint32, sharding=alike
               ),
-            }
+            },
+            strict=False,  # Padding may be cut or added.
           )
         ),
       )['state']
@@ -135,7 +167,8 @@ class Checkpoints:
         f' ({type(error).__name__}: {reason[0][:200] if reason else ""});'
         ' remove it to go on from an older one'
       ) from error
-    if int(fingerprint(restored['state'])) != int(restored['fingerprint']):
+    found = fingerprint(restored['state'], self._real)
+    if int(found) != int(restored['fingerprint']):
       raise errors.UserError(
         f'checkpoint {self._folder / str(step)} is damaged (its content does'
         ' not match its fingerprint); remove it to go on from an older one'

@@ -10,7 +10,7 @@ from typing import Any
 
 import jax
 
-from memae_jax import errors
+from memae_jax import errors, parallel
 from memae_jax.data import feed, protocols, sources, types
 from memae_jax.models import memae
 from memae_jax.training import (
@@ -147,6 +147,8 @@ def build(config: Any) -> Experiment:
     schedule=step.schedule(config.train, steps),
     batch_size=batch,
     memory_init=config.model.memory.init,
+    clip_norm=config.train.clip_norm,
+    accumulate=config.train.accumulate,
     noisy=any(r.variant == 'dae' for r in replicas),
     keep_best=config.eval.checkpoint == 'validation',
   )
@@ -156,7 +158,7 @@ def build(config: Any) -> Experiment:
       f' training samples, but a replica has only {min(sizes)}; lower'
       ' model.memory.slots, or set model.memory.init to "uniform"'
     )
-  mesh = fleet.mesh(len(replicas))
+  mesh = parallel.mesh(config.mesh, len(replicas), batch)
   kind = programs.KINDS[feed.choose(source.inputs, config.data)]
   return Experiment(
     config=config,

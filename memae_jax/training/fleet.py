@@ -10,10 +10,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jax.sharding import PartitionSpec
 
+from memae_jax import parallel
 from memae_jax.models import memae
 
 _WITH_MEMORY = ('memae', 'nonspar')
@@ -116,33 +115,28 @@ def hyper(fleet: Sequence[Replica], config: Any) -> Hyper:
   )
 
 
-def mesh(count: int, devices: Sequence | None = None) -> jax.sharding.Mesh:
-  """A mesh over the most devices that divide `count` replicas evenly."""
-  devices = devices or jax.local_devices()
-  size = max(n for n in range(1, len(devices) + 1) if count % n == 0)
-  return jax.make_mesh(
-    (size,),
-    ('replica',),
-    devices=devices[:size],
-    axis_types=(jax.sharding.AxisType.Auto,),
-  )
-
-
 def over_replicas(
-  function: Callable, mesh: jax.sharding.Mesh, how: str = 'auto'
+  function: Callable,
+  mesh: jax.sharding.Mesh,
+  how: str = 'auto',
+  given: Any = parallel.BY_REPLICA,
+  result: Any = parallel.BY_REPLICA,
 ) -> Callable:
   """Maps `function(mapped, *shared)` over the leading axis of `mapped`.
 
   Args:
-    function: single-replica code; `mapped` is a tree of this replica's values.
-    mesh: from `mesh`; each device runs its share of the replicas.
+    function: code of one replica on one device; `mapped` is a tree of this
+      replica's values, or of what this device has of them.
+    mesh: from `parallel.mesh`; each device runs its share of the replicas.
     how: 'vmap' batches the replicas of a device, 'map' runs one after
       another; 'auto' takes 'map' on CPU, where it is faster (benchmarks/),
       else 'vmap'.
+    given: where the leaves of `mapped` lie; a tree of specs, or part of one.
+    result: where those of the result do.
 
   Returns:
     A function of (mapped, *shared) with [R, ...] leaves in `mapped` and in
-    the result.
+    the result; `shared` is alike on all devices.
   """
   if how == 'auto':
     how = 'map' if mesh.devices.flat[0].platform == 'cpu' else 'vmap'
@@ -158,18 +152,12 @@ def over_replicas(
     return jax.shard_map(
       local,
       mesh=mesh,
-      in_specs=(PartitionSpec('replica'),) + (PartitionSpec(),) * len(shared),
-      out_specs=PartitionSpec('replica'),
+      in_specs=(given,) + (parallel.ALIKE,) * len(shared),
+      out_specs=result,
       check_vma=False,
     )(mapped, *shared)
 
   return spread
-
-
-def place(tree: Any, mesh: jax.sharding.Mesh, mapped: bool) -> Any:
-  """Puts host arrays on the mesh: split by replica, or a copy on each."""
-  spec = PartitionSpec('replica') if mapped else PartitionSpec()
-  return jax.device_put(tree, jax.sharding.NamedSharding(mesh, spec))
 
 
 def pad_rows(rows: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -179,8 +167,3 @@ def pad_rows(rows: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
   for i, row in enumerate(rows):
     out[i, : len(row)] = row
   return out, counts
-
-
-def take(tree: Any, index: int) -> Any:
-  """Replica `index` of a tree of [R, ...] leaves."""
-  return jax.tree.map(lambda x: jnp.asarray(x)[index], tree)

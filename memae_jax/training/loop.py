@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from memae_jax import config as config_lib
-from memae_jax import errors, writers
+from memae_jax import errors, parallel, writers
 from memae_jax.training import checkpoint as checkpoint_lib
 from memae_jax.training import diagnostics, experiment, step
 
@@ -25,6 +25,11 @@ _FREE = (
   'data.test_path',
   'data.feed',
   'data.resident_bytes',
+  'mesh.replica',
+  'mesh.data',
+  'mesh.memory',
+  'model.memory.read',
+  'model.memory.read_bytes',
 )
 
 
@@ -44,7 +49,8 @@ def check_same_training(workdir: pathlib.Path, config: Any) -> None:
 
   `eval` fields may differ, but for the checkpoint rule: it decides what is
   stored. So may names, where the data lie (what they are is checked by their
-  hash), and how they are fed, which changes no batch.
+  hash), how they are fed, which changes no batch, and how the work is spread
+  and the memory read, which changes only rounding.
   """
   stored = config_lib.load(workdir / 'config.json')
   stored = config_lib.flatten(stored.to_dict())
@@ -92,17 +98,6 @@ def meta(exp: experiment.Experiment) -> dict[str, Any]:
   }
 
 
-def like(exp: experiment.Experiment) -> Any:
-  """Shapes, types and shardings of the fleet's state."""
-  sharding = jax.sharding.NamedSharding(
-    exp.mesh, jax.sharding.PartitionSpec('replica')
-  )
-  return jax.tree.map(
-    lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding),
-    exp.programs.init_shapes(),
-  )
-
-
 def check_data(exp: experiment.Experiment, stored: dict[str, Any]) -> None:
   """Raises UserError if a checkpoint was trained on other data."""
   if stored.get('data_sha256') != exp.identity['data_sha256']:
@@ -125,7 +120,7 @@ def trained(
     UserError: there is none, or it was trained on other data.
   """
   found = checkpoints.restore_newest(
-    like(exp), lambda stored: check_data(exp, stored)
+    exp.programs.init_shapes(), lambda stored: check_data(exp, stored)
   )
   if found is None:
     raise errors.UserError(f'{workdir} has no checkpoint; train first')
@@ -148,12 +143,18 @@ def train(
   with contextlib.ExitStack() as stack:
     stack.enter_context(writers.exclusive(workdir / '.lock', 'training'))
     claim_workdir(workdir, exp.config)
+    parallel.wait_for_all('config')
     checkpoints = stack.enter_context(
-      checkpoint_lib.Checkpoints(workdir, options.keep, options.keep_all)
+      checkpoint_lib.Checkpoints(
+        workdir,
+        options.keep,
+        options.keep_all,
+        real=exp.programs.real_shapes,
+      )
     )
     stop_requested = stack.enter_context(_stop_requests())
     found = checkpoints.restore_newest(
-      like(exp), lambda stored: check_data(exp, stored)
+      exp.programs.init_shapes(), lambda stored: check_data(exp, stored)
     )
     if found is None:
       now, state = 0, exp.init()
@@ -170,7 +171,6 @@ def train(
 
     def validate(state):
       state, error, reads = exp.validate(state, now)
-      error, reads = jax.device_get((error, reads))
       diagnostics.raise_unless_sound(error, exp.replicas, now)
       values = {'reconstruction': error.tolist()}
       values |= diagnostics.reads(reads, exp.replicas)
@@ -183,7 +183,7 @@ def train(
     while now < exp.steps:
       stop = min(now + exp.log_every, exp.steps)
       state, sums = exp.run(state, now, stop)
-      sums = jax.device_get(sums)
+      sums = exp.programs.to_host(sums)
       diagnostics.raise_unless_finite(sums, exp.replicas)
       values = diagnostics.scalars(sums, exp.replicas)
       now = stop
@@ -192,7 +192,7 @@ def train(
       last = now == exp.steps
       if last or now % exp.validate_every == 0:
         state = validate(state)
-      stopping = stop_requested()
+      stopping = parallel.any_process(stop_requested())
       if last or stopping or now % exp.checkpoint_every == 0:
         checkpoints.save(now, state, meta(exp))
       if stopping and not last:

@@ -13,9 +13,13 @@ from typing import Any
 import jax
 import numpy as np
 
-from memae_jax import writers
+from memae_jax import parallel, writers
 from memae_jax.data import feed, transforms, types
+from memae_jax.memory import usage
+from memae_jax.models import memae
 from memae_jax.training import fleet, step
+
+_READS = usage.ReadTotals(*[parallel.BY_REPLICA] * 3, usage=parallel.BY_SLOT)
 
 
 class Programs:
@@ -48,11 +52,12 @@ class Programs:
       inputs: raw samples, on the host.
       steps: of the run.
     """
-    self._trainer, self._mesh, self._steps = trainer, mesh, steps
+    self._plain, self._trainer = trainer, trainer.within(mesh)
+    self._mesh, self._steps = mesh, steps
     self._how = config.train.fleet_map
     self._block = config.eval.batch_size
     self._splits, self._host_inputs = splits, inputs
-    self._seeds = hyper.seed
+    self._host_hyper = hyper
     self.hyper = self._split(hyper)
     self.transform = self._split(
       types.Transform(
@@ -65,8 +70,61 @@ class Programs:
     return self._init(*self._init_args())
 
   def init_shapes(self) -> step.ReplicaState:
-    """Shapes and types of that state."""
-    return self._init.eval_shape(*self._init_args())
+    """Shapes, types and shardings of that state."""
+    samples = jax.ShapeDtypeStruct(
+      (self._plain.init_samples, *self._host_inputs.shape[1:]), np.float32
+    )
+    shapes = jax.eval_shape(
+      jax.vmap(self._plain.init, (0, None)), self._host_hyper, samples
+    )
+    return parallel.widened(shapes, self._mesh)
+
+  @property
+  def real_shapes(self) -> tuple[tuple[int, ...], ...]:
+    """Shapes of the leaves of that state without padding."""
+    slots = self._plain.slots if self._plain.model.bank else None
+    return parallel.real_shapes(self.init_shapes(), len(self._splits), slots)
+
+  @functools.cached_property
+  def _state_specs(self) -> step.ReplicaState:
+    return parallel.specs(self.init_shapes())
+
+  @property
+  def _weight_specs(self) -> step.Weights:
+    return step.weights(self._state_specs)
+
+  @property
+  def _read_specs(self) -> Any:
+    return _READS if self._plain.model.bank else parallel.BY_REPLICA
+
+  @property
+  def _sum_specs(self) -> step.Sums:
+    return step.Sums(*[parallel.BY_REPLICA] * 6, reads=self._read_specs)
+
+  def one(self, weights: Any, index: int) -> step.Weights:
+    """The weights of one replica, on the host.
+
+    Args:
+      weights: has `params` and `batch_stats` of the fleet.
+      index: of the replica.
+    """
+    found = parallel.to_host(self._pick(step.weights(weights), index))
+    if self._plain.model.bank:
+      slots = found.params['bank']['slots']
+      found.params['bank']['slots'] = slots[: self._plain.slots]
+    return found
+
+  def knobs(self, index: int) -> memae.Knobs:
+    """Those of one replica, on the host."""
+    return jax.tree.map(lambda x: x[index], self._host_hyper.knobs)
+
+  @functools.cached_property
+  def _pick(self):
+    return jax.jit(
+      lambda tree, index: jax.tree.map(lambda x: x[index], tree),
+      static_argnums=1,
+      out_shardings=jax.sharding.NamedSharding(self._mesh, parallel.ALIKE),
+    )
 
   def run(
     self, state: step.ReplicaState, start: int, stop: int
@@ -95,7 +153,7 @@ class Programs:
     """
     index, real = self._blocks(rows)
     count = index.shape[1]
-    read = lambda i: (self._place(index[:, i]), self._split(real[:, i]))
+    read = lambda i: (self._place(index[:, i]), self._by_sample(real[:, i]))
     progress = writers.Progress(label, count) if label else None
     blocks = self._ahead(read, count)
     scored = self._score_read(weights, blocks, with_maps, progress)
@@ -128,7 +186,7 @@ class Programs:
 
     def read(number):
       part = [one[rows] for one, rows in zip(raw, index[:, number])]
-      return self._split(np.stack(part)), self._split(real[:, number])
+      return self._by_sample(np.stack(part)), self._by_sample(real[:, number])
 
     blocks = map(read, range(index.shape[1]))
     return self._score_read(weights, blocks, with_maps)
@@ -149,11 +207,11 @@ class Programs:
         )
       )
       # The one before must be done, or blocks would pile up on the device.
-      scored[-2:-1] = jax.device_get(scored[-2:-1])
+      scored[-2:-1] = map(self.to_host, scored[-2:-1])
       if progress:
         progress.at(len(scored), f'{len(scored)} blocks of samples')
-    parts = jax.device_get(scored)
-    return _joined(jax.tree.map(lambda *x: np.stack(x, axis=1), *parts))
+    scored[-1] = self.to_host(scored[-1])
+    return _joined(jax.tree.map(lambda *x: np.stack(x, axis=1), *scored))
 
   @functools.cached_property
   def _score_block(self):
@@ -163,7 +221,12 @@ class Programs:
         x = transforms.apply(raw, transform)
         return self._trainer.score(weights, hyper, x, real, with_maps)
 
-      return self._mapped(one)(mapped)
+      both = parallel.BY_REPLICA, parallel.BY_REPLICA
+      samples = parallel.BY_SAMPLE, parallel.BY_SAMPLE
+      given = self._weight_specs, *both, *samples
+      result = step.Scored(*[parallel.BY_SAMPLE] * 5)
+      result = result._replace(reads=self._read_specs)
+      return self._mapped(one, given, result)(mapped)
 
     return jax.jit(score, static_argnums=0)
 
@@ -185,7 +248,7 @@ class Programs:
       self._split(real.reshape(len(rows), -1)),
       self._share(np.int32(now)),
     )
-    return state, error, scored.reads
+    return state, self.to_host(error), scored.reads
 
   def feed_facts(self) -> dict[str, float]:
     """What the feed has to say about the last `run`."""
@@ -193,10 +256,14 @@ class Programs:
 
   @functools.cached_property
   def _keep_best(self):
+    by = parallel.BY_REPLICA
+    mapped = self._mapped(
+      self._trainer.keep_best_weights,
+      (self._state_specs, by, by),
+      (self._state_specs, by),
+    )
     return jax.jit(
-      lambda state, error, real, now: self._mapped(
-        self._trainer.keep_best_weights
-      )((state, error, real), now),
+      lambda state, error, real, now: mapped((state, error, real), now),
       donate_argnums=0,
     )
 
@@ -204,13 +271,16 @@ class Programs:
     """Index arrays [n_r] as [R, N, B] blocks of one size, and what is real."""
     index, counts = fleet.pad_rows([np.asarray(r, np.int32) for r in rows])
     size = min(self._block, index.shape[1])
+    size = parallel.padded(size, self._mesh.shape[parallel.DATA])
     index = np.pad(index, ((0, 0), (0, -index.shape[1] % size)))
     real = np.arange(index.shape[1]) < counts[:, None]
     shape = len(rows), -1, size
     return index.reshape(shape), real.reshape(shape)
 
-  def _mapped(self, function):
-    return fleet.over_replicas(function, self._mesh, self._how)
+  def _mapped(
+    self, function, given=parallel.BY_REPLICA, result=parallel.BY_REPLICA
+  ):
+    return fleet.over_replicas(function, self._mesh, self._how, given, result)
 
   def _run_once(self, function):
     """Compiles a function for one call: on CPUs, quickly rather than well."""
@@ -220,11 +290,23 @@ class Programs:
 
   def _share(self, tree):
     """A copy of host values on each device."""
-    return fleet.place(tree, self._mesh, mapped=False)
+    return parallel.place(tree, self._mesh, parallel.ALIKE)
 
   def _split(self, tree):
     """Host values [R, ...] spread over the devices."""
-    return fleet.place(tree, self._mesh, mapped=True)
+    return parallel.place(tree, self._mesh, parallel.BY_REPLICA)
+
+  def _by_sample(self, tree):
+    """Host values [R, B, ...] spread over the devices."""
+    return parallel.place(tree, self._mesh, parallel.BY_SAMPLE)
+
+  def to_host(self, tree: Any) -> Any:
+    """Values [R, ...] of the fleet on the host, without padding.
+
+    Padded slots were never used.
+    """
+    replicas = len(self._splits)
+    return jax.tree.map(lambda x: x[:replicas], parallel.to_host(tree))
 
 
 def _joined(scored: step.Scored) -> step.Scored:
@@ -263,8 +345,9 @@ class Resident(Programs):
       samples = step.batch_at(data, inputs, hyper.seed, 0, size)
       return self._trainer.init(hyper, samples)
 
+    mapped = self._mapped(one, result=self._state_specs)
     return self._run_once(
-      lambda hyper, data, inputs: self._mapped(one)((hyper, data), inputs)
+      lambda hyper, data, inputs: mapped((hyper, data), inputs)
     )
 
   def run(self, state, start, stop):
@@ -274,19 +357,26 @@ class Resident(Programs):
 
   @functools.cached_property
   def _run(self):
+    by = parallel.BY_REPLICA
+    mapped = self._mapped(
+      self._trainer.run,
+      (self._state_specs, by, by),
+      (self._state_specs, self._sum_specs),
+    )
     return jax.jit(
-      lambda state, hyper, data, inputs, start, stop: self._mapped(
-        self._trainer.run
-      )((state, hyper, data), inputs, start, stop),
+      lambda state, hyper, data, inputs, *bounds: mapped(
+        (state, hyper, data), inputs, *bounds
+      ),
       donate_argnums=0,
     )
 
   def _place(self, index):
-    return self._gather(self._split(index), self.inputs)
+    return self._gather(self._by_sample(index), self.inputs)
 
   @functools.cached_property
   def _gather(self):
-    return jax.jit(self._mapped(lambda index, inputs: inputs[index]))
+    by = parallel.BY_SAMPLE
+    return jax.jit(self._mapped(lambda index, inputs: inputs[index], by, by))
 
 
 class Streaming(Programs):
@@ -300,17 +390,22 @@ class Streaming(Programs):
   def __init__(self, *args, **kwargs):
     super().__init__(*args, **kwargs)
     self._order = feed.TrainingOrder(
-      [split.train for split in self._splits], self._seeds.tolist()
+      [split.train for split in self._splits], self._host_hyper.seed.tolist()
     )
     self._batches: Iterator[Any] = iter(())
     self._at = -1  # The step of the next batch.
     self._waited = 0.0  # Share of the last `run`.
 
   def _place(self, index):
-    return self._split(feed.gather(self._host_inputs, index))
+    return parallel.read_in(
+      (*index.shape, *self._host_inputs.shape[1:]),
+      self._mesh,
+      lambda *part: feed.gather(self._host_inputs, index[part]),
+    )
 
   def _init_args(self):
-    raw = self._place(self._order.rows(0, self._trainer.init_samples))
+    index = self._order.rows(0, self._trainer.init_samples)
+    raw = self._split(feed.gather(self._host_inputs, index))
     return self.hyper, self.transform, raw
 
   @functools.cached_property
@@ -319,12 +414,13 @@ class Streaming(Programs):
       hyper, transform, raw = mapped
       return self._trainer.init(hyper, transforms.apply(raw, transform))
 
-    return self._run_once(lambda *mapped: self._mapped(one)(mapped))
+    mapped = self._mapped(one, result=self._state_specs)
+    return self._run_once(lambda *args: mapped(args))
 
   def _batch(self, now: int) -> tuple[jax.Array, jax.Array]:
-    size = self._trainer.batch_size
-    raw = self._place(self._order.rows(now * size, size))
-    return raw, self._share(np.int32(now))
+    size, trainer = self._trainer.batch_size, self._trainer
+    index = self._order.rows(now * size, trainer.rows * trainer.spread.data)
+    return self._place(index), self._share(np.int32(now))
 
   def run(self, state, start, stop):
     """See `Programs`. Sums stay on the device until all steps are taken."""
@@ -353,8 +449,14 @@ class Streaming(Programs):
         state, hyper, transforms.apply(raw, transform), now
       )
 
+    by = parallel.BY_REPLICA
+    mapped = self._mapped(
+      one,
+      (self._state_specs, by, by, parallel.BY_SAMPLE),
+      (self._state_specs, self._sum_specs),
+    )
     return jax.jit(
-      lambda state, hyper, transform, raw, now: self._mapped(one)(
+      lambda state, hyper, transform, raw, now: mapped(
         (state, hyper, transform, raw), now
       ),
       donate_argnums=0,

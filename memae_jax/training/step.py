@@ -1,6 +1,9 @@
 """One replica: its state, one training step, many steps, and its scores.
 
-Everything here is single-replica code on arrays; `fleet` maps it.
+Everything here is single-replica code on arrays; `fleet` maps it. Where a
+replica is spread over devices, each runs this code on its part of the batch
+and of the slots, and three kinds of sums are taken over all: gradients,
+moments of norms, and what is logged.
 """
 
 import math
@@ -12,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from memae_jax import parallel
 from memae_jax.data import order, transforms, types
 from memae_jax.memory import usage
 from memae_jax.models import memae, memory_bank
@@ -99,10 +103,8 @@ class Scored(NamedTuple):
 
 
 def optimizer(config: Any) -> optax.GradientTransformation:
-  """Adam without its learning rate, which each replica has of its own."""
+  """Adam without learning rate and clipping, which are in the step."""
   parts = [optax.scale_by_adam()]
-  if config.clip_norm:
-    parts.insert(0, optax.clip_by_global_norm(config.clip_norm))
   if config.weight_decay:
     parts.append(optax.add_decayed_weights(config.weight_decay))
   return optax.chain(*parts)
@@ -131,6 +133,35 @@ def batch_at(
   return transforms.apply(inputs[index], data.transform)
 
 
+class Spread(NamedTuple):
+  """Over how many devices a replica is spread.
+
+  padding: slots that exist only to make the devices' shares equal.
+  """
+
+  data: int = 1
+  memory: int = 1
+  padding: int = 0
+
+  @property
+  def data_axis(self) -> str | None:
+    """The mesh axis of batches, if there is more than one device."""
+    return parallel.DATA if self.data > 1 else None
+
+  @property
+  def memory_axis(self) -> str | None:
+    """The mesh axis of slots, if there is more than one device."""
+    return parallel.MEMORY if self.memory > 1 else None
+
+  def data_sum(self, tree: Any) -> Any:
+    """Sums over the devices that a batch is spread over."""
+    return jax.lax.psum(tree, parallel.DATA) if self.data > 1 else tree
+
+  def data_index(self) -> jax.Array | int:
+    """Which of them this device is."""
+    return jax.lax.axis_index(parallel.DATA) if self.data > 1 else 0
+
+
 class Trainer(NamedTuple):
   """What stays the same over a run: network, optimizer and sizes."""
 
@@ -141,6 +172,32 @@ class Trainer(NamedTuple):
   memory_init: str
   noisy: bool  # Whether any replica is a denoising autoencoder.
   keep_best: bool
+  clip_norm: float = 0.0
+  accumulate: int = 1  # Parts of a batch, one after another.
+  spread: Spread = Spread()
+
+  def within(self, mesh: jax.sharding.Mesh) -> 'Trainer':
+    """What one device of the mesh runs."""
+    spread = Spread(mesh.shape[parallel.DATA], mesh.shape[parallel.MEMORY])
+    model = self.model.spread(
+      spread.data_axis, spread.memory_axis, spread.memory
+    )
+    if model.bank is not None:
+      padding = model.bank.slots * spread.memory - self.model.bank.slots
+      spread = spread._replace(padding=padding)
+    return self._replace(model=model, spread=spread)
+
+  @property
+  def slots(self) -> int:
+    """Memory size of all devices, without padding."""
+    return self.model.bank.slots * self.spread.memory - self.spread.padding
+
+  @property
+  def rows(self) -> int:
+    """Samples of a batch on a device; those beyond the batch are padding."""
+    return self.accumulate * math.ceil(
+      self.batch_size / (self.spread.data * self.accumulate)
+    )
 
   @property
   def _from_encodings(self) -> bool:
@@ -155,7 +212,7 @@ class Trainer(NamedTuple):
     positions = (
       math.prod(self.model.code_shape[:-1]) if bank.per_position else 1
     )
-    return math.ceil(bank.slots / positions)
+    return math.ceil(self.slots / positions)
 
   @property
   def init_samples(self) -> int:
@@ -175,7 +232,10 @@ class Trainer(NamedTuple):
     params = variables['params']
     batch_stats = variables.get('batch_stats', {})
     if self._from_encodings:
-      params['bank']['slots'] = self._encodings(key, variables, samples)
+      slots = self._encodings(key, variables, samples)
+      params['bank']['slots'] = jax.lax.dynamic_slice_in_dim(
+        slots, self.model.bank.first(), self.model.bank.slots
+      )
     best = None
     if self.keep_best:
       # A copy: donated buffers must not be shared between leaves.
@@ -186,7 +246,7 @@ class Trainer(NamedTuple):
     return ReplicaState(params, batch_stats, self.optimizer.init(params), best)
 
   def _encodings(self, key, variables, samples) -> jax.Array:
-    """[N, C] encodings of training samples under the initial encoder."""
+    """Slots [N, C] of all devices: encodings under the initial encoder."""
     bank = self.model.bank
     # As in training, or BatchNorm would not have seen any data yet.
     codes, _ = self.model.apply(
@@ -199,68 +259,155 @@ class Trainer(NamedTuple):
     queries = memory_bank.queries(codes, bank.per_position)
     if bank.per_position:  # Those of a sample lie side by side.
       queries = jax.random.permutation(key, queries)
-    return queries[: bank.slots]
+    return jnp.pad(queries[: self.slots], ((0, self.spread.padding), (0, 0)))
 
   def step(
     self, state: ReplicaState, hyper: fleet.Hyper, batch: jax.Array, step
   ) -> tuple[ReplicaState, Sums]:
-    """One step of gradient descent on a batch [B, ...]."""
-    key = jax.random.fold_in(jax.random.key(hyper.seed), step)
-    corrupted = batch
-    if self.noisy:
-      noise = jax.random.normal(key, batch.shape, batch.dtype)
-      corrupted = batch + hyper.noise * noise
+    """One step of gradient descent.
 
-    def loss_fn(params):
-      out, updates = self.model.apply(
-        {'params': params, 'batch_stats': state.batch_stats},
-        corrupted,
-        hyper.knobs,
-        train=True,
-        mutable=['batch_stats'],
-        rngs={'code': key} if self.model.head else None,
+    Args:
+      state: of the replica.
+      hyper: of the replica.
+      batch: [rows, ...] samples of this device.
+      step: its number.
+    """
+    real, drawn = self._part(hyper, batch, step)
+    if self.accumulate == 1:
+      grads, sums, stats = self._gradients(
+        state.params, state.batch_stats, hyper, batch, real, drawn
       )
-      reconstruction = jnp.mean(score_rules.mse(batch, out.reconstruction))
-      loss = reconstruction
-      reads, entropy = None, jnp.float32(0)
-      if out.read is not None:
-        reads = usage.totals(out.read)
-        entropy = jnp.where(
-          hyper.knobs.use_memory, jnp.mean(out.read.entropy), 0
-        )
-        loss += hyper.alpha * entropy
-      if out.divergence is not None:
-        elements = batch.size // batch.shape[0]
-        divergence = jnp.mean(out.divergence) / elements
-        loss += jnp.where(hyper.kl_weight > 0, hyper.kl_weight * divergence, 0)
-      loss += hyper.code_l1 * jnp.mean(jnp.abs(out.code))
-      stats = updates.get('batch_stats', {})
-      return loss, (reconstruction, entropy, reads, stats)
-
-    (loss, (reconstruction, entropy, reads, batch_stats)), grads = (
-      jax.value_and_grad(loss_fn, has_aux=True)(state.params)
-    )
+    else:
+      grads, sums, stats = self._accumulated(state, hyper, batch, real, drawn)
+    grads, sums = self.spread.data_sum((grads, sums))
+    norm = jnp.sqrt(self._square(grads))
+    if self.clip_norm:
+      over = norm > self.clip_norm
+      grads = jax.tree.map(
+        lambda g: jnp.where(over, g / norm * self.clip_norm, g), grads
+      )
     updates, opt_state = self.optimizer.update(
       grads, state.opt_state, state.params
     )
     rate = hyper.learning_rate * self.schedule(step)
     params = jax.tree.map(lambda p, u: p - rate * u, state.params, updates)
-    grad_norm = optax.tree.norm(grads)
-    finite = jnp.isfinite(loss) & jnp.isfinite(grad_norm)
+    finite = jnp.isfinite(sums.loss) & jnp.isfinite(norm)
     return (
-      state.replace(
-        params=params, batch_stats=batch_stats, opt_state=opt_state
-      ),
-      Sums(
+      state.replace(params=params, batch_stats=stats, opt_state=opt_state),
+      sums._replace(
         steps=jnp.int32(1),
-        loss=loss,
-        reconstruction=reconstruction,
-        entropy=entropy,
-        grad_norm=grad_norm,
+        grad_norm=norm,
         first_bad=jnp.where(finite, -1, step),
-        reads=reads,
       ),
     )
+
+  def _part(self, hyper, batch, step):
+    """Which rows are no padding (None: all), and the random numbers of each.
+
+    The numbers are drawn for the whole batch, so they do not depend on how it
+    is spread.
+    """
+    total = self.spread.data * self.rows
+    first = self.spread.data_index() * self.rows
+    real = None
+    if total != self.batch_size:
+      real = first + jnp.arange(self.rows) < self.batch_size
+    key = jax.random.key(hyper.seed)
+    drawn = {}
+    if self.noisy:
+      drawn['noise'] = jax.random.fold_in(key, step), batch.shape[1:]
+    if self.model.head is not None:
+      key = jax.random.fold_in(jax.random.fold_in(key, step), 1)
+      drawn['code_noise'] = key, self.model.code_shape
+    for name, (key, shape) in drawn.items():
+      whole = jax.random.normal(key, (total, *shape), batch.dtype)
+      drawn[name] = jax.lax.dynamic_slice_in_dim(whole, first, self.rows)
+    return real, drawn
+
+  def _gradients(self, params, batch_stats, hyper, batch, real, drawn):
+    """Gradients, `Sums` and moments of the samples of this device.
+
+    The loss is the mean over the whole batch, so what devices and parts of a
+    batch give adds up.
+    """
+    corrupted = batch
+    if self.noisy:
+      corrupted = batch + hyper.noise * drawn['noise']
+
+    def mean(values):
+      """Of [n * k] values, k a sample, over the batch; this part's share."""
+      each = values.reshape(len(batch), -1)
+      if real is not None:
+        each = jnp.where(real[:, None], each, 0)
+      return jnp.sum(each) / (self.batch_size * each.shape[1])
+
+    def loss_fn(params):
+      out, updates = self.model.apply(
+        {'params': params, 'batch_stats': batch_stats},
+        corrupted,
+        hyper.knobs,
+        train=True,
+        sample_mask=real,
+        code_noise=drawn.get('code_noise'),
+        mutable=['batch_stats'],
+      )
+      reconstruction = mean(score_rules.mse(batch, out.reconstruction))
+      loss = reconstruction
+      reads, entropy = None, jnp.float32(0)
+      if out.read is not None:
+        reads = self._totals(out.read, real)
+        entropy = jnp.where(hyper.knobs.use_memory, mean(out.read.entropy), 0)
+        loss += hyper.alpha * entropy
+      if out.divergence is not None:
+        divergence = mean(out.divergence) / math.prod(batch.shape[1:])
+        loss += jnp.where(hyper.kl_weight > 0, hyper.kl_weight * divergence, 0)
+      loss += hyper.code_l1 * mean(jnp.abs(out.code))
+      stats = updates.get('batch_stats', {})
+      return loss, (reconstruction, entropy, reads, stats)
+
+    (loss, (reconstruction, entropy, reads, stats)), grads = jax.value_and_grad(
+      loss_fn, has_aux=True
+    )(params)
+    zero = jnp.int32(0)
+    sums = Sums(zero, loss, reconstruction, entropy, 0.0 * loss, zero, reads)
+    return grads, sums, stats
+
+  def _accumulated(self, state, hyper, batch, real, drawn):
+    """As `_gradients`, of the parts of a batch one after another."""
+    parts = jax.tree.map(
+      lambda x: x.reshape(self.accumulate, -1, *x.shape[1:]),
+      (batch, real, drawn),
+    )
+
+    def one(carry, part):
+      stats, total = carry
+      *new, stats = self._gradients(state.params, stats, hyper, *part)
+      return (stats, jax.tree.map(jnp.add, total, tuple(new))), None
+
+    first = jax.tree.map(lambda x: x[0], parts)
+    shapes = jax.eval_shape(
+      lambda: self._gradients(state.params, state.batch_stats, hyper, *first)
+    )
+    nothing = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes[:2])
+    (stats, (grads, sums)), _ = jax.lax.scan(
+      one, (state.batch_stats, nothing), parts
+    )
+    return grads, sums, stats
+
+  def _totals(self, read, real) -> usage.ReadTotals:
+    """Totals of the reads of this device's samples; `real` is None for all."""
+    if real is None:
+      return usage.totals(read)
+    each = read.kept.shape[0] // len(real)
+    return usage.totals(read, jnp.repeat(real, each))
+
+  def _square(self, grads) -> jax.Array:
+    """Squared norm of the gradients; slots of all devices count."""
+    square = optax.tree.norm(grads, squared=True)
+    if self.spread.memory == 1 or self.model.bank is None:
+      return square
+    own = jnp.sum(jnp.square(grads['bank']['slots']))
+    return square - own + jax.lax.psum(own, parallel.MEMORY)
 
   def run(self, mapped, inputs, start, stop) -> tuple[ReplicaState, Sums]:
     """Steps `start` to `stop` of one replica; mapped = (state, hyper, data).
@@ -272,19 +419,15 @@ class Trainer(NamedTuple):
     def one(step, carry):
       state, sums = carry
       first = step.astype(jnp.uint32) * jnp.uint32(self.batch_size)
-      batch = batch_at(data, inputs, hyper.seed, first, self.batch_size)
+      first += jnp.uint32(self.spread.data_index() * self.rows)
+      batch = batch_at(data, inputs, hyper.seed, first, self.rows)
       state, new = self.step(state, hyper, batch, step)
       return state, added(sums, new)
 
-    sums = jax.eval_shape(
-      self.step,
-      state,
-      hyper,
-      jax.eval_shape(
-        lambda: batch_at(data, inputs, hyper.seed, 0, self.batch_size)
-      ),
-      start,
-    )[1]
+    batch = jax.eval_shape(
+      lambda: batch_at(data, inputs, hyper.seed, 0, self.rows)
+    )
+    sums = jax.eval_shape(self.step, state, hyper, batch, start)[1]
     sums = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), sums)
     sums = sums._replace(first_bad=jnp.int32(-1))
     return jax.lax.fori_loop(start, stop, one, (state, sums))
@@ -297,9 +440,12 @@ class Trainer(NamedTuple):
     Args:
       weights: of the replica.
       hyper: of the replica.
-      x: [B, ...] model inputs.
+      x: [B, ...] model inputs of this device.
       real: [B] bool, False for padding.
       with_maps: also those of the pixels.
+
+    Returns:
+      Of those samples; the totals of the reads are of all devices'.
     """
     out = self.model.apply(weights._asdict(), x, hyper.knobs, sample_mask=real)
     both = x, out.reconstruction
@@ -312,8 +458,8 @@ class Trainer(NamedTuple):
       return scored
     size = len(real)
     kept = jnp.sum(out.read.kept.reshape(size, -1), axis=-1, dtype=jnp.int32)
-    query_mask = jnp.repeat(real, out.read.kept.shape[0] // size)
-    return scored._replace(kept=kept, reads=usage.totals(out.read, query_mask))
+    reads = self.spread.data_sum(self._totals(out.read, real))
+    return scored._replace(kept=kept, reads=reads)
 
   def keep_best_weights(self, mapped, step):
     """Keeps the weights if their validation error is the lowest so far.

@@ -90,7 +90,8 @@ def _train_twice(exp, run, x):
   with jax.enable_x64(True):
     x = jnp.asarray(_channels_last(x), jnp.float64)
     trainer = trainer._replace(
-      model=memae.build(exp.config.model, x.shape[1:], SLOTS, dtype=x.dtype)
+      model=memae.build(exp.config.model, x.shape[1:], SLOTS, dtype=x.dtype),
+      batch_size=len(x),
     )
     variables = _set_by_formula(like, x.dtype)
     adam = trainer.optimizer.init(variables['params'])

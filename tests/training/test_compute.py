@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from memae_jax.training import experiment, fleet
+from memae_jax.training import experiment
 from tests import helpers
 
 _NETWORK = {
@@ -75,10 +75,10 @@ def test_bfloat16_is_close_and_stays_inside(plain):
     (3, *exp.source.inputs.shape[1:])
   )
   x = jnp.asarray(x, jnp.float32)
-  one = fleet.take(before, 0)
+  one = helpers.take(before, 0)
   variables = {'params': one.params, 'batch_stats': one.batch_stats}
   out, rough = (
-    e.trainer.model.apply(variables, x, fleet.take(e.hyper, 0).knobs)
+    e.trainer.model.apply(variables, x, helpers.take(e.hyper, 0).knobs)
     for e in (exp, half)
   )
   assert types(rough) == types(out)

@@ -15,11 +15,6 @@ def _train(config, steps=12):
   return exp, jax.device_get(state), jax.device_get(sums)
 
 
-def _one_device(monkeypatch):
-  devices = jax.local_devices()[:1]
-  monkeypatch.setattr(jax, 'local_devices', lambda: devices)
-
-
 def _close(a, b, tolerance=1e-5):
   for one, two in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
     np.testing.assert_allclose(one, two, rtol=tolerance, atol=tolerance)
@@ -76,8 +71,8 @@ def test_a_replica_trains_as_if_alone(how):
     )
     exp_alone, state_alone, sums_alone = _train(alone)
     assert len(exp_alone.replicas) == 1
-    params = fleet.take(state.params, index)
-    params_alone = fleet.take(state_alone.params, 0)
+    params = helpers.take(state.params, index)
+    params_alone = helpers.take(state_alone.params, 0)
     if replica.variant == 'ae':  # Alone it has no memory at all.
       assert 'bank' not in params_alone
       params = {k: v for k, v in params.items() if k != 'bank'}
@@ -96,11 +91,12 @@ def test_a_smaller_memory_in_a_fleet_equals_one_of_its_own_size():
   assert not np.array_equal(slots[:4], fresh[:4])
 
 
-def test_devices_do_not_change_the_result(monkeypatch):
-  config = helpers.digits(**{'fleet.seeds': 4})
+def test_devices_do_not_change_the_result():
+  fields = {'fleet.seeds': 4}
+  config = helpers.digits(**fields)
   exp, many, sums = _train(config)
   assert exp.mesh.size == 8
-  _one_device(monkeypatch)
+  config = helpers.digits(**fields, **{'mesh.replica': 1})
   exp, one, sums_one = _train(config)
   assert exp.mesh.size == 1
   _close(many.params, one.params)
@@ -159,9 +155,9 @@ def test_memory_from_encodings_of_positions():
   )
   assert exp.trainer.least_samples == 1  # 2 x 2 x 3 positions.
   assert exp.trainer.init_samples == exp.config.train.batch_size == 16
-  state = fleet.take(exp.init(), 0)
+  state = helpers.take(exp.init(), 0)
   samples = step.batch_at(
-    fleet.take(exp.programs.data, 0), exp.programs.inputs, np.uint32(0), 0, 16
+    helpers.take(exp.programs.data, 0), exp.programs.inputs, np.uint32(0), 0, 16
   )
   codes, _ = exp.trainer.model.apply(
     {'params': state.params, 'batch_stats': state.batch_stats},

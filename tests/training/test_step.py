@@ -116,10 +116,11 @@ def _first_loss(variant, **fields):
   data = jax.tree.map(lambda x: np.asarray(x)[0], exp.programs.data)
   batch = step.batch_at(data, exp.programs.inputs, hyper.seed, 0, 16)
   key = jax.random.fold_in(jax.random.key(hyper.seed), 0)
+  noise = jax.random.normal(jax.random.fold_in(key, 1), (16, 8))
 
   def reconstruct(x):
     out = exp.trainer.model.apply(
-      {'params': params}, x, hyper.knobs, train=True, rngs={'code': key}
+      {'params': params}, x, hyper.knobs, train=True, code_noise=noise
     )
     return out, jnp.mean((batch - out.reconstruction) ** 2)
 

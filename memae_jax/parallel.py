@@ -1,0 +1,297 @@
+"""The mesh ('replica', 'data', 'memory'): which device holds what.
+
+  replica  the replicas of a fleet are spread over it, each [R, ...] leaf;
+  data     the samples of a batch are, each [R, B, ...] leaf;
+  memory   the slots are, [R, N, C], and whatever has one value a slot.
+
+Everything else of a replica is alike on all devices of `data` and `memory`.
+A fleet or memory that its axis does not divide is padded on the devices; the
+host never sees the padding. One process or many: the same code.
+"""
+
+import math
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from memae_jax import errors
+
+REPLICA, DATA, MEMORY = AXES = ('replica', 'data', 'memory')
+ALIKE = PartitionSpec()
+BY_REPLICA = PartitionSpec(REPLICA)
+BY_SAMPLE = PartitionSpec(REPLICA, DATA)
+BY_SLOT = PartitionSpec(REPLICA, MEMORY)
+
+
+def mesh(
+  config: Any,
+  replicas: int,
+  batch_size: int,
+  devices: Sequence[jax.Device] | None = None,
+) -> Mesh:
+  """Lays out the devices.
+
+  An axis of size 0 is chosen: `replica` takes as few devices as finish the
+  fleet in as many rounds as all of them would. `data` takes those that are
+  left; on a CPU that serves only this process, it takes one.
+
+  Args:
+    config: the resolved `config.mesh`.
+    replicas: of the fleet.
+    batch_size: of training; `data` is not chosen larger.
+    devices: all devices of all processes by default.
+
+  Raises:
+    UserError: there are fewer devices than asked for, or some process would
+      be left without one.
+  """
+  devices = list(jax.devices() if devices is None else devices)
+  left = len(devices) // config.memory
+  if config.replica:
+    replica = config.replica
+  else:
+    among = max(1, left // (config.data or 1))
+    replica = math.ceil(replicas / math.ceil(replicas / among))
+  alone = devices[0].platform == 'cpu' and jax.process_count() == 1
+  data = config.data or (
+    1 if alone else max(1, min(left // replica, batch_size))
+  )
+  sizes = replica, data, config.memory
+  used = math.prod(sizes)
+  if used > len(devices):
+    raise errors.UserError(
+      f'the mesh replica={replica}, data={data}, memory={config.memory} needs'
+      f' {used} devices, but there are {len(devices)}; lower config.mesh'
+    )
+  chosen = devices[:used]
+  idle = {d.process_index for d in devices} - {d.process_index for d in chosen}
+  if idle:
+    raise errors.UserError(
+      f'the mesh replica={replica}, data={data}, memory={config.memory} uses'
+      f' {used} of {len(devices)} devices and none of process {min(idle)};'
+      ' set config.mesh so that all are used, or start fewer processes'
+    )
+  return jax.make_mesh(
+    sizes, AXES, devices=chosen, axis_types=(AxisType.Auto,) * len(AXES)
+  )
+
+
+def padded(count: int, shards: int) -> int:
+  """The least multiple of `shards` that holds `count`."""
+  return math.ceil(count / shards) * shards
+
+
+def _of_slots(path: tuple[Any, ...]) -> bool:
+  """Whether a leaf has one row a slot: the bank, its moments, its usage."""
+  names = [getattr(k, 'key', getattr(k, 'name', None)) for k in path]
+  return names[-2:] == ['bank', 'slots'] or names[-1] == 'usage'
+
+
+def specs(tree: Any) -> Any:
+  """Where the [R, ...] leaves of a fleet's state go.
+
+  Args:
+    tree: of arrays or shapes.
+  """
+  return jax.tree_util.tree_map_with_path(
+    lambda path, _: BY_SLOT if _of_slots(path) else BY_REPLICA, tree
+  )
+
+
+def real_shapes(
+  tree: Any, replicas: int, slots: int | None
+) -> tuple[tuple[int, ...], ...]:
+  """Shapes of the leaves of a fleet's state without padding, in order."""
+  return tuple(
+    (replicas, slots, *leaf.shape[2:])
+    if _of_slots(path)
+    else (replicas, *leaf.shape[1:])
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
+  )
+
+
+def widened(tree: Any, mesh: Mesh) -> Any:
+  """The shapes [R, ...] of a fleet's state as they are on the devices.
+
+  Returns:
+    ShapeDtypeStructs with padding and shardings.
+  """
+
+  def wide(path, leaf):
+    shape = list(leaf.shape)
+    shape[0] = padded(shape[0], mesh.shape[REPLICA])
+    of_slots = _of_slots(path)
+    if of_slots:
+      shape[1] = padded(shape[1], mesh.shape[MEMORY])
+    sharding = NamedSharding(mesh, BY_SLOT if of_slots else BY_REPLICA)
+    return jax.ShapeDtypeStruct(tuple(shape), leaf.dtype, sharding=sharding)
+
+  return jax.tree_util.tree_map_with_path(wide, tree)
+
+
+def _rows(host: np.ndarray, index: tuple[slice, ...]) -> np.ndarray:
+  """A part of an array whose first row axis repeats its last row for ever."""
+  first = index[0] if index else slice(None)
+  if first.stop is None or first.stop <= len(host):
+    return host[index]
+  which = np.minimum(np.arange(first.start or 0, first.stop), len(host) - 1)
+  return host[(which, *index[1:])]
+
+
+def _filled(
+  shape: tuple[int, ...],
+  sharding: NamedSharding,
+  part: Callable[[tuple[slice, ...]], np.ndarray],
+) -> jax.Array:
+  """An array of which each device of this process gets its part."""
+  parts = sharding.addressable_devices_indices_map(shape).items()
+  return jax.make_array_from_single_device_arrays(
+    shape,
+    sharding,
+    [jax.device_put(part(index), device) for device, index in parts],
+  )
+
+
+def place(tree: Any, mesh: Mesh, spec: PartitionSpec) -> Any:
+  """Puts host arrays on the mesh, each process its own part.
+
+  Args:
+    tree: of arrays that are the same in every process.
+    mesh: where to.
+    spec: of every leaf. By replica, the last one is repeated as padding.
+  """
+  sharding = NamedSharding(mesh, spec)
+
+  def put(host):
+    host = np.asarray(host)
+    shape = host.shape
+    if spec:
+      shape = (padded(len(host), mesh.shape[REPLICA]), *shape[1:])
+    return _filled(shape, sharding, lambda index: _rows(host, index))
+
+  return jax.tree.map(put, tree)
+
+
+def read_in(
+  shape: tuple[int, ...],
+  mesh: Mesh,
+  read: Callable[[slice, slice], np.ndarray],
+) -> jax.Array:
+  """Puts samples [R, B, ...] on the mesh that are read as they are needed.
+
+  Args:
+    shape: of all, without padding of R.
+    mesh: where to.
+    read: returns the samples of some replicas and rows; called once in each
+      process, for all that it holds.
+  """
+  sharding = NamedSharding(mesh, BY_SAMPLE)
+  full = (padded(shape[0], mesh.shape[REPLICA]), *shape[1:])
+  parts = sharding.addressable_devices_indices_map(full).values()
+  bounds = [
+    (
+      min(part[axis].start or 0 for part in parts),
+      max(part[axis].stop or full[axis] for part in parts),
+    )
+    for axis in (0, 1)
+  ]
+  (first, last), (start, stop) = bounds
+  first = min(first, shape[0] - 1)
+  held = read(slice(first, min(last, shape[0])), slice(start, stop))
+
+  def part(index):
+    replicas = np.arange(full[0])[index[0]].clip(max=shape[0] - 1) - first
+    rows = np.arange(full[1])[index[1]] - start
+    return held[replicas[0] : replicas[-1] + 1, rows[0] : rows[-1] + 1][
+      replicas - replicas[0]
+    ]
+
+  return _filled(full, sharding, part)
+
+
+def to_host(tree: Any) -> Any:
+  """Copies arrays to the host, whole, in every process."""
+  if jax.process_count() == 1:
+    return jax.device_get(tree)
+  return jax.tree.map(
+    lambda x: multihost_utils.process_allgather(x, tiled=True), tree
+  )
+
+
+def is_first() -> bool:
+  """Whether this process is the one that writes."""
+  return jax.process_index() == 0
+
+
+def any_process(flag: bool) -> bool:
+  """Whether the flag is set in any process; all must call it."""
+  if jax.process_count() == 1:
+    return flag
+  return bool(multihost_utils.process_allgather(np.asarray(flag)).any())
+
+
+def wait_for_all(what: str) -> None:
+  """Returns once every process is here."""
+  if jax.process_count() > 1:
+    multihost_utils.sync_global_devices(what)
+
+
+def join(coordinator: str, processes: int, process: int) -> None:
+  """Joins the processes of a distributed run, if this is one of several.
+
+  They are told by arguments, else by JAX_COORDINATOR_ADDRESS,
+  JAX_NUM_PROCESSES and JAX_PROCESS_ID, else by SLURM or Cloud TPU.
+
+  Args:
+    coordinator: host:port of process 0, or ''.
+    processes: their number, or 0.
+    process: which of them this is, or -1.
+
+  Raises:
+    UserError: some of the three are missing, or the others are not reached.
+  """
+  variable = os.environ.get
+  coordinator = coordinator or variable('JAX_COORDINATOR_ADDRESS', '')
+  found = {}
+  for name, value, unset, key in (
+    ('processes', processes, 0, 'JAX_NUM_PROCESSES'),
+    ('process', process, -1, 'JAX_PROCESS_ID'),
+  ):
+    text = variable(key, '') if value == unset else str(value)
+    if text and not text.isdigit():
+      raise errors.UserError(f'{key} is "{text}", not a number')
+    found[name] = int(text) if text else None
+  in_slurm = int(variable('SLURM_STEP_NUM_TASKS', '1') or 1) > 1
+  on_pod = len(variable('TPU_WORKER_HOSTNAMES', '').split(',')) > 1
+  if found['processes'] is None and (in_slurm or on_pod):
+    _initialize()  # JAX asks SLURM or Cloud TPU itself.
+    return
+  if not coordinator and not any(v is not None for v in found.values()):
+    return
+  if not coordinator or None in found.values():
+    raise errors.UserError(
+      'a distributed run needs all of --coordinator=HOST:PORT, --processes=N'
+      ' and --process=I (or JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and'
+      ' JAX_PROCESS_ID)'
+    )
+  if not 0 <= found['process'] < found['processes']:
+    raise errors.UserError(
+      f'--process={found["process"]} is not below --processes='
+      f'{found["processes"]}; they count from 0'
+    )
+  if found['processes'] > 1:
+    _initialize(coordinator, found['processes'], found['process'])
+
+
+def _initialize(*how) -> None:
+  try:
+    jax.distributed.initialize(*how)
+  except (RuntimeError, ValueError) as error:
+    raise errors.UserError(
+      f'cannot join the distributed run: {str(error).splitlines()[0][:200]}'
+    ) from error

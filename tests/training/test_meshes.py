@@ -1,0 +1,172 @@
+"""The same run on every mesh: devices change nothing but rounding."""
+
+import jax
+import numpy as np
+import pytest
+
+from memae_jax import errors, parallel
+from memae_jax.training import experiment, step
+from tests import helpers
+
+# Batches of 18, 10 slots and 3 replicas: no axis divides them.
+_DIGITS = {
+  'fleet.normal_classes': (3,),
+  'fleet.seeds': 3,
+  'train.batch_size': 18,
+  'train.epochs': 10.0,
+  'train.clip_norm': 0.05,
+  'eval.batch_size': 50,
+}
+_MESHES = [(8, 1, 1), (1, 8, 1), (1, 1, 8), (2, 2, 2)]
+_STEPS = 50
+
+
+def _fields(mesh):
+  return {f'mesh.{axis}': n for axis, n in zip(parallel.AXES, mesh)}
+
+
+def _train(mesh, steps=_STEPS, **changes):
+  """Losses [steps, R], scores [R, K], usage [R, N] and the state."""
+  exp = experiment.build(helpers.digits(**_DIGITS | _fields(mesh) | changes))
+  assert tuple(exp.mesh.shape.values()) == mesh
+  state, losses = exp.init(), []
+  for now in range(steps):
+    state, sums = exp.run(state, now, now + 1)
+    losses.append(exp.programs.to_host(sums.loss))
+  scored = exp.score(step.weights(state), [s.test for s in exp.splits])
+  return np.asarray(losses), scored, exp, state
+
+
+@pytest.fixture(scope='module')
+def alone():
+  return _train((1, 1, 1))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('mesh', _MESHES, ids=str)
+def test_meshes_train_and_score_alike(alone, mesh):
+  losses, scored, exp, state = _train(mesh)
+  assert (
+    losses.shape == (_STEPS, 3) and losses[-1].max() < 0.8 * losses[0].min()
+  )
+  np.testing.assert_allclose(losses, alone[0], rtol=1e-5)
+  tested = len(exp.splits[0].test)
+  np.testing.assert_allclose(
+    scored.error[:, :tested], alone[1].error[:, :tested], rtol=2e-5
+  )
+  usage = scored.reads.usage[:, :10]
+  np.testing.assert_allclose(usage, alone[1].reads.usage, rtol=1e-3, atol=1e-2)
+  np.testing.assert_array_equal(scored.reads.queries, alone[1].reads.queries)
+  # No array of the memory is whole on a device of a mesh that spreads it.
+  slots = state.params['bank']['slots']
+  assert slots.addressable_shards[0].data.shape[1] == -(-10 // mesh[2])
+
+
+@pytest.mark.slow
+def test_norms_see_the_whole_batch():
+  """In training; a bias before a norm has no gradient but rounding.
+
+  Adam makes steps of it, which move scores by some permille.
+  """
+  norms = {'model.batch_norm': True}
+  one, scored_one, exp, _ = _train((1, 1, 1), **norms)
+  many, scored, _, state = _train((1, 8, 1), **norms)
+  np.testing.assert_allclose(many, one, rtol=1e-5)
+  tested = len(exp.splits[0].test)
+  np.testing.assert_allclose(
+    scored.error[:, :tested], scored_one.error[:, :tested], rtol=0.02
+  )
+  for leaf in jax.tree.leaves(state.batch_stats):
+    parts = [np.asarray(shard.data) for shard in leaf.addressable_shards]
+    assert len(parts) == 8
+    for part in parts[1:]:
+      np.testing.assert_array_equal(part, parts[0])
+
+
+def test_all_variants_on_a_mesh():
+  variants = ('memae', 'nonspar', 'ae', 'ae_l1', 'dae', 'vae')
+  changes = {'fleet.variants': variants, 'fleet.seeds': 1}
+  one, _, _, _ = _train((1, 1, 1), 4, **changes)
+  many, _, _, _ = _train((2, 4, 1), 4, **changes)
+  np.testing.assert_allclose(many, one, rtol=1e-5)
+
+
+@pytest.mark.parametrize('mesh', [(1, 1, 1), (1, 4, 2)], ids=str)
+def test_memory_from_encodings(mesh):
+  changes = {'model.memory.init': 'encodings'}
+  _, _, exp, state = _train(mesh, 0, **changes)
+  _, _, one, state_one = _train((1, 1, 1), 0, **changes)
+  for i in range(3):
+    np.testing.assert_allclose(
+      exp.programs.one(state, i).params['bank']['slots'],
+      one.programs.one(state_one, i).params['bank']['slots'],
+      rtol=1e-5,
+    )
+
+
+@pytest.mark.parametrize('mesh', [(1, 1, 1), (1, 4, 1)], ids=str)
+def test_streamed_batches_on_a_mesh(alone, mesh):
+  losses, scored, exp, _ = _train(mesh, 6, **{'data.feed': 'streaming'})
+  assert exp.programs.name == 'streaming'
+  np.testing.assert_allclose(losses, alone[0][:6], rtol=1e-5)
+
+
+@pytest.mark.parametrize('parts', [2, 5])
+@pytest.mark.parametrize('mesh', [(1, 1, 1), (1, 2, 2)], ids=str)
+def test_accumulated_gradients(mesh, parts):
+  """Without norms the same; 18 samples in 5 parts need padding."""
+  plain = {'model.batch_norm': False}
+  whole, _, _, _ = _train((1, 1, 1), 10, **plain)
+  found, _, exp, _ = _train(mesh, 10, **plain | {'train.accumulate': parts})
+  assert exp.trainer.accumulate == parts
+  np.testing.assert_allclose(found, whole, rtol=1e-5)
+
+
+def _mesh(replicas, batch=64, devices=8, **sizes):
+  config = helpers.digits(**{f'mesh.{k}': v for k, v in sizes.items()}).mesh
+  made = parallel.mesh(config, replicas, batch, jax.devices()[:devices])
+  return tuple(made.shape.values())
+
+
+def test_a_mesh_is_chosen_for_the_fleet():
+  assert _mesh(1) == (1, 1, 1)  # One process on a CPU spreads no batch.
+  assert _mesh(3, devices=2) == (2, 1, 1)  # Two rounds; a third would be idle.
+  assert _mesh(4, devices=3) == (2, 1, 1)  # Two rounds, as with three devices.
+  assert _mesh(90) == (8, 1, 1)
+  assert _mesh(1, memory=4) == (1, 1, 4)
+  assert _mesh(5, data=2, memory=2) == (2, 2, 2)
+
+
+@pytest.mark.parametrize(
+  ('sizes', 'message'),
+  [
+    ({'memory': 9}, 'memory=9.*8.*lower'),
+    ({'replica': 2, 'data': 3, 'memory': 2}, 'needs 12 devices.*are 8'),
+  ],
+)
+def test_meshes_without_devices_enough(sizes, message):
+  with pytest.raises(errors.UserError, match=message):
+    _mesh(1, **sizes)
+
+
+@pytest.mark.parametrize('spec', [parallel.BY_REPLICA, parallel.BY_SAMPLE])
+def test_places_and_reads_rows_alike(spec):
+  mesh = jax.make_mesh(
+    (4, 2, 1),
+    parallel.AXES,
+    axis_types=(jax.sharding.AxisType.Auto,) * 3,
+  )
+  host = np.arange(5 * 6 * 2).reshape(5, 6, 2)
+  placed = parallel.place(host, mesh, spec)
+  assert placed.shape == (8, 6, 2)
+  np.testing.assert_array_equal(placed[:5], host)
+  np.testing.assert_array_equal(placed[5:], host[[4, 4, 4]])
+  parts = []
+
+  def read(*part):
+    parts.append(part)
+    return host[part]
+
+  found = parallel.read_in(host.shape, mesh, read)
+  np.testing.assert_array_equal(found, placed)
+  assert parts == [(slice(0, 5), slice(0, 6))]
