@@ -10,7 +10,7 @@ import jax
 from absl import app, flags
 from absl import logging as absl_logging
 
-from memae_jax import errors, stored_config
+from memae_jax import errors, parallel, stored_config
 
 _OUT_OF_MEMORY = 'RESOURCE_EXHAUSTED'
 
@@ -55,6 +55,18 @@ def _log_to_stderr() -> None:
   ours.addHandler(handler)
   ours.setLevel(logging.INFO)
   ours.propagate = False
+
+
+def say(text: str) -> None:
+  """Prints a result, once."""
+  if parallel.is_first():
+    print(text)
+
+
+def quiet_unless_first() -> None:
+  """Of several processes, only the first logs what is no error."""
+  if not parallel.is_first():
+    logging.getLogger('memae_jax').setLevel(logging.ERROR)
 
 
 def guarded(job: Callable[..., None], *words: str) -> None:

@@ -13,7 +13,7 @@ import pathlib
 from absl import flags
 from ml_collections import config_flags
 
-from memae_jax import cli, errors
+from memae_jax import cli, errors, parallel
 from memae_jax import config as config_lib
 from memae_jax.evaluation import evaluate, films
 from memae_jax.training import checkpoint, experiment, loop
@@ -25,6 +25,13 @@ _WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of the run.')
 _MODE = flags.DEFINE_enum(
   'mode', 'train', ['train', 'eval'], 'train also evaluates the last step.'
 )
+
+
+_COORDINATOR = flags.DEFINE_string(
+  'coordinator', '', 'Several processes: HOST:PORT of the first.'
+)
+_PROCESSES = flags.DEFINE_integer('processes', 0, 'Their number.')
+_PROCESS = flags.DEFINE_integer('process', -1, 'Which of them this is, from 0.')
 
 
 def train(config, workdir: pathlib.Path) -> None:
@@ -47,18 +54,20 @@ def evaluate_newest(exp: experiment.Experiment, workdir: pathlib.Path) -> None:
   ) as checkpoints:
     at, state = loop.trained(exp, checkpoints, workdir)
     if exp.config.eval.video:
-      print(f'scores: {films.score_new(exp, state, at, workdir)}')
+      cli.say(f'scores: {films.score_new(exp, state, at, workdir)}')
       return
     course = exp.config.eval.course
     history = checkpoints.sound(exp.programs.init_shapes()) if course else ()
     trained = checkpoints.meta(at).get('environment')
     results = evaluate.evaluate(exp, state, at, workdir, history, trained)
-  print(evaluate.headline(results))
-  print(f'report: {workdir / "report.html"}')
+  cli.say(evaluate.headline(results))
+  cli.say(f'report: {workdir / "report.html"}')
 
 
 def run() -> None:
   """Runs the job that the flags describe."""
+  parallel.join(_COORDINATOR.value, _PROCESSES.value, _PROCESS.value)
+  cli.quiet_unless_first()
   if not _WORKDIR.value:
     raise errors.UserError('--workdir is missing: the folder of the run')
   workdir = pathlib.Path(_WORKDIR.value).expanduser()

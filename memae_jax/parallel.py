@@ -218,9 +218,8 @@ def to_host(tree: Any) -> Any:
   """Copies arrays to the host, whole, in every process."""
   if jax.process_count() == 1:
     return jax.device_get(tree)
-  return jax.tree.map(
-    lambda x: multihost_utils.process_allgather(x, tiled=True), tree
-  )
+  with jax.transfer_guard('allow'):
+    return multihost_utils.process_allgather(tree, tiled=True)
 
 
 def is_first() -> bool:
@@ -232,7 +231,8 @@ def any_process(flag: bool) -> bool:
   """Whether the flag is set in any process; all must call it."""
   if jax.process_count() == 1:
     return flag
-  return bool(multihost_utils.process_allgather(np.asarray(flag)).any())
+  with jax.transfer_guard('allow'):
+    return bool(multihost_utils.process_allgather(np.asarray(flag)).any())
 
 
 def wait_for_all(what: str) -> None:
@@ -289,6 +289,8 @@ def join(coordinator: str, processes: int, process: int) -> None:
 
 
 def _initialize(*how) -> None:
+  # SIGTERM is ours: training saves a checkpoint and says so.
+  jax.config.update('jax_enable_preemption_service', False)
   try:
     jax.distributed.initialize(*how)
   except (RuntimeError, ValueError) as error:

@@ -1,4 +1,7 @@
-"""Files and lines that a run writes: atomic text, metrics.jsonl, progress."""
+"""Files and lines that a run writes: atomic text, metrics.jsonl, progress.
+
+Of several processes, only the first writes.
+"""
 
 import contextlib
 import fcntl
@@ -13,13 +16,15 @@ from typing import Any
 
 import tqdm
 
-from memae_jax import errors
+from memae_jax import errors, parallel
 
 _LOG = logging.getLogger(__name__)
 
 
 def write_atomic(path: pathlib.Path, content: str | bytes) -> None:
   """Writes a file so that a reader sees the old or the new, never a part."""
+  if not parallel.is_first():
+    return
   path.parent.mkdir(parents=True, exist_ok=True)
   data = content.encode() if isinstance(content, str) else content
   handle, name = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
@@ -45,9 +50,14 @@ def _umask() -> int:
 def exclusive(lock: pathlib.Path, doing: str):
   """Holds a lock that ends with the process, however it ends.
 
+  Of several processes, the first holds it for all.
+
   Raises:
     UserError: another process holds it.
   """
+  if not parallel.is_first():
+    yield
+    return
   lock.parent.mkdir(parents=True, exist_ok=True)
   with lock.open('w') as file:
     try:
@@ -97,9 +107,10 @@ class MetricsWriter:
     write_atomic(
       self._path, ''.join(json.dumps(event) + '\n' for event in kept)
     )
-    self._file = self._path.open('a')
+    first = parallel.is_first()
+    self._file = (self._path if first else pathlib.Path(os.devnull)).open('a')
     self._board = None
-    if tensorboard:
+    if tensorboard and first:
       try:
         import tensorboardX
       except ImportError as error:
@@ -148,7 +159,7 @@ class Progress:
     self._name, self._total, self._start = name, total, start
     self._begun = self._told = time.time()
     self._bar = None
-    if sys.stderr.isatty():
+    if sys.stderr.isatty() and parallel.is_first():
       self._bar = tqdm.tqdm(total=total, initial=start, desc=name, unit='step')
 
   def at(self, step: int, text: str) -> None:

@@ -18,6 +18,7 @@ from memae_jax import cli, main
 from memae_jax import config as config_lib
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
+_OF_PROCESSES = 'coordinator', 'processes', 'process'
 
 
 def digits(**changes) -> ml_collections.FrozenConfigDict:
@@ -73,7 +74,7 @@ def run(*argv: str) -> tuple[int, str, str]:
   flags.FLAGS.unparse_flags()
   for name in [n for n in flags.FLAGS if n.startswith('config.')]:
     delattr(flags.FLAGS, name)  # Overrides that an earlier run defined.
-  for name in ('config', 'workdir', 'mode'):
+  for name in ('config', 'workdir', 'mode', *_OF_PROCESSES):
     flags.FLAGS[name].unparse()
   out, err = io.StringIO(), io.StringIO()
   code, before = 0, sys.argv

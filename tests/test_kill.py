@@ -30,7 +30,9 @@ def _outcome(workdir):
   """Everything that must not depend on interruptions."""
   exp = experiment.build(_config())
   with checkpoint.Checkpoints(workdir, read_only=True) as checkpoints:
-    step, state = checkpoints.restore_newest(loop.like(exp), lambda _: None)
+    step, state = checkpoints.restore_newest(
+      exp.programs.init_shapes(), lambda _: None
+    )
   assert step == exp.steps
   events = [
     {k: v for k, v in json.loads(line).items() if k != 'time'}
@@ -126,7 +128,8 @@ def test_a_damaged_newest_checkpoint_is_skipped(tmp_path, damage, caplog):
   assert list((tmp_path / 'damaged_checkpoints').iterdir())
   with checkpoint.Checkpoints(tmp_path, read_only=True) as checkpoints:
     assert (
-      checkpoints.restore_newest(loop.like(exp), lambda _: None)[0] == exp.steps
+      checkpoints.restore_newest(exp.programs.init_shapes(), lambda _: None)[0]
+      == exp.steps
     )
 
 

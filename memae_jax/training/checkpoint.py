@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
-from memae_jax import errors
+from memae_jax import errors, parallel
 
 _LOG = logging.getLogger(__name__)
 
@@ -225,8 +225,10 @@ class Checkpoints:
 
   def _set_aside(self, step: int) -> None:
     """Moves a damaged checkpoint out of orbax' way; nothing is deleted."""
-    target = self._folder.parent / 'damaged_checkpoints'
-    target.mkdir(exist_ok=True)
-    number = sum(1 for _ in target.iterdir())
-    (self._folder / str(step)).rename(target / f'{step}_{number}')
+    if parallel.is_first():
+      target = self._folder.parent / 'damaged_checkpoints'
+      target.mkdir(exist_ok=True)
+      number = sum(1 for _ in target.iterdir())
+      (self._folder / str(step)).rename(target / f'{step}_{number}')
+    parallel.wait_for_all('set aside')
     self._manager.reload()

@@ -77,7 +77,8 @@ def reads(
 
 def peak_memory(devices: Iterable[jax.Device]) -> dict[str, Any]:
   """Most bytes used so far by this process, and on the fullest device."""
-  stats = [device.memory_stats() or {} for device in devices]
+  mine = [d for d in devices if d.process_index == jax.process_index()]
+  stats = [device.memory_stats() or {} for device in mine]
   peaks = [s['peak_bytes_in_use'] for s in stats if 'peak_bytes_in_use' in s]
   return {
     'host_bytes': 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,

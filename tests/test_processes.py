@@ -1,0 +1,180 @@
+"""Several processes train one run; one of them may be told to stop, or die."""
+
+import json
+import signal
+import socket
+import time
+
+import jax
+import numpy as np
+import pytest
+
+from memae_jax import errors
+from memae_jax.training import checkpoint, experiment, step
+from tests import helpers
+
+_FIELDS = {
+  'train.epochs': 60.0,
+  'train.batch_size': 18,
+  'fleet.normal_classes': (3,),
+  'fleet.seeds': 2,
+  'model.widths': (64,),
+  'eval.batch_size': 50,
+}
+
+
+def _start(config, workdir, *more, processes=2):
+  """Processes of two devices each, and the port they meet at."""
+  with socket.socket() as free:
+    free.bind(('127.0.0.1', 0))
+    port = free.getsockname()[1]
+  common = f'--config={config}', f'--workdir={workdir}', *more
+  if processes == 1:
+    return [helpers.start(*common, devices=2)]
+  meet = f'--coordinator=127.0.0.1:{port}', f'--processes={processes}'
+  return [
+    helpers.start(*common, *meet, f'--process={i}', devices=2)
+    for i in range(processes)
+  ]
+
+
+def _lines(workdir):
+  path = workdir / 'metrics.jsonl'
+  return path.read_text().splitlines() if path.exists() else []
+
+
+def _wait_for(processes, workdir, more):
+  """Returns once so many more lines are logged."""
+  target = len(_lines(workdir)) + more
+  while len(_lines(workdir)) < target:
+    assert all(p.poll() is None for p in processes), processes[0].stderr.read()
+    time.sleep(0.01)
+
+
+def _events(workdir):
+  return [json.loads(line) for line in _lines(workdir)]
+
+
+@pytest.mark.slow
+def test_stopped_killed_and_resumed_on_another_mesh(tmp_path):
+  """The losses and scores of one device, each step once."""
+  config = helpers.write_config(tmp_path / 'c.py', helpers.digits(**_FIELDS))
+  workdir, spread = tmp_path / 'run', ('--config.mesh.memory=2',)
+
+  both = _start(config, workdir, '--config.mesh.data=2', *spread)
+  _wait_for(both, workdir, 12)
+  both[1].send_signal(signal.SIGTERM)
+  said = [p.communicate(timeout=300)[1] for p in both]
+  assert [p.returncode for p in both] == [errors.Preempted.exit_code] * 2, said
+  assert 'run the same command' in said[0]
+
+  both = _start(config, workdir, '--config.mesh.data=2', *spread)
+  _wait_for(both, workdir, 20)
+  both[1].kill()
+  both[0].communicate(timeout=300)  # It cannot go on alone, and ends.
+  assert both[0].returncode not in (0, None)
+  both[1].communicate()
+
+  both = _start(
+    config, workdir, '--config.mesh.data=2', '--config.mesh.replica=2'
+  )
+  _wait_for(both, workdir, 12)
+  for process in both:
+    process.send_signal(signal.SIGTERM)
+  for process in both:
+    process.communicate(timeout=300)
+
+  (last,) = _start(config, workdir, *spread, processes=1)
+  _, said = last.communicate(timeout=300)
+  assert last.returncode == 0, said
+  assert 'resuming at step' in said
+
+  code, _, said = helpers.run(
+    f'--config={config}', f'--workdir={tmp_path / "alone"}',
+    '--config.mesh.replica=1',
+  )  # fmt: skip
+  assert code == 0, said
+  found, alone = _events(workdir), _events(tmp_path / 'alone')
+  steps = [(e['step'], e['split']) for e in found]
+  assert steps == [(e['step'], e['split']) for e in alone]
+  for key in ('loss', 'reconstruction', 'entropy'):
+    np.testing.assert_allclose(
+      [e[key] for e in found if key in e],
+      [e[key] for e in alone if key in e],
+      rtol=1e-4,
+    )
+  for one, two in zip(_scores(workdir), _scores(tmp_path / 'alone')):
+    np.testing.assert_allclose(one, two, rtol=1e-3)
+
+
+def _scores(workdir):
+  exp = experiment.build(helpers.digits(**_FIELDS, **{'mesh.replica': 1}))
+  with checkpoint.Checkpoints(
+    workdir, read_only=True, real=exp.programs.real_shapes
+  ) as checkpoints:
+    at, state = checkpoints.restore_newest(
+      exp.programs.init_shapes(), lambda _: None
+    )
+  assert at == exp.steps
+  scored = exp.score(step.weights(state), [s.test for s in exp.splits])
+  jax.block_until_ready(scored.error)
+  (newest,) = (workdir / 'eval').glob('*/scores.npz')
+  stored = np.load(newest)
+  for i, (replica, split) in enumerate(zip(exp.replicas, exp.splits)):
+    np.testing.assert_allclose(
+      stored[f'{replica.name}/score'],
+      scored.error[i, : len(split.test)],
+      rtol=1e-5,
+    )
+    yield scored.error[i, : len(split.test)]
+
+
+@pytest.mark.slow
+def test_two_processes_stream_and_report_once(tmp_path):
+  fields = _FIELDS | {'train.epochs': 2.0, 'data.feed': 'streaming'}
+  config = helpers.write_config(tmp_path / 'c.py', helpers.digits(**fields))
+  both = _start(config, tmp_path / 'run')
+  (out, err), (quiet, second) = [p.communicate(timeout=300) for p in both]
+  assert [p.returncode for p in both] == [0, 0], err + second
+  assert 'report:' in out and 'report:' not in quiet
+  assert 'train ' in err and 'train ' not in second
+  results = json.loads((tmp_path / 'run' / 'results.json').read_text())
+  assert results['environment']['processes'] == 2
+  assert results['environment']['mesh'] == {
+    'replica': 2,
+    'data': 2,
+    'memory': 1,
+  }
+  code, _, _ = helpers.run(
+    f'--config={config}', f'--workdir={tmp_path / "alone"}',
+    '--config.mesh.replica=1',
+  )  # fmt: skip
+  assert code == 0
+  found, alone = _events(tmp_path / 'run'), _events(tmp_path / 'alone')
+  assert len(found) == len(alone)
+  np.testing.assert_allclose(
+    [e['loss'] for e in found if 'loss' in e],
+    [e['loss'] for e in alone if 'loss' in e],
+    rtol=1e-5,
+  )
+
+
+@pytest.mark.parametrize(
+  ('flags', 'message'),
+  [
+    (['--processes=2'], 'needs all of --coordinator'),
+    (['--coordinator=h:1', '--processes=2', '--process=2'], 'not below'),
+    (['--coordinator=h:1', '--process=0'], 'needs all of'),
+  ],
+)
+def test_flags_of_a_distributed_run(flags, message):
+  code, _, err = helpers.run(
+    '--config=configs/digits.py', '--workdir=x', *flags
+  )
+  assert code == 2 and message in err
+
+
+def test_variables_of_a_distributed_run(monkeypatch):
+  monkeypatch.setenv('JAX_NUM_PROCESSES', 'two')
+  code, _, err = helpers.run('--config=configs/digits.py', '--workdir=x')
+  assert code == 2 and 'JAX_NUM_PROCESSES is "two"' in err
