@@ -41,8 +41,8 @@ def read(
   Returns:
     `MemoryRead`; nothing in it carries a gradient.
   """
-  query, slots = jax.lax.stop_gradient((query, slots))
   query = streaming.prepare(query, similarity, temperature)
+  query, slots = jax.lax.stop_gradient((query, jnp.asarray(slots)))
   count = slots.shape[0]
   rules = streaming.Rules(similarity, on_empty, min(chunk, count), None)
   best, index, total = _nearest(rules, query, slots, slot_mask, min(k, count))
