@@ -9,7 +9,7 @@ cosine similarity, a threshold of 1/N and all outputs used; they alternate
 within each round, and ratios are medians over the rounds. Temporary bytes are
 what the compiled programs say.
 
-Then, for each of --steps, one training step (value, gradients, and an update
+Before, for each of --steps, one training step (value, gradients, and an update
 of donated slots) of the streaming read in a process of its own, with the
 largest memory it held; for the dense read only its compiled bytes. Sizes are
 slots x queries. The last line is JSON.
@@ -138,9 +138,8 @@ def main():
   if args.one_step:
     one_step(*args.one_step)
     return
-  reads = [times(*sizes, args.rounds) for sizes in args.reads]
-  for read in reads:
-    print(read, flush=True)
+  # First, as the peak memory of a child counts that of its parent when it
+  # started.
   steps = []
   for slots, queries in args.steps:
     command = [sys.executable, '-m', 'benchmarks.memory']
@@ -148,6 +147,10 @@ def main():
     run = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     steps.append(json.loads(run.stdout.splitlines()[-1]))
     print(steps[-1], flush=True)
+  reads = []
+  for sizes in args.reads:
+    reads.append(times(*sizes, args.rounds))
+    print(reads[-1], flush=True)
   print(json.dumps({'width': WIDTH, 'reads': reads, 'steps': steps}))
 
 
