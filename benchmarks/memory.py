@@ -16,6 +16,7 @@ slots x queries. The last line is JSON.
 """
 
 import argparse
+import functools
 import json
 import resource
 import statistics
@@ -32,9 +33,11 @@ from memae_jax import memory
 WIDTH = 256
 
 
+@functools.partial(jax.jit, static_argnums=(0, 1))
 def arrays(slots, queries):
   """Queries and slots like those of a fresh network, and a cotangent."""
-  one, two, three = jax.random.split(jax.random.key(0), 3)
+  # This generator takes no memory besides its results.
+  one, two, three = jax.random.split(jax.random.key(0, impl='rbg'), 3)
   return (
     jax.random.normal(one, (queries, WIDTH)),
     jax.random.uniform(two, (slots, WIDTH), minval=-1 / 16, maxval=1 / 16),
