@@ -214,8 +214,7 @@ def test_only_queries_and_slots_have_gradients():
     assert not np.any(gradient)
 
 
-@pytest.mark.parametrize('how', ['vmap', 'map'])
-def test_maps_over_replicas(how):
+def test_maps_over_replicas():
   """Each with its own queries, slots, mask and threshold."""
   parts = [random(seed) for seed in range(3)]
   masks = np.arange(11) < np.asarray([[11], [8], [3]])
@@ -232,14 +231,14 @@ def test_maps_over_replicas(how):
     )
 
   arrays = [np.stack(x) for x in zip(*parts)] + [masks, thresholds]
-  if how == 'vmap':
-    mapped = jax.jit(jax.vmap(one))(*arrays)
-  else:
-    mapped = jax.jit(lambda x: jax.lax.map(lambda y: one(*y), x))(arrays)
   single = jax.jit(one)
-  for i in range(3):
-    replica = jax.tree.map(lambda x, i=i: x[i], mapped)
-    assert_same(replica, single(*[x[i] for x in arrays]))
+  expected = [single(*[x[i] for x in arrays]) for i in range(3)]
+  for mapped in (
+    jax.jit(jax.vmap(one))(*arrays),
+    jax.jit(lambda x: jax.lax.map(lambda y: one(*y), x))(arrays),
+  ):
+    for i in range(3):
+      assert_same(jax.tree.map(lambda x, i=i: x[i], mapped), expected[i])
 
 
 def _gradient_step(queries, slots, width, chunk):
