@@ -1,7 +1,7 @@
 """One read of the memory, forward and backward: dense against streaming.
 
-python -m benchmarks.memory [--rounds=5] [--slots 2000 65536] [--queries=4096]
-  [--step_slots 2000 65536 1048576]
+python -m benchmarks.memory [--rounds=5] [--reads 2000x4096 65536x1024]
+  [--steps 2000x4096 65536x4096 1048576x4096]
 
 A: the dense read, which holds all [Q, N] addressing weights. B: the streaming
 read, in blocks of slots. Both: value and gradients in queries and slots, with
@@ -9,13 +9,14 @@ cosine similarity, a threshold of 1/N and all outputs used; they alternate
 within each round, and ratios are medians over the rounds. Temporary bytes are
 what the compiled programs say.
 
-Then, for each of --step_slots, one training step (value, gradients, and an
-update of donated slots) of the streaming read in a process of its own, with
-the largest memory it held; for the dense read only its compiled bytes. The
-last line is JSON.
+Before, for each of --steps, one training step (value, gradients, and an update
+of donated slots) of the streaming read in a process of its own, with the
+largest memory it held; for the dense read only its compiled bytes. Sizes are
+slots x queries. The last line is JSON.
 """
 
 import argparse
+import functools
 import json
 import resource
 import statistics
@@ -32,9 +33,11 @@ from memae_jax import memory
 WIDTH = 256
 
 
-def arrays(queries, slots):
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def arrays(slots, queries):
   """Queries and slots like those of a fresh network, and a cotangent."""
-  one, two, three = jax.random.split(jax.random.key(0), 3)
+  # This generator takes no memory besides its results.
+  one, two, three = jax.random.split(jax.random.key(0, impl='rbg'), 3)
   return (
     jax.random.normal(one, (queries, WIDTH)),
     jax.random.uniform(two, (slots, WIDTH), minval=-1 / 16, maxval=1 / 16),
@@ -63,7 +66,7 @@ def train_step(kind):
   return jax.jit(step, donate_argnums=1)
 
 
-def temporary(function, queries, slots):
+def temporary(function, slots, queries):
   """Bytes a compiled program holds besides arguments and results."""
   query = jax.ShapeDtypeStruct((queries, WIDTH), jnp.float32)
   stored = jax.ShapeDtypeStruct((slots, WIDTH), jnp.float32)
@@ -71,20 +74,20 @@ def temporary(function, queries, slots):
   return compiled.memory_analysis().temp_size_in_bytes
 
 
-def times(queries, slots, rounds):
+def times(slots, queries, rounds):
   """Seconds of A and B, their ratio and their temporary bytes."""
-  given = arrays(queries, slots)
+  given = arrays(slots, queries)
   runs, bytes_ = {}, {}
   for name, kind in (('A dense', 'dense'), ('B streaming', 'streaming')):
     call = jax.jit(both_ways(kind))
     runs[name] = lambda call=call: jax.block_until_ready(call(*given))
     (_, (kept, _)), _ = runs[name]()
-    bytes_[name] = temporary(both_ways(kind), queries, slots)
+    bytes_[name] = temporary(both_ways(kind), slots, queries)
   seconds = common.alternate(runs, rounds)
   ratio = [b / a for a, b in zip(*seconds.values())]
   return {
-    'queries': queries,
     'slots': slots,
+    'queries': queries,
     'mean_kept': round(float(kept), 1),
     'ms': {k: round(1e3 * statistics.median(v)) for k, v in seconds.items()},
     'streaming_over_dense_time': round(statistics.median(ratio), 2),
@@ -92,23 +95,25 @@ def times(queries, slots, rounds):
   }
 
 
-def one_step(queries, slots):
+def one_step(slots, queries):
   """Prints seconds of a step and the peak memory of this process."""
-  query, stored, weight = jax.block_until_ready(arrays(queries, slots))
+  query, stored, weight = jax.block_until_ready(arrays(slots, queries))
   before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
   step = train_step('streaming').lower(query, stored, weight).compile()
+  step_bytes = step.memory_analysis().temp_size_in_bytes
   begun = time.perf_counter()
   stored, loss, kept, _ = jax.block_until_ready(step(query, stored, weight))
   seconds = time.perf_counter() - begun
   peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
   facts = {
-    'queries': queries,
     'slots': slots,
+    'queries': queries,
     'seconds': round(seconds, 2),
     'peak_rss_mib': round(peak / 1024),
     'rss_before_step_mib': round(before / 1024),
+    'temporary_mib': round(step_bytes / 2**20),
     'dense_temporary_mib': round(
-      temporary(train_step('dense'), queries, slots) / 2**20
+      temporary(train_step('dense'), slots, queries) / 2**20
     ),
     'loss': float(loss),
     'mean_kept': round(float(kept), 1),
@@ -120,27 +125,35 @@ def main():
   """Runs the comparison."""
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
   parser.add_argument('--rounds', type=int, default=5)
-  parser.add_argument('--queries', type=int, default=4096)
-  parser.add_argument('--slots', type=int, nargs='*', default=[2000, 65536])
+  size = lambda text: tuple(int(n) for n in text.split('x'))
   parser.add_argument(
-    '--step_slots', type=int, nargs='*', default=[2000, 65536, 2**20]
+    '--reads', type=size, nargs='*', default=[(2000, 4096), (65536, 1024)]
   )
-  parser.add_argument('--one_step', type=int, help=argparse.SUPPRESS)
+  parser.add_argument(
+    '--steps',
+    type=size,
+    nargs='*',
+    default=[(2000, 4096), (65536, 4096), (2**20, 4096)],
+  )
+  parser.add_argument('--one_step', type=size, help=argparse.SUPPRESS)
   args = parser.parse_args()
   jax.config.update('jax_platforms', 'cpu')
   if args.one_step:
-    one_step(args.queries, args.one_step)
+    one_step(*args.one_step)
     return
-  reads = [times(args.queries, n, args.rounds) for n in args.slots]
-  for read in reads:
-    print(read, flush=True)
+  # First, as the peak memory of a child counts that of its parent when it
+  # started.
   steps = []
-  for slots in args.step_slots:
+  for slots, queries in args.steps:
     command = [sys.executable, '-m', 'benchmarks.memory']
-    command += [f'--one_step={slots}', f'--queries={args.queries}']
+    command += [f'--one_step={slots}x{queries}']
     run = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     steps.append(json.loads(run.stdout.splitlines()[-1]))
     print(steps[-1], flush=True)
+  reads = []
+  for sizes in args.reads:
+    reads.append(times(*sizes, args.rounds))
+    print(reads[-1], flush=True)
   print(json.dumps({'width': WIDTH, 'reads': reads, 'steps': steps}))
 
 

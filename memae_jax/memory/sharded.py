@@ -17,8 +17,8 @@ from memae_jax.memory import addressing, streaming
 
 
 def _specs(mesh: Mesh) -> tuple[str | None, P, P]:
-  """The data axis if there is one, and how queries and slots are spread."""
-  data = 'data' if 'data' in mesh.shape else None
+  """The data axis if it splits queries; how queries and slots are spread."""
+  data = 'data' if mesh.shape.get('data', 1) > 1 else None
   return data, P(data), P('memory')
 
 

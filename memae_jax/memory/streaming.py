@@ -264,7 +264,7 @@ def forward(
   threshold: jax.Array,
   slot_mask: jax.Array | None,
   query_mask: jax.Array | None,
-) -> tuple[addressing.MemoryRead, tuple[Any, ...]]:
+) -> tuple[addressing.MemoryRead, tuple[Peak, jax.Array]]:
   """The read, and what `backward` needs besides.
 
   Args:
@@ -276,12 +276,11 @@ def forward(
     query_mask: [Q] bool or None.
 
   Returns:
-    `MemoryRead` and residuals [Q].
+    `MemoryRead` and the residuals, [Q] each.
   """
   peak = find_peak(rules, query, slots, threshold, slot_mask)
   sums = _sum_survivors(rules, query, slots, slot_mask, peak)
-  some = sums.mass > 0
-  mass = jnp.where(some, sums.mass, 1)
+  mass = jnp.where(sums.mass > 0, sums.mass, 1)
   dead = ~(peak.score > peak.floor)  # Also reads one slot with 'top1'.
   read = addressing.MemoryRead(
     value=sums.value / mass[:, None],
@@ -383,7 +382,8 @@ def read(
 
   Args:
     query: [Q, C].
-    slots: [N, C].
+    slots: [N, C]. If `jax.jit` has them spread over devices, blocks of them
+      would be gathered: take `axis` or `sharded.read`.
     threshold: lambda as an absolute weight, scalar.
     similarity, temperature, slot_mask, query_mask, on_empty: see
       `addressing.read`.
