@@ -485,7 +485,7 @@ SCHEMA: dict[str, Any] = {
     ),
     'course': _boolean(
       False,
-      'Also evaluate every kept checkpoint, to look at (with train.keep_all).',
+      'Evaluate every kept checkpoint (with train.keep_all), as --steps=all.',
     ),
     'pseudo': _boolean(
       True,

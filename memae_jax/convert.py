@@ -163,7 +163,7 @@ def to_run(path: pathlib.Path, workdir: pathlib.Path, given: Any) -> None:
     with checkpoint.Checkpoints(
       workdir, real=exp.programs.real_shapes
     ) as checkpoints:
-      checkpoints.save(0, state, loop.meta(exp) | {'environment': origin})
+      checkpoints.save(0, state, exp.meta | {'environment': origin})
   print(
     f'{path} is a run now; evaluate it with'
     f' python -m memae_jax.main --mode=eval --workdir={workdir}'

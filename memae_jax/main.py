@@ -15,7 +15,7 @@ from ml_collections import config_flags
 
 from memae_jax import cli, errors, parallel
 from memae_jax import config as config_lib
-from memae_jax.evaluation import evaluate, films
+from memae_jax.evaluation import evaluate, films, jobs
 from memae_jax.training import checkpoint, experiment, loop
 
 _CONFIG = config_flags.DEFINE_config_file(
@@ -27,6 +27,12 @@ _MODE = flags.DEFINE_enum(
 )
 
 
+_STEPS = flags.DEFINE_string(
+  'steps', 'latest', 'eval: latest, all, best (on validation) or N,N,...'
+)
+_WATCH = flags.DEFINE_bool(
+  'watch', False, 'eval: evaluate checkpoints as they appear, to the last.'
+)
 _COORDINATOR = flags.DEFINE_string(
   'coordinator', '', 'Several processes: HOST:PORT of the first.'
 )
@@ -38,30 +44,41 @@ def train(config, workdir: pathlib.Path) -> None:
   """Trains to the end, evaluates, writes the report."""
   exp = experiment.build(config)
   loop.train(exp, workdir)
-  evaluate_newest(exp, workdir)
+  evaluate_checkpoints(exp, workdir)
 
 
 def evaluate_run(workdir: pathlib.Path, config) -> None:
-  """Evaluates a run by a config that trains alike."""
-  loop.check_same_training(workdir, config)
-  evaluate_newest(experiment.build(config), workdir)
+  """Evaluates a run by a config that trains alike, maybe on other data."""
+  if _WATCH.value:
+    jobs.wait_for_run(workdir)
+  loop.check_same_training(workdir, config, other_data=True)
+  other = loop.names_other_data(workdir, config)
+  stored = jobs.origin(workdir) if other else None
+  evaluate_checkpoints(experiment.build(config, stored), workdir)
 
 
-def evaluate_newest(exp: experiment.Experiment, workdir: pathlib.Path) -> None:
-  """Evaluates the newest sound checkpoint, or scores a video with it."""
+def evaluate_checkpoints(
+  exp: experiment.Experiment, workdir: pathlib.Path
+) -> None:
+  """Evaluates what --steps says, or scores a video with the newest."""
+  steps = _STEPS.value
+  if steps == 'latest' and exp.config.eval.course:
+    steps = 'all'
   with checkpoint.Checkpoints(
     workdir, read_only=True, real=exp.programs.real_shapes
   ) as checkpoints:
+    if _WATCH.value or steps != 'latest':
+      done = jobs.run(exp, checkpoints, workdir, steps, _WATCH.value)
+      cli.say(f'evaluated steps: {", ".join(map(str, done)) or "none left"}')
+      return
     at, state = loop.trained(exp, checkpoints, workdir)
     if exp.config.eval.video:
       cli.say(f'scores: {films.score_new(exp, state, at, workdir)}')
       return
-    course = exp.config.eval.course
-    history = checkpoints.sound(exp.programs.init_shapes()) if course else ()
     trained = checkpoints.meta(at).get('environment')
-    results = evaluate.evaluate(exp, state, at, workdir, history, trained)
+    results = evaluate.evaluate(exp, state, at, workdir, trained)
   cli.say(evaluate.headline(results))
-  cli.say(f'report: {workdir / "report.html"}')
+  cli.say(f'report: {evaluate.report_of(exp, at, workdir)}')
 
 
 def run() -> None:

@@ -235,6 +235,14 @@ def any_process(flag: bool) -> bool:
     return bool(multihost_utils.process_allgather(np.asarray(flag)).any())
 
 
+def of_first(number: int) -> int:
+  """The number that the first process gives; all must call it."""
+  if jax.process_count() == 1:
+    return number
+  with jax.transfer_guard('allow'):
+    return int(multihost_utils.broadcast_one_to_all(np.int32(number)))
+
+
 def wait_for_all(what: str) -> None:
   """Returns once every process is here."""
   if jax.process_count() > 1:

@@ -212,7 +212,7 @@ def fleet_run(tmp_path_factory):
   loop.claim_workdir(run, exp.config)
   with checkpoint.Checkpoints(run) as checkpoints:
     checkpoints.save(
-      0, parallel.place(state, exp.mesh, parallel.BY_REPLICA), loop.meta(exp)
+      0, parallel.place(state, exp.mesh, parallel.BY_REPLICA), exp.meta
     )
   return run, state.best
 

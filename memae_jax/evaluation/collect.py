@@ -5,7 +5,6 @@ import functools
 import math
 import os
 import time
-from collections.abc import Iterable
 from typing import Any
 
 import jax
@@ -17,7 +16,6 @@ from memae_jax.data import transforms
 from memae_jax.evaluation import baselines as baselines_lib
 from memae_jax.evaluation import (
   contrast,
-  metrics,
   pictures,
   pixels,
   pseudo,
@@ -169,50 +167,6 @@ def _pixels(source, rows, maps):
   values, reasons = pixels.evaluate(maps, source.masks[rows])
   found, why = video.find_regions(source, rows, maps)
   return values | found, reasons | why
-
-
-COURSE = ('f1_at_ratio', 'auroc', 'average_precision')
-
-
-def course(
-  exp: experiment.Experiment, history: Iterable[tuple[int, step.ReplicaState]]
-) -> dict[str, Any] | None:
-  """Test metrics at each kept checkpoint: to look at, never to choose by.
-
-  Args:
-    exp: the experiment.
-    history: (step, state) of the checkpoints, oldest first; only weights of
-      the step itself count, not the best so far.
-
-  Returns:
-    steps [S] and, for each metric of `COURSE`, [S, R] values (None where
-    undefined); None without checkpoints.
-  """
-  config = exp.config.eval
-  steps, rows = [], []
-  for at, state in history:
-    tested, held_out, _ = _score(exp, step.weights(state))
-
-    def measure(pair):
-      (score, validation_score), split = pair
-      return metrics.evaluate(
-        score,
-        split.anomalous,
-        validation_score,
-        config.flag_ratio,
-        config.normal_quantile,
-        exp.source.labelled,
-      )[0]
-
-    pairs = zip(_errors(exp, tested, held_out), exp.splits)
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-      rows.append(list(pool.map(measure, pairs)))
-    steps.append(int(at))
-  if not steps:
-    return None
-  return {'steps': steps} | {
-    name: [[found[name] for found in row] for row in rows] for name in COURSE
-  }
 
 
 def baselines(

@@ -4,8 +4,7 @@ import io
 import json
 import logging
 import pathlib
-from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -13,6 +12,7 @@ import numpy as np
 from memae_jax import writers
 from memae_jax.evaluation import (
   collect,
+  course,
   exhibits,
   facts,
   films,
@@ -20,6 +20,7 @@ from memae_jax.evaluation import (
   paper,
   pictures,
   report,
+  scores,
   tables,
   verdict,
 )
@@ -49,13 +50,29 @@ _STORED = (
 )
 
 
+class Shared(NamedTuple):
+  """What all checkpoints of a run are compared with."""
+
+  baselines: list[scores.ReplicaScores]
+  notes: dict[str, str]
+
+
+def shared(exp: experiment.Experiment) -> Shared:
+  """Scores the baselines, among them the untrained networks."""
+  with jax.transfer_guard('allow'):
+    before = collect.untrained(exp)
+  return Shared(*collect.baselines(exp, before))
+
+
 def evaluate(
   exp: experiment.Experiment,
   state: step.ReplicaState,
   at: int,
   workdir: pathlib.Path,
-  history: Iterable[tuple[int, step.ReplicaState]] = (),
   trained: dict[str, Any] | None = None,
+  compared: Shared | None = None,
+  rule: str = '',
+  brief: bool = False,
 ) -> dict[str, Any]:
   """Evaluates a fleet and writes everything under `workdir/eval/AT`.
 
@@ -63,26 +80,23 @@ def evaluate(
     exp: the experiment.
     state: weights of the fleet.
     at: the step of the checkpoint.
-    workdir: of the run; results.json and report.html also go to its top.
-    history: (step, state) of kept checkpoints, for the course of the test
-      metrics over training.
+    workdir: of the run; results.json and report.html also go to its top,
+      unless the data are other than those of the training.
     trained: the environment that the weights were trained in.
+    compared: from `shared`, or None to make it.
+    rule: by which the step was chosen, if not as `eval.checkpoint` says.
+    brief: no report, no pictures and nothing at the top.
 
   Returns:
     The results, as in results.json.
   """
   films.chosen(exp)  # A wrong name must not wait for the end.
   _LOG.info('evaluating step %d', at)
+  # Scoring before training also is the warm-up that the throughput leaves out.
+  baselines, notes = compared or shared(exp)
   with jax.transfer_guard('allow'):
-    # Scoring before training also is the warm-up that the throughput leaves
-    # out.
-    before = collect.untrained(exp)
     networks, memory, throughput = collect.networks(exp, state, at)
-    course = collect.course(exp, history)
     weights = collect.chosen(exp, state, at)[0]
-    foreign = pictures.foreign(exp, weights)
-    strips = pictures.strips(exp, weights, networks)
-  baselines, notes = collect.baselines(exp, before)
   _LOG.info('computing metrics of %d sets of scores', len(networks + baselines))
   events = writers.read_events(workdir / 'metrics.jsonl')
   results = {
@@ -92,7 +106,7 @@ def evaluate(
     'checkpoint': {
       'step': at,
       'of_steps': exp.steps,
-      'rule': exp.config.eval.checkpoint,
+      'rule': rule or exp.config.eval.checkpoint,
     },
     'score': facts.score(exp),
     'error_maps': facts.error_maps(exp),
@@ -105,36 +119,47 @@ def evaluate(
       exp.source.label_names,
     ),
     'baseline_notes': notes,
-    'course': course,
     'paper': paper.beside(exp.config),
     'throughput': throughput | facts.training_speed(exp, events),
     'environment': exp.environment | {'training': trained},
   }
+  results['course'] = course.stored(workdir, results)
   results['warnings'] = verdict.warnings(results)
-  folder = workdir / 'eval' / str(at)
-  _write_numbers(results, networks, workdir, folder)
+  folder = workdir / 'eval' / exp.folder(at)
+  places = [folder]
+  if not brief and exp.trained_on is None:
+    places.append(workdir)
+  _write_arrays(folder / 'scores.npz', _stored(networks))
   _write_maps(exp, networks, folder / 'maps.npz')
+  _write_numbers(results, places)
+  if brief:
+    return results
+  with jax.transfer_guard('allow'):
+    foreign = pictures.foreign(exp, weights)
+    strips = pictures.strips(exp, weights, networks)
   shown = exhibits.exhibits(
     results, networks, events, exp.source.columns, baselines, foreign, strips
   )
-  _write_page(results, shown, workdir, folder)
+  _write_page(results, shown, folder, places)
   with jax.transfer_guard('allow'):
     for film in films.write_all(exp, weights, networks[0], folder / 'films'):
       _LOG.info('film: %s', film)
   return results
 
 
-def _write_numbers(results, networks, workdir, folder) -> None:
-  """Writes scores and results, before a figure could fail."""
-  text = json.dumps(_plain(results), indent=2, allow_nan=False) + '\n'
-  arrays = {
+def _stored(networks) -> dict[str, np.ndarray]:
+  return {
     f'{r.name}/{key}': getattr(r, key)
     for r in networks
     for key in _STORED
     if getattr(r, key) is not None
   }
-  _write_arrays(folder / 'scores.npz', arrays)
-  for target in (folder, workdir):
+
+
+def _write_numbers(results, places) -> None:
+  """Writes the results, before a figure could fail; they say it is done."""
+  text = json.dumps(_plain(results), indent=2, allow_nan=False) + '\n'
+  for target in places:
     writers.write_atomic(target / 'results.json', text)
     if results['classes']:
       writers.write_atomic(target / 'classes.csv', tables.classes_csv(results))
@@ -160,14 +185,14 @@ def _write_maps(exp, networks, path: pathlib.Path) -> None:
     _write_arrays(path, arrays)
 
 
-def _write_page(results, shown, workdir, folder) -> None:
+def _write_page(results, shown, folder, places) -> None:
   """Writes the pictures and the page; the top-level one last."""
   page = report.render(results, shown)
   for exhibit in shown:
     picture = io.BytesIO()
     exhibit.figure.savefig(picture, format='png', dpi=150)
     writers.write_atomic(folder / f'{exhibit.name}.png', picture.getvalue())
-  for target in (folder, workdir):
+  for target in places:
     writers.write_atomic(target / 'report.html', page)
 
 
@@ -180,6 +205,15 @@ def _plain(value: Any) -> Any:
   if isinstance(value, np.generic):
     return value.item()
   return value
+
+
+def report_of(
+  exp: experiment.Experiment, at: int, workdir: pathlib.Path
+) -> pathlib.Path:
+  """Where `evaluate` wrote the report of a step."""
+  if exp.trained_on is None:
+    return workdir / 'report.html'
+  return workdir / 'eval' / exp.folder(at) / 'report.html'
 
 
 def headline(results: dict[str, Any]) -> str:

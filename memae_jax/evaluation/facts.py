@@ -107,6 +107,7 @@ def dataset(exp: experiment.Experiment) -> dict[str, Any]:
     else None,
     'labelled': source.labelled,
     'notes': found,
+    'trained_on': exp.trained_on,
     **exp.identity,
   }
 

@@ -6,7 +6,7 @@
 import functools
 import logging
 import pathlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -103,6 +103,10 @@ class Checkpoints:
     """Steps on disk, oldest first."""
     return sorted(self._manager.all_steps())
 
+  def refresh(self) -> None:
+    """Looks for checkpoints that another process wrote or removed."""
+    self._manager.reload()
+
   def save(self, step: int, state: Any, meta: dict[str, Any]) -> None:
     """Starts saving; returns once the device buffers may be donated."""
     if step in self._manager.all_steps():
@@ -174,14 +178,6 @@ class Checkpoints:
         ' not match its fingerprint); remove it to go on from an older one'
       )
     return restored['state']
-
-  def sound(self, like: Any) -> Iterator[tuple[int, Any]]:
-    """Yields (step, state), oldest first; damaged ones with a warning."""
-    for step in self.steps():
-      try:
-        yield step, self.restore(step, like)
-      except errors.UserError as error:
-        _LOG.warning('%s; left out', error)
 
   def restore_newest(
     self, like: Any, check: Callable[[dict[str, Any]], None]

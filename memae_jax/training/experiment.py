@@ -9,9 +9,10 @@ import math
 from typing import Any
 
 import jax
+import numpy as np
 
 from memae_jax import errors, parallel
-from memae_jax.data import feed, protocols, sources, types
+from memae_jax.data import feed, protocols, sources, tables, types
 from memae_jax.models import memae
 from memae_jax.training import (
   diagnostics,
@@ -33,6 +34,7 @@ class Experiment:
   started_in: what this process runs on, see `environment.describe`.
   steps: training steps of the run. log_every, validate_every,
     checkpoint_every: resolved intervals, multiples of the first.
+  trained_on: data_sha256 of the training, where these data are others.
   """
 
   config: Any
@@ -48,6 +50,28 @@ class Experiment:
   log_every: int
   validate_every: int
   checkpoint_every: int
+  trained_on: str | None = None
+
+  def folder(self, at: int) -> str:
+    """Name of the folder for what is evaluated at a step."""
+    other = self.identity['data_sha256'][:8] if self.trained_on else ''
+    return f'{at}-{other}' if other else str(at)
+
+  @property
+  def meta(self) -> dict[str, Any]:
+    """What a checkpoint says of its origin, as JSON."""
+    transforms = [
+      {k: v.tolist() for k, v in split.transform._asdict().items()}
+      for split in self.splits
+    ]
+    return {
+      'config': self.config.to_dict(),
+      'replicas': [r.name for r in self.replicas],
+      'environment': self.environment,
+      'inputs': _inputs(self.source),
+      'transforms': transforms,
+      **self.identity,
+    }
 
   @property
   def environment(self) -> dict[str, Any]:
@@ -90,11 +114,47 @@ def _intervals(config: Any, steps: int) -> tuple[int, int, int]:
   )
 
 
-def build(config: Any) -> Experiment:
+def _inputs(source: types.Source) -> dict[str, Any]:
+  """What a network must know of the samples that it takes."""
+  return {
+    'shape': list(source.inputs.shape[1:]),
+    'dtype': str(source.inputs.dtype),
+    'names': tables.input_names(source.columns),
+  }
+
+
+def _as_trained(source, splits, stored) -> tuple[types.Split, ...]:
+  """The splits of other data, scaled as those of the training were."""
+  if 'transforms' not in stored:
+    raise errors.UserError(
+      'the checkpoint is of an earlier version and does not say how its data'
+      ' were scaled; other data need one of this version'
+    )
+  found = _inputs(source)
+  for key, value in stored['inputs'].items():
+    if found[key] != value:
+      shown = [v if len(str(v)) < 200 else f'{len(v)} names' for v in
+               (found[key], value)]  # fmt: skip
+      raise errors.UserError(
+        f'data set "{source.name}" has inputs of {key} {shown[0]}, but the'
+        f' network was trained on {key} {shown[1]}; give data of the same kind'
+      )
+  numbers = lambda fields: types.Transform(
+    **{k: np.asarray(v, np.float32) for k, v in fields.items()}
+  )
+  return tuple(
+    split._replace(transform=numbers(transform))
+    for split, transform in zip(splits, stored['transforms'], strict=True)
+  )
+
+
+def build(config: Any, stored: dict[str, Any] | None = None) -> Experiment:
   """Loads the data, makes the splits and describes the programs.
 
   Args:
     config: from `config.resolve`.
+    stored: `meta` of a checkpoint that is to be evaluated, maybe on other
+      data than it was trained on; then they are scaled as those were.
 
   Raises:
     UserError: the data are missing or do not fit the config.
@@ -123,6 +183,11 @@ def build(config: Any) -> Experiment:
     if key not in made:
       made[key] = protocols.split(source, config.data, *key)
   splits = tuple(made[r.seed, r.normal_class] for r in replicas)
+  trained_on = None
+  if stored and stored['data_sha256'] != identity['data_sha256']:
+    trained_on = stored['data_sha256']
+    splits = _as_trained(source, splits, stored)
+    _LOG.info('other data than those of the training')
 
   sizes = [len(s.train) for s in splits]
   slots = None
@@ -182,4 +247,5 @@ def build(config: Any) -> Experiment:
     log_every=log,
     validate_every=validation,
     checkpoint_every=checkpoint,
+    trained_on=trained_on,
   )

@@ -44,29 +44,58 @@ def _stop_requests():
     signal.signal(signal.SIGTERM, previous)
 
 
-def check_same_training(workdir: pathlib.Path, config: Any) -> None:
+def differences(stored: Any, config: Any) -> list[str]:
+  """Fields by which two configs train differently; names of fields."""
+  stored = config_lib.flatten(stored.to_dict())
+  wanted = config_lib.flatten(config.to_dict())
+  return [
+    key
+    for key in wanted
+    if stored[key] != wanted[key]
+    and (not key.startswith('eval.') or key == 'eval.checkpoint')
+    and key not in _FREE
+  ]
+
+
+def check_same_training(
+  workdir: pathlib.Path, config: Any, other_data: bool = False
+) -> None:
   """Raises UserError if the run in `workdir` was trained by another config.
 
   `eval` fields may differ, but for the checkpoint rule: it decides what is
   stored. So may names, where the data lie (what they are is checked by their
   hash), how they are fed, which changes no batch, and how the work is spread
-  and the memory read, which changes only rounding.
+  and the memory read, which changes only rounding. With `other_data`, which
+  are only evaluated, so may all fields of `data`.
   """
   stored = config_lib.load(workdir / 'config.json')
-  stored = config_lib.flatten(stored.to_dict())
-  wanted = config_lib.flatten(config.to_dict())
   differ = [
-    f'{key}: {stored[key]!r} there, {wanted[key]!r} now'
-    for key in wanted
-    if stored[key] != wanted[key]
-    and (not key.startswith('eval.') or key == 'eval.checkpoint')
-    and key not in _FREE
+    f'{key}: {_value(stored, key)!r} there, {_value(config, key)!r} now'
+    for key in differences(stored, config)
+    if not (other_data and key.startswith('data.'))
   ]
   if differ:
     raise errors.UserError(
       f'{workdir} holds a run of another config ({"; ".join(differ[:3])}'
       f'{"; ..." if len(differ) > 3 else ""}); give another --workdir'
     )
+
+
+_WHERE = ('data_dir', 'feed', 'resident_bytes')
+
+
+def names_other_data(workdir: pathlib.Path, config: Any) -> bool:
+  """Whether a config asks for data that the run may not have trained on."""
+  stored = config_lib.load(workdir / 'config.json').data
+  return any(
+    stored[key] != config.data[key] for key in stored if key not in _WHERE
+  )
+
+
+def _value(config: Any, key: str) -> Any:
+  for name in key.split('.'):
+    config = config[name]
+  return config
 
 
 def claim_workdir(workdir: pathlib.Path, config: Any) -> None:
@@ -88,19 +117,10 @@ def claim_workdir(workdir: pathlib.Path, config: Any) -> None:
   writers.write_atomic(workdir / 'config.json', config_lib.to_json(config))
 
 
-def meta(exp: experiment.Experiment) -> dict[str, Any]:
-  """What a checkpoint says of its origin."""
-  return {
-    'config': exp.config.to_dict(),
-    'replicas': [r.name for r in exp.replicas],
-    'environment': exp.environment,
-    **exp.identity,
-  }
-
-
 def check_data(exp: experiment.Experiment, stored: dict[str, Any]) -> None:
-  """Raises UserError if a checkpoint was trained on other data."""
-  if stored.get('data_sha256') != exp.identity['data_sha256']:
+  """Raises UserError if a checkpoint was trained on other data, unasked."""
+  same = stored.get('data_sha256') == exp.identity['data_sha256']
+  if exp.trained_on is None and not same:
     raise errors.UserError(
       f'the data set "{exp.source.name}" is not the one that this run was'
       f' trained on (sha256 {exp.identity["data_sha256"][:12]}, was'
@@ -194,7 +214,7 @@ def train(
         state = validate(state)
       stopping = parallel.any_process(stop_requested())
       if last or stopping or now % exp.checkpoint_every == 0:
-        checkpoints.save(now, state, meta(exp))
+        checkpoints.save(now, state, exp.meta)
       if stopping and not last:
         checkpoints.wait()
         raise errors.Preempted(

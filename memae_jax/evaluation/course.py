@@ -1,0 +1,39 @@
+"""The course of the test metrics over training, from stored evaluations."""
+
+import json
+import pathlib
+from typing import Any
+
+METRICS = ('f1_at_ratio', 'auroc', 'auroc_normalised', 'average_precision')
+
+
+def stored(workdir: pathlib.Path, results: dict[str, Any]) -> Any:
+  """Metrics at each step that was evaluated: to look at, never to choose by.
+
+  Args:
+    workdir: of the run.
+    results: of the evaluation that is about to be written.
+
+  Returns:
+    steps [S] and, for each metric, [S, R] values (None where undefined); None
+    where there is one step only.
+  """
+  found = {results['checkpoint']['step']: results}
+  names = [replica['name'] for replica in results['replicas']]
+  for path in (workdir / 'eval').glob('[0-9]*/results.json'):
+    if not path.parent.name.isdigit():
+      continue  # Of other data.
+    other = json.loads(path.read_text())
+    if [replica['name'] for replica in other['replicas']] == names:
+      found.setdefault(other['checkpoint']['step'], other)
+  if len(found) == 1:
+    return None
+  steps = sorted(found)
+  return {'steps': steps} | {
+    name: [
+      [replica['metrics'].get(name) for replica in found[at]['replicas']]
+      for at in steps
+    ]
+    for name in METRICS
+    if any(name in replica['metrics'] for replica in results['replicas'])
+  }

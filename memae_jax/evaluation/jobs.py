@@ -1,0 +1,223 @@
+"""Evaluation jobs: the checkpoints of a run, each once, beside its training.
+
+Several jobs may share the work. A job claims a checkpoint by a lock that ends
+with its process, and what stands in `eval/STEP/results.json` is done.
+"""
+
+import contextlib
+import logging
+import pathlib
+import time
+from typing import Any
+
+import jax
+
+from memae_jax import errors, parallel, writers
+from memae_jax.evaluation import evaluate
+from memae_jax.training import checkpoint, experiment, loop
+
+_LOG = logging.getLogger(__name__)
+_PAUSE = 2.0  # Seconds between two looks for new checkpoints.
+
+
+def wait_for_run(workdir: pathlib.Path) -> None:
+  """Returns once the run has a checkpoint."""
+  said = False
+  while not any((workdir / 'checkpoints').glob('[0-9]*')):
+    if not said:
+      _LOG.info('waiting for the first checkpoint of %s', workdir)
+    said = True
+    time.sleep(_PAUSE)
+
+
+def origin(workdir: pathlib.Path) -> dict[str, Any]:
+  """What the newest checkpoint says of its training.
+
+  Raises:
+    UserError: there is none.
+  """
+  with checkpoint.Checkpoints(workdir, read_only=True) as checkpoints:
+    for at in reversed(checkpoints.steps()):
+      try:
+        return checkpoints.meta(at)
+      except Exception as error:  # Damaged, or removed by the training.
+        _LOG.warning('checkpoint %d does not say its origin (%s)', at, error)
+  raise errors.UserError(f'{workdir} has no checkpoint; train first')
+
+
+def chosen(
+  exp: experiment.Experiment,
+  checkpoints: checkpoint.Checkpoints,
+  workdir: pathlib.Path,
+  words: str,
+) -> tuple[list[int], str]:
+  """The steps that a user asks for, and the rule that they were chosen by.
+
+  Args:
+    exp: the experiment.
+    checkpoints: of the run.
+    workdir: of the run.
+    words: 'all', 'best' (lowest validation error) or 'N,N,...'.
+
+  Raises:
+    UserError: there are no such checkpoints.
+  """
+  kept = checkpoints.steps()
+  if words == 'all':
+    return kept, 'last'
+  if words == 'best':
+    found = {
+      event['step']: event['reconstruction']
+      for event in writers.read_events(workdir / 'metrics.jsonl')
+      if event['split'] == 'validation' and event['step'] in kept
+    }
+    if not found:
+      raise errors.UserError(
+        f'no kept checkpoint of {workdir} was validated; give --steps=all, or'
+        ' train with train.keep_all'
+      )
+    return [min(found, key=found.get)], 'validation'
+  wanted = words.split(',')
+  unknown = [word for word in wanted if not word.isdigit()]
+  if unknown:
+    raise errors.UserError(
+      f'--steps={words}: "{unknown[0]}" is no step; use latest, all, best or'
+      ' numbers such as 100,200'
+    )
+  missing = sorted(set(map(int, wanted)) - set(kept))
+  if missing:
+    raise errors.UserError(
+      f'checkpoint {missing[0]} is not kept in {workdir}; there are'
+      f' {", ".join(map(str, kept))}'
+    )
+  return sorted(set(map(int, wanted))), 'given'
+
+
+class Job:
+  """Evaluates steps of a run that nobody else has evaluated or claimed."""
+
+  def __init__(
+    self,
+    exp: experiment.Experiment,
+    checkpoints: checkpoint.Checkpoints,
+    workdir: pathlib.Path,
+  ):
+    """Takes an experiment, the checkpoints of the run, and its folder."""
+    self._exp, self._checkpoints = exp, checkpoints
+    self._folder = workdir / 'eval'
+    self._workdir = workdir
+    self._shared: evaluate.Shared | None = None
+    self._gone: set[int] = set()
+    self.done: list[int] = []
+
+  def _open(self, steps: list[int]) -> list[int]:
+    """Those without results."""
+    return [
+      at
+      for at in steps
+      if at not in self._gone
+      and not (self._folder / str(at) / 'results.json').exists()
+    ]
+
+  def _claim(self, at: int, stack: contextlib.ExitStack) -> bool:
+    """Whether this job holds the claim on a step that is still open."""
+    try:
+      lock = self._folder / str(at) / '.claim'
+      stack.enter_context(writers.exclusive(lock, 'evaluating'))
+    except errors.UserError:
+      return False
+    return bool(self._open([at]))
+
+  def _next(self, steps: list[int], stack: contextlib.ExitStack) -> int:
+    """Claims a step; -1 if none is open, -2 if others hold all that are.
+
+    The last step of the run comes when all others are done: its report shows
+    them all.
+    """
+    left = self._open(steps)
+    if not left:
+      return -1
+    before = [at for at in left if at != self._exp.steps]
+    for at in before or left:
+      if self._claim(at, stack):
+        return at
+    return -2
+
+  def work(self, steps: list[int], rule: str, trained: Any) -> None:
+    """Evaluates what is open among the steps, until all have results.
+
+    Args:
+      steps: of checkpoints.
+      rule: by which they were chosen.
+      trained: see `evaluate.evaluate`.
+    """
+    while True:
+      with contextlib.ExitStack() as stack:
+        mine = self._next(steps, stack) if parallel.is_first() else 0
+        at = parallel.of_first(mine)
+        if at == -1:
+          return
+        if at == -2:
+          time.sleep(_PAUSE)
+          continue
+        self._evaluate(at, rule, trained)
+
+  def _evaluate(self, at: int, rule: str, trained: Any) -> None:
+    try:
+      state = self._checkpoints.restore(at, self._exp.programs.init_shapes())
+    except errors.UserError as error:
+      _LOG.warning('%s; left out', error)
+      self._gone.add(at)
+      return
+    if self._shared is None:
+      self._shared = evaluate.shared(self._exp)
+    evaluate.evaluate(
+      self._exp,
+      state,
+      at,
+      self._workdir,
+      trained,
+      self._shared,
+      rule,
+      brief=at != self._exp.steps,
+    )
+    jax.block_until_ready(state)
+    self.done.append(at)
+
+  def watch(self, trained: Any) -> None:
+    """Evaluates checkpoints as they appear, up to the last of the run."""
+    _LOG.info('watching %s for checkpoints', self._workdir)
+    while True:
+      self._checkpoints.refresh()
+      steps = self._checkpoints.steps()
+      self.work(steps, 'last', trained)
+      if self._exp.steps in steps:
+        return
+      time.sleep(_PAUSE)
+
+
+def run(
+  exp: experiment.Experiment,
+  checkpoints: checkpoint.Checkpoints,
+  workdir: pathlib.Path,
+  steps: str,
+  watch: bool,
+) -> list[int]:
+  """Evaluates checkpoints; see the flags --steps and --watch.
+
+  Returns:
+    The steps that this job evaluated.
+
+  Raises:
+    UserError: there are none, or they were trained on other data.
+  """
+  stored = checkpoints.meta(checkpoints.steps()[-1])
+  loop.check_data(exp, stored)
+  job = Job(exp, checkpoints, workdir)
+  if watch:
+    job.watch(stored.get('environment'))
+  else:
+    job.work(
+      *chosen(exp, checkpoints, workdir, steps), stored.get('environment')
+    )
+  return job.done

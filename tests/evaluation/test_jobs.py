@@ -1,0 +1,177 @@
+"""Evaluation jobs: every checkpoint once, beside training, on other data."""
+
+import json
+import time
+
+import numpy as np
+import pytest
+
+from tests import helpers
+
+_FIELDS = {
+  'fleet.normal_classes': (3,),
+  'train.epochs': 8.0,
+  'train.keep_all': True,
+  'eval.baselines': ('random', 'untrained'),
+}
+
+
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory):
+  """A run with all its checkpoints and the evaluation of the last."""
+  folder = tmp_path_factory.mktemp('jobs')
+  config = helpers.write_config(folder / 'c.py', helpers.digits(**_FIELDS))
+  code, _, err = helpers.run(f'--config={config}', f'--workdir={folder}/run')
+  assert code == 0, err
+  return folder / 'run'
+
+
+def _steps(workdir, kind='checkpoints'):
+  return sorted(int(p.name) for p in (workdir / kind).glob('[0-9]*'))
+
+
+def _eval(workdir, *flags):
+  return helpers.run('--mode=eval', f'--workdir={workdir}', *flags)
+
+
+def test_all_checkpoints_and_the_course(trained):
+  steps = _steps(trained)
+  assert len(steps) >= 5
+  before = (trained / 'eval' / str(steps[-1]) / 'results.json').read_bytes()
+  top = (trained / 'results.json').read_bytes()
+  code, out, err = _eval(trained, '--steps=all')
+  assert code == 0, err
+  assert out == f'evaluated steps: {", ".join(map(str, steps[:-1]))}\n'
+  assert _steps(trained, 'eval') == steps
+  # What stood there is untouched.
+  last = trained / 'eval' / str(steps[-1]) / 'results.json'
+  assert last.read_bytes() == before
+  assert (trained / 'results.json').read_bytes() == top
+  code, out, _ = _eval(trained, '--steps=all')
+  assert code == 0 and 'none left' in out
+  code, _, err = _eval(trained)
+  assert code == 0, err
+  course = json.loads((trained / 'results.json').read_text())['course']
+  assert course['steps'] == steps
+  for at, (auroc,) in zip(steps, course['auroc']):
+    stored = json.loads((trained / f'eval/{at}/results.json').read_text())
+    assert stored['replicas'][0]['metrics']['auroc'] == auroc
+    assert stored['checkpoint']['step'] == at
+  assert 'How did detection change' in (trained / 'report.html').read_text()
+
+
+def test_given_and_best_steps(trained):
+  steps = _steps(trained)
+  for at in (steps[0], steps[1]):
+    for path in (trained / 'eval' / str(at)).iterdir():
+      path.unlink()
+  code, out, err = _eval(trained, f'--steps={steps[0]},{steps[1]}')
+  assert code == 0 and f'{steps[0]}, {steps[1]}' in out, err
+  found = json.loads((trained / f'eval/{steps[0]}/results.json').read_text())
+  assert found['checkpoint']['rule'] == 'given'
+  events = map(json.loads, (trained / 'metrics.jsonl').read_text().splitlines())
+  errors_ = {
+    e['step']: e['reconstruction']
+    for e in events
+    if e['split'] == 'validation' and e['step'] in steps
+  }
+  best = min(errors_, key=errors_.get)
+  (trained / f'eval/{best}/results.json').unlink()
+  code, out, err = _eval(trained, '--steps=best')
+  assert code == 0 and out == f'evaluated steps: {best}\n', err
+  found = json.loads((trained / f'eval/{best}/results.json').read_text())
+  assert found['checkpoint']['rule'] == 'validation'
+
+
+@pytest.mark.parametrize(
+  ('steps', 'message'),
+  [('first', 'no step; use latest'), ('7,3', 'checkpoint 3 is not kept')],
+)
+def test_wrong_steps(trained, steps, message):
+  code, _, err = _eval(trained, f'--steps={steps}')
+  assert code == 2 and message in err
+
+
+@pytest.mark.slow
+def test_two_jobs_beside_a_training(tmp_path):
+  """Every checkpoint is evaluated exactly once; training is not disturbed."""
+  fields = _FIELDS | {'train.epochs': 30.0, 'train.checkpoint_every': 32}
+  config = helpers.write_config(tmp_path / 'c.py', helpers.digits(**fields))
+  run, alone = tmp_path / 'run', tmp_path / 'alone'
+  training = helpers.start(f'--config={config}', f'--workdir={run}')
+  while not (run / 'config.json').exists():
+    time.sleep(0.05)
+  watching = '--mode=eval', f'--workdir={run}', '--watch'
+  jobs = [helpers.start(*watching) for _ in range(2)]
+  _, err = training.communicate(timeout=400)
+  assert training.returncode == 0, err
+  steps, done = _steps(run), []
+  for job in jobs:
+    out, err = job.communicate(timeout=400)
+    assert job.returncode == 0, err
+    numbers = out.removeprefix('evaluated steps: ').strip()
+    done += [] if numbers == 'none left' else map(int, numbers.split(', '))
+  assert len(set(done)) == len(done)
+  # The training evaluates the last one itself.
+  assert set(done) | {steps[-1]} == set(steps) == set(_steps(run, 'eval'))
+  code, _, err = helpers.run(f'--config={config}', f'--workdir={alone}')
+  assert code == 0, err
+  plain = lambda path: [
+    {k: v for k, v in json.loads(line).items() if k != 'time'}
+    for line in (path / 'metrics.jsonl').read_text().splitlines()
+  ]
+  assert len(plain(run)) == len(plain(alone))
+  np.testing.assert_allclose(
+    [e['loss'] for e in plain(run) if 'loss' in e],
+    [e['loss'] for e in plain(alone) if 'loss' in e],
+    rtol=1e-4,
+  )
+
+
+def _table(path, weight, extra=False):
+  """120 labelled rows, their `weight` times as heavy."""
+
+  def change(rows):
+    rows = [[r[0], f'{weight * float(r[1]):.4f}', *r[2:]] for r in rows[1:]]
+    head = ['size', 'weight', 'kind', 'label']
+    if extra:
+      head, rows = [*head, 'more'], [[*row, '1'] for row in rows]
+    return [head, *rows]
+
+  return helpers.write_csv(path, change)
+
+
+def test_other_data_are_scaled_as_the_training_was(tmp_path):
+  fields = {
+    'data.name': 'arrays',
+    'data.path': str(_table(tmp_path / 'a.csv', 1.0)),
+    'data.label_column': 'label',
+    'data.categorical_columns': ('kind',),
+    'data.normal_labels': ('good',),
+    'data.protocol': 'random_rows',
+    'data.scaling': 'minmax',
+    'fleet.normal_classes': (),
+    'eval.baselines': (),
+  }
+  config = helpers.write_config(tmp_path / 'c.py', helpers.digits(**fields))
+  run = tmp_path / 'run'
+  code, _, err = helpers.run(f'--config={config}', f'--workdir={run}')
+  assert code == 0, err
+  top = (run / 'results.json').read_bytes()
+  heavy = _table(tmp_path / 'b.csv', 50.0)
+  code, out, err = _eval(run, f'--config.data.path={heavy}')
+  assert code == 0, err
+  assert 'report:' in out and (run / 'results.json').read_bytes() == top
+  (folder,) = (run / 'eval').glob('*-*')
+  light, other = (
+    np.load(f / 'scores.npz')
+    for f in (next((run / 'eval').glob('[0-9]*[0-9]')), folder)
+  )
+  # Scaled by their own range the scores would be alike.
+  assert np.median(other['memae/score']) > 20 * np.median(light['memae/score'])
+  found = json.loads((folder / 'results.json').read_text())
+  assert found['dataset']['trained_on'] != found['dataset']['data_sha256']
+  code, _, err = _eval(
+    run, f'--config.data.path={_table(tmp_path / "c.csv", 1.0, True)}'
+  )
+  assert code == 2 and 'give data of the same kind' in err
