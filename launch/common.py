@@ -87,13 +87,17 @@ class Parser(argparse.ArgumentParser):
     sys.exit(2)
 
   def read(
-    self, argv: Sequence[str] | None = None, job_optional: bool = False
+    self, optional: Sequence[str] = ()
   ) -> tuple[argparse.Namespace, Job]:
-    """Returns the launcher's options and the job."""
-    argv = list(sys.argv[1:] if argv is None else argv)
+    """Returns the launcher's options and the job.
+
+    Args:
+      optional: actions of the launcher that need no job.
+    """
+    argv = sys.argv[1:]
     at = argv.index('--') if '--' in argv else len(argv)
     options, given = self.parse_args(argv[:at]), tuple(argv[at + 1 :])
-    if not given and not (job_optional or {'-h', '--help'} & set(argv)):
+    if not given and getattr(options, 'action', None) not in optional:
       self.error(
         'the job is missing; its flags follow after "--", such as:'
         ' -- --config=configs/digits.py --workdir=runs/digits'
