@@ -12,6 +12,7 @@ login node or a laptop without JAX.
 import argparse
 import re
 import shlex
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -20,6 +21,8 @@ MAIN = 'memae_jax.main'
 STUDY = 'memae_jax.study'
 # memae_jax.errors.Preempted: stopped with everything saved; run it again.
 PREEMPTED = 75
+# The second is SIGTERM while there is nothing to save: before training, after.
+AGAIN = (PREEMPTED, 128 + signal.SIGTERM)
 
 
 class LaunchError(Exception):

@@ -138,7 +138,7 @@ class Group:
         ended_badly = now
         # One that was preempted has saved together with the others, which are
         # on their way out: a signal could only disturb them.
-        if self.first_failure != common.PREEMPTED:
+        if self.first_failure not in common.AGAIN:
           self.signal(signal.SIGTERM)
       if ended_badly is not None and now - ended_badly > self._grace:
         self.kill()

@@ -19,10 +19,10 @@ from launch import common
 # Only a job that SLURM itself counts as running comes back: one that was
 # cancelled saves, too, but shall stay away.
 _AGAIN = f"""\
-if [ "$code" -eq {common.PREEMPTED} ]; then
+if [ "$code" -eq {common.AGAIN[0]} ] || [ "$code" -eq {common.AGAIN[1]} ]; then
   state=$(squeue --noheader --jobs="$SLURM_JOB_ID" --format=%T)
   if [ "$state" = RUNNING ]; then
-    echo 'preempted with everything saved: queued again'
+    echo 'stopped before its end: queued again'
     scontrol requeue "$SLURM_JOB_ID"
   fi
 fi

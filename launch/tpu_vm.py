@@ -229,7 +229,7 @@ class Vm:
       return True
     if 'none' in found:
       self.setup()
-    elif not found & {'lost', f'ended with {common.PREEMPTED}'}:
+    elif not found & {'lost', *(f'ended with {x}' for x in common.AGAIN)}:
       raise common.LaunchError(f'{self.name}: the job has failed; see its logs')
     self.run()
     return False

@@ -133,8 +133,9 @@ def test_only_a_preempted_job_is_queued_again(tmp_path, code):
   assert _run_script(tmp_path, code) == (code, None)
 
 
-def test_a_preempted_job_is_queued_again(tmp_path):
-  assert _run_script(tmp_path, 75) == (75, 'requeue 7\n')
+@pytest.mark.parametrize('code', [75, 143])
+def test_a_preempted_job_is_queued_again(tmp_path, code):
+  assert _run_script(tmp_path, code) == (code, 'requeue 7\n')
 
 
 def test_a_cancelled_job_is_not_queued_again(tmp_path):
@@ -236,10 +237,10 @@ def _said(text):
   return [json.loads(x) for x in text.splitlines() if x.startswith('{')]
 
 
-def _train(workdir, epochs):
+def _train(workdir, epochs, how='resume'):
   """A job that resumes: the stand-in, or the network on digits."""
   if not REAL:
-    return ['resume', str(workdir)], [f'--module={STAND_IN}']
+    return [how, str(workdir)], [f'--module={STAND_IN}']
   job = [
     '--config=configs/digits.py:classes=2,seeds=1',
     f'--config.train.epochs={epochs}',
@@ -289,20 +290,24 @@ def test_an_array_is_a_study_in_parts(cluster, tmp_path):
 
 
 @pytest.mark.slurm
-def test_a_signalled_job_is_queued_again_and_resumes(cluster, tmp_path):
+@pytest.mark.parametrize('how', ['resume', 'unready'])
+def test_a_signalled_job_is_queued_again_and_resumes(cluster, tmp_path, how):
   """SLURM signals at the next of its checks, which come every 30 seconds."""
-  job, options = _train(tmp_path, 4000.0)
+  if REAL and how == 'unready':
+    pytest.skip('training does not let itself be told when to be ready')
+  job, options = _train(tmp_path, 8000.0, how)
   limits = ['--time=2', '--notice=60'] if REAL else ['--time=1', '--notice=59']
   submitted = _Job(cluster, tmp_path, job, *limits, *options)
   (ended,) = submitted.wait()
   (log,) = submitted.logs()
   assert (ended['JobState'], ended['ExitCode']) == ('COMPLETED', '0:0'), log
   assert int(ended['Restarts']) >= 1
-  assert 'preempted with everything saved: queued again' in log
+  assert 'stopped before its end: queued again' in log
   if REAL:
     assert (tmp_path / 'results.json').exists()
   else:
-    assert 'saved' in log and log.splitlines()[-1] == 'resumed'
+    assert ('saved' in log) == (how == 'resume')
+    assert log.splitlines()[-1] == 'resumed'
 
 
 @pytest.mark.slurm
