@@ -92,13 +92,21 @@ start() {
 }
 
 stop() {
-  local file
+  local program
   export SLURM_CONF="$folder/slurm.conf"
   scancel --user="$(id -un)" 2>/dev/null || true
-  for file in slurmd-n1 slurmd-n2 slurmctld munged; do
-    if [ -e "$folder/$file.pid" ]; then
-      kill "$(cat "$folder/$file.pid")" 2>/dev/null || true
+  for _ in $(seq 40); do  # Jobs have KillWait seconds to save.
+    if [ -z "$(squeue --noheader 2>/dev/null)" ]; then break; fi
+    sleep 0.5
+  done
+  for program in slurmd-n1 slurmd-n2 slurmctld munged; do
+    if [ -e "$folder/$program.pid" ]; then
+      kill "$(cat "$folder/$program.pid")" 2>/dev/null || true
     fi
+    for _ in $(seq 20); do  # Each takes its file away when it goes.
+      if [ ! -e "$folder/$program.pid" ]; then break; fi
+      sleep 0.25
+    done
   done
 }
 
