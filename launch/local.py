@@ -134,11 +134,12 @@ class Group:
           for line in lines
         )
         raise TimeoutError(f'still running after {timeout} s\n{said}')
-      if self._together and ended_badly is None and self._failure():
+      failed = self._failure() and self._together
+      if failed and ended_badly is None:
         ended_badly = now
         # One that was preempted has saved together with the others, which are
         # on their way out: a signal could only disturb them.
-        if self.first_failure not in common.AGAIN:
+        if self.first_failure != common.PREEMPTED:
           self.signal(signal.SIGTERM)
       if ended_badly is not None and now - ended_badly > self._grace:
         self.kill()
