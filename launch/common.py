@@ -1,0 +1,157 @@
+"""The command of a job, and how every launcher reads its own.
+
+A launcher's own options come first; whatever follows `--` belongs to the job
+and is passed on word for word:
+
+python -m launch.slurm --nodes=2 -- --config=configs/ped2.py --workdir=runs/ped2
+
+Only the standard library and PyYAML are used, so that a launcher runs on a
+login node or a laptop without JAX.
+"""
+
+import argparse
+import re
+import shlex
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+MAIN = 'memae_jax.main'
+STUDY = 'memae_jax.study'
+# memae_jax.errors.Preempted: stopped with everything saved; run it again.
+PREEMPTED = 75
+# The second is SIGTERM while there is nothing to save: before training, after.
+AGAIN = (PREEMPTED, 128 + signal.SIGTERM)
+
+
+class LaunchError(Exception):
+  """Something that the person who launches can mend, in one line."""
+
+
+class Job(NamedTuple):
+  """What one process of the job runs: a module and its own flags."""
+
+  module: str
+  argv: tuple[str, ...]
+  env: dict[str, str]
+
+  def words(self, python: str = 'python') -> list[str]:
+    """Returns the command, word by word."""
+    return [python, '-m', self.module, *self.argv]
+
+  def line(self, python: str = 'python') -> str:
+    """Returns the command as a shell must be given it."""
+    return shlex.join(self.words(python))
+
+  def shard(self, index: int, count: int) -> 'Job':
+    """Returns the job of the points `index`, `index + count`, ..."""
+    return self._replace(argv=(*self.argv, f'--shard={index}/{count}'))
+
+  def shards(self, count: int | None) -> list['Job']:
+    """Returns the jobs of `--array=count`; without it only this one."""
+    if count is None:
+      return [self]
+    return [self.shard(index, count) for index in range(count)]
+
+
+class Parser(argparse.ArgumentParser):
+  """An argument parser whose errors are one line and exit code 2."""
+
+  def __init__(self, doc: str):
+    super().__init__(
+      description=doc,
+      formatter_class=argparse.RawDescriptionHelpFormatter,
+      allow_abbrev=False,
+    )
+    self.add_argument(
+      '--module', default=MAIN, help=f'what to run: {MAIN} or {STUDY}'
+    )
+    self.add_argument(
+      '--array',
+      type=positive,
+      metavar='N',
+      help='split a study into N jobs, by --shard=0/N ... --shard=N-1/N',
+    )
+    self.add_argument(
+      '--env',
+      action='append',
+      default=[],
+      metavar='NAME=VALUE',
+      help='a variable of the job; may be given again',
+    )
+    self.add_argument(
+      '--dry_run', action='store_true', help='print it and do nothing else'
+    )
+
+  def error(self, message: str):
+    """Prints one line, ends with exit code 2."""
+    print(f'error: {message}', file=sys.stderr)
+    sys.exit(2)
+
+  def read(
+    self, optional: Sequence[str] = ()
+  ) -> tuple[argparse.Namespace, Job]:
+    """Returns the launcher's options and the job.
+
+    Args:
+      optional: actions of the launcher that need no job.
+    """
+    argv = sys.argv[1:]
+    at = argv.index('--') if '--' in argv else len(argv)
+    options, given = self.parse_args(argv[:at]), tuple(argv[at + 1 :])
+    if not given and getattr(options, 'action', None) not in optional:
+      self.error(
+        'the job is missing; its flags follow after "--", such as:'
+        ' -- --config=configs/digits.py --workdir=runs/digits'
+      )
+    if not re.fullmatch(r'\w+(\.\w+)*', options.module):
+      self.error(f'--module is "{options.module}"; expected such as {STUDY}')
+    if options.array and options.module == MAIN:
+      self.error(f'--array splits a study; add --module={STUDY}')
+    return options, Job(options.module, given, self._env(options.env))
+
+  def _env(self, pairs: list[str]) -> dict[str, str]:
+    for pair in pairs:
+      if not re.match(r'[A-Za-z_]\w*=', pair):
+        self.error(f'--env is "{pair}"; expected NAME=VALUE')
+    return dict(pair.split('=', 1) for pair in pairs)
+
+
+def positive(text: str) -> int:
+  """Parses a whole number of at least one."""
+  if not text.isascii() or not text.isdigit() or int(text) < 1:
+    raise argparse.ArgumentTypeError(f'"{text}" is not a whole number above 0')
+  return int(text)
+
+
+def name(text: str) -> str:
+  """Parses a name that SLURM, Google Cloud and Kubernetes all take."""
+  if not re.fullmatch(r'[a-z]([-a-z0-9]{0,38}[a-z0-9])?', text):
+    raise argparse.ArgumentTypeError(
+      f'"{text}" is not a name: at most 40 of a-z, 0-9 and "-", a letter first'
+    )
+  return text
+
+
+def one_line(text: str) -> str:
+  """Refuses text that would end a line of a script early."""
+  if '\n' in text or '\r' in text:
+    raise argparse.ArgumentTypeError('a line break is not possible here')
+  return text
+
+
+def exports(env: dict[str, str]) -> list[str]:
+  """Returns the lines of a shell script that set the variables."""
+  return [f'export {key}={shlex.quote(value)}' for key, value in env.items()]
+
+
+def guarded(run: Callable[[], int | None]) -> None:
+  """Runs a launcher and exits; what can be mended is one line and code 2."""
+  try:
+    sys.exit(run())
+  except LaunchError as error:
+    print(f'error: {error}', file=sys.stderr)
+    sys.exit(2)
+  except KeyboardInterrupt:
+    sys.exit(130)

@@ -1,0 +1,329 @@
+r"""A job on Cloud TPU VMs, on demand, spot or queued, by `gcloud`.
+
+python -m launch.tpu_vm create --name=ped2 --zone=us-west4-a --type=v5litepod-16
+python -m launch.tpu_vm setup --name=ped2 --zone=us-west4-a
+python -m launch.tpu_vm run --name=ped2 --zone=us-west4-a -- \
+  --config=configs/ped2.py --workdir=/mnt/runs/ped2
+python -m launch.tpu_vm logs --follow --name=ped2 --zone=us-west4-a
+python -m launch.tpu_vm delete --name=ped2 --zone=us-west4-a
+
+`restart` makes a VM that is gone or preempted anew and runs the job again;
+with --watch it stays until the job has ended. `run` goes on when the
+connection ends; `status` says how it stands, `stop` lets it save and end. A
+study has a VM a part (--array): NAME-0, NAME-1, ...
+"""
+
+import os
+import re
+import shlex
+import subprocess
+import tempfile
+import time
+
+from launch import common
+
+_CODE = 'memae_jax'  # In the home folder of each worker.
+_PYTHON = '"$HOME"/memae_env/bin/python'
+_JOB = '~/memae_job'  # Log, process and exit code of the job.
+_VERSIONS = {
+  'v5litepod': 'v2-alpha-tpuv5-lite',
+  'v5p': 'v2-alpha-tpuv5',
+  'v6e': 'v2-alpha-tpuv6e',
+}
+_INSTALL = f"""\
+curl -LsSf https://astral.sh/uv/install.sh | sh
+~/.local/bin/uv venv --clear --python=3.12 ~/memae_env
+~/.local/bin/uv pip install --python ~/memae_env -e ~/{_CODE} 'jax[tpu]'"""
+# The number alone may belong to another process since the worker has started.
+_RUNS = f'grep -qs memae_job "/proc/$(cat {_JOB}/pid 2>/dev/null)/cmdline"'
+_STATUS = f"""\
+if [ -e {_JOB}/exit ]; then echo "job: ended with $(cat {_JOB}/exit)"
+elif {_RUNS}; then echo 'job: running'
+elif [ -e {_JOB}/pid ]; then echo 'job: lost'
+else echo 'job: none'
+fi"""
+_STOP = f'if {_RUNS}; then kill -TERM -- "-$(cat {_JOB}/pid)"; fi'
+_UP = {'READY', 'ACTIVE'}
+_COMING = {
+  'CREATING', 'STARTING', 'RESTARTING', 'REPAIRING', 'ACCEPTED',
+  'PROVISIONING', 'CREATING_NODE', 'WAITING_FOR_RESOURCES',
+}  # fmt: skip
+
+
+class NotYet(common.LaunchError):
+  """Google has no TPU for us at the moment."""
+
+
+class Vm:
+  """One TPU VM (a slice of one or more workers) and its job."""
+
+  def __init__(self, options, name: str, job: common.Job):
+    self.name, self._options, self._job = name, options, job
+
+  def _gcloud(self, kind: str, verb: str, *words: str, quiet: bool = False):
+    """Runs or prints one line of gcloud."""
+    line = ['gcloud', 'compute', 'tpus', kind, verb, *words]
+    line.append(f'--zone={self._options.zone}')
+    if self._options.project:
+      line.append(f'--project={self._options.project}')
+    return self._run(line, quiet)
+
+  def _run(self, line: list[str], quiet: bool = False):
+    if self._options.dry_run:
+      print(shlex.join(line))
+      return subprocess.CompletedProcess(line, 0, '', '')
+    try:
+      return subprocess.run(line, text=True, capture_output=quiet)
+    except FileNotFoundError:
+      raise common.LaunchError(
+        f'there is no "{line[0]}" here; see the commands with --dry_run'
+      ) from None
+
+  def _done(self, ended, what: str, error=common.LaunchError) -> None:
+    if ended.returncode:
+      said = (ended.stderr or '').strip().splitlines()[-1:]
+      raise error(' '.join([f'{self.name}: {what} failed', *said]))
+
+  def _ssh(self, script: str, worker: str = 'all', quiet: bool = False):
+    words = f'--worker={worker}', f'--command={script}'
+    return self._gcloud('tpu-vm', 'ssh', self.name, *words, quiet=quiet)
+
+  def _kind(self) -> str:
+    return 'queued-resources' if self._options.queued else 'tpu-vm'
+
+  def create(self) -> None:
+    """Creates the VM, or puts it in the queue."""
+    options = self._options
+    words = [self.name, f'--accelerator-type={options.type}']
+    if options.queued:
+      words += [
+        f'--node-id={self.name}',
+        f'--runtime-version={_version(options)}',
+      ]
+    else:
+      words.append(f'--version={_version(options)}')
+    if options.spot:
+      words.append('--spot')
+    self._done(self._gcloud(self._kind(), 'create', *words), 'create', NotYet)
+
+  def delete(self) -> None:
+    """Deletes the VM and, if queued, its place in the queue."""
+    force = ['--force'] * self._options.queued
+    ended = self._gcloud(self._kind(), 'delete', self.name, *force, '--quiet')
+    self._done(ended, 'delete')
+
+  def setup(self) -> None:
+    """Brings the code to all workers and installs it."""
+    steps = ['set -e', f'rm -rf ~/{_CODE}']
+    if isinstance(self._options.source, tuple):
+      url, commit = self._options.source
+      steps.append(f'git clone {shlex.quote(url)} ~/{_CODE}')
+      steps.append(f'git -C ~/{_CODE} checkout {shlex.quote(commit)}')
+    else:
+      self._copy()
+      steps.append(f'mkdir ~/{_CODE}')
+      steps.append(f'tar -xzf ~/{_CODE}.tar.gz -C ~/{_CODE}')
+    script = '\n'.join([*steps, _INSTALL, *self._options.setup])
+    self._done(self._ssh(script), 'setup')
+
+  def _copy(self) -> None:
+    archive = f'{tempfile.gettempdir()}/{_CODE}-{self.name}.tar.gz'
+    folder = self._options.source
+    line = ['git', '-C', folder, 'archive', '--format=tar.gz']
+    line += [f'--output={archive}', 'HEAD']
+    self._done(self._run(line), 'git archive')
+    words = archive, f'{self.name}:{_CODE}.tar.gz', '--worker=all'
+    self._done(self._gcloud('tpu-vm', 'scp', *words), 'scp')
+
+  def run(self) -> None:
+    """Starts the job on all workers; it outlives the connection."""
+    job = self._job
+    command = f'{_PYTHON} {shlex.join(job.words()[1:])}'
+    # The shell must live through SIGTERM to note how the job has ended.
+    inner = f'trap : TERM; {command}; echo $? >{_JOB}/exit'
+    script = '\n'.join([
+      f"if {_RUNS}; then echo 'a job is running already' >&2; exit 2; fi",
+      'set -e',
+      f'mkdir -p {_JOB}',
+      f'rm -f {_JOB}/exit',
+      f'cd ~/{_CODE}',
+      *common.exports(job.env),
+      f'nohup setsid bash -c {shlex.quote(inner)} \\',
+      f'  >>{_JOB}/log 2>&1 </dev/null &',
+      f'echo $! >{_JOB}/pid',
+    ])  # fmt: skip
+    self._done(self._ssh(script), 'run')
+
+  def logs(self) -> None:
+    """Prints the newest output of one worker."""
+    follow = ' -F' * self._options.follow
+    script = f'tail -n 200{follow} {_JOB}/log'
+    self._done(self._ssh(script, self._options.worker), 'logs')
+
+  def stop(self) -> None:
+    """Lets the job save and end."""
+    self._done(self._ssh(_STOP), 'stop')
+
+  def status(self) -> None:
+    """Prints the state of the VM and of the job on each worker."""
+    state = self.state()
+    if not self._options.dry_run:
+      print(f'{self.name}: {state}')
+    if state in _UP:
+      self._done(self._ssh(_STATUS), 'status')
+
+  def state(self) -> str:
+    """Returns Google's word for the state of the VM, or GONE."""
+    field = 'state.state' if self._options.queued else 'state'
+    words = self.name, f'--format=value({field})'
+    ended = self._gcloud(self._kind(), 'describe', *words, quiet=True)
+    if ended.returncode and 'NOT_FOUND' in ended.stderr:
+      return 'GONE'
+    self._done(ended, 'describe')
+    return 'READY' if self._options.dry_run else ended.stdout.strip()
+
+  def _job_state(self) -> set[str]:
+    ended = self._ssh(_STATUS, quiet=True)
+    self._done(ended, 'status')
+    return set(re.findall(r'job: (.*)', ended.stdout))
+
+  def _anew(self, there: bool) -> None:
+    if there:
+      self.delete()
+    self.create()
+    if self._options.queued and self._options.dry_run:
+      print('# As soon as it is active:')
+    elif self._options.queued:
+      raise NotYet(f'{self.name}: waits in the queue')
+    self.setup()
+    self.run()
+
+  def restart(self) -> bool:
+    """Brings the job back if it has been taken away.
+
+    Returns:
+      Whether it has ended well.
+
+    Raises:
+      NotYet: there is no TPU at the moment.
+      LaunchError: the job has ended with a mistake.
+    """
+    state = self.state()
+    if self._options.dry_run:
+      print('# If it is gone, preempted or has failed:')
+      self._anew(there=True)
+      print('# If it is there, by what this prints:')
+      self._ssh(_STATUS)
+      return True
+    if state in _COMING:
+      raise NotYet(f'{self.name}: {state}')
+    if state not in _UP:
+      print(f'{self.name}: {state}; made anew', flush=True)
+      self._anew(there=state != 'GONE')
+      return False
+    found = self._job_state()
+    print(f'{self.name}: {", ".join(sorted(found))}', flush=True)
+    if 'running' in found:
+      return False
+    if found == {'ended with 0'}:
+      return True
+    if 'none' in found:
+      self.setup()
+    elif not found & {'lost', *(f'ended with {x}' for x in common.AGAIN)}:
+      raise common.LaunchError(f'{self.name}: the job has failed; see its logs')
+    self.run()
+    return False
+
+
+def _version(options) -> str:
+  kind = options.type.split('-')[0]
+  return options.version or _VERSIONS.get(kind, 'tpu-ubuntu2204-base')
+
+
+def _restart(vms: list[Vm], watch: int | None) -> int:
+  """Restarts what has been taken away, again and again if `watch` says so.
+
+  Returns:
+    0, or the code of what has to be tried again later.
+  """
+  failed, code = [], 0
+  while vms:
+    still = []
+    for vm in vms:
+      try:
+        if not vm.restart():
+          still.append(vm)
+      except NotYet as error:
+        print(error, flush=True)
+        still.append(vm)
+        code = 0 if watch else common.PREEMPTED
+      except common.LaunchError as error:  # The others go on.
+        failed.append(str(error))
+    vms = still if watch else []
+    if vms:
+      time.sleep(watch)
+  if failed:
+    raise common.LaunchError('; '.join(failed))
+  return code
+
+
+def _source(text: str) -> str | tuple[str, str]:
+  """Parses a folder, or the URL and the commit of a repository."""
+  if os.path.isdir(text):
+    return text
+  found = re.fullmatch(r'(.+[:/].+)@([\w./-]+)', text)
+  if not found:
+    raise common.argparse.ArgumentTypeError(
+      f'"{text}" is neither a folder nor URL@COMMIT'
+    )
+  return found[1], found[2]
+
+
+def _type(text: str) -> str:
+  if not re.fullmatch(r'v\d+[a-z]*-\d+', text):
+    raise common.argparse.ArgumentTypeError(f'"{text}": expected such as v4-32')
+  return text
+
+
+def main() -> int:
+  """Runs the command line."""
+  parser = common.Parser(__doc__)
+  actions = ['create', 'setup', 'run', 'logs', 'status', 'stop', 'delete']
+  add = parser.add_argument
+  add('action', choices=[*actions, 'restart'])
+  add('--name', type=common.name, default='memae')
+  add('--zone', required=True)
+  add('--project', help="of Google Cloud; default: gcloud's own")
+  add('--type', type=_type, help='such as v5litepod-16')
+  add('--version', help='software of the VM; default: by type')
+  add('--spot', action='store_true')
+  add('--queued', action='store_true', help='as a queued resource')
+  add(
+    '--source',
+    type=_source,
+    default='.',
+    help='a folder, whose last commit is copied, or URL@COMMIT of a repository',
+  )
+  add('--setup', action='append', default=[], metavar='LINE', help='of shell')
+  add('--worker', default='0', help='whose logs')
+  add('--follow', action='store_true', help='the logs, until Ctrl-C')
+  add('--watch', type=common.positive, metavar='SECONDS', help='of restart')
+  options, job = parser.read(optional={*actions} - {'run'})
+  if options.action in ('create', 'restart') and not options.type:
+    parser.error('--type is missing, such as --type=v5litepod-16')
+  names = [options.name]
+  if options.array:
+    names = [f'{options.name}-{index}' for index in range(options.array)]
+  vms = [
+    Vm(options, name, one)
+    for name, one in zip(names, job.shards(options.array))
+  ]
+  if options.action == 'restart':
+    return _restart(vms, None if options.dry_run else options.watch)
+  for vm in vms:
+    getattr(vm, options.action)()
+  return 0
+
+
+if __name__ == '__main__':
+  common.guarded(main)
