@@ -1,6 +1,6 @@
 """The points of a study: which fields of a base config take which values.
 
-  product(sweep('model.memory.slots', (10, 50)), sweep('train.alpha', (0, 1e-4)))
+  product(sweep('train.alpha', (0, 1e-4)), sweep('train.seed', range(3)))
 
 A point is a dict of config fields. Besides the dotted names of `config.SCHEMA`
 it may have `variant` and `normal_class`, one each, and `label`, a name for the
@@ -70,11 +70,13 @@ class Point(NamedTuple):
 
   fields: of the base config that the study set and the variant reads.
   config: resolved, with no axis of the fleet but seeds and normal classes.
+  index: of the row.
   """
 
   fields: Fields
   label: str
   config: Any
+  index: int = 0
 
 
 def sweep(field: str, values: Iterable[Any]) -> list[Fields]:
@@ -191,7 +193,7 @@ def points(study: Study, folder: pathlib.Path) -> list[Point]:
     label = str(given.pop('label', ''))
     for one in _expanded(base, _plain(given), label):
       found.setdefault((trained_alike(one.config), replicas(one.config)), one)
-  return list(found.values())
+  return [one._replace(index=i) for i, one in enumerate(found.values())]
 
 
 def _plain(given: Mapping[str, Any]) -> Fields:

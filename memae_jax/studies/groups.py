@@ -121,11 +121,11 @@ def group(points: Sequence[grid.Point]) -> list[Points]:
       else:
         merged[at] = _union([merged[at], block])
     found += merged
-  place = {id(point): i for i, point in enumerate(points)}
   ordered = [
-    tuple(sorted(block.points, key=lambda p: place[id(p)])) for block in found
+    tuple(sorted(block.points, key=lambda point: point.index))
+    for block in found
   ]
-  return sorted(ordered, key=lambda members: place[id(members[0])])
+  return sorted(ordered, key=lambda members: members[0].index)
 
 
 def fleet_config(members: Points) -> Any:
@@ -134,7 +134,8 @@ def fleet_config(members: Points) -> Any:
   axes = _union(blocks)
   config = members[0].config.to_dict()
   for (field, name), values in zip(
-    grid.AXES.items(), (axes.slots, axes.threshold, axes.alpha, axes.learning_rate)
+    grid.AXES.items(),
+    (axes.slots, axes.threshold, axes.alpha, axes.learning_rate),
   ):
     *path, last = field.split('.')
     place = config
