@@ -3,9 +3,10 @@
   product(sweep('train.alpha', (0, 1e-4)), sweep('train.seed', range(3)))
 
 A point is a dict of config fields. Besides the dotted names of `config.SCHEMA`
-it may have `variant` and `normal_class`, one each, and `label`, a name for the
-tables. Fields of the fleet's axes are those of one replica: `fleet.slots` with
-one number is `model.memory.slots`.
+it may have `variant` and `normal_class`, one each, and two notes for the
+tables: `label`, a name, and `published`, the study's metric in a paper. Fields
+of the fleet's axes are those of one replica: `fleet.slots` with one number, or
+`slots`, is `model.memory.slots`.
 """
 
 import inspect
@@ -35,7 +36,9 @@ AXES = {
 _ALIASES = {f'fleet.{axis}': field for field, axis in AXES.items()} | {
   'fleet.variants': 'variant',
   'fleet.normal_classes': 'normal_class',
+  'seed': 'train.seed',
 }
+_ALIASES |= {field.rsplit('.', 1)[-1]: field for field in AXES}
 _ONE = {'variant': 'fleet.variants', 'normal_class': 'fleet.normal_classes'}
 # Fields that change no weight: what is evaluated may be evaluated again.
 _FREE = (
@@ -70,13 +73,14 @@ class Point(NamedTuple):
 
   fields: of the base config that the study set and the variant reads.
   config: resolved, with no axis of the fleet but seeds and normal classes.
-  index: of the row.
+  index: of the row. published: the metric in a paper.
   """
 
   fields: Fields
   label: str
   config: Any
   index: int = 0
+  published: float | None = None
 
 
 def sweep(field: str, values: Iterable[Any]) -> list[Fields]:
@@ -190,8 +194,9 @@ def points(study: Study, folder: pathlib.Path) -> list[Point]:
   found: dict[Any, Point] = {}
   for given in study.points:
     given = dict(given)
-    label = str(given.pop('label', ''))
+    label, published = str(given.pop('label', '')), given.pop('published', None)
     for one in _expanded(base, _plain(given), label):
+      one = one._replace(published=published)
       found.setdefault((trained_alike(one.config), replicas(one.config)), one)
   return [one._replace(index=i) for i, one in enumerate(found.values())]
 

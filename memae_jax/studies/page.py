@@ -88,6 +88,7 @@ def study(found: Mapping[str, Any]) -> str:
   """Returns the page of what `table.collect` found."""
   metrics, varying = _metrics(found), found['varying']
   labelled = any(row['label'] for row in found['points'])
+  quoted = any(row['published'] is not None for row in found['points'])
   return render(
     'study.html.j2',
     name=found['name'],
@@ -99,10 +100,13 @@ def study(found: Mapping[str, Any]) -> str:
       *(['Point'] if labelled else []),
       *map(grid.short, varying),
       *map(words.title, metrics),
+      *(['As published'] if quoted else []),
       *('Slots used', 'Dead reads', 'Slots kept', 'Validation'),
       *('Time', 'Replicas of the run'),
     ],
-    rows=[_row(row, metrics, varying, labelled) for row in found['points']],
+    rows=[
+      _row(row, metrics, varying, labelled, quoted) for row in found['points']
+    ],
     note=_intervals(found['points'], metrics),
     baselines=[
       (words.label(name), tables.cell(summary, _DIGITS))
@@ -148,14 +152,15 @@ def _run(run) -> list[str]:
   ]
 
 
-def _row(row, metrics, varying, labelled) -> dict[str, Any]:
+def _row(row, metrics, varying, labelled, quoted) -> dict[str, Any]:
   memory = row['memory'] or {}
   dead = memory.get('dead_read_rate')
   return {
     'fields': ([row['label']] if labelled else [])
     + [field_text(row['fields'].get(name)) for name in varying],
     'cells': [tables.cell(row['metrics'].get(m), _DIGITS) for m in metrics],
-    'facts': [
+    'facts': ([words.number(row['published'], 4)] if quoted else [])
+    + [
       words.plain(memory.get('used')),
       '—' if dead is None else f'{dead:.1%}',
       words.plain(memory.get('mean_kept')),

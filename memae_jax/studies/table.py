@@ -96,6 +96,7 @@ def _row(
   row = {
     'fields': point.fields,
     'label': point.label,
+    'published': point.published,
     **facts,
     'replicas': len(grid.replicas(point.config)),
     'metrics': {},
@@ -183,6 +184,7 @@ def as_csv(found: Mapping[str, Any]) -> str:
     name for row in found['points'] for name in row['fields']
   )
   labelled = any(row['label'] for row in found['points'])
+  quoted = any(row['published'] is not None for row in found['points'])
   shown, stream = _shown(found), io.StringIO()
   writer = csv.writer(stream, lineterminator='\n')
   facts = ('run_replicas', 'wall_seconds', 'run', 'state', 'error')
@@ -192,6 +194,7 @@ def as_csv(found: Mapping[str, Any]) -> str:
       *(['label'] if labelled else []),
       *fields,
       *(name + part for name in shown for part in parts),
+      *([f'{found["metric"]}_published'] if quoted else []),
       'validation_error',
       *_MEMORY,
       'replicas',
@@ -206,6 +209,7 @@ def as_csv(found: Mapping[str, Any]) -> str:
       low, high = summary.get('ci95') or (None, None)
       cells += [summary.get('mean'), summary.get('std'), low, high]
       cells += [summary.get('n'), summary.get('of')]
+    cells += [row['published']] if quoted else []
     memory = row['memory'] or {}
     cells += [row['validation_error'], *map(memory.get, _MEMORY)]
     cells += [row['replicas'], *map(row.get, facts)]
