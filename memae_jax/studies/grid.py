@@ -325,6 +325,20 @@ def varying(found: Sequence[Point]) -> list[str]:
   return [n for n in names if len({text(point, n) for point in found}) > 1]
 
 
+def filled(one: Point, names: Sequence[str]) -> Fields:
+  """The fields of a point with those that only other points set."""
+  flat = config_lib.flatten(one.config.to_dict())
+  variant = one.config.fleet.variants[0]
+  flat['variant'] = variant
+  if len(one.config.fleet.normal_classes) == 1:
+    flat['normal_class'] = one.config.fleet.normal_classes[0]
+  return {
+    name: flat[name]
+    for name in dict.fromkeys((*names, *one.fields))
+    if name in flat and _reads(variant, name)
+  }
+
+
 def short(field: str) -> str:
   """The last part of a field's name."""
   return field.rsplit('.', 1)[-1]

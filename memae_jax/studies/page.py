@@ -107,7 +107,7 @@ def study(found: Mapping[str, Any]) -> str:
     rows=[
       _row(row, metrics, varying, labelled, quoted) for row in found['points']
     ],
-    note=_intervals(found['points'], metrics),
+    note=interval_note(found['points'], metrics),
     baselines=[
       (words.label(name), tables.cell(summary, _DIGITS))
       for name, summary in found['baselines'].items()
@@ -130,7 +130,8 @@ def _metrics(found) -> list[str]:
 def _counts(found) -> str:
   states = [run['state'] for run in found['runs']]
   points, done = len(found['points']), states.count('finished')
-  out = f'{points} points of {found["base"]} in {len(states)} runs'
+  many = f'{len(states)} run{"" if len(states) == 1 else "s"}'
+  out = f'{points} points of {found["base"]} in {many}'
   out += f', {done} of them finished' if done < len(states) else ''
   spent = seconds(found['wall_seconds'])
   return (
@@ -173,7 +174,7 @@ def _row(row, metrics, varying, labelled, quoted) -> dict[str, Any]:
   }
 
 
-def _intervals(rows, metrics) -> str:
+def interval_note(rows, metrics) -> str:
   """Says what deviations and intervals are over."""
   over = {
     (r['metrics'].get(m) or {}).get('of') for r in rows for m in metrics
@@ -190,13 +191,9 @@ def sentence(one: Mapping[str, Any], found: Mapping[str, Any]) -> str:
   if one['point'] is None:
     return f'{rule}: undefined, {one["reason"]}.'
   name = title_of(found['points'][one['point']], found['varying'])
-  metric, reached = words.title(found['metric']), one['metric'] or {}
-  value = words.number(reached.get('mean'), _DIGITS)
-  out = f'{rule}: {name}, {metric} {value}'
-  if reached.get('ci95'):
-    low, high = (words.number(v, _DIGITS) for v in reached['ci95'])
-    out += f' [{low}, {high}]'
-  return out + '.'
+  reached = tables.cell(one['metric'], _DIGITS)
+  out = f'{rule}: {name}, {words.title(found["metric"])} {reached["mean"]}'
+  return f'{out} {reached.get("ci", "")}'.rstrip() + '.'
 
 
 def _numeric(found) -> str | None:
@@ -218,7 +215,7 @@ def _exhibits(found) -> list[exhibits.Exhibit]:
   if not any(pictures.estimate(r['metrics'].get(metric)) for r in done):
     return []
   x = _numeric(found)
-  caption = _intervals(done, [metric])
+  caption = interval_note(done, [metric])
   if x is None:
     names = [title_of(row, found['varying']) for row in done]
     panels = {
@@ -244,7 +241,7 @@ def _exhibits(found) -> list[exhibits.Exhibit]:
       ),
       pictures.curves(
         {title: lines},
-        x,
+        grid.short(x),
         {name: level(name) for name in ('pca',) if level(name) is not None},
         (title,),
       ),
@@ -270,7 +267,7 @@ def _exhibits(found) -> list[exhibits.Exhibit]:
         '',
         'What the memory does',
         'On the test set, mean over the runs of a point.',
-        pictures.curves(memory, x),
+        pictures.curves(memory, grid.short(x)),
       )
     )
   return out

@@ -67,6 +67,7 @@ def curves(
       shift = (i - (len(names) - 1) / 2) * 0.006
       _draw(ax, line, colour, marker, name, title in shares, ticks, shift)
     _scale(ax, ticks)
+    _height(ax, lines, title in shares)
     style.titles(ax, title, x)
   ax = axes[0, 0]
   for name, level in (references or {}).items():
@@ -127,6 +128,21 @@ def _scale(ax, ticks: Sequence[float]) -> None:
   ax.xaxis.set_minor_locator(matplotlib.ticker.NullLocator())
   if len(ticks) <= 12:
     ax.set_xticks(ticks, [f'{tick:g}' for tick in ticks])
+
+
+def _height(ax, lines: Mapping[str, Line], share: bool) -> None:
+  """Counts over more than a factor of 10 go on a log scale; rates from 0."""
+  values = [
+    one.value for line in lines.values() for one in line.points.values()
+  ]
+  if share or not values:
+    return
+  if min(values) > 0 and max(values) > 10 * min(values):
+    ax.set_yscale('log')
+    ax.yaxis.set_major_formatter(matplotlib.ticker.StrMethodFormatter('{x:g}'))
+  elif max(values) <= 1:
+    top = max(0.1, 1.05 * max(values))
+    ax.set_ylim(-0.03 * top, top)
 
 
 def rows(

@@ -73,11 +73,14 @@ def collect(study: grid.Study, planned: Sequence[runs.Run]) -> dict[str, Any]:
   order = sorted(range(len(rows)), key=lambda i: points[i].index)
   rows = [rows[i] for i in order]
   same = _same_measure(points)
+  varying = grid.varying(sorted(points, key=lambda point: point.index))
+  for row, i in zip(rows, order):
+    row['fields'] = grid.filled(points[i], varying)
   return {
     'name': study.name,
     'base': study.base,
     'metric': study.metric,
-    'varying': grid.varying([points[i] for i in order]),
+    'varying': varying,
     'points': rows,
     'best': best(rows, study.metric, same),
     'baselines': {
