@@ -353,11 +353,11 @@ def gap_cell(row: Mapping[str, Any], metric: str) -> dict[str, Any]:
     return {'mean': 'reference', 'undefined': True}
   if not gap['pairs']:
     return {'mean': 'not the same samples', 'undefined': True}
-  cell = tables.cell(gap['metrics'].get(metric), 4, sign=True)
-  ends = (gap['metrics'].get(metric) or {}).get('ci95_runs')
-  if ends and ends[0] <= 0 <= ends[1]:
-    cell['clear'] = False  # Another seed may turn it round.
-  return cell
+  found = gap['metrics'].get(metric) or {}
+  ends = [found[key] for key in ('ci95', 'ci95_runs') if found.get(key)]
+  clear = all(low > 0 or high < 0 for low, high in ends)
+  cell = tables.cell(found, 4, sign=True)
+  return cell | {'clear': bool(ends) and clear}
 
 
 def runs_text(row: Mapping[str, Any], metric: str) -> str:
@@ -465,6 +465,7 @@ def _page(found: Mapping[str, Any]) -> str:
         'cells': [tables.cell(row['metrics'].get(m), 4) for m in metrics],
         'gaps': [gap_cell(row, m) for m in metrics],
         'over_runs': [runs_text(row, m) for m in metrics],
+        'paired': bool((row['difference'] or {}).get('pairs')),
         'pairs': words.plain((row['difference'] or {}).get('pairs')),
       }
       for row in found['entries']
