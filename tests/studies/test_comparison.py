@@ -1,0 +1,143 @@
+"""Several runs in one table, paired where they saw the same samples."""
+
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+
+from memae_jax import errors
+from memae_jax.evaluation import intervals
+from memae_jax.studies import comparison, stored
+from tests import helpers
+
+
+@pytest.fixture(scope='module')
+def made(tmp_path_factory):
+  """Two runs of digits that share two of three classes, and one of clips."""
+  folder = tmp_path_factory.mktemp('runs')
+  changes = {
+    'one': {'fleet.variants': ('memae', 'ae'), 'fleet.slots': (3, 5)},
+    'two': {'fleet.normal_classes': (1, 2), 'train.learning_rate': 1e-2},
+  }
+  configs = {name: helpers.digits(**c) for name, c in changes.items()}
+  configs['clips'] = helpers.clips(**{'data.max_samples': 200})
+  for name, config in configs.items():
+    path = helpers.write_config(folder / f'{name}.py', config)
+    code, _, err = helpers.run(
+      f'--config={path}',
+      f'--workdir={folder / name}',
+      '--config.eval.pseudo=False',
+      *(['--config.train.epochs=0.1'] if name == 'clips' else []),
+    )
+    assert code == 0, err
+  return folder
+
+
+def _entry(found, name):
+  return next(row for row in found['entries'] if row['name'] == name)
+
+
+def test_settings_and_pairs(made):
+  found = comparison.compare([str(made / 'one'), str(made / 'two')], 40)
+  assert [row['name'] for row in found['entries']] == [
+    'one: MemAE, slots 3',
+    'one: MemAE, slots 5',
+    'one: AE',
+    'two: MemAE',
+  ]
+  assert found['entries'][0]['difference'] is None
+  assert [r['difference']['pairs'] for r in found['entries'][1:]] == [2, 2, 1]
+  gap = _entry(found, 'one: AE')['difference']['metrics']['auroc']
+  low, high = gap['ci95']
+  assert low <= gap['mean'] <= high and gap['n_runs'] == 2
+  (mean, other) = (
+    row['metrics']['auroc']['mean']
+    for row in (found['entries'][2], found['entries'][0])
+  )
+  assert gap['mean'] == pytest.approx(mean - other)
+  assert found['config']['train.learning_rate'] == {'one': 1e-3, 'two': 1e-2}
+  assert comparison.config_fields(found) == []
+  f1 = _entry(found, 'one: AE')['difference']['metrics']['f1_at_ratio']
+  assert f1['ci95'] is None and f1['ci95_runs'] is not None
+
+
+def test_other_samples_are_not_paired(made):
+  found = comparison.compare([str(made / 'one'), str(made / 'clips')], 10)
+  gap = found['entries'][-1]['difference']
+  assert gap['pairs'] == 0 and not gap['metrics']
+  assert gap['reason'] == 'not the same samples: the data differ'
+  page = comparison._page(found)
+  assert 'not the same samples: the data differ' in page
+
+
+def test_the_frames_of_a_run_are_found_again(made):
+  run = stored.read(made / 'clips')
+  (one,) = run.replicas
+  assert one.frames is not None
+  assert sum(map(len, [one.frames.frame])) == len(one.score)
+  found = comparison.compare([str(made / 'clips')], 20)
+  assert found['metrics'][0] == 'auroc_normalised'
+  (row,) = found['entries']
+  summary = row['metrics']['auroc_normalised']
+  assert summary['of'] == 'videos' and summary['n'] == 1
+  low, high = summary['ci95']
+  assert low <= high
+
+
+def test_files_and_text(made, tmp_path):
+  found = comparison.compare([str(made / 'two')], 10)
+  page = comparison.write(found, tmp_path / 'out')
+  assert '<h1>Comparison of 1 run</h1>' in page.read_text()
+  assert 'src="http' not in page.read_text()
+  assert json.loads((tmp_path / 'out/compare.json').read_text()) == json.loads(
+    json.dumps(found)
+  )
+  (row,) = csv.DictReader(io.StringIO(comparison.as_csv(found)))
+  assert float(row['auroc']) == found['entries'][0]['metrics']['auroc']['mean']
+  assert row['auroc_difference'] == '' and float(row['training_seconds']) > 0
+  assert 'two: MemAE' in comparison.text(found)
+
+
+def test_draws_are_shared_by_networks_on_the_same_samples():
+  rng = np.random.default_rng(0)
+  score, anomalous = rng.normal(size=300), rng.random(300) < 0.3
+  score = score + anomalous
+  both = [
+    intervals.resampled(s, anomalous, ('auroc',), 100, seed=3)[:, 0]
+    for s in (score, score + 0.01 * rng.normal(size=300))
+  ]
+  assert np.std(both[0] - both[1]) < np.std(both[0]) / 5
+  assert intervals.resampled(score, anomalous, ('auroc',), 0) is None
+
+
+@pytest.mark.parametrize('what', ['nothing', 'empty', 'torn', 'no scores'])
+def test_what_is_no_finished_run_is_refused(made, tmp_path, what):
+  run = tmp_path / 'run'
+  if what != 'nothing':
+    run.mkdir()
+  if what == 'torn':
+    (run / 'results.json').write_text('{"checkpoint"')
+  if what == 'no scores':
+    text = (made / 'two/results.json').read_text()
+    (run / 'results.json').write_text(text)
+  with pytest.raises(errors.UserError, match=str(run)) as caught:
+    comparison.compare([str(made / 'two'), str(run)], 10)
+  assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_study_without_a_finished_run(tmp_path):
+  (tmp_path / 'study.json').write_text('{}')
+  with pytest.raises(errors.UserError, match='study without a finished run'):
+    comparison.find([str(tmp_path)])
+
+
+@pytest.mark.parametrize(
+  'argv,words', [((), 'give one or more'), (('x',), 'x is no folder')]
+)
+def test_one_clear_line(argv, words):
+  process = helpers.start(*argv, module='memae_jax.compare')
+  _, err = process.communicate(timeout=100)
+  assert process.returncode == 2 and words in err
+  assert len(err.splitlines()) == 1
