@@ -97,7 +97,7 @@ def test_only_new_points_are_trained(whole):
   command = _study(whole, points)
   code, out, err = _end(_start(*command, '--dry_run'))
   assert code == 0, err
-  assert out.count('1 points, 2 replicas, new') == 1
+  assert out.count('1 point, 2 replicas, new') == 1
   assert out.count('3 points, 6 replicas, finished') == 1
   code, _, err = _end(_start(*command))
   assert code == 0, err

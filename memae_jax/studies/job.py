@@ -6,7 +6,7 @@ import pathlib
 import re
 
 from memae_jax import errors
-from memae_jax.studies import grid, runs, table
+from memae_jax.studies import grid, page, runs, table
 
 _LOG = logging.getLogger(__name__)
 
@@ -28,23 +28,23 @@ def shard(text: str) -> tuple[int, int]:
 
 def describe(study: grid.Study, planned: list[runs.Run]) -> str:
   """What the study would do."""
-  points = sum(len(run.points) for run in planned)
-  lines = [
-    f'{study.name}: {points} points in {len(planned)} runs of {study.base}'
-  ]
+  points = page.count(sum(len(run.points) for run in planned), 'point')
+  many = page.count(len(planned), 'run')
+  lines = [f'{study.name}: {points} in {many} of {study.base}']
   for i, run in enumerate(planned):
-    size = f'{len(grid.replicas(run.config))} replicas'
-    lines.append(
-      f'  {i} {run.name}: {len(run.points)} points, {size}, {run.state}'
-    )
+    size = page.count(len(grid.replicas(run.config)), 'replica')
+    held = page.count(len(run.points), 'point')
+    lines.append(f'  {i} {run.name}: {held}, {size}, {run.state}')
   return '\n'.join(lines)
 
 
 def dry_run(given: str, folder: pathlib.Path, most: int) -> None:
   """Prints the runs and their states; writes nothing."""
   study, where = grid.load(given)
-  planned = runs.plan(grid.points(study, where), folder, most)
-  print(describe(study, planned))
+  points = grid.points(study, where)
+  exists = folder.exists()
+  with runs.planning(folder) if exists else contextlib.nullcontext():
+    print(describe(study, runs.plan(points, folder, most)))
 
 
 def work(
@@ -74,11 +74,13 @@ def work(
       pass
     with runs.planning(folder):
       planned = runs.plan(points, folder, most)
-      page = table.write(study, planned, folder)
+      written = table.write(study, planned, folder)
     stopped = stopping()
-  print(table.text(table.read(folder)))
-  print(f'study: {page}')
-  _end(planned, stopped, folder)
+  found = table.read(folder)
+  print(table.text(found))
+  print(page.counts(found))
+  print(f'study: {written}')
+  _end(planned, tried, stopped, folder)
 
 
 def _one(study, points, folder, index, jobs, most, tried, stopping) -> bool:
@@ -111,10 +113,11 @@ def _one(study, points, folder, index, jobs, most, tried, stopping) -> bool:
   return True
 
 
-def _end(planned: list[runs.Run], stopped: bool, folder: pathlib.Path) -> None:
+def _end(planned, tried: set[str], stopped: bool, folder) -> None:
   """Says what is left, as the exit code does."""
   failed = [run for run in planned if run.state == 'failed']
   left = [run for run in planned if run.state in ('new', 'stopped')]
+  stopped = stopped or any(run.name in tried for run in left)
   if stopped and left:
     raise errors.Preempted(
       f'stopped by SIGTERM with {len(left)} of {len(planned)} runs to do, all'

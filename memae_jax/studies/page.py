@@ -92,7 +92,7 @@ def study(found: Mapping[str, Any]) -> str:
   return render(
     'study.html.j2',
     name=found['name'],
-    counts=_counts(found),
+    counts=f'{counts(found)}. The curve shows {words.title(found["metric"])}.',
     failures=[(r['run'], r['error']) for r in found['runs'] if r['error']],
     best=[sentence(one, found) for one in found['best']],
     exhibits=with_uris(_exhibits(found)),
@@ -113,7 +113,7 @@ def study(found: Mapping[str, Any]) -> str:
       for name, summary in found['baselines'].items()
     ],
     metric=words.title(found['metric']),
-    runs=[_run(run) for run in found['runs']],
+    runs=[(_run(run), run['state'] == 'finished') for run in found['runs']],
   )
 
 
@@ -127,16 +127,20 @@ def _metrics(found) -> list[str]:
   return list(dict.fromkeys((found['metric'], *defined)))[:3]
 
 
-def _counts(found) -> str:
+def count(number: int, noun: str) -> str:
+  """Writes how many."""
+  return f'{number:,} {noun}{"" if number == 1 else "s"}'
+
+
+def counts(found: Mapping[str, Any]) -> str:
+  """How many points and runs, and what they took."""
   states = [run['state'] for run in found['runs']]
   points, done = len(found['points']), states.count('finished')
-  many = f'{len(states)} run{"" if len(states) == 1 else "s"}'
-  out = f'{points} points of {found["base"]} in {many}'
+  out = f'{count(points, "point")} of {found["base"]} in'
+  out += f' {count(len(states), "run")}'
   out += f', {done} of them finished' if done < len(states) else ''
   spent = seconds(found['wall_seconds'])
-  return (
-    f'{out}; {spent} in all. The curve shows {words.title(found["metric"])}.'
-  )
+  return f'{out}; {spent} in all'
 
 
 def _run(run) -> list[str]:
@@ -209,6 +213,11 @@ def _numeric(found) -> str | None:
   return next((n for n in names if n != 'train.seed'), (names or [None])[0])
 
 
+def _axis(field: str) -> str:
+  """What a curve is drawn against."""
+  return words.SWEPT.get(grid.short(field), field).removeprefix('the ')
+
+
 def _exhibits(found) -> list[exhibits.Exhibit]:
   done = [row for row in found['points'] if row['metrics']]
   metric, title = found['metric'], words.title(found['metric'])
@@ -241,7 +250,7 @@ def _exhibits(found) -> list[exhibits.Exhibit]:
       ),
       pictures.curves(
         {title: lines},
-        grid.short(x),
+        _axis(x),
         {name: level(name) for name in ('pca',) if level(name) is not None},
         (title,),
       ),
@@ -267,7 +276,7 @@ def _exhibits(found) -> list[exhibits.Exhibit]:
         '',
         'What the memory does',
         'On the test set, mean over the runs of a point.',
-        pictures.curves(memory, grid.short(x)),
+        pictures.curves(memory, _axis(x)),
       )
     )
   return out

@@ -298,6 +298,7 @@ def train(run: Run, held: Any, stopping) -> str:
     text = shown.read()
   code = child.returncode
   error = ''
+  asked = asked or stopping()  # Both may have been sent the same signal.
   if code and not asked and code != errors.Preempted.exit_code:
     error = _error_line(text)
     if code < 0:

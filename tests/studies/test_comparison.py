@@ -3,11 +3,13 @@
 import csv
 import io
 import json
+import shutil
 
 import numpy as np
 import pytest
 
 from memae_jax import errors
+from memae_jax.evaluation import frames as frames_lib
 from memae_jax.evaluation import intervals
 from memae_jax.studies import comparison, stored
 from tests import helpers
@@ -15,22 +17,16 @@ from tests import helpers
 
 @pytest.fixture(scope='module')
 def made(tmp_path_factory):
-  """Two runs of digits that share two of three classes, and one of clips."""
+  """Two runs of digits that share one class."""
   folder = tmp_path_factory.mktemp('runs')
   changes = {
     'one': {'fleet.variants': ('memae', 'ae'), 'fleet.slots': (3, 5)},
     'two': {'fleet.normal_classes': (1, 2), 'train.learning_rate': 1e-2},
   }
-  configs = {name: helpers.digits(**c) for name, c in changes.items()}
-  configs['clips'] = helpers.clips(**{'data.max_samples': 200})
-  for name, config in configs.items():
+  for name, fields in changes.items():
+    config = helpers.digits(**fields, **{'eval.pseudo': False})
     path = helpers.write_config(folder / f'{name}.py', config)
-    code, _, err = helpers.run(
-      f'--config={path}',
-      f'--workdir={folder / name}',
-      '--config.eval.pseudo=False',
-      *(['--config.train.epochs=0.1'] if name == 'clips' else []),
-    )
+    code, _, err = helpers.run(f'--config={path}', f'--workdir={folder / name}')
     assert code == 0, err
   return folder
 
@@ -63,27 +59,62 @@ def test_settings_and_pairs(made):
   assert f1['ci95'] is None and f1['ci95_runs'] is not None
 
 
-def test_other_samples_are_not_paired(made):
-  found = comparison.compare([str(made / 'one'), str(made / 'clips')], 10)
-  gap = found['entries'][-1]['difference']
+@pytest.mark.parametrize(
+  'key,words',
+  [('data_sha256', 'the data differ'), ('label_sha256', 'the data differ')],
+)
+def test_other_samples_are_not_paired(made, tmp_path, key, words):
+  shutil.copytree(made / 'two', tmp_path / 'other')
+  results = json.loads((made / 'two/results.json').read_text())
+  results['dataset'][key] = 'another'
+  (tmp_path / 'other/results.json').write_text(json.dumps(results))
+  found = comparison.compare([str(made / 'two'), str(tmp_path / 'other')], 10)
+  gap = found['entries'][1]['difference']
   assert gap['pairs'] == 0 and not gap['metrics']
-  assert gap['reason'] == 'not the same samples: the data differ'
-  page = comparison._page(found)
-  assert 'not the same samples: the data differ' in page
+  assert gap['reason'] == f'not the same samples: {words}'
+  assert f'not the same samples: {words}' in comparison._page(found)
 
 
-def test_the_frames_of_a_run_are_found_again(made):
-  run = stored.read(made / 'clips')
-  (one,) = run.replicas
-  assert one.frames is not None
-  assert sum(map(len, [one.frames.frame])) == len(one.score)
-  found = comparison.compare([str(made / 'clips')], 20)
-  assert found['metrics'][0] == 'auroc_normalised'
-  (row,) = found['entries']
-  summary = row['metrics']['auroc_normalised']
+def _clips():
+  """A replica of two videos, as a run stores it, in another order."""
+  rng = np.random.default_rng(0)
+  frames = frames_lib.FrameScores(
+    score=rng.normal(size=18),
+    anomalous=np.tile([False, True, False], 6),
+    video=np.repeat([0, 1], [8, 10]),
+    frame=np.concatenate([np.arange(2, 10), np.arange(2, 12)]),
+    names=('a', 'b'),
+    lengths=(12, 14),
+  )
+  found = {'videos': frames_lib.videos(frames)}
+  order = rng.permutation(18)
+  return frames, found, order
+
+
+def test_the_frames_of_a_run_are_found_again():
+  frames, found, order = _clips()
+  score, anomalous = frames.score[order], frames.anomalous[order]
+  again = stored._frames(found, score, anomalous, order + 100)
+  for name in ('score', 'anomalous', 'video', 'frame', 'names', 'lengths'):
+    np.testing.assert_array_equal(getattr(again, name), getattr(frames, name))
+  assert stored._frames(found, score, ~anomalous, order) is None
+  assert stored._frames({'videos': []}, score, anomalous, order) is None
+  replica = stored.Replica(
+    {'variant': 'memae', 'seed': 0},
+    frames_lib.evaluate(frames)[0],
+    {},
+    None,
+    score,
+    anomalous,
+    order,
+    score,
+    again,
+  )
+  summary = stored.summary([replica], 50)['auroc_normalised']
   assert summary['of'] == 'videos' and summary['n'] == 1
-  low, high = summary['ci95']
-  assert low <= high
+  assert summary['ci95'][0] <= summary['ci95'][1]
+  blind = replica._replace(frames=None)  # Frames are no samples.
+  assert stored.summary([blind], 50)['auroc']['ci95'] is None
 
 
 def test_files_and_text(made, tmp_path):
