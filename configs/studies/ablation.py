@@ -2,11 +2,13 @@
 
 python -m memae_jax.study --config=configs/studies/ablation.py:base=kddcup99 \
   --workdir=studies/ablation_kddcup99
+python -m memae_jax.compare studies/ablation_kddcup99 --reference=AE
 
 AE, AE-L1 (penalty on the code), the memory without shrinkage, without entropy
-loss, without either, and all of it; same seeds and splits, one fleet.
-Arguments: base (digits, mnist, cifar10, kddcup99, ped2, moving_shapes),
-classes, seeds, epochs, size (0: those of the base), smoke.
+loss, without either, and all of it; same seeds and splits, one fleet. The
+second command adds paired differences. Arguments: base (digits, mnist, cifar10,
+kddcup99, ped2, moving_shapes), classes, seeds, epochs, size (0: those of the
+base), smoke.
 """
 
 from memae_jax import config as config_lib

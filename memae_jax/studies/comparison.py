@@ -1,8 +1,8 @@
 """Several runs side by side, and differences on the same samples.
 
-An entry is one setting of one run: a variant, at one memory size and so on. The
-first entry is the reference. A difference is paired where both were tested on
-the same samples: networks of the same seed and normal class see the same
+An entry is one setting of one run: a variant, at one memory size and so on. One
+is the reference. A difference is paired where both were tested on the same
+samples: networks of the same seed and normal class see the same
 resamples.
 """
 
@@ -74,9 +74,10 @@ def _names(found: Sequence[stored.Run]) -> list[str]:
 
 
 def entries(found: Sequence[stored.Run]) -> list[Entry]:
-  """Every setting of every run, in the order given."""
+  """Every setting of every run, in the order given; one run goes unnamed."""
   out = []
   for run, name in zip(found, _names(found)):
+    prefix = f'{name}: ' if len(found) > 1 else ''
     settings: dict[tuple, list[stored.Replica]] = {}
     for replica in run.replicas:
       key = tuple(replica.fields.get(field) for field in _SETTING)
@@ -93,7 +94,7 @@ def entries(found: Sequence[stored.Run]) -> list[Entry]:
           if len({other[i] for other in mine}) > 1
         ]
       out.append(
-        Entry(f'{name}: {", ".join(shown)}', run, setting, tuple(replicas))
+        Entry(prefix + ', '.join(shown), run, setting, tuple(replicas))
       )
   return out
 
@@ -206,18 +207,36 @@ def _interval(metric: str, draws) -> list[float] | None:
   return np.quantile(values, (0.025, 0.975)).tolist() if values.size else None
 
 
-def compare(paths: Sequence[str], resamples: int = 200) -> dict[str, Any]:
+def _referred(listed: list[Entry], wanted: str) -> list[Entry]:
+  """The entries with the wanted one first: its name, or a part of it."""
+  if not wanted:
+    return listed
+  fit = [
+    e for e in listed if wanted in (e.name, e.name.partition(': ')[2])
+  ] or [e for e in listed if wanted in e.name]
+  if len(fit) != 1:
+    raise errors.UserError(
+      f'--reference "{wanted}" fits {len(fit) or "none"} of the settings:'
+      f' {"; ".join(e.name for e in fit or listed)}'
+    )
+  return [fit[0], *(e for e in listed if e is not fit[0])]
+
+
+def compare(
+  paths: Sequence[str], resamples: int = 200, reference: str = ''
+) -> dict[str, Any]:
   """Reads runs and returns everything that compare.json has.
 
   Args:
     paths: of run or study directories.
     resamples: of the bootstrap.
+    reference: name of an entry, or a part of it; empty: the first one.
 
   Raises:
-    UserError: see `find`.
+    UserError: see `find`; or no entry, or several, fit `reference`.
   """
   found = [stored.read(path) for path in find(paths)]
-  listed = entries(found)
+  listed = _referred(entries(found), reference)
   names = dict(zip([id(run) for run in found], _names(found)))
   draws = _Resamples(resamples)
   rows = []

@@ -86,13 +86,14 @@ def gib(value: float | None) -> str:
 
 def study(found: Mapping[str, Any]) -> str:
   """Returns the page of what `table.collect` found."""
-  metrics, varying = _metrics(found), found['varying']
+  varying = found['varying']
   labelled = any(row['label'] for row in found['points'])
+  metrics = _metrics(found)[: 2 if labelled else 3]  # More would not fit.
   quoted = any(row['published'] is not None for row in found['points'])
   return render(
     'study.html.j2',
     name=found['name'],
-    counts=f'{counts(found)}. The curve shows {words.title(found["metric"])}.',
+    counts=f'{counts(found)}. Compared by {words.title(found["metric"])}.',
     failures=[(r['run'], r['error']) for r in found['runs'] if r['error']],
     best=[sentence(one, found) for one in found['best']],
     exhibits=with_uris(_exhibits(found)),
@@ -107,7 +108,12 @@ def study(found: Mapping[str, Any]) -> str:
     rows=[
       _row(row, metrics, varying, labelled, quoted) for row in found['points']
     ],
-    note=interval_note(found['points'], metrics),
+    note=interval_note(found['points'], metrics)
+    + (
+      ' Thresholds are multiples of 1/N.'
+      if 'model.memory.threshold' in varying
+      else ''
+    ),
     baselines=[
       (words.label(name), tables.cell(summary, _DIGITS))
       for name, summary in found['baselines'].items()
@@ -118,13 +124,13 @@ def study(found: Mapping[str, Any]) -> str:
 
 
 def _metrics(found) -> list[str]:
-  """The study's metric, and up to two others that are defined."""
+  """The study's metric, and the others that are defined."""
   defined = [
     name
     for name in (*words.HEADLINE, 'pseudo_auroc')
     if any((r['metrics'].get(name) or {}).get('mean') for r in found['points'])
   ]
-  return list(dict.fromkeys((found['metric'], *defined)))[:3]
+  return list(dict.fromkeys((found['metric'], *defined)))
 
 
 def count(number: int, noun: str) -> str:

@@ -59,6 +59,19 @@ def test_settings_and_pairs(made):
   assert f1['ci95'] is None and f1['ci95_runs'] is not None
 
 
+def test_another_reference(made):
+  both = [str(made / 'one'), str(made / 'two')]
+  for wanted in ('MemAE, slots 5', 'one: MemAE, slots 5', 'slots 5'):
+    found = comparison.compare(both, 0, wanted)
+    assert found['reference'] == 'one: MemAE, slots 5'
+  found = comparison.compare(both[:1], 0, 'AE')  # Not MemAE.
+  assert found['reference'] == 'AE'
+  assert _entry(found, 'MemAE, slots 3')['difference']['pairs'] == 2
+  for wanted, words in (('slots', 'fits 2 of'), ('vae', 'fits none of')):
+    with pytest.raises(errors.UserError, match=words):
+      comparison.compare([str(made / 'one')], 0, wanted)
+
+
 @pytest.mark.parametrize(
   'key,words',
   [('data_sha256', 'the data differ'), ('label_sha256', 'the data differ')],
@@ -128,7 +141,7 @@ def test_files_and_text(made, tmp_path):
   (row,) = csv.DictReader(io.StringIO(comparison.as_csv(found)))
   assert float(row['auroc']) == found['entries'][0]['metrics']['auroc']['mean']
   assert row['auroc_difference'] == '' and float(row['training_seconds']) > 0
-  assert 'two: MemAE' in comparison.text(found)
+  assert 'MemAE  ' in comparison.text(found)
 
 
 def test_draws_are_shared_by_networks_on_the_same_samples():
