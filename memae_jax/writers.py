@@ -47,26 +47,35 @@ def _umask() -> int:
 
 
 @contextlib.contextmanager
-def exclusive(lock: pathlib.Path, doing: str):
+def exclusive(lock: pathlib.Path, doing: str, wait: bool = False):
   """Holds a lock that ends with the process, however it ends.
 
   Of several processes, the first holds it for all.
 
+  Args:
+    lock: the file.
+    doing: what its holder does, for the error.
+    wait: until another process lets go.
+
+  Yields:
+    The open file; a child process that inherits it holds the lock, too. None
+    in processes but the first.
+
   Raises:
-    UserError: another process holds it.
+    UserError: another process holds it, and `wait` is False.
   """
   if not parallel.is_first():
-    yield
+    yield None
     return
   lock.parent.mkdir(parents=True, exist_ok=True)
   with lock.open('w') as file:
     try:
-      fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+      fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except BlockingIOError as error:
       raise errors.UserError(
         f'another process is {doing} in {lock.parent}; wait for it'
       ) from error
-    yield
+    yield file
 
 
 def read_events(path: pathlib.Path) -> list[dict[str, Any]]:

@@ -121,9 +121,29 @@ def bootstrap(
       f'bootstrap of "{sorted(unknown)[0]}" is not offered; use "auroc" or'
       ' "average_precision"'
     )
+  values = resampled(score, anomalous, metrics, resamples, seed)
+  if values is None:
+    return dict.fromkeys(metrics)
+  low, high = np.quantile(values, (0.025, 0.975), axis=0)
+  return {m: [float(a), float(b)] for m, a, b in zip(metrics, low, high)}
+
+
+def resampled(
+  score: np.ndarray,
+  anomalous: np.ndarray,
+  metrics: Sequence[str],
+  resamples: int,
+  seed: int = 0,
+) -> np.ndarray | None:
+  """Returns the metrics [resamples, M] of resampled test samples.
+
+  Two networks on the same samples see the same draws by the same seed, so
+  their rows can be subtracted. None where the metrics are undefined. As
+  `bootstrap` otherwise.
+  """
   score, anomalous = metrics_lib.labelled(score, anomalous)
   if resamples < 1 or anomalous.all() or not anomalous.any():
-    return dict.fromkeys(metrics)
+    return None
   _, rank = np.unique(-score, return_inverse=True)
   groups = int(rank.max()) + 1
   members = rank[anomalous], rank[~anomalous]
@@ -135,5 +155,4 @@ def bootstrap(
     ]
     found = from_counts(*draw)
     row[:] = [found[name] for name in metrics]
-  low, high = np.quantile(values, (0.025, 0.975), axis=0)
-  return {m: [float(a), float(b)] for m, a, b in zip(metrics, low, high)}
+  return values

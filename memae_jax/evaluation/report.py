@@ -17,7 +17,7 @@ import matplotlib
 from memae_jax.evaluation import exhibits, provenance, tables, verdict, words
 
 
-def _data_uri(shown: exhibits.Exhibit) -> str:
+def data_uri(shown: exhibits.Exhibit) -> str:
   """The figure as an address that holds it; the same bytes every time."""
   stream, kind = io.BytesIO(), 'svg' if shown.vector else 'png'
   metadata = {'Date': None} if shown.vector else {'Software': None}
@@ -76,7 +76,7 @@ def render(
     differences=tables.differences(results),
     footnotes=verdict.footnotes(results),
     exhibits=[
-      {**e._asdict(), 'uri': _data_uri(e), 'figure': None} for e in shown
+      {**e._asdict(), 'uri': data_uri(e), 'figure': None} for e in shown
     ],
     by_class=tables.by_class(results),
     class_methods=[words.label(m) for m in tables.class_methods(results)],

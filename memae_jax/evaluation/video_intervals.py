@@ -28,23 +28,19 @@ def _won(frames: frames_lib.FrameScores, score: np.ndarray) -> np.ndarray:
   return out
 
 
-def bootstrap(
-  frames: frames_lib.FrameScores, resamples: int = 1000, seed: int = 0
-) -> dict[str, dict[str, Any]]:
-  """95 % percentile intervals over resampled videos.
+def resampled(
+  frames: frames_lib.FrameScores, resamples: int, seed: int = 0
+) -> dict[str, np.ndarray]:
+  """Returns [resamples] values of each of `METRICS`, NaN where undefined.
 
   The pairs that anomalies of video i win of normals of video j are counted
-  once; then a resample is a weighted sum of them: exact, and cheap. Resamples
-  that do not define a metric are skipped, and counted.
+  once; then a resample is a weighted sum of them: exact, and cheap. Two
+  networks on the same videos see the same draws by the same seed.
 
   Args:
     frames: of all test videos.
-    resamples: how many; 0 gives None.
+    resamples: how many.
     seed: of the draws.
-
-  Returns:
-    For each of `METRICS`: 'ci95' ([low, high], or None with a 'reason'),
-    'resamples' that were used and 'skipped'.
 
   Raises:
     UserError: as `frames.checked`.
@@ -75,19 +71,45 @@ def bootstrap(
     'auroc_normalised': (pooled(normalised), pairs),
     'auroc_macro': (drawn @ own, drawn @ (both > 0)),
   }
+  return {
+    name: np.where(under > 0, over / np.where(under > 0, under, 1), np.nan)
+    for name, (over, under) in parts.items()
+  }
+
+
+def bootstrap(
+  frames: frames_lib.FrameScores, resamples: int = 1000, seed: int = 0
+) -> dict[str, dict[str, Any]]:
+  """95 % percentile intervals over resampled videos.
+
+  Resamples that do not define a metric are skipped, and counted.
+
+  Args:
+    frames: of all test videos.
+    resamples: how many; 0 gives None.
+    seed: of the draws.
+
+  Returns:
+    For each of `METRICS`: 'ci95' ([low, high], or None with a 'reason'),
+    'resamples' that were used and 'skipped'.
+
+  Raises:
+    UserError: as `frames.checked`.
+  """
+  scored = len(np.unique(frames_lib.checked(frames).video))
   out = {}
-  for name, (over, under) in parts.items():
-    used = under > 0
+  for name, values in resampled(frames, resamples, seed).items():
+    used = np.isfinite(values)
     out[name] = {
       'ci95': None,
       'resamples': int(used.sum()),
       'skipped': int(resamples - used.sum()),
     }
-    if scored.sum() < 2:
+    if scored < 2:
       out[name]['reason'] = 'fewer than two videos have scores'
     elif not used.any():
       out[name]['reason'] = 'no resample defines it'
     else:
-      values = np.quantile(over[used] / under[used], (0.025, 0.975))
-      out[name]['ci95'] = values.tolist()
+      ends = np.quantile(values[used], (0.025, 0.975))
+      out[name]['ci95'] = ends.tolist()
   return out

@@ -1,0 +1,25 @@
+"""How much a seed decides: one point for each seed and variant.
+
+python -m memae_jax.study --config=configs/studies/seeds.py:base=digits \
+  --workdir=studies/seeds
+
+All seeds train in one fleet. Ask for more seeds later: those that are there
+stay as they are. Arguments: seeds (0: ten), variant (joined by "+"), base
+(digits, mnist, cifar10, kddcup99, ped2, moving_shapes), classes, epochs, size
+(0: those of the base), smoke.
+"""
+
+from memae_jax import config as config_lib
+from memae_jax.studies import bases, grid
+
+
+def get_study(arg=''):
+  """Variants x seeds."""
+  args = config_lib.parse_arg(arg, variant='memae+ae', **bases.ARGUMENTS)
+  seeds = 2 if args.smoke else args.seeds or 10
+  points = grid.product(
+    grid.sweep('variant', args.variant.split('+')),
+    grid.sweep('train.seed', range(seeds)),
+  )
+  args.seeds = 1  # Of a point.
+  return bases.on(args, points)

@@ -1,0 +1,27 @@
+"""Shrinkage threshold (multiples of 1/N) against the kind of similarity.
+
+python -m memae_jax.study \
+  --config=configs/studies/threshold_similarity.py:base=mnist \
+  --workdir=studies/threshold_mnist
+
+The paper takes cosines and 1 to 3; its code takes inner products and, on video,
+5, where nearly all reads are dead. One fleet for each similarity. Arguments:
+thresholds (joined by "+"), base (digits, mnist, cifar10, kddcup99, ped2,
+moving_shapes), classes, seeds, epochs, size (0: those of the base), smoke.
+"""
+
+from memae_jax import config as config_lib
+from memae_jax.studies import bases, grid
+
+
+def get_study(arg=''):
+  """Thresholds x similarities."""
+  args = config_lib.parse_arg(
+    arg, thresholds=(0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0), **bases.ARGUMENTS
+  )
+  thresholds = args.thresholds[:2] if args.smoke else args.thresholds
+  points = grid.product(
+    grid.sweep('model.memory.threshold', thresholds),
+    grid.sweep('model.memory.similarity', ('cosine', 'dot')),
+  )
+  return bases.on(args, points)

@@ -1,0 +1,520 @@
+"""Several runs side by side, and differences on the same samples.
+
+An entry is one setting of one run: a variant, at one memory size and so on. One
+is the reference. A difference is paired where both were tested on the same
+samples: networks of the same seed and normal class see the same
+resamples.
+"""
+
+import csv
+import hashlib
+import io
+import json
+import logging
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from memae_jax import config as config_lib
+from memae_jax import errors, writers
+from memae_jax.evaluation import (
+  classes,
+  exhibits,
+  intervals,
+  tables,
+  video_intervals,
+  words,
+)
+from memae_jax.studies import page, pictures, runs, stored
+
+_LOG = logging.getLogger(__name__)
+_SETTING = ('variant', 'slots', 'threshold', 'alpha', 'learning_rate')
+_SAMPLES = ('auroc', 'average_precision')  # What is resampled, without videos.
+
+
+class Entry(NamedTuple):
+  """One setting of one run; `name` tells it from the others."""
+
+  name: str
+  run: stored.Run
+  setting: Mapping[str, Any]
+  replicas: tuple[stored.Replica, ...]
+
+
+def find(paths: Sequence[str]) -> list[pathlib.Path]:
+  """The run directories that the paths name; a study stands for its runs.
+
+  Raises:
+    UserError: one is neither a finished run nor a study that has one.
+  """
+  found: list[pathlib.Path] = []
+  for text in paths:
+    path = pathlib.Path(text).expanduser()
+    inside = sorted(p.parent for p in path.glob('runs/*/results.json'))
+    if not path.is_dir():
+      raise errors.UserError(f'{path} is no folder; give run directories')
+    if not (path / 'study.json').is_file():
+      inside = [path]
+    elif not inside:
+      raise errors.UserError(f'{path} is a study without a finished run')
+    found += [p for p in inside if p not in found]
+  return found
+
+
+def _names(found: Sequence[stored.Run]) -> list[str]:
+  """The shortest ends of the paths that tell them apart."""
+  whole = [run.folder.absolute().parts for run in found]
+  for length in range(1, max(map(len, whole)) + 1):
+    names = ['/'.join(parts[-length:]) for parts in whole]
+    if len(set(names)) == len(names):
+      break
+  return names
+
+
+def entries(found: Sequence[stored.Run]) -> list[Entry]:
+  """Every setting of every run, in the order given; one run goes unnamed."""
+  out = []
+  for run, name in zip(found, _names(found)):
+    prefix = f'{name}: ' if len(found) > 1 else ''
+    settings: dict[tuple, list[stored.Replica]] = {}
+    for replica in run.replicas:
+      key = tuple(replica.fields.get(field) for field in _SETTING)
+      settings.setdefault(key, []).append(replica)
+    variants = [key[0] for key in settings]
+    for key, replicas in settings.items():
+      setting = dict(zip(_SETTING, key))
+      shown = [words.label(key[0])]
+      if variants.count(key[0]) > 1:
+        mine = [k for k in settings if k[0] == key[0]]
+        shown += [
+          f'{field} {page.field_text(value)}'
+          for i, (field, value) in enumerate(setting.items())
+          if len({other[i] for other in mine}) > 1
+        ]
+      out.append(
+        Entry(prefix + ', '.join(shown), run, setting, tuple(replicas))
+      )
+  return out
+
+
+def _pairs(
+  one: Entry, reference: Entry
+) -> tuple[list[tuple[stored.Replica, stored.Replica]], str]:
+  """Replicas that saw the same test samples, or why there are none."""
+  data = [e.run.results['dataset'] for e in (one, reference)]
+  for key in ('data_sha256', 'label_sha256'):
+    if data[0][key] != data[1][key]:
+      return [], 'not the same samples: the data differ'
+  place = lambda r: (r.fields['seed'], r.fields.get('normal_class'))
+  partners = {place(r): r for r in reference.replicas}
+  met = [(r, partners[place(r)]) for r in one.replicas if place(r) in partners]
+  if not met:
+    return [], 'not the same samples: no seed and class in common'
+  same = [
+    (a, b)
+    for a, b in met
+    if np.array_equal(a.sample, b.sample)
+    and np.array_equal(a.anomalous, b.anomalous)
+  ]
+  return same, '' if same else 'not the same samples: the splits differ'
+
+
+def _seed(replica: stored.Replica) -> int:
+  """Of the draws: the same for the same test samples, whatever network."""
+  digest = hashlib.sha256(np.ascontiguousarray(replica.sample, np.int64))
+  return int.from_bytes(digest.digest()[:4], 'big')
+
+
+class _Resamples:
+  """Resampled metrics of replicas; the reference's are needed many times."""
+
+  def __init__(self, count: int):
+    self._count = count
+    self._known: dict[int, dict[str, np.ndarray]] = {}
+
+  def of(self, replica: stored.Replica) -> dict[str, np.ndarray]:
+    """{metric: [R] values}; NaN where a resample does not define one."""
+    key = id(replica)
+    if key not in self._known:
+      self._known[key] = self._draw(replica)
+    return self._known[key]
+
+  def _draw(self, replica):
+    if self._count < 1 or replica.metrics.get('auroc') is None:
+      return {}
+    if replica.frames is not None:
+      return video_intervals.resampled(
+        replica.frames, self._count, _seed(replica)
+      )
+    if 'auroc_macro' in replica.metrics:
+      return {}  # Videos that cannot be told apart: frames are no samples.
+    values = intervals.resampled(
+      replica.score,
+      replica.anomalous,
+      _SAMPLES,
+      self._count,
+      _seed(replica),
+    )
+    return {} if values is None else dict(zip(_SAMPLES, values.T))
+
+
+def difference(
+  one: Entry, reference: Entry, resamples: _Resamples
+) -> dict[str, Any]:
+  """One entry minus the reference, over the pairs that share their samples.
+
+  Returns:
+    pairs: how many; reason: why there are none. metrics: for each, `mean`,
+    `ci95` of a bootstrap of the test samples (or videos), and `ci95_runs`, the
+    paired Student-t interval over runs, or over seeds of means over the
+    classes; None where there is none.
+  """
+  pairs, reason = _pairs(one, reference)
+  out: dict[str, Any] = {
+    'pairs': len(pairs),
+    'reason': reason or None,
+    'metrics': {},
+  }
+  if not pairs:
+    return out
+  units = [
+    [
+      values
+      for _, values in classes.units([(r.fields, r.metrics) for r in side])
+    ]
+    for side in zip(*pairs)
+  ]
+  over_runs = intervals.paired_difference(*units)
+  draws = [(resamples.of(a), resamples.of(b)) for a, b in pairs]
+  for metric, summary in over_runs.items():
+    out['metrics'][metric] = {
+      'mean': summary['mean'],
+      'ci95': _interval(metric, draws),
+      'ci95_runs': summary['ci95'],
+      'n_runs': summary['n'],
+    }
+  return out
+
+
+def _interval(metric: str, draws) -> list[float] | None:
+  """Of the mean over the pairs of a resampled difference."""
+  if not all(metric in a and metric in b for a, b in draws):
+    return None
+  values = np.mean([a[metric] - b[metric] for a, b in draws], axis=0)
+  values = values[np.isfinite(values)]
+  return np.quantile(values, (0.025, 0.975)).tolist() if values.size else None
+
+
+def _referred(listed: list[Entry], wanted: str) -> list[Entry]:
+  """The entries with the wanted one first: its name, or a part of it."""
+  if not wanted:
+    return listed
+  fit = [
+    e for e in listed if wanted in (e.name, e.name.partition(': ')[2])
+  ] or [e for e in listed if wanted in e.name]
+  if len(fit) != 1:
+    raise errors.UserError(
+      f'--reference "{wanted}" fits {len(fit) or "none"} of the settings:'
+      f' {"; ".join(e.name for e in fit or listed)}'
+    )
+  return [fit[0], *(e for e in listed if e is not fit[0])]
+
+
+def compare(
+  paths: Sequence[str], resamples: int = 200, reference: str = ''
+) -> dict[str, Any]:
+  """Reads runs and returns everything that compare.json has.
+
+  Args:
+    paths: of run or study directories.
+    resamples: of the bootstrap.
+    reference: name of an entry, or a part of it; empty: the first one.
+
+  Raises:
+    UserError: see `find`; or no entry, or several, fit `reference`.
+  """
+  found = [stored.read(path) for path in find(paths)]
+  listed = _referred(entries(found), reference)
+  names = dict(zip([id(run) for run in found], _names(found)))
+  draws = _Resamples(resamples)
+  rows = []
+  for i, entry in enumerate(listed):
+    if i and resamples:
+      _LOG.info('resampling %d of %d: %s', i, len(listed) - 1, entry.name)
+    rows.append(
+      {
+        'name': entry.name,
+        'run': names[id(entry.run)],
+        'setting': entry.setting,
+        'replicas': len(entry.replicas),
+        'metrics': stored.summary(entry.replicas, resamples),
+        'memory': stored.memory(entry.replicas),
+        'validation_error': stored.validation_error(entry.replicas),
+        'difference': difference(entry, listed[0], draws) if i else None,
+      }
+    )
+  return {
+    'reference': listed[0].name,
+    'metrics': _metrics(found[0].results, rows),
+    'runs': [_facts(run, names[id(run)]) for run in found],
+    'config': _differing(found, names),
+    'entries': rows,
+  }
+
+
+def _metrics(results, rows) -> list[str]:
+  """Those that the first run's report heads its table with, if any has them."""
+  summaries = {row['name']: row['metrics'] for row in rows}
+  names = tables.columns(results)
+  if any('auroc_normalised' in row['metrics'] for row in rows):
+    names = dict.fromkeys(('auroc_normalised', *names))
+  return [name for name in names if tables.defined(summaries, name)][:3]
+
+
+def _differing(found, names) -> dict[str, dict[str, Any]]:
+  """{field: {run: value}} of the config fields that differ."""
+  flat = {
+    names[id(run)]: config_lib.flatten(run.results['config']) for run in found
+  }
+  fields = dict.fromkeys(field for values in flat.values() for field in values)
+  out = {
+    field: {run: values.get(field) for run, values in flat.items()}
+    for field in fields
+  }
+  return {
+    field: values
+    for field, values in out.items()
+    if len({json.dumps(v) for v in values.values()}) > 1
+  }
+
+
+def _facts(run: stored.Run, name: str) -> dict[str, Any]:
+  """What a run is, and what it cost; None is unknown."""
+  results = run.results
+  at, spent = results['checkpoint'], runs.costs(run.folder)
+  peak = stored.peak_memory(results)
+  parameters = results.get('parameters')
+  return {
+    'name': name,
+    'folder': str(run.folder),
+    'step': at['step'],
+    'of_steps': at.get('of_steps'),
+    'replicas': len(run.replicas),
+    'data_sha256': results['dataset']['data_sha256'],
+    'label_sha256': results['dataset']['label_sha256'],
+    'parameters': parameters,
+    'wall_seconds': spent.seconds if spent.attempts else None,
+    'training_seconds': results['throughput'].get('training_seconds'),
+    'peak_memory_bytes': peak,
+    'device': results['environment'].get('device'),
+  }
+
+
+def as_csv(found: Mapping[str, Any]) -> str:
+  """One row an entry."""
+  stream = io.StringIO()
+  writer = csv.writer(stream, lineterminator='\n')
+  facts = ('wall_seconds', 'training_seconds', 'peak_memory_bytes')
+  parts = ('', '_std', '_low', '_high', '_n', '_interval_over')
+  gaps = ('', '_low', '_high', '_low_runs', '_high_runs')
+  writer.writerow(
+    [
+      'run',
+      *_SETTING,
+      *config_fields(found),
+      'replicas',
+      *(m + part for m in found['metrics'] for part in parts),
+      *(f'{m}_difference{gap}' for m in found['metrics'] for gap in gaps),
+      'pairs',
+      'unpaired_because',
+      *facts,
+    ]
+  )
+  by_name = {run['name']: run for run in found['runs']}
+  for row in found['entries']:
+    gap = row['difference'] or {'metrics': {}, 'pairs': None, 'reason': None}
+    cells = [row['run'], *map(row['setting'].get, _SETTING)]
+    cells += [
+      json.dumps(found['config'][field][row['run']])
+      for field in config_fields(found)
+    ]
+    cells.append(row['replicas'])
+    for metric in found['metrics']:
+      one = row['metrics'].get(metric) or {}
+      low, high = one.get('ci95') or (None, None)
+      cells += [one.get('mean'), one.get('std'), low, high]
+      cells += [one.get('n'), one.get('of')]
+    for metric in found['metrics']:
+      one = gap['metrics'].get(metric) or {}
+      cells += [one.get('mean'), *(one.get('ci95') or (None, None))]
+      cells += one.get('ci95_runs') or (None, None)
+    cells += [gap['pairs'], gap['reason']]
+    cells += [by_name[row['run']][key] for key in facts]
+    writer.writerow(cells)
+  return stream.getvalue()
+
+
+def config_fields(found: Mapping[str, Any]) -> list[str]:
+  """The differing fields that are no axis of an entry."""
+  return [
+    field
+    for field in found['config']
+    if not field.startswith('fleet.') and field.rsplit('.')[-1] not in _SETTING
+  ]
+
+
+def gap_cell(row: Mapping[str, Any], metric: str) -> dict[str, Any]:
+  """A difference with the interval over samples, for the page."""
+  gap = row['difference']
+  if gap is None:
+    return {'mean': 'reference', 'undefined': True}
+  if not gap['pairs']:
+    return {'mean': 'not the same samples', 'undefined': True}
+  found = gap['metrics'].get(metric) or {}
+  ends = [found[key] for key in ('ci95', 'ci95_runs') if found.get(key)]
+  clear = all(low > 0 or high < 0 for low, high in ends)
+  cell = tables.cell(found, 4, sign=True)
+  return cell | {'clear': bool(ends) and clear}
+
+
+def runs_text(row: Mapping[str, Any], metric: str) -> str:
+  """The interval of a difference over runs."""
+  gap = row['difference'] or {'metrics': {}}
+  ends = (gap['metrics'].get(metric) or {}).get('ci95_runs')
+  if not ends:
+    return '—'
+  low, high = (words.number(v, 4, sign=True) for v in ends)
+  return f'[{low}, {high}]'
+
+
+def text(found: Mapping[str, Any]) -> str:
+  """The table for a terminal."""
+  heads = ['run: setting']
+  for metric in found['metrics']:
+    heads += [words.title(metric), '95% interval']
+  first = found['metrics'][:1]
+  for metric in first:
+    heads += [f'{words.title(metric)} difference', 'over runs']
+  rows = []
+  for row in found['entries']:
+    cells = [row['name']]
+    for metric in found['metrics']:
+      shown = tables.cell(row['metrics'].get(metric), 4)
+      deviation = f' ± {shown["std"]}' if shown.get('std') else ''
+      cells += [shown['mean'] + deviation, shown.get('ci', '—')]
+    for metric in first:
+      gap = gap_cell(row, metric)
+      cells.append(f'{gap["mean"]} {gap.get("ci", "")}'.strip())
+      cells.append(runs_text(row, metric))
+    rows.append(cells)
+  return page.plain(heads, rows)
+
+
+def _exhibits(found: Mapping[str, Any]) -> list[exhibits.Exhibit]:
+  rows, order = found['entries'], [run['name'] for run in found['runs']]
+  colours = {row['name']: order.index(row['run']) for row in rows}
+  panels = {
+    words.title(metric): {
+      row['name']: pictures.estimate(row['metrics'].get(metric))
+      for row in rows
+      if pictures.estimate(row['metrics'].get(metric))
+    }
+    for metric in found['metrics'][:2]
+  }
+  out = []
+  if panels:
+    out.append(
+      exhibits.Exhibit(
+        'metrics',
+        '',
+        'How good?',
+        'Mean and 95% interval, see the table; a colour a run.',
+        pictures.rows(panels, colours),
+      )
+    )
+  gaps = {
+    f'{words.title(metric)}, minus the reference': {
+      row['name']: pictures.estimate(row['difference']['metrics'].get(metric))
+      for row in rows
+      if row['difference']
+      and pictures.estimate(row['difference']['metrics'].get(metric))
+    }
+    for metric in found['metrics'][:2]
+  }
+  gaps = {title: values for title, values in gaps.items() if values}
+  if gaps:
+    out.append(
+      exhibits.Exhibit(
+        'differences',
+        '',
+        'Is the difference more than the choice of test samples?',
+        f'Minus {found["reference"]}, on the same samples; 95% paired bootstrap'
+        ' interval of the test samples (videos: of whole ones).',
+        pictures.rows(gaps, colours, zero=True),
+      )
+    )
+  return out
+
+
+def _page(found: Mapping[str, Any]) -> str:
+  metrics = found['metrics']
+  names = [run['name'] for run in found['runs']]
+  return page.render(
+    'compare.html.j2',
+    reference=found['reference'],
+    unfinished=[
+      f'{run["name"]} was evaluated at step {run["step"]:,} of'
+      f' {run["of_steps"]:,}.'
+      for run in found['runs']
+      if run['of_steps'] and run['step'] < run['of_steps']
+    ],
+    unpaired=[
+      (row['name'], row['difference']['reason'])
+      for row in found['entries']
+      if row['difference'] and row['difference']['reason']
+    ],
+    exhibits=page.with_uris(_exhibits(found)),
+    metrics=[words.title(metric) for metric in metrics],
+    rows=[
+      {
+        'name': row['name'],
+        'replicas': words.plain(row['replicas']),
+        'cells': [tables.cell(row['metrics'].get(m), 4) for m in metrics],
+        'gaps': [gap_cell(row, m) for m in metrics],
+        'over_runs': [runs_text(row, m) for m in metrics],
+        'paired': bool((row['difference'] or {}).get('pairs')),
+        'pairs': words.plain((row['difference'] or {}).get('pairs')),
+      }
+      for row in found['entries']
+    ],
+    note=page.interval_note(found['entries'], metrics),
+    runs=names,
+    config=[
+      (field, [words.plain(values[name]) for name in names])
+      for field, values in found['config'].items()
+    ],
+    costs=[
+      [
+        run['name'],
+        words.plain(run['replicas']),
+        words.plain(run['step']),
+        words.plain(run['parameters']),
+        page.seconds(run['training_seconds']),
+        page.seconds(run['wall_seconds']),
+        page.gib(run['peak_memory_bytes']),
+        words.plain(run['device']),
+      ]
+      for run in found['runs']
+    ],
+  )
+
+
+def write(found: Mapping[str, Any], folder: pathlib.Path) -> pathlib.Path:
+  """Writes compare.csv, compare.json and compare.html; returns the page."""
+  html = _page(found)
+  writers.write_atomic(folder / 'compare.json', page.dumps(found))
+  writers.write_atomic(folder / 'compare.csv', as_csv(found))
+  writers.write_atomic(folder / 'compare.html', html)
+  return folder / 'compare.html'

@@ -1,0 +1,341 @@
+"""The page of a study, and tables for the terminal."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jinja2
+
+from memae_jax.evaluation import exhibits, report, tables, words
+from memae_jax.studies import grid, pictures
+
+_DIGITS = 4
+_OVER = {
+  'runs': 'runs (Student t)',
+  'classes': 'the classes of one seed (Student t)',
+  'seeds': 'seeds, of means over the classes (Student t)',
+  'samples': 'test samples of one run (bootstrap)',
+  'videos': 'test videos of one run (bootstrap)',
+}
+_RULES = {
+  'validation_error': 'Best on validation, by the lowest error on held-out'
+  ' normals (which favours whatever reconstructs well)',
+  'pseudo_auroc': 'Best on validation, by the highest pseudo-AUROC (changed'
+  ' held-out normals)',
+  'oracle': 'Oracle: best on the test set, chosen by its labels; a bound, no'
+  ' result',
+}
+
+
+def render(template: str, **values: Any) -> str:
+  """Fills a template of this package."""
+  environment = jinja2.Environment(
+    loader=jinja2.PackageLoader('memae_jax.studies', ''),
+    autoescape=True,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    undefined=jinja2.StrictUndefined,
+  )
+  return environment.get_template(template).render(**values)
+
+
+def with_uris(shown: Sequence[exhibits.Exhibit]) -> list[dict[str, Any]]:
+  """Exhibits as a template takes them."""
+  return [
+    {**e._asdict(), 'uri': report.data_uri(e), 'figure': None} for e in shown
+  ]
+
+
+def field_text(value: Any) -> str:
+  """A field's value for a reader; a dash where there is none."""
+  if isinstance(value, str):
+    return words.label(value)
+  if isinstance(value, (int, float)) and not isinstance(value, bool):
+    return f'{value:g}'
+  return words.plain(value)
+
+
+def title_of(row: Mapping[str, Any], varying: Sequence[str]) -> str:
+  """What a point is called."""
+  return row['label'] or (
+    ', '.join(
+      f'{grid.short(name)} {field_text(row["fields"][name])}'
+      if name != 'variant'
+      else field_text(row['fields'][name])
+      for name in varying
+      if name in row['fields']
+    )
+    or 'base'
+  )
+
+
+def seconds(value: float | None) -> str:
+  """Writes a duration."""
+  if value is None:
+    return '—'
+  if value < 60:
+    return f'{value:.1f} s'
+  minutes = value / 60
+  return f'{minutes:.1f} min' if minutes < 90 else f'{minutes / 60:.1f} h'
+
+
+def gib(value: float | None) -> str:
+  """Writes bytes."""
+  return '—' if value is None else f'{value / 2**30:.2f} GiB'
+
+
+def study(found: Mapping[str, Any]) -> str:
+  """Returns the page of what `table.collect` found."""
+  varying = found['varying']
+  labelled = any(row['label'] for row in found['points'])
+  metrics = _metrics(found)[: 2 if labelled else 3]  # More would not fit.
+  quoted = any(row['published'] is not None for row in found['points'])
+  return render(
+    'study.html.j2',
+    name=found['name'],
+    counts=f'{counts(found)}. Compared by {words.title(found["metric"])}.',
+    failures=[(r['run'], r['error']) for r in found['runs'] if r['error']],
+    best=[sentence(one, found) for one in found['best']],
+    exhibits=with_uris(_exhibits(found)),
+    columns=[
+      *(['Point'] if labelled else []),
+      *map(grid.short, varying),
+      *map(words.title, metrics),
+      *(['As published'] if quoted else []),
+      *('Slots used', 'Dead reads', 'Slots kept', 'Validation'),
+      *('Time', 'Replicas of the run'),
+    ],
+    rows=[
+      _row(row, metrics, varying, labelled, quoted) for row in found['points']
+    ],
+    note=interval_note(found['points'], metrics)
+    + (
+      ' Thresholds are multiples of 1/N.'
+      if 'model.memory.threshold' in varying
+      else ''
+    ),
+    baselines=[
+      (words.label(name), tables.cell(summary, _DIGITS))
+      for name, summary in found['baselines'].items()
+    ],
+    metric=words.title(found['metric']),
+    runs=[(_run(run), run['state'] == 'finished') for run in found['runs']],
+  )
+
+
+def _metrics(found) -> list[str]:
+  """The study's metric, and the others that are defined."""
+  defined = [
+    name
+    for name in (*words.HEADLINE, 'pseudo_auroc')
+    if any((r['metrics'].get(name) or {}).get('mean') for r in found['points'])
+  ]
+  return list(dict.fromkeys((found['metric'], *defined)))
+
+
+def count(number: int, noun: str) -> str:
+  """Writes how many."""
+  return f'{number:,} {noun}{"" if number == 1 else "s"}'
+
+
+def counts(found: Mapping[str, Any]) -> str:
+  """How many points and runs, and what they took."""
+  states = [run['state'] for run in found['runs']]
+  points, done = len(found['points']), states.count('finished')
+  out = f'{count(points, "point")} of {found["base"]} in'
+  out += f' {count(len(states), "run")}'
+  out += f', {done} of them finished' if done < len(states) else ''
+  spent = seconds(found['wall_seconds'])
+  return f'{out}; {spent} in all'
+
+
+def _run(run) -> list[str]:
+  more = 'more than ' if run['wall_seconds_is_lower_bound'] else ''
+  return [
+    run['run'],
+    run['state'],
+    words.plain(run['points']),
+    words.plain(run['run_replicas']),
+    words.plain(run['attempts']),
+    more + seconds(run['wall_seconds']),
+    seconds(run['training_seconds']),
+    gib(run['peak_memory_bytes']),
+  ]
+
+
+def _row(row, metrics, varying, labelled, quoted) -> dict[str, Any]:
+  memory = row['memory'] or {}
+  dead = memory.get('dead_read_rate')
+  return {
+    'fields': ([row['label']] if labelled else [])
+    + [field_text(row['fields'].get(name)) for name in varying],
+    'cells': [tables.cell(row['metrics'].get(m), _DIGITS) for m in metrics],
+    'facts': ([words.number(row['published'], 4)] if quoted else [])
+    + [
+      words.plain(memory.get('used')),
+      '—' if dead is None else f'{dead:.1%}',
+      words.plain(memory.get('mean_kept')),
+      words.plain(row['validation_error']),
+      seconds(row['wall_seconds'])
+      if row['state'] == 'finished'
+      else row['state'],
+      words.plain(row['run_replicas']),
+    ],
+  }
+
+
+def interval_note(rows, metrics) -> str:
+  """Says what deviations and intervals are over."""
+  over = {
+    (r['metrics'].get(m) or {}).get('of') for r in rows for m in metrics
+  } - {None}
+  if not over:
+    return ''
+  kinds = ' or '.join(_OVER[kind] for kind in sorted(over))
+  return f'Brackets: 95% interval over {kinds}.'
+
+
+def sentence(one: Mapping[str, Any], found: Mapping[str, Any]) -> str:
+  """What one rule of choosing chose."""
+  rule = _RULES[one['rule']]
+  if one['point'] is None:
+    return f'{rule}: undefined, {one["reason"]}.'
+  name = title_of(found['points'][one['point']], found['varying'])
+  reached = tables.cell(one['metric'], _DIGITS)
+  out = f'{rule}: {name}, {words.title(found["metric"])} {reached["mean"]}'
+  return f'{out} {reached.get("ci", "")}'.rstrip() + '.'
+
+
+def _numeric(found) -> str | None:
+  """The swept field that curves are drawn against; None: a list of points."""
+  if any(row['label'] for row in found['points']):
+    return None
+  number = lambda v: isinstance(v, (int, float)) and not isinstance(v, bool)
+  names = []
+  for name in found['varying']:
+    values = [r['fields'][name] for r in found['points'] if name in r['fields']]
+    if len(set(map(str, values))) > 1 and all(map(number, values)):
+      names.append(name)
+  return next((n for n in names if n != 'train.seed'), (names or [None])[0])
+
+
+def _axis(field: str) -> str:
+  """What a curve is drawn against."""
+  return words.SWEPT.get(grid.short(field), field).removeprefix('the ')
+
+
+def _exhibits(found) -> list[exhibits.Exhibit]:
+  done = [row for row in found['points'] if row['metrics']]
+  metric, title = found['metric'], words.title(found['metric'])
+  if not any(pictures.estimate(r['metrics'].get(metric)) for r in done):
+    return []
+  x = _numeric(found)
+  caption = interval_note(done, [metric])
+  if x is None:
+    names = [title_of(row, found['varying']) for row in done]
+    panels = {
+      title: {
+        name: pictures.estimate(row['metrics'].get(metric))
+        for name, row in zip(names, done)
+        if pictures.estimate(row['metrics'].get(metric))
+      }
+    }
+    figure = pictures.rows(panels)
+    return [exhibits.Exhibit('points', '', title, caption, figure)]
+  others = [name for name in found['varying'] if name != x]
+  level = lambda name: (found['baselines'].get(name) or {}).get('mean')
+  lines = _lines(done, x, others, lambda r: r['metrics'].get(metric))
+  out = [
+    exhibits.Exhibit(
+      'curve',
+      '',
+      f'{title} against {grid.short(x)}',
+      caption
+      + (
+        ' Lines across: baselines on the same samples.' if level('pca') else ''
+      ),
+      pictures.curves(
+        {title: lines},
+        _axis(x),
+        {name: level(name) for name in ('pca',) if level(name) is not None},
+        (title,),
+      ),
+    )
+  ]
+  memory = {
+    words_: _lines(
+      [r for r in done if r['memory']],
+      x,
+      others,
+      lambda r, key=key: {'mean': r['memory'][key]},
+    )
+    for words_, key in (
+      ('slots used', 'used'),
+      ('dead-read rate', 'dead_read_rate'),
+      ('slots kept by a read', 'mean_kept'),
+    )
+  }
+  if any(memory.values()):
+    out.append(
+      exhibits.Exhibit(
+        'memory',
+        '',
+        'What the memory does',
+        'On the test set, mean over the runs of a point.',
+        pictures.curves(memory, _axis(x)),
+      )
+    )
+  return out
+
+
+def _lines(rows, x, others, summary) -> dict[str, pictures.Line]:
+  """{name of the other fields: line}, without undefined points."""
+  out: dict[str, pictures.Line] = {}
+  for row in rows:
+    found = pictures.estimate(summary(row))
+    if found is None:
+      continue
+    name = title_of(row, others)
+    if x in row['fields']:
+      line = out.setdefault(name, pictures.Line({}))
+      line.points[row['fields'][x]] = found
+    else:
+      out[name] = pictures.Line({}, found)
+  return out
+
+
+def terminal(found: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+  """Heads and rows for `plain`."""
+  heads = ['point', words.title(found['metric']), '95% interval']
+  heads += ['slots used', 'dead reads', 'state']
+  rows = []
+  for row in found['points']:
+    shown = tables.cell(row['metrics'].get(found['metric']), _DIGITS)
+    memory = row['memory'] or {}
+    dead = memory.get('dead_read_rate')
+    deviation = f' ± {shown["std"]}' if shown.get('std') else ''
+    rows.append(
+      [
+        title_of(row, found['varying']),
+        shown['mean'] + deviation,
+        shown.get('ci', '—'),
+        words.plain(memory.get('used')),
+        '—' if dead is None else f'{dead:.1%}',
+        row['state'],
+      ]
+    )
+  return heads, rows
+
+
+def plain(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+  """A table in columns of text."""
+  widths = [max(map(len, column)) for column in zip(heads, *rows)]
+  return '\n'.join(
+    '  '.join(text.ljust(width) for text, width in zip(row, widths)).rstrip()
+    for row in (heads, *rows)
+  )
+
+
+def dumps(value: Any) -> str:
+  """JSON without NaN."""
+  return json.dumps(value, indent=2, allow_nan=False) + '\n'

@@ -1,0 +1,188 @@
+"""Curves of a study and rows of a comparison, with their intervals."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import matplotlib.figure
+import matplotlib.ticker
+import numpy as np
+
+from memae_jax.evaluation import words
+from memae_jax.evaluation.plots import style
+
+_COLOURS = (
+  '#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#332288'
+)  # fmt: skip
+_MARKERS = 'os^DvPX'
+
+
+class Estimate(NamedTuple):
+  """A value with its interval, if there is one."""
+
+  value: float
+  ci95: Sequence[float] | None = None
+
+
+class Line(NamedTuple):
+  """Estimates against numbers, or one that stands for all of them."""
+
+  points: dict[float, Estimate]
+  level: Estimate | None = None
+
+
+def _inside(ci: Sequence[float], share: bool) -> np.ndarray:
+  return np.clip(ci, 0, 1) if share else np.asarray(ci)
+
+
+def curves(
+  panels: Mapping[str, Mapping[str, Line]],
+  x: str,
+  references: Mapping[str, float] | None = None,
+  shares: Sequence[str] = (),
+) -> matplotlib.figure.Figure:
+  """A panel for each title, a line for each name, an interval a point.
+
+  Args:
+    panels: {title: {name: line}}.
+    x: name of the swept field.
+    references: levels that the first panel shows, such as baselines.
+    shares: titles of panels whose intervals end at 0 and 1.
+  """
+  figure, axes = style.axes(1, len(panels), 3.4)
+  names = list(
+    dict.fromkeys(name for lines in panels.values() for name in lines)
+  )
+  ticks = sorted(
+    {
+      at
+      for lines in panels.values()
+      for line in lines.values()
+      for at in line.points
+    }
+  )
+  for ax, (title, lines) in zip(axes[0], panels.items()):
+    for name, line in lines.items():
+      i = names.index(name)
+      colour, marker = _COLOURS[i % 7], _MARKERS[i % 7]
+      shift = (i - (len(names) - 1) / 2) * 0.006
+      _draw(ax, line, colour, marker, name, title in shares, ticks, shift)
+    _scale(ax, ticks)
+    _height(ax, lines, title in shares)
+    style.titles(ax, title, x)
+  ax = axes[0, 0]
+  for name, level in (references or {}).items():
+    colour, line, _ = style.of(name)
+    ax.axhline(level, color=colour, linestyle=line, linewidth=1)
+    ax.annotate(
+      words.label(name),
+      (1, level),
+      xycoords=ax.get_yaxis_transform(),
+      ha='right',
+      va='bottom',
+      fontsize=7.5,
+      color=style.MUTED,
+    )
+  if len(names) > 1:
+    handles, labels = ax.get_legend_handles_labels()
+    figure.legend(
+      handles,
+      labels,
+      fontsize=8.5,
+      frameon=False,
+      labelcolor=style.INK,
+      loc='outside lower center',
+      ncols=min(4, len(names)),
+    )
+  return figure
+
+
+def _draw(ax, line, colour, marker, name, share, ticks, shift) -> None:
+  """One line; intervals of several are set side by side."""
+  if line.level is not None:
+    ax.axhline(line.level.value, color=colour, linestyle='--', label=name)
+    if line.level.ci95:
+      ax.axhspan(*_inside(line.level.ci95, share), color=colour, alpha=0.07)
+    return
+  x = np.array(sorted(line.points))
+  log = _is_log(ticks)
+  room = ticks[-1] - ticks[0] if len(ticks) > 1 else 1.0
+  at = x * (1 + 4 * shift) if log else x + shift * room
+  values = [line.points[key].value for key in x]
+  ax.plot(
+    at, values, '-', marker=marker, color=colour, markersize=5, label=name
+  )
+  for place, key in zip(at, x):
+    if line.points[key].ci95:
+      ends = _inside(line.points[key].ci95, share)
+      ax.plot([place, place], ends, color=colour, alpha=0.55, linewidth=1.6)
+
+
+def _is_log(ticks: Sequence[float]) -> bool:
+  return bool(ticks) and ticks[0] > 0 and ticks[-1] > 10 * ticks[0]
+
+
+def _scale(ax, ticks: Sequence[float]) -> None:
+  """Ticks where the points are; a log scale over more than a factor of 10."""
+  if _is_log(ticks):
+    ax.set_xscale('log')
+  ax.xaxis.set_minor_locator(matplotlib.ticker.NullLocator())
+  if len(ticks) <= 12:
+    ax.set_xticks(ticks, [f'{tick:g}' for tick in ticks])
+
+
+def _height(ax, lines: Mapping[str, Line], share: bool) -> None:
+  """Counts over more than a factor of 10 go on a log scale; rates from 0."""
+  values = [
+    one.value for line in lines.values() for one in line.points.values()
+  ]
+  if share or not values:
+    return
+  if min(values) > 0 and max(values) > 10 * min(values):
+    ax.set_yscale('log')
+    ax.yaxis.set_major_formatter(matplotlib.ticker.StrMethodFormatter('{x:g}'))
+  elif max(values) <= 1:
+    top = max(0.1, 1.05 * max(values))
+    ax.set_ylim(-0.03 * top, top)
+
+
+def rows(
+  panels: Mapping[str, Mapping[str, Estimate]],
+  colours: Mapping[str, int] | None = None,
+  zero: bool = False,
+) -> matplotlib.figure.Figure:
+  """A row for each name, a panel for each title: estimate and interval.
+
+  Args:
+    panels: {title: {name: estimate}}; a name may be missing in some.
+    colours: of names: those of one number share a colour.
+    zero: mark it: the values are differences, and not shares.
+  """
+  names = list(dict.fromkeys(n for found in panels.values() for n in found))
+  figure, axes = style.axes(
+    1, len(panels), 0.9 + 0.34 * len(names), sharey=True
+  )
+  for ax, (title, found) in zip(axes[0], panels.items()):
+    for row, name in enumerate(names):
+      i = (colours or {}).get(name, 0)
+      colour, marker = _COLOURS[i % 7], _MARKERS[i % 7]
+      if name not in found:
+        continue
+      one = found[name]
+      if one.ci95:
+        ends = _inside(one.ci95, not zero)
+        ax.plot(ends, [row, row], color=colour, linewidth=2)
+      ax.plot(one.value, row, marker, color=colour, markersize=6.5)
+    if zero:
+      ax.axvline(0, color=style.INK, linewidth=1, linestyle='--')
+    ax.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(4))
+    style.titles(ax, title)
+  axes[0, 0].set_yticks(range(len(names)), [style.literal(n) for n in names])
+  axes[0, 0].set_ylim(len(names) - 0.4, -0.6)
+  return figure
+
+
+def estimate(summary: Mapping[str, Any] | None) -> Estimate | None:
+  """Of a summary; None if it is undefined."""
+  if not summary or summary.get('mean') is None:
+    return None
+  return Estimate(summary['mean'], summary.get('ci95'))

@@ -1,0 +1,329 @@
+"""The run directories of a study: which there are, whose turn it is, training.
+
+What is done is read from the directories alone. A run that has weights keeps
+its points whatever else the study gets; only points that no run holds form new
+groups. Jobs that share a study pick their runs one at a time under one lock.
+
+This process never touches a device: the runs are child processes, which may
+crash, and which want the devices for themselves.
+"""
+
+import contextlib
+import json
+import logging
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from memae_jax import config as config_lib
+from memae_jax import errors, stored_config, writers
+from memae_jax.studies import grid, groups
+
+_LOG = logging.getLogger(__name__)
+_ATTEMPTS = 'attempts.jsonl'
+_OUTPUT = 'output.log'
+_DIVERGED = errors.TrainingDiverged.exit_code
+_POLL = 0.1  # Seconds.
+
+
+class Run(NamedTuple):
+  """One run of a study: a fleet.
+
+  config: of the run. points: of the study that it holds; it may hold others.
+  state: 'finished', 'failed', 'stopped' (it has weights and goes on) or 'new'.
+  error: the last error line of a failed run.
+  """
+
+  folder: pathlib.Path
+  config: Any
+  points: groups.Points
+  state: str
+  error: str = ''
+
+  @property
+  def name(self) -> str:
+    """Of its folder."""
+    return self.folder.name
+
+
+class Costs(NamedTuple):
+  """What the attempts at a run took.
+
+  seconds: of those whose end is known. unknown: attempts that were killed.
+  """
+
+  seconds: float
+  attempts: int
+  unknown: int
+
+
+def costs(folder: pathlib.Path) -> Costs:
+  """Sums up the attempts at a run."""
+  events = writers.read_events(folder / _ATTEMPTS)
+  ends = [e for e in events if e['event'] == 'end']
+  begun = len(events) - len(ends)
+  return Costs(sum(e['seconds'] for e in ends), begun, begun - len(ends))
+
+
+def _last(folder: pathlib.Path) -> dict[str, Any]:
+  """The end of the last attempt that ended."""
+  events = writers.read_events(folder / _ATTEMPTS)
+  return next((e for e in reversed(events) if e['event'] == 'end'), {})
+
+
+def _busy(folder: pathlib.Path) -> bool:
+  """Whether another process is working on a run."""
+  if not (folder / '.claim').exists():
+    return False
+  try:
+    with writers.exclusive(folder / '.claim', 'working'):
+      return False
+  except errors.UserError:
+    return True
+
+
+def results(folder: pathlib.Path) -> dict[str, Any] | None:
+  """The results of a run that was trained to its end, else None."""
+  try:
+    found = json.loads((folder / 'results.json').read_text())
+    at = found['checkpoint']
+    return found if at['step'] == at.get('of_steps', at['step']) else None
+  except FileNotFoundError:
+    return None
+  except (ValueError, KeyError, TypeError) as error:
+    raise errors.UserError(
+      f'{folder / "results.json"} is not a results file of this project'
+      f' ({error}); remove it, and the run is evaluated again'
+    ) from error
+
+
+def _finished(folder: pathlib.Path, config: Any) -> bool:
+  """Whether the results in a folder are those of this config."""
+  found = results(folder)
+  if found is None:
+    return False
+  try:
+    there = config_lib.resolve(found['config'])
+  except errors.UserError:
+    return False
+  return grid.evaluated_alike(there) == grid.evaluated_alike(
+    config
+  ) and grid.replicas(there) == grid.replicas(config)
+
+
+def _run(folder: pathlib.Path, config: Any, points: groups.Points) -> Run:
+  last = _last(folder)
+  if _finished(folder, config):
+    state = 'finished'
+  elif last.get('error'):
+    return Run(folder, config, points, 'failed', last['error'])
+  else:
+    state = 'stopped' if _has_weights(folder) else 'new'
+  return Run(folder, config, points, state)
+
+
+def _has_weights(folder: pathlib.Path) -> bool:
+  return any((folder / 'checkpoints').glob('[0-9]*'))
+
+
+def _keeps_its_points(folder: pathlib.Path) -> bool:
+  """Whether a run is more than a plan."""
+  return (folder / 'config.json').exists() and (
+    _has_weights(folder)
+    or (folder / 'results.json').exists()
+    or _busy(folder)
+    or _last(folder).get('code') == _DIVERGED
+  )
+
+
+def _updated(stored: Any, wanted: Any) -> Any:
+  """The config of a run with what may change without training again."""
+  config = stored.to_dict()
+  new = wanted.to_dict()
+  config['eval'], config['name'] = new['eval'], new['name']
+  config['paper'] = new['paper']
+  for field in ('data_dir', 'feed', 'resident_bytes'):
+    config['data'][field] = new['data'][field]
+  return config_lib.resolve(config)
+
+
+def plan(
+  points: Sequence[grid.Point], folder: pathlib.Path, most: int = 0
+) -> list[Run]:
+  """The runs that there are, and those that are still to be made.
+
+  Args:
+    points: of the study.
+    folder: of the study.
+    most: replicas of a new run; 0: any number. A point is never divided.
+
+  Returns:
+    Runs in the order of their first points; every point is in one.
+  """
+  missing = list(points)
+  found, diverged = [], set()
+  for path in sorted((folder / 'runs').glob('*/')):
+    if not _keeps_its_points(path):
+      continue
+    config = config_lib.load(path / 'config.json')
+    alike, has = grid.trained_alike(config), grid.replicas(config)
+    held = tuple(
+      point
+      for point in missing
+      if grid.trained_alike(point.config) == alike
+      and grid.replicas(point.config) <= has
+    )
+    if not held:
+      continue
+    run = _run(path, _updated(config, held[0].config), held)
+    if _last(path).get('code') == _DIVERGED and run.state != 'finished':
+      if len(held) > 1:  # One of them spoils it; they go on in two halves.
+        diverged.add(path.name)
+        continue
+    found.append(run)
+    kept = {point.index for point in held}
+    missing = [point for point in missing if point.index not in kept]
+  for members in _parts(groups.group(missing), most, diverged):
+    path = folder / 'runs' / groups.name(members)
+    found.append(_run(path, groups.fleet_config(members), members))
+  return sorted(found, key=lambda run: run.points[0].index)
+
+
+def _parts(
+  found: list[groups.Points], most: int, diverged: set[str]
+) -> Iterator[groups.Points]:
+  """Divides groups that are too large, or that diverged as a whole."""
+  for members in found:
+    size = len(grid.replicas(groups.fleet_config(members)))
+    if len(members) > 1 and (
+      (most and size > most) or groups.name(members) in diverged
+    ):
+      yield from _parts(groups.split(members), most, diverged)
+    else:
+      yield members
+
+
+@contextlib.contextmanager
+def planning(folder: pathlib.Path):
+  """Holds the lock under which jobs pick runs and write tables."""
+  with writers.exclusive(folder / '.plan', 'planning', wait=True):
+    yield
+
+
+@contextlib.contextmanager
+def stop_requests():
+  """Yields a function that says whether SIGTERM has come."""
+  asked = []
+  previous = signal.signal(signal.SIGTERM, lambda *_: asked.append(True))
+  try:
+    yield lambda: bool(asked)
+  finally:
+    signal.signal(signal.SIGTERM, previous)
+
+
+def claim(stack: contextlib.ExitStack, run: Run) -> Any:
+  """Takes a run for this process; None if another has it.
+
+  Returns:
+    The open file that is the claim, until `stack` closes.
+  """
+  try:
+    return stack.enter_context(
+      writers.exclusive(run.folder / '.claim', 'working')
+    )
+  except errors.UserError:
+    return None
+
+
+def prepare(run: Run) -> None:
+  """Writes the config that the run is to be trained by."""
+  writers.write_atomic(
+    run.folder / 'config.json', config_lib.to_json(run.config)
+  )
+
+
+def _note(folder: pathlib.Path, **event: Any) -> None:
+  with (folder / _ATTEMPTS).open('a') as file:
+    file.write(json.dumps(event) + '\n')
+
+
+def _error_line(text: str) -> str:
+  """What a log says of a failure, in one line."""
+  lines = [line.strip() for line in text.splitlines() if line.strip()]
+  said = [line for line in lines if line.startswith('error: ')]
+  return (said or lines or ['no output'])[-1].removeprefix('error: ')[:500]
+
+
+def train(run: Run, held: Any, stopping) -> str:
+  """Trains and evaluates a claimed run in a process of its own.
+
+  Args:
+    run: to do.
+    held: its claim, which the child keeps if this process is killed.
+    stopping: says whether to stop; the child is then asked to, too.
+
+  Returns:
+    The error line, or '' if it is finished or was asked to stop.
+  """
+  output = run.folder / _OUTPUT
+  command = [
+    sys.executable,
+    '-m',
+    'memae_jax.main',
+    f'--config={stored_config.__file__}:{run.folder}',
+    f'--workdir={run.folder}',
+  ]
+  _note(run.folder, event='start', time=time.time())
+  begun = time.monotonic()
+  with output.open('a') as log, output.open() as shown:
+    start = shown.seek(0, 2)
+    child = subprocess.Popen(
+      command,
+      stdin=subprocess.DEVNULL,
+      stdout=log,
+      stderr=subprocess.STDOUT,
+      pass_fds=(held.fileno(),),
+    )
+    try:
+      asked = _wait(child, shown, stopping)
+    except BaseException:  # Such as Ctrl-C: leave no process behind.
+      child.terminate()
+      child.wait()
+      raise
+    shown.seek(start)
+    text = shown.read()
+  code = child.returncode
+  error = ''
+  asked = asked or stopping()  # Both may have been sent the same signal.
+  if code and not asked and code != errors.Preempted.exit_code:
+    error = _error_line(text)
+    if code < 0:
+      error = f'ended by {signal.Signals(-code).name}; its last line: {error}'
+  _note(
+    run.folder,
+    event='end',
+    time=time.time(),
+    seconds=time.monotonic() - begun,
+    code=code,
+    error=error,
+  )
+  return error
+
+
+def _wait(child, shown, stopping) -> bool:
+  """Passes on what a child writes until it ends; whether it was to stop."""
+  asked = False
+  while True:
+    if stopping() and not asked:
+      asked = True
+      child.send_signal(signal.SIGTERM)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+      child.wait(_POLL)
+    sys.stderr.write(shown.read())
+    sys.stderr.flush()
+    if child.returncode is not None:
+      return asked

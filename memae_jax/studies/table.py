@@ -1,0 +1,229 @@
+"""The table of a study: a row a point, from the runs that are finished."""
+
+import csv
+import io
+import json
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from memae_jax import writers
+from memae_jax.evaluation import words
+from memae_jax.studies import grid, page, runs, stored
+
+_MEMORY = ('used', 'dead_read_rate', 'mean_kept', 'usage_perplexity')
+_FEW = 'the points were not trained on the same data, or score by other rules'
+
+
+def write(
+  study: grid.Study, planned: Sequence[runs.Run], folder: pathlib.Path
+) -> pathlib.Path:
+  """Writes study.csv, study.json and study.html.
+
+  Args:
+    study: named.
+    planned: all its runs.
+    folder: where to.
+
+  Returns:
+    The path of the page.
+  """
+  found = collect(study, planned)
+  text = json.dumps(found, indent=2, allow_nan=False) + '\n'
+  writers.write_atomic(folder / 'study.json', text)
+  writers.write_atomic(folder / 'study.csv', as_csv(found))
+  writers.write_atomic(folder / 'study.html', page.study(found))
+  return folder / 'study.html'
+
+
+def read(folder: pathlib.Path) -> dict[str, Any]:
+  """What `write` stored."""
+  return json.loads((folder / 'study.json').read_text())
+
+
+def collect(study: grid.Study, planned: Sequence[runs.Run]) -> dict[str, Any]:
+  """Returns the study as in study.json."""
+  points = [point for run in planned for point in run.points]
+  rows, described, references = [], [], {}
+  for run in planned:
+    done = None
+    if run.state == 'finished':
+      done = stored.read(run.folder)
+      references = references or done.results['baselines']
+    spent = runs.costs(run.folder)
+    facts = {
+      'run': run.name,
+      'state': run.state,
+      'error': run.error or None,
+      'run_replicas': len(grid.replicas(run.config)),
+      'wall_seconds': spent.seconds if spent.attempts else None,
+      'wall_seconds_is_lower_bound': bool(spent.unknown),
+    }
+    described.append(
+      facts
+      | {
+        'points': len(run.points),
+        'attempts': spent.attempts,
+        'training_seconds': done
+        and done.results['throughput'].get('training_seconds'),
+        'peak_memory_bytes': done and stored.peak_memory(done.results),
+      }
+    )
+    rows += [_row(point, done, facts) for point in run.points]
+  order = sorted(range(len(rows)), key=lambda i: points[i].index)
+  rows = [rows[i] for i in order]
+  same = _same_measure(points)
+  varying = grid.varying(sorted(points, key=lambda point: point.index))
+  for row, i in zip(rows, order):
+    row['fields'] = grid.filled(points[i], varying)
+  return {
+    'name': study.name,
+    'base': study.base,
+    'metric': study.metric,
+    'varying': varying,
+    'points': rows,
+    'best': best(rows, study.metric, same),
+    'baselines': {
+      name: summary.get(study.metric)
+      for name, summary in references.items()
+      if same and name != 'random'
+    },
+    'runs': described,
+    'wall_seconds': sum(run['wall_seconds'] or 0 for run in described),
+  }
+
+
+def _row(
+  point: grid.Point, done: stored.Run | None, facts: Mapping[str, Any]
+) -> dict[str, Any]:
+  row = {
+    'fields': point.fields,
+    'label': point.label,
+    'published': point.published,
+    **facts,
+    'replicas': len(grid.replicas(point.config)),
+    'metrics': {},
+    'memory': None,
+    'validation_error': None,
+  }
+  if done is None:
+    return row
+  wanted = grid.replicas(point.config)
+  mine = [r for r in done.replicas if stored.key(r) in wanted]
+  row['metrics'] = stored.summary(mine, point.config.eval.bootstrap)
+  row['memory'] = stored.memory(mine)
+  row['validation_error'] = stored.validation_error(mine)
+  return row
+
+
+def _same_measure(points: Sequence[grid.Point]) -> bool:
+  """Whether all points were scored alike, on the same classes and splits."""
+  return 1 == len(
+    {
+      json.dumps(
+        [
+          p.config.data.to_dict(),
+          p.config.eval.score,
+          p.config.fleet.normal_classes,
+          p.config.train.seed,
+          p.config.fleet.seeds,
+        ]
+      )
+      for p in points
+    }
+  )
+
+
+def best(
+  rows: Sequence[Mapping[str, Any]], metric: str, same: bool
+) -> list[dict[str, Any]]:
+  """The best point by each rule, what it reaches, and whether it is oracle.
+
+  Args:
+    rows: of `collect`.
+    metric: of the study.
+    same: whether the errors of the points can be compared.
+  """
+  mean = lambda name: lambda row: (row['metrics'].get(name) or {}).get('mean')
+  test_sign = -1 if metric in words.LOWER_IS_BETTER else 1
+  rules = {
+    'validation_error': (lambda row: row['validation_error'], -1),
+    'pseudo_auroc': (mean('pseudo_auroc'), 1),
+    'oracle': (mean(metric), test_sign),
+  }
+  out = []
+  for rule, (value, sign) in rules.items():
+    defined = [row for row in rows if value(row) is not None]
+    found = {'rule': rule, 'oracle': rule == 'oracle', 'point': None}
+    if not same and rule != 'oracle':
+      found['reason'] = _FEW
+    elif not defined:
+      found['reason'] = 'no finished point defines it'
+    else:
+      row = max(defined, key=lambda row, sign=sign: sign * value(row))
+      found |= {
+        'point': rows.index(row),
+        'value': value(row),
+        'metric': row['metrics'].get(metric),
+      }
+    out.append(found)
+  return out
+
+
+def _shown(found: Mapping[str, Any]) -> list[str]:
+  """The metrics of the table: the study's first."""
+  names = dict.fromkeys((found['metric'], *words.HEADLINE, 'pseudo_auroc'))
+  return [
+    name
+    for name in names
+    if name == found['metric']
+    or any(name in r['metrics'] for r in found['points'])
+  ]
+
+
+def as_csv(found: Mapping[str, Any]) -> str:
+  """One row a point; empty cells are undefined."""
+  fields = dict.fromkeys(
+    name for row in found['points'] for name in row['fields']
+  )
+  labelled = any(row['label'] for row in found['points'])
+  quoted = any(row['published'] is not None for row in found['points'])
+  shown, stream = _shown(found), io.StringIO()
+  writer = csv.writer(stream, lineterminator='\n')
+  facts = ('run_replicas', 'wall_seconds', 'run', 'state', 'error')
+  parts = ('', '_std', '_low', '_high', '_n', '_interval_over')
+  writer.writerow(
+    [
+      *(['label'] if labelled else []),
+      *fields,
+      *(name + part for name in shown for part in parts),
+      *([f'{found["metric"]}_published'] if quoted else []),
+      'validation_error',
+      *_MEMORY,
+      'replicas',
+      *facts,
+    ]
+  )
+  for row in found['points']:
+    cells = [row['label']] if labelled else []
+    cells += [_text(row['fields'].get(name)) for name in fields]
+    for name in shown:
+      summary = row['metrics'].get(name) or {}
+      low, high = summary.get('ci95') or (None, None)
+      cells += [summary.get('mean'), summary.get('std'), low, high]
+      cells += [summary.get('n'), summary.get('of')]
+    cells += [row['published']] if quoted else []
+    memory = row['memory'] or {}
+    cells += [row['validation_error'], *map(memory.get, _MEMORY)]
+    cells += [row['replicas'], *map(row.get, facts)]
+    writer.writerow(cells)
+  return stream.getvalue()
+
+
+def _text(value: Any) -> Any:
+  return json.dumps(value) if isinstance(value, (list, tuple)) else value
+
+
+def text(found: Mapping[str, Any]) -> str:
+  """The table for a terminal: points, the metric, and the memory."""
+  return page.plain(*page.terminal(found))

@@ -1,0 +1,48 @@
+"""Trains and compares the points of a study, as few runs as they allow.
+
+python -m memae_jax.study --config=configs/studies/memory_size_digits.py \
+  --workdir=studies/digits
+
+Points that differ only in axes of a fleet (memory size, threshold, alpha,
+learning rate, seed, variant, class) train together; the others one after
+another, or spread over jobs by --shard=0/4 ... --shard=3/4. Stop it, run it
+again, add points: nothing is trained twice. Writes study.csv, study.json and
+study.html.
+"""
+
+import pathlib
+
+from absl import flags
+
+from memae_jax import cli, errors
+from memae_jax.studies import job
+
+
+def run() -> None:
+  """Does the study that the flags describe."""
+  options = flags.FLAGS
+  if not options.config:
+    raise errors.UserError(
+      '--config is missing, such as configs/studies/memory_size_digits.py'
+    )
+  if not options.workdir:
+    raise errors.UserError('--workdir is missing: the folder of the study')
+  folder = pathlib.Path(options.workdir).expanduser()
+  if options.dry_run:
+    job.shard(options.shard)
+    job.dry_run(options.config, folder, options.max_replicas)
+  else:
+    job.work(options.config, folder, options.shard, options.max_replicas)
+
+
+if __name__ == '__main__':
+  flags.DEFINE_string(
+    'config', '', 'Study, such as configs/studies/seeds.py:base=digits.'
+  )
+  flags.DEFINE_string('workdir', '', 'Folder of the study.')
+  flags.DEFINE_string('shard', '0/1', 'i/n: do every n-th run, from the i-th.')
+  flags.DEFINE_integer(
+    'max_replicas', 0, 'Most replicas of a run; 0: any.', lower_bound=0
+  )
+  flags.DEFINE_boolean('dry_run', False, 'Print the runs; do nothing.')
+  cli.main(run)

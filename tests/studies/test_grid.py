@@ -1,0 +1,141 @@
+"""Points: vocabulary, aliases, what a variant reads, the files in configs/."""
+
+import pytest
+
+from memae_jax import errors
+from memae_jax.studies import grid, runs
+from tests import helpers
+
+FILES = sorted((helpers.ROOT / 'configs/studies').glob('*.py'))
+
+
+def points(folder, given, fields=None, **base):
+  """The points of a study of digits."""
+  helpers.write_config(folder / 'base.py', helpers.digits(**base))
+  study = grid.Study('base.py', given, fields or {})
+  return grid.points(study, folder)
+
+
+def test_vocabulary():
+  slots = grid.sweep('slots', (1, 2))
+  alphas = grid.sweep('alpha', (0.0, 0.1))
+  both = [{'slots': n, 'alpha': a} for n in (1, 2) for a in (0.0, 0.1)]
+  assert grid.product(slots, alphas) == both
+  assert grid.zipit(slots, alphas) == [both[0], both[3]]
+  assert grid.chain(slots, alphas) == slots + alphas
+  assert grid.product() == [{}]
+  with pytest.raises(errors.UserError, match='2, 3 values cannot be zipped'):
+    grid.zipit(slots, grid.sweep('alpha', (0.0, 0.1, 0.2)))
+  with pytest.raises(errors.UserError, match='"slots" is swept twice'):
+    grid.product(slots, slots)
+
+
+@pytest.mark.parametrize('name', ['slots', 'fleet.slots', 'model.memory.slots'])
+def test_names_of_an_axis(tmp_path, name):
+  found = points(tmp_path, grid.sweep(name, (3, 4)), **{'fleet.slots': (7, 8)})
+  assert [p.config.model.memory.slots for p in found] == [3, 4]
+  assert all(p.config.fleet.slots == () for p in found)
+  assert [p.fields for p in found] == [
+    {'model.memory.slots': 3},
+    {'model.memory.slots': 4},
+  ]
+
+
+def test_a_base_with_several_variants_and_axes_is_expanded(tmp_path):
+  found = points(
+    tmp_path,
+    grid.sweep('train.batch_size', (8, 16)),
+    **{'fleet.variants': ('memae', 'ae'), 'fleet.alphas': (0.0, 0.1)},
+  )
+  assert [p.fields for p in found[:3]] == [
+    {'train.batch_size': 8, 'variant': 'memae', 'train.alpha': 0.0},
+    {'train.batch_size': 8, 'variant': 'memae', 'train.alpha': 0.1},
+    {'train.batch_size': 8, 'variant': 'ae'},
+  ]
+  assert len(found) == 6
+
+
+def test_what_a_variant_does_not_read_makes_no_point(tmp_path):
+  given = grid.product(
+    grid.sweep('variant', ('memae', 'nonspar', 'ae')),
+    grid.sweep('slots', (5, 6)),
+    grid.sweep('threshold', (0.0, 1.0)),
+  )
+  found = points(tmp_path, given)
+  of = lambda variant: [p for p in found if p.fields['variant'] == variant]
+  assert [len(of(v)) for v in ('memae', 'nonspar', 'ae')] == [4, 2, 1]
+  assert of('ae')[0].fields == {'variant': 'ae'}
+  assert grid.varying(found) == [
+    'variant',
+    'model.memory.slots',
+    'model.memory.threshold',
+  ]
+  whole = grid.filled(of('memae')[0], grid.varying(found))
+  assert list(whole) == grid.varying(found)
+  assert list(grid.filled(of('ae')[0], grid.varying(found))) == ['variant']
+
+
+def test_notes_are_no_fields(tmp_path):
+  (one,) = points(tmp_path, [{'label': 'mine', 'published': 0.9, 'seed': 3}])
+  assert (one.label, one.published) == ('mine', 0.9)
+  assert one.fields == {'train.seed': 3} and one.config.train.seed == 3
+
+
+@pytest.mark.parametrize(
+  'given,words',
+  [
+    ({'model.memory.slot': 3}, 'model.memory.slot" is unknown.*"slots"'),
+    ({'modle.memory.slots': 3}, 'modle.memory.slots" is unknown'),
+    ({'slots': 'many'}, 'model.memory.slots" is .many.'),
+    ({'variant': 'mamae'}, 'must be one of'),
+    ({'slots': 3, 'fleet.slots': 4}, 'sets "model.memory.slots" twice'),
+  ],
+)
+def test_errors_name_the_field(tmp_path, given, words):
+  with pytest.raises(errors.UserError, match=words):
+    points(tmp_path, [given])
+
+
+@pytest.mark.parametrize(
+  'text,words',
+  [
+    ('', 'has no get_study'),
+    ('def get_study():\n  return 3', 'returns no Study'),
+    ('def get_study():\n  return 1 / 0', 'ZeroDivisionError in'),
+    (
+      'from memae_jax.studies import grid\n\n\n'
+      "def get_study():\n  return grid.Study('b.py', [{}], metric='auc')",
+      'metric "auc" is unknown.*did you mean',
+    ),
+  ],
+)
+def test_files_that_describe_no_study(tmp_path, text, words):
+  (tmp_path / 'study.py').write_text(text)
+  with pytest.raises(errors.UserError, match=words):
+    grid.load(str(tmp_path / 'study.py'))
+  with pytest.raises(errors.UserError, match='does not exist'):
+    grid.load(str(tmp_path / 'nothing.py:smoke'))
+
+
+@pytest.mark.parametrize('argument', ['', 'smoke'])
+@pytest.mark.parametrize('path', FILES, ids=lambda path: path.stem)
+def test_ready_studies(path, argument, tmp_path):
+  study, folder = grid.load(f'{path}:{argument}')
+  planned = runs.plan(grid.points(study, folder), tmp_path)
+  assert study.name == path.stem
+  assert len(planned) == (2 if path.stem == 'threshold_similarity' else 1)
+  assert {run.state for run in planned} == {'new'}
+  with pytest.raises(errors.UserError, match='config argument "smokey"'):
+    grid.load(f'{path}:smokey')
+
+
+def test_the_ablation_names_its_bases():
+  path = helpers.ROOT / 'configs/studies/ablation.py'
+  for base in ('digits', 'mnist', 'kddcup99', 'ped2', 'moving_shapes'):
+    study, folder = grid.load(f'{path}:base={base},seeds=1,epochs=1.0')
+    found = grid.points(study, folder)
+    assert len(found) == 6
+    assert {p.config.train.epochs for p in found} == {1.0}
+    assert (found[0].published is not None) == (base == 'ped2')
+  with pytest.raises(errors.UserError, match='"base" is "nist"; use digits'):
+    grid.load(f'{path}:base=nist')

@@ -1,0 +1,60 @@
+"""A job's share, and what its end says."""
+
+import pathlib
+
+import pytest
+
+from memae_jax import errors
+from memae_jax.studies import job, runs
+from tests.studies import test_grid
+
+
+@pytest.mark.parametrize('text,found', [('0/1', (0, 1)), ('3/4', (3, 4))])
+def test_shards(text, found):
+  assert job.shard(text) == found
+
+
+@pytest.mark.parametrize(
+  'text', ['', '1', '2/2', '-1/2', '0/0', 'a/b', '1/2/3']
+)
+def test_other_shards(text):
+  with pytest.raises(errors.UserError, match='--shard is .*from 0 to n - 1'):
+    job.shard(text)
+
+
+def _runs(*states):
+  return [
+    runs.Run(
+      pathlib.Path(f'run{i}'), None, (), state, 'why' * (state == 'failed')
+    )
+    for i, state in enumerate(states)
+  ]
+
+
+def _end(states, tried=(), stopped=False):
+  job._end(_runs(*states), set(tried), stopped, pathlib.Path('study'))
+
+
+def test_the_end_of_a_job():
+  _end(['finished', 'finished'])
+  _end(['finished', 'finished'], stopped=True)  # It came too late.
+  _end(['finished', 'new'])  # Of another job.
+  with pytest.raises(errors.Preempted, match='1 of 2 runs to do'):
+    _end(['finished', 'new'], stopped=True)
+  with pytest.raises(errors.Preempted):  # Its child alone was stopped.
+    _end(['finished', 'stopped'], tried=['run1'])
+  with pytest.raises(errors.UserError, match='1 of 2 runs failed.*run1: why'):
+    _end(['finished', 'failed'])
+
+
+def test_a_dry_run_writes_nothing(tmp_path, capsys):
+  test_grid.points(tmp_path, [{}])  # Writes the base.
+  (tmp_path / 'study.py').write_text(
+    'from memae_jax.studies import grid\n\n\ndef get_study():\n'
+    "  return grid.Study('base.py', grid.sweep('slots', (3, 5)))\n"
+  )
+  job.dry_run(str(tmp_path / 'study.py'), tmp_path / 'work', 2)
+  out = capsys.readouterr().out.splitlines()
+  assert out[0] == 'study: 2 points in 2 runs of base.py'
+  assert len(out) == 3 and out[1].endswith(': 1 point, 2 replicas, new')
+  assert not (tmp_path / 'work').exists()
