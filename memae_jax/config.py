@@ -516,6 +516,35 @@ _PATHS = (
 )
 
 
+_NO_WEIGHT = (  # Fields that change no weight, or only its rounding.
+  'name',
+  'paper',
+  'data.data_dir',
+  'data.feed',
+  'data.resident_bytes',
+  'mesh.replica',
+  'mesh.data',
+  'mesh.memory',
+  'model.memory.read',
+  'model.memory.read_bytes',
+)
+
+
+def trains(field: str) -> bool:
+  """Whether a field, such as 'train.alpha', decides what a run trains.
+
+  Of `eval`, only the checkpoint rule does: what is stored depends on it.
+  """
+  if field.startswith('eval.'):
+    return field == 'eval.checkpoint'
+  return field not in _NO_WEIGHT
+
+
+def names_run(field: str) -> bool:
+  """Whether the results of a run may depend on a field."""
+  return trains(field) or field.startswith('eval.')
+
+
 def _walk(schema: Mapping, leaf: Callable[[Field], Any]) -> dict[str, Any]:
   return {
     key: leaf(node) if isinstance(node, Field) else _walk(node, leaf)

@@ -40,14 +40,6 @@ _ALIASES = {f'fleet.{axis}': field for field, axis in AXES.items()} | {
 }
 _ALIASES |= {field.rsplit('.', 1)[-1]: field for field in AXES}
 _ONE = {'variant': 'fleet.variants', 'normal_class': 'fleet.normal_classes'}
-# Fields that change no weight: what is evaluated may be evaluated again.
-_FREE = (
-  'name',
-  'paper',
-  'data.data_dir',
-  'data.feed',
-  'data.resident_bytes',
-)
 
 
 class Study(NamedTuple):
@@ -291,18 +283,12 @@ def trained_alike(config: Any) -> str:
   `eval` fields are no part of it, but for the checkpoint rule: what is stored
   depends on it.
   """
-  return _canonical(
-    config,
-    lambda name: (
-      (not name.startswith('eval.') or name == 'eval.checkpoint')
-      and name not in _FREE
-    ),
-  )
+  return _canonical(config, config_lib.trains)
 
 
 def evaluated_alike(config: Any) -> str:
   """As `trained_alike`, with every field that a run's results depend on."""
-  return _canonical(config, lambda name: name not in _FREE)
+  return _canonical(config, config_lib.names_run)
 
 
 def _canonical(config: Any, wanted: Callable[[str], bool]) -> str:

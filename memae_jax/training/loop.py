@@ -17,20 +17,7 @@ from memae_jax.training import diagnostics, experiment, step
 _LOG = logging.getLogger(__name__)
 
 
-_FREE = (
-  'name',
-  'paper',
-  'data.data_dir',
-  'data.path',
-  'data.test_path',
-  'data.feed',
-  'data.resident_bytes',
-  'mesh.replica',
-  'mesh.data',
-  'mesh.memory',
-  'model.memory.read',
-  'model.memory.read_bytes',
-)
+_MOVED = ('data.path', 'data.test_path')  # Their content is checked.
 
 
 @contextlib.contextmanager
@@ -52,8 +39,8 @@ def differences(stored: Any, config: Any) -> list[str]:
     key
     for key in wanted
     if stored[key] != wanted[key]
-    and (not key.startswith('eval.') or key == 'eval.checkpoint')
-    and key not in _FREE
+    and config_lib.trains(key)
+    and key not in _MOVED
   ]
 
 
