@@ -13,6 +13,7 @@ The network sees blocks of one size, whatever B is: memory is bounded, and the
 score of a sample does not depend on how many others came with it.
 """
 
+import contextlib
 import functools
 import hashlib
 import io
@@ -125,9 +126,26 @@ def program(
   each = {k: _in_blocks(block, size) for k, size in _blocks(shape).items()}
   whole = functools.partial(jax.lax.platform_dependent, **each)
   (batch,) = jax.export.symbolic_shape('batch')
-  return jax.export.export(jax.jit(whole), platforms=scorer.PLATFORMS)(
-    jax.ShapeDtypeStruct((batch, *shape), inputs.dtype)
-  )
+  samples = jax.ShapeDtypeStruct((batch, *shape), inputs.dtype)
+  with _no_places():
+    return jax.export.export(jax.jit(whole), platforms=scorer.PLATFORMS)(
+      samples
+    )
+
+
+@contextlib.contextmanager
+def _no_places():
+  """Leaves out where in which source file each operation comes from.
+
+  Else the file would name folders of this machine.
+  """
+  name = 'jax_traceback_in_locations_limit'
+  before = getattr(jax.config, name)
+  jax.config.update(name, 0)
+  try:
+    yield
+  finally:
+    jax.config.update(name, before)
 
 
 def _log1p(exp: experiment.Experiment) -> list[int]:
