@@ -218,6 +218,7 @@ def to_file(run: pathlib.Path, path: pathlib.Path, name: str = '') -> None:
     UserError: there is no such run or replica, or its scores need more than
       one sample at a time.
   """
+  scorer.check_flatbuffers()
   exp = experiment.build(config_lib.load(run / 'config.json'))
   index = fleet.find(exp.replicas, name)
   if exp.config.eval.score not in score_rules.RULES:

@@ -53,12 +53,7 @@ def load(path: str | os.PathLike) -> 'Scorer':
   """
   path = pathlib.Path(path)
   meta, binary = _parts(path)
-  try:
-    import flatbuffers  # noqa: F401  What jax.export reads its format by.
-  except ImportError as error:
-    raise errors.UserError(
-      "flatbuffers is missing; pip install 'memae_jax[export]'"
-    ) from error
+  check_flatbuffers()
   try:
     exported = jax.export.deserialize(bytearray(binary))
   except Exception as error:  # Of many kinds; the content is sound.
@@ -67,6 +62,16 @@ def load(path: str | os.PathLike) -> 'Scorer':
       f' cannot read it ({_line(error)}); export the run again'
     ) from error
   return Scorer(path, meta, exported)
+
+
+def check_flatbuffers() -> None:
+  """Raises UserError without the package that `jax.export` needs."""
+  try:
+    import flatbuffers  # noqa: F401  What jax.export imports late.
+  except ImportError as error:
+    raise errors.UserError(
+      "flatbuffers is missing; pip install 'memae_jax[export]'"
+    ) from error
 
 
 def _parts(path: pathlib.Path) -> tuple[dict[str, Any], bytes]:

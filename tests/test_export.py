@@ -371,9 +371,11 @@ def test_a_fresh_process_needs_only_jax(trained, exported, tmp_path):
   np.testing.assert_allclose(json.loads(done.stdout), found.score(x), rtol=1e-5)
 
 
-def test_without_flatbuffers(exported, monkeypatch):
+def test_without_flatbuffers(trained, exported, monkeypatch, tmp_path):
+  path, (_, _, folder) = exported('dense')[0], trained('dense')
   monkeypatch.setitem(sys.modules, 'flatbuffers', None)
-  _refused('flatbuffers is missing', scorer.load, exported('dense')[0])
+  _refused('flatbuffers is missing', scorer.load, path)
+  _refused('flatbuffers is missing', export.to_file, folder, tmp_path / 'a')
 
 
 def test_pictures(trained, exported, tmp_path):
