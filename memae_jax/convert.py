@@ -24,7 +24,7 @@ from memae_jax import cli, errors, parallel, writers
 from memae_jax import config as config_lib
 from memae_jax.evaluation import collect
 from memae_jax.models import reference_weights
-from memae_jax.training import checkpoint, experiment, loop, step
+from memae_jax.training import checkpoint, experiment, fleet, loop, step
 
 _LOG = logging.getLogger(__name__)
 _DEFAULT = pathlib.Path('configs/ped2.py')
@@ -184,14 +184,10 @@ def to_file(run: pathlib.Path, path: pathlib.Path, name: str = '') -> None:
   """
   torch = _torch()
   exp = experiment.build(config_lib.load(run / 'config.json'))
-  names = [replica.name for replica in exp.replicas]
-  if name and name not in names:
-    raise errors.UserError(
-      f'replica "{name}" is unknown' + errors.did_you_mean(name, names)
-    )
-  index = names.index(name) if name else 0
+  index = fleet.find(exp.replicas, name)
   replica = exp.replicas[index]
   if replica.variant == 'vae':
+    names = [other.name for other in exp.replicas]
     raise errors.UserError(
       f'replica "{replica.name}" draws its code, which the released network'
       f' cannot; give --replica with another of {", ".join(names)}'

@@ -14,8 +14,6 @@ import tempfile
 import time
 from typing import Any
 
-import tqdm
-
 from memae_jax import errors, parallel
 
 _LOG = logging.getLogger(__name__)
@@ -169,6 +167,8 @@ class Progress:
     self._begun = self._told = time.time()
     self._bar = None
     if sys.stderr.isatty() and parallel.is_first():
+      import tqdm  # A scorer does without.
+
       self._bar = tqdm.tqdm(total=total, initial=start, desc=name, unit='step')
 
   def at(self, step: int, text: str) -> None:

@@ -43,6 +43,27 @@ class Video(NamedTuple):
   files: Callable[[], Sequence[File]]
 
 
+def of_files(name: str, files: Sequence[pathlib.Path]) -> Video:
+  """Returns a video of files on disk: pictures in order, or one video file."""
+  return Video(name, lambda: [File(file) for file in files])
+
+
+def open_video(path: pathlib.Path) -> Video:
+  """Returns one video: a file, or a folder of frames in natural order.
+
+  Raises:
+    UserError: it is neither.
+  """
+  if path.is_dir() and (files := pictures.files(path)):
+    return of_files(path.name, files)
+  if path.is_file() and path.suffix.lower() in SUFFIXES:
+    return of_files(path.stem, [path])
+  raise errors.UserError(
+    f'{path} is no video; give a file ({", ".join(SUFFIXES)}) or a folder of'
+    f' frames ({", ".join(pictures.SUFFIXES)})'
+  )
+
+
 def size(config: Any) -> pictures.Size:
   """Returns the size of a frame that `config.data` asks for."""
   if config.image_width:

@@ -63,7 +63,9 @@ def load(config) -> types.Source:
   frames, lengths = frame_cache.load(
     cache,
     frame_cache.fingerprint([f for v in found for f in v.files], *settings),
-    lambda: decoding.frames([_decodable(v) for v in found], *settings),
+    lambda: decoding.frames(
+      [decoding.of_files(v.name, v.files) for v in found], *settings
+    ),
   )
   names = [video.name for video in test]
   masks, first = _masks(root, names, lengths[len(train) :], cache, config)
@@ -99,19 +101,11 @@ def _root(path: str) -> pathlib.Path:
   return root
 
 
-def _pictures(folder: pathlib.Path) -> tuple[pathlib.Path, ...]:
-  return tuple(
-    file
-    for file in listing.files(folder)
-    if file.suffix.lower() in pictures.SUFFIXES
-  )
-
-
 def _videos(folder: pathlib.Path) -> list[_Found]:
   """Returns the videos of a folder in natural order."""
   found = []
   for entry in listing.folders(folder):
-    files = _pictures(entry)
+    files = pictures.files(entry)
     if not files:
       raise errors.UserError(
         f'{entry} has no frame ({", ".join(pictures.SUFFIXES)}); put some'
@@ -128,27 +122,6 @@ def _videos(folder: pathlib.Path) -> list[_Found]:
         f'{folder} has two videos "{one.name}"; rename or remove one'
       )
   return found
-
-
-def open_video(path: pathlib.Path) -> decoding.Video:
-  """Returns one video: a file, or a folder of frames in natural order.
-
-  Raises:
-    UserError: it is neither.
-  """
-  if path.is_dir() and _pictures(path):
-    return _decodable(_Found(path.name, _pictures(path)))
-  if path.is_file() and path.suffix.lower() in decoding.SUFFIXES:
-    return _decodable(_Found(path.stem, (path,)))
-  raise errors.UserError(
-    f'{path} is no video; give a file ({", ".join(decoding.SUFFIXES)}) or a'
-    f' folder of frames ({", ".join(pictures.SUFFIXES)})'
-  )
-
-
-def _decodable(video: _Found) -> decoding.Video:
-  files = [decoding.File(file) for file in video.files]
-  return decoding.Video(video.name, lambda: files)
 
 
 def _masks(root, names, lengths, cache, config):
@@ -168,7 +141,7 @@ def _masks(root, names, lengths, cache, config):
     raise errors.UserError(
       f'{folder} has no folder with the name of a test video; remove it'
     )
-  files = {name: _pictures(entry) for name, entry in files.items()}
+  files = {name: pictures.files(entry) for name, entry in files.items()}
   size = decoding.size(config)
 
   def decode():

@@ -104,9 +104,7 @@ def _samples(root: pathlib.Path) -> tuple[tuple[str, ...], list[_Sample]]:
     else:
       label = len(names)
       names.append(folder.name)
-    files = [
-      f for f in listing.files(folder) if f.suffix.lower() in pictures.SUFFIXES
-    ]
+    files = pictures.files(folder)
     if not files:
       raise errors.UserError(
         f'{folder} has no picture ({", ".join(pictures.SUFFIXES)}); put some'

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from memae_jax import errors
+from memae_jax.data import listing
 
 SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.bmp', '.webp')
 _16_BIT = ('I;16', 'I;16L', 'I;16B')  # Pillow's modes of grey pictures.
@@ -26,6 +27,12 @@ class Picture(NamedTuple):
   size: tuple[int, int]
   had_alpha: bool
   had_16_bit: bool
+
+
+def files(folder: pathlib.Path) -> tuple[pathlib.Path, ...]:
+  """Returns the picture files in a folder, in natural order."""
+  found = listing.files(folder)
+  return tuple(file for file in found if file.suffix.lower() in SUFFIXES)
 
 
 # Pixels squared, or (width, height); 0: as it is.

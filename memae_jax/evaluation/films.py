@@ -9,7 +9,7 @@ import pathlib
 import numpy as np
 
 from memae_jax import errors, writers
-from memae_jax.data import clips, decoding, frame_folder
+from memae_jax.data import clips, decoding
 from memae_jax.evaluation import (
   collect,
   facts,
@@ -157,7 +157,7 @@ def score_new(
 def _clips_of(exp, path: pathlib.Path) -> tuple[str, clips.Gathered]:
   """Name and all clips of a video, as the network takes them."""
   *_, height, width, channels = exp.source.inputs.shape
-  video, config = frame_folder.open_video(path), exp.config.data
+  video, config = decoding.open_video(path), exp.config.data
   colour = 'rgb' if channels == 3 else 'grey'
   frames = decoding.decode(video, (width, height), colour)
   number = clips.numbers(len(frames), config)

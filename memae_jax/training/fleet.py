@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from memae_jax import parallel
+from memae_jax import errors, parallel
 from memae_jax.models import memae
 
 _WITH_MEMORY = ('memae', 'nonspar')
@@ -84,6 +84,20 @@ def replicas(config: Any) -> tuple[Replica, ...]:
     ]
     found.setdefault(tuple(fields.items()), Replica('/'.join(shown), **fields))
   return tuple(found.values())
+
+
+def find(fleet: Sequence[Replica], name: str) -> int:
+  """Returns the index of a replica by name; the first if that is empty.
+
+  Raises:
+    UserError: there is none.
+  """
+  names = [replica.name for replica in fleet]
+  if name and name not in names:
+    raise errors.UserError(
+      f'replica "{name}" is unknown' + errors.did_you_mean(name, names)
+    )
+  return names.index(name) if name else 0
 
 
 def hyper(fleet: Sequence[Replica], config: Any) -> Hyper:

@@ -1,0 +1,271 @@
+"""A trained detector as one portable file, to be read by `scorer`.
+
+python -m memae_jax.export runs/digits --to=digits.scorer --replica=NAME
+
+The file is a zip archive of two members and holds no pickle:
+
+program.bin  what `jax.export` serialises: raw samples [B, ...] of any B to
+             score, errors and slots kept, for CPU, CUDA and TPU; the weights
+             and the scaling of the inputs are inside
+meta.json    threshold, meaning of score and inputs, origin, versions
+
+The network sees blocks of one size, whatever B is: memory is bounded, and the
+score of a sample does not depend on how many others came with it.
+"""
+
+import contextlib
+import functools
+import hashlib
+import io
+import json
+import math
+import pathlib
+import zipfile
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from absl import flags
+
+from memae_jax import cli, errors, scorer, writers
+from memae_jax import config as config_lib
+from memae_jax.data import tables, transforms
+from memae_jax.evaluation import collect, facts, video
+from memae_jax.models import memae
+from memae_jax.training import (
+  checkpoint,
+  experiment,
+  fleet,
+  loop,
+  score_rules,
+  step,
+)
+
+# Elements of a block of samples, by platform: what keeps a device busy, and no
+# more, since one sample costs as much as a block.
+_ELEMENTS = {'cpu': 2**14, 'default': 2**20}
+_MOST = 1024  # Samples of a block.
+_WHEN = (1980, 1, 1, 0, 0, 0)  # The same content is the same file.
+
+
+def _blocks(shape: tuple[int, ...]) -> dict[str, int]:
+  """Samples of a shape in a block, by platform: powers of two."""
+  fit = {k: max(n // math.prod(shape), 1) for k, n in _ELEMENTS.items()}
+  return {k: min(1 << (n.bit_length() - 1), _MOST) for k, n in fit.items()}
+
+
+def _in_blocks(function, size: int):
+  """Applies a function of [size, ...] samples to [B, ...], B symbolic."""
+
+  def mapped(x):
+    count = x.shape[0]
+    blocks = -(-count // size)
+    padding = [(0, blocks * size - count, 0)] + [(0, 0, 0)] * (x.ndim - 1)
+    padded = jax.lax.pad(x, jnp.zeros((), x.dtype), padding)
+    out = jax.lax.map(function, padded.reshape(blocks, size, *x.shape[1:]))
+    return jax.tree.map(
+      lambda y: y.reshape(blocks * size, *y.shape[2:])[:count], out
+    )
+
+  return mapped
+
+
+def _alone(
+  exp: experiment.Experiment, weights: step.Weights, index: int
+) -> tuple[memae.MemAE, step.Weights]:
+  """The network of one replica without what only others of the fleet need."""
+  model, replica = exp.trainer.model, exp.replicas[index]
+  one = exp.programs.one(weights, index)
+  if replica.variant != 'vae':
+    model = model.clone(head=None)
+  if not replica.has_memory:
+    return model.clone(bank=None), one
+  model = model.clone(bank=model.bank.clone(slots=replica.slots))
+  bank = {'slots': one.params['bank']['slots'][: replica.slots]}
+  return model, one._replace(params=one.params | {'bank': bank})
+
+
+def program(
+  exp: experiment.Experiment, weights: step.Weights, index: int
+) -> jax.export.Exported:
+  """Returns the exported program of one replica.
+
+  It takes raw samples [B, ...] as the files of the data set have them, tables
+  one-hot but before any logarithm. It gives a dict of `score` [B], `errors`
+  (tables: [B, D] squared error of each input; else [B, H, W], of clips those
+  of the scored frame) and, with a memory, `kept` [B], the slots that the reads
+  of a sample kept.
+
+  Args:
+    exp: the experiment.
+    weights: of the fleet.
+    index: of the replica.
+  """
+  model, one = _alone(exp, weights, index)
+  knobs, transform = exp.programs.knobs(index), exp.splits[index].transform
+  rule = score_rules.RULES[exp.config.eval.score]
+  inputs = exp.source.inputs
+  log1p = np.zeros(inputs.shape[1:], bool)
+  log1p[_log1p(exp)] = True
+
+  def block(x):
+    if log1p.any():
+      x = jnp.where(log1p, jnp.log1p(x), x)
+    x = transforms.apply(x, transform)
+    out = model.apply(one._asdict(), x, knobs)
+    both = x, out.reconstruction
+    error = score_rules.error_map if x.ndim > 2 else lambda a, b: (b - a) ** 2
+    found = {'score': rule(*both), 'errors': error(*both)}
+    if out.read is not None:
+      kept = out.read.kept.reshape(len(x), -1)
+      found['kept'] = jnp.sum(kept, axis=1, dtype=jnp.int32)
+    return found
+
+  shape = inputs.shape[1:]
+  each = {k: _in_blocks(block, size) for k, size in _blocks(shape).items()}
+  whole = functools.partial(jax.lax.platform_dependent, **each)
+  (batch,) = jax.export.symbolic_shape('batch')
+  samples = jax.ShapeDtypeStruct((batch, *shape), inputs.dtype)
+  with _no_places():
+    return jax.export.export(jax.jit(whole), platforms=scorer.PLATFORMS)(
+      samples
+    )
+
+
+@contextlib.contextmanager
+def _no_places():
+  """Leaves out where in which source file each operation comes from.
+
+  Else the file would name folders of this machine.
+  """
+  name = 'jax_traceback_in_locations_limit'
+  before = getattr(jax.config, name)
+  jax.config.update(name, 0)
+  try:
+    yield
+  finally:
+    jax.config.update(name, before)
+
+
+def _log1p(exp: experiment.Experiment) -> list[int]:
+  """The inputs of a table whose logarithm the network takes."""
+  if not exp.config.data.log1p:
+    return []
+  names = tables.input_names(exp.source.columns)
+  one_hot = tables.is_one_hot(exp.source.columns)
+  left = exp.source.notes['log1p_left_out_negative']
+  return [
+    i for i, name in enumerate(names) if not one_hot[i] and name not in left
+  ]
+
+
+def threshold(
+  exp: experiment.Experiment, weights: step.Weights, index: int
+) -> float:
+  """The quantile of the validation normals that evaluation flags above."""
+  rows = [split.validation for split in exp.splits]
+  normal = exp.score(weights, rows)
+  found = video.by_rule(exp.source, normal, index, rows[index])
+  config = exp.config.eval
+  return float(np.quantile(found[config.score], config.normal_quantile))
+
+
+def _meta(exp, index: int, limit: float, at: int, taken: int) -> dict[str, Any]:
+  """What the file says beside the program."""
+  config, source = exp.config, exp.source
+  score = facts.score(exp)
+  score.pop('second', None)
+  quantile = config.eval.normal_quantile
+  data = {key: config.data[key] for key in scorer.READING}
+  return {
+    'format': scorer.FORMAT,
+    'version': scorer.VERSION,
+    'threshold': limit,
+    'threshold_rule': f'{quantile:.0%} quantile of the validation normals;'
+    ' what scores above it is flagged',
+    'score': score,
+    'input': {
+      'kind': scorer.KINDS[len(source.inputs.shape) - 1],
+      'shape': list(source.inputs.shape[1:]),
+      'dtype': source.inputs.dtype.name,
+      'columns': [c._asdict() for c in source.columns],
+      'log1p': _log1p(exp),
+      **data,
+    },
+    'blocks': _blocks(source.inputs.shape[1:]),
+    'replica': exp.replicas[index]._asdict(),
+    'checkpoint': {
+      'step': at,
+      'rule': config.eval.checkpoint,
+      'weights_step': taken,
+    },
+    **exp.identity,
+    'config': config.to_dict(),
+    'environment': {key: exp.started_in[key] for key in ('versions', 'commit')},
+  }
+
+
+def to_file(run: pathlib.Path, path: pathlib.Path, name: str = '') -> None:
+  """Writes one replica of a run as a file that `scorer.load` reads.
+
+  Args:
+    run: folder of the run; its weights are those that evaluation takes.
+    path: of the file.
+    name: of the replica; empty for the first.
+
+  Raises:
+    UserError: there is no such run or replica, or its scores need more than
+      one sample at a time.
+  """
+  scorer.check_flatbuffers()
+  exp = experiment.build(config_lib.load(run / 'config.json'))
+  index = fleet.find(exp.replicas, name)
+  if exp.config.eval.score not in score_rules.RULES:
+    raise errors.UserError(
+      f'config field "eval.score" is "{exp.config.eval.score}", which takes all'
+      ' clips of a video, but a scorer takes any; one of'
+      f' {", ".join(score_rules.RULES)} can be exported'
+    )
+  with checkpoint.Checkpoints(
+    run, read_only=True, real=exp.programs.real_shapes
+  ) as checkpoints:
+    at, state = loop.trained(exp, checkpoints, run)
+  weights, steps = collect.chosen(exp, state, at)
+  limit = threshold(exp, weights, index)
+  write(
+    path,
+    bytes(program(exp, weights, index).serialize()),
+    _meta(exp, index, limit, at, int(steps[index])),
+  )
+  print(
+    f'replica "{exp.replicas[index].name}" of {run} is in {path}; score with'
+    f' python -m memae_jax.scorer {path} INPUT'
+  )
+
+
+def write(path: pathlib.Path, binary: bytes, meta: dict[str, Any]) -> None:
+  """Writes the archive, all of it or nothing."""
+  digest = hashlib.sha256(binary).hexdigest()
+  meta = meta | {'program': {'bytes': len(binary), 'sha256': digest}}
+  text = json.dumps(meta, indent=2, allow_nan=False) + '\n'
+  content = io.BytesIO()
+  with zipfile.ZipFile(content, 'w') as archive:
+    for name, part in ((scorer.META, text), (scorer.PROGRAM, binary)):
+      archive.writestr(zipfile.ZipInfo(name, _WHEN), part)
+  writers.write_atomic(path, content.getvalue())
+
+
+def run(*words: str) -> None:
+  """Exports what the flags describe."""
+  options = flags.FLAGS
+  if len(words) != 1 or not options.to:
+    raise errors.UserError('give the folder of a run and --to=FILE')
+  source, path = (pathlib.Path(w).expanduser() for w in (*words, options.to))
+  to_file(source, path, options.replica)
+
+
+if __name__ == '__main__':
+  flags.DEFINE_string('to', '', 'File to write.')
+  flags.DEFINE_string('replica', '', 'Which of the run; default: the first.')
+  cli.main(run, arguments=1)

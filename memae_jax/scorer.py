@@ -1,0 +1,373 @@
+"""Scores new samples by a file of `export`; needs only JAX and NumPy.
+
+scorer = memae_jax.scorer.load('digits.scorer')
+scorer.score(images)   [B] higher is more anomalous
+scorer.flag(images)    [B] bool, above `scorer.threshold`
+
+python -m memae_jax.scorer digits.scorer images.npy --to=scores.csv
+
+`jax.export` reads its own format by the package flatbuffers. Files of pictures
+and videos take Pillow and PyAV. A file of `export` is a program: load those of
+people whose programs you would run.
+"""
+
+import argparse
+import csv
+import hashlib
+import io
+import json
+import os
+import pathlib
+import sys
+import zipfile
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import numpy as np
+
+from memae_jax import errors
+
+FORMAT, VERSION = 'memae_jax.scorer', 1
+META, PROGRAM = 'meta.json', 'program.bin'
+PLATFORMS = ('cpu', 'cuda', 'tpu')
+KINDS = {1: 'table', 3: 'images', 4: 'clips'}  # By rank of a sample.
+# Fields of `config.data` that say how files become samples.
+READING = (
+  'colour',
+  'image_size',
+  'image_width',
+  'clip_frames',
+  'frame_step',
+  'missing',
+  'unknown_category',
+)
+_LIMITS = {META: 2**26, PROGRAM: 2**31}  # Bytes.
+
+
+def load(path: str | os.PathLike) -> 'Scorer':
+  """Reads a file that `python -m memae_jax.export` wrote.
+
+  Raises:
+    UserError: it is missing, damaged or foreign, or of another version.
+  """
+  path = pathlib.Path(path)
+  meta, binary = _parts(path)
+  check_flatbuffers()
+  try:
+    exported = jax.export.deserialize(bytearray(binary))
+  except Exception as error:  # Of many kinds; the content is sound.
+    raise errors.UserError(
+      f'{path} was written by jax {_jax_of(meta)}, and jax {jax.__version__}'
+      f' cannot read it ({_line(error)}); export the run again'
+    ) from error
+  return Scorer(path, meta, exported)
+
+
+def check_flatbuffers() -> None:
+  """Raises UserError without the package that `jax.export` needs."""
+  try:
+    import flatbuffers  # noqa: F401  What jax.export imports late.
+  except ImportError as error:
+    raise errors.UserError(
+      "flatbuffers is missing; pip install 'memae_jax[export]'"
+    ) from error
+
+
+def _parts(path: pathlib.Path) -> tuple[dict[str, Any], bytes]:
+  """Returns the members of the archive, which are what they should be."""
+  if not path.is_file():
+    raise errors.UserError(f'{path} is no file; give one of memae_jax.export')
+  try:
+    with zipfile.ZipFile(path) as archive:
+      members = archive.infolist()
+      if sorted(member.filename for member in members) != [META, PROGRAM]:
+        raise ValueError('it has other members')
+      for member in members:
+        # Stored as they are, so none is larger than the file.
+        if member.compress_type != zipfile.ZIP_STORED:
+          raise ValueError(f'{member.filename} is compressed')
+        if member.file_size > _LIMITS[member.filename]:
+          raise ValueError(f'{member.filename} has {member.file_size} bytes')
+      text, binary = archive.read(META), archive.read(PROGRAM)
+    meta = json.loads(text)
+    _check_meta(meta)
+    if hashlib.sha256(binary).hexdigest() != meta['program']['sha256']:
+      raise ValueError('the sha256 of the program is another')
+  except errors.UserError as error:
+    raise errors.UserError(f'{path} {error}') from error
+  # Zip files and JSON fail in many ways.
+  except Exception as error:
+    raise errors.UserError(
+      f'{path} is damaged or no file of memae_jax.export ({_line(error)});'
+      ' copy or export it again'
+    ) from error
+  return meta, binary
+
+
+def _check_meta(meta: Any) -> None:
+  """Raises an error unless all that is read of it here is there."""
+  if meta['format'] != FORMAT:
+    raise ValueError(f'its format is {meta["format"]!r}')
+  if meta['version'] != VERSION:
+    raise errors.UserError(
+      f'has version {meta["version"]!r} of its format, this memae_jax reads'
+      f' {VERSION}; take the memae_jax that wrote it'
+    )
+  found = meta['input']
+  shape, names = found['shape'], [c['name'] for c in found['columns']]
+  blocks = meta['blocks'].values()
+  numbers = [meta['threshold'], *blocks, *shape, *found['log1p']]
+  if not all(isinstance(n, (int, float)) for n in numbers) or not (
+    all(isinstance(name, str) for name in names)
+    and isinstance(meta['program']['sha256'], str)
+    and 'default' in meta['blocks']
+    and all(1 <= n <= 2**20 for n in blocks)
+    and KINDS[len(shape)] == found['kind']
+    and set(READING) <= set(found)
+    and all(0 <= i < shape[0] for i in found['log1p'])
+  ):
+    raise ValueError('its meta.json is not sound')
+  np.dtype(found['dtype'])
+
+
+def _line(error: Exception) -> str:
+  text = ' '.join(str(error).split()) or type(error).__name__
+  return text[:200]
+
+
+def _jax_of(meta: dict[str, Any]) -> str:
+  versions = (meta.get('environment') or {}).get('versions') or {}
+  return str(versions.get('jax', 'of an unknown version'))
+
+
+class Scorer:
+  """A detector: a program with its weights, and a threshold.
+
+  meta: what the file says of itself, see `export`.
+  exported: the program, for embedding in other JAX code.
+  """
+
+  def __init__(
+    self,
+    path: pathlib.Path,
+    meta: dict[str, Any],
+    exported: jax.export.Exported,
+  ):
+    """Takes the parts of the file at `path`; `load` checks them."""
+    self.meta, self.exported = meta, exported
+    self._shape = tuple(meta['input']['shape'])
+    self._dtype = np.dtype(meta['input']['dtype'])
+    (samples, *more) = exported.in_avals
+    if more or (samples.shape[1:], samples.dtype) != (self._shape, self._dtype):
+      raise errors.UserError(
+        f'{path} is damaged: its program takes {samples}, not what meta.json'
+        ' says; export it again'
+      )
+    self._names = [
+      f'{column["name"]}={category}' if category else column['name']
+      for column in meta['input']['columns']
+      for category in column['categories'] or ('',)
+    ]
+    # Without the maps, which XLA then does not compute.
+    self._score = jax.jit(lambda x: {'score': exported.call(x)['score']})
+    self._explain = jax.jit(exported.call)
+
+  @property
+  def threshold(self) -> float:
+    """Scores above it are flagged: a quantile of held-out normal samples."""
+    return self.meta['threshold']
+
+  def score(self, samples: Any) -> np.ndarray:
+    """Returns the scores [B] float32; higher is more anomalous.
+
+    Args:
+      samples: [B, *shape] raw samples as the data set has them: images and
+        clips as uint8, tables as numbers with categories one-hot, in the
+        order of `meta['input']['columns']`. Or the path of a file or folder,
+        see `read`.
+
+    Raises:
+      UserError: they are not what the network takes.
+    """
+    return self._run(self._score, samples)['score']
+
+  def flag(self, samples: Any) -> np.ndarray:
+    """Returns [B] bool: whose score is above the threshold."""
+    return self.score(samples) > self.threshold
+
+  def explain(self, samples: Any) -> dict[str, np.ndarray]:
+    """Returns the scores and what they are made of.
+
+    Returns:
+      `score` [B]; `errors`, squared: [B, D] of each input of a table, [B, H, W]
+      of the pixels of images or of the scored frame of clips; and, with a
+      memory, `kept` [B], how many slots the reads of a sample kept.
+    """
+    return self._run(self._explain, samples)
+
+  def read(self, path: str | os.PathLike) -> tuple[list[Any], Any]:
+    """Reads a file or folder as samples.
+
+    Args:
+      path: a .npy file, or a .npz file of one array (or of `inputs`). For a
+        table also a .csv file; for images a picture or a folder of them; for
+        clips a video file or a folder of frames, of which each gives the score
+        of a clip around it.
+
+    Returns:
+      A name, row or frame of each sample, and the samples.
+
+    Raises:
+      UserError: the network cannot take it.
+    """
+    path = pathlib.Path(path).expanduser()
+    if not path.exists():
+      raise errors.UserError(f'{path} does not exist')
+    if path.suffix in ('.npy', '.npz'):
+      samples = self._checked(_array(path), f'{path}: ')
+      return list(range(len(samples))), samples
+    try:
+      from memae_jax.data import unseen
+    except ImportError as error:
+      raise errors.UserError(
+        f'{path} takes Pillow to read; pip install pillow, or give a .npy file'
+      ) from error
+    names, samples = unseen.read(path, self.meta['input'])
+    if not hasattr(samples, 'frames'):  # Clips are copied when scored.
+      samples = self._checked(samples, f'{path}: ')
+    return names, samples
+
+  def _run(self, function, samples) -> dict[str, np.ndarray]:
+    if isinstance(samples, (str, os.PathLike)):
+      _, samples = self.read(samples)
+    elif not hasattr(samples, 'frames'):
+      samples = self._checked(samples)
+    parts = []
+    for x, padded in self._batches(samples):
+      found = function(padded)
+      parts.append({k: np.asarray(v)[: len(x)] for k, v in found.items()})
+    return {k: np.concatenate([part[k] for part in parts]) for k in parts[0]}
+
+  def _batches(self, samples) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yields parts of the samples, and these padded to one of a few sizes.
+
+    Each size compiles once. Blocks of a device are computed whole, so that
+    less than a block saves nothing, and beyond one batch all are whole.
+    """
+    blocks = self.meta['blocks']
+    size = blocks['default']
+    least = blocks.get(jax.default_backend(), size)
+    while size // 4 >= max(len(samples), least):
+      size //= 4
+    for start in range(0, len(samples), size):
+      x = samples[start : start + size]
+      yield x, np.pad(x, [(0, size - len(x))] + [(0, 0)] * (x.ndim - 1))
+
+  def _checked(self, samples: Any, where: str = '') -> np.ndarray:
+    """Returns samples as an array of the type that the program takes."""
+    x = np.asarray(samples)
+    wanted = f'[B{"".join(f", {n}" for n in self._shape)}] {self._dtype}'
+    if x.shape[1:] != self._shape or x.ndim != len(self._shape) + 1:
+      hint = ', also for one sample' if x.shape == self._shape else ''
+      raise errors.UserError(
+        f'{where}samples have shape {list(x.shape)}, but the network takes'
+        f' {wanted}{hint}'
+      )
+    if not len(x):
+      raise errors.UserError(f'{where}there is no sample')
+    whole = np.issubdtype(self._dtype, np.integer)
+    if x.dtype != self._dtype and (
+      whole or not np.can_cast(x.dtype, self._dtype, 'same_kind')
+    ):
+      raise errors.UserError(
+        f'{where}samples are {x.dtype}, but the network takes {wanted}'
+        + (', not scaled' if whole else '')
+      )
+    x = x.astype(self._dtype, copy=False)
+    return x if whole else self._checked_numbers(x, where)
+
+  def _checked_numbers(self, x: np.ndarray, where: str) -> np.ndarray:
+    """Raises UserError for numbers that evaluation would have refused."""
+    found = self.meta['input']
+    negative = np.zeros(x.shape, bool)
+    negative[..., found['log1p']] = x[..., found['log1p']] < 0
+    for wrong, why in (
+      (np.isinf(x), 'infinite, or beyond float32'),
+      (np.isnan(x) & (found['missing'] == 'error'), 'missing'),
+      (negative, 'negative, but its logarithm is taken'),
+    ):
+      if wrong.any():
+        row, *place = np.argwhere(wrong)[0].tolist()
+        name = f'"{self._names[place[0]]}"' if self._names else place
+        raise errors.UserError(f'{where}row {row}: input {name} is {why}')
+    return x
+
+
+def _array(path: pathlib.Path) -> np.ndarray:
+  """Reads the array of a .npy or .npz file; never unpickles."""
+  try:
+    content = np.load(path, allow_pickle=False)
+    if isinstance(content, np.ndarray):
+      return content
+    with content:
+      names = content.files
+      if 'inputs' not in names and len(names) != 1:
+        raise ValueError(f'it has arrays {", ".join(names) or "none"}')
+      return content['inputs' if 'inputs' in names else names[0]]
+  except Exception as error:  # Of many kinds, for damaged and foreign files.
+    raise errors.UserError(
+      f'{path} cannot be read as one array of samples ({_line(error)}); name'
+      ' it "inputs", and save it without pickle'
+    ) from error
+
+
+def _table(scorer: Scorer, path: str) -> tuple[str, int, int]:
+  """Returns csv text, and how many are flagged, of how many."""
+  names, samples = scorer.read(path)
+  score = scorer.score(samples)
+  flagged = score > scorer.threshold
+  stream = io.StringIO()
+  writer = csv.writer(stream, lineterminator='\n')
+  column = {'table': 'row', 'images': 'image', 'clips': 'frame'}
+  kind = scorer.meta['input']['kind']
+  writer.writerow([column[kind], 'score', 'flagged'])
+  writer.writerows(zip(names, score.tolist(), flagged.astype(int).tolist()))
+  return stream.getvalue(), int(flagged.sum()), len(score)
+
+
+def main(argv: list[str] | None = None) -> int:
+  """Scores a file or folder; returns the exit code."""
+  parser = argparse.ArgumentParser(
+    prog='python -m memae_jax.scorer',
+    description='Scores new samples; higher is more anomalous.',
+  )
+  parser.add_argument('file', help='what python -m memae_jax.export wrote')
+  parser.add_argument('input', help='file or folder of samples')
+  parser.add_argument('--to', help='csv file to write, else it is printed')
+  options = parser.parse_args(argv)
+  try:
+    scorer = load(options.file)
+    text, flagged, total = _table(scorer, options.input)
+    if options.to:
+      from memae_jax import writers
+
+      writers.write_atomic(pathlib.Path(options.to).expanduser(), text)
+      print(
+        f'{flagged} of {total} above {scorer.threshold:.6g}; scores:'
+        f' {options.to}'
+      )
+    else:
+      print(text, end='')
+  except errors.UserError as error:
+    print(f'error: {error}', file=sys.stderr)
+    return error.exit_code
+  except OSError as error:
+    where = f'{error.filename}: ' if error.filename else ''
+    print(f'error: {where}{error.strerror or error}', file=sys.stderr)
+    return errors.UserError.exit_code
+  return 0
+
+
+if __name__ == '__main__':
+  sys.exit(main())
