@@ -60,8 +60,9 @@ def test_evaluation_jobs_of_the_page(tmp_path, monkeypatch):
     '--config=configs/digits.py:smoke',
     f'--workdir={run}',
     '--config.train.keep_all=True',
-    '--config.train.log_every=50',
-    '--config.train.checkpoint_every=50',
+    '--config.train.epochs=6',
+    '--config.train.log_every=4',
+    '--config.train.checkpoint_every=8',
   )
   assert code == 0, err
   steps = sorted(int(p.name) for p in (run / 'checkpoints').glob('[0-9]*'))
