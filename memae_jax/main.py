@@ -4,6 +4,8 @@ python -m memae_jax.main --config=configs/digits.py --workdir=runs/digits
 python -m memae_jax.main --mode=eval --workdir=runs/digits
 python -m memae_jax.main --mode=eval --workdir=runs/ped2 \
   --config.eval.video=FILE
+python -m memae_jax.main --mode=plan --config=configs/mnist.py \
+  --topology=v5e:2x4
 
 Kept short on purpose: flags in, one job out. The work is in the libraries.
 """
@@ -16,6 +18,7 @@ from ml_collections import config_flags
 from memae_jax import cli, errors
 from memae_jax import config as config_lib
 from memae_jax.evaluation import evaluate, films
+from memae_jax.planning import plan
 from memae_jax.training import checkpoint, experiment, loop
 
 _CONFIG = config_flags.DEFINE_config_file(
@@ -23,7 +26,16 @@ _CONFIG = config_flags.DEFINE_config_file(
 )
 _WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of the run.')
 _MODE = flags.DEFINE_enum(
-  'mode', 'train', ['train', 'eval'], 'train also evaluates the last step.'
+  'mode',
+  'train',
+  ['train', 'eval', 'plan'],
+  'train also evaluates the last step; plan compiles without running.',
+)
+_TOPOLOGY = flags.DEFINE_string(
+  'topology', '', 'plan: the machine, such as v5e:4x4 or cpu:8; empty: this.'
+)
+_LIMITS = flags.DEFINE_boolean(
+  'limits', True, 'plan: also find the largest memory and batch that fit.'
 )
 
 
@@ -59,6 +71,13 @@ def evaluate_newest(exp: experiment.Experiment, workdir: pathlib.Path) -> None:
 
 def run() -> None:
   """Runs the job that the flags describe."""
+  if _MODE.value == 'plan':
+    if _CONFIG.value is None:
+      raise errors.UserError('--config is missing, such as configs/digits.py')
+    config = config_lib.resolve(_CONFIG.value)
+    folder = pathlib.Path(_WORKDIR.value or '.').expanduser()
+    plan.run(config, _TOPOLOGY.value, folder, _LIMITS.value)
+    return
   if not _WORKDIR.value:
     raise errors.UserError('--workdir is missing: the folder of the run')
   workdir = pathlib.Path(_WORKDIR.value).expanduser()

@@ -73,7 +73,7 @@ def run(*argv: str) -> tuple[int, str, str]:
   flags.FLAGS.unparse_flags()
   for name in [n for n in flags.FLAGS if n.startswith('config.')]:
     delattr(flags.FLAGS, name)  # Overrides that an earlier run defined.
-  for name in ('config', 'workdir', 'mode'):
+  for name in ('config', 'workdir', 'mode', 'topology', 'limits'):
     flags.FLAGS[name].unparse()
   out, err = io.StringIO(), io.StringIO()
   code, before = 0, sys.argv

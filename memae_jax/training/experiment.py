@@ -6,6 +6,7 @@ Training and evaluation both start here, so they cannot disagree.
 import dataclasses
 import logging
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -90,11 +91,14 @@ def _intervals(config: Any, steps: int) -> tuple[int, int, int]:
   )
 
 
-def build(config: Any) -> Experiment:
+def build(
+  config: Any, devices: Sequence[jax.Device] | None = None
+) -> Experiment:
   """Loads the data, makes the splits and describes the programs.
 
   Args:
     config: from `config.resolve`.
+    devices: that the mesh is made of, see `parallel.mesh`.
 
   Raises:
     UserError: the data are missing or do not fit the config.
@@ -158,7 +162,7 @@ def build(config: Any) -> Experiment:
       f' training samples, but a replica has only {min(sizes)}; lower'
       ' model.memory.slots, or set model.memory.init to "uniform"'
     )
-  mesh = parallel.mesh(config.mesh, len(replicas), batch)
+  mesh = parallel.mesh(config.mesh, len(replicas), batch, devices)
   kind = programs.KINDS[feed.choose(source.inputs, config.data)]
   return Experiment(
     config=config,
