@@ -198,7 +198,8 @@ def test_axes_of_collectives():
   text = (
     'ENTRY %main (x: f32[4]) -> f32[4] {\n'
     '  %x = f32[4]{0} parameter(0)\n'
-    '  %a = f32[4]{0} all-reduce(%x), replica_groups={{0,1},{2,3},{4,5},{6,7}}\n'
+    '  %a = f32[4]{0} all-reduce(%x),'
+    ' replica_groups={{0,1},{2,3},{4,5},{6,7}}\n'
     '  %b = f32[4]{0} all-reduce(%a), replica_groups=[4,2]<=[2,2,2]T(0,2,1)\n'
     '  %c = (f32[4]{0}, f32[8]{0}) all-gather-start(%b),'
     ' replica_groups=[2,4]<=[8]\n'

@@ -117,6 +117,4 @@ def _meetings(size: int, taps: int, out: int, how: tuple[int, ...]) -> int:
   """Pairs of an output and a tap that meet an input, along one dimension."""
   stride, low, spread, gap = how
   places = (o * stride + t * gap - low for o in range(out) for t in range(taps))
-  return sum(
-    p >= 0 and p % spread == 0 and p // spread < size for p in places
-  )
+  return sum(p >= 0 and p % spread == 0 and p // spread < size for p in places)

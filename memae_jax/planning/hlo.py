@@ -7,8 +7,9 @@ it, and what is outside is left out.
 """
 
 import dataclasses
+import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -69,19 +70,36 @@ def _width(dtype: str) -> float:
   return int(bits.group()) / 8 if bits else 0.0
 
 
-def nbytes(shape: str, everywhere: bool = True) -> int:
-  """Bytes of an array or tuple.
+def nbytes(shape: str) -> int:
+  """Bytes of the numbers of an array or tuple, as HLO writes its shape."""
+  return sum(
+    int(_width(dtype) * math.prod(_sides(size)))
+    for dtype, size, _ in _ARRAY.findall(shape)
+  )
+
+
+def _sides(text: str) -> list[int]:
+  return [int(n) for n in text.split(',') if n]
+
+
+def _in_memory(shape: str, anywhere: bool = False) -> int:
+  """Bytes of an array or tuple in the device's memory, with padding.
 
   Args:
     shape: as HLO writes it.
-    everywhere: also arrays that are kept in memory on the chip.
+    anywhere: also of arrays that are on the chip.
   """
-  total = 0.0
+  total = 0
   for dtype, size, layout in _ARRAY.findall(shape):
-    if everywhere or not _ON_CHIP.search(layout):
-      count = np.prod([int(n) for n in size.split(',') if n], dtype=float)
-      total += _width(dtype) * float(count)
-  return int(total)
+    if _ON_CHIP.search(layout) and not anywhere:
+      continue
+    sides, order = _sides(size), _sides(layout.strip('{}').split(':')[0])
+    tile = re.search(r'T\(([\d,]+)\)', layout)
+    if tile:  # Of the dimensions that lie closest, the closest last.
+      for axis, side in zip(order, reversed(_sides(tile[1]))):
+        sides[axis] = -(-sides[axis] // side) * side
+    total += int(_width(dtype) * math.prod(sides))
+  return total
 
 
 def _balanced(text: str, start: int) -> int:
@@ -198,13 +216,18 @@ class Module:
     )
 
   def _moved(self, one: Instruction, shapes: dict[str, str]) -> int:
+    """Bytes that an instruction takes from the memory and puts there."""
     op = one.op
     if op in _FREE or op.endswith('-done'):
       return 0
-    of = lambda name: nbytes(shapes.get(name, ''), False)
-    out = nbytes(one.shape, False)
+    arrays = [found[0] for found in _ARRAY.finditer(one.shape)]
+    of = lambda name: _in_memory(shapes.get(name, ''))
+    out = _in_memory(one.shape)
     if op == 'copy-start':  # (to, from, context)
-      return nbytes(one.shape.rsplit(', ', 1)[0], False)
+      return _in_memory(' '.join(arrays[:2]))
+    if op == 'slice-start':  # ((from), to, context)
+      part = _in_memory(arrays[1], True)
+      return part * (1 + (_in_memory(arrays[1]) > 0))
     if op == 'fusion':
       return self._fused(one, of)
     if op in ('dynamic-slice', 'slice', 'gather'):
@@ -213,38 +236,36 @@ class Module:
       return 2 * of(one.operands[1])
     return out + sum(map(of, one.operands))
 
-  def _fused(self, one: Instruction, of) -> int:
-    """A fusion reads of its operands only the parts that it slices."""
+  def _fused(self, one: Instruction, of: Callable[[str], int]) -> int:
+    """A fusion takes only the parts of its operands that it slices."""
     body = self.computations.get(_named('calls', one.rest), [])
     by_name = {i.name: i for i in body}
+    inner = {int(i.inside): i.name for i in body if i.op == 'parameter'}
     users: dict[str, list[Instruction]] = {}
     for i in body:
       for operand in i.operands:
         users.setdefault(operand, []).append(i)
-    total, inner = 0, {}
-    for i in body:
-      if i.op == 'parameter':
-        inner[int(i.inside)] = i.name
+    total = 0
     for at, operand in enumerate(one.operands):
-      whole, used = of(operand), users.get(inner.get(at, ''), [])
-      parts = 0
-      for user in used:
+      whole, parts = of(operand), 0
+      for user in users.get(inner.get(at, ''), ()):
         first = user.operands[0] == inner[at]
         if first and user.op in ('dynamic-slice', 'slice', 'gather'):
-          parts += nbytes(user.shape)
+          parts += _in_memory(user.shape, True)
         elif not (first and user.op == 'dynamic-update-slice'):
           parts += whole
-      total += min(whole, parts) if used else 0
+      total += min(whole, parts)
     root = next((i for i in body if i.root), None)
     results = [root] if root is not None else []
     if root is not None and root.op == 'tuple':
-      results = [by_name[name] for name in root.operands]
-    out = nbytes(one.shape, False)
-    for i in results:  # In place.
-      if i.op == 'dynamic-update-slice' and out:
-        part = by_name.get(i.operands[1])
-        saved = nbytes(i.shape) - (nbytes(part.shape) if part else 0)
-        out = max(0, out - saved)
+      results = [by_name[name] for name in root.operands if name in by_name]
+    out = _in_memory(one.shape)
+    for i in results:  # In place: only what is new.
+      if i.op == 'dynamic-update-slice' and i.operands[1] in by_name:
+        kept = _in_memory(i.shape, True) - _in_memory(
+          by_name[i.operands[1]].shape, True
+        )
+        out = max(0, out - kept)
     return total + out
 
   def collectives(
@@ -302,7 +323,9 @@ def _groups(text: str, devices: int) -> np.ndarray:
     if iota[3]:
       grid = grid.transpose(numbers(iota[3]))
     return grid.reshape(numbers(iota[1]))
-  listed = re.search(r'(?:replica_groups|source_target_pairs)=\{(.*?)\}\}', text)
+  listed = re.search(
+    r'(?:replica_groups|source_target_pairs)=\{(.*?)\}\}', text
+  )
   if listed:
     rows = re.findall(r'\{([\d,]+)', listed[1])
     return np.asarray([numbers(row) for row in rows])

@@ -32,9 +32,9 @@ class Chip:
 
 
 # Memory: what libtpu 0.0.42 says that it leaves to a program. The others: the
-# table "TPU specs" of "How to Scale Your Model" (jax-ml.github.io/scaling-book),
-# after the documentation of Google Cloud TPU. libtpu compiles for each of the
-# two cores of a v4 chip, so it is half a chip here.
+# table of TPUs in "How to Scale Your Model", jax-ml.github.io/scaling-book,
+# which has them from the documentation of Google Cloud. libtpu compiles for
+# each of the two cores of a v4 chip, so it is half a chip here.
 _CHIPS = {
   'v4': Chip('v4 (a core)', int(15.25 * GIB), 1.375e14, 6e11, 9e10),
   'v5e': Chip('v5e', int(15.75 * GIB), 1.97e14, 8.1e11, 9e10),

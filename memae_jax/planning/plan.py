@@ -49,9 +49,7 @@ NOTES = {
 }
 
 
-def run(
-  config: Any, topology: str, folder: pathlib.Path, limits: bool
-) -> None:
+def run(config: Any, topology: str, folder: pathlib.Path, limits: bool) -> None:
   """Prints the plan of a run and writes plan.json.
 
   Args:
@@ -158,9 +156,7 @@ def _program(name: str, exp, chip: machines.Chip) -> dict[str, Any]:
   _LOG.info('compiling: %s', name)
   compiled, used, memory = _compiled(traced.lower(), arguments)
   memory = memory or chip.memory
-  work, passes = flops.count(
-    traced.jaxpr, exp.mesh.devices.flat[0].platform
-  )
+  work, passes = flops.count(traced.jaxpr, exp.mesh.devices.flat[0].platform)
   program = {
     'bytes': sizes,
     'memory': memory,

@@ -18,23 +18,25 @@ _KINDS = {
 _PARTS = ('compute', 'memory', 'links')
 
 
+def _scaled(value: float, base: int, units: tuple[str, ...]) -> tuple:
+  """The value in the largest unit that it reaches, and the unit."""
+  at = 0
+  while abs(value) >= base and at < len(units) - 1:
+    value, at = value / base, at + 1
+  return value, units[at]
+
+
 def size(count: float) -> str:
   """Bytes in the unit that suits them."""
-  for unit in ('B', 'KiB', 'MiB', 'GiB'):
-    if abs(count) < 1024:
-      break
-    count /= 1024
-  return f'{count:.0f} B' if unit == 'B' else f'{count:.2f} {unit}'
+  value, unit = _scaled(count, 1024, ('B', 'KiB', 'MiB', 'GiB', 'TiB'))
+  return f'{value:.0f} B' if unit == 'B' else f'{value:.2f} {unit}'
 
 
 def _number(value: float | None, unit: str = '') -> str:
   """With the prefix that suits it; what is not known is a dash."""
   if value is None:
     return '-'
-  for prefix in ('', 'k', 'M', 'G', 'T'):
-    if abs(value) < 1000:
-      break
-    value /= 1000
+  value, prefix = _scaled(value, 1000, ('', 'k', 'M', 'G', 'T'))
   return f'{value:.4g} {prefix}{unit}'.rstrip()
 
 
@@ -73,7 +75,10 @@ def text(plan: dict[str, Any]) -> str:
       rows.append((words, *(size(p['bytes'].get(kind, 0)) for p in both)))
   if chip['memory']:
     rows.append(('of', *(size(p['memory']) for p in both)))
-  rows += [('', '', ''), ('a step of', *(f'{p["samples"]} samples' for p in both))]
+  rows += [
+    ('', '', ''),
+    ('a step of', *(f'{p["samples"]} samples' for p in both)),
+  ]
   of = lambda key: [p.get(key) for p in both]
   rows += [
     ('arithmetic of a device', *(_number(v, 'FLOP') for v in of('flops'))),
@@ -93,9 +98,7 @@ def text(plan: dict[str, Any]) -> str:
   rows += [
     (
       'time of a step at least',
-      *(
-        f'{_seconds(t["step"])} ({t["bound"]})' if t else '-' for t in times
-      ),
+      *(f'{_seconds(t["step"])} ({t["bound"]})' if t else '-' for t in times),
     ),
     (
       'samples a second and device at most',
@@ -106,12 +109,14 @@ def text(plan: dict[str, Any]) -> str:
   rows = [('collectives', 'axes', 'a step', 'bytes of a device')]
   for name, program in (('training', both[0]), ('scoring', both[1])):
     for each in program.get('collectives', ()):
-      rows.append((
-        f'{name}: {each["kind"]}',
-        ' x '.join(each['axes']),
-        str(each['count']),
-        size(each['nbytes']),
-      ))
+      rows.append(
+        (
+          f'{name}: {each["kind"]}',
+          ' x '.join(each['axes']),
+          str(each['count']),
+          size(each['nbytes']),
+        )
+      )
   lines += _rows(rows) if len(rows) > 1 else ['collectives: none known']
   for what, found in plan.get('limits', {}).items():
     largest, checked = found['largest'], found['checked']
