@@ -80,9 +80,10 @@ def mesh(
       f' {used} of {len(devices)} devices and none of process {min(idle)};'
       ' set config.mesh so that all are used, or start fewer processes'
     )
-  return jax.make_mesh(
-    sizes, AXES, devices=chosen, axis_types=(AxisType.Auto,) * len(AXES)
-  )
+  types = (AxisType.Auto,) * len(AXES)
+  if used < len(devices):  # No box of chips, which `make_mesh` needs on TPUs.
+    return Mesh(np.array(chosen).reshape(sizes), AXES, axis_types=types)
+  return jax.make_mesh(sizes, AXES, devices=chosen, axis_types=types)
 
 
 def padded(count: int, shards: int) -> int:
