@@ -193,6 +193,29 @@ def test_flops_of_convolutions_are_those_of_xla(groups, dilation):
   assert counted == traced.lower().cost_analysis()['flops']
 
 
+@pytest.mark.parametrize(
+  'words',
+  [
+    'Ran out of memory on HBM, the total memory required for HLO temporaries'
+    ' (40.25G) exceeds available HBM (15.75G).',
+    'XLA:TPU compile permanent error. Ran out of memory in memory space hbm.'
+    ' Used 40.25G of 15.75G hbm. Exceeded hbm capacity by 24.50G.',
+  ],
+)
+def test_a_program_that_the_compiler_refuses(words):
+  class Lowered:
+    def compile(self):
+      raise jax.errors.JaxRuntimeError(self.words)
+
+  lowered = Lowered()
+  lowered.words = f'RESOURCE_EXHAUSTED: {words}'
+  gib = 2**30
+  assert plan._compiled(lowered) == (None, int(40.25 * gib), int(15.75 * gib))
+  lowered.words = 'INTERNAL: something else'
+  with pytest.raises(jax.errors.JaxRuntimeError):
+    plan._compiled(lowered)
+
+
 def test_axes_of_collectives():
   mesh = {'replica': 2, 'data': 2, 'memory': 2}
   text = (

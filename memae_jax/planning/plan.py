@@ -154,7 +154,7 @@ def _program(name: str, exp, chip: machines.Chip) -> dict[str, Any]:
   if training and not resident:
     sizes['read_ahead'] = feed.AHEAD * sizes['batch']
   _LOG.info('compiling: %s', name)
-  compiled, used, memory = _compiled(traced.lower(), arguments)
+  compiled, used, memory = _compiled(traced.lower())
   memory = memory or chip.memory
   work, passes = flops.count(traced.jaxpr, exp.mesh.devices.flat[0].platform)
   program = {
@@ -186,28 +186,24 @@ def _block(exp) -> int:
   return min(exp.config.eval.batch_size, most)
 
 
-def _compiled(lowered: Any, arguments: int) -> tuple[Any, int, int | None]:
+_OUT_OF_MEMORY = re.compile(  # What libtpu says, arguments included.
+  r'RESOURCE_EXHAUSTED.*?(?:Used |\()([\d.]+)([KMGT]?)'
+  r'(?:\) exceeds available HBM \(| of )([\d.]+)([KMGT]?)',
+  re.DOTALL,
+)
+
+
+def _compiled(lowered: Any) -> tuple[Any, int, int | None]:
   """The compiled program; or None, what it needs, and what there is."""
   try:
     return lowered.compile(), 0, None
   except jax.errors.JaxRuntimeError as error:
-    text = str(error)
-    found = re.search(r'Used ([\d.]+)([KMGT]?) of ([\d.]+)([KMGT]?) hbm', text)
-    more = 0
-    if not found:  # Then it names the temporaries alone.
-      more = arguments
-      found = re.search(
-        r'\(([\d.]+)([KMGT]?)\) exceeds available HBM \(([\d.]+)([KMGT]?)\)',
-        text,
-      )
-    if 'RESOURCE_EXHAUSTED' not in text or not found:
+    found = _OUT_OF_MEMORY.search(str(error))
+    if not found:
       raise
-    sizes = found.groups()
-    used, memory = (
-      int(float(number) * _UNITS[unit])
-      for number, unit in (sizes[:2], sizes[2:])
-    )
-    return None, used + more, memory
+    number, unit, most, most_unit = found.groups()
+    size = lambda text, unit: int(float(text) * _UNITS[unit])
+    return None, size(number, unit), size(most, most_unit)
 
 
 def _compiled_bytes(analysis: Any, arguments: int) -> dict[str, int]:
@@ -279,6 +275,12 @@ def _limits(exp, devices, chip, peak: int) -> dict[str, Any]:
     sizes = (count if n == largest else n for n in config.fleet.slots)
     return peak_with(**{'fleet.slots': tuple(sizes)})
 
+  def largest(*how):
+    try:
+      return _largest(*how)
+    except errors.UserError as error:  # Of a size that the config refuses.
+      return {'largest': None, 'checked': False, 'reason': str(error)}
+
   found = {}
   if exp.trainer.model.bank:
     width = exp.programs.init_shapes().params['bank']['slots'].shape[-1]
@@ -288,11 +290,11 @@ def _limits(exp, devices, chip, peak: int) -> dict[str, Any]:
     other = at + max(at, int((chip.memory - peak) / 2 / each))
     if peak > chip.memory:
       other = max(1, at // 2)
-    found['slots'] = _largest(
+    found['slots'] = largest(
       slots, at, peak, other, mesh[parallel.MEMORY], chip.memory
     )
   at = config.train.batch_size
-  found['batch_size'] = _largest(
+  found['batch_size'] = largest(
     lambda count: peak_with(**{'train.batch_size': count}),
     at,
     peak,
