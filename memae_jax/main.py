@@ -4,6 +4,8 @@ python -m memae_jax.main --config=configs/digits.py --workdir=runs/digits
 python -m memae_jax.main --mode=eval --workdir=runs/digits
 python -m memae_jax.main --mode=eval --workdir=runs/ped2 \
   --config.eval.video=FILE
+python -m memae_jax.main --mode=plan --config=configs/mnist.py \
+  --topology=v5e:2x4
 
 Kept short on purpose: flags in, one job out. The work is in the libraries.
 """
@@ -16,6 +18,7 @@ from ml_collections import config_flags
 from memae_jax import cli, errors, parallel
 from memae_jax import config as config_lib
 from memae_jax.evaluation import evaluate, films, jobs
+from memae_jax.planning import plan
 from memae_jax.training import checkpoint, experiment, loop
 
 _CONFIG = config_flags.DEFINE_config_file(
@@ -23,7 +26,16 @@ _CONFIG = config_flags.DEFINE_config_file(
 )
 _WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of the run.')
 _MODE = flags.DEFINE_enum(
-  'mode', 'train', ['train', 'eval'], 'train also evaluates the last step.'
+  'mode',
+  'train',
+  ['train', 'eval', 'plan'],
+  'train also evaluates the last step; plan compiles without running.',
+)
+_TOPOLOGY = flags.DEFINE_string(
+  'topology', '', 'plan: the machine, such as v5e:4x4 or cpu:8; empty: this.'
+)
+_LIMITS = flags.DEFINE_boolean(
+  'limits', True, 'plan: also find the largest memory and batch that fit.'
 )
 
 
@@ -83,17 +95,21 @@ def evaluate_checkpoints(
 
 def run() -> None:
   """Runs the job that the flags describe."""
+  mode, given = _MODE.value, _CONFIG.value
+  config = None if given is None else config_lib.resolve(given)
+  if config is None and mode != 'eval':
+    raise errors.UserError('--config is missing, such as configs/digits.py')
+  if mode == 'plan':
+    folder = pathlib.Path(_WORKDIR.value or '.').expanduser()
+    plan.run(config, _TOPOLOGY.value, folder, _LIMITS.value)
+    return
   parallel.join(_COORDINATOR.value, _PROCESSES.value, _PROCESS.value)
   cli.quiet_unless_first()
   if not _WORKDIR.value:
     raise errors.UserError('--workdir is missing: the folder of the run')
   workdir = pathlib.Path(_WORKDIR.value).expanduser()
-  given = _CONFIG.value
-  config = None if given is None else config_lib.resolve(given)
-  if _MODE.value == 'eval':
+  if mode == 'eval':
     evaluate_run(workdir, config)
-  elif config is None:
-    raise errors.UserError('--config is missing, such as configs/digits.py')
   elif config.eval.video:
     raise errors.UserError(
       'config field "eval.video" is set; add --mode=eval, or leave it empty'

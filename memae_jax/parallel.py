@@ -9,9 +9,11 @@ A fleet or memory that its axis does not divide is padded on the devices; the
 host never sees the padding. One process or many: the same code.
 """
 
+import contextlib
+import contextvars
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -26,6 +28,8 @@ ALIKE = PartitionSpec()
 BY_REPLICA = PartitionSpec(REPLICA)
 BY_SAMPLE = PartitionSpec(REPLICA, DATA)
 BY_SLOT = PartitionSpec(REPLICA, MEMORY)
+
+_ABSTRACT = contextvars.ContextVar('abstract', default=False)
 
 
 def mesh(
@@ -76,9 +80,10 @@ def mesh(
       f' {used} of {len(devices)} devices and none of process {min(idle)};'
       ' set config.mesh so that all are used, or start fewer processes'
     )
-  return jax.make_mesh(
-    sizes, AXES, devices=chosen, axis_types=(AxisType.Auto,) * len(AXES)
-  )
+  types = (AxisType.Auto,) * len(AXES)
+  if used < len(devices):  # No box of chips, which `make_mesh` needs on TPUs.
+    return Mesh(np.array(chosen).reshape(sizes), AXES, axis_types=types)
+  return jax.make_mesh(sizes, AXES, devices=chosen, axis_types=types)
 
 
 def padded(count: int, shards: int) -> int:
@@ -157,6 +162,16 @@ def _filled(
   )
 
 
+@contextlib.contextmanager
+def abstract() -> Iterator[None]:
+  """Within it `place` returns shapes: programs are described, none can run."""
+  token = _ABSTRACT.set(True)
+  try:
+    yield
+  finally:
+    _ABSTRACT.reset(token)
+
+
 def place(tree: Any, mesh: Mesh, spec: PartitionSpec) -> Any:
   """Puts host arrays on the mesh, each process its own part.
 
@@ -172,6 +187,9 @@ def place(tree: Any, mesh: Mesh, spec: PartitionSpec) -> Any:
     shape = host.shape
     if spec:
       shape = (padded(len(host), mesh.shape[REPLICA]), *shape[1:])
+    if _ABSTRACT.get():
+      dtype = jax.dtypes.canonicalize_dtype(host.dtype)
+      return jax.ShapeDtypeStruct(shape, dtype, sharding=sharding)
     return _filled(shape, sharding, lambda index: _rows(host, index))
 
   return jax.tree.map(put, tree)

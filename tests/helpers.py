@@ -74,7 +74,8 @@ def run(*argv: str) -> tuple[int, str, str]:
   flags.FLAGS.unparse_flags()
   for name in [n for n in flags.FLAGS if n.startswith('config.')]:
     delattr(flags.FLAGS, name)  # Overrides that an earlier run defined.
-  for name in ('config', 'workdir', 'mode', 'steps', 'watch', *_OF_PROCESSES):
+  names = 'config', 'workdir', 'mode', 'steps', 'watch', 'topology', 'limits'
+  for name in (*names, *_OF_PROCESSES):
     flags.FLAGS[name].unparse()
   out, err = io.StringIO(), io.StringIO()
   code, before = 0, sys.argv

@@ -19,7 +19,7 @@ from memae_jax.data import clips, order
 
 _LOG = logging.getLogger(__name__)
 _THREADS = 4  # They read at once; most of their time is spent outside Python.
-_AHEAD = 4  # Batches read before they are asked for, and so on the device.
+AHEAD = 4  # Batches read before they are asked for, and so on the device.
 
 Read = TypeVar('Read')
 
@@ -121,6 +121,6 @@ def ahead(read: Callable[[int], Read], start: int, stop: int) -> Iterator[Read]:
     grain.MapDataset.range(start, stop)
     .map(lambda number: read(int(number)))
     .to_iter_dataset(
-      grain.ReadOptions(num_threads=_THREADS, prefetch_buffer_size=_AHEAD)
+      grain.ReadOptions(num_threads=_THREADS, prefetch_buffer_size=AHEAD)
     )
   )

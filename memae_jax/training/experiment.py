@@ -6,6 +6,7 @@ Training and evaluation both start here, so they cannot disagree.
 import dataclasses
 import logging
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -148,13 +149,18 @@ def _as_trained(source, splits, stored) -> tuple[types.Split, ...]:
   )
 
 
-def build(config: Any, stored: dict[str, Any] | None = None) -> Experiment:
+def build(
+  config: Any,
+  stored: dict[str, Any] | None = None,
+  devices: Sequence[jax.Device] | None = None,
+) -> Experiment:
   """Loads the data, makes the splits and describes the programs.
 
   Args:
     config: from `config.resolve`.
     stored: `meta` of a checkpoint that is to be evaluated, maybe on other
       data than it was trained on; then they are scaled as those were.
+    devices: that the mesh is made of, see `parallel.mesh`.
 
   Raises:
     UserError: the data are missing or do not fit the config.
@@ -223,7 +229,7 @@ def build(config: Any, stored: dict[str, Any] | None = None) -> Experiment:
       f' training samples, but a replica has only {min(sizes)}; lower'
       ' model.memory.slots, or set model.memory.init to "uniform"'
     )
-  mesh = parallel.mesh(config.mesh, len(replicas), batch)
+  mesh = parallel.mesh(config.mesh, len(replicas), batch, devices)
   kind = programs.KINDS[feed.choose(source.inputs, config.data)]
   return Experiment(
     config=config,

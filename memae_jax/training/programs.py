@@ -132,6 +132,30 @@ class Programs:
     """Takes the steps from `start` to `stop`; donates the state."""
     raise NotImplementedError
 
+  def run_call(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    """The trace of what `run` calls, and shapes to take it of.
+
+    Within `parallel.abstract`.
+    """
+    raise NotImplementedError
+
+  def score_call(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    """As `run_call`, of what `score` calls for a block of the test set."""
+    index, real = self._blocks([split.test for split in self._splits])
+    return functools.partial(self._score_block.trace, False), (
+      step.weights(self.init_shapes()),
+      self.hyper,
+      self.transform,
+      self._raw_like(index[:, 0]),
+      self._by_sample(real[:, 0]),
+    )
+
+  def _raw_like(self, index: np.ndarray) -> Any:
+    """Zeros in place of the raw samples of the indices [R, B]."""
+    shape = *index.shape, *self._host_inputs.shape[1:]
+    zero = np.zeros((), self._host_inputs.dtype)
+    return self._by_sample(np.broadcast_to(zero, shape))
+
   def score(
     self,
     weights: Any,
@@ -355,6 +379,12 @@ class Resident(Programs):
     bounds = self._share((np.int32(start), np.int32(stop)))
     return self._run(state, self.hyper, self.data, self.inputs, *bounds)
 
+  def run_call(self):
+    """See `Programs`."""
+    bounds = self._share((np.int32(0), np.int32(1)))
+    given = self.init_shapes(), self.hyper, self.data, self.inputs, *bounds
+    return self._run.trace, given
+
   @functools.cached_property
   def _run(self):
     by = parallel.BY_REPLICA
@@ -417,10 +447,13 @@ class Streaming(Programs):
     mapped = self._mapped(one, result=self._state_specs)
     return self._run_once(lambda *args: mapped(args))
 
-  def _batch(self, now: int) -> tuple[jax.Array, jax.Array]:
+  def _order_of(self, now: int) -> np.ndarray:
+    """Indices [R, B] of the samples of a step, with padding."""
     size, trainer = self._trainer.batch_size, self._trainer
-    index = self._order.rows(now * size, trainer.rows * trainer.spread.data)
-    return self._place(index), self._share(np.int32(now))
+    return self._order.rows(now * size, trainer.rows * trainer.spread.data)
+
+  def _batch(self, now: int) -> tuple[jax.Array, jax.Array]:
+    return self._place(self._order_of(now)), self._share(np.int32(now))
 
   def run(self, state, start, stop):
     """See `Programs`. Sums stay on the device until all steps are taken."""
@@ -440,6 +473,13 @@ class Streaming(Programs):
     jax.block_until_ready(sums)
     self._waited = waited / (time.perf_counter() - begun)
     return state, sums
+
+  def run_call(self):
+    """See `Programs`. One step is one call."""
+    raw = self._raw_like(self._order_of(0))
+    now = self._share(np.int32(0))
+    given = self.init_shapes(), self.hyper, self.transform, raw, now
+    return self._step.trace, given
 
   @functools.cached_property
   def _step(self):
