@@ -51,7 +51,7 @@ SCORES = (
 )
 
 
-READS = ('auto', 'dense', 'streaming')
+READS = ('auto', 'dense', 'streaming', 'top_k')
 
 
 class Field(NamedTuple):
@@ -337,7 +337,11 @@ SCHEMA: dict[str, Any] = {
         'auto',
         READS,
         'dense: all addressing weights at once. streaming: over chunks of'
-        ' slots, never all weights. auto: dense where it fits read_bytes.',
+        ' slots, never all weights. auto: dense where it fits read_bytes.'
+        ' top_k: only to evaluate, where few slots survive.',
+      ),
+      'top_k': _integer(
+        64, 'top_k: slots that it looks at, for each query.', low=1
       ),
       'read_bytes': _integer(
         2**28, 'What the addressing weights of a read may take.', low=2**16
@@ -527,6 +531,7 @@ _NO_WEIGHT = (  # Fields that change no weight, or only its rounding.
   'mesh.memory',
   'model.memory.read',
   'model.memory.read_bytes',
+  'model.memory.top_k',
 )
 
 
@@ -663,6 +668,11 @@ def resolve(config: Mapping) -> ml_collections.FrozenConfigDict:
       ' can exceed it; lower model.memory.threshold (fleet.thresholds)'
     )
   _refuse_unread(resolved['model'])
+  if memory['read'] == 'top_k' and resolved['mesh']['memory'] > 1:
+    raise errors.UserError(
+      'config field "model.memory.read" is "top_k", which reads slots of one'
+      ' device; set mesh.memory to 1, or use "streaming"'
+    )
   if len(set(baselines)) != len(baselines):
     raise errors.UserError('config field "eval.baselines": a value repeats')
   if resolved['data']['image_width'] and not resolved['data']['image_size']:

@@ -54,6 +54,11 @@ _PROCESS = flags.DEFINE_integer('process', -1, 'Which of them this is, from 0.')
 
 def train(config, workdir: pathlib.Path) -> None:
   """Trains to the end, evaluates, writes the report."""
+  if config.model.memory.read == 'top_k':
+    raise errors.UserError(
+      'config field "model.memory.read" is "top_k", which has no gradient; use'
+      ' it with --mode=eval'
+    )
   exp = experiment.build(config)
   loop.train(exp, workdir)
   evaluate_checkpoints(exp, workdir)

@@ -241,8 +241,11 @@ def to_host(tree: Any) -> Any:
 
 
 def is_first() -> bool:
-  """Whether this process is the one that writes."""
-  return jax.process_index() == 0
+  """Whether this process is the one that writes.
+
+  Asks no device for it: a process that only starts others must not take one.
+  """
+  return not jax.distributed.is_initialized() or jax.process_index() == 0
 
 
 def any_process(flag: bool) -> bool:

@@ -2,10 +2,13 @@
 
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 
 from memae_jax import errors, writers
+from tests import helpers
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
@@ -52,3 +55,16 @@ def test_tensorboard(tmp_path):
   writer.write(1, 'train', {'loss': [1.0]})
   writer.close()
   assert list((tmp_path / 'tensorboard').glob('events*'))
+
+
+def test_writing_takes_no_device(tmp_path):
+  """Or a study would hold the accelerators that its runs need."""
+  code = (
+    'import pathlib\n'
+    'from memae_jax import writers\n'
+    f'writers.write_atomic(pathlib.Path({str(tmp_path / "a")!r}), "x")\n'
+    'from jax._src import xla_bridge\n'
+    'assert not xla_bridge.backends_are_initialized()\n'
+  )
+  subprocess.run([sys.executable, '-c', code], check=True, cwd=helpers.ROOT)
+  assert (tmp_path / 'a').read_text() == 'x'

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 import threadpoolctl
 
-from memae_jax import writers
+from memae_jax import errors, writers
 from memae_jax.data import transforms
 from memae_jax.evaluation import baselines as baselines_lib
 from memae_jax.evaluation import (
@@ -26,6 +26,7 @@ from memae_jax.memory import usage
 from memae_jax.training import experiment, step
 
 Errors = list[tuple[np.ndarray, np.ndarray]]  # Of each replica: [T] and [V].
+_MOST_PAIRED = 2**14  # Slots that are compared with each other.
 _MAP_BYTES = 2**28  # Error maps are kept up to this, in the order of the fleet.
 
 
@@ -48,6 +49,14 @@ def _score(
   tested = exp.score(weights, rows, with_maps, 'scoring')
   seconds = time.time() - begun
   held_out = exp.score(weights, [s.validation for s in exp.splits])
+  for scored in (tested, held_out):
+    if scored.reads is not None and np.any(scored.reads.lost):
+      share = np.max(scored.reads.lost / scored.reads.queries)
+      raise errors.UserError(
+        f'up to {share:.1%} of the reads have more survivors than'
+        f' model.memory.top_k, {exp.config.model.memory.top_k}; raise it, or'
+        ' use model.memory.read "auto"'
+      )
   return tested, held_out, seconds
 
 
@@ -95,10 +104,10 @@ def networks(
   weights, steps = chosen(exp, state, at)
   has_masks = exp.source.masks is not None
   tested, held_out, seconds = _score(exp, weights, has_masks)
-  errors = _errors(exp, tested, held_out)
+  pairs = _errors(exp, tested, held_out)
   changed = [None] * len(exp.replicas)
   if exp.config.eval.pseudo and pseudo.kinds(exp.source.inputs.shape[1:]):
-    changed = pseudo.evaluate(exp, weights, [held for _, held in errors])
+    changed = pseudo.evaluate(exp, weights, [held for _, held in pairs])
   # Pictures are many bytes, and the report shows one run of each variant.
   pictured = scores.first_names((r.variant, r.name) for r in exp.replicas)
   room = _MAP_BYTES
@@ -106,19 +115,17 @@ def networks(
   for i, (replica, split) in enumerate(zip(exp.replicas, exp.splits)):
     has_memory = replica.has_memory
     if has_memory:
-      slots = exp.programs.one(weights, i).params['bank']['slots']
-      slots = slots[: replica.slots]
       reads = jax.tree.map(lambda x, i=i: x[i], tested.reads)
       found = {k: float(v) for k, v in usage.summary(reads).items()}
       memory[replica.name] = {
         'slots': replica.slots,
         'used': found.pop('slots_used'),
         **found,
-        'duplicate_slots': int(usage.duplicate_slots(slots)),
+        'duplicate_slots': _duplicates(exp, weights, i),
       }
     fields = replica._asdict()
     del fields['name']
-    score, validation_score = errors[i]
+    score, validation_score = pairs[i]
     found_pixels, maps = None, None
     if has_masks:
       known = exp.source.has_mask[split.test]
@@ -126,7 +133,7 @@ def networks(
       found_pixels = _pixels(exp.source, rows, maps)
       maps = np.minimum(maps, np.finfo(np.float16).max).astype(np.float16)
       room -= maps.nbytes
-    shown = replica.name in pictured
+    shown = replica.name in pictured and not exp.programs.is_large
     out.append(
       scores.ReplicaScores(
         name=replica.name,
@@ -144,7 +151,7 @@ def networks(
         step=int(steps[i]),
         pseudo=changed[i],
         pixels=found_pixels,
-        beyond_contrast=_beyond_contrast(exp, i, *errors[i]),
+        beyond_contrast=_beyond_contrast(exp, i, *pairs[i]),
         maps=maps if room >= 0 else None,
         frames=video.frames(exp.source, split.test, score, split.anomalous),
         rules=video.by_rule(exp.source, tested, i, split.test)
@@ -160,6 +167,15 @@ def networks(
     'note': 'after a warm-up; all replicas together',
   }
   return out, memory, throughput
+
+
+def _duplicates(exp, weights, index: int) -> int | None:
+  """Slots that another slot repeats; None where there are too many pairs."""
+  count = exp.replicas[index].slots
+  if count > _MOST_PAIRED:
+    return None
+  slots = exp.programs.one(weights, index).params['bank']['slots'][:count]
+  return int(usage.duplicate_slots(slots))
 
 
 def _pixels(source, rows, maps):

@@ -135,13 +135,18 @@ def evaluate(
   if brief:
     return results
   with jax.transfer_guard('allow'):
-    foreign = pictures.foreign(exp, weights)
-    strips = pictures.strips(exp, weights, networks)
+    foreign, strips = [], {}
+    if not exp.programs.is_large:
+      foreign = pictures.foreign(exp, weights)
+      strips = pictures.strips(exp, weights, networks)
   shown = exhibits.exhibits(
     results, networks, events, exp.source.columns, baselines, foreign, strips
   )
   _write_page(results, shown, folder, places)
   with jax.transfer_guard('allow'):
+    if exp.programs.is_large:
+      _LOG.info('no pictures and films: the memory is too large for a device')
+      return results
     for film in films.write_all(exp, weights, networks[0], folder / 'films'):
       _LOG.info('film: %s', film)
   return results

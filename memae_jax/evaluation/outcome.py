@@ -212,10 +212,12 @@ def _rules(networks: Sequence[scores.ReplicaScores]) -> dict[str, Any]:
 
 
 def _means(groups: Mapping[str, Sequence[Mapping[str, float]]]) -> dict:
-  """{variant: {key: mean over its runs}}."""
+  """{variant: {key: mean over its runs}}; None where one has no value."""
+
+  def mean(values):
+    return None if None in values else float(np.mean(values))
+
   return {
-    variant: {
-      key: float(np.mean([found[key] for found in group])) for key in group[0]
-    }
+    variant: {key: mean([found[key] for found in group]) for key in group[0]}
     for variant, group in groups.items()
   }

@@ -12,23 +12,28 @@ class ReadTotals(NamedTuple):
   """Sums over reads; they add up over batches, steps and devices.
 
   queries: number of queries. dead: queries that no slot survived for.
-  kept: sum of surviving slots. usage: [N] sum of addressing weights.
+  kept: sum of surviving slots. lost: queries with more survivors than were
+  read. usage: [N] sum of addressing weights.
   """
 
   queries: jax.Array
   dead: jax.Array
   kept: jax.Array
+  lost: jax.Array
   usage: jax.Array
 
 
 def totals(
-  read: addressing.MemoryRead, query_mask: jax.Array | None = None
+  read: addressing.MemoryRead,
+  query_mask: jax.Array | None = None,
+  most: int | None = None,
 ) -> ReadTotals:
   """Returns the totals of one read.
 
   Args:
     read: of Q queries over N slots.
     query_mask: [Q] bool, False for padding, as given to the read.
+    most: slots that were read for a query (`k` of a top-k read), if not all.
   """
   if query_mask is None:
     query_mask = jnp.ones(read.kept.shape, bool)
@@ -37,6 +42,7 @@ def totals(
     queries=count(jnp.ones_like(read.kept)),
     dead=count(read.kept == 0),
     kept=count(read.kept),
+    lost=count(read.kept > (most or jnp.inf)),
     usage=read.usage.astype(jnp.float32),
   )
 

@@ -193,6 +193,7 @@ def build(
       shrink_gradient=config.memory.shrink_gradient,
       read=config.memory.read,
       read_bytes=config.memory.read_bytes,
+      top_k=config.memory.top_k,
     )
   return MemAE(
     encoder=encoder,

@@ -40,6 +40,7 @@ class MemoryBank(nn.Module):
     similarity, temperature, on_empty, shrink_gradient: see
       `memae_jax.memory.addressing`.
     read, read_bytes: see `memae_jax.memory.read`.
+    top_k: its `k`, where it reads so.
     axis: mesh axis that the slots are spread over; `slots` are then those of
       this device.
   """
@@ -52,6 +53,7 @@ class MemoryBank(nn.Module):
   shrink_gradient: str = 'exact'
   read: str = 'auto'
   read_bytes: int = 2**28
+  top_k: int = 64
   axis: str | None = None
 
   def first(self) -> jax.Array | int:
@@ -102,5 +104,6 @@ class MemoryBank(nn.Module):
       kind=self.read,
       read_bytes=self.read_bytes,
       axis=self.axis,
+      k=self.top_k if self.read == 'top_k' else None,
     )
     return read.value.reshape(encoding.shape).astype(encoding.dtype), read

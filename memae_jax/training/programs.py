@@ -19,7 +19,8 @@ from memae_jax.memory import usage
 from memae_jax.models import memae
 from memae_jax.training import fleet, step
 
-_READS = usage.ReadTotals(*[parallel.BY_REPLICA] * 3, usage=parallel.BY_SLOT)
+_LARGE = 2**28  # Bytes of slots.
+_READS = usage.ReadTotals(*[parallel.BY_REPLICA] * 4, usage=parallel.BY_SLOT)
 
 
 class Programs:
@@ -101,14 +102,23 @@ class Programs:
   def _sum_specs(self) -> step.Sums:
     return step.Sums(*[parallel.BY_REPLICA] * 6, reads=self._read_specs)
 
+  @property
+  def is_large(self) -> bool:
+    """Whether the slots of a replica are too many for one device's pictures."""
+    if not self._plain.model.bank:
+      return False
+    slots = self.init_shapes().params['bank']['slots']
+    return 4 * slots.shape[1] * slots.shape[2] > _LARGE
+
   def one(self, weights: Any, index: int) -> step.Weights:
-    """The weights of one replica, on the host.
+    """The weights of one replica, on the host: not for `is_large` memories.
 
     Args:
       weights: has `params` and `batch_stats` of the fleet.
       index: of the replica.
     """
-    found = parallel.to_host(self._pick(step.weights(weights), index))
+    at = self._share(np.int32(index))
+    found = parallel.to_host(self._pick(step.weights(weights), at))
     if self._plain.model.bank:
       slots = found.params['bank']['slots']
       found.params['bank']['slots'] = slots[: self._plain.slots]
@@ -122,7 +132,6 @@ class Programs:
   def _pick(self):
     return jax.jit(
       lambda tree, index: jax.tree.map(lambda x: x[index], tree),
-      static_argnums=1,
       out_shardings=jax.sharding.NamedSharding(self._mesh, parallel.ALIKE),
     )
 

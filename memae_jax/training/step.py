@@ -396,10 +396,11 @@ class Trainer(NamedTuple):
 
   def _totals(self, read, real) -> usage.ReadTotals:
     """Totals of the reads of this device's samples; `real` is None for all."""
-    if real is None:
-      return usage.totals(read)
-    each = read.kept.shape[0] // len(real)
-    return usage.totals(read, jnp.repeat(real, each))
+    bank, mask = self.model.bank, None
+    if real is not None:
+      mask = jnp.repeat(real, read.kept.shape[0] // len(real))
+    most = bank.top_k if bank.read == 'top_k' else None
+    return usage.totals(read, mask, most)
 
   def _square(self, grads) -> jax.Array:
     """Squared norm of the gradients; slots of all devices count."""

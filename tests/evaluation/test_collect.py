@@ -133,7 +133,7 @@ def test_all_calls_score_one_structure_of_weights():
     splits=[split],
     init=lambda: state,
     score=score,
-    programs=types.SimpleNamespace(to_host=jax.device_get),
+    programs=types.SimpleNamespace(to_host=jax.device_get, is_large=False),
   )
   collect.untrained(exp)
   found, _, _ = collect.networks(exp, state, 9)
