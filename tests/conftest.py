@@ -25,6 +25,16 @@ flags.FLAGS.mark_as_parsed()
 SHARED = pathlib.Path(__file__).resolve().parents[2] / 'shared'
 
 
+def pytest_collection_modifyitems(items):
+  """Skips what takes minutes, unless it is asked for."""
+  if os.environ.get('MEMAE_TEST_THOROUGH') == '1':
+    return
+  skip = pytest.mark.skip(reason='takes minutes; set MEMAE_TEST_THOROUGH=1')
+  for item in items:
+    if 'thorough' in item.keywords:
+      item.add_marker(skip)
+
+
 @pytest.fixture(autouse=True, scope='module')
 def forget_programs():
   """Frees the compiled programs of a module; they would fill the memory."""

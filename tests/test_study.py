@@ -116,6 +116,7 @@ def _lines(folder):
   ) + 20 * len(list((folder / 'study/runs').glob('*/results.json')))
 
 
+@pytest.mark.thorough
 def test_killed_studies_end_as_if_never_killed(whole, tmp_path):
   _, expected = whole
   command = _study(tmp_path / 'killed')
@@ -144,6 +145,7 @@ def test_killed_studies_end_as_if_never_killed(whole, tmp_path):
   assert all(codes.count(0) == 1 for codes in _attempts(folder).values())
 
 
+@pytest.mark.thorough
 def test_a_failed_point_is_recorded_and_the_others_go_on(tmp_path):
   points = "grid.sweep('learning_rate', (0.01, 1e30))"
   command = _study(tmp_path, points, **{'train.epochs': 2.0})

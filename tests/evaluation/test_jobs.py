@@ -122,6 +122,7 @@ def test_two_jobs_beside_a_training(tmp_path, trained):
   assert set(done) | {steps[-1]} == set(steps) == set(_steps(run, 'eval'))
   beside, alone = _losses(run), _losses(trained)
   assert len(beside) > len(alone) > 5
+  alone.pop()  # Of fewer steps: the shorter run ended.
   np.testing.assert_allclose(beside[: len(alone)], alone, rtol=1e-4)
 
 

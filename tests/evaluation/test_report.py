@@ -216,12 +216,13 @@ def test_pictures_have_the_range_of_their_source(dtype):
 def test_a_failing_figure_costs_no_results(tmp_path, digits, monkeypatch):
   monkeypatch.setattr(report, 'render', lambda *_: 1 / 0)
   results, replicas = digits['results'], digits['replicas']
-  evaluate._write_numbers(results, replicas, tmp_path, tmp_path / 'eval')
+  assert evaluate._stored(replicas)
+  places = [tmp_path, tmp_path / 'eval']
+  evaluate._write_numbers(results, places)
   with pytest.raises(ZeroDivisionError):
-    evaluate._write_page(results, (), tmp_path, tmp_path / 'eval')
-  for folder in (tmp_path, tmp_path / 'eval'):
+    evaluate._write_page(results, (), tmp_path / 'eval', places)
+  for folder in places:
     assert json.loads((folder / 'results.json').read_text())['name']
-  assert (tmp_path / 'eval' / 'scores.npz').exists()
 
 
 def test_dollars_in_names_are_no_formula():

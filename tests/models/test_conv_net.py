@@ -143,9 +143,7 @@ def test_a_head_draws_in_training_only():
   x = jax.random.normal(jax.random.key(0), (3, 8, 8, 1))
   model = _build((8, 8, 1), with_head=True, widths=(4,))
   knobs = _knobs(use_memory=False, sample_code=True)
-  variables = model.init(
-    {'params': jax.random.key(1), 'code': jax.random.key(1)}, x, knobs
-  )
+  variables = model.init(jax.random.key(1), x, knobs)
   one, two = (
     model.apply(
       variables,
@@ -153,7 +151,9 @@ def test_a_head_draws_in_training_only():
       knobs,
       train=True,
       mutable=['batch_stats'],
-      rngs={'code': jax.random.key(seed)},
+      code_noise=jax.random.normal(
+        jax.random.key(seed), (3, *model.code_shape)
+      ),
     )[0]
     for seed in (2, 3)
   )
