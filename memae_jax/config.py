@@ -668,10 +668,18 @@ def resolve(config: Mapping) -> ml_collections.FrozenConfigDict:
       ' can exceed it; lower model.memory.threshold (fleet.thresholds)'
     )
   _refuse_unread(resolved['model'])
-  if memory['read'] == 'top_k' and resolved['mesh']['memory'] > 1:
+  spread = resolved['mesh']['memory'] > 1
+  if memory['read'] in ('dense', 'top_k') and spread:
     raise errors.UserError(
-      'config field "model.memory.read" is "top_k", which reads slots of one'
-      ' device; set mesh.memory to 1, or use "streaming"'
+      f'config field "model.memory.read" is "{memory["read"]}", which reads'
+      ' slots of one device; set mesh.memory to 1, or use "streaming"'
+    )
+  blocks = memory['read'] in ('streaming', 'top_k')
+  if memory['shrink_gradient'] == 'published' and (spread or blocks):
+    raise errors.UserError(
+      'config field "model.memory.shrink_gradient" is "published", which only'
+      ' the dense read has; set model.memory.read to "dense" and mesh.memory'
+      ' to 1, or use "exact"'
     )
   if len(set(baselines)) != len(baselines):
     raise errors.UserError('config field "eval.baselines": a value repeats')

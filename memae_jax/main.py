@@ -61,7 +61,10 @@ def train(config, workdir: pathlib.Path) -> None:
     )
   exp = experiment.build(config)
   loop.train(exp, workdir)
-  evaluate_checkpoints(exp, workdir)
+  if config.eval.course:
+    evaluate_steps(exp, workdir, 'all')
+  else:
+    evaluate_newest(exp, workdir)
 
 
 def evaluate_run(workdir: pathlib.Path, config) -> None:
@@ -71,29 +74,35 @@ def evaluate_run(workdir: pathlib.Path, config) -> None:
   loop.check_same_training(workdir, config, other_data=True)
   other = loop.names_other_data(workdir, config)
   stored = jobs.origin(workdir) if other else None
-  evaluate_checkpoints(experiment.build(config, stored), workdir)
+  exp = experiment.build(config, stored)
+  if exp.trained_on is None:  # The same samples, so no other split of them.
+    loop.check_same_training(workdir, config)
+  if config.eval.video or (_STEPS.value == 'latest' and not _WATCH.value):
+    evaluate_newest(exp, workdir)
+  else:
+    evaluate_steps(exp, workdir, _STEPS.value, _WATCH.value)
 
 
-def evaluate_checkpoints(
-  exp: experiment.Experiment, workdir: pathlib.Path
-) -> None:
-  """Evaluates what --steps says, or scores a video with the newest."""
-  steps = _STEPS.value
-  if steps == 'latest' and exp.config.eval.course:
-    steps = 'all'
+def evaluate_steps(exp, workdir: pathlib.Path, steps: str, watch=False) -> None:
+  """Evaluates checkpoints that have no results yet."""
   with checkpoint.Checkpoints(
     workdir, read_only=True, real=exp.programs.real_shapes
   ) as checkpoints:
-    if _WATCH.value or steps != 'latest':
-      done = jobs.run(exp, checkpoints, workdir, steps, _WATCH.value)
-      cli.say(f'evaluated steps: {", ".join(map(str, done)) or "none left"}')
-      return
+    done = jobs.run(exp, checkpoints, workdir, steps, watch)
+  cli.say(f'evaluated steps: {", ".join(map(str, done)) or "none left"}')
+
+
+def evaluate_newest(exp: experiment.Experiment, workdir: pathlib.Path) -> None:
+  """Evaluates the newest sound checkpoint, or scores a video with it."""
+  with checkpoint.Checkpoints(
+    workdir, read_only=True, real=exp.programs.real_shapes
+  ) as checkpoints:
     at, state = loop.trained(exp, checkpoints, workdir)
     if exp.config.eval.video:
       cli.say(f'scores: {films.score_new(exp, state, at, workdir)}')
       return
     trained = checkpoints.meta(at).get('environment')
-    results = evaluate.evaluate(exp, state, at, workdir, trained)
+    results = jobs.evaluate_one(exp, state, at, workdir, trained)
   cli.say(evaluate.headline(results))
   cli.say(f'report: {evaluate.report_of(exp, at, workdir)}')
 

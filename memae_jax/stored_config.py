@@ -6,6 +6,7 @@ can be overridden.
 
 import argparse
 import pathlib
+import time
 
 import ml_collections
 
@@ -27,7 +28,11 @@ def added(argv: list[str]) -> list[str]:
   parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
   for name in ('--mode', '--workdir', '--config'):
     parser.add_argument(name)
+  parser.add_argument('--watch', action='store_true')
   given, _ = parser.parse_known_args(argv[1:])
   if given.mode != 'eval' or given.config or not given.workdir:
     return argv
+  path = pathlib.Path(given.workdir).expanduser() / 'config.json'
+  while given.watch and not path.exists():  # The training is yet to start.
+    time.sleep(1)
   return [argv[0], f'--config={__file__}:{given.workdir}', *argv[1:]]

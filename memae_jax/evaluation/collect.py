@@ -49,14 +49,6 @@ def _score(
   tested = exp.score(weights, rows, with_maps, 'scoring')
   seconds = time.time() - begun
   held_out = exp.score(weights, [s.validation for s in exp.splits])
-  for scored in (tested, held_out):
-    if scored.reads is not None and np.any(scored.reads.lost):
-      share = np.max(scored.reads.lost / scored.reads.queries)
-      raise errors.UserError(
-        f'up to {share:.1%} of the reads have more survivors than'
-        f' model.memory.top_k, {exp.config.model.memory.top_k}; raise it, or'
-        ' use model.memory.read "auto"'
-      )
   return tested, held_out, seconds
 
 
@@ -104,6 +96,7 @@ def networks(
   weights, steps = chosen(exp, state, at)
   has_masks = exp.source.masks is not None
   tested, held_out, seconds = _score(exp, weights, has_masks)
+  _check_top_k(exp, tested.reads)
   pairs = _errors(exp, tested, held_out)
   changed = [None] * len(exp.replicas)
   if exp.config.eval.pseudo and pseudo.kinds(exp.source.inputs.shape[1:]):
@@ -169,10 +162,24 @@ def networks(
   return out, memory, throughput
 
 
+def _check_top_k(exp, reads) -> None:
+  """Raises UserError if trained reads lost survivors."""
+  if reads is None:
+    return
+  read = np.asarray([replica.has_memory for replica in exp.replicas])
+  share = np.max(reads.lost / reads.queries, where=read, initial=0)
+  if share > 0:
+    raise errors.UserError(
+      f'up to {share:.1%} of the reads have more survivors than'
+      f' model.memory.top_k, {exp.config.model.memory.top_k}; raise it, or use'
+      ' model.memory.read "auto"'
+    )
+
+
 def _duplicates(exp, weights, index: int) -> int | None:
   """Slots that another slot repeats; None where there are too many pairs."""
   count = exp.replicas[index].slots
-  if count > _MOST_PAIRED:
+  if count > _MOST_PAIRED or exp.programs.is_large:
     return None
   slots = exp.programs.one(weights, index).params['bank']['slots'][:count]
   return int(usage.duplicate_slots(slots))

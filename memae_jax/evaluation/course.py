@@ -7,6 +7,15 @@ from typing import Any
 METRICS = ('f1_at_ratio', 'auroc', 'auroc_normalised', 'average_precision')
 
 
+def _of_one_kind(results: dict[str, Any]) -> list[Any]:
+  """What evaluations must share to stand in one curve."""
+  return [
+    results['dataset']['data_sha256'],
+    results['score']['name'],
+    [replica['name'] for replica in results['replicas']],
+  ]
+
+
 def stored(workdir: pathlib.Path, results: dict[str, Any]) -> Any:
   """Metrics at each step that was evaluated: to look at, never to choose by.
 
@@ -18,13 +27,14 @@ def stored(workdir: pathlib.Path, results: dict[str, Any]) -> Any:
     steps [S] and, for each metric, [S, R] values (None where undefined); None
     where there is one step only.
   """
+  if results['dataset']['trained_on']:
+    return None
   found = {results['checkpoint']['step']: results}
-  names = [replica['name'] for replica in results['replicas']]
   for path in (workdir / 'eval').glob('[0-9]*/results.json'):
     if not path.parent.name.isdigit():
       continue  # Of other data.
     other = json.loads(path.read_text())
-    if [replica['name'] for replica in other['replicas']] == names:
+    if _of_one_kind(other) == _of_one_kind(results):
       found.setdefault(other['checkpoint']['step'], other)
   if len(found) == 1:
     return None

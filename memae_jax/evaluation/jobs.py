@@ -5,6 +5,7 @@ with its process, and what stands in `eval/STEP/results.json` is done.
 """
 
 import contextlib
+import json
 import logging
 import pathlib
 import time
@@ -17,13 +18,15 @@ from memae_jax.evaluation import evaluate
 from memae_jax.training import checkpoint, experiment, loop
 
 _LOG = logging.getLogger(__name__)
+_CLAIM = '.claim'
 _PAUSE = 2.0  # Seconds between two looks for new checkpoints.
 
 
 def wait_for_run(workdir: pathlib.Path) -> None:
   """Returns once the run has a checkpoint."""
   said = False
-  while not any((workdir / 'checkpoints').glob('[0-9]*')):
+  folder = workdir / 'checkpoints'
+  while not any(p.name.isdigit() for p in folder.glob('[0-9]*')):
     if not said:
       _LOG.info('waiting for the first checkpoint of %s', workdir)
     said = True
@@ -64,7 +67,7 @@ def chosen(
   """
   kept = checkpoints.steps()
   if words == 'all':
-    return kept, 'last'
+    return kept, ''
   if words == 'best':
     found = {
       event['step']: event['reconstruction']
@@ -111,18 +114,20 @@ class Job:
     self.done: list[int] = []
 
   def _open(self, steps: list[int]) -> list[int]:
-    """Those without results."""
-    return [
-      at
-      for at in steps
-      if at not in self._gone
-      and not (self._folder / str(at) / 'results.json').exists()
-    ]
+    """Those without results; of the last step, without report."""
+
+    def is_done(at):
+      folder, files = self._folder / self._exp.folder(at), ['results.json']
+      if at == self._exp.steps:
+        files.append('report.html')
+      return all((folder / name).exists() for name in files)
+
+    return [at for at in steps if at not in self._gone and not is_done(at)]
 
   def _claim(self, at: int, stack: contextlib.ExitStack) -> bool:
     """Whether this job holds the claim on a step that is still open."""
     try:
-      lock = self._folder / str(at) / '.claim'
+      lock = self._folder / self._exp.folder(at) / _CLAIM
       stack.enter_context(writers.exclusive(lock, 'evaluating'))
     except errors.UserError:
       return False
@@ -190,10 +195,43 @@ class Job:
     while True:
       self._checkpoints.refresh()
       steps = self._checkpoints.steps()
-      self.work(steps, 'last', trained)
-      if self._exp.steps in steps:
+      self.work(steps, '', trained)
+      if parallel.of_first(int(self._exp.steps in steps)):
         return
       time.sleep(_PAUSE)
+
+
+def evaluate_one(
+  exp: experiment.Experiment,
+  state: Any,
+  at: int,
+  workdir: pathlib.Path,
+  trained: Any,
+) -> dict[str, Any]:
+  """Evaluates a checkpoint, or takes what a job is just making of it.
+
+  Args:
+    exp, state, at, workdir, trained: see `evaluate.evaluate`.
+
+  Returns:
+    The results.
+  """
+  folder = workdir / 'eval' / exp.folder(at)
+  with contextlib.ExitStack() as stack:
+    made = False
+    if parallel.is_first():
+      hold = lambda **how: stack.enter_context(
+        writers.exclusive(folder / _CLAIM, 'evaluating', **how)
+      )
+      try:
+        hold()
+      except errors.UserError:
+        _LOG.info('another job evaluates step %d; waiting for it', at)
+        hold(wait=True)
+        made = (folder / 'report.html').exists()
+    if parallel.of_first(int(made)):
+      return json.loads((folder / 'results.json').read_text())
+    return evaluate.evaluate(exp, state, at, workdir, trained)
 
 
 def run(
@@ -211,7 +249,10 @@ def run(
   Raises:
     UserError: there are none, or they were trained on other data.
   """
-  stored = checkpoints.meta(checkpoints.steps()[-1])
+  kept = checkpoints.steps()
+  if not kept:
+    raise errors.UserError(f'{workdir} has no checkpoint; train first')
+  stored = checkpoints.meta(kept[-1])
   loop.check_data(exp, stored)
   job = Job(exp, checkpoints, workdir)
   if watch:

@@ -42,17 +42,20 @@ class BatchNorm(nn.Module):
     x = x.astype(jnp.promote_types(x.dtype, jnp.float32))
     now = mean.value, var.value
     if train:
-      now = self._moments(x, real)
+      *now, count = self._moments(x, real)
       if not self.is_initializing():
         for old, new in zip((mean, var), now):
-          old.value = self.momentum * old.value + (1 - self.momentum) * new
+          moved = self.momentum * old.value + (1 - self.momentum) * new
+          # A part of a batch may be nothing but padding.
+          old.value = jnp.where(count > 0, moved, old.value)
     last = lambda v: v.reshape((1,) * (x.ndim - 1) + width)
     x = (x - last(now[0])) * last(jax.lax.rsqrt(now[1] + self.epsilon) * scale)
     return (x + last(bias)).astype(self.dtype)
 
-  def _moments(self, x, real) -> tuple[jax.Array, jax.Array]:
-    """Mean and variance [C] over all else."""
+  def _moments(self, x, real) -> tuple[jax.Array, jax.Array, jax.Array | int]:
+    """Mean and variance [C] over all else, and of how many values."""
     along = tuple(range(x.ndim - 1))
+    count = 1
     if self.axis is None and real is None:
       mean, square = jnp.mean(x, along), jnp.mean(x * x, along)
     else:
@@ -63,9 +66,9 @@ class BatchNorm(nn.Module):
       sums = count, jnp.sum(x, along), jnp.sum(x * x, along)
       if self.axis is not None:
         sums = jax.lax.psum(sums, self.axis)
-      count = jnp.maximum(sums[0], 1)
-      mean, square = sums[1] / count, sums[2] / count
-    return mean, jnp.maximum(square - mean * mean, 0)
+      count, some = sums[0], jnp.maximum(sums[0], 1)
+      mean, square = sums[1] / some, sums[2] / some
+    return mean, jnp.maximum(square - mean * mean, 0), count
 
 
 class NormAct(nn.Module):

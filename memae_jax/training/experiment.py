@@ -71,6 +71,7 @@ class Experiment:
       'environment': self.environment,
       'inputs': _inputs(self.source),
       'transforms': transforms,
+      'steps': self.steps,
       **self.identity,
     }
 
@@ -126,7 +127,7 @@ def _inputs(source: types.Source) -> dict[str, Any]:
 
 def _as_trained(source, splits, stored) -> tuple[types.Split, ...]:
   """The splits of other data, scaled as those of the training were."""
-  if 'transforms' not in stored:
+  if 'steps' not in stored:
     raise errors.UserError(
       'the checkpoint is of an earlier version and does not say how its data'
       ' were scaled; other data need one of this version'
@@ -201,6 +202,8 @@ def build(
     slots = max(r.slots for r in replicas)
   batch = config.train.batch_size
   steps = math.ceil(config.train.epochs * max(sizes) / batch)
+  if trained_on:
+    steps = stored['steps']
   if steps * batch >= 2**32:
     raise errors.UserError(
       f'{steps} steps of {batch} samples pass 2**32; lower train.epochs'
@@ -223,7 +226,7 @@ def build(
     noisy=any(r.variant == 'dae' for r in replicas),
     keep_best=config.eval.checkpoint == 'validation',
   )
-  if trainer.least_samples > min(sizes):
+  if trainer.least_samples > min(sizes) and not trained_on:
     raise errors.UserError(
       f'the {slots} slots start from the encodings of {trainer.least_samples}'
       f' training samples, but a replica has only {min(sizes)}; lower'

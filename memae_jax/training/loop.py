@@ -53,13 +53,13 @@ def check_same_training(
   stored. So may names, where the data lie (what they are is checked by their
   hash), how they are fed, which changes no batch, and how the work is spread
   and the memory read, which changes only rounding. With `other_data`, which
-  are only evaluated, so may all fields of `data`.
+  are only evaluated, so may the fields of `data`, but for scaling.
   """
   stored = config_lib.load(workdir / 'config.json')
   differ = [
     f'{key}: {_value(stored, key)!r} there, {_value(config, key)!r} now'
     for key in differences(stored, config)
-    if not (other_data and key.startswith('data.'))
+    if not (other_data and key.startswith('data.') and key not in _SCALED)
   ]
   if differ:
     raise errors.UserError(
@@ -68,6 +68,12 @@ def check_same_training(
     )
 
 
+_SCALED = (  # How samples become inputs; other data must not change it.
+  'data.scaling',
+  'data.log1p',
+  'data.clip',
+  'data.max_samples',
+)
 _WHERE = ('data_dir', 'feed', 'resident_bytes')
 
 

@@ -169,6 +169,15 @@ def test_other_data_are_scaled_as_the_training_was(tmp_path):
   assert np.median(other['memae/score']) > 20 * np.median(light['memae/score'])
   found = json.loads((folder / 'results.json').read_text())
   assert found['dataset']['trained_on'] != found['dataset']['data_sha256']
+  code, out, err = _eval(run, f'--config.data.path={heavy}', '--steps=all')
+  assert code == 0 and 'none left' not in out, err  # The step before.
+  code, _, err = _eval(run, '--config.data.train_fraction=0.4')
+  assert code == 2 and 'another config' in err  # Training rows would be tested.
+  code, _, err = _eval(
+    run, f'--config.data.path={heavy}', '--config.data.clip=3'
+  )
+  assert code == 2 and 'data.clip' in err
+  assert (run / 'results.json').read_bytes() == top
   code, _, err = _eval(
     run, f'--config.data.path={_table(tmp_path / "c.csv", 1.0, True)}'
   )

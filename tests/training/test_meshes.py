@@ -169,3 +169,24 @@ def test_places_and_reads_rows_alike(spec):
   found = parallel.read_in(host.shape, mesh, read)
   np.testing.assert_array_equal(found, placed)
   assert parts == [(slice(0, 5), slice(0, 6))]
+
+
+def test_a_part_of_nothing_but_padding_moves_no_norm():
+  """18 samples in 12 parts of 2: three parts are empty."""
+  norms = {'model.batch_norm': True, 'train.accumulate': 12}
+  _, _, exp, state = _train((1, 1, 1), 0, **norms)
+  before = jax.device_get(state.batch_stats)
+  assert exp.trainer.rows == 24
+  state, _ = exp.run(state, 0, 1)
+  x = step.batch_at(
+    helpers.take(exp.programs.data, 0), exp.programs.inputs, np.uint32(0), 0, 18
+  ).reshape(18, -1)
+  dense = helpers.take(exp.init().params, 0)['encoder']['_Hidden_0']['Dense_0']
+  dense = jax.device_get(dense)
+  parts = (np.asarray(x) @ dense['kernel'] + dense['bias']).reshape(9, 2, -1)
+  expected = np.asarray(before['encoder']['_Hidden_0']['NormAct_0'][
+    'BatchNorm_0']['var'])[0]  # fmt: skip
+  for part in parts:
+    expected = 0.9 * expected + 0.1 * part.var(axis=0)
+  found = state.batch_stats['encoder']['_Hidden_0']['NormAct_0']['BatchNorm_0']
+  np.testing.assert_allclose(found['var'][0], expected, rtol=1e-4)
