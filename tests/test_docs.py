@@ -52,7 +52,7 @@ def test_pages_link_to_what_there_is():
       assert (page.parent / target).exists(), f'{page.name}: {target}'
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_evaluation_jobs_of_the_page(tmp_path, monkeypatch):
   """Each command of that page that evaluates a run of digits."""
   run = tmp_path / 'runs' / 'digits'

@@ -120,7 +120,7 @@ def _scores(workdir):
     yield scored.error[i, : len(split.test)]
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_two_processes_stream_and_report_once(tmp_path):
   fields = _FIELDS | {'train.epochs': 2.0, 'data.feed': 'streaming'}
   config = helpers.write_config(tmp_path / 'c.py', helpers.digits(**fields))

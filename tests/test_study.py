@@ -72,6 +72,7 @@ def whole(tmp_path_factory):
   return folder, _table(folder)
 
 
+@pytest.mark.thorough
 def test_two_jobs_share_a_study(whole):
   whole, rows = whole
   assert [row['state'] for row in rows] == ['finished'] * 5
@@ -91,6 +92,7 @@ def test_two_jobs_share_a_study(whole):
   assert 'src="http' not in page and 'AUROC against slots' in page
 
 
+@pytest.mark.thorough
 def test_only_new_points_are_trained(whole):
   whole, before = whole
   points = POINTS.replace('(3, 5)', '(4, 3, 5)').replace("'dot'", '')
