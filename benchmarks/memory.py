@@ -95,17 +95,18 @@ def times(slots, queries, rounds):
   }
 
 
-def one_step(slots, queries):
+def one_step(slots, queries, kind):
   """Prints seconds of a step and the peak memory of this process."""
   query, stored, weight = jax.block_until_ready(arrays(slots, queries))
   before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-  step = train_step('streaming').lower(query, stored, weight).compile()
+  step = train_step(kind).lower(query, stored, weight).compile()
   step_bytes = step.memory_analysis().temp_size_in_bytes
   begun = time.perf_counter()
   stored, loss, kept, _ = jax.block_until_ready(step(query, stored, weight))
   seconds = time.perf_counter() - begun
   peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
   facts = {
+    'kind': kind,
     'slots': slots,
     'queries': queries,
     'seconds': round(seconds, 2),
@@ -135,18 +136,24 @@ def main():
     nargs='*',
     default=[(2000, 4096), (65536, 4096), (2**20, 4096)],
   )
+  parser.add_argument(
+    '--kind',
+    choices=('streaming', 'dense'),
+    default='streaming',
+    help='Of the read in --steps.',
+  )
   parser.add_argument('--one_step', type=size, help=argparse.SUPPRESS)
   args = parser.parse_args()
   jax.config.update('jax_platforms', 'cpu')
   if args.one_step:
-    one_step(*args.one_step)
+    one_step(*args.one_step, args.kind)
     return
   # First, as the peak memory of a child counts that of its parent when it
   # started.
   steps = []
   for slots, queries in args.steps:
     command = [sys.executable, '-m', 'benchmarks.memory']
-    command += [f'--one_step={slots}x{queries}']
+    command += [f'--one_step={slots}x{queries}', f'--kind={args.kind}']
     run = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     steps.append(json.loads(run.stdout.splitlines()[-1]))
     print(steps[-1], flush=True)
