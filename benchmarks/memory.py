@@ -1,7 +1,8 @@
 """One read of the memory, forward and backward: dense against streaming.
 
 python -m benchmarks.memory [--rounds=5] [--reads 2000x4096 65536x1024]
-  [--steps 2000x4096 65536x4096 1048576x4096]
+  [--steps 2000x4096 65536x4096 1048576x4096] [--kind=dense]
+  [--sparse 65536x512] [--top 16 64 256 1024]
 
 A: the dense read, which holds all [Q, N] addressing weights. B: the streaming
 read, in blocks of slots. Both: value and gradients in queries and slots, with
@@ -10,9 +11,12 @@ within each round, and ratios are medians over the rounds. Temporary bytes are
 what the compiled programs say.
 
 Before, for each of --steps, one training step (value, gradients, and an update
-of donated slots) of the streaming read in a process of its own, with the
-largest memory it held; for the dense read only its compiled bytes. Sizes are
-slots x queries. The last line is JSON.
+of donated slots) of the read of --kind, streaming by default, in a process of
+its own, with the largest memory it held; and a dense read's compiled bytes.
+Sizes are slots x queries.
+
+After, for each of --sparse, reads without gradients of which few slots survive:
+streaming against the top-k read at each of --top. The last line is JSON.
 """
 
 import argparse
@@ -54,6 +58,37 @@ def both_ways(kind):
     return loss, (jnp.mean(read.kept), read.usage)
 
   return jax.value_and_grad(objective, (0, 1), has_aux=True)
+
+
+def sparse_times(slots, queries, tops, rounds):
+  """Seconds of sparse reads without gradients: streaming, and top-k."""
+  noise, stored, _ = arrays(slots, queries)
+  query = stored[jnp.arange(queries) * 7 % slots] + 0.01 * noise
+
+  def call(**how):
+    read = jax.jit(
+      lambda query, stored: memory.read(
+        query, stored, 1 / slots, temperature=0.05, **how
+      )
+    )
+    return lambda: jax.block_until_ready(read(query, stored))
+
+  runs = {'A streaming': call(kind='streaming')}
+  kept = runs['A streaming']().kept
+  for k in tops:
+    runs[f'B top {k}'] = call(kind='top_k', k=k)
+    runs[f'B top {k}']()
+  seconds = common.alternate(runs, rounds)
+  first = seconds['A streaming']
+  return {
+    'slots': slots,
+    'queries': queries,
+    'most_kept': int(kept.max()),
+    'over_streaming': {
+      name: round(statistics.median([b / a for a, b in zip(first, one)]), 2)
+      for name, one in seconds.items()
+    },
+  }
 
 
 def train_step(kind):
@@ -142,6 +177,8 @@ def main():
     default='streaming',
     help='Of the read in --steps.',
   )
+  parser.add_argument('--sparse', type=size, nargs='*', default=[(65536, 512)])
+  parser.add_argument('--top', type=int, nargs='*', default=[16, 64, 256, 1024])
   parser.add_argument('--one_step', type=size, help=argparse.SUPPRESS)
   args = parser.parse_args()
   jax.config.update('jax_platforms', 'cpu')
@@ -161,7 +198,15 @@ def main():
   for sizes in args.reads:
     reads.append(times(*sizes, args.rounds))
     print(reads[-1], flush=True)
-  print(json.dumps({'width': WIDTH, 'reads': reads, 'steps': steps}))
+  sparse = []
+  for sizes in args.sparse:
+    sparse.append(sparse_times(*sizes, args.top, args.rounds))
+    print(sparse[-1], flush=True)
+  print(
+    json.dumps(
+      {'width': WIDTH, 'reads': reads, 'steps': steps, 'sparse': sparse}
+    )
+  )
 
 
 if __name__ == '__main__':

@@ -718,6 +718,19 @@ def flatten(config: Mapping, prefix: str = '') -> dict[str, Any]:
   return out
 
 
+def changed(
+  config: Mapping, fields: Mapping[str, Any]
+) -> ml_collections.FrozenConfigDict:
+  """Returns a config with other values of fields, by names as of `flatten`.
+
+  Raises:
+    UserError: a value does not fit.
+  """
+  out = ml_collections.ConfigDict(config.to_dict())
+  out.update_from_flattened_dict(fields)
+  return resolve(out)
+
+
 def to_json(config: ml_collections.FrozenConfigDict) -> str:
   """Returns the config as indented JSON text."""
   return json.dumps(config.to_dict(), indent=2) + '\n'

@@ -24,7 +24,7 @@ from memae_jax import cli, errors, parallel, writers
 from memae_jax import config as config_lib
 from memae_jax.evaluation import collect
 from memae_jax.models import reference_weights
-from memae_jax.training import checkpoint, experiment, fleet, loop, step
+from memae_jax.training import experiment, fleet, loop, step
 
 _LOG = logging.getLogger(__name__)
 _DEFAULT = pathlib.Path('configs/ped2.py')
@@ -121,7 +121,7 @@ def to_run(path: pathlib.Path, workdir: pathlib.Path, given: Any) -> None:
     UserError: the weights do not fit the config, the data are missing, or the
       run has checkpoints.
   """
-  if any((workdir / 'checkpoints').glob('[0-9]*')):
+  if writers.has_checkpoints(workdir):
     raise errors.UserError(
       f'{workdir} has checkpoints already; give another --workdir'
     )
@@ -144,7 +144,7 @@ def to_run(path: pathlib.Path, workdir: pathlib.Path, given: Any) -> None:
     )
   like = jax.tree.map(
     lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype),
-    step.weights(exp.programs.init_shapes())._asdict(),
+    step.weights(exp.programs.init_shapes)._asdict(),
   )
   try:
     found = reference_weights.from_reference(weights, like)
@@ -160,9 +160,7 @@ def to_run(path: pathlib.Path, workdir: pathlib.Path, given: Any) -> None:
   origin = {'weights': f'converted from {path.name}', 'sha256': digest}
   with writers.exclusive(workdir / '.lock', 'training'):
     loop.claim_workdir(workdir, config)
-    with checkpoint.Checkpoints(
-      workdir, real=exp.programs.real_shapes
-    ) as checkpoints:
+    with loop.opened(exp, workdir, read_only=False) as checkpoints:
       checkpoints.save(0, state, exp.meta | {'environment': origin})
   print(
     f'{path} is a run now; evaluate it with'
@@ -193,11 +191,7 @@ def to_file(run: pathlib.Path, path: pathlib.Path, name: str = '') -> None:
       f' cannot; give --replica with another of {", ".join(names)}'
     )
   _check_network(exp.config, replica.has_memory)
-  with checkpoint.Checkpoints(
-    run, read_only=True, real=exp.programs.real_shapes
-  ) as checkpoints:
-    at, state = loop.trained(exp, checkpoints, run)
-  weights, _ = collect.chosen(exp, state, at)
+  _, weights, _ = collect.restored(exp, run)
   params, batch_stats = exp.programs.one(weights, index)
   kept = {part: params[part] for part in ('encoder', 'decoder')}
   if replica.has_memory:

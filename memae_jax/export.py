@@ -34,10 +34,8 @@ from memae_jax.data import tables, transforms
 from memae_jax.evaluation import collect, facts, video
 from memae_jax.models import memae
 from memae_jax.training import (
-  checkpoint,
   experiment,
   fleet,
-  loop,
   score_rules,
   step,
 )
@@ -227,11 +225,7 @@ def to_file(run: pathlib.Path, path: pathlib.Path, name: str = '') -> None:
       ' clips of a video, but a scorer takes any; one of'
       f' {", ".join(score_rules.RULES)} can be exported'
     )
-  with checkpoint.Checkpoints(
-    run, read_only=True, real=exp.programs.real_shapes
-  ) as checkpoints:
-    at, state = loop.trained(exp, checkpoints, run)
-  weights, steps = collect.chosen(exp, state, at)
+  at, weights, steps = collect.restored(exp, run)
   limit = threshold(exp, weights, index)
   write(
     path,

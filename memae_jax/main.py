@@ -19,7 +19,7 @@ from memae_jax import cli, errors, parallel
 from memae_jax import config as config_lib
 from memae_jax.evaluation import evaluate, films, jobs
 from memae_jax.planning import plan
-from memae_jax.training import checkpoint, experiment, loop
+from memae_jax.training import experiment, loop
 
 _CONFIG = config_flags.DEFINE_config_file(
   'config', None, 'Experiment, such as configs/digits.py:classes=3.'
@@ -37,8 +37,6 @@ _TOPOLOGY = flags.DEFINE_string(
 _LIMITS = flags.DEFINE_boolean(
   'limits', True, 'plan: also find the largest memory and batch that fit.'
 )
-
-
 _STEPS = flags.DEFINE_string(
   'steps', 'latest', 'eval: latest, all, best (on validation) or N,N,...'
 )
@@ -85,18 +83,14 @@ def evaluate_run(workdir: pathlib.Path, config) -> None:
 
 def evaluate_steps(exp, workdir: pathlib.Path, steps: str, watch=False) -> None:
   """Evaluates checkpoints that have no results yet."""
-  with checkpoint.Checkpoints(
-    workdir, read_only=True, real=exp.programs.real_shapes
-  ) as checkpoints:
+  with loop.opened(exp, workdir) as checkpoints:
     done = jobs.run(exp, checkpoints, workdir, steps, watch)
   cli.say(f'evaluated steps: {", ".join(map(str, done)) or "none left"}')
 
 
 def evaluate_newest(exp: experiment.Experiment, workdir: pathlib.Path) -> None:
   """Evaluates the newest sound checkpoint, or scores a video with it."""
-  with checkpoint.Checkpoints(
-    workdir, read_only=True, real=exp.programs.real_shapes
-  ) as checkpoints:
+  with loop.opened(exp, workdir) as checkpoints:
     at, state = loop.trained(exp, checkpoints, workdir)
     if exp.config.eval.video:
       cli.say(f'scores: {films.score_new(exp, state, at, workdir)}')

@@ -76,6 +76,26 @@ def exclusive(lock: pathlib.Path, doing: str, wait: bool = False):
     yield file
 
 
+def claim(stack: contextlib.ExitStack, lock: pathlib.Path, doing: str) -> Any:
+  """Holds a lock as `exclusive` does, until `stack` closes.
+
+  For the first process only.
+
+  Returns:
+    The open file, or None if another process holds it.
+  """
+  try:
+    return stack.enter_context(exclusive(lock, doing))
+  except errors.UserError:
+    return None
+
+
+def has_checkpoints(workdir: pathlib.Path) -> bool:
+  """Whether a run has a whole checkpoint; half-written folders do not count."""
+  folders = (workdir / 'checkpoints').glob('[0-9]*')
+  return any(folder.name.isdigit() for folder in folders)
+
+
 def read_events(path: pathlib.Path) -> list[dict[str, Any]]:
   """Reads metrics.jsonl; a torn last line is left out.
 

@@ -207,7 +207,7 @@ def fleet_run(tmp_path_factory):
   rng = np.random.default_rng(0)
   state = jax.tree.map(
     lambda x: rng.normal(size=x.shape).astype(x.dtype),
-    exp.programs.init_shapes(),
+    exp.programs.init_shapes,
   )
   loop.claim_workdir(run, exp.config)
   with checkpoint.Checkpoints(run) as checkpoints:

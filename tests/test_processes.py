@@ -104,7 +104,7 @@ def _scores(workdir):
     workdir, read_only=True, real=exp.programs.real_shapes
   ) as checkpoints:
     at, state = checkpoints.restore_newest(
-      exp.programs.init_shapes(), lambda _: None
+      exp.programs.init_shapes, lambda _: None
     )
   assert at == exp.steps
   scored = exp.score(step.weights(state), [s.test for s in exp.splits])

@@ -68,3 +68,11 @@ def test_writing_takes_no_device(tmp_path):
   )
   subprocess.run([sys.executable, '-c', code], check=True, cwd=helpers.ROOT)
   assert (tmp_path / 'a').read_text() == 'x'
+
+
+def test_a_checkpoint_that_was_never_finished_does_not_count(tmp_path):
+  assert not writers.has_checkpoints(tmp_path)
+  (tmp_path / 'checkpoints/20.orbax-checkpoint-tmp').mkdir(parents=True)
+  assert not writers.has_checkpoints(tmp_path)
+  (tmp_path / 'checkpoints/20').mkdir()
+  assert writers.has_checkpoints(tmp_path)

@@ -7,8 +7,8 @@ python -m memae_jax.compare studies/ablation_kddcup99 --reference=AE
 AE, AE-L1 (penalty on the code), the memory without shrinkage, without entropy
 loss, without either, and all of it; same seeds and splits, one fleet. The
 second command adds paired differences. Arguments: base (digits, mnist, cifar10,
-kddcup99, ped2, moving_shapes), classes, seeds, epochs, size (0: those of the
-base), smoke.
+kddcup99, ped2, moving_shapes), classes, seeds, seed (the first), epochs, size
+(0: those of the base), smoke.
 """
 
 from memae_jax import config as config_lib

@@ -4,9 +4,9 @@ python -m memae_jax.study --config=configs/studies/seeds.py:base=digits \
   --workdir=studies/seeds
 
 All seeds train in one fleet. Ask for more seeds later: those that are there
-stay as they are. Arguments: seeds (0: ten), variant (joined by "+"), base
-(digits, mnist, cifar10, kddcup99, ped2, moving_shapes), classes, epochs, size
-(0: those of the base), smoke.
+stay as they are. Arguments: seeds (0: ten), seed (the first), variant (joined
+by "+"), base (digits, mnist, cifar10, kddcup99, ped2, moving_shapes), classes,
+epochs, size (0: those of the base), smoke.
 """
 
 from memae_jax import config as config_lib
@@ -19,7 +19,7 @@ def get_study(arg=''):
   seeds = 2 if args.smoke else args.seeds or 10
   points = grid.product(
     grid.sweep('variant', args.variant.split('+')),
-    grid.sweep('train.seed', range(seeds)),
+    grid.sweep('train.seed', range(args.seed, args.seed + seeds)),
   )
-  args.seeds = 1  # Of a point.
+  args.seeds, args.seed = 1, 0  # Of a point.
   return bases.on(args, points)

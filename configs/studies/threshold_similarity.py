@@ -7,7 +7,8 @@ python -m memae_jax.study \
 The paper takes cosines and 1 to 3; its code takes inner products and, on video,
 5, where nearly all reads are dead. One fleet for each similarity. Arguments:
 thresholds (joined by "+"), base (digits, mnist, cifar10, kddcup99, ped2,
-moving_shapes), classes, seeds, epochs, size (0: those of the base), smoke.
+moving_shapes), classes, seeds, seed (the first), epochs, size (0: those of the
+base), smoke.
 """
 
 from memae_jax import config as config_lib

@@ -4,6 +4,7 @@ import concurrent.futures
 import functools
 import math
 import os
+import pathlib
 import time
 from typing import Any
 
@@ -23,7 +24,7 @@ from memae_jax.evaluation import (
   video,
 )
 from memae_jax.memory import usage
-from memae_jax.training import experiment, step
+from memae_jax.training import experiment, loop, step
 
 Errors = list[tuple[np.ndarray, np.ndarray]]  # Of each replica: [T] and [V].
 _MOST_PAIRED = 2**14  # Slots that are compared with each other.
@@ -71,6 +72,15 @@ def chosen(
   if exp.config.eval.checkpoint == 'validation':
     return step.weights(state.best), exp.programs.to_host(state.best.step)
   return step.weights(state), [at] * len(exp.replicas)
+
+
+def restored(
+  exp: experiment.Experiment, run: pathlib.Path
+) -> tuple[int, step.Weights, Any]:
+  """Step of the newest sound checkpoint of a run, and what `chosen` gives."""
+  with loop.opened(exp, run) as checkpoints:
+    at, state = loop.trained(exp, checkpoints, run)
+  return at, *chosen(exp, state, at)
 
 
 def untrained(exp: experiment.Experiment) -> Errors:

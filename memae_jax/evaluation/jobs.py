@@ -25,8 +25,7 @@ _PAUSE = 2.0  # Seconds between two looks for new checkpoints.
 def wait_for_run(workdir: pathlib.Path) -> None:
   """Returns once the run has a checkpoint."""
   said = False
-  folder = workdir / 'checkpoints'
-  while not any(p.name.isdigit() for p in folder.glob('[0-9]*')):
+  while not writers.has_checkpoints(workdir):
     if not said:
       _LOG.info('waiting for the first checkpoint of %s', workdir)
     said = True
@@ -126,12 +125,9 @@ class Job:
 
   def _claim(self, at: int, stack: contextlib.ExitStack) -> bool:
     """Whether this job holds the claim on a step that is still open."""
-    try:
-      lock = self._folder / self._exp.folder(at) / _CLAIM
-      stack.enter_context(writers.exclusive(lock, 'evaluating'))
-    except errors.UserError:
-      return False
-    return bool(self._open([at]))
+    lock = self._folder / self._exp.folder(at) / _CLAIM
+    held = writers.claim(stack, lock, 'evaluating')
+    return held is not None and bool(self._open([at]))
 
   def _next(self, steps: list[int], stack: contextlib.ExitStack) -> int:
     """Claims a step; -1 if none is open, -2 if others hold all that are.
@@ -169,7 +165,7 @@ class Job:
 
   def _evaluate(self, at: int, rule: str, trained: Any) -> None:
     try:
-      state = self._checkpoints.restore(at, self._exp.programs.init_shapes())
+      state = self._checkpoints.restore(at, self._exp.programs.init_shapes)
     except errors.UserError as error:
       _LOG.warning('%s; left out', error)
       self._gone.add(at)
@@ -218,17 +214,11 @@ def evaluate_one(
   """
   folder = workdir / 'eval' / exp.folder(at)
   with contextlib.ExitStack() as stack:
-    made = False
-    if parallel.is_first():
-      hold = lambda **how: stack.enter_context(
-        writers.exclusive(folder / _CLAIM, 'evaluating', **how)
-      )
-      try:
-        hold()
-      except errors.UserError:
-        _LOG.info('another job evaluates step %d; waiting for it', at)
-        hold(wait=True)
-        made = (folder / 'report.html').exists()
+    made, held = False, (folder / _CLAIM, 'evaluating')
+    if parallel.is_first() and writers.claim(stack, *held) is None:
+      _LOG.info('another job evaluates step %d; waiting for it', at)
+      stack.enter_context(writers.exclusive(*held, wait=True))
+      made = (folder / 'report.html').exists()
     if parallel.of_first(int(made)):
       return json.loads((folder / 'results.json').read_text())
     return evaluate.evaluate(exp, state, at, workdir, trained)

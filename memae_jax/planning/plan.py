@@ -18,7 +18,6 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import ml_collections
 
 from memae_jax import config as config_lib
 from memae_jax import errors, parallel, writers
@@ -126,7 +125,7 @@ def _shard_bytes(tree: Any) -> int:
 
 def _held(exp) -> dict[str, int]:
   """Bytes that stay on a device for the whole run, by kind."""
-  programs, state = exp.programs, exp.programs.init_shapes()
+  programs, state = exp.programs, exp.programs.init_shapes
   inputs = [programs.hyper, programs.transform]
   if programs.name == 'resident':
     inputs += [programs.data.train, programs.data.train_count, programs.inputs]
@@ -265,7 +264,7 @@ def _limits(exp, devices, chip, peak: int) -> dict[str, Any]:
   fixed['model.memory.init'] = 'uniform'
 
   def peak_with(**fields):
-    one = _described(_changed(config, **fixed, **fields), devices)
+    one = _described(config_lib.changed(config, fixed | fields), devices)
     return _program('train', one, chip)['bytes']['peak']
 
   def slots(count):
@@ -283,7 +282,7 @@ def _limits(exp, devices, chip, peak: int) -> dict[str, Any]:
 
   found = {}
   if exp.trainer.model.bank:
-    width = exp.programs.init_shapes().params['bank']['slots'].shape[-1]
+    width = exp.programs.init_shapes.params['bank']['slots'].shape[-1]
     share = math.ceil(len(exp.replicas) / mesh[parallel.REPLICA])
     each = 5 * 4 * width * share / mesh[parallel.MEMORY]  # About.
     at = exp.trainer.slots
@@ -303,12 +302,6 @@ def _limits(exp, devices, chip, peak: int) -> dict[str, Any]:
     chip.memory,
   )
   return found
-
-
-def _changed(config, **fields) -> ml_collections.FrozenConfigDict:
-  changed = ml_collections.ConfigDict(config.to_dict())
-  changed.update_from_flattened_dict(fields)
-  return config_lib.resolve(changed)
 
 
 def _largest(

@@ -19,6 +19,7 @@ ARGUMENTS = {
   'base': 'digits',
   'classes': 0,
   'seeds': 0,
+  'seed': 0,
   'epochs': 0.0,
   'size': 0,
   'smoke': False,
@@ -38,6 +39,7 @@ def on(args: Any, points: Sequence[grid.Fields]) -> grid.Study:
   asked = {
     'fleet.normal_classes': tuple(range(args.classes)),
     'fleet.seeds': args.seeds,
+    'train.seed': args.seed,
     'train.epochs': args.epochs,
     'data.image_size': args.size,
   }

@@ -245,6 +245,11 @@ def _exhibits(found) -> list[exhibits.Exhibit]:
   others = [name for name in found['varying'] if name != x]
   level = lambda name: (found['baselines'].get(name) or {}).get('mean')
   lines = _lines(done, x, others, lambda r: r['metrics'].get(metric))
+  panels = {title: lines}
+  near, gone = pictures.closer(lines)
+  if near:
+    left_out = ', '.join(f'{at:g}' for at in gone)
+    panels[f'Closer, without {grid.short(x)} {left_out}'] = near
   out = [
     exhibits.Exhibit(
       'curve',
@@ -255,10 +260,10 @@ def _exhibits(found) -> list[exhibits.Exhibit]:
         ' Lines across: baselines on the same samples.' if level('pca') else ''
       ),
       pictures.curves(
-        {title: lines},
+        panels,
         _axis(x),
         {name: level(name) for name in ('pca',) if level(name) is not None},
-        (title,),
+        tuple(panels),
       ),
     )
   ]

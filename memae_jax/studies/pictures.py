@@ -145,6 +145,37 @@ def _height(ax, lines: Mapping[str, Line], share: bool) -> None:
     ax.set_ylim(-0.03 * top, top)
 
 
+def closer(lines: Mapping[str, Line]) -> tuple[dict[str, Line], list[float]]:
+  """Lines without the few points that leave no room for the others.
+
+  A point is left out if the others then span less than a fifth of the height;
+  at most a third of them is.
+
+  Returns:
+    The lines, and where points were left out; no line if nothing was.
+  """
+  places = [(name, at) for name in lines for at in lines[name].points]
+  value = lambda place: lines[place[0]].points[place[1]].value
+  span = lambda some: np.ptp([value(place) for place in some])
+  most, gone = len(places) // 3, []
+  while len(gone) < most:
+    middle = np.median([value(place) for place in places])
+    far = max(places, key=lambda place: abs(value(place) - middle))
+    rest = [place for place in places if place != far]
+    if not span(rest) < span(places) / 5:
+      break
+    places, gone = rest, [*gone, far]
+  if not gone:
+    return {}, []
+  near = {
+    name: line._replace(
+      points={at: line.points[at] for n, at in places if n == name}
+    )
+    for name, line in lines.items()
+  }
+  return near, sorted({at for _, at in gone})
+
+
 def rows(
   panels: Mapping[str, Mapping[str, Estimate]],
   colours: Mapping[str, int] | None = None,

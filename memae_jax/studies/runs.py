@@ -79,11 +79,8 @@ def _busy(folder: pathlib.Path) -> bool:
   """Whether another process is working on a run."""
   if not (folder / '.claim').exists():
     return False
-  try:
-    with writers.exclusive(folder / '.claim', 'working'):
-      return False
-  except errors.UserError:
-    return True
+  with contextlib.ExitStack() as stack:
+    return writers.claim(stack, folder / '.claim', 'working') is None
 
 
 def results(folder: pathlib.Path) -> dict[str, Any] | None:
@@ -122,18 +119,14 @@ def _run(folder: pathlib.Path, config: Any, points: groups.Points) -> Run:
   elif last.get('error'):
     return Run(folder, config, points, 'failed', last['error'])
   else:
-    state = 'stopped' if _has_weights(folder) else 'new'
+    state = 'stopped' if writers.has_checkpoints(folder) else 'new'
   return Run(folder, config, points, state)
-
-
-def _has_weights(folder: pathlib.Path) -> bool:
-  return any((folder / 'checkpoints').glob('[0-9]*'))
 
 
 def _keeps_its_points(folder: pathlib.Path) -> bool:
   """Whether a run is more than a plan."""
   return (folder / 'config.json').exists() and (
-    _has_weights(folder)
+    writers.has_checkpoints(folder)
     or (folder / 'results.json').exists()
     or _busy(folder)
     or _last(folder).get('code') == _DIVERGED
@@ -142,13 +135,9 @@ def _keeps_its_points(folder: pathlib.Path) -> bool:
 
 def _updated(stored: Any, wanted: Any) -> Any:
   """The config of a run with what may change without training again."""
-  config = stored.to_dict()
-  new = wanted.to_dict()
-  config['eval'], config['name'] = new['eval'], new['name']
-  config['paper'] = new['paper']
-  for field in ('data_dir', 'feed', 'resident_bytes'):
-    config['data'][field] = new['data'][field]
-  return config_lib.resolve(config)
+  flat = config_lib.flatten(wanted.to_dict())
+  free = {key: v for key, v in flat.items() if not config_lib.trains(key)}
+  return config_lib.changed(stored, free)
 
 
 def plan(
@@ -214,29 +203,13 @@ def planning(folder: pathlib.Path):
     yield
 
 
-@contextlib.contextmanager
-def stop_requests():
-  """Yields a function that says whether SIGTERM has come."""
-  asked = []
-  previous = signal.signal(signal.SIGTERM, lambda *_: asked.append(True))
-  try:
-    yield lambda: bool(asked)
-  finally:
-    signal.signal(signal.SIGTERM, previous)
-
-
 def claim(stack: contextlib.ExitStack, run: Run) -> Any:
   """Takes a run for this process; None if another has it.
 
   Returns:
     The open file that is the claim, until `stack` closes.
   """
-  try:
-    return stack.enter_context(
-      writers.exclusive(run.folder / '.claim', 'working')
-    )
-  except errors.UserError:
-    return None
+  return writers.claim(stack, run.folder / '.claim', 'working')
 
 
 def prepare(run: Run) -> None:

@@ -3,14 +3,13 @@
 import contextlib
 import logging
 import pathlib
-import signal
 from typing import Any
 
 import jax
 import numpy as np
 
 from memae_jax import config as config_lib
-from memae_jax import errors, parallel, writers
+from memae_jax import errors, parallel, signals, writers
 from memae_jax.training import checkpoint as checkpoint_lib
 from memae_jax.training import diagnostics, experiment, step
 
@@ -18,30 +17,12 @@ _LOG = logging.getLogger(__name__)
 
 
 _MOVED = ('data.path', 'data.test_path')  # Their content is checked.
-
-
-@contextlib.contextmanager
-def _stop_requests():
-  """Yields a function that says whether SIGTERM has come."""
-  asked = []
-  previous = signal.signal(signal.SIGTERM, lambda *_: asked.append(True))
-  try:
-    yield lambda: bool(asked)
-  finally:
-    signal.signal(signal.SIGTERM, previous)
-
-
-def differences(stored: Any, config: Any) -> list[str]:
-  """Fields by which two configs train differently; names of fields."""
-  stored = config_lib.flatten(stored.to_dict())
-  wanted = config_lib.flatten(config.to_dict())
-  return [
-    key
-    for key in wanted
-    if stored[key] != wanted[key]
-    and config_lib.trains(key)
-    and key not in _MOVED
-  ]
+_SCALED = (  # How samples become inputs; other data must not change it.
+  'data.scaling',
+  'data.log1p',
+  'data.clip',
+  'data.max_samples',
+)
 
 
 def check_same_training(
@@ -56,10 +37,17 @@ def check_same_training(
   are only evaluated, so may the fields of `data`, but for scaling.
   """
   stored = config_lib.load(workdir / 'config.json')
+  stored = config_lib.flatten(stored.to_dict())
+  wanted = config_lib.flatten(config.to_dict())
+  may_differ = lambda key: (
+    not config_lib.trains(key)
+    or key in _MOVED
+    or (other_data and key.startswith('data.') and key not in _SCALED)
+  )
   differ = [
-    f'{key}: {_value(stored, key)!r} there, {_value(config, key)!r} now'
-    for key in differences(stored, config)
-    if not (other_data and key.startswith('data.') and key not in _SCALED)
+    f'{key}: {stored[key]!r} there, {wanted[key]!r} now'
+    for key in wanted
+    if stored[key] != wanted[key] and not may_differ(key)
   ]
   if differ:
     raise errors.UserError(
@@ -68,27 +56,14 @@ def check_same_training(
     )
 
 
-_SCALED = (  # How samples become inputs; other data must not change it.
-  'data.scaling',
-  'data.log1p',
-  'data.clip',
-  'data.max_samples',
-)
-_WHERE = ('data_dir', 'feed', 'resident_bytes')
-
-
 def names_other_data(workdir: pathlib.Path, config: Any) -> bool:
   """Whether a config asks for data that the run may not have trained on."""
   stored = config_lib.load(workdir / 'config.json').data
   return any(
-    stored[key] != config.data[key] for key in stored if key not in _WHERE
+    stored[key] != config.data[key]
+    for key in stored
+    if config_lib.trains(f'data.{key}')
   )
-
-
-def _value(config: Any, key: str) -> Any:
-  for name in key.split('.'):
-    config = config[name]
-  return config
 
 
 def claim_workdir(workdir: pathlib.Path, config: Any) -> None:
@@ -97,7 +72,7 @@ def claim_workdir(workdir: pathlib.Path, config: Any) -> None:
   Raises:
     UserError: the folder belongs to another experiment.
   """
-  trained = any((workdir / 'checkpoints').glob('[0-9]*'))
+  trained = writers.has_checkpoints(workdir)
   if not (workdir / 'config.json').exists():
     if trained:
       raise errors.UserError(
@@ -122,6 +97,22 @@ def check_data(exp: experiment.Experiment, stored: dict[str, Any]) -> None:
     )
 
 
+def opened(
+  exp: experiment.Experiment,
+  workdir: pathlib.Path,
+  read_only: bool = True,
+) -> checkpoint_lib.Checkpoints:
+  """The checkpoints of a run, for states of this experiment."""
+  options = exp.config.train
+  return checkpoint_lib.Checkpoints(
+    workdir,
+    options.keep,
+    options.keep_all,
+    read_only,
+    real=exp.programs.real_shapes,
+  )
+
+
 def trained(
   exp: experiment.Experiment,
   checkpoints: checkpoint_lib.Checkpoints,
@@ -133,7 +124,7 @@ def trained(
     UserError: there is none, or it was trained on other data.
   """
   found = checkpoints.restore_newest(
-    exp.programs.init_shapes(), lambda stored: check_data(exp, stored)
+    exp.programs.init_shapes, lambda stored: check_data(exp, stored)
   )
   if found is None:
     raise errors.UserError(f'{workdir} has no checkpoint; train first')
@@ -157,17 +148,10 @@ def train(
     stack.enter_context(writers.exclusive(workdir / '.lock', 'training'))
     claim_workdir(workdir, exp.config)
     parallel.wait_for_all('config')
-    checkpoints = stack.enter_context(
-      checkpoint_lib.Checkpoints(
-        workdir,
-        options.keep,
-        options.keep_all,
-        real=exp.programs.real_shapes,
-      )
-    )
-    stop_requested = stack.enter_context(_stop_requests())
+    checkpoints = stack.enter_context(opened(exp, workdir, read_only=False))
+    stop_requested = stack.enter_context(signals.stop_requests())
     found = checkpoints.restore_newest(
-      exp.programs.init_shapes(), lambda stored: check_data(exp, stored)
+      exp.programs.init_shapes, lambda stored: check_data(exp, stored)
     )
     if found is None:
       now, state = 0, exp.init()

@@ -70,6 +70,7 @@ class Programs:
     """Returns the fleet's state before the first step."""
     return self._init(*self._init_args())
 
+  @functools.cached_property
   def init_shapes(self) -> step.ReplicaState:
     """Shapes, types and shardings of that state."""
     samples = jax.ShapeDtypeStruct(
@@ -84,11 +85,11 @@ class Programs:
   def real_shapes(self) -> tuple[tuple[int, ...], ...]:
     """Shapes of the leaves of that state without padding."""
     slots = self._plain.slots if self._plain.model.bank else None
-    return parallel.real_shapes(self.init_shapes(), len(self._splits), slots)
+    return parallel.real_shapes(self.init_shapes, len(self._splits), slots)
 
   @functools.cached_property
   def _state_specs(self) -> step.ReplicaState:
-    return parallel.specs(self.init_shapes())
+    return parallel.specs(self.init_shapes)
 
   @property
   def _weight_specs(self) -> step.Weights:
@@ -107,7 +108,7 @@ class Programs:
     """Whether the slots of a replica are too many for one device's pictures."""
     if not self._plain.model.bank:
       return False
-    slots = self.init_shapes().params['bank']['slots']
+    slots = self.init_shapes.params['bank']['slots']
     return 4 * slots.shape[1] * slots.shape[2] > _LARGE
 
   def one(self, weights: Any, index: int) -> step.Weights:
@@ -152,7 +153,7 @@ class Programs:
     """As `run_call`, of what `score` calls for a block of the test set."""
     index, real = self._blocks([split.test for split in self._splits])
     return functools.partial(self._score_block.trace, False), (
-      step.weights(self.init_shapes()),
+      step.weights(self.init_shapes),
       self.hyper,
       self.transform,
       self._raw_like(index[:, 0]),
@@ -391,7 +392,7 @@ class Resident(Programs):
   def run_call(self):
     """See `Programs`."""
     bounds = self._share((np.int32(0), np.int32(1)))
-    given = self.init_shapes(), self.hyper, self.data, self.inputs, *bounds
+    given = self.init_shapes, self.hyper, self.data, self.inputs, *bounds
     return self._run.trace, given
 
   @functools.cached_property
@@ -487,7 +488,7 @@ class Streaming(Programs):
     """See `Programs`. One step is one call."""
     raw = self._raw_like(self._order_of(0))
     now = self._share(np.int32(0))
-    given = self.init_shapes(), self.hyper, self.transform, raw, now
+    given = self.init_shapes, self.hyper, self.transform, raw, now
     return self._step.trace, given
 
   @functools.cached_property

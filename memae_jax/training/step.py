@@ -368,8 +368,15 @@ class Trainer(NamedTuple):
     (loss, (reconstruction, entropy, reads, stats)), grads = jax.value_and_grad(
       loss_fn, has_aux=True
     )(params)
-    zero = jnp.int32(0)
-    sums = Sums(zero, loss, reconstruction, entropy, 0.0 * loss, zero, reads)
+    sums = Sums(
+      steps=jnp.int32(0),  # These three are of the whole step, see `step`.
+      grad_norm=jnp.float32(0),
+      first_bad=jnp.int32(0),
+      loss=loss,
+      reconstruction=reconstruction,
+      entropy=entropy,
+      reads=reads,
+    )
     return grads, sums, stats
 
   def _accumulated(self, state, hyper, batch, real, drawn):

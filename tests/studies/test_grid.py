@@ -139,3 +139,16 @@ def test_the_ablation_names_its_bases():
     assert (found[0].published is not None) == (base == 'ped2')
   with pytest.raises(errors.UserError, match='"base" is "nist"; use digits'):
     grid.load(f'{path}:base=nist')
+
+
+@pytest.mark.parametrize('name', ['ablation', 'seeds'])
+def test_a_study_on_further_seeds(name):
+  path = helpers.ROOT / f'configs/studies/{name}.py'
+  study, folder = grid.load(f'{path}:base=digits,classes=1,seed=4,seeds=3')
+  found = grid.points(study, folder)
+  seeds = {
+    one.config.train.seed + i
+    for one in found
+    for i in range(one.config.fleet.seeds)
+  }
+  assert seeds == {4, 5, 6}

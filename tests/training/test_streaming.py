@@ -128,7 +128,7 @@ def test_a_streamed_run_ends_and_resumes(tmp_path):
   events = (resumed / 'metrics.jsonl').read_text().splitlines()
   assert json.loads(events[0])['step'] == 12  # It did not start again.
   with checkpoint.Checkpoints(whole, read_only=True) as checkpoints:
-    expected = checkpoints.restore(exp.steps, exp.programs.init_shapes())
+    expected = checkpoints.restore(exp.steps, exp.programs.init_shapes)
   for leaf, other in zip(
     jax.tree.leaves(expected), jax.tree.leaves(state), strict=True
   ):
