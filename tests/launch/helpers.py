@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 
@@ -10,17 +11,23 @@ GOLDEN = pathlib.Path(__file__).parent / 'golden'
 
 
 def start(launcher: str, *argv: str, **env: str) -> subprocess.Popen:
-  """Starts `python -m launch.LAUNCHER`."""
-  return subprocess.Popen(
-    [sys.executable, '-m', f'launch.{launcher}', *argv],
-    cwd=ROOT,
-    env={**os.environ, 'PYTHONPATH': str(ROOT), **env},
-    stdout=subprocess.PIPE,
-    stderr=subprocess.PIPE,
-    text=True,
-    # A tester's own handling of signals is not the launcher's.
-    start_new_session=True,
-  )
+  """Starts `python -m launch.LAUNCHER`.
+
+  It hears Ctrl-C even if this process does not, as under nohup.
+  """
+  heard = signal.signal(signal.SIGINT, signal.default_int_handler)
+  try:
+    return subprocess.Popen(
+      [sys.executable, '-m', f'launch.{launcher}', *argv],
+      cwd=ROOT,
+      env={**os.environ, 'PYTHONPATH': str(ROOT), **env},
+      stdout=subprocess.PIPE,
+      stderr=subprocess.PIPE,
+      text=True,
+      start_new_session=True,
+    )
+  finally:
+    signal.signal(signal.SIGINT, heard)
 
 
 def launch(launcher: str, *argv: str, **env: str) -> tuple[int, str, str]:
