@@ -59,6 +59,7 @@ def test_from_first_step_to_report(name, tmp_path, monkeypatch):
   assert all(np.isfinite(e['reconstruction']) for e in events)
   assert 0 <= events[0]['dead_read_rate'] <= 1
   assert '<html' in (run / 'report.html').read_text()
+  assert list((run / 'eval').glob('*/*.svg'))
   assert 'http://' not in (run / 'report.html').read_text().replace(
     'http://www.w3.org', ''
   )

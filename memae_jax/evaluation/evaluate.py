@@ -194,9 +194,8 @@ def _write_page(results, shown, folder, places) -> None:
   """Writes the pictures and the page; the top-level one last."""
   page = report.render(results, shown)
   for exhibit in shown:
-    picture = io.BytesIO()
-    exhibit.figure.savefig(picture, format='png', dpi=150)
-    writers.write_atomic(folder / f'{exhibit.name}.png', picture.getvalue())
+    name = f'{exhibit.name}.{exhibit.suffix}'
+    writers.write_atomic(folder / name, exhibit.data)
   for target in places:
     writers.write_atomic(target / 'report.html', page)
 

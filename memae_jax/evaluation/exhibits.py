@@ -1,8 +1,13 @@
 """Which figures a set of results can fill, and the words around each."""
 
+import base64
+import dataclasses
+import functools
+import io
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
+import matplotlib
 import matplotlib.figure
 import numpy as np
 
@@ -18,7 +23,8 @@ from memae_jax.evaluation.plots import (
 )
 
 
-class Exhibit(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Exhibit:
   """A figure with its words. `vector`: stored as SVG, else as PNG."""
 
   name: str
@@ -27,6 +33,28 @@ class Exhibit(NamedTuple):
   caption: str
   figure: matplotlib.figure.Figure
   vector: bool = True
+
+  @functools.cached_property
+  def data(self) -> bytes:
+    """The file; drawn once, and the same bytes every time."""
+    stream = io.BytesIO()
+    metadata = {'Date': None} if self.vector else {'Software': None}
+    with matplotlib.rc_context({'svg.hashsalt': self.name}):
+      self.figure.savefig(
+        stream, format=self.suffix, dpi=150, metadata=metadata
+      )
+    return stream.getvalue()
+
+  @property
+  def suffix(self) -> str:
+    """Of the file."""
+    return 'svg' if self.vector else 'png'
+
+  @property
+  def uri(self) -> str:
+    """An address that holds the file, for a page that stands alone."""
+    kind = 'svg+xml' if self.vector else 'png'
+    return f'data:image/{kind};base64,{base64.b64encode(self.data).decode()}'
 
 
 def exhibits(

@@ -5,26 +5,13 @@ The page is self-contained: no script, no outside file. Values are those of
 share are cut to [0, 1].
 """
 
-import base64
-import io
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jinja2
-import matplotlib
 
 from memae_jax.evaluation import exhibits, provenance, tables, verdict, words
-
-
-def data_uri(shown: exhibits.Exhibit) -> str:
-  """The figure as an address that holds it; the same bytes every time."""
-  stream, kind = io.BytesIO(), 'svg' if shown.vector else 'png'
-  metadata = {'Date': None} if shown.vector else {'Software': None}
-  with matplotlib.rc_context({'svg.hashsalt': shown.name}):
-    shown.figure.savefig(stream, format=kind, dpi=150, metadata=metadata)
-  mime = 'image/svg+xml' if shown.vector else 'image/png'
-  return f'data:{mime};base64,' + base64.b64encode(stream.getvalue()).decode()
 
 
 def _introduction(results: Mapping[str, Any]) -> dict[str, Any]:
@@ -75,9 +62,7 @@ def render(
     rows=tables.headline(results),
     differences=tables.differences(results),
     footnotes=verdict.footnotes(results),
-    exhibits=[
-      {**e._asdict(), 'uri': data_uri(e), 'figure': None} for e in shown
-    ],
+    exhibits=shown,
     by_class=tables.by_class(results),
     class_methods=[words.label(m) for m in tables.class_methods(results)],
     rules=tables.rules(results),

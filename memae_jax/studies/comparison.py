@@ -475,7 +475,7 @@ def _page(found: Mapping[str, Any]) -> str:
       for row in found['entries']
       if row['difference'] and row['difference']['reason']
     ],
-    exhibits=page.with_uris(_exhibits(found)),
+    exhibits=_exhibits(found),
     metrics=[words.title(metric) for metric in metrics],
     rows=[
       {

@@ -6,7 +6,7 @@ from typing import Any
 
 import jinja2
 
-from memae_jax.evaluation import exhibits, report, tables, words
+from memae_jax.evaluation import exhibits, tables, words
 from memae_jax.studies import grid, pictures
 
 _DIGITS = 4
@@ -37,13 +37,6 @@ def render(template: str, **values: Any) -> str:
     undefined=jinja2.StrictUndefined,
   )
   return environment.get_template(template).render(**values)
-
-
-def with_uris(shown: Sequence[exhibits.Exhibit]) -> list[dict[str, Any]]:
-  """Exhibits as a template takes them."""
-  return [
-    {**e._asdict(), 'uri': report.data_uri(e), 'figure': None} for e in shown
-  ]
 
 
 def field_text(value: Any) -> str:
@@ -96,7 +89,7 @@ def study(found: Mapping[str, Any]) -> str:
     counts=f'{counts(found)}. Compared by {words.title(found["metric"])}.',
     failures=[(r['run'], r['error']) for r in found['runs'] if r['error']],
     best=[sentence(one, found) for one in found['best']],
-    exhibits=with_uris(_exhibits(found)),
+    exhibits=_exhibits(found),
     columns=[
       *(['Point'] if labelled else []),
       *map(grid.short, varying),
