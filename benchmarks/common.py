@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from memae_jax import parallel
+from memae_jax import host, parallel
 from memae_jax.data import types
 from memae_jax.models import memae
 from memae_jax.training import fleet, programs, step
@@ -29,7 +28,7 @@ def parser(doc: str, steps: int) -> argparse.ArgumentParser:
   out.add_argument('--steps', type=int, default=steps)
   out.add_argument('--rounds', type=int, default=5)
   out.add_argument('--map', default='auto', choices=['auto', 'map', 'vmap'])
-  out.add_argument('--devices', type=int, default=os.cpu_count())
+  out.add_argument('--devices', type=int, default=host.cores())
   return out
 
 

@@ -10,7 +10,6 @@ ratios are medians over the rounds. The last line is JSON.
 
 import argparse
 import json
-import os
 import pathlib
 import statistics
 import tempfile
@@ -20,6 +19,7 @@ import jax
 import numpy as np
 
 from memae_jax import config as config_lib
+from memae_jax import host
 from memae_jax.training import experiment
 
 BATCH = 64
@@ -52,7 +52,7 @@ def main():
   parser.add_argument('--samples', type=int, default=20_000)
   parser.add_argument('--steps', type=int, default=200)
   parser.add_argument('--rounds', type=int, default=5)
-  parser.add_argument('--devices', type=int, default=os.cpu_count())
+  parser.add_argument('--devices', type=int, default=host.cores())
   args = parser.parse_args()
   jax.config.update('jax_num_cpu_devices', args.devices)
   rng = np.random.default_rng(0)

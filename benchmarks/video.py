@@ -32,6 +32,7 @@ import numpy as np
 from benchmarks import common
 from configs import ped2
 from memae_jax import config as config_lib
+from memae_jax import host
 from memae_jax.training import fleet, step
 
 BATCHES = {64: 4, 128: 2, 256: 1}
@@ -76,7 +77,7 @@ def theirs(args: argparse.Namespace, clips: np.ndarray) -> Callable[[], Any]:
   from benchmarks import peer
 
   torch.manual_seed(0)
-  torch.set_num_threads(len(os.sched_getaffinity(0)))
+  torch.set_num_threads(host.cores())
   fields = ped2.get_config().model
   strides = [(t, s, s) for t, s in zip(fields.time_strides, fields.strides)]
   clips = torch.from_numpy(np.moveaxis(clips, -1, 1).copy())

@@ -10,7 +10,7 @@ import jax
 from absl import app, flags
 from absl import logging as absl_logging
 
-from memae_jax import errors, parallel, stored_config
+from memae_jax import errors, host, parallel, stored_config
 
 _OUT_OF_MEMORY = 'RESOURCE_EXHAUSTED'
 
@@ -106,7 +106,7 @@ def _prepare_jax() -> None:
   JAX_ENABLE_COMPILATION_CACHE=false or another JAX_COMPILATION_CACHE_DIR.
   """
   if 'JAX_NUM_CPU_DEVICES' not in os.environ:
-    jax.config.update('jax_num_cpu_devices', os.cpu_count() or 1)
+    jax.config.update('jax_num_cpu_devices', host.cores())
   if 'JAX_COMPILATION_CACHE_DIR' not in os.environ:
     root = os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache')
     jax.config.update(

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from memae_jax import errors
+from memae_jax import errors, host
 from memae_jax.data import pictures
 
 SUFFIXES = ('.avi', '.mp4', '.mkv', '.mov', '.webm', '.m4v', '.mpg', '.mpeg')
@@ -89,7 +89,7 @@ def frames(
     # Frames stay under "auto" if grey, so that a colour later on is found.
     colour = 'rgb' if any(f.shape[2] == 3 for f in firsts) else 'auto'
   # Pillow and PyAV decode in parallel. A few at once: videos may be large.
-  workers = min(4, os.cpu_count() or 1)
+  workers = min(4, host.cores())
   shape = None
   with futures.ThreadPoolExecutor(workers) as pool:
     for start in range(0, len(videos), workers):

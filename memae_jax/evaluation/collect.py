@@ -3,7 +3,6 @@
 import concurrent.futures
 import functools
 import math
-import os
 import pathlib
 import time
 from typing import Any
@@ -12,7 +11,7 @@ import jax
 import numpy as np
 import threadpoolctl
 
-from memae_jax import errors, writers
+from memae_jax import errors, host, writers
 from memae_jax.data import transforms
 from memae_jax.evaluation import baselines as baselines_lib
 from memae_jax.evaluation import (
@@ -224,7 +223,7 @@ def baselines(
   # threads of its own would wait for each other, up to 30 times longer.
   with (
     threadpoolctl.threadpool_limits(1, 'blas'),
-    concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool,
+    concurrent.futures.ThreadPoolExecutor(host.cores()) as pool,
   ):
     split = functools.partial(_baselines_of_split, exp, before)
     for done, (found, said) in enumerate(pool.map(split, firsts.values()), 1):

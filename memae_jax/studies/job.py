@@ -5,7 +5,7 @@ import logging
 import pathlib
 import re
 
-from memae_jax import errors, signals
+from memae_jax import errors, host
 from memae_jax.studies import grid, page, runs, table
 
 _LOG = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ def work(
   points = grid.points(study, where)
   folder = folder.absolute()
   tried: set[str] = set()
-  with signals.stop_requests() as stopping:
+  with host.stop_requests() as stopping:
     while not stopping() and _one(
       study, points, folder, index, jobs, most, tried, stopping
     ):

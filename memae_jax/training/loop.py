@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from memae_jax import config as config_lib
-from memae_jax import errors, parallel, signals, writers
+from memae_jax import errors, host, parallel, writers
 from memae_jax.training import checkpoint as checkpoint_lib
 from memae_jax.training import diagnostics, experiment, step
 
@@ -149,7 +149,7 @@ def train(
     claim_workdir(workdir, exp.config)
     parallel.wait_for_all('config')
     checkpoints = stack.enter_context(opened(exp, workdir, read_only=False))
-    stop_requested = stack.enter_context(signals.stop_requests())
+    stop_requested = stack.enter_context(host.stop_requests())
     found = checkpoints.restore_newest(
       exp.programs.init_shapes, lambda stored: check_data(exp, stored)
     )
