@@ -43,7 +43,10 @@ def _first_step(data, **fields):
   return exp, before, jax.device_get((state, sums, scored))
 
 
-@pytest.fixture(scope='module', params=_DATA)
+@pytest.fixture(
+  scope='module',
+  params=['images', pytest.param('clips', marks=pytest.mark.thorough)],
+)
 def plain(request):
   """Name of the data, and `_first_step` in float32."""
   return request.param, _first_step(request.param)
