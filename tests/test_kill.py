@@ -133,6 +133,24 @@ def test_a_damaged_newest_checkpoint_is_skipped(tmp_path, damage, caplog):
     )
 
 
+def test_a_checkpoint_that_another_process_cannot_read(tmp_path, monkeypatch):
+  exp = experiment.build(helpers.digits(**{'train.keep': 3}))
+  loop.train(exp, tmp_path)
+  asked = []
+
+  def of_two(flag):
+    asked.append(flag)
+    return flag or len(asked) == 1  # The other one fails at the newest.
+
+  monkeypatch.setattr(checkpoint.parallel, 'any_process', of_two)
+  with checkpoint.Checkpoints(tmp_path, read_only=True) as checkpoints:
+    steps = checkpoints.steps()
+    found, _ = checkpoints.restore_newest(
+      exp.programs.init_shapes, lambda _: None
+    )
+  assert asked == [False, False] and found == steps[-2]
+
+
 def test_all_checkpoints_damaged(tmp_path):
   exp = experiment.build(helpers.digits())
   loop.train(exp, tmp_path)

@@ -203,10 +203,13 @@ class Checkpoints:
       if stored is not None:
         check(stored)
     for step in reversed(steps):
+      state = None
       try:
         state = self.restore(step, like)
       except errors.UserError as error:
         _LOG.warning('%s; trying the one before it', error)
+      # All processes take the same one.
+      if parallel.any_process(state is None):
         continue
       if not self._read_only:
         for damaged in steps[steps.index(step) + 1 :]:
