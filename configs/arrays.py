@@ -6,7 +6,7 @@ python -m memae_jax.main --workdir=runs/mine \
 Arguments: path, label (column with the labels; leave out without labels),
 normal (its normal values, joined by "+"), categorical (columns to one-hot,
 joined by "+"), drop (columns to leave out, joined by "+"), test (a second file
-with the test rows), slots, seeds, variant, smoke. Anything else by
+with the test rows), slots, seeds, variant, epochs, smoke. Anything else by
 --config.data.FIELD=...: see `data` in memae_jax/config.py.
 """
 
@@ -30,6 +30,7 @@ def get_config(arg=''):
     slots=50,
     seeds=5,
     variant='memae+nonspar+ae',
+    epochs=100.0,
     smoke=False,
   )
   config = config_lib.default()
@@ -54,7 +55,7 @@ def get_config(arg=''):
   config.model.memory.temperature = 0.1
 
   config.train.batch_size = 256
-  config.train.epochs = 100.0
+  config.train.epochs = args.epochs
   config.train.learning_rate = 1e-3
   if args.smoke:
     config.fleet.seeds = 2

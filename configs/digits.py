@@ -3,7 +3,7 @@
 python -m memae_jax.main --config=configs/digits.py --workdir=runs/digits
 
 Arguments: classes (how many of the ten), seeds, variant (memae, nonspar, ae,
-or several joined by "+"), smoke.
+or several joined by "+"), slots, epochs, smoke.
 """
 
 from memae_jax import config as config_lib
@@ -12,7 +12,13 @@ from memae_jax import config as config_lib
 def get_config(arg=''):
   """All ten classes, for the three variants, in one fleet."""
   args = config_lib.parse_arg(
-    arg, classes=10, seeds=1, variant='memae+nonspar+ae', smoke=False
+    arg,
+    classes=10,
+    seeds=1,
+    variant='memae+nonspar+ae',
+    slots=50,
+    epochs=300.0,
+    smoke=False,
   )
   config = config_lib.default()
   config.name = 'digits'
@@ -26,11 +32,11 @@ def get_config(arg=''):
   config.model.widths = (64, 32)
   config.model.code = 16
   config.model.activation = 'leaky_relu'
-  config.model.memory.slots = 50
+  config.model.memory.slots = args.slots
   config.model.memory.threshold = 1.0
 
   config.train.batch_size = 32
-  config.train.epochs = 300.0
+  config.train.epochs = args.epochs
   config.train.learning_rate = 1e-3
   if args.smoke:
     config.fleet.normal_classes = (0, 1)

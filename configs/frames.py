@@ -11,8 +11,8 @@ test, a share of the videos tests: --config.data.protocol=random_rows.
 
 Arguments: path, labels, size (height in pixels), width (0: squares), colour
 (auto, grey, rgb), stride (frames between training clips), slots, seeds, variant
-(joined by "+"), smoke. Anything else by --config.data.FIELD=...: see `data` in
-memae_jax/config.py.
+(joined by "+"), epochs, smoke. Anything else by --config.data.FIELD=...: see
+`data` in memae_jax/config.py.
 """
 
 from memae_jax import config as config_lib
@@ -31,6 +31,7 @@ def get_config(arg=''):
     slots=1000,
     seeds=1,
     variant='memae+nonspar+ae',
+    epochs=30.0,
     smoke=False,
   )
   config = config_lib.default()
@@ -59,7 +60,7 @@ def get_config(arg=''):
   config.model.memory.threshold = 1.0
 
   config.train.batch_size = 8
-  config.train.epochs = 30.0
+  config.train.epochs = args.epochs
   config.train.learning_rate = 2e-4
   config.eval.batch_size = 8
   if args.smoke:

@@ -4,8 +4,8 @@ python -m memae_jax.data.prepare kddcup99
 python -m memae_jax.main --config=configs/kddcup99.py --workdir=runs/kddcup99
 
 Attacks (80 %) are the normal class, as the paper has it. Twenty random halves
-of each of three variants, in one fleet. Arguments after a colon: seeds,
-variant (joined by "+"), epochs, smoke, and recipe:
+of each of three variants, in one fleet. Arguments after a colon: seeds, variant
+(joined by "+"), slots, epochs, smoke, and recipe:
 
   robust  (default) what the paper leaves open, chosen without test labels:
           log1p of counts, standard scaling clipped at 5, distinct training
@@ -25,6 +25,7 @@ def get_config(arg=''):
     arg,
     seeds=20,
     variant='memae+nonspar+ae',
+    slots=50,
     recipe='robust',
     epochs=0.0,
     smoke=False,
@@ -42,7 +43,7 @@ def get_config(arg=''):
   config.model.widths = (60, 30, 10)
   config.model.code = 3
   config.model.activation = 'tanh'
-  config.model.memory.slots = 50
+  config.model.memory.slots = args.slots
   config.model.memory.threshold = 1.0
 
   if args.recipe == 'robust':

@@ -70,8 +70,10 @@ def test_defaults_and_arguments(name):
   config = config_lib.resolve(_get(name))
   assert config.name == name
   assert config_lib.resolve(json.loads(config_lib.to_json(config))) == config
-  one = config_lib.resolve(_get(name, 'variant=ae,seeds=2'))
+  words = 'variant=ae,seeds=2,slots=7,epochs=1.5'  # Every config takes these.
+  one = config_lib.resolve(_get(name, words))
   assert one.fleet.variants == ('ae',) and one.fleet.seeds == 2
+  assert one.model.memory.slots == 7 and one.train.epochs == 1.5
   with pytest.raises(errors.UserError, match='sedes.*did you mean "seeds"'):
     _get(name, 'sedes=3')
 
