@@ -17,7 +17,6 @@ from ml_collections import config_flags
 
 from memae_jax import cli, errors, parallel
 from memae_jax import config as config_lib
-from memae_jax.evaluation import evaluate, films, jobs
 from memae_jax.planning import plan
 from memae_jax.training import experiment, loop
 
@@ -50,8 +49,8 @@ _PROCESSES = flags.DEFINE_integer('processes', 0, 'Their number.')
 _PROCESS = flags.DEFINE_integer('process', -1, 'Which of them this is, from 0.')
 
 
-def train(config, workdir: pathlib.Path) -> None:
-  """Trains to the end, evaluates, writes the report."""
+def train(config, workdir: pathlib.Path) -> str:
+  """Trains to the end, evaluates; returns words for the terminal."""
   if config.model.memory.read == 'top_k':
     raise errors.UserError(
       'config field "model.memory.read" is "top_k", which has no gradient; use'
@@ -59,46 +58,14 @@ def train(config, workdir: pathlib.Path) -> None:
     )
   exp = experiment.build(config)
   loop.train(exp, workdir)
-  if config.eval.course:
-    evaluate_steps(exp, workdir, 'all')
-  else:
-    evaluate_newest(exp, workdir)
+  return _evaluation().after_training(exp, workdir)
 
 
-def evaluate_run(workdir: pathlib.Path, config) -> None:
-  """Evaluates a run by a config that trains alike, maybe on other data."""
-  if _WATCH.value:
-    jobs.wait_for_run(workdir)
-  loop.check_same_training(workdir, config, other_data=True)
-  other = loop.names_other_data(workdir, config)
-  stored = jobs.origin(workdir) if other else None
-  exp = experiment.build(config, stored)
-  if exp.trained_on is None:  # The same samples, so no other split of them.
-    loop.check_same_training(workdir, config)
-  if config.eval.video or (_STEPS.value == 'latest' and not _WATCH.value):
-    evaluate_newest(exp, workdir)
-  else:
-    evaluate_steps(exp, workdir, _STEPS.value, _WATCH.value)
+def _evaluation():
+  """What scores and draws; imported late, as that takes seconds."""
+  from memae_jax.evaluation import mode
 
-
-def evaluate_steps(exp, workdir: pathlib.Path, steps: str, watch=False) -> None:
-  """Evaluates checkpoints that have no results yet."""
-  with loop.opened(exp, workdir) as checkpoints:
-    done = jobs.run(exp, checkpoints, workdir, steps, watch)
-  cli.say(f'evaluated steps: {", ".join(map(str, done)) or "none left"}')
-
-
-def evaluate_newest(exp: experiment.Experiment, workdir: pathlib.Path) -> None:
-  """Evaluates the newest sound checkpoint, or scores a video with it."""
-  with loop.opened(exp, workdir) as checkpoints:
-    at, state = loop.trained(exp, checkpoints, workdir)
-    if exp.config.eval.video:
-      cli.say(f'scores: {films.score_new(exp, state, at, workdir)}')
-      return
-    trained = checkpoints.meta(at).get('environment')
-    results = jobs.evaluate_one(exp, state, at, workdir, trained)
-  cli.say(evaluate.headline(results))
-  cli.say(f'report: {evaluate.report_of(exp, at, workdir)}')
+  return mode
 
 
 def run() -> None:
@@ -117,13 +84,14 @@ def run() -> None:
     raise errors.UserError('--workdir is missing: the folder of the run')
   workdir = pathlib.Path(_WORKDIR.value).expanduser()
   if mode == 'eval':
-    evaluate_run(workdir, config)
+    said = _evaluation().of_run(workdir, config, _STEPS.value, _WATCH.value)
   elif config.eval.video:
     raise errors.UserError(
       'config field "eval.video" is set; add --mode=eval, or leave it empty'
     )
   else:
-    train(config, workdir)
+    said = train(config, workdir)
+  cli.say(said)
 
 
 if __name__ == '__main__':

@@ -1,7 +1,6 @@
 """The handwritten digits that come with scikit-learn: 1,797 of 8x8 pixels."""
 
 import numpy as np
-from sklearn import datasets
 
 from memae_jax.data import types
 
@@ -12,6 +11,8 @@ def load(config) -> types.Source:
   scikit-learn counts set pixels of 4x4 blocks, 0 to 16.
   """
   del config
+  from sklearn import datasets  # Late: it takes seconds, others need none.
+
   raw = datasets.load_digits()
   images = np.round(raw.images[..., None] * (255 / 16)).astype(np.uint8)
   return types.Source(

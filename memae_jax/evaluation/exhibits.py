@@ -1,18 +1,13 @@
 """Which figures a set of results can fill, and the words around each."""
 
-import base64
-import dataclasses
-import functools
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import matplotlib
-import matplotlib.figure
 import numpy as np
 
 from memae_jax.data import types
 from memae_jax.evaluation import curves, scores, tables, words
+from memae_jax.evaluation.exhibit import Exhibit
 from memae_jax.evaluation.plots import (
   comparison,
   detection,
@@ -21,40 +16,6 @@ from memae_jax.evaluation.plots import (
   training,
   video,
 )
-
-
-@dataclasses.dataclass(frozen=True)
-class Exhibit:
-  """A figure with its words. `vector`: stored as SVG, else as PNG."""
-
-  name: str
-  section: str
-  title: str
-  caption: str
-  figure: matplotlib.figure.Figure
-  vector: bool = True
-
-  @functools.cached_property
-  def data(self) -> bytes:
-    """The file; drawn once, and the same bytes every time."""
-    stream = io.BytesIO()
-    metadata = {'Date': None} if self.vector else {'Software': None}
-    with matplotlib.rc_context({'svg.hashsalt': self.name}):
-      self.figure.savefig(
-        stream, format=self.suffix, dpi=150, metadata=metadata
-      )
-    return stream.getvalue()
-
-  @property
-  def suffix(self) -> str:
-    """Of the file."""
-    return 'svg' if self.vector else 'png'
-
-  @property
-  def uri(self) -> str:
-    """An address that holds the file, for a page that stands alone."""
-    kind = 'svg+xml' if self.vector else 'png'
-    return f'data:image/{kind};base64,{base64.b64encode(self.data).decode()}'
 
 
 def exhibits(

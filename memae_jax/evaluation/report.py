@@ -11,7 +11,7 @@ from typing import Any
 
 import jinja2
 
-from memae_jax.evaluation import exhibits, provenance, tables, verdict, words
+from memae_jax.evaluation import exhibit, provenance, tables, verdict, words
 
 
 def _introduction(results: Mapping[str, Any]) -> dict[str, Any]:
@@ -35,9 +35,7 @@ def _introduction(results: Mapping[str, Any]) -> dict[str, Any]:
   }
 
 
-def render(
-  results: Mapping[str, Any], shown: Sequence[exhibits.Exhibit]
-) -> str:
+def render(results: Mapping[str, Any], shown: Sequence[exhibit.Exhibit]) -> str:
   """Returns the page.
 
   Args:

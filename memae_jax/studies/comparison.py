@@ -21,7 +21,7 @@ from memae_jax import config as config_lib
 from memae_jax import errors, writers
 from memae_jax.evaluation import (
   classes,
-  exhibits,
+  exhibit,
   intervals,
   tables,
   video_intervals,
@@ -412,7 +412,7 @@ def text(found: Mapping[str, Any]) -> str:
   return page.plain(heads, rows)
 
 
-def _exhibits(found: Mapping[str, Any]) -> list[exhibits.Exhibit]:
+def _exhibits(found: Mapping[str, Any]) -> list[exhibit.Exhibit]:
   rows, order = found['entries'], [run['name'] for run in found['runs']]
   colours = {row['name']: order.index(row['run']) for row in rows}
   panels = {
@@ -426,7 +426,7 @@ def _exhibits(found: Mapping[str, Any]) -> list[exhibits.Exhibit]:
   out = []
   if panels:
     out.append(
-      exhibits.Exhibit(
+      exhibit.Exhibit(
         'metrics',
         '',
         'How good?',
@@ -446,7 +446,7 @@ def _exhibits(found: Mapping[str, Any]) -> list[exhibits.Exhibit]:
   gaps = {title: values for title, values in gaps.items() if values}
   if gaps:
     out.append(
-      exhibits.Exhibit(
+      exhibit.Exhibit(
         'differences',
         '',
         'Is the difference more than the choice of test samples?',

@@ -6,7 +6,7 @@ from typing import Any
 
 import jinja2
 
-from memae_jax.evaluation import exhibits, tables, words
+from memae_jax.evaluation import exhibit, tables, words
 from memae_jax.studies import grid, pictures
 
 _DIGITS = 4
@@ -217,7 +217,7 @@ def _axis(field: str) -> str:
   return words.SWEPT.get(grid.short(field), field).removeprefix('the ')
 
 
-def _exhibits(found) -> list[exhibits.Exhibit]:
+def _exhibits(found) -> list[exhibit.Exhibit]:
   done = [row for row in found['points'] if row['metrics']]
   metric, title = found['metric'], words.title(found['metric'])
   if not any(pictures.estimate(r['metrics'].get(metric)) for r in done):
@@ -234,7 +234,7 @@ def _exhibits(found) -> list[exhibits.Exhibit]:
       }
     }
     figure = pictures.rows(panels)
-    return [exhibits.Exhibit('points', '', title, caption, figure)]
+    return [exhibit.Exhibit('points', '', title, caption, figure)]
   others = [name for name in found['varying'] if name != x]
   level = lambda name: (found['baselines'].get(name) or {}).get('mean')
   lines = _lines(done, x, others, lambda r: r['metrics'].get(metric))
@@ -244,7 +244,7 @@ def _exhibits(found) -> list[exhibits.Exhibit]:
     left_out = ', '.join(f'{at:g}' for at in gone)
     panels[f'Closer, without {grid.short(x)} {left_out}'] = near
   out = [
-    exhibits.Exhibit(
+    exhibit.Exhibit(
       'curve',
       '',
       f'{title} against {grid.short(x)}',
@@ -275,7 +275,7 @@ def _exhibits(found) -> list[exhibits.Exhibit]:
   }
   if any(memory.values()):
     out.append(
-      exhibits.Exhibit(
+      exhibit.Exhibit(
         'memory',
         '',
         'What the memory does',
