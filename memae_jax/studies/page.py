@@ -96,7 +96,7 @@ def study(found: Mapping[str, Any]) -> str:
       *map(words.title, metrics),
       *(['As published'] if quoted else []),
       *('Slots used', 'Dead reads', 'Slots kept', 'Validation'),
-      *('Time', 'Replicas of the run'),
+      'Time',
     ],
     rows=[
       _row(row, metrics, varying, labelled, quoted) for row in found['points']
@@ -172,7 +172,6 @@ def _row(row, metrics, varying, labelled, quoted) -> dict[str, Any]:
       seconds(row['wall_seconds'])
       if row['state'] == 'finished'
       else row['state'],
-      words.plain(row['run_replicas']),
     ],
   }
 
