@@ -746,7 +746,7 @@ def load(path: pathlib.Path) -> ml_collections.FrozenConfigDict:
     return resolve(json.loads(path.read_text()))
   except FileNotFoundError as error:
     raise errors.UserError(
-      f'{path} does not exist; train first, or give --config'
+      f'{path} does not exist; train first, or give the folder of a run'
     ) from error
   except errors.UserError as error:
     raise errors.UserError(

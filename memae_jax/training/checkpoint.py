@@ -133,7 +133,7 @@ class Checkpoints:
     )['meta']
 
   def restore(self, step: int, like: Any) -> Any:
-    """Reads a state.
+    """Reads a state; in all processes, or in none.
 
     Args:
       step: one of `steps()`.
@@ -149,6 +149,7 @@ class Checkpoints:
       alike = jax.sharding.NamedSharding(
         first.mesh, jax.sharding.PartitionSpec()
       )
+    problem = None
     try:
       restored = self._manager.restore(
         step,
@@ -165,12 +166,14 @@ class Checkpoints:
         ),
       )['state']
     except Exception as error:  # Orbax raises many kinds for damaged files.
-      reason = str(error).strip().splitlines()
+      lines = str(error).strip().splitlines() or ['']
+      problem = f'{type(error).__name__}: {lines[0][:200]}'
+    if parallel.any_process(problem is not None):
       raise errors.UserError(
         f'checkpoint {self._folder / str(step)} cannot be read'
-        f' ({type(error).__name__}: {reason[0][:200] if reason else ""});'
-        ' remove it to go on from an older one'
-      ) from error
+        f' ({problem or "in another process"}); remove it to go on from an'
+        ' older one'
+      )
     found = fingerprint(restored['state'], self._real)
     if int(found) != int(restored['fingerprint']):
       raise errors.UserError(
@@ -203,13 +206,10 @@ class Checkpoints:
       if stored is not None:
         check(stored)
     for step in reversed(steps):
-      state = None
       try:
         state = self.restore(step, like)
       except errors.UserError as error:
         _LOG.warning('%s; trying the one before it', error)
-      # All processes take the same one.
-      if parallel.any_process(state is None):
         continue
       if not self._read_only:
         for damaged in steps[steps.index(step) + 1 :]:
