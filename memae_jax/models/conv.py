@@ -28,6 +28,9 @@ from jax import lax
 # Larger factors leave the cache, and the patches of a whole batch of video
 # clips would take gigabytes.
 _BLOCK = 2**20
+# Products of a batch that are summed afterwards: more of them are made and
+# summed sample by sample, as memory that is new to the process is slow.
+_MANY = 2**22
 # With so few channels on the large side, planes are too narrow for products:
 # taps of the first dimension are copied, too, and `scatter` copies none.
 _NARROW = 4
@@ -366,9 +369,10 @@ def _correlate(geometry: _Geometry, x, kernel):
       for (f, _), matrix in zip(phases, matrices)
     ]
 
-  products = _blocks(
-    block, math.prod(geometry.out[1:] + geometry.kernel[1:]) * ci, planes
-  )
+  width = math.prod(geometry.kernel[1:]) * ci
+  # Patches narrower than their products are no reason for blocks.
+  elements = math.prod(geometry.out[1:]) * width if width > co else 1
+  products = _blocks(block, elements, planes)
   y = 0
   for (_, pairs), z in zip(phases, products):
     z = z.reshape(len(x), q, *z.shape[1:])
@@ -427,16 +431,16 @@ def _scatter(geometry: _Geometry, y, kernel):
   ci, co = kernel.shape[-2:]
   each = [numbers[:4] for numbers in zip(*geometry)]
   if ci <= _NARROW:
-    # [*k, ci, B, *m]: the products with all taps are cheaper to move than y.
-    z = lax.dot_general(
-      kernel,
-      y,
-      (((kernel.ndim - 1,), (y.ndim - 1,)), ((), ())),
-      preferred_element_type=jnp.promote_types(jnp.float32, y.dtype),
-    )
+    # The products with all taps, [*k, ci, B, *m], are cheaper to move than y.
+    z = jnp.moveaxis(_dot(y, kernel.reshape(-1, co).T), -1, 0)
+    z = z.reshape(*k, ci, *y.shape[:-1])
     for axis, numbers in enumerate(each, -len(n)):
       z = _spread(z.__getitem__, z.ndim - 1 + axis, *numbers)
     return jnp.moveaxis(z, 0, -1).astype(y.dtype)
+
+  products = m[0] * math.prod(n[1:]) * k[0] * ci
+  if len(y) > 1 and len(y) * products > _MANY:
+    return _blocks(lambda y: _scatter(geometry, y, kernel), products, y)
 
   def block(part, matrix, axis):
     """Gathers the taps of a phase in this and all earlier dimensions."""
