@@ -4,8 +4,8 @@ One pass over blocks of slots finds log_z and the k most similar slots; the
 survivors are among them if there are at most k. Only if some query may have
 more, a second pass counts its survivors, so that none is lost silently.
 
-Beside a streaming read without gradients it takes half the time on a CPU for k
-up to 64, the same for 256 and three times as long for 1024.
+Beside a streaming read of 65,536 slots without gradients it takes a third of
+the time on a CPU for k up to 64, half for 256 and a sixth more for 1024.
 """
 
 import jax

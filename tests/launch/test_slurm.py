@@ -7,6 +7,7 @@ MEMAE_TEST_SLURM=1 pytest -n 0 -m slurm tests/launch/test_slurm.py
 A stand-in takes the place of training; MEMAE_TEST_SLURM_REAL=1 trains digits.
 """
 
+import csv
 import json
 import os
 import pathlib
@@ -286,17 +287,25 @@ def test_two_tasks_are_one_job(cluster, tmp_path):
 
 @pytest.mark.slurm
 def test_an_array_is_a_study_in_parts(cluster, tmp_path):
+  job, options = ['0', '--x=a b'], [f'--module={STAND_IN}']
+  if REAL:
+    study = 'configs/studies/memory_size_digits.py:smoke'
+    job = [f'--config={study}', f'--workdir={tmp_path}/study']
+    job += ['--max_replicas=2']
+    options = ['--module=memae_jax.study', '--env=JAX_PLATFORMS=cpu']
   submitted = _Job(
-    cluster,
-    tmp_path,
-    ['0', '--x=a b'],
-    '--array=3',
-    '--sbatch=--array=0-2%1',
-    f'--module={STAND_IN}',
+    cluster, tmp_path, job, '--array=3', '--sbatch=--array=0-2%1', *options
   )
   assert submitted.fields()[0]['ArrayTaskThrottle'] == '1'
   ended = submitted.wait()
   assert [one['JobState'] for one in ended] == ['COMPLETED'] * 3
+  if REAL:
+    with open(tmp_path / 'study/study.csv', newline='') as table:
+      points = list(csv.DictReader(table))
+    assert len(points) >= 3
+    assert {point['state'] for point in points} == {'finished'}
+    assert len({point['run'] for point in points}) == len(points)
+    return
   said = [_said(text)[0]['argv'] for text in submitted.logs()]
   assert said == [['--x=a b', f'--shard={i}/3'] for i in range(3)]
 
@@ -307,6 +316,8 @@ def test_a_signalled_job_is_queued_again_and_resumes(
   cluster, tmp_path, how, nodes
 ):
   """Slow: SLURM holds a job back for two minutes when it is queued again."""
+  if REAL and how == 'unready':
+    pytest.skip('only the stand-in can be made to die of the signal')
   job, options = _train(tmp_path / 'run', 400.0, how)
   options = [*options, f'--nodes={nodes}', *_coordinator()]
   if REAL:  # How long training takes nobody knows: signalled when it is on.
