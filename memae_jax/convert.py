@@ -46,7 +46,7 @@ def _torch():
     import torch
   except ImportError as error:
     raise errors.UserError(
-      'PyTorch is missing; pip install "memae_jax[convert]"'
+      "PyTorch is missing; pip install -e '.[convert]'"
     ) from error
   return torch
 

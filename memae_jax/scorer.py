@@ -70,7 +70,7 @@ def check_flatbuffers() -> None:
     import flatbuffers  # noqa: F401  What jax.export imports late.
   except ImportError as error:
     raise errors.UserError(
-      "flatbuffers is missing; pip install 'memae_jax[export]'"
+      "flatbuffers is missing; pip install -e '.[export]'"
     ) from error
 
 

@@ -6,6 +6,7 @@ can be overridden.
 
 import argparse
 import pathlib
+import sys
 import time
 
 import ml_collections
@@ -33,6 +34,8 @@ def added(argv: list[str]) -> list[str]:
   if given.mode != 'eval' or given.config or not given.workdir:
     return argv
   path = pathlib.Path(given.workdir).expanduser() / 'config.json'
-  while given.watch and not path.exists():  # The training is yet to start.
-    time.sleep(1)
+  if given.watch and not path.exists():  # The training is yet to start.
+    print(f'waiting for {path}', file=sys.stderr, flush=True)
+    while not path.exists():
+      time.sleep(1)
   return [argv[0], f'--config={__file__}:{given.workdir}', *argv[1:]]

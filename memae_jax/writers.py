@@ -143,7 +143,7 @@ class MetricsWriter:
       except ImportError as error:
         raise errors.UserError(
           'train.tensorboard needs tensorboardX: pip install'
-          " 'memae_jax[tensorboard]'"
+          " -e '.[tensorboard]'"
         ) from error
       self._board = tensorboardX.SummaryWriter(
         str(workdir / 'tensorboard'), purge_step=max(step, 0)
@@ -183,8 +183,9 @@ class Progress:
 
   def __init__(self, name: str, total: int, start: int = 0):
     """Starts at `start` of `total` steps."""
-    self._name, self._total, self._start = name, total, start
-    self._begun = self._told = time.time()
+    self._name, self._total = name, total
+    self._told = time.time()
+    self._first: tuple[int, float] | None = None  # Step and time: compiled.
     self._bar = None
     if sys.stderr.isatty() and parallel.is_first():
       import tqdm  # A scorer does without.
@@ -198,20 +199,19 @@ class Progress:
       self._bar.update(step - self._bar.n)
       return
     now = time.time()
+    if self._first is None:
+      self._first = step, now
     if now - self._told < 10 and step < self._total:
       return
     self._told = now
-    rate = (step - self._start) / max(now - self._begun, 1e-9)
-    left = (self._total - step) / rate if rate else 0
-    _LOG.info(
-      '%s %d/%d  %.1f steps/s  %s left  %s',
-      self._name,
-      step,
-      self._total,
-      rate,
-      _clock(left),
-      text,
-    )
+    start, begun = self._first
+    speed = ''
+    if step > start:
+      rate = (step - start) / max(now - begun, 1e-9)
+      left = _clock((self._total - step) / rate)
+      shown = f'{rate:.0f}' if rate >= 10 else f'{rate:.2g}'
+      speed = f'{shown} a second  {left} left  '
+    _LOG.info('%s %d/%d  %s%s', self._name, step, self._total, speed, text)
 
   def close(self) -> None:
     """Ends the bar."""

@@ -60,6 +60,11 @@ TABLES = {
     'text column not listed': (
         None, {'data.categorical_columns': ()}, ['kind', 'categorical']
     ),
+    'text columns are named all at once': (
+        lambda rows: [[*row, 'x'] for row in rows],
+        {'data.categorical_columns': ()},
+        ['kind', 'categorical', '"x"', 'hold text'],
+    ),
     'normal label unknown': (
         None, {'data.normal_labels': ('god',)}, ['god', 'good']
     ),
@@ -111,9 +116,16 @@ COMMANDS = {
     'unknown variant': (
         ['--config=configs/digits.py:variant=memea'], ['memea', 'memae']
     ),
-    'unknown group': ([SMOKE, '--config.modle.code=3'], ['modle', 'model']),
+    'misspelt config': (
+        ['--config=configs/digit.py:smoke'],
+        ['configs/digit.py does not exist', 'mean "configs/digits.py"'],
+    ),
+    'unknown group': (
+        [SMOKE, '--config.modle.code=3'], ['"modle.code" is', 'mean "model"']
+    ),
     'unknown field': (
-        [SMOKE, '--config.model.memory.slot=3'], ['slot', 'slots']
+        [SMOKE, '--config.model.memory.slot=3'],
+        ['"model.memory.slot" is unknown (did you mean "slots"?)'],
     ),
     'field of a wrong type': (
         [SMOKE, '--config.model.code=wide'], ['model.code', 'wide']

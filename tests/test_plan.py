@@ -149,7 +149,7 @@ def test_too_many_simulated_devices(tmp_path):
 def test_libtpu_is_missing(monkeypatch):
   monkeypatch.setattr(importlib.util, 'find_spec', lambda name: None)
   code, _, err = helpers.run('--mode=plan', SMOKE, '--topology=v5e:4x4')
-  assert code == 2 and "pip install 'memae_jax[plan]'" in err
+  assert code == 2 and "pip install -e '.[plan]'" in err
 
 
 def test_plan_needs_a_config():
@@ -238,7 +238,7 @@ def test_axes_of_collectives():
 
 def test_a_tpu_that_is_not_at_hand(tmp_path):
   if importlib.util.find_spec('libtpu') is None:
-    pytest.skip("no libtpu: pip install 'memae_jax[plan]'")
+    pytest.skip("no libtpu: pip install -e '.[plan]'")
   process = helpers.start(
     '--mode=plan', SMOKE, '--topology=v5e:2x4', '--config.mesh.memory=2',
     '--nolimits', f'--workdir={tmp_path}',

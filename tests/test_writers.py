@@ -76,3 +76,21 @@ def test_a_checkpoint_that_was_never_finished_does_not_count(tmp_path):
   assert not writers.has_checkpoints(tmp_path)
   (tmp_path / 'checkpoints/20').mkdir()
   assert writers.has_checkpoints(tmp_path)
+
+
+def test_progress_knows_no_speed_before_the_second_report(monkeypatch):
+  """What came before the first was compiled, too."""
+  clock = iter([0.0, 60.0, 80.0])
+  monkeypatch.setattr(writers.time, 'time', lambda: next(clock))
+  monkeypatch.setattr(writers.sys.stderr, 'isatty', lambda: False)
+  said = []
+  monkeypatch.setattr(
+    writers._LOG, 'info', lambda text, *args: said.append(text % args)
+  )
+  progress = writers.Progress('train', 100)
+  progress.at(10, 'loss 2')
+  progress.at(30, 'loss 1')
+  assert said == [
+    'train 10/100  loss 2',
+    'train 30/100  1 a second  0:01:10 left  loss 1',
+  ]

@@ -1,7 +1,7 @@
-"""Memory size on handwritten digits: seconds, no download.
+"""Memory size on handwritten digits: minutes on a CPU, no download.
 
 python -m memae_jax.study --config=configs/studies/memory_size_digits.py \
-  --workdir=studies/digits
+  --workdir=runs/sizes
 
 Arguments: slots (joined by "+"), classes, seeds, epochs, smoke.
 """

@@ -152,7 +152,7 @@ def _film(file, size, colour) -> Iterator[tuple[np.ndarray, Any, str]]:
   except ImportError as error:
     raise errors.UserError(
       f'{file.path} is a video file, which takes PyAV to read; pip install'
-      " 'memae_jax[video]', or give a folder of pictures"
+      " -e '.[video]', or give a folder of pictures"
     ) from error
   number = -1
   on_disk = file.content is None

@@ -6,7 +6,7 @@ import io
 import itertools
 import pathlib
 import zlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -123,11 +123,16 @@ def _csv_table(path, reader, text, drop) -> Table:
   while block := list(itertools.islice(rows, _BLOCK)):
     numbers, cells = zip(*block)
     lines.extend(numbers)
+    texts = {}
     for name, column in zip(header, zip(*cells)):
       if name in text:
         parts[name].append(_words(column))
       elif name in parts:
-        parts[name].append(_numbers(path, name, column, numbers))
+        try:
+          parts[name].append(_numbers(column))
+        except ValueError as error:
+          texts[name] = error.args
+    _refuse_text(path, texts, numbers)
   columns = {
     name: np.concatenate(part) if part else np.empty(0)
     for name, part in parts.items()
@@ -151,22 +156,33 @@ def _words(cells) -> np.ndarray:
   return np.array([None if c in MISSING else c for c in stripped], object)
 
 
-def _numbers(path, name, cells, lines) -> np.ndarray:
+def _refuse_text(path, texts: Mapping[str, tuple[int, str]], lines) -> None:
+  """Ends if columns hold text where numbers must be: {name: (row, cell)}."""
+  if not texts:
+    return
+  row, cell = next(iter(texts.values()))
+  some = 'columns {} hold' if len(texts) > 1 else 'column {} holds'
+  names = ', '.join(f'"{name}"' for name in texts)
+  raise errors.UserError(
+    f'{path} line {lines[row]}: {some.format(names)} text, "{cell[:40]}"; name'
+    ' each in data.categorical_columns (a category) or data.drop_columns (left'
+    ' out)'
+  )
+
+
+def _numbers(cells) -> np.ndarray:
+  """Raises ValueError(row, cell) at the first text."""
   try:
     values = [float(cell) for cell in cells]
   except ValueError:
     values = []
-    for line, cell in zip(lines, cells):
+    for row, cell in enumerate(cells):
       if cell.strip() in MISSING:
         values.append(np.nan)
       elif _is_number(cell):
         values.append(float(cell))
       else:
-        raise errors.UserError(
-          f'{path} line {line}: column "{name}" holds text,'
-          f' "{cell[:40]}"; list it in data.categorical_columns or'
-          ' data.drop_columns'
-        ) from None
+        raise ValueError(row, cell) from None
   return to_float32(np.array(values, np.float64))
 
 
@@ -182,7 +198,7 @@ def _parquet(path: pathlib.Path, text, drop) -> Table:
     from pyarrow import parquet
   except ImportError as error:
     raise errors.UserError(
-      f'{path} needs pyarrow; pip install "memae_jax[parquet]"'
+      f"{path} needs pyarrow; pip install -e '.[parquet]'"
     ) from error
   try:
     content = parquet.ParquetFile(path).read()

@@ -142,5 +142,6 @@ def _encoded(column: types.Column, cell: str, wanted, where: str) -> np.ndarray:
     raise errors.UserError(
       f'{where}: column "{column.name}" has no category "{cell[:40]}"'
       + errors.did_you_mean(cell, column.categories)
+      + '; remove the row, or train with data.unknown_category "zero"'
     )
   return np.array([cell == name for name in column.categories], np.float64)

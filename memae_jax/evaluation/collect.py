@@ -229,7 +229,7 @@ def baselines(
     for done, (found, said) in enumerate(pool.map(split, firsts.values()), 1):
       out += found
       notes = said | notes  # Those of the first split.
-      progress.at(done, f'{done} of {len(firsts)} splits')
+      progress.at(done, 'splits')
   progress.close()
   return out, notes
 

@@ -46,7 +46,8 @@ def _steps(exp, workdir: pathlib.Path, steps: str, watch: bool = False) -> str:
   """Evaluates checkpoints that have no results yet."""
   with loop.opened(exp, workdir) as checkpoints:
     done = jobs.run(exp, checkpoints, workdir, steps, watch)
-  return f'evaluated steps: {", ".join(map(str, done)) or "none left"}'
+  left = f'none left; {workdir / "eval"} has the results'
+  return f'evaluated steps: {", ".join(map(str, done)) or left}'
 
 
 def _newest(exp: experiment.Experiment, workdir: pathlib.Path) -> str:
@@ -58,4 +59,5 @@ def _newest(exp: experiment.Experiment, workdir: pathlib.Path) -> str:
     trained = checkpoints.meta(at).get('environment')
     results = jobs.evaluate_one(exp, state, at, workdir, trained)
   page = evaluate.report_of(exp, at, workdir)
-  return f'{evaluate.headline(results)}\nreport: {page}'
+  older = '' if at == exp.steps else f' (step {at} of {exp.steps})'
+  return f'{evaluate.headline(results)}\nreport: {page}{older}'

@@ -1,6 +1,6 @@
 """A film of a video with its errors laid over it, and its scores below.
 
-H.264 by PyAV where that is installed (`pip install memae_jax[video]`), else an
+H.264 by PyAV where that is installed (`pip install -e '.[video]'`), else an
 animated GIF by Pillow, which is larger and has 256 colours.
 """
 
@@ -142,7 +142,7 @@ def write(
     raise errors.UserError(f'{path}: a film ends in .mp4 or .gif')
   if path.suffix == '.mp4' and not _has_h264():
     _LOG.warning(
-      'no H.264 encoder, so %s becomes a GIF; pip install memae_jax[video]',
+      "no H.264 encoder, so %s becomes a GIF; pip install -e '.[video]'",
       path.name,
     )
     path = path.with_suffix('.gif')

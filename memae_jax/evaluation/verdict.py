@@ -5,6 +5,8 @@ from typing import Any
 
 from memae_jax.evaluation import tables, words
 
+_FEW_STEPS = 200
+
 
 def verdict(results: Mapping[str, Any]) -> list[str]:
   """Returns how the headline variant did, against the paper and its rivals."""
@@ -126,6 +128,16 @@ def warnings(results: Mapping[str, Any]) -> list[str]:
   step, steps = (results['checkpoint'][k] for k in ('step', 'of_steps'))
   if step < steps:
     out.append(f'Training is not finished: step {step:,} of {steps:,}.')
+  if steps < _FEW_STEPS:
+    out.append(
+      f'Only {steps:,} steps of training: the networks have hardly learned;'
+      ' raise train.epochs or lower train.batch_size.'
+    )
+  if results['dataset'].get('trained_on'):
+    out.append(
+      'Other data than those of the training: what is said of training data'
+      ' below only fits the threshold and the baselines.'
+    )
   if results['checkpoint']['rule'] == 'oracle':
     out.append('The weights were chosen on the test labels (oracle).')
   rates = {

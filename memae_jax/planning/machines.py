@@ -95,7 +95,7 @@ def _described(name: str, size: str) -> list[jax.Device]:
   if importlib.util.find_spec('libtpu') is None:
     raise errors.UserError(
       f'--topology={name}:{size} needs libtpu, which compiles for TPUs without'
-      " one: pip install 'memae_jax[plan]'"
+      " one: pip install -e '.[plan]'"
     )
   # No TPU is used: none is asked for, and one in use is no hindrance.
   os.environ.setdefault('TPU_SKIP_MDS_QUERY', '1')

@@ -397,6 +397,7 @@ def text(found: Mapping[str, Any]) -> str:
   first = found['metrics'][:1]
   for metric in first:
     heads += [f'{words.title(metric)} difference', 'over runs']
+  heads.append('pairs')
   rows = []
   for row in found['entries']:
     cells = [row['name']]
@@ -408,6 +409,9 @@ def text(found: Mapping[str, Any]) -> str:
       gap = gap_cell(row, metric)
       cells.append(f'{gap["mean"]} {gap.get("ci", "")}'.strip())
       cells.append(runs_text(row, metric))
+    # Of fewer pairs than replicas: not the difference of the means beside it.
+    pairs = (row['difference'] or {}).get('pairs')
+    cells.append(f'{pairs} of {row["replicas"]}' if pairs else '—')
     rows.append(cells)
   return page.plain(heads, rows)
 

@@ -166,7 +166,7 @@ class Checkpoints:
         ),
       )['state']
     except Exception as error:  # Orbax raises many kinds for damaged files.
-      lines = str(error).strip().splitlines() or ['']
+      lines = str(error).partition('See full')[0].strip().splitlines() or ['']
       problem = f'{type(error).__name__}: {lines[0][:200]}'
     if parallel.any_process(problem is not None):
       raise errors.UserError(

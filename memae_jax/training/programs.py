@@ -243,7 +243,7 @@ class Programs:
       # The one before must be done, or blocks would pile up on the device.
       scored[-2:-1] = map(self.to_host, scored[-2:-1])
       if progress:
-        progress.at(len(scored), f'{len(scored)} blocks of samples')
+        progress.at(len(scored), 'blocks of samples')
     scored[-1] = self.to_host(scored[-1])
     return _joined(jax.tree.map(lambda *x: np.stack(x, axis=1), *scored))
 

@@ -578,7 +578,7 @@ def test_no_parquet(refused, content):
 
 def test_parquet_without_pyarrow(refused, monkeypatch):
   monkeypatch.setitem(sys.modules, 'pyarrow', None)
-  assert 'memae_jax[parquet]' in refused(b'', 'my.parquet')
+  assert "-e '.[parquet]'" in refused(b'', 'my.parquet')
 
 
 def test_reading_changes_nothing(load, tmp_path):
