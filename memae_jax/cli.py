@@ -4,7 +4,6 @@ import errno
 import logging
 import os
 import pathlib
-import re
 import sys
 from collections.abc import Callable
 
@@ -12,6 +11,7 @@ import jax
 from absl import app, flags
 from absl import logging as absl_logging
 
+from memae_jax import config as config_lib
 from memae_jax import errors, host, parallel, stored_config
 
 _OUT_OF_MEMORY = 'RESOURCE_EXHAUSTED'
@@ -30,12 +30,12 @@ def parse(argv: list[str], arguments: int = 0) -> list[str]:
     The command and at most `arguments` words that are no flags.
   """
   try:
-    _check_config(argv)
+    _check_config(argv[1:])
     rest = flags.FLAGS(stored_config.added(argv))
   except errors.UserError as error:
     _fail(error, error.exit_code)
   except (AttributeError, KeyError) as error:  # Of an unknown config field.
-    _fail(_unknown_field(str(error), argv), errors.UserError.exit_code)
+    _fail(f'config field {error.args[0]}', errors.UserError.exit_code)
   except (flags.Error, TypeError, ValueError, OSError) as error:
     _fail(error, errors.UserError.exit_code)
   except Exception as error:  # Whatever a config file does.
@@ -48,27 +48,14 @@ def parse(argv: list[str], arguments: int = 0) -> list[str]:
   return rest
 
 
-def _unknown_field(text: str, argv: list[str]) -> str:
-  """What ml_collections says of an unknown field, with the whole name."""
-  unknown = re.search(r"'(\w+)", text)
-  names = [arg.partition('=')[0].lstrip('-') for arg in argv]
-  found = [n for n in names if unknown and unknown[1] in n.split('.')[1:]]
-  if not found:
-    return f'config field {text}'
-  close = re.search(r'Did you mean \W*(\w+)', text)
-  mend = f' (did you mean "{close[1]}"?)' if close else ''
-  return f'config field "{found[0].removeprefix("config.")}" is unknown{mend}'
-
-
-def _check_config(argv: list[str]) -> None:
-  """Ends if --config names no file."""
-  for arg in argv:
-    flag, _, value = arg.lstrip('-').partition('=')
-    path = pathlib.Path(value.partition(':')[0])
-    if flag == 'config' and value and not path.is_file():
-      near = [str(other) for other in path.parent.glob('*.py')]
-      mend = errors.did_you_mean(str(path), near) if near else ''
-      raise errors.UserError(f'--config: {path} does not exist{mend}')
+def _check_config(words: list[str]) -> None:
+  """Ends if --config names no file, or --config.FIELD no field."""
+  for word, after in zip(words, [*words[1:], '']):
+    flag, equals, value = word.partition('=')
+    if flag == '--config':
+      config_lib.existing_file(value if equals else after, pathlib.Path())
+    elif flag.startswith('--config.'):
+      config_lib.check_field(flag.removeprefix('--config.').partition('[')[0])
 
 
 def _log_to_stderr() -> None:

@@ -599,14 +599,50 @@ def parse_arg(arg: str | None, **defaults) -> ml_collections.ConfigDict:
   return out
 
 
+def existing_file(given: str, folder: pathlib.Path) -> pathlib.Path:
+  """The file that `FILE.py[:arguments]` names.
+
+  Args:
+    given: those words.
+    folder: that FILE is relative to.
+
+  Raises:
+    UserError: there is no such file.
+  """
+  path = folder / pathlib.Path(given.partition(':')[0]).expanduser()
+  if path.is_file():
+    return path
+  near = [str(other) for other in path.parent.glob('*.py')]
+  mend = errors.did_you_mean(str(path), near) if near else ''
+  raise errors.UserError(f'{path} does not exist{mend}; give a Python file')
+
+
+def _unknown(name: str, key: str, schema: Mapping) -> errors.UserError:
+  return errors.UserError(
+    f'config field "{name}" is unknown' + errors.did_you_mean(key, schema)
+  )
+
+
+def check_field(name: str) -> None:
+  """Raises UserError if the schema has no field or group `a.b.c`."""
+  node = SCHEMA
+  for key in name.split('.'):
+    if isinstance(node, Field):
+      raise errors.UserError(
+        f'config field "{name}" is unknown; what stands before "{key}" is no'
+        ' group of fields'
+      )
+    if key not in node:
+      raise _unknown(name, key, node)
+    node = node[key]
+
+
 def _resolve(values: Mapping, schema: Mapping, prefix: str) -> dict[str, Any]:
   out = _walk(schema, lambda field: field.default)
   for key, value in values.items():
     name = f'{prefix}{key}'
     if key not in schema:
-      raise errors.UserError(
-        f'config field "{name}" is unknown' + errors.did_you_mean(key, schema)
-      )
+      raise _unknown(name, key, schema)
     node = schema[key]
     if isinstance(node, Field):
       try:

@@ -185,7 +185,8 @@ class Progress:
     """Starts at `start` of `total` steps."""
     self._name, self._total = name, total
     self._told = time.time()
-    self._first: tuple[int, float] | None = None  # Step and time: compiled.
+    # Step and time of the first report, by when all is compiled.
+    self._first: tuple[int, float] | None = None
     self._bar = None
     if sys.stderr.isatty() and parallel.is_first():
       import tqdm  # A scorer does without.

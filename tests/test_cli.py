@@ -127,6 +127,12 @@ COMMANDS = {
         [SMOKE, '--config.model.memory.slot=3'],
         ['"model.memory.slot" is unknown (did you mean "slots"?)'],
     ),
+    'field of a field': (
+        [SMOKE, '--config.model.code.x=3'], ['model.code.x', 'no group']
+    ),
+    'misspelt config, after a space': (
+        ['--config', 'configs/digit.py:smoke'], ['mean "configs/digits.py"']
+    ),
     'field of a wrong type': (
         [SMOKE, '--config.model.code=wide'], ['model.code', 'wide']
     ),

@@ -6,7 +6,7 @@ import io
 import itertools
 import pathlib
 import zlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 import numpy as np
@@ -123,16 +123,13 @@ def _csv_table(path, reader, text, drop) -> Table:
   while block := list(itertools.islice(rows, _BLOCK)):
     numbers, cells = zip(*block)
     lines.extend(numbers)
-    texts = {}
-    for name, column in zip(header, zip(*cells)):
-      if name in text:
-        parts[name].append(_words(column))
-      elif name in parts:
-        try:
-          parts[name].append(_numbers(column))
-        except ValueError as error:
-          texts[name] = error.args
-    _refuse_text(path, texts, numbers)
+    cells = dict(zip(header, zip(*cells)))
+    try:
+      for name, part in parts.items():
+        part.append((_words if name in text else _numbers)(cells[name]))
+    except ValueError:
+      wrong = {name: cells[name] for name in parts if name not in text}
+      raise _text_in(path, numbers, wrong) from None
   columns = {
     name: np.concatenate(part) if part else np.empty(0)
     for name, part in parts.items()
@@ -156,34 +153,29 @@ def _words(cells) -> np.ndarray:
   return np.array([None if c in MISSING else c for c in stripped], object)
 
 
-def _refuse_text(path, texts: Mapping[str, tuple[int, str]], lines) -> None:
-  """Ends if columns hold text where numbers must be: {name: (row, cell)}."""
-  if not texts:
-    return
-  row, cell = next(iter(texts.values()))
-  some = 'columns {} hold' if len(texts) > 1 else 'column {} holds'
-  names = ', '.join(f'"{name}"' for name in texts)
-  raise errors.UserError(
-    f'{path} line {lines[row]}: {some.format(names)} text, "{cell[:40]}"; name'
-    ' each in data.categorical_columns (a category) or data.drop_columns (left'
-    ' out)'
-  )
-
-
 def _numbers(cells) -> np.ndarray:
-  """Raises ValueError(row, cell) at the first text."""
+  """Raises ValueError if a cell is text."""
   try:
     values = [float(cell) for cell in cells]
   except ValueError:
-    values = []
-    for row, cell in enumerate(cells):
-      if cell.strip() in MISSING:
-        values.append(np.nan)
-      elif _is_number(cell):
-        values.append(float(cell))
-      else:
-        raise ValueError(row, cell) from None
+    values = [np.nan if c.strip() in MISSING else float(c) for c in cells]
   return to_float32(np.array(values, np.float64))
+
+
+def _text_in(path, lines, columns) -> errors.UserError:
+  """What to say where columns, {name: cells}, hold text and not numbers."""
+  texts = {}
+  for name, cells in columns.items():
+    for line, cell in zip(lines, cells):
+      if cell.strip() not in MISSING and not _is_number(cell):
+        texts.setdefault(name, (line, cell))
+  line, cell = next(iter(texts.values()))
+  names = ', '.join(f'"{name}"' for name in texts)
+  what = f'columns {names} hold' if len(texts) > 1 else f'column {names} holds'
+  return errors.UserError(
+    f'{path} line {line}: {what} text, "{cell[:40]}"; name each in'
+    ' data.categorical_columns (a category) or data.drop_columns (left out)'
+  )
 
 
 def to_float32(values: np.ndarray) -> np.ndarray:

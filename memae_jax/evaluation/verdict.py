@@ -5,7 +5,7 @@ from typing import Any
 
 from memae_jax.evaluation import tables, words
 
-_FEW_STEPS = 200
+_FEW_STEPS = 200  # A rule of thumb.
 
 
 def verdict(results: Mapping[str, Any]) -> list[str]:
@@ -130,10 +130,10 @@ def warnings(results: Mapping[str, Any]) -> list[str]:
     out.append(f'Training is not finished: step {step:,} of {steps:,}.')
   if steps < _FEW_STEPS:
     out.append(
-      f'Only {steps:,} steps of training: the networks have hardly learned;'
-      ' raise train.epochs or lower train.batch_size.'
+      f'Only {steps:,} steps of training: the networks may hardly have'
+      ' learned; raise train.epochs or lower train.batch_size.'
     )
-  if results['dataset'].get('trained_on'):
+  if results['dataset']['trained_on']:
     out.append(
       'Other data than those of the training: what is said of training data'
       ' below only fits the threshold and the baselines.'

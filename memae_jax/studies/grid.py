@@ -148,10 +148,7 @@ def _call(
   given: str, folder: pathlib.Path, function: str
 ) -> tuple[Any, pathlib.Path]:
   """Calls a function of the file that `FILE.py[:arguments]` names."""
-  file, _, arg = given.partition(':')
-  path = folder / pathlib.Path(file).expanduser()
-  if not path.is_file():
-    raise errors.UserError(f'{path} does not exist; give a Python file')
+  path, arg = config_lib.existing_file(given, folder), given.partition(':')[2]
   try:
     found: Callable = runpy.run_path(str(path))[function]
     takes = inspect.signature(found).parameters

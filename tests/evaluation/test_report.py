@@ -288,6 +288,11 @@ def test_warnings(digits):
     assert words in joined
   results['dataset']['labelled'] = False
   assert 'no labels: scores only' in ' '.join(verdict.warnings(results))
+  assert 'steps of training' not in joined and 'Other data' not in joined
+  results['checkpoint'] |= {'step': 63, 'of_steps': 63}
+  results['dataset']['trained_on'] = 'b1' * 32
+  first, second, *_ = verdict.warnings(results)
+  assert 'Only 63 steps of training' in first and 'Other data' in second
 
 
 def test_the_page_shows_the_stored_warnings_and_no_others(digits):
