@@ -612,6 +612,8 @@ def existing_file(given: str, folder: pathlib.Path) -> pathlib.Path:
   path = folder / pathlib.Path(given.partition(':')[0]).expanduser()
   if path.is_file():
     return path
+  if path.is_dir():
+    raise errors.UserError(f'{path} is a folder; give a Python file')
   near = [str(other) for other in path.parent.glob('*.py')]
   mend = errors.did_you_mean(str(path), near) if near else ''
   raise errors.UserError(f'{path} does not exist{mend}; give a Python file')

@@ -1,7 +1,7 @@
 """The config of a run as a config file, `--config=stored_config.py:RUN`.
 
-What `--mode=eval` reads where no other config is given, so that single fields
-can be overridden.
+What a run in --workdir is evaluated, resumed or trained longer by where no
+other config is given, so that single fields can be overridden.
 """
 
 import argparse
@@ -10,6 +10,7 @@ import sys
 import time
 
 import ml_collections
+from absl import flags
 
 from memae_jax import config as config_lib
 
@@ -25,15 +26,17 @@ def get_config(arg: str) -> ml_collections.ConfigDict:
 
 
 def added(argv: list[str]) -> list[str]:
-  """Adds this file to a command that evaluates a run and names no config."""
+  """Adds this file to a command on a run that names no config."""
   parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
   for name in ('--mode', '--workdir', '--config'):
     parser.add_argument(name)
   parser.add_argument('--watch', action='store_true')
   given, _ = parser.parse_known_args(argv[1:])
-  if given.mode != 'eval' or given.config or not given.workdir:
+  if given.config or not given.workdir or 'mode' not in flags.FLAGS:
     return argv
   path = pathlib.Path(given.workdir).expanduser() / 'config.json'
+  if given.mode != 'eval' and not path.exists():
+    return argv
   if given.watch and not path.exists():  # The training is yet to start.
     print(f'waiting for {path}', file=sys.stderr, flush=True)
     while not path.exists():

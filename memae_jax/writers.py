@@ -208,16 +208,22 @@ class Progress:
     start, begun = self._first
     speed = ''
     if step > start:
-      rate = (step - start) / max(now - begun, 1e-9)
-      left = _clock((self._total - step) / rate)
-      shown = f'{rate:.0f}' if rate >= 10 else f'{rate:.2g}'
-      speed = f'{shown} a second  {left} left  '
+      each = max(now - begun, 1e-9) / (step - start)
+      left = _clock((self._total - step) * each)
+      shown = f'{_short(1 / each)} a second'
+      if each > 1:
+        shown = f'{_short(each)} s each'
+      speed = f'{shown}  {left} left  '
     _LOG.info('%s %d/%d  %s%s', self._name, step, self._total, speed, text)
 
   def close(self) -> None:
     """Ends the bar."""
     if self._bar is not None:
       self._bar.close()
+
+
+def _short(value: float) -> str:
+  return f'{value:.0f}' if value >= 10 else f'{value:.2g}'
 
 
 def _clock(seconds: float) -> str:

@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 
+import jax
 import numpy as np
 import pytest
 
@@ -311,6 +312,39 @@ def test_a_run_killed_before_its_first_checkpoint_starts_again(tmp_path):
   other = helpers.digits(**{'train.learning_rate': 0.5})
   loop.claim_workdir(tmp_path, other)
   loop.train(exp, tmp_path)  # As after a failure that asked for a change.
+
+
+def _leaves(state):
+  return jax.tree.leaves(jax.device_get(state))
+
+
+def test_a_run_is_trained_longer_as_if_in_one_go(tmp_path):
+  fields = {'train.epochs': 2.0}
+  once = experiment.build(helpers.digits())
+  expected = loop.train(once, tmp_path / 'once')
+  loop.train(experiment.build(helpers.digits(**fields)), tmp_path / 'run')
+  workdir = f'--workdir={tmp_path / "run"}'
+  code, _, err = helpers.run(workdir, '--config.train.epochs=3.0')
+  assert code == 0, err
+  again = experiment.build(helpers.digits())
+  with loop.opened(again, tmp_path / 'run') as checkpoints:
+    step, state = loop.trained(again, checkpoints, tmp_path / 'run')
+  assert step == once.steps
+  for one, two in zip(_leaves(expected), _leaves(state)):
+    np.testing.assert_array_equal(one, two)
+  code, _, err = helpers.run(workdir, '--config.train.epochs=2.0')
+  assert code == 2 and 'train.epochs: 3.0 there, 2.0 now' in err
+
+
+@pytest.mark.parametrize(
+  'fields', [{'train.schedule': 'cosine'}, {'eval.checkpoint': 'validation'}]
+)
+def test_what_more_epochs_would_change_is_not_trained_longer(tmp_path, fields):
+  loop.claim_workdir(tmp_path, helpers.digits(**fields))
+  (tmp_path / 'checkpoints/8').mkdir(parents=True)
+  longer = helpers.digits(**fields, **{'train.epochs': 9.0})
+  with pytest.raises(errors.UserError, match='train.epochs: 3.0 there'):
+    loop.claim_workdir(tmp_path, longer)
 
 
 def test_two_trainings_in_one_workdir(finished):

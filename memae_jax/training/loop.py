@@ -26,7 +26,10 @@ _SCALED = (  # How samples become inputs; other data must not change it.
 
 
 def check_same_training(
-  workdir: pathlib.Path, config: Any, other_data: bool = False
+  workdir: pathlib.Path,
+  config: Any,
+  other_data: bool = False,
+  longer: bool = False,
 ) -> None:
   """Raises UserError if the run in `workdir` was trained by another config.
 
@@ -34,15 +37,24 @@ def check_same_training(
   stored. So may names, where the data lie (what they are is checked by their
   hash), how they are fed, which changes no batch, and how the work is spread
   and the memory read, which changes only rounding. With `other_data`, which
-  are only evaluated, so may the fields of `data`, but for scaling.
+  are only evaluated, so may the fields of `data`, but for scaling. With
+  `longer` there may be more epochs, if those before them are the same then:
+  at a constant learning rate, and when the last step is the one evaluated.
   """
   stored = config_lib.load(workdir / 'config.json')
   stored = config_lib.flatten(stored.to_dict())
   wanted = config_lib.flatten(config.to_dict())
+  longer = (
+    longer
+    and wanted['train.epochs'] > stored['train.epochs']
+    and wanted['train.schedule'] == 'constant'
+    and wanted['eval.checkpoint'] == 'last'
+  )
   may_differ = lambda key: (
     not config_lib.trains(key)
     or key in _MOVED
     or (other_data and key.startswith('data.') and key not in _SCALED)
+    or (longer and key == 'train.epochs')
   )
   differ = [
     f'{key}: {stored[key]!r} there, {wanted[key]!r} now'
@@ -67,7 +79,7 @@ def names_other_data(workdir: pathlib.Path, config: Any) -> bool:
 
 
 def claim_workdir(workdir: pathlib.Path, config: Any) -> None:
-  """Stores the config in the run, or checks that it is this run's.
+  """Stores the config in the run, or checks that it is this run's, or longer.
 
   Raises:
     UserError: the folder belongs to another experiment.
@@ -79,7 +91,7 @@ def claim_workdir(workdir: pathlib.Path, config: Any) -> None:
         f'{workdir} has checkpoints but no config.json; give another --workdir'
       )
   elif trained:
-    check_same_training(workdir, config)
+    check_same_training(workdir, config, longer=True)
   else:
     config_lib.load(workdir / 'config.json')  # Never overwrite another's file.
   writers.write_atomic(workdir / 'config.json', config_lib.to_json(config))
