@@ -14,7 +14,7 @@ from memae_jax.training import checkpoint, experiment, step
 from tests import helpers
 
 _FIELDS = {
-  'train.epochs': 40.0,
+  'train.epochs': 20.0,
   'train.batch_size': 18,
   'fleet.normal_classes': (3,),
   'fleet.seeds': 2,
@@ -62,14 +62,14 @@ def test_stopped_killed_and_resumed_on_another_mesh(tmp_path):
   workdir, spread = tmp_path / 'run', ('--config.mesh.memory=2',)
 
   both = _start(config, workdir, '--config.mesh.data=2', *spread)
-  _wait_for(both, workdir, 12)
+  _wait_for(both, workdir, 6)
   both[1].send_signal(signal.SIGTERM)
   said = [p.communicate(timeout=300)[1] for p in both]
   assert [p.returncode for p in both] == [errors.Preempted.exit_code] * 2, said
   assert 'run the same command' in said[0]
 
   both = _start(config, workdir, '--config.mesh.data=2')
-  _wait_for(both, workdir, 20)
+  _wait_for(both, workdir, 10)
   both[1].kill()
   both[0].communicate(timeout=300)  # It cannot go on alone, and ends.
   assert both[0].returncode not in (0, None)

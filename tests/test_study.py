@@ -163,27 +163,7 @@ def test_a_failed_point_is_recorded_and_the_others_go_on(tmp_path):
   assert sorted(_attempts(tmp_path).values()) == [[0], [3], [3]]
 
 
-@pytest.mark.parametrize(
-  'argv,words',
-  [
-    ((), '--config is missing'),
-    (('--config=configs/studies/seeds.py',), '--workdir is missing'),
-    (
-      ('--config=configs/studies/no.py', '--workdir=x', '--dry_run'),
-      'does not exist',
-    ),
-    (
-      (
-        '--config=configs/studies/seeds.py',
-        '--workdir=x',
-        '--dry_run',
-        '--shard=2/2',
-      ),
-      '--shard is "2/2"',
-    ),
-  ],
-)
-def test_one_clear_line(argv, words):
-  code, _, err = _end(_start(*argv))
-  assert code == 2 and words in err and err.startswith('error: ')
+def test_one_clear_line():
+  code, _, err = _end(_start('--config=configs/studies/seeds.py'))
+  assert code == 2 and err.startswith('error: --workdir is missing')
   assert len(err.splitlines()) == 1

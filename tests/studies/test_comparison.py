@@ -177,11 +177,8 @@ def test_a_study_without_a_finished_run(tmp_path):
     comparison.find([str(tmp_path)])
 
 
-@pytest.mark.parametrize(
-  'argv,words', [((), 'give one or more'), (('x',), 'x is no folder')]
-)
-def test_one_clear_line(argv, words):
-  process = helpers.start(*argv, module='memae_jax.compare')
+def test_one_clear_line():
+  process = helpers.start('x', module='memae_jax.compare')
   _, err = process.communicate(timeout=100)
-  assert process.returncode == 2 and words in err
+  assert process.returncode == 2 and 'x is no folder' in err
   assert len(err.splitlines()) == 1
