@@ -31,7 +31,7 @@ def get_config(arg=''):
     seeds=5,
     variant='memae+nonspar+ae',
     epochs=100.0,
-    smoke=False,
+    smoke={'seeds': 2, 'slots': 5, 'epochs': 2.0},
   )
   config = config_lib.default()
   config.name = 'arrays'
@@ -58,8 +58,5 @@ def get_config(arg=''):
   config.train.epochs = args.epochs
   config.train.learning_rate = 1e-3
   if args.smoke:
-    config.fleet.seeds = 2
-    config.model.memory.slots = min(args.slots, 5)
-    config.train.epochs = 2.0
     config.eval.bootstrap = 20
   return config

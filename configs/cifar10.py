@@ -23,9 +23,9 @@ def get_config(arg=''):
     seeds=3,
     variant='memae+nonspar+ae',
     slots=500,
-    epochs=2.0,
+    epochs=10.0,
     protocol='one_class',
-    smoke=False,
+    smoke={'classes': 2, 'seeds': 1, 'slots': 10, 'epochs': 2.0},
   )
   config = config_lib.default()
   config.name = 'cifar10'
@@ -52,9 +52,5 @@ def get_config(arg=''):
   config.eval.batch_size = 256
   if args.smoke:
     config.data.max_samples = 5000
-    config.fleet.normal_classes = (0, 1)
-    config.fleet.seeds = 1
-    config.model.memory.slots = min(args.slots, 10)
-    config.train.epochs = 2.0
     config.eval.bootstrap = 20
   return config

@@ -18,7 +18,7 @@ def get_config(arg=''):
     variant='memae+nonspar+ae',
     slots=50,
     epochs=300.0,
-    smoke=False,
+    smoke={'classes': 2, 'epochs': 2.0},
   )
   config = config_lib.default()
   config.name = 'digits'
@@ -39,7 +39,5 @@ def get_config(arg=''):
   config.train.epochs = args.epochs
   config.train.learning_rate = 1e-3
   if args.smoke:
-    config.fleet.normal_classes = (0, 1)
-    config.train.epochs = 2.0
     config.eval.bootstrap = 20
   return config

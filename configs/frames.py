@@ -32,7 +32,7 @@ def get_config(arg=''):
     seeds=1,
     variant='memae+nonspar+ae',
     epochs=30.0,
-    smoke=False,
+    smoke={'size': 32, 'slots': 10, 'epochs': 1.0},
   )
   config = config_lib.default()
   config.name = 'frames'
@@ -64,10 +64,6 @@ def get_config(arg=''):
   config.train.learning_rate = 2e-4
   config.eval.batch_size = 8
   if args.smoke:
-    config.data.image_size = 32
-    config.data.image_width = 0
     config.model.widths = (8, 8, 8, 8)
-    config.model.memory.slots = min(args.slots, 10)
-    config.train.epochs = 1.0
     config.eval.bootstrap = 20
   return config

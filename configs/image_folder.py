@@ -27,7 +27,7 @@ def get_config(arg=''):
     epochs=50.0,
     seeds=3,
     variant='memae+nonspar+ae',
-    smoke=False,
+    smoke={'size': 32, 'seeds': 1, 'slots': 10, 'epochs': 2.0},
   )
   config = config_lib.default()
   config.name = 'image_folder'
@@ -57,10 +57,6 @@ def get_config(arg=''):
   config.train.learning_rate = 1e-3
   config.eval.batch_size = 32
   if args.smoke:
-    config.data.image_size = 32
-    config.fleet.seeds = 1
     config.model.widths = (8, 8, 8, 8)
-    config.model.memory.slots = min(args.slots, 10)
-    config.train.epochs = 2.0
     config.eval.bootstrap = 20
   return config

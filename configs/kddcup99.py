@@ -28,7 +28,7 @@ def get_config(arg=''):
     slots=50,
     recipe='robust',
     epochs=0.0,
-    smoke=False,
+    smoke={'seeds': 2, 'epochs': 3.0},
   )
   config = config_lib.default()
   config.name = 'kddcup99'
@@ -67,8 +67,6 @@ def get_config(arg=''):
   config.eval.flag_ratio = 0.2
   config.eval.batch_size = 4096
   if args.smoke:
-    config.fleet.seeds = 2
     config.data.max_samples = 5000
-    config.train.epochs = 3.0
     config.eval.bootstrap = 20
   return config

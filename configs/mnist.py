@@ -28,7 +28,7 @@ def get_config(arg=''):
     epochs=30.0,
     network='v2',
     protocol='one_class',
-    smoke=False,
+    smoke={'classes': 2, 'seeds': 1, 'slots': 10, 'epochs': 2.0},
   )
   config = config_lib.default()
   config.name = 'mnist'
@@ -68,9 +68,5 @@ def get_config(arg=''):
   config.eval.batch_size = 256
   if args.smoke:
     config.data.max_samples = 5000
-    config.fleet.normal_classes = (0, 1)
-    config.fleet.seeds = 1
-    config.model.memory.slots = min(args.slots, 10)
-    config.train.epochs = 2.0
     config.eval.bootstrap = 20
   return config

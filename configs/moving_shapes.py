@@ -18,7 +18,7 @@ def get_config(arg=''):
     seeds=1,
     variant='memae+nonspar+ae',
     epochs=5.0,
-    smoke=False,
+    smoke={'slots': 10, 'epochs': 1.0},
   )
   config = config_lib.default()
   config.name = 'moving_shapes'
@@ -48,7 +48,5 @@ def get_config(arg=''):
   if args.smoke:
     config.data.max_samples = 200
     config.model.widths = (4, 4, 4, 4)
-    config.model.memory.slots = min(args.slots, 10)
-    config.train.epochs = 1.0
     config.eval.bootstrap = 20
   return config

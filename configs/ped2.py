@@ -24,7 +24,7 @@ def get_config(arg=''):
     variant='memae+nonspar+ae',
     epochs=60.0,
     released=False,
-    smoke=False,
+    smoke={'size': 32, 'slots': 10, 'epochs': 1.0},
   )
   config = config_lib.default()
   config.name = 'ped2'
@@ -54,11 +54,8 @@ def get_config(arg=''):
   config.train.learning_rate = 1e-4
   config.eval.batch_size = 8
   if args.smoke:
-    config.data.image_size = 32
     config.data.max_samples = 200
     config.model.widths = (8, 8, 8, 8)
-    config.model.memory.slots = min(args.slots, 10)
-    config.train.epochs = 1.0
     config.eval.bootstrap = 20
   if args.released:
     config.model.memory.similarity = 'dot'

@@ -562,14 +562,25 @@ def default() -> ml_collections.ConfigDict:
   return ml_collections.ConfigDict(_walk(SCHEMA, lambda field: field.default))
 
 
-def parse_arg(arg: str | None, **defaults) -> ml_collections.ConfigDict:
+def parse_arg(
+  arg: str | None, smoke: Mapping[str, Any] | bool = False, **defaults
+) -> ml_collections.ConfigDict:
   """Parses `key=value,...` after the colon of `--config=file.py:...`.
 
   Values take the type of their default; a bare `key` means True. A tuple
   default takes `a+b+c`. Unknown keys are errors.
+
+  Args:
+    arg: those words.
+    smoke: what the word `smoke` makes of the defaults; other words win.
+    **defaults: of the keys.
   """
+  parts = [part for part in (arg or '').split(',') if part]
+  defaults['smoke'] = False
+  if smoke and {'smoke', 'smoke=True', 'smoke=1'} & set(parts):
+    defaults |= smoke
   out = ml_collections.ConfigDict(defaults)
-  for part in filter(None, (arg or '').split(',')):
+  for part in parts:
     key, equals, text = part.partition('=')
     if key not in defaults:
       raise errors.UserError(

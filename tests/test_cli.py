@@ -441,10 +441,10 @@ def test_data_without_labels(tmp_path):
   results = json.loads((tmp_path / 'run' / 'results.json').read_text())
   assert results['metrics']['auroc']['mean'] is None
   assert results['replicas'][0]['reasons']['auroc']
-  assert np.load(
-    tmp_path
-    / 'run'
-    / 'eval'
-    / str(results['checkpoint']['step'])
-    / 'scores.npz'
-  )
+  folder = tmp_path / 'run' / 'eval' / str(results['checkpoint']['step'])
+  score = np.load(folder / 'scores.npz')['memae/score']
+  listed = (folder / 'scores.csv').read_text().splitlines()
+  assert listed[0] == 'network,row,score,flagged'
+  assert len(listed) == 1 + len(score)
+  first = listed[1].split(',')
+  assert float(first[2]) == np.float32(score.max()) and first[3] in 'TrueFalse'

@@ -58,6 +58,8 @@ def test_from_first_step_to_report(name, tmp_path, monkeypatch):
   ]
   assert all(np.isfinite(e['reconstruction']) for e in events)
   assert 0 <= events[0]['dead_read_rate'] <= 1
+  listed = name in ('arrays', 'image_folder', 'frames', 'moving_shapes', 'ped2')
+  assert (run / 'eval' / '1' / 'scores.csv').exists() == listed
   assert '<html' in (run / 'report.html').read_text()
   assert list((run / 'eval').glob('*/*.svg'))
   assert 'http://' not in (run / 'report.html').read_text().replace(
@@ -74,6 +76,9 @@ def test_defaults_and_arguments(name):
   one = config_lib.resolve(_get(name, words))
   assert one.fleet.variants == ('ae',) and one.fleet.seeds == 2
   assert one.model.memory.slots == 7 and one.train.epochs == 1.5
+  quick = config_lib.resolve(_get(name, 'seeds=3,smoke,slots=7'))
+  assert quick.fleet.seeds == 3 and quick.model.memory.slots == 7
+  assert quick.train.epochs < config.train.epochs
   with pytest.raises(errors.UserError, match='sedes.*did you mean "seeds"'):
     _get(name, 'sedes=3')
 

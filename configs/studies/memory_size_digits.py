@@ -18,20 +18,19 @@ def get_study(arg=''):
     classes=10,
     seeds=3,
     epochs=300.0,
-    smoke=False,
+    smoke={'slots': (2, 3), 'classes': 2, 'seeds': 1, 'epochs': 1.0},
   )
   fields = {
     'fleet.normal_classes': tuple(range(args.classes)),
     'fleet.seeds': args.seeds,
     'train.epochs': args.epochs,
   }
-  slots = args.slots
   if args.smoke:
-    slots, fields = slots[:2], {'train.epochs': 1.0, 'eval.pseudo': False}
+    fields['eval.pseudo'] = False
   return grid.Study(
     base='../digits.py:variant=memae' + (',smoke' if args.smoke else ''),
     points=grid.chain(
-      grid.sweep('model.memory.slots', slots), grid.point(variant='ae')
+      grid.sweep('model.memory.slots', args.slots), grid.point(variant='ae')
     ),
     fields=fields,
   )

@@ -21,18 +21,17 @@ def get_study(arg=''):
     seeds=5,
     recipe='robust',
     epochs=0.0,
-    smoke=False,
+    smoke={'slots': (5, 10), 'seeds': 2},
   )
   base = f'../kddcup99.py:variant=memae,seeds={args.seeds},recipe={args.recipe}'
-  slots = args.slots
   if args.epochs:
     base += f',epochs={args.epochs}'
   if args.smoke:
-    base, slots = f'{base},smoke', slots[:2]
+    base += ',smoke'
   return grid.Study(
     base=base,
     points=grid.chain(
-      grid.sweep('model.memory.slots', slots), grid.point(variant='ae')
+      grid.sweep('model.memory.slots', args.slots), grid.point(variant='ae')
     ),
     metric='f1_at_ratio',
   )

@@ -20,20 +20,16 @@ def get_study(arg=''):
     classes=10,
     seeds=2,
     epochs=30.0,
-    smoke=False,
+    smoke={'slots': (10, 25), 'classes': 2, 'seeds': 1, 'epochs': 2.0},
   )
-  base, slots = '../mnist.py:variant=memae', args.slots
-  fields = {
-    'fleet.normal_classes': tuple(range(args.classes)),
-    'fleet.seeds': args.seeds,
-    'train.epochs': args.epochs,
-  }
-  if args.smoke:
-    base, slots, fields = f'{base},smoke', slots[:2], {}
   return grid.Study(
-    base=base,
+    base='../mnist.py:variant=memae' + (',smoke' if args.smoke else ''),
     points=grid.chain(
-      grid.sweep('model.memory.slots', slots), grid.point(variant='ae')
+      grid.sweep('model.memory.slots', args.slots), grid.point(variant='ae')
     ),
-    fields=fields,
+    fields={
+      'fleet.normal_classes': tuple(range(args.classes)),
+      'fleet.seeds': args.seeds,
+      'train.epochs': args.epochs,
+    },
   )

@@ -31,19 +31,18 @@ def get_study(arg=''):
     size=256,
     seeds=1,
     epochs=60.0,
-    smoke=False,
+    smoke={'slots': (5, 10), 'size': 32, 'epochs': 1.0},
   )
   base = (
     f'../ped2.py:variant=memae,size={args.size},seeds={args.seeds},'
     f'epochs={args.epochs}'
   )
-  slots = args.slots
   if args.smoke:
-    base, slots = f'{base},smoke', (5, 10)
+    base += ',smoke'
   return grid.Study(
     base=base,
     points=grid.chain(
-      [{'slots': n, 'published': PUBLISHED.get(n)} for n in slots],
+      [{'slots': n, 'published': PUBLISHED.get(n)} for n in args.slots],
       grid.point(variant='ae', published=AE),
     ),
     metric='auroc_normalised',

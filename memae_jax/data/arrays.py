@@ -31,6 +31,9 @@ def load(config) -> types.Source:
   else:
     inputs, columns, labels, sizes = _load_tables(paths, config)
   is_test = np.repeat(np.arange(len(paths)) == 1, sizes)
+  places = {'row': np.concatenate([np.arange(size) for size in sizes])}
+  if config.test_path:
+    places = {'file': np.repeat(paths, sizes)} | places
   source = types.Source(
     name='arrays',
     inputs=inputs,
@@ -39,6 +42,7 @@ def load(config) -> types.Source:
     normal_labels=(0,),
     is_test=is_test if config.test_path else None,
     columns=columns,
+    places=places,
     labelled=False,
   )
   if labels is None:

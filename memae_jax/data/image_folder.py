@@ -65,6 +65,7 @@ def load(config) -> types.Source:
     is_test=is_test if is_test.any() else None,
     masks=masks,
     has_mask=has_mask,
+    places={'file': np.array([str(s.file.relative_to(root)) for s in samples])},
     labelled=bool(is_test.any()),
     dropped=_dropped(root, samples),
     notes=_notes(samples, found, config.image_size),

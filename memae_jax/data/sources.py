@@ -138,6 +138,7 @@ def _subset(source: types.Source, size: int) -> types.Source:
     videos = videos._replace(video=videos.video[keep], frame=videos.frame[keep])
   return source._replace(
     videos=videos,
+    places={name: part[keep] for name, part in source.places.items()},
     **kept,
     dropped=source.dropped + ({'count': total - size, 'why': why},),
   )

@@ -48,6 +48,8 @@ class Source(NamedTuple):
     False there), or None.
   columns: of a table, else empty. Inputs of column i follow those of i - 1.
   videos: where each clip comes from; None but for videos.
+  places: by what a user finds a sample again, such as 'file' or 'row': [S]
+    each; empty where nobody would look for it.
   labelled: False when the data have no labels (all samples count as normal).
   dropped: one entry for each reason: {'count': int, 'why': str}.
   notes: plain facts for the results, such as counts of duplicates.
@@ -63,6 +65,7 @@ class Source(NamedTuple):
   has_mask: np.ndarray | None = None
   columns: tuple[Column, ...] = ()
   videos: Videos | None = None
+  places: dict[str, np.ndarray] = {}
   labelled: bool = True
   dropped: tuple[dict[str, Any], ...] = ()
   notes: dict[str, Any] = {}

@@ -19,6 +19,7 @@ from memae_jax.evaluation import (
   outcome,
   paper,
   pictures,
+  ranking,
   report,
   scores,
   tables,
@@ -123,6 +124,8 @@ def evaluate(
     'throughput': throughput | facts.training_speed(exp, events),
     'environment': exp.environment | {'training': trained},
   }
+  listed = exp.source, networks, exp.config.eval.normal_quantile
+  results['highest'] = ranking.highest(*listed)
   results['course'] = course.stored(workdir, results)
   results['warnings'] = verdict.warnings(results)
   folder = workdir / 'eval' / exp.folder(at)
@@ -134,6 +137,8 @@ def evaluate(
   _write_numbers(results, places)
   if brief:
     return results
+  if results['highest']:
+    writers.write_atomic(folder / 'scores.csv', ranking.as_csv(*listed))
   with jax.transfer_guard('allow'):
     foreign, strips = [], {}
     if not exp.programs.is_large:

@@ -85,17 +85,22 @@ def dataset(exp: experiment.Experiment) -> dict[str, Any]:
     if key not in sizes
   }
   found = {**source.notes, **notes}
+  description = _DESCRIPTION[config.protocol].format(config=config)
+  if config.max_samples:
+    description += (
+      f' All of it is a random subset of {config.max_samples:,} samples.'
+    )
+  if exp.trained_on:
+    description += (
+      ' These are not the data of the training: what is said to train here'
+      ' only fits the threshold and the baselines.'
+    )
   if not source.labelled:
     found.pop('label_counts', None)
   return {
     'name': source.name,
     'protocol': config.protocol,
-    'description': _DESCRIPTION[config.protocol].format(config=config)
-    + (
-      f' All of it is a random subset of {config.max_samples:,} samples.'
-      if config.max_samples
-      else ''
-    ),
+    'description': description,
     'split': sizes,
     'normal': [source.label_names[i] for i in source.normal_labels]
     or 'the normal class of each replica',

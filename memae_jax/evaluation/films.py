@@ -90,7 +90,8 @@ def score_new(
     workdir: of the run.
 
   Returns:
-    A folder with scores.csv (a row a scored frame, a column a replica),
+    A folder with scores.csv (a row a scored frame; score and whether it is
+    flagged of each replica),
     scores.png, the film of the first replica, and results.json.
 
   Raises:
@@ -117,7 +118,8 @@ def score_new(
   frame = found.scored
   columns = {r.name: of(i) for i, r in enumerate(exp.replicas)}
   folder = workdir / 'eval' / str(at) / 'videos' / name
-  writers.write_atomic(folder / 'scores.csv', _csv(frame, columns))
+  limits = dict(zip(columns, thresholds))
+  writers.write_atomic(folder / 'scores.csv', _csv(frame, columns, limits))
   first, threshold = next(iter(columns.values())), thresholds[0]
   results = {
     'video': str(path),
@@ -127,11 +129,11 @@ def score_new(
     'checkpoint': at,
     'threshold': {
       'rule': f'{quantile:.0%} quantile of the validation normals',
-      **dict(zip(columns, thresholds)),
+      **limits,
     },
     'flagged_frames': {
-      name: frames_lib.spans(frame[score > limit])
-      for (name, score), limit in zip(columns.items(), thresholds)
+      name: frames_lib.spans(frame[score > limits[name]])
+      for name, score in columns.items()
     },
   }
   text = json.dumps(results, indent=2) + '\n'
@@ -169,10 +171,12 @@ def _clips_of(exp, path: pathlib.Path) -> tuple[str, clips.Gathered]:
   return video.name, clips.Gathered(frames, number)
 
 
-def _csv(frame: np.ndarray, columns: dict[str, np.ndarray]) -> str:
+def _csv(frame, columns: dict[str, np.ndarray], limits) -> str:
+  shown = {'frame': frame}
+  for name, score in columns.items():
+    shown |= {name: score, f'{name} flagged': score > limits[name]}
   stream = io.StringIO()
   writer = csv.writer(stream, lineterminator='\n')
-  writer.writerow(['frame', *columns])
-  for row in zip(frame.tolist(), *(c.tolist() for c in columns.values())):
-    writer.writerow(row)
+  writer.writerow(shown)
+  writer.writerows(zip(*(column.tolist() for column in shown.values())))
   return stream.getvalue()

@@ -67,6 +67,7 @@ def render(results: Mapping[str, Any], shown: Sequence[exhibit.Exhibit]) -> str:
     rule_methods=[words.label(name) for name in results['rules']],
     videos=tables.videos(results),
     video_methods=[words.label(name) for name in results['variants']],
+    highest=tables.highest(results),
     pseudo=tables.pseudo(results),
     pseudo_kinds=[
       words.KINDS[kind] for kind in next(iter(results['pseudo'].values()), ())

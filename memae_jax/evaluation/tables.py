@@ -186,6 +186,25 @@ def videos(results: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
   ]
 
 
+def highest(
+  results: Mapping[str, Any],
+) -> list[tuple[str, list[str], list[list[str]]]]:
+  """Variant, columns and rows of the samples with the highest scores."""
+  return [
+    (
+      words.label(variant),
+      list(found['rows'][0]),
+      [
+        # Whole numbers are rows and frames, to be looked up as they are.
+        [str(v) if type(v) is int else words.plain(v) for v in row.values()]
+        for row in found['rows']
+      ],
+    )
+    for variant, found in results['highest'].items()
+    if found['rows']
+  ]
+
+
 def _labelled(side: str) -> str:
   """Names a side of a difference: 'memae' or 'memae (slots=3)'."""
   variant, gap, setting = side.partition(' ')

@@ -80,27 +80,30 @@ def _against_ae(difference, digits) -> str:
   )
 
 
-def _reasons(replicas) -> dict[str, tuple[list[str], int]]:
-  """Why values are undefined: {reason: (titles of metrics, count of runs)}."""
+def _reasons(results, metrics=words.METRICS) -> dict:
+  """Why metrics are undefined: {reason: (their titles, count of runs)}."""
   titles: dict[str, dict[str, None]] = {}
   runs: dict[str, set[str]] = {}
-  for replica in replicas:
+  for replica in results['replicas']:
     for metric, reason in replica['reasons'].items():
+      if metric not in metrics:
+        continue
       titles.setdefault(reason, {})[words.title(metric)] = None
       runs.setdefault(reason, set()).add(replica['name'])
   return {reason: (list(t), len(runs[reason])) for reason, t in titles.items()}
 
 
 def footnotes(results: Mapping[str, Any]) -> list[str]:
-  """Returns what belongs below the headline table."""
-  total = len(results['replicas'])
-  reasons = _reasons(results['replicas'])
+  """Returns what belongs below the headline table, on its columns."""
+  total, shown = len(results['replicas']), tables.columns(results)
+  reasons = _reasons(results, shown)
   out = [
     f'undefined in {count} of {total} runs, because {reason}: '
     + ', '.join(titles)
     for reason, (titles, count) in reasons.items()
   ]
   for baseline, found in results['baseline_reasons'].items():
+    found = {m: why for m, why in found.items() if m in shown}
     for reason in dict.fromkeys(found.values()):
       titles = [words.title(m) for m, why in found.items() if why == reason]
       if titles != reasons.get(reason, ((),))[0]:
@@ -135,8 +138,7 @@ def warnings(results: Mapping[str, Any]) -> list[str]:
     )
   if results['dataset']['trained_on']:
     out.append(
-      'Other data than those of the training: what is said of training data'
-      ' below only fits the threshold and the baselines.'
+      'These are not the data of the training; see the protocol below.'
     )
   if results['checkpoint']['rule'] == 'oracle':
     out.append('The weights were chosen on the test labels (oracle).')
@@ -157,7 +159,7 @@ def warnings(results: Mapping[str, Any]) -> list[str]:
   if not results['dataset']['labelled']:
     out.append('The data have no labels: scores only, no metrics.')
   else:
-    for reason, (_, count) in _reasons(results['replicas']).items():
+    for reason, (_, count) in _reasons(results).items():
       if 'every one of' in reason:
         out.append(
           f'In {count} of {total} runs {reason}: detection metrics are'

@@ -183,14 +183,13 @@ class Checkpoints:
     if parallel.any_process(problem is not None):
       raise errors.UserError(
         f'checkpoint {self._folder / str(step)} cannot be read'
-        f' ({problem or "in another process"}); remove it to go on from an'
-        ' older one'
+        f' ({problem or "in another process"}); use another step'
       )
     found = fingerprint(restored['state'], self._real)
     if int(found) != int(restored['fingerprint']):
       raise errors.UserError(
         f'checkpoint {self._folder / str(step)} is damaged (its content does'
-        ' not match its fingerprint); remove it to go on from an older one'
+        ' not match its fingerprint); use another step'
       )
     return restored['state']
 
@@ -221,7 +220,7 @@ class Checkpoints:
       try:
         state = self.restore(step, like)
       except errors.UserError as error:
-        _LOG.warning('%s; trying the one before it', error)
+        _LOG.warning('%s: trying the one before it', error)
         continue
       if not self._read_only:
         for damaged in steps[steps.index(step) + 1 :]:

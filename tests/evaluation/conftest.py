@@ -234,6 +234,15 @@ def make_run():
         },
       },
     }
+    results['highest'] = {
+      'memae': {
+        'network': 'memae/seed=0',
+        'rows': [
+          {'row': 1234, 'label': 'odd', 'score': 9.5, 'flagged': True},
+          {'row': 7, 'label': 'fine', 'score': 8.25, 'flagged': None},
+        ],
+      }
+    }
     results['warnings'] = verdict.warnings(results)
     columns = () if replicas[0].gallery else COLUMNS
     return {

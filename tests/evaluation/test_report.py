@@ -97,6 +97,8 @@ def test_page_stands_alone_and_says_the_numbers(digits, shown):
     'a0' * 32,
     'the weights at the end of training; nothing was chosen',
     '2: not a number',
+    'Which samples have the highest scores?',
+    '1234',
     'the first by name',
     'lower is better',
   ):
@@ -288,11 +290,11 @@ def test_warnings(digits):
     assert words in joined
   results['dataset']['labelled'] = False
   assert 'no labels: scores only' in ' '.join(verdict.warnings(results))
-  assert 'steps of training' not in joined and 'Other data' not in joined
+  assert 'steps of training' not in joined and 'not the data of' not in joined
   results['checkpoint'] |= {'step': 63, 'of_steps': 63}
   results['dataset']['trained_on'] = 'b1' * 32
   first, second, *_ = verdict.warnings(results)
-  assert 'Only 63 steps of training' in first and 'Other data' in second
+  assert 'Only 63 steps of training' in first and 'not the data of' in second
 
 
 def test_the_page_shows_the_stored_warnings_and_no_others(digits):

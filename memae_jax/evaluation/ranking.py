@@ -1,0 +1,85 @@
+"""Which samples have the highest scores, by what a user finds them again."""
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from memae_jax.data import types
+from memae_jax.evaluation import scores
+
+_MOST = 10
+
+
+def highest(
+  source: types.Source,
+  networks: Sequence[scores.ReplicaScores],
+  quantile: float,
+) -> dict[str, Any]:
+  """The samples with the highest scores by the first network of each variant.
+
+  Args:
+    source: of the samples.
+    networks: all of the fleet.
+    quantile: of the validation normals, above which a sample is flagged.
+
+  Returns:
+    By variant: name of the network, and a row a sample; {} where nobody would
+    look for a sample of this source.
+  """
+  return {
+    replica.fields['variant']: {
+      'network': replica.name,
+      'rows': [
+        dict(zip(_columns(source), row))
+        for row in _rows(source, replica, quantile, _MOST)
+      ],
+    }
+    for replica in _shown(source, networks)
+  }
+
+
+def as_csv(
+  source: types.Source,
+  networks: Sequence[scores.ReplicaScores],
+  quantile: float,
+) -> str:
+  """All test samples, highest score first; '' where `highest` returns {}."""
+  stream = io.StringIO()
+  writer = csv.writer(stream, lineterminator='\n')
+  for number, replica in enumerate(_shown(source, networks)):
+    if not number:
+      writer.writerow(['network', *_columns(source)])
+    rows = _rows(source, replica, quantile, len(replica.score))
+    writer.writerows([replica.name, *row] for row in rows)
+  return stream.getvalue()
+
+
+def _shown(source, networks) -> list[scores.ReplicaScores]:
+  if not source.places:
+    return []
+  of = {replica.name: replica for replica in networks}
+  pairs = [(replica.fields['variant'], replica.name) for replica in networks]
+  return [of[name] for name in scores.first_names(pairs)]
+
+
+def _columns(source: types.Source) -> list[str]:
+  known = ['label', 'anomalous'] if source.labelled else []
+  return [*source.places, *known, 'score', 'flagged']
+
+
+def _rows(source, replica, quantile, most):
+  """Rows of `_columns`; `flagged` is None without validation normals."""
+  order = np.argsort(-replica.score, kind='stable')[:most]
+  sample, score = replica.sample[order], replica.score[order]
+  columns = [part[sample].tolist() for part in source.places.values()]
+  if source.labelled:
+    names = np.array(source.label_names, object)
+    columns += [names[source.labels[sample]], replica.anomalous[order].tolist()]
+  held = replica.validation_score
+  flagged = [None] * len(order)
+  if len(held):
+    flagged = (score > np.quantile(held, quantile)).tolist()
+  return zip(*columns, score.tolist(), flagged)
