@@ -6,8 +6,13 @@ import pathlib
 os.environ.setdefault('JAX_PLATFORMS', 'cpu')
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 # Small programs run a few times: compiling them well would take most of the
-# time. Child processes inherit it.
-os.environ.setdefault('XLA_FLAGS', '--xla_backend_optimization_level=0')
+# time. On a busy machine a simulated device may come late to a collective,
+# which must not abort the process. Child processes inherit both.
+os.environ.setdefault(
+  'XLA_FLAGS',
+  '--xla_backend_optimization_level=0'
+  ' --xla_cpu_collective_call_terminate_timeout_seconds=600',
+)
 
 import jax
 import pytest
