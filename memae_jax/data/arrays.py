@@ -33,7 +33,7 @@ def load(config) -> types.Source:
   is_test = np.repeat(np.arange(len(paths)) == 1, sizes)
   places = {'row': np.concatenate([np.arange(size) for size in sizes])}
   if config.test_path:
-    places = {'file': np.repeat(paths, sizes)} | places
+    places = {'file': np.repeat(np.array(paths, object), sizes)} | places
   source = types.Source(
     name='arrays',
     inputs=inputs,

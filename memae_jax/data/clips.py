@@ -205,7 +205,7 @@ def source(
       scored,
     ),
     places={
-      'video': np.array([video.name for video in videos])[of_video],
+      'video': np.array([video.name for video in videos], object)[of_video],
       'frame': scored,
     },
     labelled=labelled and bool(test.any()),

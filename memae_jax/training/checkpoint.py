@@ -40,7 +40,8 @@ def fingerprint(tree: Any, real: Shapes | None = None) -> jax.Array:
   spread = getattr(leaves[0], 'sharding', None)
   if isinstance(spread, NamedSharding):
     keys = parallel.place(keys, spread.mesh, PartitionSpec())
-  return _total([*map(_mixed, leaves, real, keys)])
+  parts = zip(leaves, real, keys, strict=True)
+  return _total([_mixed(leaf, shape, key) for leaf, shape, key in parts])
 
 
 @functools.partial(jax.jit, static_argnums=1)  # Leaves of a shape share it.
