@@ -34,7 +34,11 @@ def stored(workdir: pathlib.Path, results: dict[str, Any]) -> Any:
     if not path.parent.name.isdigit():
       continue  # Of other data.
     other = json.loads(path.read_text())
-    if _of_one_kind(other) == _of_one_kind(results):
+    try:
+      alike = _of_one_kind(other) == _of_one_kind(results)
+    except KeyError:  # Of an earlier version of this project.
+      alike = False
+    if alike:
       found.setdefault(other['checkpoint']['step'], other)
   if len(found) == 1:
     return None
