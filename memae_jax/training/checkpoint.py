@@ -11,9 +11,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import orbax.checkpoint as ocp
-from jax.sharding import NamedSharding, PartitionSpec
 from orbax.checkpoint import checkpoint_managers
 
 from memae_jax import errors, parallel
@@ -24,47 +22,37 @@ _LOG = logging.getLogger(__name__)
 Shapes = tuple[tuple[int, ...], ...]
 
 
+@functools.partial(jax.jit, static_argnums=1)
 def fingerprint(tree: Any, real: Shapes | None = None) -> jax.Array:
   """A uint32 that changes when any bit of any leaf does (not adversarially).
 
   Computed on the devices, so it costs one pass and no transfer; the same
-  however the leaves are spread and padded.
+  however the leaves are spread and padded. One program: many small ones that
+  sum over the same CPU devices at once can wait for each other for ever.
 
   Args:
     tree: of arrays.
     real: shape of each leaf without padding.
   """
+  total = jnp.uint32(0)
   leaves = jax.tree.leaves(tree)
   real = real or tuple(leaf.shape for leaf in leaves)
-  keys = [np.uint32(2 * number + 1) for number in range(len(leaves))]
-  spread = getattr(leaves[0], 'sharding', None)
-  if isinstance(spread, NamedSharding):
-    keys = parallel.place(keys, spread.mesh, PartitionSpec())
-  parts = zip(leaves, real, keys, strict=True)
-  return _total([_mixed(leaf, shape, key) for leaf, shape, key in parts])
-
-
-@functools.partial(jax.jit, static_argnums=1)  # Leaves of a shape share it.
-def _mixed(leaf: jax.Array, shape: tuple[int, ...], key: jax.Array):
-  if leaf.dtype == jnp.bool_:
-    leaf = leaf.astype(jnp.uint8)
-  width = f'uint{8 * leaf.dtype.itemsize}'
-  bits = jax.lax.bitcast_convert_type(leaf, width).astype(jnp.uint32)
-  index, inside, stride = jnp.uint32(0), True, 1
-  for axis in reversed(range(leaf.ndim)):
-    along = jax.lax.broadcasted_iota(jnp.uint32, leaf.shape, axis)
-    index += along * jnp.uint32(stride % 2**32)
-    inside &= along < shape[axis]
-    stride *= shape[axis]
-  weight = index * jnp.uint32(2654435761)
-  mixed = (bits ^ (bits >> 15)) * (2 * weight + key)
-  mixed = jnp.where(inside, mixed ^ (mixed >> 13), 0)
-  return jnp.sum(mixed, dtype=jnp.uint32)
-
-
-@jax.jit
-def _total(parts: list[jax.Array]) -> jax.Array:
-  return sum(parts, jnp.uint32(0))
+  for number, (leaf, shape) in enumerate(zip(leaves, real, strict=True)):
+    if leaf.dtype == jnp.bool_:
+      leaf = leaf.astype(jnp.uint8)
+    width = f'uint{8 * leaf.dtype.itemsize}'
+    bits = jax.lax.bitcast_convert_type(leaf, width).astype(jnp.uint32)
+    index, inside, stride = jnp.uint32(0), True, 1
+    for axis in reversed(range(leaf.ndim)):
+      along = jax.lax.broadcasted_iota(jnp.uint32, leaf.shape, axis)
+      index += along * jnp.uint32(stride % 2**32)
+      inside &= along < shape[axis]
+      stride *= shape[axis]
+    weight = index * jnp.uint32(2654435761)
+    mixed = (bits ^ (bits >> 15)) * (2 * weight + jnp.uint32(2 * number + 1))
+    mixed = jnp.where(inside, mixed ^ (mixed >> 13), 0)
+    total += jnp.sum(mixed, dtype=jnp.uint32)
+  return total
 
 
 class Checkpoints:
