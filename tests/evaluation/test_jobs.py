@@ -171,7 +171,7 @@ def test_other_data_are_scaled_as_the_training_was(tmp_path):
   assert np.median(other['memae/score']) > 20 * np.median(light['memae/score'])
   found = json.loads((folder / 'results.json').read_text())
   assert found['dataset']['trained_on'] != found['dataset']['data_sha256']
-  assert any('Other data' in warning for warning in found['warnings'])
+  assert any('not the data of' in warning for warning in found['warnings'])
   code, out, err = _eval(run, f'--config.data.path={heavy}', '--steps=all')
   assert code == 0 and 'none left' not in out, err  # The step before.
   code, _, err = _eval(run, '--config.data.train_fraction=0.4')
