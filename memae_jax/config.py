@@ -575,12 +575,9 @@ def parse_arg(
     smoke: what the word `smoke` makes of the defaults; other words win.
     **defaults: of the keys.
   """
-  parts = [part for part in (arg or '').split(',') if part]
   defaults['smoke'] = False
-  if smoke and {'smoke', 'smoke=True', 'smoke=1'} & set(parts):
-    defaults |= smoke
   out = ml_collections.ConfigDict(defaults)
-  for part in parts:
+  for part in filter(None, (arg or '').split(',')):
     key, equals, text = part.partition('=')
     if key not in defaults:
       raise errors.UserError(
@@ -607,6 +604,8 @@ def parse_arg(
       raise errors.UserError(
         f'config argument "{key}": "{text}" is not a {type(want).__name__}'
       ) from error
+  if out.smoke and smoke:
+    return parse_arg(arg, **defaults | smoke)
   return out
 
 

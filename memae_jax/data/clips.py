@@ -176,7 +176,7 @@ def source(
     first += video.length
   lengths = np.array([video.length for video in videos], np.int32)
   test = np.array([video.is_test for video in videos])
-  of_video, scored = np.concatenate(of_video), np.concatenate(scored)
+  of_video = np.concatenate(of_video)
   is_test = test[of_video]
   unscored = int(lengths[test].sum() - is_test.sum())
   if unscored:
@@ -202,12 +202,8 @@ def source(
       tuple(video.name for video in videos),
       lengths,
       of_video,
-      scored,
+      np.concatenate(scored),
     ),
-    places={
-      'video': np.array([video.name for video in videos], object)[of_video],
-      'frame': scored,
-    },
     labelled=labelled and bool(test.any()),
     dropped=dropped,
     notes={

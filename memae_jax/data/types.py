@@ -48,8 +48,8 @@ class Source(NamedTuple):
     False there), or None.
   columns: of a table, else empty. Inputs of column i follow those of i - 1.
   videos: where each clip comes from; None but for videos.
-  places: by what a user finds a sample again, such as 'file' or 'row': [S]
-    each; empty where nobody would look for it.
+  places: by what a user finds a row or picture again, such as 'file' or 'row':
+    [S] each; empty where nobody would look for it. Of clips see `videos`.
   labelled: False when the data have no labels (all samples count as normal).
   dropped: one entry for each reason: {'count': int, 'why': str}.
   notes: plain facts for the results, such as counts of duplicates.

@@ -29,11 +29,12 @@ def highest(
     By variant: name of the network, and a row a sample; {} where nobody would
     look for a sample of this source.
   """
+  columns = _columns(source)
   return {
     replica.fields['variant']: {
       'network': replica.name,
       'rows': [
-        dict(zip(_columns(source), row))
+        dict(zip(columns, row))
         for row in _rows(source, replica, quantile, _MOST)
       ],
     }
@@ -57,8 +58,16 @@ def as_csv(
   return stream.getvalue()
 
 
+def _places(source: types.Source) -> dict[str, np.ndarray]:
+  videos = source.videos
+  if videos is None:
+    return source.places
+  names = np.array(videos.names, object)
+  return {'video': names[videos.video], 'frame': videos.frame}
+
+
 def _shown(source, networks) -> list[scores.ReplicaScores]:
-  if not source.places:
+  if not _places(source):
     return []
   of = {replica.name: replica for replica in networks}
   pairs = [(replica.fields['variant'], replica.name) for replica in networks]
@@ -67,14 +76,14 @@ def _shown(source, networks) -> list[scores.ReplicaScores]:
 
 def _columns(source: types.Source) -> list[str]:
   known = ['label', 'anomalous'] if source.labelled else []
-  return [*source.places, *known, 'score', 'flagged']
+  return [*_places(source), *known, 'score', 'flagged']
 
 
 def _rows(source, replica, quantile, most):
   """Rows of `_columns`; `flagged` is None without validation normals."""
   order = np.argsort(-replica.score, kind='stable')[:most]
   sample, score = replica.sample[order], replica.score[order]
-  columns = [part[sample].tolist() for part in source.places.values()]
+  columns = [part[sample].tolist() for part in _places(source).values()]
   if source.labelled:
     names = np.array(source.label_names, object)
     columns += [names[source.labels[sample]], replica.anomalous[order].tolist()]

@@ -80,7 +80,9 @@ def _against_ae(difference, digits) -> str:
   )
 
 
-def _reasons(results, metrics=words.METRICS) -> dict:
+def _reasons(
+  results, metrics=words.METRICS
+) -> dict[str, tuple[list[str], int]]:
   """Why metrics are undefined: {reason: (their titles, count of runs)}."""
   titles: dict[str, dict[str, None]] = {}
   runs: dict[str, set[str]] = {}

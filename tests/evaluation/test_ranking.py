@@ -70,3 +70,13 @@ def test_without_labels_or_places(source):
   nowhere = source._replace(places={})
   assert ranking.highest(nowhere, networks, 0.5) == {}
   assert ranking.as_csv(nowhere, networks, 0.5) == ''
+
+
+def test_clips_are_found_by_video_and_frame(source):
+  videos = types.Videos(
+    ('01', '02'), np.array([9, 9]), np.array([0, 0, 0, 1, 1]), np.arange(5)
+  )
+  networks = [_network('memae', 'memae', [1, 2, 3])]
+  clips = source._replace(places={}, videos=videos)
+  row = ranking.highest(clips, networks, 0.5)['memae']['rows'][0]
+  assert (row['video'], row['frame']) == ('02', 3)
