@@ -180,10 +180,12 @@ SCHEMA: dict[str, Any] = {
     ),
     'scaling': _choice(
       'fixed',
-      ('fixed', 'minmax', 'standard', 'none'),
+      ('fixed', 'minmax', 'standard', 'contrast', 'none'),
       'fixed: the range of the data type to [-1, 1] (images). minmax:'
       ' to [0, 1], standard: to mean 0 and deviation 1, both fitted on'
-      ' the training normals.',
+      ' the training normals. contrast: each image to mean 0 and mean absolute'
+      ' value 1 (global contrast normalisation, as Deep SVDD has it), then the'
+      ' range of the training normals to [-1, 1].',
     ),
     'log1p': _boolean(
       False, 'log(1 + x) of non-negative numeric columns, before scaling.'

@@ -7,6 +7,8 @@ import numpy as np
 from memae_jax import errors
 from memae_jax.data import clips, tables, types
 
+_BLOCK = 1024  # Images whose contrast is normalised at once, to fit.
+
 
 def fit(source: types.Source, train: np.ndarray, config) -> types.Transform:
   """Fits `config.scaling` on the training samples.
@@ -25,8 +27,11 @@ def fit(source: types.Source, train: np.ndarray, config) -> types.Transform:
     Transform with [D] values for a table and [1] for images.
 
   Raises:
-    UserError: `fixed` scaling of anything but uint8 images.
+    UserError: `fixed` scaling of anything but uint8 images, or `contrast` of
+      anything but images.
   """
+  if config.scaling == 'contrast':
+    return _fit_contrast(source, train, config)
   if config.scaling == 'fixed':
     if source.inputs.dtype != np.uint8:
       raise errors.UserError(
@@ -47,6 +52,35 @@ def fit(source: types.Source, train: np.ndarray, config) -> types.Transform:
   scale[one_hot] = x[:, one_hot].any(axis=0)
   shift[one_hot] = 0
   return _transform(scale, shift, fill, config)
+
+
+def _fit_contrast(source, train, config) -> types.Transform:
+  """Global contrast normalisation, then the training range to [-1, 1]."""
+  if not source.has_images:
+    raise errors.UserError(
+      'config field "data.scaling" is "contrast", which needs images, but'
+      f' samples of data set "{source.name}" have shape'
+      f' {source.inputs.shape[1:]}; use "standard" for a table, "fixed" for'
+      ' videos'
+    )
+  whole = source.inputs.dtype == np.uint8  # One grey level of a picture.
+  least = np.asarray([1.0 if whole else 1e-6], np.float32)
+  low, high = np.inf, -np.inf
+  for start in range(0, len(train), _BLOCK):
+    x = source.inputs[train[start : start + _BLOCK]].astype(np.float32)
+    x = _normalised(np.where(np.isnan(x), np.float32(0), x), least, np)
+    low, high = min(low, x.min()), max(high, x.max())
+  scale = 2 / (high - low) if high > low else 1.0
+  plain = _transform([scale], [-1 - low * scale], [0.0], config)
+  return plain._replace(least_contrast=least)
+
+
+def _normalised(x, least_contrast, xp):
+  """Images [..., H, W, C] with mean 0 and mean absolute value 1 each."""
+  each = (-3, -2, -1)
+  x = x - xp.mean(x, axis=each, keepdims=True)
+  contrast = xp.mean(xp.abs(x), axis=each, keepdims=True)
+  return x / xp.maximum(contrast, least_contrast)
 
 
 def _transform(scale, shift, fill, config) -> types.Transform:
@@ -143,7 +177,10 @@ def apply(x, transform: types.Transform):
   """
   xp = x.__array_namespace__()
   expand = lambda v: v.reshape((1,) * (x.ndim - v.ndim) + v.shape)
-  scale, shift, fill, limit = (expand(v) for v in transform)
+  scale, shift, fill, limit = (expand(v) for v in transform[:4])
   x = x.astype(xp.float32)
-  x = xp.where(xp.isnan(x), fill, x) * scale + shift
+  x = xp.where(xp.isnan(x), fill, x)
+  if transform.least_contrast is not None:
+    x = _normalised(x, expand(transform.least_contrast), xp)
+  x = x * scale + shift
   return xp.minimum(xp.maximum(x, -limit), limit)

@@ -80,13 +80,16 @@ class Transform(NamedTuple):
   """Turns a raw input x into a model input: clip(fill(x) * scale + shift).
 
   Each is float32 and broadcasts against one input: [D] for tables, [1] for
-  images. `fill` replaces NaN; `limit` [1] clips both sides.
+  images. `fill` replaces NaN; `limit` [1] clips both sides. With
+  `least_contrast` [1], fill(x) of an image is first brought to mean 0 and mean
+  absolute value 1; what has less contrast than that is divided by it instead.
   """
 
   scale: np.ndarray
   shift: np.ndarray
   fill: np.ndarray
   limit: np.ndarray
+  least_contrast: np.ndarray | None = None
 
 
 class Split(NamedTuple):

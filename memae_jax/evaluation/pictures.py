@@ -248,6 +248,8 @@ def _as_image(
   x: np.ndarray, source: types.Source, split: types.Split
 ) -> np.ndarray:
   """Model inputs back to [0, 1]."""
+  if split.transform.least_contrast is not None:  # Levels of its own.
+    return np.clip((x + 1) / 2, 0, 1).astype(np.float32)
   scale, shift = split.transform.scale, split.transform.shift
   low, high = _range(source, split)
   raw = (x - shift) / np.where(scale, scale, 1)

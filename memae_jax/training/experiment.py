@@ -62,7 +62,7 @@ class Experiment:
   def meta(self) -> dict[str, Any]:
     """What a checkpoint says of its origin, as JSON."""
     transforms = [
-      {k: v.tolist() for k, v in split.transform._asdict().items()}
+      jax.tree.map(np.ndarray.tolist, split.transform._asdict())
       for split in self.splits
     ]
     return {
@@ -142,7 +142,7 @@ def _as_trained(source, splits, stored) -> tuple[types.Split, ...]:
         f' network was trained on {key} {shown[1]}; give data of the same kind'
       )
   numbers = lambda fields: types.Transform(
-    **{k: np.asarray(v, np.float32) for k, v in fields.items()}
+    **{k: v and np.asarray(v, np.float32) for k, v in fields.items()}
   )
   return tuple(
     split._replace(transform=numbers(transform))

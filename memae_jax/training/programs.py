@@ -61,9 +61,7 @@ class Programs:
     self._host_hyper = hyper
     self.hyper = self._split(hyper)
     self.transform = self._split(
-      types.Transform(
-        *(np.stack(part) for part in zip(*(s.transform for s in splits)))
-      )
+      jax.tree.map(lambda *x: np.stack(x), *(s.transform for s in splits))
     )
 
   def init(self) -> step.ReplicaState:

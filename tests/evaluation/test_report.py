@@ -24,6 +24,7 @@ from memae_jax.evaluation import (
   verdict,
 )
 from memae_jax.evaluation.plots import detection, images, memory
+from tests import helpers
 
 VARIANTS = ('memae', 'nonspar', 'ae')
 CONFIG = {'data': {'name': 'digits'}, 'fleet': {'normal_classes': (0,)}}
@@ -213,6 +214,18 @@ def test_pictures_have_the_range_of_their_source(dtype):
   )
   image = pictures._as_image(transforms.apply(inputs, transform), source, split)
   np.testing.assert_allclose(image.ravel(), [0, 0.2, 1], atol=1e-6)
+
+
+def test_pictures_of_normalised_contrast_show_the_training_range():
+  inputs = np.arange(32).reshape(2, 4, 4, 1).astype(np.uint8)
+  source = data_types.Source('x', inputs, np.zeros(2, np.int32), ('a',))
+  transform = transforms.fit(
+    source, np.arange(2), helpers.digits(**{'data.scaling': 'contrast'}).data
+  )
+  split = data_types.Split(*[np.arange(2)] * 4, transform)
+  image = pictures._as_image(transforms.apply(inputs, transform), source, split)
+  np.testing.assert_allclose(image[0], image[1], atol=1e-6)
+  assert image.min() == 0 and image.max() == 1
 
 
 def test_a_failing_figure_costs_no_results(tmp_path, digits, monkeypatch):
