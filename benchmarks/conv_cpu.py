@@ -1,13 +1,14 @@
 """Convolutions on the CPU: our lowering against XLA's own, layer by layer.
 
-python -m benchmarks.conv_cpu [--rounds=5] [--nets mnist cifar video]
+python -m benchmarks.conv_cpu [--rounds=5] [--nets mnist cifar pool video]
 
 A: the CPU lowering of memae_jax.models.conv. B: jax.lax.conv_general_dilated
 with its own gradients. Both: forward and the gradients in input and kernel, for
-each convolution and transposed convolution of three nets: 28x28x1 (batch 64),
-32x32x3 (batch 64) and video, reduced to one clip of 8x32x32x1 since B takes
-many seconds on larger ones. A and B alternate within each round; ratios are
-medians over the rounds. The last line is JSON.
+each convolution and transposed convolution of four nets: 28x28x1 (batch 64),
+32x32x3 (batch 64), the same without strides (batch 16) and video, reduced to
+one clip of 8x32x32x1 since B takes many seconds on larger ones. A and B
+alternate within each round; ratios are medians over the rounds. The last line
+is JSON.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from memae_jax.models import conv as conv_lib
 NETS = {
   'mnist': (64, (28, 28), (1, 32, 16, 8), ((2, 2), (2, 2), (3, 3))),
   'cifar': (64, (32, 32), (3, 64, 128, 128, 256), ((2, 2),) * 4),
+  'pool': (16, (32, 32), (3, 32, 64), ((1, 1),) * 2),
   'video': (
     1,
     (8, 32, 32),

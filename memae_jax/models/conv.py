@@ -12,7 +12,9 @@ three linear maps, made of slices and matrix products, do all the work:
 with stride s, padding p and taps t of the kernel, each for every dimension.
 Each is bilinear with the other two as gradients. Taps of the first dimension
 (time, or rows) are summed after the products, which each plane has with all of
-its taps; those of the others are copied side by side before.
+its taps; those of the others are copied side by side before. On images that
+are large beside the kernel, XLA's own `correlate` and some of its `outer` are
+the faster ones and stand in (measured by benchmarks/conv_cpu.py).
 """
 
 import functools
@@ -34,6 +36,8 @@ _MANY = 2**22
 # With so few channels on the large side, planes are too narrow for products:
 # taps of the first dimension are copied, too, and `scatter` copies none.
 _NARROW = 4
+# From so many channels on the large side on, our `outer` of images is faster.
+_WIDE = 64
 
 
 class _Geometry(NamedTuple):
@@ -351,9 +355,18 @@ def _planes(geometry: _Geometry, x):
   return x, q, [(f, o) for f, o in enumerate(_phases(k, s, p)) if o]
 
 
+def _is_large_image(geometry: _Geometry) -> bool:
+  """Whether XLA is fast: on images smaller than the kernel it is very slow."""
+  both = zip(geometry.size, geometry.kernel)
+  return len(geometry.size) == 2 and all(n > 2 * k for n, k in both)
+
+
 def _correlate(geometry: _Geometry, x, kernel):
   """[B, *n, Ci], [*k, Ci, Co] -> [B, *m, Co]."""
   ci, co = kernel.shape[-2:]
+  narrow = ci <= _NARROW and min(geometry.strides) == 1
+  if _is_large_image(geometry) and not narrow:
+    return _xla_conv(geometry, x, kernel)
   if ci <= _NARROW and geometry.kernel[0] > 1:
     kernel = lax.collapse(jnp.moveaxis(kernel, 0, -3), kernel.ndim - 3, -1)
     return _correlate(*_merged(geometry, x), kernel[None])
@@ -384,6 +397,10 @@ def _correlate(geometry: _Geometry, x, kernel):
 def _outer(geometry: _Geometry, x, g):
   """[B, *n, Ci], [B, *m, Co] -> [*k, Ci, Co]."""
   k, ci, co = geometry.kernel, x.shape[-1], g.shape[-1]
+  if _is_large_image(geometry) and _NARROW < ci < _WIDE:
+    kernel = jax.ShapeDtypeStruct((*k, ci, co), x.dtype)
+    convolve = functools.partial(_xla_conv, geometry, x)
+    return jax.linear_transpose(convolve, kernel)(g)[0]
   if ci <= _NARROW and k[0] > 1:
     kernel = _outer(*_merged(geometry, x), g)[0]
     kernel = kernel.reshape(*k[1:], k[0], ci, co)
@@ -429,6 +446,10 @@ def _scatter(geometry: _Geometry, y, kernel):
   """
   k, s, p, n, m = geometry
   ci, co = kernel.shape[-2:]
+  if max(s) == 1 and len(n) == 2 and ci > _NARROW:
+    around = tuple(k - 1 - p for k, p in zip(k, p))
+    turned = jnp.swapaxes(jnp.flip(kernel, (0, 1)), -1, -2)
+    return _correlate(_Geometry(k, s, around, m, n), y, turned)
   each = [numbers[:4] for numbers in zip(*geometry)]
   if ci <= _NARROW:
     # The products with all taps, [*k, ci, B, *m], are cheaper to move than y.

@@ -12,11 +12,18 @@ from memae_jax.models import conv as conv_lib
 
 # size, kernel, strides, padding, channels in and out, block budget
 CASES = {
-  'plain 2-D': ((8, 7), (3, 3), (2, 2), (1, 1), 6, 5, 2**21),
-  'one image a block': ((8, 7), (3, 3), (2, 2), (1, 1), 6, 5, 1000),
-  'one plane a block': ((9, 7), (3, 2), (3, 1), (1, 2), 5, 6, 1),
+  'plain 2-D': ((6, 5), (3, 3), (2, 2), (1, 1), 6, 5, 2**21),
+  'one image a block': ((6, 5), (3, 3), (2, 2), (1, 1), 6, 5, 600),
+  'one plane a block': ((6, 7), (3, 2), (3, 1), (1, 2), 5, 6, 1),
+  'large image': ((9, 7), (3, 3), (2, 2), (1, 1), 6, 5, 2**21),
+  'large image, wide': ((7, 8), (3, 3), (2, 1), (1, 0), 65, 5, 2**21),
+  'large image, one channel': ((9, 8), (3, 4), (3, 2), (1, 0), 1, 5, 2**21),
+  'no stride': ((9, 8), (3, 2), (1, 1), (1, 1), 6, 5, 2**21),
+  'no stride, small image': ((4, 3), (3, 2), (1, 1), (1, 0), 6, 5, 2**21),
+  'no stride, more padding': ((8, 9), (1, 3), (1, 1), (1, 2), 6, 7, 2**21),
+  'no stride, one channel': ((9, 8), (3, 3), (1, 1), (1, 1), 1, 5, 2**21),
   'two planes a block': ((7, 6), (5, 4), (1, 3), (2, 0), 5, 5, 1200),
-  'one channel': ((9, 8), (3, 4), (3, 2), (1, 0), 1, 5, 2**21),
+  'one channel': ((6, 8), (3, 4), (3, 2), (1, 0), 1, 5, 2**21),
   'few channels': ((5, 6), (4, 1), (2, 1), (2, 0), 3, 2, 100),
   'phases without a tap': ((8, 9), (1, 2), (2, 3), (0, 1), 6, 5, 2**21),
   'one channel, no tap': ((8, 9), (1, 2), (3, 3), (0, 0), 1, 1, 10),
@@ -90,7 +97,7 @@ def test_values_and_gradients_are_the_definition(case, monkeypatch):
     np.testing.assert_allclose(one, want, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize('case', ['plain 2-D', '3-D'])
+@pytest.mark.parametrize('case', ['plain 2-D', 'large image', '3-D'])
 @pytest.mark.parametrize('dtype', ['float32', 'bfloat16'])
 def test_lowerings_agree(case, dtype):
   size, kernel, strides, padding, ci, co, _ = CASES[case]
