@@ -111,6 +111,16 @@ class Parser(argparse.ArgumentParser):
       self.error(f'--array splits a study; add --module={STUDY}')
     return options, Job(options.module, given, self._env(options.env))
 
+  def one_process(
+    self, options: argparse.Namespace, processes: int, mend: str
+  ) -> None:
+    """Refuses a study of several processes: none would know of the others."""
+    if options.module == STUDY and processes > 1:
+      self.error(
+        f'a study, or each part of it, is one process, not {processes}; {mend},'
+        ' and divide it by --array=N'
+      )
+
   def _env(self, pairs: list[str]) -> dict[str, str]:
     for pair in pairs:
       if not re.match(r'[A-Za-z_]\w*=', pair):

@@ -265,6 +265,11 @@ def manifests(parser: common.Parser, options, job: common.Job) -> list[dict]:
     return queue(options)
   if not options.image:
     parser.error('run: --image is missing')
+  parser.one_process(
+    options,
+    nodes(options).hosts,
+    'give a --topology of one host, or --nodes=1',
+  )
   names = [options.name]
   if options.array:
     names = [f'{options.name}-{index}' for index in range(options.array)]

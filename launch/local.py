@@ -276,6 +276,7 @@ def main() -> int:
   options, job = parser.read()
   if options.array and options.processes > 1:
     parser.error('--array and --processes exclude each other')
+  parser.one_process(options, options.processes, 'leave --processes out')
   commands = plan(options, job)
   if options.dry_run:
     for words, env in commands:

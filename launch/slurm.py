@@ -126,6 +126,11 @@ def main() -> int:
   )
   add('--python', default='python', help='of the cluster')
   options, job = parser.read()
+  parser.one_process(
+    options,
+    options.nodes * tasks_per_node(options),
+    'give --nodes=1, and with several GPUs --task_per=node',
+  )
   for option in options.sbatch:
     if not option.startswith('-'):
       parser.error(f'--sbatch is "{option}"; expected such as --partition=gpu')

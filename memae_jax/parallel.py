@@ -270,6 +270,19 @@ def wait_for_all(what: str) -> None:
     multihost_utils.sync_global_devices(what)
 
 
+def _in_cluster() -> bool:
+  """Whether SLURM or Cloud TPU tells of several processes."""
+  variable = os.environ.get
+  in_slurm = int(variable('SLURM_STEP_NUM_TASKS', '1') or 1) > 1
+  return in_slurm or len(variable('TPU_WORKER_HOSTNAMES', '').split(',')) > 1
+
+
+def is_one_of_several() -> bool:
+  """Whether the variables that `join` reads tell of several processes."""
+  told = os.environ.get('JAX_NUM_PROCESSES', '')
+  return told != '1' if told else _in_cluster()
+
+
 def join(coordinator: str, processes: int, process: int) -> None:
   """Joins the processes of a distributed run, if this is one of several.
 
@@ -295,9 +308,7 @@ def join(coordinator: str, processes: int, process: int) -> None:
     if text and not text.isdigit():
       raise errors.UserError(f'{key} is "{text}", not a number')
     found[name] = int(text) if text else None
-  in_slurm = int(variable('SLURM_STEP_NUM_TASKS', '1') or 1) > 1
-  on_pod = len(variable('TPU_WORKER_HOSTNAMES', '').split(',')) > 1
-  if found['processes'] is None and (in_slurm or on_pod):
+  if found['processes'] is None and _in_cluster():
     _initialize()  # JAX asks SLURM or Cloud TPU itself.
     return
   if not coordinator and not any(v is not None for v in found.values()):

@@ -14,7 +14,7 @@ import pathlib
 
 from absl import flags
 
-from memae_jax import cli, errors
+from memae_jax import cli, errors, parallel
 from memae_jax.studies import job
 
 
@@ -27,10 +27,15 @@ def run() -> None:
     )
   if not options.workdir:
     raise errors.UserError('--workdir is missing: the folder of the study')
+  if parallel.is_one_of_several():
+    raise errors.UserError(
+      'a study, or each part of it, is one process, but this is one of several;'
+      ' start one on each host, with --shard=0/N ... --shard=N-1/N and without'
+      ' JAX_NUM_PROCESSES'
+    )
   folder = pathlib.Path(options.workdir).expanduser()
   if options.dry_run:
-    job.shard(options.shard)
-    job.dry_run(options.config, folder, options.max_replicas)
+    job.dry_run(options.config, folder, options.shard, options.max_replicas)
   else:
     job.work(options.config, folder, options.shard, options.max_replicas)
 
@@ -42,7 +47,10 @@ if __name__ == '__main__':
   flags.DEFINE_string('workdir', '', 'Folder of the study.')
   flags.DEFINE_string('shard', '0/1', 'i/n: do every n-th run, from the i-th.')
   flags.DEFINE_integer(
-    'max_replicas', 0, 'Most replicas of a run; 0: any.', lower_bound=0
+    'max_replicas',
+    0,
+    'Most replicas of a run; 0: as many as leave each shard a run.',
+    lower_bound=0,
   )
   flags.DEFINE_boolean('dry_run', False, 'Print the runs; do nothing.')
   cli.main(run)

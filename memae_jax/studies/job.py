@@ -2,8 +2,10 @@
 
 import contextlib
 import logging
+import math
 import pathlib
 import re
+from collections.abc import Sequence
 
 from memae_jax import errors, host
 from memae_jax.studies import grid, page, runs, table
@@ -26,6 +28,15 @@ def shard(text: str) -> tuple[int, int]:
   return i, n
 
 
+def most_replicas(points: Sequence[grid.Point], most: int, jobs: int) -> int:
+  """Replicas of a run: `most`, or so many that there is a run for each job."""
+  if most or jobs == 1:
+    return most
+  return math.ceil(
+    sum(len(grid.replicas(point.config)) for point in points) / jobs
+  )
+
+
 def describe(study: grid.Study, planned: list[runs.Run]) -> str:
   """What the study would do."""
   points = page.count(sum(len(run.points) for run in planned), 'point')
@@ -38,10 +49,13 @@ def describe(study: grid.Study, planned: list[runs.Run]) -> str:
   return '\n'.join(lines)
 
 
-def dry_run(given: str, folder: pathlib.Path, most: int) -> None:
-  """Prints the runs and their states; writes nothing."""
+def dry_run(
+  given: str, folder: pathlib.Path, share: str = '0/1', most: int = 0
+) -> None:
+  """Prints the runs and their states; writes nothing. See `work`."""
   study, where = grid.load(given)
   points = grid.points(study, where)
+  most = most_replicas(points, most, shard(share)[1])
   exists = folder.exists()
   with runs.planning(folder) if exists else contextlib.nullcontext():
     print(describe(study, runs.plan(points, folder, most)))
@@ -56,7 +70,8 @@ def work(
     given: `FILE.py[:arguments]`.
     folder: of the study.
     share: 'i/n': every n-th run.
-    most: see `runs.plan`.
+    most: replicas of a run; 0: any number, but no more than leave each of the
+      n jobs a run. A point is never divided.
 
   Raises:
     Preempted: SIGTERM came; what was begun goes on with the same command.
@@ -65,6 +80,7 @@ def work(
   index, jobs = shard(share)
   study, where = grid.load(given)
   points = grid.points(study, where)
+  most = most_replicas(points, most, jobs)
   folder = folder.absolute()
   tried: set[str] = set()
   with host.stop_requests() as stopping:

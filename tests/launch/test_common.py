@@ -55,6 +55,23 @@ def test_shards():
   assert [j.argv[-1] for j in job.shards(2)] == ['--shard=0/2', '--shard=1/2']
 
 
+@pytest.mark.parametrize(
+  'launcher, argv, mend',
+  [
+    ('local', ['--processes=2'], 'leave --processes out'),
+    ('slurm', ['--nodes=2', '--array=2'], 'give --nodes=1'),
+    ('slurm', ['--gpus_per_node=4'], '--task_per=node'),
+    ('gke', ['--tpu=v5e', '--topology=4x4'], 'a --topology of one host'),
+    ('gke', ['--nodes=2', '--array=2'], '--nodes=1'),
+  ],
+)
+def test_a_part_of_a_study_is_one_process(launcher, argv, mend):
+  words = [*LAUNCHERS[launcher], *argv, f'--module={common.STUDY}']
+  code, out, err = helpers.launch(launcher, *words, '--', '--x')
+  assert code == 2 and not out and err.count('\n') == 1
+  assert 'is one process, not' in err and mend in err
+
+
 @pytest.mark.parametrize('launcher', LAUNCHERS)
 @pytest.mark.parametrize(
   'argv, message',

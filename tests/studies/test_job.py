@@ -4,8 +4,8 @@ import pathlib
 
 import pytest
 
-from memae_jax import errors
-from memae_jax.studies import job, runs
+from memae_jax import errors, parallel
+from memae_jax.studies import grid, job, runs
 from tests.studies import test_grid
 
 
@@ -47,13 +47,38 @@ def test_the_end_of_a_job():
     _end(['finished', 'failed'])
 
 
+def test_every_shard_has_a_run(tmp_path):
+  points = test_grid.points(tmp_path, grid.sweep('slots', (3, 4, 5)))
+  planned = lambda jobs, most=0: len(
+    runs.plan(points, tmp_path, job.most_replicas(points, most, jobs))
+  )
+  assert planned(1) == 1 and planned(3) == 3
+  assert planned(2) >= 2
+  assert planned(8) == 3  # A point is not divided.
+  assert planned(8, most=100) == 1  # As asked for.
+
+
+def test_a_study_is_no_distributed_run(monkeypatch):
+  assert not parallel.is_one_of_several()
+  for name, value in (
+    ('JAX_NUM_PROCESSES', '2'),
+    ('SLURM_STEP_NUM_TASKS', '4'),
+    ('TPU_WORKER_HOSTNAMES', 'a,b'),
+  ):
+    with monkeypatch.context() as told:
+      told.setenv(name, value)
+      assert parallel.is_one_of_several()
+      told.setenv('JAX_NUM_PROCESSES', '1')
+      assert not parallel.is_one_of_several()
+
+
 def test_a_dry_run_writes_nothing(tmp_path, capsys):
   test_grid.points(tmp_path, [{}])  # Writes the base.
   (tmp_path / 'study.py').write_text(
     'from memae_jax.studies import grid\n\n\ndef get_study():\n'
     "  return grid.Study('base.py', grid.sweep('slots', (3, 5)))\n"
   )
-  job.dry_run(str(tmp_path / 'study.py'), tmp_path / 'work', 2)
+  job.dry_run(str(tmp_path / 'study.py'), tmp_path / 'work', most=2)
   out = capsys.readouterr().out.splitlines()
   assert out[0] == 'study: 2 points in 2 runs of base.py'
   assert len(out) == 3 and out[1].endswith(': 1 point, 2 replicas, new')
