@@ -7,11 +7,19 @@ The released code takes dot products instead of cosines, slots that start as
 random numbers, and a shrinkage threshold of 5/N, where most reads are dead.
 
 Arguments: size (pixels of a side, divisible by 16), slots, seeds, variant
-(joined by "+"), epochs, released (the memory is read as in the released code:
-by inner products, with lambda 0.0025), smoke.
+(joined by "+"), epochs, released (the memory as in the released code: inner
+products without a temperature, lambda 0.0025, slots from random numbers), data
+(ucsd_ped2, cuhk_avenue or shanghaitech), smoke.
 """
 
 from memae_jax import config as config_lib
+from memae_jax import errors
+
+_SETS = {
+  'ucsd_ped2': 'ped2',
+  'cuhk_avenue': 'avenue',
+  'shanghaitech': 'shanghaitech',
+}
 
 
 def get_config(arg=''):
@@ -24,12 +32,16 @@ def get_config(arg=''):
     variant='memae+nonspar+ae',
     epochs=60.0,
     released=False,
+    data='ucsd_ped2',
     smoke={'size': 32, 'slots': 10, 'epochs': 1.0},
   )
   config = config_lib.default()
-  config.name = 'ped2'
-  config.paper = 'ped2'
-  config.data.name = 'ucsd_ped2'
+  if args.data not in _SETS:
+    raise errors.UserError(
+      f'config argument "data" is "{args.data}"; use {", ".join(_SETS)}'
+    )
+  config.name = config.paper = _SETS[args.data]
+  config.data.name = args.data
   config.data.image_size = args.size
   config.data.protocol = 'given'
   config.data.scaling = 'fixed'
@@ -59,5 +71,7 @@ def get_config(arg=''):
     config.eval.bootstrap = 20
   if args.released:
     config.model.memory.similarity = 'dot'
+    config.model.memory.temperature = 1.0
+    config.model.memory.init = 'uniform'
     config.model.memory.threshold = 0.0025 * config.model.memory.slots
   return config

@@ -29,7 +29,7 @@ DATASETS = (
   'cuhk_avenue',
   'shanghaitech',
 )
-PAPERS = ('mnist', 'cifar10', 'kddcup99', 'ped2')
+PAPERS = ('mnist', 'cifar10', 'kddcup99', 'ped2', 'avenue', 'shanghaitech')
 PROTOCOLS = ('one_class', 'official', 'random_rows', 'given')
 ONE_CLASS = ('one_class', 'official')  # Those with a normal class.
 BASELINES = (

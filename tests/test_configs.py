@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from memae_jax import config as config_lib
 from memae_jax import errors
 from memae_jax.data import prepare
+from memae_jax.evaluation import paper
 from tests import fakes, helpers
 
 CONFIGS = sorted(path.stem for path in (helpers.ROOT / 'configs').glob('*.py'))
@@ -89,6 +90,30 @@ def test_the_paper_is_the_default():
   assert config.fleet.variants == ('memae', 'nonspar', 'ae')
   assert config.model.memory.slots == 50 and config.model.code == 3
   assert config.eval.flag_ratio == 0.2 and config.data.train_fraction == 0.5
+
+
+def test_the_memory_of_the_released_code():
+  memory = config_lib.resolve(_get('ped2', 'released')).model.memory
+  assert memory.similarity == 'dot' and memory.temperature == 1
+  assert memory.init == 'uniform' and memory.slots == 2000
+  assert memory.threshold == pytest.approx(5)  # Lambda 0.0025 in 1/N.
+
+
+def test_each_published_video_set_has_its_own_numbers():
+  found = {}
+  for data in ('ucsd_ped2', 'cuhk_avenue', 'shanghaitech'):
+    config = config_lib.resolve(_get('ped2', f'data={data}'))
+    assert config.data.name == data
+    found[data] = paper.beside(config)['variants']['memae']
+  assert [v['auroc_normalised'] for v in found.values()] == [
+    0.941,
+    0.833,
+    0.712,
+  ]
+  other = config_lib.changed(config, {'data.name': 'ucsd_ped2'})
+  assert paper.beside(other) is None
+  with pytest.raises(errors.UserError, match='"data" is "avenue"; use ucsd'):
+    _get('ped2', 'data=avenue')
 
 
 def _leaves(schema, prefix=''):
