@@ -534,6 +534,10 @@ _NO_WEIGHT = (  # Fields that change no weight, or only its rounding.
   'model.memory.read',
   'model.memory.read_bytes',
   'model.memory.top_k',
+  'train.checkpoint_every',
+  'train.keep',
+  'train.keep_all',
+  'train.tensorboard',
 )
 
 

@@ -13,6 +13,7 @@ import ml_collections
 from absl import flags
 
 from memae_jax import config as config_lib
+from memae_jax import errors
 
 
 def get_config(arg: str) -> ml_collections.ConfigDict:
@@ -30,14 +31,19 @@ def added(argv: list[str]) -> list[str]:
   parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
   for name in ('--mode', '--workdir', '--config'):
     parser.add_argument(name)
-  parser.add_argument('--watch', action='store_true')
+  parser.add_argument('--watch', nargs='?', const='true', default='false')
   given, _ = parser.parse_known_args(argv[1:])
   if given.config or not given.workdir or 'mode' not in flags.FLAGS:
     return argv
   path = pathlib.Path(given.workdir).expanduser() / 'config.json'
   if given.mode != 'eval' and not path.exists():
+    if any(word.startswith('--config.') for word in argv):
+      raise errors.UserError(
+        f'{path} does not exist; give --config, or the folder of a run'
+      )
     return argv
-  if given.watch and not path.exists():  # The training is yet to start.
+  watch = given.watch.lower() in ('true', 't', '1', 'y', 'yes')
+  if watch and not path.exists():  # The training is yet to start.
     print(f'waiting for {path}', file=sys.stderr, flush=True)
     while not path.exists():
       time.sleep(1)

@@ -129,25 +129,24 @@ class MetricsWriter:
     self, workdir: pathlib.Path, step: int, tensorboard: bool = False
   ):
     """Opens `workdir/metrics.jsonl`; step -1 starts it anew."""
-    self._path = workdir / 'metrics.jsonl'
-    kept = [e for e in read_events(self._path) if e['step'] <= step]
-    write_atomic(
-      self._path, ''.join(json.dumps(event) + '\n' for event in kept)
-    )
-    first = parallel.is_first()
-    self._file = (self._path if first else pathlib.Path(os.devnull)).open('a')
-    self._board = None
+    first, board = parallel.is_first(), None
     if tensorboard and first:
       try:
-        import tensorboardX
+        from tensorboardX import SummaryWriter as board
       except ImportError as error:
         raise errors.UserError(
           'train.tensorboard needs tensorboardX: pip install'
           " -e '.[tensorboard]'"
         ) from error
-      self._board = tensorboardX.SummaryWriter(
-        str(workdir / 'tensorboard'), purge_step=max(step, 0)
-      )
+    self._path = workdir / 'metrics.jsonl'
+    kept = [e for e in read_events(self._path) if e['step'] <= step]
+    write_atomic(
+      self._path, ''.join(json.dumps(event) + '\n' for event in kept)
+    )
+    self._file = (self._path if first else pathlib.Path(os.devnull)).open('a')
+    self._board = board and board(
+      str(workdir / 'tensorboard'), purge_step=max(step, 0)
+    )
 
   def write(
     self,

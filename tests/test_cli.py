@@ -8,6 +8,7 @@ import jax
 import numpy as np
 import pytest
 
+from memae_jax import config as config_lib
 from memae_jax import errors, writers
 from memae_jax.training import experiment, loop
 from tests import helpers
@@ -310,7 +311,7 @@ def test_a_run_killed_before_its_first_checkpoint_starts_again(tmp_path):
   exp = experiment.build(helpers.digits())
   (tmp_path / 'checkpoints').mkdir()
   other = helpers.digits(**{'train.learning_rate': 0.5})
-  loop.claim_workdir(tmp_path, other)
+  loop.store_config(tmp_path, other)
   loop.train(exp, tmp_path)  # As after a failure that asked for a change.
 
 
@@ -319,10 +320,11 @@ def _leaves(state):
 
 
 def test_a_run_is_trained_longer_as_if_in_one_go(tmp_path):
-  fields = {'train.epochs': 2.0}
   once = experiment.build(helpers.digits())
   expected = loop.train(once, tmp_path / 'once')
-  loop.train(experiment.build(helpers.digits(**fields)), tmp_path / 'run')
+  short = experiment.build(helpers.digits(**{'train.epochs': 1.4}))
+  assert short.steps % short.log_every
+  loop.train(short, tmp_path / 'run')
   workdir = f'--workdir={tmp_path / "run"}'
   code, _, err = helpers.run(workdir, '--config.train.epochs=3.0')
   assert code == 0, err
@@ -332,19 +334,37 @@ def test_a_run_is_trained_longer_as_if_in_one_go(tmp_path):
   assert step == once.steps
   for one, two in zip(_leaves(expected), _leaves(state)):
     np.testing.assert_array_equal(one, two)
+    steps = checkpoints.steps()
+  # Events and checkpoints come where they do in one go.
+  events = (tmp_path / 'run/metrics.jsonl').read_text().splitlines()
+  validated = [
+    e['step'] for e in map(json.loads, events) if e['split'] == 'validation'
+  ]
+  assert [at for at in validated if short.steps < at < once.steps]
+  assert [at for at in steps if short.steps < at < once.steps]
   code, _, err = helpers.run(workdir, '--config.train.epochs=2.0')
-  assert code == 2 and 'train.epochs: 3.0 there, 2.0 now' in err
+  assert code == 2 and f'is trained to step {once.steps}' in err
+  stored = config_lib.load(tmp_path / 'run/config.json')
+  assert stored.train.epochs == 3.0
+
+
+def test_a_mistyped_length_is_taken_back(tmp_path):
+  exp = experiment.build(helpers.digits())
+  loop.train(exp, tmp_path)
+  loop.store_config(tmp_path, helpers.digits(**{'train.epochs': 4000.0}))
+  loop.train(exp, tmp_path)
+  assert config_lib.load(tmp_path / 'config.json') == exp.config
 
 
 @pytest.mark.parametrize(
   'fields', [{'train.schedule': 'cosine'}, {'eval.checkpoint': 'validation'}]
 )
 def test_what_more_epochs_would_change_is_not_trained_longer(tmp_path, fields):
-  loop.claim_workdir(tmp_path, helpers.digits(**fields))
+  loop.store_config(tmp_path, helpers.digits(**fields))
   (tmp_path / 'checkpoints/8').mkdir(parents=True)
   longer = helpers.digits(**fields, **{'train.epochs': 9.0})
   with pytest.raises(errors.UserError, match='train.epochs: 3.0 there'):
-    loop.claim_workdir(tmp_path, longer)
+    loop.check_workdir(tmp_path, longer)
 
 
 def test_two_trainings_in_one_workdir(finished):
@@ -447,4 +467,7 @@ def test_data_without_labels(tmp_path):
   assert listed[0] == 'network,row,score,flagged'
   assert len(listed) == 1 + len(score)
   first = listed[1].split(',')
-  assert float(first[2]) == np.float32(score.max()) and first[3] in 'TrueFalse'
+  assert float(first[2]) == np.float32(score.max()) and first[3] in (
+    'True',
+    'False',
+  )

@@ -209,7 +209,7 @@ def fleet_run(tmp_path_factory):
     lambda x: rng.normal(size=x.shape).astype(x.dtype),
     exp.programs.init_shapes,
   )
-  loop.claim_workdir(run, exp.config)
+  loop.store_config(run, exp.config)
   with checkpoint.Checkpoints(run) as checkpoints:
     checkpoints.save(
       0, parallel.place(state, exp.mesh, parallel.BY_REPLICA), exp.meta
@@ -235,7 +235,7 @@ def test_replicas_of_a_fleet(fleet_run, tmp_path):
 
 
 def test_a_run_of_another_network(tmp_path):
-  loop.claim_workdir(tmp_path, helpers.digits())
+  loop.store_config(tmp_path, helpers.digits())
   _refused('"dense"|dense', convert.to_file, tmp_path, tmp_path / 'a.pt')
   _refused('train first', convert.to_file, tmp_path / 'no', tmp_path / 'a.pt')
 

@@ -15,8 +15,10 @@ from memae_jax.studies import bases, grid
 
 def get_study(arg=''):
   """Variants x seeds."""
-  args = config_lib.parse_arg(arg, variant='memae+ae', **bases.ARGUMENTS)
-  seeds = 2 if args.smoke else args.seeds or 10
+  args = config_lib.parse_arg(
+    arg, variant='memae+ae', smoke={'seeds': 2}, **bases.ARGUMENTS
+  )
+  seeds = args.seeds or 10
   points = grid.product(
     grid.sweep('variant', args.variant.split('+')),
     grid.sweep('train.seed', range(args.seed, args.seed + seeds)),

@@ -18,11 +18,13 @@ from memae_jax.studies import bases, grid
 def get_study(arg=''):
   """Thresholds x similarities."""
   args = config_lib.parse_arg(
-    arg, thresholds=(0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0), **bases.ARGUMENTS
+    arg,
+    thresholds=(0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0),
+    smoke={'thresholds': (0.0, 0.5)},
+    **bases.ARGUMENTS,
   )
-  thresholds = args.thresholds[:2] if args.smoke else args.thresholds
   points = grid.product(
-    grid.sweep('model.memory.threshold', thresholds),
+    grid.sweep('model.memory.threshold', args.thresholds),
     grid.sweep('model.memory.similarity', ('cosine', 'dot')),
   )
   return bases.on(args, points)

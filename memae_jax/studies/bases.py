@@ -22,7 +22,6 @@ ARGUMENTS = {
   'seed': 0,
   'epochs': 0.0,
   'size': 0,
-  'smoke': False,
 }
 
 

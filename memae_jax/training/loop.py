@@ -29,7 +29,7 @@ def check_same_training(
   workdir: pathlib.Path,
   config: Any,
   other_data: bool = False,
-  longer: bool = False,
+  other_length: bool = False,
 ) -> None:
   """Raises UserError if the run in `workdir` was trained by another config.
 
@@ -38,15 +38,14 @@ def check_same_training(
   hash), how they are fed, which changes no batch, and how the work is spread
   and the memory read, which changes only rounding. With `other_data`, which
   are only evaluated, so may the fields of `data`, but for scaling. With
-  `longer` there may be more epochs, if those before them are the same then:
-  at a constant learning rate, and when the last step is the one evaluated.
+  `other_length` so may the number of epochs, if those that were trained are the
+  same then: at a constant learning rate, and when the last step is evaluated.
   """
   stored = config_lib.load(workdir / 'config.json')
   stored = config_lib.flatten(stored.to_dict())
   wanted = config_lib.flatten(config.to_dict())
-  longer = (
-    longer
-    and wanted['train.epochs'] > stored['train.epochs']
+  other_length = (
+    other_length
     and wanted['train.schedule'] == 'constant'
     and wanted['eval.checkpoint'] == 'last'
   )
@@ -54,7 +53,7 @@ def check_same_training(
     not config_lib.trains(key)
     or key in _MOVED
     or (other_data and key.startswith('data.') and key not in _SCALED)
-    or (longer and key == 'train.epochs')
+    or (other_length and key == 'train.epochs')
   )
   differ = [
     f'{key}: {stored[key]!r} there, {wanted[key]!r} now'
@@ -78,12 +77,8 @@ def names_other_data(workdir: pathlib.Path, config: Any) -> bool:
   )
 
 
-def claim_workdir(workdir: pathlib.Path, config: Any) -> None:
-  """Stores the config in the run, or checks that it is this run's, or longer.
-
-  Raises:
-    UserError: the folder belongs to another experiment.
-  """
+def check_workdir(workdir: pathlib.Path, config: Any) -> None:
+  """Raises UserError if a folder belongs to another experiment."""
   trained = writers.has_checkpoints(workdir)
   if not (workdir / 'config.json').exists():
     if trained:
@@ -91,9 +86,13 @@ def claim_workdir(workdir: pathlib.Path, config: Any) -> None:
         f'{workdir} has checkpoints but no config.json; give another --workdir'
       )
   elif trained:
-    check_same_training(workdir, config, longer=True)
+    check_same_training(workdir, config, other_length=True)
   else:
     config_lib.load(workdir / 'config.json')  # Never overwrite another's file.
+
+
+def store_config(workdir: pathlib.Path, config: Any) -> None:
+  """Makes a config the one of the run; `check_workdir` comes first."""
   writers.write_atomic(workdir / 'config.json', config_lib.to_json(config))
 
 
@@ -152,14 +151,14 @@ def train(
     The state of the fleet at `exp.steps`.
 
   Raises:
+    UserError: the folder holds another run, or one that is trained further.
     Preempted: SIGTERM came; the state is saved.
     TrainingDiverged: a loss or gradient is not finite.
   """
   options = exp.config.train
   with contextlib.ExitStack() as stack:
     stack.enter_context(writers.exclusive(workdir / '.lock', 'training'))
-    claim_workdir(workdir, exp.config)
-    parallel.wait_for_all('config')
+    check_workdir(workdir, exp.config)
     checkpoints = stack.enter_context(opened(exp, workdir, read_only=False))
     stop_requested = stack.enter_context(host.stop_requests())
     found = checkpoints.restore_newest(
@@ -171,9 +170,16 @@ def train(
     else:
       now, state = found
       written = now
+      if now > exp.steps:
+        raise errors.UserError(
+          f'{workdir} is trained to step {now}, but train.epochs ='
+          f' {options.epochs:g} end at step {exp.steps}; give more epochs, or'
+          ' another --workdir'
+        )
       _LOG.info('resuming at step %d of %d', now, exp.steps)
     writer = writers.MetricsWriter(workdir, written, options.tensorboard)
     stack.callback(writer.close)
+    store_config(workdir, exp.config)  # Nothing is refused from here on.
     progress = writers.Progress('train', exp.steps, now)
     stack.callback(progress.close)
     stack.enter_context(jax.transfer_guard('disallow'))
@@ -190,7 +196,8 @@ def train(
     if found is None:
       state = validate(state)
     while now < exp.steps:
-      stop = min(now + exp.log_every, exp.steps)
+      # At multiples, wherever a shorter run ended.
+      stop = min((now // exp.log_every + 1) * exp.log_every, exp.steps)
       state, sums = exp.run(state, now, stop)
       sums = exp.programs.to_host(sums)
       diagnostics.raise_unless_finite(sums, exp.replicas)
