@@ -148,7 +148,8 @@ def test_a_checkpoint_that_another_process_cannot_read(tmp_path, monkeypatch):
     found, _ = checkpoints.restore_newest(
       exp.programs.init_shapes, lambda _: None
     )
-  assert asked == [False, False] and found == steps[-2]
+  # What a checkpoint says of itself, and its state.
+  assert asked == [False, False, False] and found == steps[-2]
 
 
 def test_all_checkpoints_damaged(tmp_path):

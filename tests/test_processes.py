@@ -1,8 +1,11 @@
 """Several processes train one run; one of them may be told to stop, or die."""
 
 import json
+import os
 import signal
 import socket
+import subprocess
+import sys
 import time
 
 import jax
@@ -118,6 +121,59 @@ def _scores(workdir):
       rtol=1e-5,
     )
     yield scored.error[i, : len(split.test)]
+
+
+_ONE_CANNOT_READ = """
+import pathlib, sys
+import jax, numpy as np
+process, port, folder = int(sys.argv[1]), sys.argv[2], pathlib.Path(sys.argv[3])
+jax.distributed.initialize(f'127.0.0.1:{port}', 2, process)
+from memae_jax.training import checkpoint
+mesh = jax.make_mesh((2,), ('r',), axis_types=(jax.sharding.AxisType.Auto,))
+spread = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec('r'))
+whole = np.arange(8, dtype=np.float32).reshape(2, 4)
+state = jax.make_array_from_callback((2, 4), spread, whole.__getitem__)
+like = jax.ShapeDtypeStruct((2, 4), np.float32, sharding=spread)
+with checkpoint.Checkpoints(folder, keep=3) as checkpoints:
+  for step in (1, 2, 3):
+    checkpoints.save(step, [state], {'step': step})
+  checkpoints.wait()
+  read = checkpoints._states.restore, checkpoints._metas.restore
+
+  def fails(at, read):
+    def restore(path, *args, **kwargs):
+      if process == 1 and path.parent.name == at:
+        raise OSError('stale file handle')
+      return read(path, *args, **kwargs)
+    return restore
+
+  checkpoints._states.restore = fails('3', read[0])
+  checkpoints._metas.restore = fails('2', read[1])
+  step, (found,) = checkpoints.restore_newest([like], lambda _: None)
+  part = found.addressable_shards[0]
+  np.testing.assert_array_equal(part.data, whole[part.index])
+  print('restored', step)
+"""
+
+
+def test_what_one_process_cannot_read_none_takes(tmp_path):
+  with socket.socket() as free:
+    free.bind(('127.0.0.1', 0))
+    port = free.getsockname()[1]
+  both = [
+    subprocess.Popen(
+      [sys.executable, '-c', _ONE_CANNOT_READ, str(i), str(port), tmp_path],
+      env=os.environ | {'JAX_PLATFORMS': 'cpu', 'JAX_NUM_CPU_DEVICES': '1'},
+      cwd=helpers.ROOT,
+      text=True,
+      stdout=subprocess.PIPE,
+      stderr=subprocess.PIPE,
+    )
+    for i in range(2)
+  ]
+  said = [process.communicate(timeout=120) for process in both]
+  assert [process.returncode for process in both] == [0, 0], said
+  assert [out.split('\n')[-2] for out, _ in said] == ['restored 1'] * 2
 
 
 @pytest.mark.thorough

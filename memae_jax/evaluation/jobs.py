@@ -42,7 +42,7 @@ def origin(workdir: pathlib.Path) -> dict[str, Any]:
     for at in reversed(checkpoints.steps()):
       try:
         return checkpoints.meta(at)
-      except Exception as error:  # Damaged, or removed by the training.
+      except errors.UserError as error:  # Damaged, or removed since.
         _LOG.warning('checkpoint %d does not say its origin (%s)', at, error)
   raise errors.UserError(f'{workdir} has no checkpoint; train first')
 

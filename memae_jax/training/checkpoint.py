@@ -55,6 +55,15 @@ def fingerprint(tree: Any, real: Shapes | None = None) -> jax.Array:
   return total
 
 
+def _unless_damaged(read: Callable, *args) -> Any:
+  """What is read of a checkpoint; None, and said so, where it is damaged."""
+  try:
+    return read(*args)
+  except errors.UserError as error:
+    _LOG.warning('%s: trying the one before it', error)
+    return None
+
+
 class Checkpoints:
   """Asynchronous checkpoints under `workdir/checkpoints`."""
 
@@ -85,6 +94,10 @@ class Checkpoints:
         f'{self._folder} does not exist; train first, or give the --workdir'
         ' of a run'
       )
+    # What the manager reads ends in a barrier, which a process that failed to
+    # read does not reach: the handlers of its items read without one.
+    self._states = ocp.StandardCheckpointHandler()
+    self._metas = ocp.JsonCheckpointHandler()
     self._manager = ocp.CheckpointManager(
       self._folder,
       options=ocp.CheckpointManagerOptions(
@@ -98,7 +111,8 @@ class Checkpoints:
     return self
 
   def __exit__(self, *_):
-    self._manager.close()
+    for each in (self._manager, self._states, self._metas):
+      each.close()
 
   def steps(self) -> list[int]:
     """Steps on disk, oldest first."""
@@ -127,11 +141,33 @@ class Checkpoints:
     """Blocks until everything is on disk."""
     self._manager.wait_until_finished()
 
+  def _read(self, step: int, item: str, read: Callable) -> Any:
+    """What `read` makes of the folder of an item; in all processes or none.
+
+    Raises:
+      UserError: in one of them it failed.
+    """
+    found = problem = None
+    try:
+      found = read(self._folder / str(step) / item)
+    except Exception as error:  # Orbax raises many kinds for damaged files.
+      lines = str(error).partition('See full')[0].strip().splitlines() or ['']
+      problem = f'{type(error).__name__}: {lines[0][:200]}'
+    if parallel.any_process(problem is not None):
+      raise errors.UserError(
+        f'checkpoint {self._folder / str(step)} cannot be read'
+        f' ({problem or "in another process"}); use another step'
+      )
+    return found
+
   def meta(self, step: int) -> dict[str, Any]:
-    """The JSON saved beside the state."""
-    return self._manager.restore(
-      step, args=ocp.args.Composite(meta=ocp.args.JsonRestore())
-    )['meta']
+    """The JSON saved beside the state; in all processes, or in none.
+
+    Raises:
+      UserError: it cannot be read.
+    """
+    read = lambda path: self._metas.restore(path, ocp.args.JsonRestore())
+    return self._read(step, 'meta', read)
 
   def restore(self, step: int, like: Any) -> Any:
     """Reads a state; in all processes, or in none.
@@ -150,30 +186,15 @@ class Checkpoints:
       alike = jax.sharding.NamedSharding(
         first.mesh, jax.sharding.PartitionSpec()
       )
-    problem = None
-    try:
-      restored = self._manager.restore(
-        step,
-        args=ocp.args.Composite(
-          state=ocp.args.StandardRestore(
-            {
-              'state': like,
-              'fingerprint': jax.ShapeDtypeStruct(
-                (), jnp.uint32, sharding=alike
-              ),
-            },
-            strict=False,  # Padding may be cut or added.
-          )
-        ),
-      )['state']
-    except Exception as error:  # Orbax raises many kinds for damaged files.
-      lines = str(error).partition('See full')[0].strip().splitlines() or ['']
-      problem = f'{type(error).__name__}: {lines[0][:200]}'
-    if parallel.any_process(problem is not None):
-      raise errors.UserError(
-        f'checkpoint {self._folder / str(step)} cannot be read'
-        f' ({problem or "in another process"}); use another step'
-      )
+    saved = {
+      'state': like,
+      'fingerprint': jax.ShapeDtypeStruct((), jnp.uint32, sharding=alike),
+    }
+    # Padding may be cut or added.
+    args = ocp.args.StandardRestore(saved, strict=False)
+    restored = self._read(
+      step, 'state', lambda path: self._states.restore(path, args=args)
+    )
     found = fingerprint(restored['state'], self._real)
     if int(found) != int(restored['fingerprint']):
       raise errors.UserError(
@@ -189,7 +210,7 @@ class Checkpoints:
 
     Args:
       like: as in `restore`.
-      check: called with `meta` of the newest; raises if it is not this run's.
+      check: called with `meta` of each; raises if it is not this run's.
 
     Returns:
       (step, state), or None if there is no checkpoint.
@@ -198,18 +219,13 @@ class Checkpoints:
       UserError: there are checkpoints, but none can be read.
     """
     steps = self.steps()
-    if steps:
-      try:
-        stored = self.meta(steps[-1])
-      except Exception:  # Damaged: found and said below.
-        stored = None
-      if stored is not None:
-        check(stored)
     for step in reversed(steps):
-      try:
-        state = self.restore(step, like)
-      except errors.UserError as error:
-        _LOG.warning('%s: trying the one before it', error)
+      stored = _unless_damaged(self.meta, step)
+      if stored is None:
+        continue
+      check(stored)
+      state = _unless_damaged(self.restore, step, like)
+      if state is None:
         continue
       if not self._read_only:
         for damaged in steps[steps.index(step) + 1 :]:
