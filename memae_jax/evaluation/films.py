@@ -174,7 +174,10 @@ def _clips_of(exp, path: pathlib.Path) -> tuple[str, clips.Gathered]:
 def _csv(frame, columns: dict[str, np.ndarray], limits) -> str:
   shown = {'frame': frame}
   for name, score in columns.items():
-    shown |= {name: score, f'{name} flagged': score > limits[name]}
+    shown |= {
+      name: score,
+      f'{name} flagged': (score > limits[name]).astype(int),
+    }
   stream = io.StringIO()
   writer = csv.writer(stream, lineterminator='\n')
   writer.writerow(shown)

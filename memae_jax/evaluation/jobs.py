@@ -192,7 +192,8 @@ class Job:
       self._checkpoints.refresh()
       steps = self._checkpoints.steps()
       self.work(steps, '', trained)
-      if parallel.of_first(int(self._exp.steps in steps)):
+      # A run that was trained longer since may have removed that step.
+      if parallel.of_first(int(max(steps, default=-1) >= self._exp.steps)):
         return
       time.sleep(_PAUSE)
 

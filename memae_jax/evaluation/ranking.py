@@ -47,14 +47,18 @@ def as_csv(
   networks: Sequence[scores.ReplicaScores],
   quantile: float,
 ) -> str:
-  """All test samples, highest score first; '' where `highest` returns {}."""
+  """All test samples, highest score first; '' where `highest` returns {}.
+
+  What is true is 1, what is not 0, as in all files of scores.
+  """
+  number = lambda value: int(value) if isinstance(value, bool) else value
   stream = io.StringIO()
   writer = csv.writer(stream, lineterminator='\n')
-  for number, replica in enumerate(_shown(source, networks)):
-    if not number:
+  for i, replica in enumerate(_shown(source, networks)):
+    if not i:
       writer.writerow(['network', *_columns(source)])
     rows = _rows(source, replica, quantile, len(replica.score))
-    writer.writerows([replica.name, *row] for row in rows)
+    writer.writerows([replica.name, *map(number, row)] for row in rows)
   return stream.getvalue()
 
 

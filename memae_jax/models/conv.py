@@ -470,9 +470,8 @@ def _scatter(geometry: _Geometry, y, kernel):
     q = -(-n[axis] // s[axis])
     results = []
     for f, pairs in enumerate(_phases(k[axis], s[axis], p[axis])):
-      own = lax.slice_in_dim(
-        matrix, (f + p[axis]) % s[axis], None, s[axis], axis - 1
-      )
+      first = min((f + p[axis]) % s[axis], k[axis])
+      own = lax.slice_in_dim(matrix, first, None, s[axis], axis - 1)
       windows = [_moved(part, axis, -d, q) for _, d in pairs]
       patches = lax.concatenate(
         windows or [_moved(part[..., :0], axis, 0, q)], part.ndim - 1

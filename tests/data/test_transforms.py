@@ -57,6 +57,18 @@ def test_contrast_makes_images_alike_but_for_level_and_contrast(data_config):
   np.testing.assert_allclose(in_jax, got, atol=1e-6)
 
 
+def test_contrast_is_fitted_on_the_training_images_only(data_config):
+  images = np.zeros((3, 8, 8, 1), np.uint8)
+  images[:2] = np.random.default_rng(0).integers(0, 255, (2, 8, 8, 1))
+  images[2, 3, 3] = 255  # One bright pixel: much contrast once normalised.
+  source = types.Source('pictures', images, np.zeros(3, np.int32), ('a',))
+  transform = transforms.fit(
+    source, np.array([0, 1]), data_config(scaling='contrast')
+  )
+  got = _apply(source, transform)
+  assert np.abs(got[:2]).max() <= 1 + 1e-6 and got[2].max() > 2
+
+
 def test_contrast_of_an_even_image_is_not_blown_up(data_config):
   source = _images([[10, 20, 30, 60], [7, 7, 7, 7], [7, 7, 7, 8]])
   transform = transforms.fit(
