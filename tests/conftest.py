@@ -49,7 +49,7 @@ def forget_programs():
 
 @pytest.fixture(scope='session')
 def shared():
-  """The folder of real data and golden numbers beside the project."""
+  """The folder of real data beside the project."""
   if not SHARED.is_dir():
     pytest.skip('no folder "shared" with real data beside the project')
   return SHARED

@@ -18,6 +18,7 @@ from memae_jax import cli, main
 from memae_jax import config as config_lib
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
+GOLDEN = ROOT / 'tests/golden'  # Numbers of PyTorch, see its README.
 _OF_PROCESSES = 'coordinator', 'processes', 'process'
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from jax.test_util import check_grads
 
 from memae_jax.memory import addressing, shrinkage, usage
+from tests import helpers
 
 _STATIC = ('similarity', 'on_empty', 'shrink_gradient')
 _read = jax.jit(addressing.read, static_argnames=_STATIC)
@@ -53,8 +54,8 @@ kinds = st.sampled_from(['cosine', 'dot'])
 
 
 @pytest.fixture(scope='module')
-def golden(shared):
-  return np.load(shared / 'golden' / 'addressing.npz')
+def golden():
+  return np.load(helpers.GOLDEN / 'addressing.npz')
 
 
 @pytest.mark.parametrize('gradient', ['exact', 'published'])

@@ -16,8 +16,8 @@ ZERO = 1e-10  # The gradient of a bias before a norm is rounding, below this.
 
 
 @pytest.fixture(scope='module')
-def golden(shared):
-  with np.load(shared / 'golden' / 'video.npz') as arrays:
+def golden():
+  with np.load(helpers.GOLDEN / 'video.npz') as arrays:
     return dict(arrays)
 
 
