@@ -5,7 +5,8 @@ python -m memae_jax.study \
   --workdir=studies/threshold_mnist
 
 The paper takes cosines and 1 to 3; its code takes inner products and, on video,
-5, where nearly all reads are dead. One fleet for each similarity. Arguments:
+5, where nearly all reads are dead; most configs here take cosines over 0.1. One
+fleet for each of these three. Arguments:
 thresholds (joined by "+"), base (digits, mnist, cifar10, kddcup99, ped2,
 moving_shapes), classes, seeds, seed (the first), epochs, size (0: those of the
 base), smoke.
@@ -23,8 +24,11 @@ def get_study(arg=''):
     smoke={'thresholds': (0.0, 0.5)},
     **bases.ARGUMENTS,
   )
+  addressing = grid.zipit(
+    grid.sweep('model.memory.similarity', ('cosine', 'cosine', 'dot')),
+    grid.sweep('model.memory.temperature', (1.0, 0.1, 1.0)),
+  )
   points = grid.product(
-    grid.sweep('model.memory.threshold', args.thresholds),
-    grid.sweep('model.memory.similarity', ('cosine', 'dot')),
+    grid.sweep('model.memory.threshold', args.thresholds), addressing
   )
   return bases.on(args, points)
