@@ -6,9 +6,10 @@ A: the CPU lowering of memae_jax.models.conv. B: jax.lax.conv_general_dilated
 with its own gradients. Both: forward and the gradients in input and kernel, for
 each convolution and transposed convolution of four nets: 28x28x1 (batch 64),
 32x32x3 (batch 64), the same without strides (batch 16) and video, reduced to
-one clip of 8x32x32x1 since B takes many seconds on larger ones. A and B
-alternate within each round; ratios are medians over the rounds. The last line
-is JSON.
+one clip of 8x32x32x1 since B takes many seconds on larger ones. Each as a
+program of its own, and inside a loop, where training has it (steps, replicas)
+and XLA chooses otherwise. A and B alternate within each round; ratios are
+medians over the rounds. The last line is JSON.
 """
 
 import argparse
@@ -21,6 +22,7 @@ import numpy as np
 
 from memae_jax.models import conv as conv_lib
 
+_TURNS = 4  # Of a loop.
 # Name: batch, size, channels of input and of each layer, strides.
 NETS = {
   'mnist': (64, (28, 28), (1, 32, 16, 8), ((2, 2), (2, 2), (3, 3))),
@@ -61,18 +63,47 @@ def layers(net):
     size = small
 
 
-def runner(function, how, *args):
+def runner(function, how, looped, *args):
   """Returns a function that runs forward and backward, and compile seconds."""
 
   def both(x, kernel, g):
     out, pull = jax.vjp(lambda x, w: function(x, w, how), x, kernel)
     return out, pull(g)
 
+  if looped:
+    args = [np.stack([arg] * _TURNS) for arg in args]
+    once, both = both, lambda *args: jax.lax.map(lambda a: once(*a), args)
   args = jax.device_put(args)
   begun = time.perf_counter()
   compiled = jax.jit(both).lower(*args).compile()
   seconds = time.perf_counter() - begun
   return lambda: jax.block_until_ready(compiled(*args)), seconds
+
+
+def compared(function, looped, arrays, rounds):
+  """Times A and B in turns; milliseconds are of one turn of a loop."""
+  runs, compiled = {}, {}
+  for label, how in (('A ours', 'cpu'), ('B XLA', 'xla')):
+    runs[label], compiled[label] = runner(function, how, looped, *arrays)
+    runs[label]()
+  seconds = {label: [] for label in runs}
+  for _ in range(rounds):
+    for label, run in runs.items():
+      begun = time.perf_counter()
+      run()
+      seconds[label].append(time.perf_counter() - begun)
+  ratio = statistics.median(
+    b / a for a, b in zip(seconds['A ours'], seconds['B XLA'])
+  )
+  turns = _TURNS if looped else 1
+  return {
+    'ms': {
+      k: round(1e3 * statistics.median(v) / turns, 2)
+      for k, v in seconds.items()
+    },
+    'xla_times_slower': round(ratio, 2),
+    'compile_seconds': {k: round(v, 2) for k, v in compiled.items()},
+  }
 
 
 def main():
@@ -85,25 +116,9 @@ def main():
   results = {}
   for net in args.nets:
     for name, function, *arrays in layers(net):
-      runs, compiled = {}, {}
-      for label, how in (('A ours', 'cpu'), ('B XLA', 'xla')):
-        runs[label], compiled[label] = runner(function, how, *arrays)
-        runs[label]()
-      seconds = {label: [] for label in runs}
-      for _ in range(args.rounds):
-        for label, run in runs.items():
-          begun = time.perf_counter()
-          run()
-          seconds[label].append(time.perf_counter() - begun)
-      ratio = statistics.median(
-        b / a for a, b in zip(seconds['A ours'], seconds['B XLA'])
-      )
       results[name] = {
-        'ms': {
-          k: round(1e3 * statistics.median(v), 2) for k, v in seconds.items()
-        },
-        'xla_times_slower': round(ratio, 2),
-        'compile_seconds': {k: round(v, 2) for k, v in compiled.items()},
+        where: compared(function, looped, arrays, args.rounds)
+        for where, looped in (('alone', False), ('in a loop', True))
       }
       print(name, results[name], flush=True)
   print(json.dumps({'rounds': args.rounds, 'layers': results}))

@@ -12,9 +12,10 @@ three linear maps, made of slices and matrix products, do all the work:
 with stride s, padding p and taps t of the kernel, each for every dimension.
 Each is bilinear with the other two as gradients. Taps of the first dimension
 (time, or rows) are summed after the products, which each plane has with all of
-its taps; those of the others are copied side by side before. On images that
-are large beside the kernel, XLA's own `correlate` and some of its `outer` are
-the faster ones and stand in (measured by benchmarks/conv_cpu.py).
+its taps; those of the others are copied side by side before. On images without
+strides XLA's own `correlate` is the faster one and stands in. Its `outer` is
+fast at times, too, but not inside a loop, where training has it: there it takes
+many times as long (see benchmarks/conv_cpu.py).
 """
 
 import functools
@@ -36,8 +37,6 @@ _MANY = 2**22
 # With so few channels on the large side, planes are too narrow for products:
 # taps of the first dimension are copied, too, and `scatter` copies none.
 _NARROW = 4
-# From so many channels on the large side on, our `outer` of images is faster.
-_WIDE = 64
 
 
 class _Geometry(NamedTuple):
@@ -355,17 +354,17 @@ def _planes(geometry: _Geometry, x):
   return x, q, [(f, o) for f, o in enumerate(_phases(k, s, p)) if o]
 
 
-def _is_large_image(geometry: _Geometry) -> bool:
-  """Whether XLA is fast: on images smaller than the kernel it is very slow."""
-  both = zip(geometry.size, geometry.kernel)
-  return len(geometry.size) == 2 and all(n > 2 * k for n, k in both)
+def _is_plain(geometry: _Geometry, channels: int) -> bool:
+  """Whether XLA's `correlate` is fast: not on images as small as the kernel."""
+  k, s, _, n, _ = geometry
+  image = len(n) == 2 and max(s) == 1 and channels > _NARROW
+  return image and all(n > 2 * k for n, k in zip(n, k))
 
 
 def _correlate(geometry: _Geometry, x, kernel):
   """[B, *n, Ci], [*k, Ci, Co] -> [B, *m, Co]."""
   ci, co = kernel.shape[-2:]
-  narrow = ci <= _NARROW and min(geometry.strides) == 1
-  if _is_large_image(geometry) and not narrow:
+  if _is_plain(geometry, ci):
     return _xla_conv(geometry, x, kernel)
   if ci <= _NARROW and geometry.kernel[0] > 1:
     kernel = lax.collapse(jnp.moveaxis(kernel, 0, -3), kernel.ndim - 3, -1)
@@ -397,10 +396,6 @@ def _correlate(geometry: _Geometry, x, kernel):
 def _outer(geometry: _Geometry, x, g):
   """[B, *n, Ci], [B, *m, Co] -> [*k, Ci, Co]."""
   k, ci, co = geometry.kernel, x.shape[-1], g.shape[-1]
-  if _is_large_image(geometry) and _NARROW < ci < _WIDE:
-    kernel = jax.ShapeDtypeStruct((*k, ci, co), x.dtype)
-    convolve = functools.partial(_xla_conv, geometry, x)
-    return jax.linear_transpose(convolve, kernel)(g)[0]
   if ci <= _NARROW and k[0] > 1:
     kernel = _outer(*_merged(geometry, x), g)[0]
     kernel = kernel.reshape(*k[1:], k[0], ci, co)
