@@ -25,9 +25,9 @@ def get_config(arg=''):
     seeds=3,
     variant='memae+nonspar+ae',
     slots=500,
-    epochs=10.0,
+    epochs=2.0,
     protocol='one_class',
-    smoke={'classes': 2, 'seeds': 1, 'slots': 10, 'epochs': 2.0},
+    smoke={'classes': 2, 'seeds': 1, 'slots': 10, 'epochs': 1.0},
   )
   config = config_lib.default()
   config.name = 'cifar10'
