@@ -6,10 +6,9 @@ python -m memae_jax.study \
 
 The paper takes cosines and 1 to 3; its code takes inner products and, on video,
 5, where nearly all reads are dead; most configs here take cosines over 0.1. One
-fleet for each of these three. Arguments:
-thresholds (joined by "+"), base (digits, mnist, cifar10, kddcup99, ped2,
-moving_shapes), classes, seeds, seed (the first), epochs, size (0: those of the
-base), smoke.
+fleet for each of these three. Arguments: thresholds (joined by "+"), base
+(digits, mnist, cifar10, kddcup99, ped2, moving_shapes), classes, seeds, seed
+(the first), epochs, size (0: those of the base), smoke.
 """
 
 from memae_jax import config as config_lib
