@@ -4,8 +4,10 @@
 """
 
 import functools
+import json
 import logging
 import pathlib
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +22,7 @@ _LOG = logging.getLogger(__name__)
 
 
 Shapes = tuple[tuple[int, ...], ...]
+CHECKSUMS = 'checksums.json'  # CRC-32 of each file of a checkpoint.
 
 
 @functools.partial(jax.jit, static_argnums=1)
@@ -55,6 +58,14 @@ def fingerprint(tree: Any, real: Shapes | None = None) -> jax.Array:
   return total
 
 
+def _crc(path: pathlib.Path) -> int:
+  value = 0
+  with path.open('rb') as file:
+    while block := file.read(2**20):
+      value = zlib.crc32(block, value)
+  return value
+
+
 def _unless_damaged(read: Callable, *args) -> Any:
   """What is read of a checkpoint; None, and said so, where it is damaged."""
   try:
@@ -88,7 +99,7 @@ class Checkpoints:
     self._folder = pathlib.Path(workdir).absolute() / 'checkpoints'
     keep_some = not (keep_all or read_only)
     policy = checkpoint_managers.LatestN(keep) if keep_some else None
-    self._read_only = read_only
+    self._read_only, self._saving = read_only, -1
     if read_only and not self._folder.is_dir():
       raise errors.UserError(
         f'{self._folder} does not exist; train first, or give the --workdir'
@@ -104,6 +115,9 @@ class Checkpoints:
         create=not read_only,
         read_only=read_only,
         preservation_policy=policy,
+        async_options=ocp.AsyncOptions(
+          post_finalization_callback=self._write_checksums
+        ),
       ),
     )
 
@@ -126,6 +140,8 @@ class Checkpoints:
     """Starts saving; returns once the device buffers may be donated."""
     if step in self._manager.all_steps():
       return
+    self._manager.wait_until_finished()
+    self._saving = step
     self._manager.save(
       step,
       args=ocp.args.Composite(
@@ -141,6 +157,30 @@ class Checkpoints:
     """Blocks until everything is on disk."""
     self._manager.wait_until_finished()
 
+  def _write_checksums(self) -> None:
+    """Into the folder being written, once it is whole, before it is renamed."""
+    if not parallel.is_first():
+      return
+    for folder in self._folder.glob(f'{self._saving}.*'):
+      files = sorted(p for p in folder.rglob('*') if p.is_file())
+      found = {p.relative_to(folder).as_posix(): _crc(p) for p in files}
+      (folder / CHECKSUMS).write_text(json.dumps(found, indent=1))
+
+  def _check(self, step: int, item: str) -> None:
+    """Raises ValueError if a file of an item is not as it was written.
+
+    Orbax reads many files at once, and drops the other reads with a traceback
+    each when one fails. Every process looks at its share of the files.
+    """
+    folder = self._folder / str(step)
+    if not (folder / CHECKSUMS).is_file():
+      return  # Of an earlier version.
+    written = json.loads((folder / CHECKSUMS).read_text())
+    names = [name for name in written if name.startswith(f'{item}/')]
+    for name in names[jax.process_index() :: jax.process_count()]:
+      if not (folder / name).is_file() or _crc(folder / name) != written[name]:
+        raise ValueError(f'{name} is not as it was written')
+
   def _read(self, step: int, item: str, read: Callable) -> Any:
     """What `read` makes of the folder of an item; in all processes or none.
 
@@ -149,6 +189,7 @@ class Checkpoints:
     """
     found = problem = None
     try:
+      self._check(step, item)
       found = read(self._folder / str(step) / item)
     except Exception as error:  # Orbax raises many kinds for damaged files.
       lines = str(error).partition('See full')[0].strip().splitlines() or ['']
