@@ -36,6 +36,7 @@ BASELINES = (
   'random',
   'untrained',
   'frame_difference',
+  'mean',
   'pca',
   'kde',
   'isolation_forest',

@@ -29,7 +29,8 @@ PCA_WIDE = 1024  # Above this width, that many rows fit the components.
 _ONE_FOREST = threading.Lock()
 FOREST_TREES, FOREST_ROWS = 100, 256  # As published by Liu et al. (2008).
 SVM_NU = 0.1
-RECONSTRUCT = ('untrained', 'pca')  # Their score is a reconstruction error.
+# Their score is a reconstruction error.
+RECONSTRUCT = ('untrained', 'mean', 'pca')
 KERNEL_ROWS = 2000  # At most these have a kernel: one-class SVM and KDE.
 KDE_GRID = np.geomspace(0.02, 2, 13)
 
@@ -64,6 +65,14 @@ def _in_blocks(score: Callable, test: Rows) -> np.ndarray:
 def _random(train, test, rng, max_train):
   del train, max_train
   return rng.random(len(test)), 'uniform random scores'
+
+
+def _mean(train, test, rng, max_train):
+  """What a network scores that reconstructs nothing of its input."""
+  rows, words = _subset(train, max_train, rng)
+  mean = rows.mean(axis=0, dtype=np.float64)
+  score = lambda x: np.square(x - mean).mean(axis=1)
+  return _in_blocks(score, test), f'squared distance to the mean; {words}'
 
 
 def _components(train, rng, max_train):
@@ -181,6 +190,7 @@ def _ocsvm(train, test, rng, max_train):
 
 _DETECTORS = {
   'random': _random,
+  'mean': _mean,
   'pca': _pca,
   'kde': _kde,
   'isolation_forest': _isolation_forest,
@@ -198,7 +208,7 @@ def run(
   """Fits a baseline on training normals and scores the test samples.
 
   Args:
-    name: 'random', 'pca', 'kde', 'isolation_forest' or 'ocsvm'.
+    name: 'random', 'mean', 'pca', 'kde', 'isolation_forest' or 'ocsvm'.
     train: [n, D] of the training normals.
     test: [T, D].
     seed: of the subset and of the detector.
@@ -207,8 +217,8 @@ def run(
       wider than `PCA_WIDE` at most that many.
 
   Returns:
-    score: [T] float64, higher is more anomalous. 'pca' in squared units of
-      the model input, mean over the elements; 'kde' in nats.
+    score: [T] float64, higher is more anomalous. 'mean' and 'pca' in squared
+      units of the model input, mean over the elements; 'kde' in nats.
     note: what was fitted on what, for the report.
 
   Raises:

@@ -13,6 +13,7 @@ LABELS = {
   'random': 'Random scores',
   'untrained': 'Untrained network',
   'frame_difference': 'Frame difference',
+  'mean': 'Distance to the mean',
   'pca': 'PCA',
   'kde': 'Kernel density',
   'isolation_forest': 'Isolation forest',

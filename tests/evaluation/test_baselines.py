@@ -10,7 +10,7 @@ from memae_jax import errors
 from memae_jax.evaluation import baselines, paper
 
 # The caller scores the others.
-NAMES = ['random', 'pca', 'kde', 'isolation_forest', 'ocsvm']
+NAMES = ['random', 'mean', 'pca', 'kde', 'isolation_forest', 'ocsvm']
 
 
 def _data(size=12, n=400, seed=0, spread=2):
@@ -65,6 +65,13 @@ def test_pca_keeps_the_stated_variance():
   np.testing.assert_allclose(
     score, np.square(test - rebuilt).mean(axis=1), rtol=1e-3, atol=1e-5
   )
+
+
+def test_the_mean_is_that_of_the_training_normals():
+  train, test, _ = _data()
+  score, _ = baselines.run('mean', train, test)
+  expected = np.square(test - train.mean(axis=0)).mean(axis=1)
+  np.testing.assert_allclose(score, expected, rtol=1e-5)
 
 
 def test_constant_and_wide_inputs():
