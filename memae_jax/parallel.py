@@ -270,10 +270,17 @@ def wait_for_all(what: str) -> None:
     multihost_utils.sync_global_devices(what)
 
 
+def _number(key: str, text: str) -> int | None:
+  """The number that a variable holds, None if it is empty."""
+  if text and not text.isdigit():
+    raise errors.UserError(f'{key} is "{text}", not a number')
+  return int(text) if text else None
+
+
 def _in_cluster() -> bool:
   """Whether SLURM or Cloud TPU tells of several processes."""
-  variable = os.environ.get
-  in_slurm = int(variable('SLURM_STEP_NUM_TASKS', '1') or 1) > 1
+  variable, key = os.environ.get, 'SLURM_STEP_NUM_TASKS'
+  in_slurm = (_number(key, variable(key, '')) or 1) > 1
   return in_slurm or len(variable('TPU_WORKER_HOSTNAMES', '').split(',')) > 1
 
 
@@ -305,9 +312,7 @@ def join(coordinator: str, processes: int, process: int) -> None:
     ('process', process, -1, 'JAX_PROCESS_ID'),
   ):
     text = variable(key, '') if value == unset else str(value)
-    if text and not text.isdigit():
-      raise errors.UserError(f'{key} is "{text}", not a number')
-    found[name] = int(text) if text else None
+    found[name] = _number(key, text)
   if found['processes'] is None and _in_cluster():
     _initialize()  # JAX asks SLURM or Cloud TPU itself.
     return

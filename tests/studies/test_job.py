@@ -70,6 +70,9 @@ def test_a_study_is_no_distributed_run(monkeypatch):
       assert parallel.is_one_of_several()
       told.setenv('JAX_NUM_PROCESSES', '1')
       assert not parallel.is_one_of_several()
+  monkeypatch.setenv('SLURM_STEP_NUM_TASKS', '2(x1)')
+  with pytest.raises(errors.UserError, match=r'is "2\(x1\)", not a number'):
+    parallel.is_one_of_several()
 
 
 def test_a_dry_run_writes_nothing(tmp_path, capsys):
