@@ -64,6 +64,15 @@ def _beyond_contrast(exp, index: int, error, held_out) -> np.ndarray | None:
   return contrast.residual(error, tested, contrast.slope(held_out, held))
 
 
+def _mean_error(exp, split) -> float | None:
+  """`ReplicaScores.mean_error`, of a split."""
+  both, most = (split.train, split.validation), exp.config.eval.baseline_samples
+  if exp.source.videos or not all(map(len, both)):
+    return None
+  train, held_out = (_Rows(exp.source, split.transform, rows) for rows in both)
+  return float(baselines_lib.run('mean', train, held_out, 0, most)[0].mean())
+
+
 def chosen(
   exp: experiment.Experiment, state: step.ReplicaState, at: int
 ) -> tuple[step.Weights, Any]:
@@ -113,9 +122,12 @@ def networks(
   # Pictures are many bytes, and the report shows one run of each variant.
   pictured = scores.first_names((r.variant, r.name) for r in exp.replicas)
   room = _MAP_BYTES
+  mean_errors: dict[Any, float | None] = {}
   out, memory = [], {}
   for i, (replica, split) in enumerate(zip(exp.replicas, exp.splits)):
-    has_memory = replica.has_memory
+    key, has_memory = (replica.seed, replica.normal_class), replica.has_memory
+    if key not in mean_errors:
+      mean_errors[key] = _mean_error(exp, split)
     if has_memory:
       reads = jax.tree.map(lambda x, i=i: x[i], tested.reads)
       found = {k: float(v) for k, v in usage.summary(reads).items()}
@@ -153,6 +165,7 @@ def networks(
         step=int(steps[i]),
         pseudo=changed[i],
         pixels=found_pixels,
+        mean_error=mean_errors[key],
         beyond_contrast=_beyond_contrast(exp, i, *pairs[i]),
         maps=maps if room >= 0 else None,
         frames=video.frames(exp.source, split.test, score, split.anomalous),
@@ -284,6 +297,7 @@ def _baselines_of_split(exp, before, index: int):
       )
       score, validation_score = np.split(both, [len(split.test)])
     notes[name] = note
+    rebuilt = name in baselines_lib.RECONSTRUCT
     out.append(
       scores.ReplicaScores(
         name=f'{name}/{replica.seed}/{replica.normal_class}',
@@ -297,8 +311,9 @@ def _baselines_of_split(exp, before, index: int):
         sample=split.test,
         validation_score=np.asarray(validation_score, np.float32),
         beyond_contrast=_beyond_contrast(exp, index, score, validation_score)
-        if name in baselines_lib.RECONSTRUCT
+        if rebuilt
         else None,
+        mean_error=_mean_error(exp, split) if rebuilt else None,
         frames=video.frames(
           exp.source, split.test, np.asarray(score), split.anomalous
         ),

@@ -37,6 +37,7 @@ _FIRST_LOOK = (
   'f1_at_ratio',
   'pixel_auroc',
   'aupro',
+  'variance_explained',
   'pseudo_auroc',
 )
 _STORED = (
@@ -240,7 +241,7 @@ def headline(results: dict[str, Any]) -> str:
     for name in names:
       value = summary.get(name, {})
       mean, std = value.get('mean'), value.get('std')
-      text = '—' if mean is None else f'{mean:.4f}'
+      text = '—' if mean is None else f'{round(mean, 4) or 0.0:.4f}'
       cells.append(text + (f' ± {std:.4f}' if std is not None else ''))
     lines.append('  '.join([f'{group:18}'] + [f'{c:>20}' for c in cells]))
   return '\n'.join(lines)

@@ -98,6 +98,9 @@ def _measure(
           replica.anomalous, replica.beyond_contrast
         )
       )
+  if replica.mean_error:
+    left = float(np.mean(replica.validation_score)) / replica.mean_error
+    values['variance_explained'] = 1 - left
   if replica.frames is not None and has_labels:
     found, why = frames_lib.evaluate(replica.frames)
     values, reasons = values | found, reasons | why

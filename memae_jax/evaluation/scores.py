@@ -57,6 +57,9 @@ class ReplicaScores(NamedTuple):
     None where they were not asked for.
   pixels: metrics of the pixels, and the reasons of undefined ones; None
     without masks.
+  mean_error: of the validation normals, if each were reconstructed as the mean
+    training sample, in the units of `validation_score`; None for clips and for
+    scores that are no reconstruction error.
   beyond_contrast: [T] scores of `evaluation.contrast`; None for tables and
     for scores that are no reconstruction error.
   maps: [M, H, W] float16 error maps of the test samples with a known mask.
@@ -77,6 +80,7 @@ class ReplicaScores(NamedTuple):
   step: int = 0
   pseudo: dict[str, float] | None = None
   pixels: tuple[dict[str, float | None], dict[str, str]] | None = None
+  mean_error: float | None = None
   beyond_contrast: np.ndarray | None = None
   maps: np.ndarray | None = None
   frames: frames_lib.FrameScores | None = None

@@ -86,7 +86,7 @@ def cell(summary, digits, sign=False, interval=None) -> Cell:
   if mean is not None and summary.get('std') is not None and not sign:
     out['std'] = words.number(summary['std'], digits)
   if mean is not None and ci:
-    ends = ci if sign else np.clip(ci, 0, 1)
+    ends = ci if sign or mean < 0 else np.clip(ci, 0, 1)
     low, high = (words.number(float(v), digits, sign) for v in ends)
     out['ci'] = f'[{low}, {high}]'
     out['clear'] = ci[0] > 0 or ci[1] < 0

@@ -6,6 +6,7 @@ from typing import Any
 from memae_jax.evaluation import tables, words
 
 _FEW_STEPS = 200  # A rule of thumb.
+_LITTLE_EXPLAINED = 0.25
 
 
 def verdict(results: Mapping[str, Any]) -> list[str]:
@@ -144,6 +145,14 @@ def warnings(results: Mapping[str, Any]) -> list[str]:
     )
   if results['checkpoint']['rule'] == 'oracle':
     out.append('The weights were chosen on the test labels (oracle).')
+  for variant, summary in results['variants'].items():
+    explained = (summary.get('variance_explained') or {}).get('mean')
+    if explained is not None and explained < _LITTLE_EXPLAINED:
+      out.append(
+        f'{words.label(variant)} reconstructs little: {max(explained, 0):.0%}'
+        ' of the variance of validation normals. Its score is close to the'
+        ' distance to the mean training sample (baseline "mean").'
+      )
   rates = {
     r['name']: r['memory']['dead_read_rate']
     for r in results['replicas']

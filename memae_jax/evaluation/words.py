@@ -134,6 +134,11 @@ METRICS = {
     'of the error that the contrast of an image does not explain, by a line'
     ' fitted on validation normals; a second score, beside the headline',
   ),
+  'variance_explained': (
+    'Variance explained',
+    'share of the spread of validation normals that their reconstructions'
+    ' give back: 0 is no better than the mean training sample',
+  ),
   'pseudo_auroc': (
     'Pseudo-AUROC',
     'chance that a changed validation normal scores above an unchanged one,'

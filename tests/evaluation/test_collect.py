@@ -89,6 +89,26 @@ def test_quantile_metrics_of_baselines_are_defined(exp, before):
   assert measured['baselines']['pca']['recall_at_normal_quantile']['mean'] > 0.5
 
 
+def test_the_variance_that_reconstructions_explain(exp, before):
+  config = config_lib.resolve(
+    {**CONFIG, 'eval': {'baselines': ('random', 'mean', 'pca')}}
+  )
+  found, _ = collect.baselines(
+    types.SimpleNamespace(**{**vars(exp), 'config': config}), before
+  )
+  split = exp.splits[0]
+  train, held_out = (
+    transforms.apply(exp.source.inputs[rows], split.transform)
+    for rows in (split.train, split.validation)
+  )
+  spread = np.square(held_out - train.mean(axis=0)).mean()
+  np.testing.assert_allclose(found[1].mean_error, spread, rtol=1e-5)
+  measured = outcome.measure(found, found, {}, exp.config.eval)['baselines']
+  assert 'variance_explained' not in measured['random']
+  assert abs(measured['mean']['variance_explained']['mean']) < 1e-6
+  assert 0.85 < measured['pca']['variance_explained']['mean'] < 1
+
+
 def test_notes_of_baselines_tell_how_many_rows_fit(exp, before):
   config = config_lib.resolve(
     {**CONFIG, 'eval': {'baselines': NAMES, 'baseline_samples': 50}}
@@ -124,7 +144,10 @@ def test_all_calls_score_one_structure_of_weights():
     videos=None,
   )
   split = types.SimpleNamespace(
-    test=np.arange(4), validation=np.arange(2), anomalous=np.arange(4) > 2
+    train=np.arange(0),
+    test=np.arange(4),
+    validation=np.arange(2),
+    anomalous=np.arange(4) > 2,
   )
   exp = types.SimpleNamespace(
     config=config,

@@ -292,6 +292,8 @@ def test_warnings(digits):
   assert verdict.warnings(results) == []
   results['replicas'][0]['memory']['dead_read_rate'] = 0.95
   results['checkpoint']['rule'] = 'oracle'
+  results['variants']['memae']['variance_explained'] = {'mean': 0.08}
+  results['variants']['ae']['variance_explained'] = {'mean': 0.8}
   results['replicas'][0]['metrics']['f1_at_ratio_tie_span'] = 0.4
   joined = ' '.join(verdict.warnings(results))
   for words in (
@@ -299,8 +301,10 @@ def test_warnings(digits):
     '95% of the reads are dead',
     'test labels',
     'by up to 0.40',
+    'MemAE reconstructs little: 8% of the variance',
   ):
     assert words in joined
+  assert joined.count('reconstructs little') == 1
   results['dataset']['labelled'] = False
   assert 'no labels: scores only' in ' '.join(verdict.warnings(results))
   assert 'steps of training' not in joined and 'not the data of' not in joined
