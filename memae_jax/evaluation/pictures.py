@@ -14,6 +14,7 @@ from memae_jax.training import experiment
 
 _LARGE = 64  # Pixels a side; larger pictures need the room of two.
 _STRIP = 10  # Frames.
+_CONTRAST = 3.0  # Mean absolute deviations from grey to black and to white.
 _FOREIGN = 2  # Normal classes whose networks are shown foreign samples.
 _MOST_LABELS = 9  # Other classes of each.
 
@@ -248,9 +249,10 @@ def _as_image(
   x: np.ndarray, source: types.Source, split: types.Split
 ) -> np.ndarray:
   """Model inputs back to [0, 1]."""
-  if split.transform.least_contrast is not None:  # Levels of its own.
-    return np.clip((x + 1) / 2, 0, 1).astype(np.float32)
   scale, shift = split.transform.scale, split.transform.shift
-  low, high = _range(source, split)
   raw = (x - shift) / np.where(scale, scale, 1)
+  if split.transform.least_contrast is not None:  # Levels of its own.
+    low, high = -_CONTRAST, _CONTRAST
+  else:
+    low, high = _range(source, split)
   return np.clip((raw - low) / (high - low or 1), 0, 1).astype(np.float32)
