@@ -216,16 +216,20 @@ def test_pictures_have_the_range_of_their_source(dtype):
   np.testing.assert_allclose(image.ravel(), [0, 0.2, 1], atol=1e-6)
 
 
-def test_pictures_of_normalised_contrast_show_the_training_range():
-  inputs = np.arange(32).reshape(2, 4, 4, 1).astype(np.uint8)
-  source = data_types.Source('x', inputs, np.zeros(2, np.int32), ('a',))
+def test_one_outlier_does_not_pale_pictures_of_normalised_contrast():
+  inputs = np.arange(48).reshape(3, 4, 4, 1).astype(np.uint8)
+  inputs[2] = 0
+  inputs[2, 0, 0] = 255  # The range of the training samples is its.
+  source = data_types.Source('x', inputs, np.zeros(3, np.int32), ('a',))
   transform = transforms.fit(
-    source, np.arange(2), helpers.digits(**{'data.scaling': 'contrast'}).data
+    source, np.arange(3), helpers.digits(**{'data.scaling': 'contrast'}).data
   )
-  split = data_types.Split(*[np.arange(2)] * 4, transform)
+  split = data_types.Split(*[np.arange(3)] * 4, transform)
   image = pictures._as_image(transforms.apply(inputs, transform), source, split)
   np.testing.assert_allclose(image[0], image[1], atol=1e-6)
-  assert image.min() == 0 and image.max() == 1
+  away = np.abs(image[0] - 0.5).mean()
+  np.testing.assert_allclose(away, 0.5 / pictures._CONTRAST, atol=1e-6)
+  assert image[2].max() == 1
 
 
 def test_a_failing_figure_costs_no_results(tmp_path, digits, monkeypatch):
