@@ -14,6 +14,7 @@ os.environ.setdefault(
   ' --xla_cpu_collective_call_terminate_timeout_seconds=600',
 )
 
+import hypothesis
 import jax
 import pytest
 from absl import flags
@@ -27,12 +28,17 @@ jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.02)
 # grain 0.2.18 reads its flags as soon as it is used (google/grain#1355).
 flags.FLAGS.mark_as_parsed()
 
+# The same examples each time; thoroughly, others each time.
+_THOROUGH = os.environ.get('MEMAE_TEST_THOROUGH') == '1'
+hypothesis.settings.register_profile('memae', derandomize=not _THOROUGH)
+hypothesis.settings.load_profile('memae')
+
 SHARED = pathlib.Path(__file__).resolve().parents[2] / 'shared'
 
 
 def pytest_collection_modifyitems(items):
   """Skips what takes minutes, unless it is asked for."""
-  if os.environ.get('MEMAE_TEST_THOROUGH') == '1':
+  if _THOROUGH:
     return
   skip = pytest.mark.skip(reason='takes minutes; set MEMAE_TEST_THOROUGH=1')
   for item in items:

@@ -174,7 +174,8 @@ def test_published_and_exact_agree_away_from_the_threshold(
     query, slots = (x.astype(np.float64) for x in _random(**case))
     threshold = multiple / case['slots']
     soft = jax.nn.softmax(_similarities(query, slots, kind), axis=-1)
-    if threshold > 0 and np.min(np.abs(soft - threshold)) < 1e-5:
+    # At distance d the published denominator's 1e-12 is a share of 1e-12 / d^2.
+    if threshold > 0 and np.min(np.abs(soft - threshold)) < 2e-3:
       return
 
     exact, _ = _gradients(query, slots, threshold, similarity=kind)
