@@ -274,6 +274,7 @@ def _baselines_of_split(exp, before, index: int):
   """As `baselines`, for the split of one replica."""
   config, split = exp.config.eval, exp.splits[index]
   replica, out, notes = exp.replicas[index], [], {}
+  mean_error = _mean_error(exp, split)
   rows = np.concatenate([split.test, split.validation])
   reader = functools.partial(_Rows, exp.source, split.transform)
   for name in config.baselines:
@@ -313,7 +314,7 @@ def _baselines_of_split(exp, before, index: int):
         beyond_contrast=_beyond_contrast(exp, index, score, validation_score)
         if rebuilt
         else None,
-        mean_error=_mean_error(exp, split) if rebuilt else None,
+        mean_error=mean_error if rebuilt else None,
         frames=video.frames(
           exp.source, split.test, np.asarray(score), split.anomalous
         ),

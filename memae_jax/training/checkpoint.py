@@ -4,10 +4,10 @@
 """
 
 import functools
+import hashlib
 import json
 import logging
 import pathlib
-import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -22,7 +22,7 @@ _LOG = logging.getLogger(__name__)
 
 
 Shapes = tuple[tuple[int, ...], ...]
-CHECKSUMS = 'checksums.json'  # CRC-32 of each file of a checkpoint.
+CHECKSUMS = 'checksums.json'  # SHA-256 of each file of a checkpoint.
 
 
 @functools.partial(jax.jit, static_argnums=1)
@@ -58,12 +58,9 @@ def fingerprint(tree: Any, real: Shapes | None = None) -> jax.Array:
   return total
 
 
-def _crc(path: pathlib.Path) -> int:
-  value = 0
+def _sha256(path: pathlib.Path) -> str:
   with path.open('rb') as file:
-    while block := file.read(2**20):
-      value = zlib.crc32(block, value)
-  return value
+    return hashlib.file_digest(file, 'sha256').hexdigest()
 
 
 def _unless_damaged(read: Callable, *args) -> Any:
@@ -99,7 +96,7 @@ class Checkpoints:
     self._folder = pathlib.Path(workdir).absolute() / 'checkpoints'
     keep_some = not (keep_all or read_only)
     policy = checkpoint_managers.LatestN(keep) if keep_some else None
-    self._read_only, self._saving = read_only, -1
+    self._read_only = read_only
     if read_only and not self._folder.is_dir():
       raise errors.UserError(
         f'{self._folder} does not exist; train first, or give the --workdir'
@@ -140,8 +137,6 @@ class Checkpoints:
     """Starts saving; returns once the device buffers may be donated."""
     if step in self._manager.all_steps():
       return
-    self._manager.wait_until_finished()
-    self._saving = step
     self._manager.save(
       step,
       args=ocp.args.Composite(
@@ -161,9 +156,9 @@ class Checkpoints:
     """Into the folder being written, once it is whole, before it is renamed."""
     if not parallel.is_first():
       return
-    for folder in self._folder.glob(f'{self._saving}.*'):
+    for folder in self._folder.glob('*.*'):  # When whole, it is a number.
       files = sorted(p for p in folder.rglob('*') if p.is_file())
-      found = {p.relative_to(folder).as_posix(): _crc(p) for p in files}
+      found = {p.relative_to(folder).as_posix(): _sha256(p) for p in files}
       (folder / CHECKSUMS).write_text(json.dumps(found, indent=1))
 
   def _check(self, step: int, item: str) -> None:
@@ -178,7 +173,8 @@ class Checkpoints:
     written = json.loads((folder / CHECKSUMS).read_text())
     names = [name for name in written if name.startswith(f'{item}/')]
     for name in names[jax.process_index() :: jax.process_count()]:
-      if not (folder / name).is_file() or _crc(folder / name) != written[name]:
+      path = folder / name
+      if not path.is_file() or _sha256(path) != written[name]:
         raise ValueError(f'{name} is not as it was written')
 
   def _read(self, step: int, item: str, read: Callable) -> Any:
