@@ -264,12 +264,6 @@ def of_first(number: int) -> int:
     return int(multihost_utils.broadcast_one_to_all(np.int32(number)))
 
 
-def wait_for_all(what: str) -> None:
-  """Returns once every process is here."""
-  if jax.process_count() > 1:
-    multihost_utils.sync_global_devices(what)
-
-
 def _number(key: str, text: str) -> int | None:
   """The number that a variable holds, None if it is empty."""
   if text and not text.isdigit():

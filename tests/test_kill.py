@@ -7,6 +7,7 @@ import time
 
 import jax
 import numpy as np
+import orbax.checkpoint as ocp
 import pytest
 
 from memae_jax import errors
@@ -152,6 +153,41 @@ def test_a_checkpoint_that_another_process_cannot_read(tmp_path, monkeypatch):
     )
   # What a checkpoint says of itself, and its state.
   assert asked == [False, False, False] and found == steps[-2]
+
+
+def test_checkpoints_removed_while_their_folder_is_looked_at(
+  tmp_path, monkeypatch
+):
+  of = ocp.path.step.Metadata
+  look = of.commit_timestamp.fget
+
+  def removed_before(self):
+    if self.step in gone:
+      self.path.rmtree()
+    return look(self)
+
+  monkeypatch.setattr(of, 'commit_timestamp', property(removed_before))
+  for step in (1, 2, 3):
+    (tmp_path / 'checkpoints' / str(step)).mkdir(parents=True)
+  gone = [1]
+  with checkpoint.Checkpoints(tmp_path, read_only=True) as checkpoints:
+    assert checkpoints.steps() == [2, 3]
+    gone = [2]
+    checkpoints.refresh()
+    assert checkpoints.steps() == [3]
+
+
+def test_damaged_checkpoints_that_cannot_be_moved_away(tmp_path):
+  exp = experiment.build(helpers.digits(**{'train.keep': 3}))
+  loop.train(exp, tmp_path)
+  steps = sorted(int(p.name) for p in (tmp_path / 'checkpoints').iterdir())
+  for path in _data_files(tmp_path / 'checkpoints' / str(steps[-1]) / 'state'):
+    path.unlink()
+  (tmp_path / 'damaged_checkpoints').write_text('not a folder')
+  with pytest.raises(errors.UserError, match='cannot be moved away'):
+    loop.train(exp, tmp_path)
+  found = sorted(int(p.name) for p in (tmp_path / 'checkpoints').iterdir())
+  assert found == steps
 
 
 def test_all_checkpoints_damaged(tmp_path):

@@ -171,7 +171,11 @@ def test_what_one_process_cannot_read_none_takes(tmp_path):
     )
     for i in range(2)
   ]
-  said = [process.communicate(timeout=120) for process in both]
+  try:
+    said = [process.communicate(timeout=120) for process in both]
+  finally:
+    for process in both:
+      process.kill()
   assert [process.returncode for process in both] == [0, 0], said
   assert [out.split('\n')[-2] for out, _ in said] == ['restored 1'] * 2
 

@@ -23,6 +23,7 @@ _LOG = logging.getLogger(__name__)
 
 Shapes = tuple[tuple[int, ...], ...]
 CHECKSUMS = 'checksums.json'  # SHA-256 of each file of a checkpoint.
+_LOOKS = 10  # At a folder that another process changes meanwhile.
 
 
 @functools.partial(jax.jit, static_argnums=1)
@@ -72,6 +73,20 @@ def _unless_damaged(read: Callable, *args) -> Any:
     return None
 
 
+def _although_others_remove(look: Callable[[], Any]) -> Any:
+  """Lets orbax look at a folder, again if a checkpoint went away meanwhile.
+
+  It lists the folder, then asks for the time of each: beside a training that
+  removes its old ones, one of them may be gone by then.
+  """
+  for _ in range(_LOOKS - 1):
+    try:
+      return look()
+    except FileNotFoundError:
+      continue
+  return look()
+
+
 class Checkpoints:
   """Asynchronous checkpoints under `workdir/checkpoints`."""
 
@@ -106,16 +121,16 @@ class Checkpoints:
     # read does not reach: the handlers of its items read without one.
     self._states = ocp.StandardCheckpointHandler()
     self._metas = ocp.JsonCheckpointHandler()
-    self._manager = ocp.CheckpointManager(
-      self._folder,
-      options=ocp.CheckpointManagerOptions(
-        create=not read_only,
-        read_only=read_only,
-        preservation_policy=policy,
-        async_options=ocp.AsyncOptions(
-          post_finalization_callback=self._write_checksums
-        ),
+    options = ocp.CheckpointManagerOptions(
+      create=not read_only,
+      read_only=read_only,
+      preservation_policy=policy,
+      async_options=ocp.AsyncOptions(
+        post_finalization_callback=self._write_checksums
       ),
+    )
+    self._manager = _although_others_remove(
+      lambda: ocp.CheckpointManager(self._folder, options=options)
     )
 
   def __enter__(self):
@@ -131,7 +146,7 @@ class Checkpoints:
 
   def refresh(self) -> None:
     """Looks for checkpoints that another process wrote or removed."""
-    self._manager.reload()
+    _although_others_remove(self._manager.reload)
 
   def save(self, step: int, state: Any, meta: dict[str, Any]) -> None:
     """Starts saving; returns once the device buffers may be donated."""
@@ -264,9 +279,9 @@ class Checkpoints:
       state = _unless_damaged(self.restore, step, like)
       if state is None:
         continue
-      if not self._read_only:
-        for damaged in steps[steps.index(step) + 1 :]:
-          self._set_aside(damaged)
+      damaged = steps[steps.index(step) + 1 :]
+      if damaged and not self._read_only:
+        self._set_aside(damaged)
       return step, state
     if steps:
       raise errors.UserError(
@@ -275,12 +290,26 @@ class Checkpoints:
       )
     return None
 
-  def _set_aside(self, step: int) -> None:
-    """Moves a damaged checkpoint out of orbax' way; nothing is deleted."""
+  def _set_aside(self, steps: list[int]) -> None:
+    """Moves damaged checkpoints out of orbax' way; nothing is deleted.
+
+    Raises:
+      UserError: they cannot be moved.
+    """
+    problem = ''
     if parallel.is_first():
       target = self._folder.parent / 'damaged_checkpoints'
-      target.mkdir(exist_ok=True)
-      number = sum(1 for _ in target.iterdir())
-      (self._folder / str(step)).rename(target / f'{step}_{number}')
-    parallel.wait_for_all('set aside')
-    self._manager.reload()
+      try:
+        target.mkdir(exist_ok=True)
+        for step in steps:
+          number = sum(1 for _ in target.iterdir())
+          (self._folder / str(step)).rename(target / f'{step}_{number}')
+      except OSError as error:
+        problem = str(error)
+    # All of them first: whoever looks at the folder must not see it change.
+    if parallel.any_process(bool(problem)):
+      raise errors.UserError(
+        f'the damaged checkpoints {steps} in {self._folder} cannot be moved'
+        f' away ({problem or "in another process"}); move them yourself'
+      )
+    self.refresh()
