@@ -81,9 +81,11 @@ def _comparisons(results) -> Iterator[Exhibit]:
         values, summaries, {m: words.title(m) for m in shown}
       ),
     )
+  numbers = {r['fields'].get('normal_class') for r in results['replicas']}
+  names = dict(zip(sorted(numbers - {None}), results['classes']))
   by_class = {
-    variant: {str(k): v for k, v in sorted(classes.items())}
-    for variant, classes in tables.by_field(results, 'normal_class').items()
+    variant: {names.get(k, str(k)): v for k, v in sorted(found.items())}
+    for variant, found in tables.by_field(results, 'normal_class').items()
   }
   if len({k for v in by_class.values() for k in v}) > 1:
     yield Exhibit(

@@ -135,6 +135,13 @@ def test_figures_and_no_global_state(digits, shown):
     assert exhibit.title.endswith('?') and exhibit.caption.endswith('.')
 
 
+def test_the_picture_of_the_classes_calls_them_by_name(digits):
+  named = dict(zip(('cat', 'dog'), digits['results']['classes'].values()))
+  results = {**digits['results'], 'classes': named}
+  axes = _figures({**digits, 'results': results})['classes'].axes[0]
+  assert [label.get_text() for label in axes.get_yticklabels()] == [*named]
+
+
 def test_sixty_tables_beside_the_paper(make_replica, make_run):
   made = [make_replica(v, 'table', 0, s) for v in VARIANTS for s in range(20)]
   run = make_run(made, 'kdd', 'kddcup99', with_baselines=False)
