@@ -19,6 +19,8 @@ import jax
 import pytest
 from absl import flags
 
+from tests import helpers
+
 jax.config.update('jax_num_cpu_devices', 8)
 jax.config.update('jax_numpy_rank_promotion', 'raise')
 _CACHE = pathlib.Path(__file__).resolve().parents[1] / '.pytest_cache/compiled'
@@ -28,7 +30,7 @@ jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.02)
 # grain 0.2.18 reads its flags as soon as it is used (google/grain#1355).
 flags.FLAGS.mark_as_parsed()
 
-# The same examples each time; thoroughly, others each time.
+# The same seed of examples each time; thoroughly, others each time.
 _THOROUGH = os.environ.get('MEMAE_TEST_THOROUGH') == '1'
 hypothesis.settings.register_profile('memae', derandomize=not _THOROUGH)
 hypothesis.settings.load_profile('memae')
@@ -51,6 +53,17 @@ def forget_programs():
   """Frees the compiled programs of a module; they would fill the memory."""
   yield
   jax.clear_caches()
+
+
+@pytest.fixture(autouse=True)
+def end_children():
+  """Ends what a failed test leaves running, which others would suffer from."""
+  yield
+  while helpers.STARTED:
+    process = helpers.STARTED.pop()
+    if process.returncode is None:
+      process.kill()
+      process.communicate()
 
 
 @pytest.fixture(scope='session')

@@ -19,6 +19,7 @@ from memae_jax import config as config_lib
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 GOLDEN = ROOT / 'tests/golden'  # Numbers of PyTorch, see its README.
+STARTED: list[subprocess.Popen] = []  # What a test leaves running is ended.
 _OF_PROCESSES = 'coordinator', 'processes', 'process'
 
 
@@ -98,7 +99,7 @@ def start(
   """Starts a command line as a process of its own."""
   environment = dict(os.environ, JAX_PLATFORMS='cpu', PYTHONPATH=str(ROOT))
   environment['JAX_NUM_CPU_DEVICES'] = str(devices)
-  return subprocess.Popen(
+  process = subprocess.Popen(
     [sys.executable, '-m', module, *argv],
     cwd=ROOT,
     env=environment,
@@ -107,11 +108,13 @@ def start(
     text=True,
     **options,
   )
+  STARTED.append(process)
+  return process
 
 
 def take(tree, index: int):
   """Replica `index` of a tree of [R, ...] leaves."""
-  return jax.tree.map(lambda x: jnp.asarray(x)[index], tree)
+  return jax.tree.map(lambda x: jnp.asarray(np.asarray(x)[index]), tree)
 
 
 def write_config(path: pathlib.Path, config) -> str:
