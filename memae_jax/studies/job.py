@@ -42,10 +42,10 @@ def describe(study: grid.Study, planned: list[runs.Run]) -> str:
   points = page.count(sum(len(run.points) for run in planned), 'point')
   many = page.count(len(planned), 'run')
   lines = [f'{study.name}: {points} in {many} of {study.base}']
-  for i, run in enumerate(planned):
+  for run in planned:
     size = page.count(len(grid.replicas(run.config)), 'replica')
     held = page.count(len(run.points), 'point')
-    lines.append(f'  {i} {run.name}: {held}, {size}, {run.state}')
+    lines.append(f'  {run.share} {run.name}: {held}, {size}, {run.state}')
   return '\n'.join(lines)
 
 
@@ -104,8 +104,12 @@ def _one(study, points, folder, index, jobs, most, tried, stopping) -> bool:
   with contextlib.ExitStack() as stack:
     with runs.planning(folder):
       planned = runs.plan(points, folder, most)
-      for i, run in enumerate(planned):
-        if i % jobs != index or run.state == 'finished' or run.name in tried:
+      for run in planned:
+        if (
+          run.share % jobs != index
+          or run.state == 'finished'
+          or run.name in tried
+        ):
           continue
         held = runs.claim(stack, run)
         if held is not None:
@@ -116,7 +120,7 @@ def _one(study, points, folder, index, jobs, most, tried, stopping) -> bool:
     tried.add(run.name)
     _LOG.info(
       'run %d of %d: %s, %d replicas',
-      i + 1,
+      planned.index(run) + 1,
       len(planned),
       run.name,
       len(grid.replicas(run.config)),

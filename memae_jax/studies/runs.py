@@ -35,6 +35,8 @@ class Run(NamedTuple):
 
   config: of the run. points: of the study that it holds; it may hold others.
   state: 'finished', 'failed', 'stopped' (it has weights and goes on) or 'new'.
+  share: its number among the runs that were planned at first: halves of one
+    that diverged keep it, so that the other runs stay whose they were.
   error: the last error line of a failed run.
   """
 
@@ -42,6 +44,7 @@ class Run(NamedTuple):
   config: Any
   points: groups.Points
   state: str
+  share: int
   error: str = ''
 
   @property
@@ -112,15 +115,17 @@ def _finished(folder: pathlib.Path, config: Any) -> bool:
   ) and grid.replicas(there) == grid.replicas(config)
 
 
-def _run(folder: pathlib.Path, config: Any, points: groups.Points) -> Run:
+def _run(
+  folder: pathlib.Path, config: Any, points: groups.Points, share: int
+) -> Run:
   last = _last(folder)
   if _finished(folder, config):
     state = 'finished'
   elif last.get('error'):
-    return Run(folder, config, points, 'failed', last['error'])
+    return Run(folder, config, points, 'failed', share, last['error'])
   else:
     state = 'stopped' if writers.has_checkpoints(folder) else 'new'
-  return Run(folder, config, points, state)
+  return Run(folder, config, points, state, share)
 
 
 def _keeps_its_points(folder: pathlib.Path) -> bool:
@@ -153,7 +158,7 @@ def plan(
   Returns:
     Runs in the order of their first points; every point is in one.
   """
-  missing = list(points)
+  missing, shares = list(points), _shares(points, most)
   found, diverged = [], set()
   for path in sorted((folder / 'runs').glob('*/')):
     if not _keeps_its_points(path):
@@ -168,7 +173,8 @@ def plan(
     )
     if not held:
       continue
-    run = _run(path, _updated(config, held[0].config), held)
+    share = shares[held[0].index]
+    run = _run(path, _updated(config, held[0].config), held, share)
     if _last(path).get('code') == _DIVERGED and run.state != 'finished':
       if len(held) > 1:  # One of them spoils it; they go on in two halves.
         diverged.add(path.name)
@@ -178,8 +184,18 @@ def plan(
     missing = [point for point in missing if point.index not in kept]
   for members in _parts(groups.group(missing), most, diverged):
     path = folder / 'runs' / groups.name(members)
-    found.append(_run(path, groups.fleet_config(members), members))
+    share = shares[members[0].index]
+    found.append(_run(path, groups.fleet_config(members), members, share))
   return sorted(found, key=lambda run: run.points[0].index)
+
+
+def _shares(points: Sequence[grid.Point], most: int) -> dict[int, int]:
+  """{index of a point: number of its run}, if there were no run yet."""
+  parts = sorted(
+    _parts(groups.group(points), most, set()),
+    key=lambda part: min(point.index for point in part),
+  )
+  return {point.index: i for i, part in enumerate(parts) for point in part}
 
 
 def _parts(

@@ -96,6 +96,7 @@ def test_a_group_that_diverges_goes_on_in_halves(tmp_path):
   _pretend(planned[1], code=3, error='diverged')
   planned = runs.plan(points, tmp_path)
   assert _shape(planned) == [((n,), 'new') for n in (3, 4, 5)]
+  assert [run.share for run in planned] == [0, 0, 0]  # Of the job that had it.
   _pretend(planned[0], finished=True, code=0)
   _pretend(planned[1], finished=True, code=0)
   _pretend(planned[2], weights=False, code=3, error='diverged')
