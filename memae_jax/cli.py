@@ -5,6 +5,7 @@ import logging
 import os
 import pathlib
 import sys
+import threading
 from collections.abc import Callable
 
 import jax
@@ -15,11 +16,25 @@ from memae_jax import config as config_lib
 from memae_jax import errors, host, parallel, stored_config
 
 _OUT_OF_MEMORY = 'RESOURCE_EXHAUSTED'
+_PATIENCE = 30.0  # Seconds that a failed process waits for those it ran with.
+
+
+def _end_soon(code: int) -> None:
+  """Lets a process that failed wait for the others of its run, but not long.
+
+  At its exit JAX would wait for five minutes, while they wait for it.
+  """
+  if jax.distributed.is_initialized():
+    sys.stdout.flush()
+    timer = threading.Timer(_PATIENCE, os._exit, [code])
+    timer.daemon = True
+    timer.start()
 
 
 def _fail(message: object, code: int) -> None:
   text = ' '.join(str(message).split())
   print(f'error: {text}', file=sys.stderr, flush=True)
+  _end_soon(code)
   sys.exit(code)
 
 
@@ -103,6 +118,7 @@ def guarded(job: Callable[..., None], *words: str) -> None:
     _fail(f'{where}{os.strerror(error.errno)}{mend}', 2)
   except Exception as error:
     if _OUT_OF_MEMORY not in str(error):
+      _end_soon(1)
       raise
     _fail(
       f'out of device memory ({str(error).splitlines()[0][:200]}); lower'

@@ -552,6 +552,11 @@ def trains(field: str) -> bool:
   return field not in _NO_WEIGHT
 
 
+def is_path(field: str) -> bool:
+  """Whether a field says where something lies; hosts may differ in it."""
+  return tuple(field.split('.')) in _PATHS
+
+
 def names_run(field: str) -> bool:
   """Whether the results of a run may depend on a field."""
   return trains(field) or field.startswith('eval.')

@@ -240,12 +240,46 @@ def to_host(tree: Any) -> Any:
     return multihost_utils.process_allgather(tree, tiled=True)
 
 
+def of_first_all(numbers: Sequence[int]) -> list[int]:
+  """The numbers that the first process gives; all must call it."""
+  if jax.process_count() == 1:
+    return list(numbers)
+  held = np.zeros(of_first(len(numbers)), np.int32)
+  if is_first():
+    held[:] = numbers
+  if not len(held):
+    return []
+  with jax.transfer_guard('allow'):
+    return np.asarray(multihost_utils.broadcast_one_to_all(held)).tolist()
+
+
 def is_first() -> bool:
   """Whether this process is the one that writes.
 
   Asks no device for it: a process that only starts others must not take one.
   """
   return not jax.distributed.is_initialized() or jax.process_index() == 0
+
+
+@contextlib.contextmanager
+def together() -> Iterator[None]:
+  """What it holds succeeds in every process, or fails in every process.
+
+  Else one would end, and the others wait for it. What it holds must not wait
+  for other processes itself.
+
+  Raises:
+    UserError or OSError: of this process; UserError if another one failed.
+  """
+  problem = None
+  try:
+    yield
+  except (errors.UserError, OSError) as error:
+    problem = error
+  if any_process(problem is not None):
+    raise problem or errors.UserError(
+      'another process of this run has failed, see what it says; mend that'
+    )
 
 
 def any_process(flag: bool) -> bool:

@@ -1,7 +1,9 @@
 """Several processes train one run; one of them may be told to stop, or die."""
 
+import contextlib
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -12,7 +14,7 @@ import jax
 import numpy as np
 import pytest
 
-from memae_jax import errors
+from memae_jax import errors, writers
 from memae_jax.training import checkpoint, experiment, step
 from tests import helpers
 
@@ -21,16 +23,25 @@ _FIELDS = {
   'train.batch_size': 18,
   'fleet.normal_classes': (3,),
   'fleet.seeds': 2,
+  # Meshes round differently; no weight is to pass a threshold by that.
+  'model.memory.threshold': 0.0,
   'model.widths': (64,),
   'eval.batch_size': 50,
 }
 
 
+def _port():
+  """A free one, below those that the system gives out by itself."""
+  for port in random.SystemRandom().sample(range(20_000, 32_000), 100):
+    with socket.socket() as found, contextlib.suppress(OSError):
+      found.bind(('127.0.0.1', port))
+      return port
+  raise OSError('no port is free')
+
+
 def _start(config, workdir, *more, processes=2):
   """Processes of two devices each, and the port they meet at."""
-  with socket.socket() as free:
-    free.bind(('127.0.0.1', 0))
-    port = free.getsockname()[1]
+  port = _port()
   common = f'--config={config}', f'--workdir={workdir}', *more
   if processes == 1:
     return [helpers.start(*common, devices=2)]
@@ -152,17 +163,51 @@ with checkpoint.Checkpoints(folder, keep=3) as checkpoints:
   step, (found,) = checkpoints.restore_newest([like], lambda _: None)
   part = found.addressable_shards[0]
   np.testing.assert_array_equal(part.data, whole[part.index])
-  print('restored', step)
+  if process == 1:
+    checkpoints._manager.all_steps = lambda: [1, 9]  # It has looked later.
+  print('restored', step, 'of', checkpoints.steps())
+"""
+_ONE_FAILS = """
+import sys
+import jax
+jax.distributed.initialize(f'127.0.0.1:{sys.argv[2]}', 2, int(sys.argv[1]))
+from memae_jax import cli, config, errors, parallel
+from memae_jax.training import experiment
+process = jax.process_index()
+try:
+  with parallel.together():
+    if process == 1:
+      raise PermissionError('of one')
+except (OSError, errors.UserError) as error:
+  print(type(error).__name__)
+ours = config.default()
+experiment._check_alike_everywhere(ours, {'data_sha256': '12'})
+ours.data.data_dir = f'/data/of/{process}'
+experiment._check_alike_everywhere(ours, {'data_sha256': '12'})
+for data, seed in ((process, 0), (0, process)):
+  ours.train.seed = seed
+  try:
+    experiment._check_alike_everywhere(ours, {'data_sha256': str(data)})
+  except errors.UserError as error:
+    print('different data' in str(error))
+sys.stdout.flush()
+
+def job():
+  if process == 1:
+    raise errors.UserError('it cannot go on')
+  parallel.any_process(False)
+
+cli._PATIENCE = 1.0
+cli.guarded(job)
 """
 
 
-def test_what_one_process_cannot_read_none_takes(tmp_path):
-  with socket.socket() as free:
-    free.bind(('127.0.0.1', 0))
-    port = free.getsockname()[1]
+def _start_script(code, *words):
+  """Two processes of one device each."""
+  port = _port()
   both = [
     subprocess.Popen(
-      [sys.executable, '-c', _ONE_CANNOT_READ, str(i), str(port), tmp_path],
+      [sys.executable, '-c', code, str(i), str(port), *words],
       env=os.environ | {'JAX_PLATFORMS': 'cpu', 'JAX_NUM_CPU_DEVICES': '1'},
       cwd=helpers.ROOT,
       text=True,
@@ -171,13 +216,37 @@ def test_what_one_process_cannot_read_none_takes(tmp_path):
     )
     for i in range(2)
   ]
-  try:
-    said = [process.communicate(timeout=120) for process in both]
-  finally:
-    for process in both:
-      process.kill()
+  helpers.STARTED.extend(both)
+  return both
+
+
+def test_what_one_process_cannot_read_none_takes(tmp_path):
+  both = _start_script(_ONE_CANNOT_READ, tmp_path)
+  said = [process.communicate(timeout=120) for process in both]
   assert [process.returncode for process in both] == [0, 0], said
-  assert [out.split('\n')[-2] for out, _ in said] == ['restored 1'] * 2
+  assert [out.split('\n')[-2] for out, _ in said] == ['restored 1 of [1]'] * 2
+
+
+def test_where_one_process_fails_no_other_waits_for_it():
+  first, second = _start_script(_ONE_FAILS)
+  out, err = second.communicate(timeout=120)
+  assert second.returncode == errors.UserError.exit_code, err
+  assert err.splitlines()[-1] == 'error: it cannot go on'
+  words = ['PermissionError', 'True', 'True']
+  assert out.splitlines()[-3:] == words, out
+  first.kill()  # It would hear of it by a heartbeat that does not come.
+  out, err = first.communicate(timeout=120)
+  assert out.splitlines()[-3:] == ['UserError', *words[1:]], out + err
+
+
+def test_a_run_that_is_being_trained_is_refused_by_all(tmp_path):
+  config = helpers.write_config(tmp_path / 'c.py', helpers.digits(**_FIELDS))
+  with writers.exclusive(tmp_path / 'run' / '.lock', 'training'):
+    both = _start(config, tmp_path / 'run')
+    said = [process.communicate(timeout=120)[1] for process in both]
+  assert [p.returncode for p in both] == [errors.UserError.exit_code] * 2, said
+  assert 'another process is training' in said[0]
+  assert 'another process of this run has failed' in said[1]
 
 
 @pytest.mark.thorough

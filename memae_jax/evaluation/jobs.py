@@ -13,6 +13,7 @@ from typing import Any
 
 import jax
 
+from memae_jax import config as config_lib
 from memae_jax import errors, parallel, writers
 from memae_jax.evaluation import evaluate
 from memae_jax.training import checkpoint, experiment, loop
@@ -154,7 +155,8 @@ class Job:
     """
     while True:
       with contextlib.ExitStack() as stack:
-        mine = self._next(steps, stack) if parallel.is_first() else 0
+        with parallel.together():
+          mine = self._next(steps, stack) if parallel.is_first() else 0
         at = parallel.of_first(mine)
         if at == -1:
           return
@@ -191,11 +193,26 @@ class Job:
     while True:
       self._checkpoints.refresh()
       steps = self._checkpoints.steps()
+      self._gone &= set(steps)  # What comes again may be whole.
       self.work(steps, '', trained)
       # A run that was trained longer since may have removed that step.
       if parallel.of_first(int(max(steps, default=-1) >= self._exp.steps)):
         return
       time.sleep(_PAUSE)
+
+
+def _made_alike(exp: experiment.Experiment, folder: pathlib.Path) -> bool:
+  """Whether a folder holds the report that this experiment would make."""
+  if not (folder / 'report.html').exists():
+    return False
+  there = json.loads((folder / 'results.json').read_text())['config']
+  fields = config_lib.flatten(exp.config.to_dict())
+  found = config_lib.flatten(config_lib.resolve(there).to_dict())
+  return all(
+    found[key] == value
+    for key, value in fields.items()
+    if config_lib.names_run(key)
+  )
 
 
 def evaluate_one(
@@ -216,10 +233,11 @@ def evaluate_one(
   folder = workdir / 'eval' / exp.folder(at)
   with contextlib.ExitStack() as stack:
     made, held = False, (folder / _CLAIM, 'evaluating')
-    if parallel.is_first() and writers.claim(stack, *held) is None:
-      _LOG.info('another job evaluates step %d; waiting for it', at)
-      stack.enter_context(writers.exclusive(*held, wait=True))
-      made = (folder / 'report.html').exists()
+    with parallel.together():
+      if parallel.is_first() and writers.claim(stack, *held) is None:
+        _LOG.info('another job evaluates step %d; waiting for it', at)
+        stack.enter_context(writers.exclusive(*held, wait=True))
+        made = _made_alike(exp, folder)
     if parallel.of_first(int(made)):
       return json.loads((folder / 'results.json').read_text())
     return evaluate.evaluate(exp, state, at, workdir, trained)

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
-from memae_jax import errors, parallel
+from memae_jax import errors, parallel, writers
 
 _LOG = logging.getLogger(__name__)
 
@@ -141,8 +141,12 @@ class Checkpoints:
       each.close()
 
   def steps(self) -> list[int]:
-    """Steps on disk, oldest first."""
-    return sorted(self._manager.all_steps())
+    """Steps on disk when they were looked for, oldest first.
+
+    Those that the first process saw: beside a training, others may have looked
+    later. All must call it.
+    """
+    return parallel.of_first_all(sorted(self._manager.all_steps()))
 
   def refresh(self) -> None:
     """Looks for checkpoints that another process wrote or removed."""
@@ -168,13 +172,21 @@ class Checkpoints:
     self._manager.wait_until_finished()
 
   def _write_checksums(self) -> None:
-    """Into the folder being written, once it is whole, before it is renamed."""
+    """Into the folder being written, once it is whole, before it is renamed.
+
+    A checkpoint without them is a good one: they must not spoil it.
+    """
     if not parallel.is_first():
       return
     for folder in self._folder.glob('*.*'):  # When whole, it is a number.
-      files = sorted(p for p in folder.rglob('*') if p.is_file())
-      found = {p.relative_to(folder).as_posix(): _sha256(p) for p in files}
-      (folder / CHECKSUMS).write_text(json.dumps(found, indent=1))
+      if (folder / CHECKSUMS).exists():
+        continue  # Left by a run that was killed.
+      try:
+        files = sorted(p for p in folder.rglob('*') if p.is_file())
+        found = {p.relative_to(folder).as_posix(): _sha256(p) for p in files}
+        writers.write_atomic(folder / CHECKSUMS, json.dumps(found, indent=1))
+      except OSError as error:
+        _LOG.warning('no checksums for %s (%s)', folder, error)
 
   def _check(self, step: int, item: str) -> None:
     """Raises ValueError if a file of an item is not as it was written.
@@ -248,7 +260,7 @@ class Checkpoints:
       step, 'state', lambda path: self._states.restore(path, args=args)
     )
     found = fingerprint(restored['state'], self._real)
-    if int(found) != int(restored['fingerprint']):
+    if parallel.any_process(int(found) != int(restored['fingerprint'])):
       raise errors.UserError(
         f'checkpoint {self._folder / str(step)} is damaged (its content does'
         ' not match its fingerprint); use another step'
@@ -283,6 +295,10 @@ class Checkpoints:
       if damaged and not self._read_only:
         self._set_aside(damaged)
       return step, state
+    if steps and self._read_only:
+      self.refresh()
+      if self.steps() != steps:  # Removed by a training that goes on.
+        return self.restore_newest(like, check)
     if steps:
       raise errors.UserError(
         f'none of the checkpoints {steps} in {self._folder} can be read; give'

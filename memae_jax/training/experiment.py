@@ -4,14 +4,17 @@ Training and evaluation both start here, so they cannot disagree.
 """
 
 import dataclasses
+import hashlib
+import json
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
 import numpy as np
 
+from memae_jax import config as config_lib
 from memae_jax import errors, parallel
 from memae_jax.data import feed, protocols, sources, tables, types
 from memae_jax.models import memae
@@ -150,6 +153,33 @@ def _as_trained(source, splits, stored) -> tuple[types.Split, ...]:
   )
 
 
+def _source(config: Any) -> types.Source:
+  """The samples, if they can be scored as `config.eval` asks."""
+  source = sources.load(config.data)
+  if config.eval.score != 'mse' and source.videos is None:
+    raise errors.UserError(
+      f'config field "eval.score" is "{config.eval.score}", which scores clips,'
+      f' but data set "{source.name}" has none; use "mse"'
+    )
+  return source
+
+
+def _check_alike_everywhere(config: Any, identity: Mapping[str, str]) -> None:
+  """Raises UserError if the processes of a run have other data or fields."""
+  fields = config_lib.flatten(config.to_dict())
+  told = [
+    identity,
+    {k: v for k, v in fields.items() if not config_lib.is_path(k)},
+  ]
+  digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
+  number = int(digest.hexdigest()[:7], 16)
+  if parallel.any_process(number != parallel.of_first(number)):
+    raise errors.UserError(
+      'the processes of this run have different data or config fields; start'
+      ' all by the same command, on the same data'
+    )
+
+
 def build(
   config: Any,
   stored: dict[str, Any] | None = None,
@@ -166,30 +196,27 @@ def build(
   Raises:
     UserError: the data are missing or do not fit the config.
   """
-  source = sources.load(config.data)
-  if config.eval.score != 'mse' and source.videos is None:
-    raise errors.UserError(
-      f'config field "eval.score" is "{config.eval.score}", which scores clips,'
-      f' but data set "{source.name}" has none; use "mse"'
-    )
-  identity = {
-    'data_sha256': sources.data_sha256(source),
-    'label_sha256': sources.label_sha256(source),
-  }
   replicas = fleet.replicas(config)
-  _LOG.info(
-    '%s: %d samples of shape %s, %d replicas',
-    source.name,
-    len(source.inputs),
-    source.inputs.shape[1:],
-    len(replicas),
-  )
-  made: dict[Any, types.Split] = {}
-  for replica in replicas:
-    key = replica.seed, replica.normal_class
-    if key not in made:
-      made[key] = protocols.split(source, config.data, *key)
-  splits = tuple(made[r.seed, r.normal_class] for r in replicas)
+  with parallel.together():
+    source = _source(config)
+    identity = {
+      'data_sha256': sources.data_sha256(source),
+      'label_sha256': sources.label_sha256(source),
+    }
+    _LOG.info(
+      '%s: %d samples of shape %s, %d replicas',
+      source.name,
+      len(source.inputs),
+      source.inputs.shape[1:],
+      len(replicas),
+    )
+    made: dict[Any, types.Split] = {}
+    for replica in replicas:
+      key = replica.seed, replica.normal_class
+      if key not in made:
+        made[key] = protocols.split(source, config.data, *key)
+    splits = tuple(made[r.seed, r.normal_class] for r in replicas)
+  _check_alike_everywhere(config, identity)
   trained_on = None
   if stored and stored['data_sha256'] != identity['data_sha256']:
     trained_on = stored['data_sha256']

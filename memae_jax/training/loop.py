@@ -157,8 +157,9 @@ def train(
   """
   options = exp.config.train
   with contextlib.ExitStack() as stack:
-    stack.enter_context(writers.exclusive(workdir / '.lock', 'training'))
-    check_workdir(workdir, exp.config)
+    with parallel.together():
+      stack.enter_context(writers.exclusive(workdir / '.lock', 'training'))
+      check_workdir(workdir, exp.config)
     checkpoints = stack.enter_context(opened(exp, workdir, read_only=False))
     stop_requested = stack.enter_context(host.stop_requests())
     found = checkpoints.restore_newest(
@@ -177,9 +178,10 @@ def train(
           ' another --workdir'
         )
       _LOG.info('resuming at step %d of %d', now, exp.steps)
-    writer = writers.MetricsWriter(workdir, written, options.tensorboard)
-    stack.callback(writer.close)
-    store_config(workdir, exp.config)  # Nothing is refused from here on.
+    with parallel.together():
+      writer = writers.MetricsWriter(workdir, written, options.tensorboard)
+      stack.callback(writer.close)
+      store_config(workdir, exp.config)  # Nothing is refused from here on.
     progress = writers.Progress('train', exp.steps, now)
     stack.callback(progress.close)
     stack.enter_context(jax.transfer_guard('disallow'))
@@ -211,7 +213,7 @@ def train(
       stopping = parallel.any_process(stop_requested())
       if last or stopping or now % exp.checkpoint_every == 0:
         checkpoints.save(now, state, exp.meta)
-      if stopping and not last:
+      if stopping:
         checkpoints.wait()
         raise errors.Preempted(
           f'stopped by SIGTERM at step {now} of {exp.steps}, saved in'

@@ -106,6 +106,7 @@ def test_two_jobs_beside_a_training(tmp_path, trained):
   run = tmp_path / 'run'
   training = helpers.start(f'--config={config}', f'--workdir={run}')
   while not (run / 'config.json').exists():
+    assert training.poll() is None, training.communicate()
     time.sleep(0.05)
   watching = '--mode=eval', f'--workdir={run}', '--watch'
   jobs = [helpers.start(*watching) for _ in range(2)]
