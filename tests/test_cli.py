@@ -330,7 +330,7 @@ def test_a_run_is_trained_longer_as_if_in_one_go(tmp_path):
   assert code == 0, err
   again = experiment.build(helpers.digits())
   with loop.opened(again, tmp_path / 'run') as checkpoints:
-    step, state = loop.trained(again, checkpoints, tmp_path / 'run')
+    step, state, _ = loop.trained(again, checkpoints, tmp_path / 'run')
   assert step == once.steps
   for one, two in zip(_leaves(expected), _leaves(state)):
     np.testing.assert_array_equal(one, two)

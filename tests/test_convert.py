@@ -44,8 +44,7 @@ def _reconstructed(peer, x):
 def _restored(workdir):
   exp = experiment.build(config_lib.load(workdir / 'config.json'))
   with checkpoint.Checkpoints(workdir, read_only=True) as checkpoints:
-    at, state = loop.trained(exp, checkpoints, workdir)
-    return exp, at, state, checkpoints.meta(at)
+    return exp, *loop.trained(exp, checkpoints, workdir)
 
 
 @pytest.mark.parametrize(

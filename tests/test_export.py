@@ -84,7 +84,7 @@ def _train(config, workdir):
   with checkpoint.Checkpoints(
     workdir, read_only=True, real=exp.programs.real_shapes
   ) as checkpoints:
-    at, state = loop.trained(exp, checkpoints, workdir)
+    at, state, _ = loop.trained(exp, checkpoints, workdir)
   found, _, _ = collect.networks(exp, state, at)
   return exp, {replica.name: replica for replica in found}, workdir
 

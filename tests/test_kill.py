@@ -176,6 +176,21 @@ def test_checkpoints_removed_while_their_folder_is_looked_at(
     assert checkpoints.steps() == [3]
 
 
+def test_a_checkpoint_that_a_training_replaces_while_it_is_read(tmp_path):
+  exp = experiment.build(helpers.digits(**{'train.keep': 1}))
+  loop.train(exp, tmp_path)
+  folder = tmp_path / 'checkpoints'
+  with checkpoint.Checkpoints(tmp_path, read_only=True) as checkpoints:
+    (at,) = checkpoints.steps()
+    (folder / str(at)).rename(folder / str(at + 1))
+    with pytest.raises(errors.UserError, match='has removed it meanwhile'):
+      checkpoints.meta(at)
+    found, _ = checkpoints.restore_newest(
+      exp.programs.init_shapes, lambda _: None
+    )
+  assert found == at + 1
+
+
 def test_damaged_checkpoints_that_cannot_be_moved_away(tmp_path):
   exp = experiment.build(helpers.digits(**{'train.keep': 3}))
   loop.train(exp, tmp_path)

@@ -87,7 +87,7 @@ def restored(
 ) -> tuple[int, step.Weights, Any]:
   """Step of the newest sound checkpoint of a run, and what `chosen` gives."""
   with loop.opened(exp, run) as checkpoints:
-    at, state = loop.trained(exp, checkpoints, run)
+    at, state, _ = loop.trained(exp, checkpoints, run)
   return at, *chosen(exp, state, at)
 
 

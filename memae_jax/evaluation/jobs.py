@@ -40,11 +40,17 @@ def origin(workdir: pathlib.Path) -> dict[str, Any]:
     UserError: there is none.
   """
   with checkpoint.Checkpoints(workdir, read_only=True) as checkpoints:
-    for at in reversed(checkpoints.steps()):
-      try:
-        return checkpoints.meta(at)
-      except errors.UserError as error:  # Damaged, or removed since.
-        _LOG.warning('checkpoint %d does not say its origin (%s)', at, error)
+    return _origin(checkpoints, workdir)
+
+
+def _origin(
+  checkpoints: checkpoint.Checkpoints, workdir: pathlib.Path
+) -> dict[str, Any]:
+  for at in reversed(checkpoints.steps()):
+    try:
+      return checkpoints.meta(at)
+    except errors.UserError as error:  # Damaged, or removed since.
+      _LOG.warning('checkpoint %d does not say its origin (%s)', at, error)
   raise errors.UserError(f'{workdir} has no checkpoint; train first')
 
 
@@ -258,10 +264,7 @@ def run(
   Raises:
     UserError: there are none, or they were trained on other data.
   """
-  kept = checkpoints.steps()
-  if not kept:
-    raise errors.UserError(f'{workdir} has no checkpoint; train first')
-  stored = checkpoints.meta(kept[-1])
+  stored = _origin(checkpoints, workdir)
   loop.check_data(exp, stored)
   job = Job(exp, checkpoints, workdir)
   if watch:

@@ -53,11 +53,12 @@ def _steps(exp, workdir: pathlib.Path, steps: str, watch: bool = False) -> str:
 def _newest(exp: experiment.Experiment, workdir: pathlib.Path) -> str:
   """Evaluates the newest sound checkpoint, or scores a video with it."""
   with loop.opened(exp, workdir) as checkpoints:
-    at, state = loop.trained(exp, checkpoints, workdir)
+    at, state, stored = loop.trained(exp, checkpoints, workdir)
     if exp.config.eval.video:
       return f'scores: {films.score_new(exp, state, at, workdir)}'
-    trained = checkpoints.meta(at).get('environment')
-    results = jobs.evaluate_one(exp, state, at, workdir, trained)
+    results = jobs.evaluate_one(
+      exp, state, at, workdir, stored.get('environment')
+    )
   page = evaluate.report_of(exp, at, workdir)
   older = '' if at == exp.steps else f' (step {at} of {exp.steps})'
   return f'{evaluate.headline(results)}\nreport: {page}{older}'

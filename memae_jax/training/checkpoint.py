@@ -217,6 +217,8 @@ class Checkpoints:
     except Exception as error:  # Orbax raises many kinds for damaged files.
       lines = str(error).partition('See full')[0].strip().splitlines() or ['']
       problem = f'{type(error).__name__}: {lines[0][:200]}'
+      if not (self._folder / str(step)).exists():
+        problem = 'the training has removed it meanwhile'
     if parallel.any_process(problem is not None):
       raise errors.UserError(
         f'checkpoint {self._folder / str(step)} cannot be read'

@@ -128,18 +128,22 @@ def trained(
   exp: experiment.Experiment,
   checkpoints: checkpoint_lib.Checkpoints,
   workdir: pathlib.Path,
-) -> tuple[int, step.ReplicaState]:
-  """Returns step and state of the newest sound checkpoint.
+) -> tuple[int, step.ReplicaState, dict[str, Any]]:
+  """Returns step, state and `meta` of the newest sound checkpoint.
 
   Raises:
     UserError: there is none, or it was trained on other data.
   """
-  found = checkpoints.restore_newest(
-    exp.programs.init_shapes, lambda stored: check_data(exp, stored)
-  )
+  told = {}
+
+  def check(stored):
+    check_data(exp, stored)
+    told.update(stored)
+
+  found = checkpoints.restore_newest(exp.programs.init_shapes, check)
   if found is None:
     raise errors.UserError(f'{workdir} has no checkpoint; train first')
-  return found
+  return *found, told
 
 
 def train(
