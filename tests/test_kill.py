@@ -1,5 +1,6 @@
 """Killed at any moment, the same command again gives the same run."""
 
+import contextlib
 import json
 import random
 import signal
@@ -91,6 +92,18 @@ def test_killed_runs_end_as_if_never_killed(whole, tmp_path):
   assert process.returncode == 0, err
   assert 'resuming at step' in err
   _same(expected, _outcome(tmp_path))
+
+
+def test_a_stop_in_the_last_interval_is_heard(tmp_path, monkeypatch):
+  exp = experiment.build(helpers.digits(**{'train.log_every': 1000}))
+  with monkeypatch.context() as patch:
+    asked = contextlib.nullcontext(lambda: True)
+    patch.setattr(loop.host, 'stop_requests', lambda: asked)
+    with pytest.raises(errors.Preempted, match=f'step {exp.steps} of'):
+      loop.train(exp, tmp_path)
+  with checkpoint.Checkpoints(tmp_path, read_only=True) as checkpoints:
+    assert checkpoints.steps()[-1] == exp.steps
+  loop.train(exp, tmp_path)
 
 
 def _flip(path):

@@ -2,10 +2,13 @@
 
 import json
 import time
+import types
 
 import numpy as np
 import pytest
 
+from memae_jax import config as config_lib
+from memae_jax.evaluation import jobs
 from tests import helpers
 
 _FIELDS = {
@@ -98,6 +101,18 @@ def test_wrong_steps(trained, steps, message):
   assert code == 2 and message in err
 
 
+def test_an_evaluation_by_other_settings_is_not_taken(trained):
+  last = trained / 'eval' / str(_steps(trained)[-1])
+  config = config_lib.load(trained / 'config.json')
+  made = lambda config, folder: jobs._made_alike(
+    types.SimpleNamespace(config=config), folder
+  )
+  assert made(config, last)
+  assert made(config_lib.changed(config, {'train.keep': 7}), last)
+  assert not made(config_lib.changed(config, {'eval.bootstrap': 7}), last)
+  assert not made(config, last.parent / 'nowhere')
+
+
 @pytest.mark.slow
 def test_two_jobs_beside_a_training(tmp_path, trained):
   """Every checkpoint is evaluated exactly once; training is not disturbed."""
@@ -109,11 +124,11 @@ def test_two_jobs_beside_a_training(tmp_path, trained):
     assert training.poll() is None, training.communicate()
     time.sleep(0.05)
   watching = '--mode=eval', f'--workdir={run}', '--watch'
-  jobs = [helpers.start(*watching) for _ in range(2)]
+  watchers = [helpers.start(*watching) for _ in range(2)]
   _, err = training.communicate(timeout=400)
   assert training.returncode == 0, err
   steps, done = _steps(run), []
-  for job in jobs:
+  for job in watchers:
     out, err = job.communicate(timeout=400)
     assert job.returncode == 0, err
     numbers = out.removeprefix('evaluated steps: ').strip()
