@@ -37,8 +37,7 @@ curl -LsSf https://astral.sh/uv/install.sh | sh
 # The number alone may belong to another process since the worker has started.
 _RUNS = f'grep -qs memae_job "/proc/$(cat {_JOB}/pid 2>/dev/null)/cmdline"'
 _STATUS = f"""\
-if [ -e {_JOB}/exit ]; then echo "job: ended with $(cat {_JOB}/exit)"
-elif {_RUNS}; then echo 'job: running'
+if {_RUNS}; then echo 'job: running'
 elif [ -e {_JOB}/exit ]; then echo "job: ended with $(cat {_JOB}/exit)"
 elif [ -e {_JOB}/pid ]; then echo 'job: lost'
 else echo 'job: none'

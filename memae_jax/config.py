@@ -778,6 +778,12 @@ def flatten(config: Mapping, prefix: str = '') -> dict[str, Any]:
   return out
 
 
+def chosen(config: Mapping, wanted: Callable[[str], bool]) -> dict[str, Any]:
+  """The fields that are wanted by their names, as of `flatten`."""
+  fields = flatten(config.to_dict())
+  return {name: value for name, value in fields.items() if wanted(name)}
+
+
 def changed(
   config: Mapping, fields: Mapping[str, Any]
 ) -> ml_collections.FrozenConfigDict:

@@ -32,7 +32,7 @@ def _outcome(workdir):
   """Everything that must not depend on interruptions."""
   exp = experiment.build(_config())
   with checkpoint.Checkpoints(workdir, read_only=True) as checkpoints:
-    step, state = checkpoints.restore_newest(
+    step, state, _ = checkpoints.restore_newest(
       exp.programs.init_shapes, lambda _: None
     )
   assert step == exp.steps
@@ -161,10 +161,11 @@ def test_a_checkpoint_that_another_process_cannot_read(tmp_path, monkeypatch):
   monkeypatch.setattr(checkpoint.parallel, 'any_process', of_two)
   with checkpoint.Checkpoints(tmp_path, read_only=True) as checkpoints:
     steps = checkpoints.steps()
-    found, _ = checkpoints.restore_newest(
+    found, *_ = checkpoints.restore_newest(
       exp.programs.init_shapes, lambda _: None
     )
-  assert not any(asked) and found == steps[-2]
+  # What a checkpoint says of itself, its state, and its fingerprint.
+  assert asked == [False] * 4 and found == steps[-2]
 
 
 def test_checkpoints_removed_while_their_folder_is_looked_at(
@@ -198,7 +199,7 @@ def test_a_checkpoint_that_a_training_replaces_while_it_is_read(tmp_path):
     (folder / str(at)).rename(folder / str(at + 1))
     with pytest.raises(errors.UserError, match='has removed it meanwhile'):
       checkpoints.meta(at)
-    found, _ = checkpoints.restore_newest(
+    found, *_ = checkpoints.restore_newest(
       exp.programs.init_shapes, lambda _: None
     )
   assert found == at + 1

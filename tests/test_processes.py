@@ -23,8 +23,6 @@ _FIELDS = {
   'train.batch_size': 18,
   'fleet.normal_classes': (3,),
   'fleet.seeds': 2,
-  # Meshes round differently; no weight is to pass a threshold by that.
-  'model.memory.threshold': 0.0,
   'model.widths': (64,),
   'eval.batch_size': 50,
 }
@@ -117,7 +115,7 @@ def _scores(workdir):
   with checkpoint.Checkpoints(
     workdir, read_only=True, real=exp.programs.real_shapes
   ) as checkpoints:
-    at, state = checkpoints.restore_newest(
+    at, state, _ = checkpoints.restore_newest(
       exp.programs.init_shapes, lambda _: None
     )
   assert at == exp.steps
@@ -160,7 +158,7 @@ with checkpoint.Checkpoints(folder, keep=3) as checkpoints:
 
   checkpoints._states.restore = fails('3', read[0])
   checkpoints._metas.restore = fails('2', read[1])
-  step, (found,) = checkpoints.restore_newest([like], lambda _: None)
+  step, (found,), _ = checkpoints.restore_newest([like], lambda _: None)
   part = found.addressable_shards[0]
   np.testing.assert_array_equal(part.data, whole[part.index])
   if process == 1:

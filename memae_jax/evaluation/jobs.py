@@ -212,13 +212,8 @@ def _made_alike(exp: experiment.Experiment, folder: pathlib.Path) -> bool:
   if not (folder / 'report.html').exists():
     return False
   there = json.loads((folder / 'results.json').read_text())['config']
-  fields = config_lib.flatten(exp.config.to_dict())
-  found = config_lib.flatten(config_lib.resolve(there).to_dict())
-  return all(
-    found[key] == value
-    for key, value in fields.items()
-    if config_lib.names_run(key)
-  )
+  fields = lambda config: config_lib.chosen(config, config_lib.names_run)
+  return fields(config_lib.resolve(there)) == fields(exp.config)
 
 
 def evaluate_one(

@@ -289,16 +289,14 @@ def evaluated_alike(config: Any) -> str:
 
 
 def _canonical(config: Any, wanted: Callable[[str], bool]) -> str:
-  flat = config_lib.flatten(config.to_dict())
   axes = (*AXES, 'train.seed')
-  return json.dumps(
-    {
-      name: value
-      for name, value in flat.items()
-      if wanted(name) and name not in axes and not name.startswith('fleet.')
-    },
-    sort_keys=True,
+  fields = config_lib.chosen(
+    config,
+    lambda name: (
+      wanted(name) and name not in axes and not name.startswith('fleet.')
+    ),
   )
+  return json.dumps(fields, sort_keys=True)
 
 
 def varying(found: Sequence[Point]) -> list[str]:

@@ -35,17 +35,17 @@ class Run(NamedTuple):
 
   config: of the run. points: of the study that it holds; it may hold others.
   state: 'finished', 'failed', 'stopped' (it has weights and goes on) or 'new'.
+  error: the last error line of a failed run.
   share: its number among the runs that were planned at first: halves of one
     that diverged keep it, so that the other runs stay whose they were.
-  error: the last error line of a failed run.
   """
 
   folder: pathlib.Path
   config: Any
   points: groups.Points
   state: str
-  share: int
   error: str = ''
+  share: int = 0
 
   @property
   def name(self) -> str:
@@ -115,17 +115,15 @@ def _finished(folder: pathlib.Path, config: Any) -> bool:
   ) and grid.replicas(there) == grid.replicas(config)
 
 
-def _run(
-  folder: pathlib.Path, config: Any, points: groups.Points, share: int
-) -> Run:
+def _run(folder: pathlib.Path, config: Any, points: groups.Points) -> Run:
   last = _last(folder)
   if _finished(folder, config):
     state = 'finished'
   elif last.get('error'):
-    return Run(folder, config, points, 'failed', share, last['error'])
+    return Run(folder, config, points, 'failed', last['error'])
   else:
     state = 'stopped' if writers.has_checkpoints(folder) else 'new'
-  return Run(folder, config, points, state, share)
+  return Run(folder, config, points, state)
 
 
 def _keeps_its_points(folder: pathlib.Path) -> bool:
@@ -140,8 +138,7 @@ def _keeps_its_points(folder: pathlib.Path) -> bool:
 
 def _updated(stored: Any, wanted: Any) -> Any:
   """The config of a run with what may change without training again."""
-  flat = config_lib.flatten(wanted.to_dict())
-  free = {key: v for key, v in flat.items() if not config_lib.trains(key)}
+  free = config_lib.chosen(wanted, lambda name: not config_lib.trains(name))
   return config_lib.changed(stored, free)
 
 
@@ -158,7 +155,7 @@ def plan(
   Returns:
     Runs in the order of their first points; every point is in one.
   """
-  missing, shares = list(points), _shares(points, most)
+  missing = list(points)
   found, diverged = [], set()
   for path in sorted((folder / 'runs').glob('*/')):
     if not _keeps_its_points(path):
@@ -173,8 +170,7 @@ def plan(
     )
     if not held:
       continue
-    share = shares[held[0].index]
-    run = _run(path, _updated(config, held[0].config), held, share)
+    run = _run(path, _updated(config, held[0].config), held)
     if _last(path).get('code') == _DIVERGED and run.state != 'finished':
       if len(held) > 1:  # One of them spoils it; they go on in two halves.
         diverged.add(path.name)
@@ -184,9 +180,12 @@ def plan(
     missing = [point for point in missing if point.index not in kept]
   for members in _parts(groups.group(missing), most, diverged):
     path = folder / 'runs' / groups.name(members)
-    share = shares[members[0].index]
-    found.append(_run(path, groups.fleet_config(members), members, share))
-  return sorted(found, key=lambda run: run.points[0].index)
+    found.append(_run(path, groups.fleet_config(members), members))
+  first = lambda run: run.points[0].index
+  shares = _shares(points, most)
+  return [
+    run._replace(share=shares[first(run)]) for run in sorted(found, key=first)
+  ]
 
 
 def _shares(points: Sequence[grid.Point], most: int) -> dict[int, int]:

@@ -271,7 +271,7 @@ class Checkpoints:
 
   def restore_newest(
     self, like: Any, check: Callable[[dict[str, Any]], None]
-  ) -> tuple[int, Any] | None:
+  ) -> tuple[int, Any, dict[str, Any]] | None:
     """Reads the newest sound checkpoint; sets damaged newer ones aside.
 
     Args:
@@ -279,7 +279,7 @@ class Checkpoints:
       check: called with `meta` of each; raises if it is not this run's.
 
     Returns:
-      (step, state), or None if there is no checkpoint.
+      (step, state, meta), or None if there is no checkpoint.
 
     Raises:
       UserError: there are checkpoints, but none can be read.
@@ -296,17 +296,17 @@ class Checkpoints:
       damaged = steps[steps.index(step) + 1 :]
       if damaged and not self._read_only:
         self._set_aside(damaged)
-      return step, state
-    if steps and self._read_only:
+      return step, state, stored
+    if not steps:
+      return None
+    if self._read_only:
       self.refresh()
       if self.steps() != steps:  # Removed by a training that goes on.
         return self.restore_newest(like, check)
-    if steps:
-      raise errors.UserError(
-        f'none of the checkpoints {steps} in {self._folder} can be read; give'
-        ' another --workdir, or remove the folder to start again'
-      )
-    return None
+    raise errors.UserError(
+      f'none of the checkpoints {steps} in {self._folder} can be read; give'
+      ' another --workdir, or remove the folder to start again'
+    )
 
   def _set_aside(self, steps: list[int]) -> None:
     """Moves damaged checkpoints out of orbax' way; nothing is deleted.
@@ -314,20 +314,18 @@ class Checkpoints:
     Raises:
       UserError: they cannot be moved.
     """
-    problem = ''
-    if parallel.is_first():
-      target = self._folder.parent / 'damaged_checkpoints'
-      try:
-        target.mkdir(exist_ok=True)
-        for step in steps:
-          number = sum(1 for _ in target.iterdir())
-          (self._folder / str(step)).rename(target / f'{step}_{number}')
-      except OSError as error:
-        problem = str(error)
+    target = self._folder.parent / 'damaged_checkpoints'
     # All of them first: whoever looks at the folder must not see it change.
-    if parallel.any_process(bool(problem)):
-      raise errors.UserError(
-        f'the damaged checkpoints {steps} in {self._folder} cannot be moved'
-        f' away ({problem or "in another process"}); move them yourself'
-      )
+    with parallel.together():
+      try:
+        if parallel.is_first():
+          target.mkdir(exist_ok=True)
+          for step in steps:
+            number = sum(1 for _ in target.iterdir())
+            (self._folder / str(step)).rename(target / f'{step}_{number}')
+      except OSError as error:
+        raise errors.UserError(
+          f'the damaged checkpoints {steps} in {self._folder} cannot be moved'
+          f' away ({error}); move them yourself'
+        ) from error
     self.refresh()

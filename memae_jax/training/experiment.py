@@ -166,12 +166,10 @@ def _source(config: Any) -> types.Source:
 
 def _check_alike_everywhere(config: Any, identity: Mapping[str, str]) -> None:
   """Raises UserError if the processes of a run have other data or fields."""
-  fields = config_lib.flatten(config.to_dict())
-  told = [
-    identity,
-    {k: v for k, v in fields.items() if not config_lib.is_path(k)},
-  ]
-  digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
+  fields = config_lib.chosen(config, lambda name: not config_lib.is_path(name))
+  digest = hashlib.sha256(
+    json.dumps([identity, fields], sort_keys=True).encode()
+  )
   number = int(digest.hexdigest()[:7], 16)
   if parallel.any_process(number != parallel.of_first(number)):
     raise errors.UserError(

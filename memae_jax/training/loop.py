@@ -134,16 +134,12 @@ def trained(
   Raises:
     UserError: there is none, or it was trained on other data.
   """
-  told = {}
-
-  def check(stored):
-    check_data(exp, stored)
-    told.update(stored)
-
-  found = checkpoints.restore_newest(exp.programs.init_shapes, check)
+  found = checkpoints.restore_newest(
+    exp.programs.init_shapes, lambda stored: check_data(exp, stored)
+  )
   if found is None:
     raise errors.UserError(f'{workdir} has no checkpoint; train first')
-  return *found, told
+  return found
 
 
 def train(
@@ -173,7 +169,7 @@ def train(
       now, state = 0, exp.init()
       written = -1
     else:
-      now, state = found
+      now, state, _ = found
       written = now
       if now > exp.steps:
         raise errors.UserError(

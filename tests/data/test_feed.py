@@ -103,7 +103,7 @@ def test_reading_keeps_ahead_and_in_order():
 
   batches = feed.ahead(read, 3, 40)
   assert next(batches) == 9
-  assert fourth.wait(60)  # Nobody asked for it yet.
+  assert fourth.wait(10)  # Nobody asked for it yet.
   assert list(batches) == [i * i for i in range(4, 40)]
 
 

@@ -136,7 +136,7 @@ def test_order_of_slots_does_not_matter(case, multiple, kind):
   one = _read(query, slots, threshold, similarity=kind)
   two = _read(query, slots[order], threshold, similarity=kind)
   same = np.asarray(one.kept) == np.asarray(two.kept)  # Rounding ties apart.
-  assert np.sum(~same) <= 1
+  assert same.mean() > 0.8
   np.testing.assert_allclose(
     np.asarray(one.value)[same], np.asarray(two.value)[same], atol=2e-5
   )
@@ -148,22 +148,21 @@ def test_order_of_slots_does_not_matter(case, multiple, kind):
 @given(cases, multiples, kinds, st.sampled_from([1, 5]))
 @settings(max_examples=40, deadline=None)
 def test_masked_slots_equal_a_smaller_memory(case, multiple, kind, extra):
-  with jax.enable_x64(True):  # No weight is at the threshold by rounding.
-    query, slots = (x.astype(np.float64) for x in _random(**case))
-    padded = np.concatenate([slots, np.full((extra, slots.shape[1]), 3.0)])
-    mask = np.arange(len(padded)) < len(slots)
-    threshold = multiple / len(slots)
+  query, slots = _random(**case)
+  padded = np.concatenate([slots, np.full((extra, slots.shape[1]), 3.0)])
+  mask = np.arange(len(padded)) < len(slots)
+  threshold = multiple / len(slots)
 
-    small, out_small = _gradients(query, slots, threshold, similarity=kind)
-    large, out_large = _gradients(
-      query, padded, threshold, mask, similarity=kind
-    )
-    np.testing.assert_allclose(out_small.value, out_large.value, atol=1e-5)
-    np.testing.assert_allclose(out_small.entropy, out_large.entropy, atol=1e-5)
-    np.testing.assert_array_equal(out_small.kept, out_large.kept)
-    np.testing.assert_allclose(small[0], large[0], atol=1e-4)
-    np.testing.assert_allclose(small[1], large[1][: len(slots)], atol=1e-4)
-    assert not np.any(large[1][len(slots) :])
+  small, out_small = _gradients(query, slots, threshold, similarity=kind)
+  large, out_large = _gradients(
+    query, padded.astype(np.float32), threshold, mask, similarity=kind
+  )
+  np.testing.assert_allclose(out_small.value, out_large.value, atol=1e-5)
+  np.testing.assert_allclose(out_small.entropy, out_large.entropy, atol=1e-5)
+  np.testing.assert_array_equal(out_small.kept, out_large.kept)
+  np.testing.assert_allclose(small[0], large[0], atol=1e-4)
+  np.testing.assert_allclose(small[1], large[1][: len(slots)], atol=1e-4)
+  assert not np.any(large[1][len(slots) :])
 
 
 @given(cases, multiples, kinds)
@@ -184,7 +183,7 @@ def test_published_and_exact_agree_away_from_the_threshold(
       query, slots, threshold, similarity=kind, shrink_gradient='published'
     )
     # The 1e-12 in the published denominator moves its gradient so far.
-    atol = 1e-6 + (1e-11 / distance**2 if threshold > 0 else 0)
+    atol = 1e-6 + (1e-12 / distance**2 if threshold > 0 else 0)
     for one, two in zip(exact, published):
       np.testing.assert_allclose(one, two, rtol=1e-5, atol=atol)
 

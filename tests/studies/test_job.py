@@ -25,7 +25,7 @@ def test_other_shards(text):
 def _runs(*states):
   return [
     runs.Run(
-      pathlib.Path(f'run{i}'), None, (), state, i, 'why' * (state == 'failed')
+      pathlib.Path(f'run{i}'), None, (), state, 'why' * (state == 'failed')
     )
     for i, state in enumerate(states)
   ]

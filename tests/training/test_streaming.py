@@ -17,7 +17,7 @@ _FLEET = {
 }
 
 
-def _close(one, two, tolerance=1e-5):
+def _close(one, two, tolerance=1e-6):
   leaves = jax.tree.leaves(one), jax.tree.leaves(two)
   for a, b in zip(*leaves, strict=True):
     np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)

@@ -1,6 +1,5 @@
 gcloud compute tpus tpu-vm describe ped2 '--format=value(state)' --zone=us-west4-a
-gcloud compute tpus tpu-vm ssh ped2 --worker=all '--command=if [ -e ~/memae_job/exit ]; then echo "job: ended with $(cat ~/memae_job/exit)"
-elif grep -qs memae_job "/proc/$(cat ~/memae_job/pid 2>/dev/null)/cmdline"; then echo '"'"'job: running'"'"'
+gcloud compute tpus tpu-vm ssh ped2 --worker=all '--command=if grep -qs memae_job "/proc/$(cat ~/memae_job/pid 2>/dev/null)/cmdline"; then echo '"'"'job: running'"'"'
 elif [ -e ~/memae_job/exit ]; then echo "job: ended with $(cat ~/memae_job/exit)"
 elif [ -e ~/memae_job/pid ]; then echo '"'"'job: lost'"'"'
 else echo '"'"'job: none'"'"'

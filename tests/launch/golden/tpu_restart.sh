@@ -21,8 +21,7 @@ nohup setsid bash -c '"'"'trap : TERM; "$HOME"/memae_env/bin/python -m memae_jax
   >>~/memae_job/log 2>&1 </dev/null &
 echo $! >~/memae_job/pid' --zone=us-west4-a
 # If it is there, by what this prints:
-gcloud compute tpus tpu-vm ssh ped2 --worker=all '--command=if [ -e ~/memae_job/exit ]; then echo "job: ended with $(cat ~/memae_job/exit)"
-elif grep -qs memae_job "/proc/$(cat ~/memae_job/pid 2>/dev/null)/cmdline"; then echo '"'"'job: running'"'"'
+gcloud compute tpus tpu-vm ssh ped2 --worker=all '--command=if grep -qs memae_job "/proc/$(cat ~/memae_job/pid 2>/dev/null)/cmdline"; then echo '"'"'job: running'"'"'
 elif [ -e ~/memae_job/exit ]; then echo "job: ended with $(cat ~/memae_job/exit)"
 elif [ -e ~/memae_job/pid ]; then echo '"'"'job: lost'"'"'
 else echo '"'"'job: none'"'"'
