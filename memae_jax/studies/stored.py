@@ -2,6 +2,8 @@
 
 import json
 import pathlib
+import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -12,6 +14,16 @@ from memae_jax.evaluation import classes, intervals, video_intervals
 from memae_jax.evaluation import frames as frames_lib
 from memae_jax.studies import grid
 from memae_jax.training import fleet
+
+_UNREADABLE = (  # What damaged JSON and archives raise.
+  ValueError,
+  KeyError,
+  TypeError,
+  OSError,
+  EOFError,
+  zipfile.BadZipFile,
+  zlib.error,
+)
 
 
 class Replica(NamedTuple):
@@ -63,7 +75,7 @@ def read(folder: pathlib.Path) -> Run:
       f'{folder} is no finished run: {error.filename} is missing; evaluate it'
       ' again with --mode=eval'
     ) from error
-  except (ValueError, KeyError, TypeError, OSError) as error:
+  except _UNREADABLE as error:
     raise errors.UserError(
       f'{folder} is no readable run ({type(error).__name__}: {error}); evaluate'
       ' it again with --mode=eval'

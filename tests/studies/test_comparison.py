@@ -156,7 +156,9 @@ def test_draws_are_shared_by_networks_on_the_same_samples():
   assert intervals.resampled(score, anomalous, ('auroc',), 0) is None
 
 
-@pytest.mark.parametrize('what', ['nothing', 'empty', 'torn', 'no scores'])
+@pytest.mark.parametrize(
+  'what', ['nothing', 'empty', 'torn', 'no scores', 'torn scores', 'flipped']
+)
 def test_what_is_no_finished_run_is_refused(made, tmp_path, what):
   run = tmp_path / 'run'
   if what != 'nothing':
@@ -166,6 +168,15 @@ def test_what_is_no_finished_run_is_refused(made, tmp_path, what):
   if what == 'no scores':
     text = (made / 'two/results.json').read_text()
     (run / 'results.json').write_text(text)
+  if what in ('torn scores', 'flipped'):
+    shutil.copytree(made / 'two', run, dirs_exist_ok=True)
+    (scores,) = run.glob('eval/*/scores.npz')
+    data = bytearray(scores.read_bytes())
+    if what == 'flipped':  # In the middle: what holds the names stays whole.
+      data[1000:2000] = bytes(b ^ 0xFF for b in data[1000:2000])
+    else:
+      data = data[:500]
+    scores.write_bytes(data)
   with pytest.raises(errors.UserError, match=str(run)) as caught:
     comparison.compare([str(made / 'two'), str(run)], 10)
   assert len(str(caught.value).splitlines()) == 1
