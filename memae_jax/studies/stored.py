@@ -68,7 +68,8 @@ def read(folder: pathlib.Path) -> Run:
     results = json.loads(path.read_text())
     step = results['checkpoint']['step']
     scores = folder / 'eval' / str(step) / 'scores.npz'
-    with np.load(scores) as arrays:
+    # NumPy leaves a file that it opened and cannot read open.
+    with scores.open('rb') as file, np.load(file) as arrays:
       replicas = tuple(_replica(r, arrays) for r in results['replicas'])
   except FileNotFoundError as error:
     raise errors.UserError(
