@@ -53,6 +53,11 @@ class Source(NamedTuple):
   labelled: False when the data have no labels (all samples count as normal).
   dropped: one entry for each reason: {'count': int, 'why': str}.
   notes: plain facts for the results, such as counts of duplicates.
+  remarks: how the files were read, a line each, such as 'read price as numbers
+    with decimal comma'; said before the first step and in the results.
+  warnings: what makes the numbers doubtful, a line each that names the thing
+    and the mend; said before the first step, in the results, and on the first
+    screen of the report.
   """
 
   name: str
@@ -69,6 +74,8 @@ class Source(NamedTuple):
   labelled: bool = True
   dropped: tuple[dict[str, Any], ...] = ()
   notes: dict[str, Any] = {}
+  remarks: tuple[str, ...] = ()
+  warnings: tuple[str, ...] = ()
 
   @property
   def has_images(self) -> bool:
@@ -99,6 +106,7 @@ class Split(NamedTuple):
   test: [T] int32 indices; anomalous: [T] bool.
   transform: fitted on `train` only.
   notes: plain facts, such as counts of unknown categories in the test set.
+  warnings: as of a Source, of this split.
   """
 
   train: np.ndarray
@@ -107,3 +115,4 @@ class Split(NamedTuple):
   anomalous: np.ndarray
   transform: Transform
   notes: dict[str, Any] = {}
+  warnings: tuple[str, ...] = ()

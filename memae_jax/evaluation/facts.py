@@ -112,6 +112,8 @@ def dataset(exp: experiment.Experiment) -> dict[str, Any]:
     else None,
     'labelled': source.labelled,
     'notes': found,
+    'remarks': list(source.remarks),
+    'warnings': list(exp.warnings),
     'trained_on': exp.trained_on,
     **exp.identity,
   }

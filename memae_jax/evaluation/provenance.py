@@ -52,6 +52,7 @@ def _data(data: Mapping[str, Any]) -> Rows:
     ('normal', words.plain(data['normal'])),
     ('samples', words.plain(data['num_samples'])),
     ('dropped before that', '; '.join(dropped) or 'none'),
+    ('read as', '; '.join(data['remarks']) or 'it is'),
     *(
       (f'{name} samples of a network', words.plain(data['split'][part]))
       for part, name in _PARTS.items()

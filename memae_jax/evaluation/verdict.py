@@ -130,7 +130,7 @@ def warnings(results: Mapping[str, Any]) -> list[str]:
   Args:
     results: all of `results.json` but the warnings.
   """
-  out = []
+  out = list(results['dataset']['warnings'])
   step, steps = (results['checkpoint'][k] for k in ('step', 'of_steps'))
   if step < steps:
     out.append(f'Training is not finished: step {step:,} of {steps:,}.')

@@ -79,6 +79,11 @@ class Experiment:
     }
 
   @property
+  def warnings(self) -> tuple[str, ...]:
+    """What makes the numbers doubtful, of the data and of their splits."""
+    return _warnings(self.source, self.splits)
+
+  @property
   def environment(self) -> dict[str, Any]:
     """What this process runs on, and its peak memory so far."""
     peak = diagnostics.peak_memory(self.mesh.devices.flat)
@@ -164,6 +169,12 @@ def _source(config: Any) -> types.Source:
   return source
 
 
+def _warnings(source, splits) -> tuple[str, ...]:
+  """Each warning of the data and of their splits once."""
+  of_splits = (line for split in splits for line in split.warnings)
+  return tuple(dict.fromkeys([*source.warnings, *of_splits]))
+
+
 def _check_alike_everywhere(config: Any, identity: Mapping[str, str]) -> None:
   """Raises UserError if the processes of a run have other data or fields."""
   fields = config_lib.chosen(config, lambda name: not config_lib.is_path(name))
@@ -214,6 +225,10 @@ def build(
       if key not in made:
         made[key] = protocols.split(source, config.data, *key)
     splits = tuple(made[r.seed, r.normal_class] for r in replicas)
+  for line in source.remarks:
+    _LOG.info('%s', line)
+  for line in _warnings(source, splits):
+    _LOG.warning('warning: %s', line)
   _check_alike_everywhere(config, identity)
   trained_on = None
   if stored and stored['data_sha256'] != identity['data_sha256']:

@@ -204,6 +204,8 @@ def make_run():
         'labelled': True,
         'label_sha256': '4f' * 32,
         'data_sha256': 'a0' * 32,
+        'remarks': [],
+        'warnings': [],
         'trained_on': None,
         'notes': {
           'label_counts': {str(k): 1000 + k for k in range(28)},
