@@ -4,10 +4,11 @@ python -m memae_jax.export runs/digits --to=digits.scorer --replica=NAME
 
 The file is a zip archive of two members and holds no pickle:
 
-program.bin  what `jax.export` serialises: raw samples [B, ...] of any B to
-             score, errors and slots kept, for CPU, CUDA and TPU; the weights
-             and the scaling of the inputs are inside
-meta.json    threshold, meaning of score and inputs, origin, versions
+program.bin  what `jax.export` serialises: samples [B, ...] of any B to score,
+             errors and slots kept, for CPU, CUDA and TPU; the weights and the
+             scaling of the inputs are inside, but for what numbers go
+             through in float64 before (`data.host_stage`)
+meta.json    that, threshold, meaning of score and inputs, origin, versions
 
 The network sees blocks of one size, whatever B is: memory is bounded, and the
 score of a sample does not depend on how many others came with it.
@@ -30,7 +31,7 @@ from absl import flags
 
 from memae_jax import cli, errors, scorer, writers
 from memae_jax import config as config_lib
-from memae_jax.data import tables, transforms
+from memae_jax.data import host_stage, transforms
 from memae_jax.evaluation import collect, facts, video
 from memae_jax.models import memae
 from memae_jax.training import (
@@ -89,11 +90,11 @@ def program(
 ) -> jax.export.Exported:
   """Returns the exported program of one replica.
 
-  It takes raw samples [B, ...] as the files of the data set have them, tables
-  one-hot but before any logarithm. It gives a dict of `score` [B], `errors`
-  (tables: [B, D] squared error of each input; else [B, H, W], of clips those
-  of the scored frame) and, with a memory, `kept` [B], the slots that the reads
-  of a sample kept.
+  It takes samples [B, ...] as `Source.inputs` has them: bytes as in the files
+  of the data set, numbers after the host stage. It gives a dict of `score`
+  [B], `errors` (tables: [B, D] squared error of each input; else [B, H, W], of
+  clips those of the scored frame) and, with a memory, `kept` [B], the slots
+  that the reads of a sample kept.
 
   Args:
     exp: the experiment.
@@ -104,12 +105,8 @@ def program(
   knobs, transform = exp.programs.knobs(index), exp.splits[index].transform
   rule = score_rules.RULES[exp.config.eval.score]
   inputs = exp.source.inputs
-  log1p = np.zeros(inputs.shape[1:], bool)
-  log1p[_log1p(exp)] = True
 
   def block(x):
-    if log1p.any():
-      x = jnp.where(log1p, jnp.log1p(x), x)
     x = transforms.apply(x, transform)
     out = model.apply(one._asdict(), x, knobs)
     both = x, out.reconstruction
@@ -146,18 +143,6 @@ def _no_places():
     jax.config.update(name, before)
 
 
-def _log1p(exp: experiment.Experiment) -> list[int]:
-  """The inputs of a table whose logarithm the network takes."""
-  if not exp.config.data.log1p:
-    return []
-  names = tables.input_names(exp.source.columns)
-  one_hot = tables.is_one_hot(exp.source.columns)
-  left = exp.source.notes['log1p_left_out_negative']
-  return [
-    i for i, name in enumerate(names) if not one_hot[i] and name not in left
-  ]
-
-
 def threshold(
   exp: experiment.Experiment, weights: step.Weights, index: int
 ) -> float:
@@ -166,7 +151,14 @@ def threshold(
   normal = exp.score(weights, rows)
   found = video.by_rule(exp.source, normal, index, rows[index])
   config = exp.config.eval
-  return float(np.quantile(found[config.score], config.normal_quantile))
+  limit = float(np.quantile(found[config.score], config.normal_quantile))
+  if not np.isfinite(limit):
+    raise errors.UserError(
+      f'the threshold of replica "{exp.replicas[index].name}" is {limit}: its'
+      ' scores of validation normals are not finite; train it again with a'
+      ' lower train.learning_rate'
+    )
+  return limit
 
 
 def _meta(exp, index: int, limit: float, at: int, taken: int) -> dict[str, Any]:
@@ -188,7 +180,7 @@ def _meta(exp, index: int, limit: float, at: int, taken: int) -> dict[str, Any]:
       'shape': list(source.inputs.shape[1:]),
       'dtype': source.inputs.dtype.name,
       'columns': [c._asdict() for c in source.columns],
-      'log1p': _log1p(exp),
+      'host': source.host and host_stage.to_json(source.host),
       **data,
     },
     'blocks': _blocks(source.inputs.shape[1:]),

@@ -16,6 +16,7 @@ import csv
 import hashlib
 import io
 import json
+import math
 import os
 import pathlib
 import sys
@@ -27,8 +28,9 @@ import jax
 import numpy as np
 
 from memae_jax import errors
+from memae_jax.data import foreign, host_stage
 
-FORMAT, VERSION = 'memae_jax.scorer', 1
+FORMAT, VERSION = 'memae_jax.scorer', 2
 META, PROGRAM = 'meta.json', 'program.bin'
 PLATFORMS = ('cpu', 'cuda', 'tpu')
 KINDS = {1: 'table', 3: 'images', 4: 'clips'}  # By rank of a sample.
@@ -59,7 +61,7 @@ def load(path: str | os.PathLike) -> 'Scorer':
   except Exception as error:  # Of many kinds; the content is sound.
     raise errors.UserError(
       f'{path} was written by jax {_jax_of(meta)}, and jax {jax.__version__}'
-      f' cannot read it ({_line(error)}); export the run again'
+      f' cannot read it ({foreign.reason(error)}); export the run again'
     ) from error
   return Scorer(path, meta, exported)
 
@@ -99,8 +101,8 @@ def _parts(path: pathlib.Path) -> tuple[dict[str, Any], bytes]:
   # Zip files and JSON fail in many ways.
   except Exception as error:
     raise errors.UserError(
-      f'{path} is damaged or no file of memae_jax.export ({_line(error)});'
-      ' copy or export it again'
+      f'{path} is damaged or no file of memae_jax.export'
+      f' ({foreign.reason(error)}); copy or export it again'
     ) from error
   return meta, binary
 
@@ -112,28 +114,51 @@ def _check_meta(meta: Any) -> None:
   if meta['version'] != VERSION:
     raise errors.UserError(
       f'has version {meta["version"]!r} of its format, this memae_jax reads'
-      f' {VERSION}; take the memae_jax that wrote it'
+      f' {VERSION}; export the run again'
     )
-  found = meta['input']
-  shape, names = found['shape'], [c['name'] for c in found['columns']]
-  blocks = meta['blocks'].values()
-  numbers = [meta['threshold'], *blocks, *shape, *found['log1p']]
-  if not all(isinstance(n, (int, float)) for n in numbers) or not (
-    all(isinstance(name, str) for name in names)
+  found, limit = meta['input'], meta['threshold']
+  shape, blocks = found['shape'], meta['blocks']
+  if type(limit) not in (int, float) or not math.isfinite(limit):
+    raise ValueError(f'its threshold is {limit!r}')
+  names = [
+    name for c in found['columns'] for name in (c['name'], *c['categories'])
+  ]
+  if not (
+    all(type(n) is int and 1 <= n <= 2**20 for n in [*shape, *blocks.values()])
+    and all(isinstance(name, str) for name in names)
     and isinstance(meta['program']['sha256'], str)
-    and 'default' in meta['blocks']
-    and all(1 <= n <= 2**20 for n in blocks)
+    and 'default' in blocks
     and KINDS[len(shape)] == found['kind']
     and set(READING) <= set(found)
-    and all(0 <= i < shape[0] for i in found['log1p'])
+    and found['dtype'] in ('uint8', 'float32')
+    and _width(found['columns']) in (0, shape[0])
   ):
     raise ValueError('its meta.json is not sound')
-  np.dtype(found['dtype'])
+  if found['dtype'] == 'float32':
+    stage = host_stage.from_json(found['host'])
+    if stage.centre.shape != ((shape[0],) if len(shape) == 1 else (1,)):
+      raise ValueError('its host stage is of another width')
 
 
-def _line(error: Exception) -> str:
-  text = ' '.join(str(error).split()) or type(error).__name__
-  return text[:200]
+def _width(columns: list[dict[str, Any]]) -> int:
+  """Inputs of the columns of a table."""
+  return sum(len(column['categories']) or 1 for column in columns)
+
+
+def _fits(exported: jax.export.Exported, shape, dtype) -> bool:
+  """Whether a program takes [B, *shape] and gives `score` [B], at least."""
+  if len(exported.in_avals) != 1:
+    return False
+  (samples,) = exported.in_avals
+  give = jax.tree.unflatten(exported.out_tree, exported.out_avals)
+  return (
+    (samples.shape[1:], samples.dtype) == (shape, dtype)
+    and isinstance(give, dict)
+    and 'score' in give
+    and (give['score'].shape, give['score'].dtype)
+    == (samples.shape[:1], np.float32)
+    and all(part.shape[:1] == samples.shape[:1] for part in give.values())
+  )
 
 
 def _jax_of(meta: dict[str, Any]) -> str:
@@ -158,11 +183,15 @@ class Scorer:
     self.meta, self.exported = meta, exported
     self._shape = tuple(meta['input']['shape'])
     self._dtype = np.dtype(meta['input']['dtype'])
-    (samples, *more) = exported.in_avals
-    if more or (samples.shape[1:], samples.dtype) != (self._shape, self._dtype):
+    self._path = foreign.name_of(path)
+    wanted = meta['input']
+    self._stage = None  # Of bytes.
+    if self._dtype == np.float32:
+      self._stage = host_stage.from_json(wanted['host'])
+    if not _fits(exported, self._shape, self._dtype):
       raise errors.UserError(
-        f'{path} is damaged: its program takes {samples}, not what meta.json'
-        ' says; export it again'
+        f'{self._path} is damaged: its program takes or gives something else'
+        ' than its meta.json says; export it again'
       )
     self._names = [
       f'{column["name"]}={category}' if category else column['name']
@@ -183,9 +212,9 @@ class Scorer:
 
     Args:
       samples: [B, *shape] raw samples as the data set has them: images and
-        clips as uint8, tables as numbers with categories one-hot, in the
-        order of `meta['input']['columns']`. Or the path of a file or folder,
-        see `read`.
+        clips as uint8, tables as numbers (float64 where they are large) with
+        categories one-hot, in the order of `meta['input']['columns']`. Or the
+        path of a file or folder, see `read`.
 
     Raises:
       UserError: they are not what the network takes.
@@ -225,7 +254,8 @@ class Scorer:
     if not path.exists():
       raise errors.UserError(f'{path} does not exist')
     if path.suffix in ('.npy', '.npz'):
-      samples = self._checked(_array(path), f'{path}: ')
+      samples = _array(path)
+      self._prepared(samples, f'{path}: ')
       return list(range(len(samples))), samples
     try:
       from memae_jax.data import unseen
@@ -235,19 +265,31 @@ class Scorer:
       ) from error
     names, samples = unseen.read(path, self.meta['input'])
     if not hasattr(samples, 'frames'):  # Clips are copied when scored.
-      samples = self._checked(samples, f'{path}: ')
+      self._prepared(samples, f'{path}: ')
     return names, samples
 
   def _run(self, function, samples) -> dict[str, np.ndarray]:
     if isinstance(samples, (str, os.PathLike)):
       _, samples = self.read(samples)
-    elif not hasattr(samples, 'frames'):
-      samples = self._checked(samples)
+    if not hasattr(samples, 'frames'):
+      samples = self._prepared(samples)
     parts = []
     for x, padded in self._batches(samples):
-      found = function(padded)
+      found = self._called(function, padded)
       parts.append({k: np.asarray(v)[: len(x)] for k, v in found.items()})
     return {k: np.concatenate([part[k] for part in parts]) for k in parts[0]}
+
+  def _called(self, function, batch) -> dict[str, Any]:
+    """Runs the program; a foreign one may fail in many ways."""
+    try:
+      return function(batch)
+    except Exception as error:
+      if 'RESOURCE_EXHAUSTED' in str(error):
+        raise
+      raise errors.UserError(
+        f'the program of {self._path} cannot be run by jax {jax.__version__}'
+        f' ({foreign.reason(error)}); export the run again'
+      ) from error
 
   def _batches(self, samples) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yields parts of the samples, and these padded to one of a few sizes.
@@ -265,7 +307,7 @@ class Scorer:
       yield x, np.pad(x, [(0, size - len(x))] + [(0, 0)] * (x.ndim - 1))
 
   def _checked(self, samples: Any, where: str = '') -> np.ndarray:
-    """Returns samples as an array of the type that the program takes."""
+    """Returns samples as an array of the shape that the network takes."""
     x = np.asarray(samples)
     wanted = f'[B{"".join(f", {n}" for n in self._shape)}] {self._dtype}'
     if x.shape[1:] != self._shape or x.ndim != len(self._shape) + 1:
@@ -284,24 +326,16 @@ class Scorer:
         f'{where}samples are {x.dtype}, but the network takes {wanted}'
         + (', not scaled' if whole else '')
       )
-    x = x.astype(self._dtype, copy=False)
-    return x if whole else self._checked_numbers(x, where)
-
-  def _checked_numbers(self, x: np.ndarray, where: str) -> np.ndarray:
-    """Raises UserError for numbers that evaluation would have refused."""
-    found = self.meta['input']
-    negative = np.zeros(x.shape, bool)
-    negative[..., found['log1p']] = x[..., found['log1p']] < 0
-    for wrong, why in (
-      (np.isinf(x), 'infinite, or beyond float32'),
-      (np.isnan(x) & (found['missing'] == 'error'), 'missing'),
-      (negative, 'negative, but its logarithm is taken'),
-    ):
-      if wrong.any():
-        row, *place = np.argwhere(wrong)[0].tolist()
-        name = f'"{self._names[place[0]]}"' if self._names else place
-        raise errors.UserError(f'{where}row {row}: input {name} is {why}')
     return x
+
+  def _prepared(self, samples: Any, where: str = '') -> np.ndarray:
+    """Returns what the program takes: numbers after the host stage."""
+    x = self._checked(samples, where)
+    if self._stage is None:
+      return x
+    if self.meta['input']['missing'] == 'error':
+      host_stage.refuse(np.isnan(x), 'missing', self._names, where)
+    return host_stage.apply(x, self._stage, self._names, where)
 
 
 def _array(path: pathlib.Path) -> np.ndarray:
@@ -317,8 +351,9 @@ def _array(path: pathlib.Path) -> np.ndarray:
       return content['inputs' if 'inputs' in names else names[0]]
   except Exception as error:  # Of many kinds, for damaged and foreign files.
     raise errors.UserError(
-      f'{path} cannot be read as one array of samples ({_line(error)}); name'
-      ' it "inputs", and save it without pickle'
+      f'{path} cannot be read as one array of samples'
+      f' ({foreign.reason(error)}); name it "inputs", and save it without'
+      ' pickle'
     ) from error
 
 

@@ -124,11 +124,12 @@ def exported(trained):
 
 
 def _raw(exp, rows):
-  """Samples as files have them; the source has logarithms."""
-  x = exp.source.inputs[rows].copy()
-  logged = export._log1p(exp)
-  x[..., logged] = np.expm1(x[..., logged]) if logged else x[..., logged]
-  return x
+  """Samples as files have them, before their host stage."""
+  x, host = exp.source.inputs[rows], exp.source.host
+  if host is None:
+    return x
+  x = x / host.unit + host.centre
+  return np.where(host.log1p, np.expm1(x), x)
 
 
 def _cases():
@@ -197,7 +198,7 @@ def test_columns_and_csv(trained, exported, tmp_path):
   assert [c['name'] for c in found.meta['input']['columns']] == [
     'size', 'weight', 'kind',
   ]  # fmt: skip
-  assert found.meta['input']['log1p'] == [0]
+  assert found.meta['input']['host']['log1p'] == [True, False, False, False]
   table = folder.parent / 'table.csv'
   whole = found.score(_raw(exp, np.arange(len(exp.source.inputs))))
   np.testing.assert_allclose(found.score(table), whole, rtol=1e-4)
@@ -294,10 +295,12 @@ def _flipped(path, part=0.5):
     (lambda p: _archive(_members(p) | {scorer.META: b'[]'}), 'damaged'),
     (lambda p: _archive(_members(p) | {scorer.META: b'[' * 9**6}), 'damaged'),
     (lambda p: _with_meta(p, format='zip'), "its format is 'zip'"),
-    (lambda p: _with_meta(p, version=2), 'has version 2 of its format'),
+    (lambda p: _with_meta(p, version=1), 'has version 1 .* export the run'),
     (lambda p: _with_meta(p, input={}), 'damaged'),
     (lambda p: _with_meta(p, blocks={'default': 0}), 'not sound'),
-    (lambda p: _with_meta(p, threshold='high'), 'not sound'),
+    (lambda p: _with_meta(p, threshold='high'), "threshold is 'high'"),
+    (lambda p: _with_meta(p, threshold=np.nan), 'threshold is nan'),
+    (lambda p: _with_meta(p, threshold=None), 'threshold is None'),
   ],
 )
 def test_files_that_are_refused(exported, tmp_path, change, message):
@@ -314,7 +317,7 @@ def test_programs_that_are_refused(exported, tmp_path):
   _refused('was written by jax .* export the run again', scorer.load, path)
   meta['input']['shape'] = [9, 8, 1]
   export.write(path, _members(other)[scorer.PROGRAM], meta)
-  _refused('not what meta.json says', scorer.load, path)
+  _refused('something else than its meta.json says', scorer.load, path)
   _refused('is no file', scorer.load, tmp_path)
   _refused('is no file', scorer.load, tmp_path / 'nowhere')
 
@@ -344,7 +347,9 @@ from memae_jax import scorer
 found = scorer.load(sys.argv[1])
 print(repr(found.score(sys.argv[2]).tolist()))
 ours = sorted(m for m in sys.modules if m.startswith('memae_jax'))
-assert ours == ['memae_jax', 'memae_jax.errors', 'memae_jax.scorer'], ours
+assert ours == ['memae_jax', 'memae_jax.data', 'memae_jax.data.foreign',
+                'memae_jax.data.host_stage', 'memae_jax.data.types',
+                'memae_jax.errors', 'memae_jax.scorer'], ours
 heavy = ['flax', 'orbax', 'grain', 'tensorflow_datasets', 'sklearn', 'optax',
          'absl', 'ml_collections', 'matplotlib', 'tqdm', 'PIL', 'torch']
 assert not set(heavy) & set(sys.modules), set(heavy) & set(sys.modules)

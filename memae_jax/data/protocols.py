@@ -69,7 +69,10 @@ def split(
   }
   if source.videos:
     notes['train_clips_removed_for_shared_frames'] = overlapping
-  return types.Split(train, validation, test, anomalous, transform, notes)
+  warnings = transforms.warnings(source, transform, train)
+  return types.Split(
+    train, validation, test, anomalous, transform, notes, warnings
+  )
 
 
 def _is_normal(source, protocol, normal_class) -> np.ndarray:

@@ -14,6 +14,7 @@ from memae_jax.data import (
   clips,
   digits,
   frame_folder,
+  host_stage,
   image_folder,
   kddcup99,
   mnist,
@@ -54,15 +55,17 @@ _READ_BY = {  # Fields that few data sets read.
 }
 
 
-def load(config) -> types.Source:
+def load(config, host: types.HostStage | None = None) -> types.Source:
   """Loads a data set: into memory, or the frames of videos into a memory map.
 
   Args:
     config: the resolved `config.data`.
+    host: the first stage of scaling of a training on other data; None: it is
+      fitted on these.
 
   Returns:
-    the Source after `normal_labels`, `max_samples` and `log1p`; its notes
-    count equal samples and the samples of each label.
+    the Source after `normal_labels`, `max_samples` and its host stage; its
+    notes count equal samples and the samples of each label.
 
   Raises:
     UserError: the data are missing or bad, or a field does not fit them.
@@ -84,8 +87,7 @@ def load(config) -> types.Source:
   source = _choose_normal_labels(source, config)
   if 0 < config.max_samples < len(source.inputs):
     source = _subset(source, config.max_samples)
-  if config.log1p:
-    source = tables.log1p(source)
+  source = _numbers(source, config.log1p, host)
   samples = len(source.inputs)
   distinct = int(tables.row_ids(source.inputs).max(initial=-1)) + 1
   counts = np.bincount(source.labels, minlength=len(source.label_names))
@@ -144,11 +146,57 @@ def _subset(source: types.Source, size: int) -> types.Source:
   )
 
 
+def _numbers(
+  source: types.Source, log1p: bool, host: types.HostStage | None
+) -> types.Source:
+  """Brings raw numbers to float32 by the host stage; bytes are left alone.
+
+  Logarithms are taken of the numeric columns that are never negative: that
+  depends on no split. The others are named in the notes.
+
+  Raises:
+    UserError: logarithms are asked for, but the samples are no table; or a
+      stage of other data does not fit these.
+  """
+  if log1p and not source.columns:
+    raise errors.UserError(
+      f'config field "data.log1p" needs a table, but data set "{source.name}"'
+      ' holds images; set it to False'
+    )
+  if source.inputs.dtype.kind != 'f':
+    return source
+  inputs, notes = source.inputs, source.notes
+  names = tables.input_names(source.columns)
+  numeric = ~tables.is_one_hot(source.columns) if names else np.ones(1, bool)
+  if host is None or host.centre.shape != numeric.shape:
+    chosen = np.zeros(numeric.shape, bool)
+    if log1p:
+      chosen = numeric & ~(inputs < 0).any(axis=0)
+    host = host_stage.fit(inputs, _may_train(source), numeric, chosen)
+  if log1p:
+    left_out = [names[i] for i in np.flatnonzero(numeric & ~host.log1p)]
+    notes = {**notes, 'log1p_left_out_negative': left_out}
+  inputs = host_stage.apply(inputs, host, names, f'data set "{source.name}" ')
+  return source._replace(inputs=inputs, host=host, notes=notes)
+
+
+def _may_train(source: types.Source) -> np.ndarray:
+  """Returns [S] bool: normal and of no test set, as far as it is known."""
+  rows = np.ones(len(source.labels), bool)
+  if source.is_test is not None:
+    rows = ~source.is_test
+  normal = np.isin(source.labels, source.normal_labels)
+  return rows & normal if (rows & normal).any() else rows
+
+
 def data_sha256(source: types.Source) -> str:
   """Returns the identity of all samples, as hex digits."""
   optional = (source.is_test, source.masks, source.has_mask)
   there = [part for part in optional if part is not None]
   names = [repr(column) for column in source.columns]
+  host = source.host
+  if host is not None and (host.centre.any() or (host.unit != 1).any()):
+    there += [host.centre, host.unit]
   return _sha256(
     source.inputs, source.labels, *there, *names, *source.label_names
   )

@@ -1,11 +1,10 @@
-"""Tables as float32 inputs: encoding, names, logarithms, equal rows."""
+"""Tables as inputs: encoding, names, equal rows."""
 
 import weakref
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from memae_jax import errors
 from memae_jax.data import clips, types
 
 
@@ -19,14 +18,17 @@ def encode(
     categories: of each categorical column.
 
   Returns:
-    inputs [S, D] float32 and the columns, in the order of `values`.
+    inputs [S, D], float64 unless all numbers are float32, and the columns, in
+    the order of `values`.
   """
   columns = tuple(
     types.Column(name, tuple(categories.get(name, ()))) for name in values
   )
   width = sum(len(column.categories) or 1 for column in columns)
   rows = len(next(iter(values.values())))
-  inputs = np.zeros((rows, width), np.float32)
+  numbers = (np.asarray(values[c.name]) for c in columns if not c.categories)
+  kinds = [column.dtype for column in numbers]
+  inputs = np.zeros((rows, width), np.result_type(np.float32, *kinds))
   start = 0
   for column in columns:
     if column.categories:
@@ -56,32 +58,6 @@ def is_one_hot(columns: Sequence[types.Column]) -> np.ndarray:
     ],
     bool,
   )
-
-
-def log1p(source: types.Source) -> types.Source:
-  """Takes log(1 + x) of the numeric columns that are never negative.
-
-  It depends on the value alone, so it can be done before any split. Columns
-  with negative values stay as they are and are named in the notes.
-
-  Raises:
-    UserError: the source holds images.
-  """
-  if not source.columns:
-    raise errors.UserError(
-      f'config field "data.log1p" needs a table, but data set "{source.name}"'
-      ' holds images; set it to False'
-    )
-  inputs = source.inputs.copy()
-  names = input_names(source.columns)
-  negative = []
-  for i in np.flatnonzero(~is_one_hot(source.columns)):
-    if (inputs[:, i] < 0).any():
-      negative.append(names[i])
-    else:
-      inputs[:, i] = np.log1p(inputs[:, i])
-  notes = {**source.notes, 'log1p_left_out_negative': negative}
-  return source._replace(inputs=inputs, notes=notes)
 
 
 _last_rows: list = []  # [weak reference to inputs, their ids] of the last call.

@@ -1,4 +1,7 @@
-"""Scaling: fitted on the training normals, applied inside the compiled step."""
+"""The second stage of scaling: fitted on the training normals of a split.
+
+It runs inside the compiled step, on what `host_stage` left of raw samples.
+"""
 
 from typing import Any
 
@@ -45,9 +48,9 @@ def fit(source: types.Source, train: np.ndarray, config) -> types.Transform:
     clipped = isinstance(inputs, clips.Gathered)
     x = inputs.distinct(train) if clipped else inputs[train]
     x = x.reshape(-1, 1)
-    return _transform(*_spread(x, config.scaling), [0.0], config)
+    return _transform(*_spread(x, config.scaling, source.host), [0.0], config)
   x, fill = _filled(source, train)
-  scale, shift = _spread(x, config.scaling)
+  scale, shift = _spread(x, config.scaling, source.host)
   one_hot = tables.is_one_hot(source.columns)
   scale[one_hot] = x[:, one_hot].any(axis=0)
   shift[one_hot] = 0
@@ -105,11 +108,15 @@ def _filled(source, train) -> tuple[np.ndarray, np.ndarray]:
   return x, fill
 
 
-def _spread(x: np.ndarray, scaling: str) -> tuple[np.ndarray, np.ndarray]:
+def _spread(
+  x: np.ndarray, scaling: str, host: types.HostStage | None
+) -> tuple[np.ndarray, np.ndarray]:
   """Returns scale and shift, each [D] float64, of x [n, D]."""
   low, high = x.min(axis=0).astype(np.float64), x.max(axis=0).astype(np.float64)
-  if scaling == 'none':
-    return np.ones_like(low), np.zeros_like(low)
+  if scaling == 'none':  # As they were read, if float32 can hold that.
+    if host is None:
+      return np.ones_like(low), np.zeros_like(low)
+    return 1 / host.unit, host.centre.copy()
   if scaling == 'minmax':
     centre, width = low, high - low
   else:
@@ -138,6 +145,19 @@ def notes(
     'categories_not_in_train': names[(transform.scale == 0) & one_hot].tolist(),
     'low_precision_inputs': names[imprecise].tolist(),
   }
+
+
+def warnings(
+  source: types.Source, transform: types.Transform, train: np.ndarray
+) -> tuple[str, ...]:
+  """Names the inputs that float32 holds too coarsely beside an offset."""
+  inputs = notes(source, transform, train).get('low_precision_inputs', [])
+  return tuple(
+    f'input "{name}" is rounded coarsely: its normal training values lie too'
+    ' close together for float32, far from those of other rows; subtract an'
+    ' offset, or take its logarithm (data.log1p)'
+    for name in inputs
+  )
 
 
 def unknown_categories(

@@ -31,12 +31,27 @@ class Videos(NamedTuple):
   frame: np.ndarray
 
 
+class HostStage(NamedTuple):
+  """What happens to raw numbers in float64: (log1p(x) - centre) * unit.
+
+  See `host_stage`. Each is [D] for a table and [1] for images.
+
+  log1p: bool, the inputs whose logarithm is taken.
+  centre: float64, 0 but for offsets that float32 cannot hold.
+  unit: float64, 1 but for columns beyond the range of float32.
+  """
+
+  log1p: np.ndarray
+  centre: np.ndarray
+  unit: np.ndarray
+
+
 class Source(NamedTuple):
   """All raw samples of a data set.
 
-  inputs: [S, H, W, C] uint8 (images), [S, D] float32 (tables: numeric columns
-    as they are, NaN where missing, and one-hot categories) or `clips.Gathered`
-    [S, T, H, W, C] uint8 (clips of videos).
+  inputs: [S, H, W, C] uint8 (images), [S, D] float64 (tables: numeric columns
+    as they are, NaN where missing, and one-hot categories; float32 after
+    `host`) or `clips.Gathered` [S, T, H, W, C] uint8 (clips of videos).
   labels: [S] int32, an index into `label_names`; of a clip: its scored frame.
   label_names: names of the labels.
   normal_labels: indices of the normal labels; empty where the protocol picks
@@ -52,6 +67,7 @@ class Source(NamedTuple):
     [S] each; empty where nobody would look for it. Of clips see `videos`.
   labelled: False when the data have no labels (all samples count as normal).
   dropped: one entry for each reason: {'count': int, 'why': str}.
+  host: what `inputs` went through since they were read, None for bytes.
   notes: plain facts for the results, such as counts of duplicates.
   remarks: how the files were read, a line each, such as 'read price as numbers
     with decimal comma'; said before the first step and in the results.
@@ -73,6 +89,7 @@ class Source(NamedTuple):
   places: dict[str, np.ndarray] = {}
   labelled: bool = True
   dropped: tuple[dict[str, Any], ...] = ()
+  host: HostStage | None = None
   notes: dict[str, Any] = {}
   remarks: tuple[str, ...] = ()
   warnings: tuple[str, ...] = ()

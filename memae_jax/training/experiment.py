@@ -16,7 +16,7 @@ import numpy as np
 
 from memae_jax import config as config_lib
 from memae_jax import errors, parallel
-from memae_jax.data import feed, protocols, sources, tables, types
+from memae_jax.data import feed, host_stage, protocols, sources, tables, types
 from memae_jax.models import memae
 from memae_jax.training import (
   diagnostics,
@@ -64,6 +64,7 @@ class Experiment:
   @property
   def meta(self) -> dict[str, Any]:
     """What a checkpoint says of its origin, as JSON."""
+    host = self.source.host
     transforms = [
       jax.tree.map(np.ndarray.tolist, split.transform._asdict())
       for split in self.splits
@@ -73,6 +74,7 @@ class Experiment:
       'replicas': [r.name for r in self.replicas],
       'environment': self.environment,
       'inputs': _inputs(self.source),
+      'host': host and host_stage.to_json(host),
       'transforms': transforms,
       'steps': self.steps,
       **self.identity,
@@ -158,9 +160,10 @@ def _as_trained(source, splits, stored) -> tuple[types.Split, ...]:
   )
 
 
-def _source(config: Any) -> types.Source:
+def _source(config: Any, stored: Mapping[str, Any] | None) -> types.Source:
   """The samples, if they can be scored as `config.eval` asks."""
-  source = sources.load(config.data)
+  host = (stored or {}).get('host')
+  source = sources.load(config.data, host and host_stage.from_json(host))
   if config.eval.score != 'mse' and source.videos is None:
     raise errors.UserError(
       f'config field "eval.score" is "{config.eval.score}", which scores clips,'
@@ -207,7 +210,7 @@ def build(
   """
   replicas = fleet.replicas(config)
   with parallel.together():
-    source = _source(config)
+    source = _source(config, stored)
     identity = {
       'data_sha256': sources.data_sha256(source),
       'label_sha256': sources.label_sha256(source),

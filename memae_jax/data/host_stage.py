@@ -1,0 +1,168 @@
+"""The first stage of scaling: in float64 on the host, once for a data set.
+
+A column of Unix times or of a meter, 1.7e9 and a little more, has lost that
+little once it is float32. So log1p and the bulk of a large offset are taken in
+float64, and only then the samples become float32. The second stage, fitted for
+each split, runs inside the compiled step (`transforms`).
+
+NumPy only: a scorer runs it before its program.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from memae_jax import errors
+from memae_jax.data import types
+
+# Means of more deviations than this are subtracted: in float32, an input is
+# then rounded by 1e-6 deviations. Below, the input stays as it is.
+_FAR = 16.0
+_RANGE = 1e30  # Deviations beyond it, or below 1 / it, are brought to 1.
+_MOST = 1000  # Powers of two that a unit may have.
+_NEGATIVE = 'negative, but its logarithm is taken'
+_INFINITE = 'infinite, or beyond float32'
+_BLOCK = 2**16  # Rows of float64 that are held at once.
+
+
+def fit(
+  inputs: np.ndarray, rows: np.ndarray, numeric: np.ndarray, log1p: np.ndarray
+) -> types.HostStage:
+  """Finds offsets that float32 cannot hold beside what varies.
+
+  Args:
+    inputs: [S, D] numbers of a table, or [S, H, W, C] images, which have one
+      offset as a whole; NaN where missing.
+    rows: [n] indices of the samples that may train, or [S] bool.
+    numeric: [D] bool, not of a category; [1] for images.
+    log1p: [D] bool, the inputs whose logarithm is taken; [1] for images.
+
+  Returns:
+    HostStage of [D] values, or of [1] for images.
+  """
+  centre, unit = np.zeros(len(numeric)), np.ones(len(numeric))
+  for i in np.flatnonzero(numeric):
+    values = inputs[rows, i] if inputs.ndim == 2 else inputs[rows].ravel()
+    values = values[np.isfinite(values)].astype(np.float64)
+    if log1p[i]:
+      values = np.log1p(values)
+    if values.size:
+      centre[i], unit[i] = _offset(values)
+  return types.HostStage(np.asarray(log1p, bool), centre, unit)
+
+
+def _offset(values: np.ndarray) -> tuple[float, float]:
+  """What to subtract from numbers, and to multiply by, so that float32 does."""
+  largest = np.abs(values).max()
+  if not largest:
+    return 0.0, 1.0
+  # Two passes, on numbers of size 1: no sum or square is beyond float64.
+  power = np.frexp(largest)[1]
+  values = np.ldexp(values, -power)
+  mean = values.mean()
+  deviation = np.sqrt(np.mean((values - mean) ** 2))
+  if values.min() == values.max():  # Its mean may be rounded.
+    mean, deviation = values[0], 0.0
+  far = abs(mean) > _FAR * deviation
+  spread = np.ldexp(deviation or abs(mean), power)
+  unit = 1.0
+  if not 1 / _RANGE < spread < _RANGE:
+    unit = np.ldexp(1.0, min(-np.frexp(spread)[1], _MOST))
+  return (float(np.ldexp(mean, power)) if far else 0.0), float(unit)
+
+
+def apply(
+  inputs: np.ndarray,
+  stage: types.HostStage,
+  names: Sequence[str] = (),
+  where: str = '',
+) -> np.ndarray:
+  """Turns raw numbers into what the second stage takes.
+
+  Args:
+    inputs: [S, D] or [S, H, W, C] of any real type; NaN stays NaN.
+    stage: of `fit`.
+    names: of the D inputs, for messages.
+    where: what messages begin with, such as 'table.csv: '.
+
+  Returns:
+    float32 of the shape of `inputs`: those, if there is nothing to do.
+
+  Raises:
+    UserError: a logarithm of a negative number, or a number that float32
+      cannot hold.
+  """
+  if is_identity(stage) and inputs.dtype == np.float32:
+    return inputs
+  out = np.empty(inputs.shape, np.float32)
+  for start in range(0, len(inputs), _BLOCK):
+    x = inputs[start : start + _BLOCK]
+    # Logarithms of float32 stay such: they have no more to lose.
+    x = x.astype(x.dtype if x.dtype == np.float32 else np.float64)
+    if stage.log1p.any():
+      negative = stage.log1p & (x < 0)
+      refuse(negative, _NEGATIVE, names, where, start)
+      x = np.where(stage.log1p, np.log1p(np.where(stage.log1p, x, 0)), x)
+    if stage.centre.any():
+      x = x.astype(np.float64) - stage.centre
+    with np.errstate(over='ignore'):
+      small = (x * stage.unit if (stage.unit != 1).any() else x).astype(
+        np.float32
+      )
+    refuse(np.isinf(small), _INFINITE, names, where, start)
+    out[start : start + _BLOCK] = small
+  return out
+
+
+def refuse(
+  wrong: np.ndarray,
+  why: str,
+  names: Sequence[str] = (),
+  where: str = '',
+  start: int = 0,
+) -> None:
+  """Raises UserError for the first sample that is wrong, if there is one.
+
+  Args:
+    wrong: [b, ...] bool.
+    why: what it is.
+    names: of the inputs of a table.
+    where: what the message begins with.
+    start: row of the first of the b samples.
+  """
+  if wrong.any():
+    row, *place = np.argwhere(wrong)[0].tolist()
+    name = f'"{names[place[0]]}"' if len(names) else place
+    raise errors.UserError(
+      f'{where}row {start + row}: input {name} is {why}; mend or drop the row'
+    )
+
+
+def is_identity(stage: types.HostStage) -> bool:
+  """Whether a stage changes nothing but the type."""
+  return not (
+    stage.log1p.any() or stage.centre.any() or (stage.unit != 1).any()
+  )
+
+
+def to_json(stage: types.HostStage) -> dict[str, list]:
+  """Returns what `from_json` reads; float64 to the last bit."""
+  return {name: values.tolist() for name, values in stage._asdict().items()}
+
+
+def from_json(stored: Mapping[str, Any]) -> types.HostStage:
+  """Reads what `to_json` wrote.
+
+  Raises:
+    ValueError: it is no such thing.
+  """
+  log1p, centre, unit = (
+    np.asarray(stored[name], kind)
+    for name, kind in zip(types.HostStage._fields, (bool, float, float))
+  )
+  shapes = {part.shape for part in (log1p, centre, unit)}
+  sound = np.isfinite(centre).all() and np.isfinite(unit).all()
+  if len(shapes) != 1 or log1p.ndim != 1 or not sound or (unit <= 0).any():
+    raise ValueError('its host stage is not sound')
+  return types.HostStage(log1p, centre, unit)
