@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 import zipfile
@@ -307,6 +308,70 @@ def test_files_that_are_refused(exported, tmp_path, change, message):
   path = tmp_path / 'bad.scorer'
   path.write_bytes(change(exported('dense')[0]))
   _refused(message, scorer.load, path)
+
+
+_MUTANTS = 2000 if os.environ.get('MEMAE_TEST_THOROUGH') == '1' else 150
+
+
+def _changed_bytes(rng, content):
+  """Cut short, or with some bytes changed, left out or put in."""
+  at = rng.integers(len(content))
+  part = rng.bytes(rng.integers(1, 20))
+  return [
+    content[:at],
+    content[:at] + part + content[at + len(part) :],
+    content[:at] + part + content[at:],
+    content[:at] + content[at + len(part) :],
+  ][rng.integers(4)]
+
+
+def test_mutants_of_a_file_are_refused_or_are_the_same(exported, tmp_path):
+  content, rng = exported('dense')[0].read_bytes(), np.random.default_rng(0)
+  path, want = tmp_path / 'mutant.scorer', exported('dense')[1].meta
+  for _ in range(_MUTANTS):
+    path.write_bytes(_changed_bytes(rng, content))
+    try:
+      assert scorer.load(path).meta == want
+    except errors.UserError as error:
+      assert 'mutant.scorer' in str(error) and '\n' not in str(error)
+
+
+def _changed_meta(rng, node):
+  """One value somewhere in JSON replaced by something else, or left out."""
+  keys = list(node) if isinstance(node, dict) else list(range(len(node)))
+  key = keys[rng.integers(len(keys))]
+  if isinstance(node[key], (dict, list)) and node[key] and rng.random() < 0.7:
+    _changed_meta(rng, node[key])
+  elif rng.random() < 0.2:
+    del node[key]
+  else:
+    strange = [None, -1, 2**70, 0.5, 'x', [], {}, [[]], True, float('nan')]
+    node[key] = strange[rng.integers(len(strange))]
+
+
+def test_mutants_of_what_a_file_says_never_end_in_a_traceback(
+  trained, exported, tmp_path
+):
+  path, rng = tmp_path / 'mutant.scorer', np.random.default_rng(0)
+  members = _members(exported('table')[0])
+  exp, stored, _ = trained('table')
+  own = stored['memae']
+  x = _raw(exp, own.sample[:3])
+  scored = 0
+  for _ in range(_MUTANTS):
+    meta = json.loads(members[scorer.META])
+    read = {key: meta[key] for key in ('input', 'threshold', 'blocks')}
+    _changed_meta(rng, read)
+    meta |= read
+    path.write_bytes(_archive(members | {scorer.META: json.dumps(meta)}))
+    try:
+      mutant = scorer.load(path)
+      if scored < 20:  # Each compiles.
+        assert mutant.flag(x).shape == (3,)
+      scored += 1
+    except errors.UserError as error:
+      assert '\n' not in str(error)
+  assert 0 < scored < _MUTANTS
 
 
 def test_programs_that_are_refused(exported, tmp_path):
