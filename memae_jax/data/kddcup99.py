@@ -35,7 +35,7 @@ def load(config) -> types.Source:
       f'{builder.data_path} has {len(label):,} rows, expected {raw.ROWS:,};'
       ' delete it and prepare it again'
     )
-  values = dict(zip(raw.NUMERIC, numeric.T))
+  values = dict(zip(raw.NUMERIC, numeric.T.astype(np.float32)))
   values |= dict(zip(raw.CATEGORIES, categories.T))
   for name in FLAGS:
     values[name] = values[name].astype(np.uint8)
