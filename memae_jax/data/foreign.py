@@ -6,17 +6,22 @@ raises on it becomes one line that names the file and the mend. NumPy only:
 what scores without JAX reads through here, too.
 """
 
+import codecs
 import contextlib
 import gzip
-import multiprocessing
 import os
 import pathlib
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
+
 from memae_jax import errors
+from memae_jax.data import child
 
 UNPACKED_LIMIT = 2**33  # Bytes that a packed file may grow to: 8 GiB.
+TEXT_LIMIT = 2**28  # Bytes of a file that is read as one text: 256 MiB.
 _CHUNK = 2**20
 
 
@@ -27,6 +32,10 @@ def name_of(path: Any) -> str:
 
 def reason(error: BaseException) -> str:
   """What an error of a library says, as a part of one line."""
+  if isinstance(error, MemoryError):
+    return 'it asks for more memory than there is'
+  if isinstance(error, OSError) and error.filename and error.strerror:
+    return error.strerror  # The system's: no permission, too many links.
   text = ' '.join(str(error).split()) or type(error).__name__
   return name_of(text)[:200]
 
@@ -67,14 +76,8 @@ def reading(path: Any, kind: str, mend: str = 'replace or remove it'):
   except errors.UserError:
     raise
   except (Exception, RecursionError) as error:  # Libraries raise many kinds.
-    if isinstance(error, OSError) and error.filename and error.strerror:
-      why = error.strerror  # The system's: no permission, too many links.
-    elif isinstance(error, MemoryError):
-      why = 'it asks for more memory than there is'
-    else:
-      why = reason(error)
     raise errors.UserError(
-      f'{name_of(path)} is no readable {kind} ({why}); {mend}'
+      f'{name_of(path)} is no readable {kind} ({reason(error)}); {mend}'
     ) from error
 
 
@@ -119,17 +122,48 @@ def content(path: Any, limit: int = UNPACKED_LIMIT) -> bytes:
     return found.read_bytes()
 
 
-def _answer(pipe, function, args):
+def text(path: Any, limit: int = TEXT_LIMIT) -> str:
+  """Returns the text of a file: UTF-8, UTF-16 with its mark, or Windows-1252.
+
+  Raises:
+    UserError: it cannot be read, or is larger than `limit` bytes.
+  """
+  raw = content(path, limit)
+  if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+    return raw.decode('utf-16', 'replace')
   try:
-    pipe.send((True, function(*args)))
-  except Exception as error:
-    pipe.send((False, reason(error)))
+    return raw.decode('utf-8-sig')
+  except UnicodeDecodeError:
+    return raw.decode('cp1252', 'replace')
 
 
-def in_child(path: Any, kind: str, function: Callable[..., Any], *args: Any):
+def npy(path: Any) -> np.ndarray:
+  """Returns the array of a .npy file, as a memory map; never unpickles.
+
+  Raises:
+    UserError: it is damaged, or holds Python objects.
+  """
+  mend = 'save one array of numbers with numpy.save'
+  with reading(path, 'npy file', mend), warnings.catch_warnings():
+    warnings.simplefilter('ignore')  # On odd headers, of the parser.
+    # A map, for which the file must be as long as its header announces.
+    array = np.load(path, mmap_mode='r', allow_pickle=False)
+    if not isinstance(array, np.ndarray):
+      raise ValueError('it is an npz file')
+    return array
+
+
+def in_child(
+  path: Any,
+  kind: str,
+  function: Callable[..., Any],
+  *args: Any,
+  timeout: float = 600,
+):
   """Returns `function(*args)`, called in a process of its own.
 
-  For readers in C that a damaged file can kill: only the child dies.
+  For readers in C that a damaged file can kill: only the child dies. Its memory
+  is limited, see `child`.
 
   Args:
     path: of the file, for the message.
@@ -137,24 +171,10 @@ def in_child(path: Any, kind: str, function: Callable[..., Any], *args: Any):
     function: of a module; its arguments and result are pickled between our
       own processes.
     *args: of it.
+    timeout: seconds after which the child is ended.
 
   Raises:
-    UserError: the function failed, or its process died.
+    UserError: as the function raised, or it failed, or its process died.
   """
-  context = multiprocessing.get_context('spawn')
-  ours, theirs = context.Pipe(duplex=False)
-  child = context.Process(
-    target=_answer, args=(theirs, function, args), daemon=True
-  )
-  child.start()
-  theirs.close()
   with reading(path, kind):
-    try:
-      done, found = ours.recv()
-    except EOFError as error:
-      raise ValueError('reading it kills the reader') from error
-    finally:
-      child.join()
-    if not done:
-      raise ValueError(found)
-    return found
+    return child.call(function, args, timeout)

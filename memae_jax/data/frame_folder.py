@@ -77,7 +77,7 @@ def load(config) -> types.Source:
     clips.Video(name, length, True, label, first.get(name))
     for name, length, label in zip(names, lengths[len(train) :], labels)
   ]
-  return clips.source(
+  source = clips.source(
     'frames',
     frames,
     videos,
@@ -87,6 +87,10 @@ def load(config) -> types.Source:
     dropped=_dropped(root, found),
     notes={'labels': _origin(config, masks)},
   )
+  if source.labelled:
+    remark = video_labels.remark(_origin(config, masks), labels)
+    source = source._replace(remarks=(*source.remarks, remark))
+  return source
 
 
 def _root(path: str) -> pathlib.Path:

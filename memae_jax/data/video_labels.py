@@ -3,27 +3,35 @@
 A label is 0 (normal) or 1 (anomalous). Known are
 
   .npy   one label for each frame of all videos, one video after the other
-  .csv   columns video and label (others are ignored), rows in order of frames
-  .m     UCSD: gt_frame = [61:180]; for each video, counted from 1
-  .mat   "gt": for each video [2, n], first and last frames, counted from 1
+  .csv   columns label, video and perhaps frame, see `label_tables`
+  .m     UCSD: gt_frame = [61:180]; for each video, counted from 1, see
+         `matlab_script`
+  .mat   "gt": for each video [2, n], first and last frames, counted from 1; or
+         labels as of .npy
 
 or a folder with one file for each video: NAME.npy, NAME.csv (column label),
 NAME.mat ("volLabel": masks, as of CUHK Avenue; or "l": labels), or a folder of
 masks NAME or NAME_gt, where a frame is anomalous if any pixel is not black.
 """
 
-import csv
 import pathlib
-import re
 from collections.abc import Sequence
 
 import numpy as np
-import scipy.io
 
 from memae_jax import errors
-from memae_jax.data import decoding, listing, pictures
+from memae_jax.data import (
+  decoding,
+  foreign,
+  label_tables,
+  mat_files,
+  matlab_script,
+  pictures,
+  video_names,
+)
 
-_SUFFIXES = ('.npy', '.csv', '.mat')
+_TABLES = ('.csv', '.tsv')
+_SUFFIXES = ('.npy', '.mat', *_TABLES)
 
 
 def read(
@@ -42,29 +50,58 @@ def read(
   Raises:
     UserError: naming file and video of what is wrong or does not fit.
   """
+  path = path.expanduser()
+  kind = _kind(path)
   if path.is_dir():
     found = _folder(path, names, lengths)
   elif not path.is_file():
-    raise errors.UserError(f'{path} of data.label_path does not exist')
-  elif path.suffix == '.npy':
-    found = _split(path, _npy(path), lengths)
-  elif path.suffix == '.csv':
-    found = _table(path, names)
-  elif path.suffix in ('.m', '.mat'):
-    spans = _script(path) if path.suffix == '.m' else _cells(path)
-    found = _filled(path, spans, names, lengths)
+    raise errors.UserError(
+      f'{foreign.name_of(path)} of data.label_path does not exist'
+    )
+  elif kind == '.npy':
+    found = _split(path, _npy(path, lengths), lengths)
+  elif kind in _TABLES:
+    found = label_tables.read(path, names, lengths)
+    if isinstance(found, np.ndarray):
+      found = _split(path, found, lengths)
+  elif kind == '.m':
+    script = matlab_script.read(foreign.text(path), foreign.name_of(path))
+    found = _of_script(path, script, names, lengths)
+  elif kind == '.mat':
+    spans, labels = mat_files.spans_or_labels(path)
+    found = (
+      _split(path, labels, lengths)
+      if spans is None
+      else _of_spans(path, spans, names, lengths)
+    )
   else:
     raise errors.UserError(
-      f'{path} is no file of labels; expected .npy, .csv, .m, .mat or a folder'
+      f'{foreign.name_of(path)} is no file of labels; expected .npy, .csv, .m,'
+      ' .mat or a folder'
     )
   for name, labels, length in zip(names, found, lengths):
     if len(labels) != length:
       raise errors.UserError(
-        f'{path} has {len(labels)} labels for video "{name}", which has'
-        f' {length} frames'
+        f'{foreign.name_of(path)} has {len(labels)} labels for video "{name}",'
+        f' which has {length} frames'
       )
-    check(labels, f'{path}, video "{name}"')
+    check(labels, f'{foreign.name_of(path)}, video "{name}"')
   return [labels.astype(np.uint8) for labels in found]
+
+
+def remark(origin: str, labels: Sequence[np.ndarray]) -> str:
+  """Returns the line that says what was read.
+
+  Args:
+    origin: where the labels are from, such as the name of a file.
+    labels: [n] of each test video.
+  """
+  frames = sum(len(some) for some in labels)
+  anomalous = sum(int(np.count_nonzero(some)) for some in labels)
+  return (
+    f'labels from {origin}: {len(labels)} videos, {anomalous:,} of {frames:,}'
+    ' frames anomalous'
+  )
 
 
 def check(labels: np.ndarray, where: str) -> None:
@@ -77,182 +114,123 @@ def check(labels: np.ndarray, where: str) -> None:
     )
 
 
+def _kind(path) -> str:
+  suffixes = [suffix.lower() for suffix in path.suffixes]
+  if suffixes[-2:] == ['.csv', '.gz']:
+    return '.csv'
+  return suffixes[-1] if suffixes else ''
+
+
 def _folder(path, names, lengths) -> list[np.ndarray]:
   there = {}
-  for entry in path.iterdir():
+  for entry in sorted(path.iterdir()):
     if entry.name.startswith('.'):
       continue
-    if entry.is_dir():
-      there[entry.name.removesuffix('_gt')] = entry
-    elif entry.suffix in _SUFFIXES:
-      there[entry.stem] = entry
-  for name in names:
-    if name not in there:
+    if not entry.is_dir() and entry.suffix.lower() not in _SUFFIXES:
+      continue
+    name = entry.name if entry.is_dir() else entry.stem
+    name = name.removesuffix('_gt')
+    if name in there:
       raise errors.UserError(
-        f'{path} has no labels of video "{name}"; expected {name}.npy, .csv,'
-        ' .mat or a folder of masks'
+        f'{foreign.name_of(path)} labels video "{name}" twice, by'
+        f' {there[name].name} and {entry.name}; remove one'
       )
-  extra = sorted(set(there) - set(names))
+    there[name] = entry
+  of_video = video_names.match(there, names)
+  files = {of_video.get(name, name): entry for name, entry in there.items()}
+  for name in names:
+    if name not in files:
+      raise errors.UserError(
+        f'{foreign.name_of(path)} has no labels of video "{name}"; expected'
+        f' {name}.npy, .csv, .mat or a folder of masks'
+      )
+  extra = sorted(set(files) - set(names))
   if extra:
     raise errors.UserError(
-      f'{there[extra[0]]} labels a video "{extra[0]}" that is not among the'
-      f' {len(names)} test videos; add the video, or remove the labels'
+      f'{foreign.name_of(files[extra[0]])} labels a video "{extra[0]}" that is'
+      f' not among the {len(names)} test videos; add the video, or remove the'
+      ' labels'
     )
-  return [_one(there[name], length) for name, length in zip(names, lengths)]
+  return [_one(files[name], length) for name, length in zip(names, lengths)]
 
 
 def _one(path, length) -> np.ndarray:
   """Reads the labels of one video."""
   if path.is_dir():
-    files = [f for f in listing.files(path) if f.suffix in pictures.SUFFIXES]
+    files = pictures.files(path)
     if not files:
-      raise errors.UserError(f'{path} has no mask; put some there')
-    return decoding.masks(files, length, 0).any(axis=(1, 2))
-  if path.suffix == '.npy':
-    return _npy(path)
-  if path.suffix == '.csv':
-    rows = _rows(path, ('label',))
-    return np.array([_number(row, place) for place, row in rows])
-  return mat_masks_or_labels(path)[1]
-
-
-def mat_masks_or_labels(
-  path: pathlib.Path,
-) -> tuple[np.ndarray | None, np.ndarray]:
-  """Reads a .mat file of one video.
-
-  Returns:
-    masks [n, H, W] bool (None where it holds labels only) and labels [n].
-
-  Raises:
-    UserError: it cannot be read, or holds neither "volLabel" nor "l".
-  """
-  content = _mat(path)
-  if 'volLabel' in content:
-    try:
-      masks = np.stack([m.astype(bool) for m in content['volLabel'].ravel()])
-      return masks, masks.any(axis=(1, 2))
-    except (ValueError, AttributeError) as error:
       raise errors.UserError(
-        f'{path}: "volLabel" is no list of masks of one size'
-      ) from error
-  if 'l' in content:
-    return None, content['l'].ravel()
-  raise errors.UserError(
-    f'{path} has neither "volLabel" nor "l" (it has'
-    f' {", ".join(sorted(content)) or "nothing"})'
-  )
+        f'{foreign.name_of(path)} has no mask; put some there'
+      )
+    return decoding.masks(files, length, 0).any(axis=(1, 2))
+  kind = _kind(path)
+  if kind == '.npy':
+    return _npy(path, [length])
+  if kind == '.mat':
+    return mat_files.masks_or_labels(path)[1]
+  return label_tables.read_one(path, length)
 
 
-def _mat(path) -> dict[str, np.ndarray]:
-  try:
-    content = scipy.io.loadmat(path)
-  except Exception as error:  # Whatever SciPy raises on damaged files.
-    raise errors.UserError(
-      f'{path} cannot be read as a .mat file of version 5'
-      f' ({" ".join(str(error).split())[:200]})'
-    ) from error
-  return {k: v for k, v in content.items() if not k.startswith('__')}
-
-
-def _npy(path) -> np.ndarray:
-  try:
-    labels = np.load(path, allow_pickle=False)
-  except (OSError, ValueError, EOFError) as error:
-    raise errors.UserError(
-      f'{path} is no readable npy file: {error}'
-    ) from error
-  if (
-    labels.size != max(labels.shape, default=0)
-    or labels.dtype.kind not in 'iufb'
+def _npy(path, lengths) -> np.ndarray:
+  labels = foreign.npy(path)
+  by_video = (len(lengths), max(lengths, default=0))
+  is_flat = labels.size == max(labels.shape, default=0)
+  if labels.dtype.kind not in 'iufb' or not (
+    is_flat or (labels.shape == by_video and len(set(lengths)) == 1)
   ):
     raise errors.UserError(
-      f'{path} holds {labels.dtype} of shape {labels.shape}; expected one label'
-      ' for each frame'
+      f'{foreign.name_of(path)} holds {labels.dtype} of shape {labels.shape};'
+      ' expected one label for each frame'
     )
-  return labels.ravel()
+  return np.array(labels).ravel()
 
 
 def _split(path, labels, lengths) -> list[np.ndarray]:
   if len(labels) != sum(lengths):
     raise errors.UserError(
-      f'{path} has {len(labels)} labels, but the {len(lengths)} test videos'
-      f' have {sum(lengths)} frames'
+      f'{foreign.name_of(path)} has {len(labels)} labels, but the'
+      f' {len(lengths)} test videos have {sum(lengths)} frames'
     )
   return np.split(labels, np.cumsum(lengths)[:-1])
 
 
-def _rows(path, columns) -> list[tuple[str, dict[str, str]]]:
-  """Returns the place and the cells of each row."""
-  with path.open(newline='', encoding='utf-8-sig') as file:
-    table = csv.DictReader(file)
-    for column in columns:
-      if column not in (table.fieldnames or ()):
-        raise errors.UserError(
-          f'{path} has no column "{column}"'
-          + errors.did_you_mean(column, table.fieldnames or ())
-        )
-    return [(f'{path} line {table.line_num}', row) for row in table]
-
-
-def _number(row, place) -> float:
-  try:
-    return float(row['label'])
-  except (TypeError, ValueError) as error:
-    raise errors.UserError(
-      f'{place}: the label is "{row["label"]}"; expected 0 or 1'
-    ) from error
-
-
-def _table(path, names) -> list[np.ndarray]:
-  found = {name: [] for name in names}
-  for place, row in _rows(path, ('video', 'label')):
-    if row['video'] not in found:
+def _of_script(path, script, names, lengths) -> list[np.ndarray]:
+  _check_videos(path, len(script), names)
+  found = [np.zeros(length, np.uint8) for length in lengths]
+  for name, labels, (numbers, line) in zip(names, found, script):
+    where = f'{foreign.name_of(path)} line {line}'
+    for wrong in numbers[(numbers % 1 != 0) | (numbers < 1)][:1]:
       raise errors.UserError(
-        f'{place}: there is no test video "{row["video"]}"'
-        + errors.did_you_mean(row['video'], names)
+        f'{where}: {wrong:g} is no frame of video "{name}"; frames are whole'
+        ' numbers from 1'
       )
-    found[row['video']].append(_number(row, place))
-  return [np.array(labels) for labels in found.values()]
+    if numbers.size and numbers.max() > len(labels):
+      raise _beyond(where, numbers.min(), numbers.max(), name, labels)
+    labels[numbers.astype(np.int64) - 1] = 1
+  return found
 
 
-def _script(path) -> list[np.ndarray]:
-  """Returns [n, 2] first and last frames of each video."""
-  text = re.sub(r'%.*', '', path.read_text(errors='replace'))
-  return [
-    np.array(re.findall(r'(\d+)\s*:\s*(\d+)', spans), int).reshape(-1, 2)
-    for spans in re.findall(r'gt_frame\s*=\s*\[([^\]]*)\]', text)
-  ]
-
-
-def _cells(path) -> list[np.ndarray]:
-  content = _mat(path)
-  if 'gt' not in content or content['gt'].dtype != object:
-    raise errors.UserError(
-      f'{path} has no list "gt" of the anomalous spans of each video (it has'
-      f' {", ".join(sorted(content)) or "nothing"})'
-    )
-  cells = list(content['gt'].ravel())
-  if any(cell.size and len(cell) != 2 for cell in cells):
-    raise errors.UserError(
-      f'{path}: a cell of "gt" is not of shape [2, n], first and last frames'
-    )
-  return [cell.T.astype(int).reshape(-1, 2) for cell in cells]
-
-
-def _filled(path, spans, names, lengths) -> list[np.ndarray]:
-  if len(spans) != len(names):
-    raise errors.UserError(
-      f'{path} has labels of {len(spans)} videos, but there are {len(names)}'
-      ' test videos'
-    )
+def _of_spans(path, spans, names, lengths) -> list[np.ndarray]:
+  _check_videos(path, len(spans), names)
   found = [np.zeros(length, np.uint8) for length in lengths]
   for name, labels, some in zip(names, found, spans):
     for first, last in some:
       if not 1 <= first <= last <= len(labels):
-        raise errors.UserError(
-          f'{path}: frames {first} to {last} of video "{name}" are anomalous,'
-          f' but it has {len(labels)} frames'
-        )
+        raise _beyond(foreign.name_of(path), first, last, name, labels)
       labels[first - 1 : last] = 1
   return found
+
+
+def _check_videos(path, videos, names) -> None:
+  if videos != len(names):
+    raise errors.UserError(
+      f'{foreign.name_of(path)} has labels of {videos} videos, but there are'
+      f' {len(names)} test videos'
+    )
+
+
+def _beyond(where, first, last, name, labels) -> errors.UserError:
+  return errors.UserError(
+    f'{where}: frames {first:.0f} to {last:.0f} of video "{name}" are'
+    f' anomalous, but it has {len(labels)} frames'
+  )

@@ -66,7 +66,7 @@ def load(config) -> types.Source:
     )
   ]
   origin = pathlib.Path(config.label_path).name or index['labels_from']
-  return clips.source(
+  source = clips.source(
     config.name,
     frames,
     found,
@@ -74,6 +74,8 @@ def load(config) -> types.Source:
     masks=masks,
     notes={'labels': origin, 'frames': index['frames_from']},
   )
+  remark = video_labels.remark(origin, labels)
+  return source._replace(remarks=(*source.remarks, remark))
 
 
 def _given(index) -> list[np.ndarray]:

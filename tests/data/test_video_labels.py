@@ -104,7 +104,7 @@ BAD = {
   'no column': ('a.csv', 'video,lable\n', '"label" .did you mean "lable"'),
   'other video': ('a.csv', 'video,label\n1,0\n', 'line 2: .*no test video "1"'),
   'no npy': ('a.npy', 'x', 'no readable npy'),
-  'no mat': ('a.mat', 'x' * 200, 'cannot be read as a .mat file'),
+  'no mat': ('a.mat', 'x' * 200, 'no readable .mat file'),
   'kind': ('a.txt', 'x', 'expected .npy, .csv, .m, .mat or a folder'),
   'too far': ('a.m', 'gt_frame = [4:6];gt_frame = [];', '4 to 6.*5 frames'),
 }

@@ -9,7 +9,7 @@ import pathlib
 import tensorflow_datasets as tfds
 
 from memae_jax import errors
-from memae_jax.data import video_labels
+from memae_jax.data import mat_files
 from memae_jax.data.builders import videos
 
 _BASE = 'http://www.cse.cuhk.edu.hk/leojia/projects/detectabnormal/'
@@ -64,7 +64,7 @@ def _test(film: pathlib.Path, folder: pathlib.Path) -> videos.Video:
     raise errors.UserError(f'{path} is missing; fetch the masks again')
 
   def masks():
-    found = video_labels.mat_masks_or_labels(path)[0]
+    found = mat_files.masks_or_labels(path)[0]
     if found is None:
       raise errors.UserError(f'{path} has no "volLabel"; fetch the masks again')
     return found

@@ -7,11 +7,10 @@ This is the original split, whose training videos hold no anomaly.
 
 import pathlib
 
-import numpy as np
 import tensorflow_datasets as tfds
 
 from memae_jax import errors
-from memae_jax.data import listing, video_labels
+from memae_jax.data import foreign, listing, video_labels
 from memae_jax.data.builders import videos
 
 
@@ -68,12 +67,7 @@ def _masks(root, name, frames):
     return None
 
   def read():
-    try:
-      masks = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-      raise errors.UserError(
-        f'{path} is no readable npy file: {error}'
-      ) from error
+    masks = foreign.npy(path)
     if masks.ndim != 3 or len(masks) != frames:
       raise errors.UserError(
         f'{path} has shape {masks.shape}, but the video has {frames} frames'

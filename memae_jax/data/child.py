@@ -1,0 +1,116 @@
+"""A process of its own for readers that a damaged file can kill.
+
+It is kept for the next call, as starting takes half a second, and ends by
+itself when none comes. NumPy only: see `foreign`.
+"""
+
+import atexit
+import contextlib
+import multiprocessing
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from multiprocessing import connection
+from typing import Any
+
+from memae_jax import errors
+
+MEMORY = 2**33  # Bytes that a call may take: 8 GiB.
+_IDLE = 10  # Seconds that a process waits for the next call.
+_START = (
+  'import sys; sys.path[:] = sys.argv[2:]; from memae_jax.data import child;'
+  ' child.serve(int(sys.argv[1]))'
+)
+_lock = threading.Lock()
+_kept = []  # The process and our end of its pipe, or nothing.
+
+
+def call(
+  function: Callable[..., Any], args: Sequence[Any], timeout: float
+) -> Any:
+  """Returns `function(*args)`.
+
+  Args:
+    function: of a module, which the process imports.
+    args: of it, and the result: whatever can be pickled.
+    timeout: seconds.
+
+  Raises:
+    UserError: as the function raised.
+    ValueError: it raised something else, took longer, or killed the process.
+  """
+  with _lock:
+    was_kept = bool(_kept)
+    try:
+      failed, result = _asked(function, args, timeout)
+    except (EOFError, OSError):
+      _end()
+      try:  # A process that waited may just have ended.
+        if not was_kept:
+          raise
+        failed, result = _asked(function, args, timeout)
+      except (EOFError, OSError) as error:
+        raise ValueError('reading it kills the reader') from error
+  if failed:
+    raise result if isinstance(result, errors.UserError) else ValueError(result)
+  return result
+
+
+def _asked(function, args, timeout) -> tuple[bool, Any]:
+  """Returns whether the function failed, and its result or its error."""
+  try:
+    if not _kept:
+      _kept.extend(_start())
+    process, pipe = _kept
+    pipe.send((function, args))
+    if not pipe.poll(timeout):
+      raise ValueError(f'reading it takes more than {timeout:.0f} seconds')
+    return pipe.recv()
+  except BaseException:
+    _end()
+    raise
+
+
+def _start():
+  ours, theirs = multiprocessing.Pipe()
+  with theirs:
+    process = subprocess.Popen(
+      [sys.executable, '-c', _START, str(theirs.fileno()), *sys.path],
+      pass_fds=[theirs.fileno()],
+      stdin=subprocess.DEVNULL,
+      stdout=subprocess.DEVNULL,
+      stderr=subprocess.DEVNULL,
+    )
+  return process, ours
+
+
+@atexit.register
+def _end():
+  if _kept:
+    process, pipe = _kept
+    _kept.clear()
+    process.kill()
+    process.wait()
+    pipe.close()
+
+
+def serve(descriptor: int) -> None:
+  """Calls the functions that come through a pipe, until none comes."""
+  import resource
+
+  from memae_jax.data import foreign
+
+  resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+  resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+  pipe = connection.Connection(descriptor)
+  with contextlib.suppress(EOFError):
+    while pipe.poll(_IDLE):
+      function, args = pipe.recv()
+      try:
+        answer = False, function(*args)
+      except errors.UserError as error:
+        answer = True, error
+      except Exception as error:
+        answer = True, foreign.reason(error)
+      pipe.send(answer)
