@@ -60,13 +60,19 @@ def file(path: Any, field: str = 'data.path') -> pathlib.Path:
 
 
 @contextlib.contextmanager
-def reading(path: Any, kind: str, mend: str = 'replace or remove it'):
+def reading(
+  path: Any,
+  kind: str,
+  mend: str = 'replace or remove it',
+  is_not: str = 'readable',
+):
   """Turns whatever is raised inside into one line on the file.
 
   Args:
     path: of the file.
     kind: what it should be, such as 'picture' or 'csv'.
     mend: what to do about it.
+    is_not: in what way it is not.
 
   Raises:
     UserError: as raised inside, or in place of what a library raised.
@@ -77,22 +83,27 @@ def reading(path: Any, kind: str, mend: str = 'replace or remove it'):
     raise
   except (Exception, RecursionError) as error:  # Libraries raise many kinds.
     raise errors.UserError(
-      f'{name_of(path)} is no readable {kind} ({reason(error)}); {mend}'
+      f'{name_of(path)} is no {is_not} {kind} ({reason(error)}); {mend}'
     ) from error
 
 
-def unpacked(path: Any, limit: int = UNPACKED_LIMIT) -> Iterator[bytes]:
+def unpacked(
+  path: Any,
+  limit: int = UNPACKED_LIMIT,
+  mend: str = 'copy or pack it again',
+) -> Iterator[bytes]:
   """Yields the content of a gzip file in parts; its checksum counts.
 
   Args:
     path: of the file.
     limit: bytes that it may unpack to.
+    mend: what to do about a damaged one.
 
   Raises:
     UserError: it is damaged, or unpacks to more.
   """
   total = 0
-  with reading(path, 'gzip file', 'copy or pack it again'):
+  with reading(path, 'gzip file', mend, 'complete'):
     with gzip.open(path, 'rb') as packed:
       while part := packed.read(_CHUNK):
         total += len(part)

@@ -6,6 +6,7 @@ running anything that they name, the archive without unpacking it to disk.
 
 import io
 import pathlib
+import reprlib
 import sys
 import tarfile
 import zlib
@@ -14,6 +15,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from memae_jax import errors
+from memae_jax.data import child, foreign
 from memae_jax.data.builders import images, pickles, raw
 
 URL = 'https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz'
@@ -21,6 +23,7 @@ ARCHIVE = 'cifar-10-python.tar.gz'
 ARCHIVE_MD5 = 'c58f30108f718f92721af3b95e74349a'  # As published.
 FOLDER = 'cifar-10-batches-py'
 TEST = 'test_batch'
+_SECONDS = 60  # That reading a batch may take.
 # Images of each class. There are no published checksums of single batches.
 COUNTS = {
   'data_batch_1': (1005, 974, 1032, 1016, 999, 937, 1030, 1001, 1025, 981),
@@ -61,8 +64,8 @@ class Cifar10Blocks(images.ImageBlocks):
 
 def _from_archive(path: pathlib.Path) -> dict[str, tuple[bytes, str]]:
   """Returns content and place of each batch."""
+  raw.check_file(path, 'md5', ARCHIVE_MD5, URL)
   content = path.read_bytes()
-  raw.check(content, 'md5', ARCHIVE_MD5, path, URL)
   found = {}
   try:
     with tarfile.open(fileobj=io.BytesIO(content), mode='r:gz') as archive:
@@ -101,7 +104,8 @@ def _from_folder(archive: pathlib.Path) -> dict[str, tuple[bytes, str]]:
       file=sys.stderr,
     )
   return {
-    name: ((folder / name).read_bytes(), str(folder / name)) for name in found
+    name: (foreign.content(folder / name, raw.LIMIT), str(folder / name))
+    for name in found
   }
 
 
@@ -124,7 +128,8 @@ def decode(
   counts = COUNTS[name]
   refuse = lambda what: errors.UserError(f'{where} {what}; fetch {URL} again')
   try:
-    batch = pickles.load(content)
+    # In a child: a few bytes may ask for all memory, or take for ever.
+    batch = child.call(pickles.load, (content,), _SECONDS)
   except ValueError as error:
     raise refuse(f'is refused as a pickle of data: {error}') from error
   if not isinstance(batch, dict):
@@ -150,7 +155,8 @@ def decode(
   for row, label in enumerate(labels):
     if type(label) is not int or not 0 <= label < len(counts):
       raise refuse(
-        f'row {row} has label {label!r:.40}, expected 0 to {len(counts) - 1}'
+        f'row {row} has label {reprlib.repr(label)}, expected 0 to'
+        f' {len(counts) - 1}'
       )
   found = tuple(np.bincount(labels, minlength=len(counts)).tolist())
   if found != counts:

@@ -7,6 +7,7 @@ else is refused.
 
 import io
 import pickle
+import reprlib
 from collections.abc import Callable
 from typing import Any
 
@@ -32,6 +33,9 @@ class _Inert:
 
   def __setstate__(self, state):
     self.state = state
+
+  def __reduce__(self):  # Between our own processes, see `child`.
+    return _Inert, self.args, self.state
 
 
 class _Restricted(pickle.Unpickler):
@@ -68,12 +72,12 @@ def byte_array(thing: Any) -> np.ndarray:
   except (AttributeError, IndexError, TypeError, ValueError) as error:
     raise ValueError(f'is no array but {type(thing).__name__}') from error
   if kind not in ('u1', b'u1') or not isinstance(content, bytes):
-    raise ValueError(f'is an array of type {kind!r:.40}, not of bytes')
+    raise ValueError(f'is an array of type {reprlib.repr(kind)}, not of bytes')
   try:
     return np.frombuffer(content, np.uint8).reshape(
       shape, order='F' if is_fortran else 'C'
     )
   except (TypeError, ValueError) as error:
     raise ValueError(
-      f'has {len(content):,} values for shape {shape!r:.40}'
+      f'has {len(content):,} values for shape {reprlib.repr(shape)}'
     ) from error

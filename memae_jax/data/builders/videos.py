@@ -9,6 +9,7 @@ import pathlib
 import tarfile
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from memae_jax import errors
-from memae_jax.data import decoding, listing, pictures
+from memae_jax.data import decoding, foreign, listing, pictures
 from memae_jax.data.builders import raw
 
 
@@ -140,10 +141,11 @@ class VideoSet(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         else:
           with tarfile.open(path) as archive:
             archive.extractall(target, filter='data')
-      except (zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
+      except (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error,
+              RuntimeError) as error:  # fmt: skip
         raise errors.UserError(
-          f'{path} cannot be unpacked ({error}); fetch it again from'
-          f' {self.HOMEPAGE}'
+          f'{path} cannot be unpacked ({foreign.reason(error)}); fetch it again'
+          f' from {self.HOMEPAGE}'
         ) from error
     return target if there else self.raw_dir
 
