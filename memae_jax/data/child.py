@@ -41,35 +41,38 @@ def call(
     ValueError: it raised something else, took longer, or killed the process.
   """
   with _lock:
-    was_kept = bool(_kept)
     try:
-      failed, result = _asked(function, args, timeout)
-    except (EOFError, OSError):
+      answer = _asked(function, args, timeout)
+      if answer is None:  # It waited for too long, and has just ended.
+        answer = _asked(function, args, timeout)
+    except BaseException:
       _end()
-      try:  # A process that waited may just have ended.
-        if not was_kept:
-          raise
-        failed, result = _asked(function, args, timeout)
-      except (EOFError, OSError) as error:
-        raise ValueError('reading it kills the reader') from error
+      raise
+  failed, result = answer or (True, 'there is no process to read it')
   if failed:
     raise result if isinstance(result, errors.UserError) else ValueError(result)
   return result
 
 
-def _asked(function, args, timeout) -> tuple[bool, Any]:
-  """Returns whether the function failed, and its result or its error."""
+def _asked(function, args, timeout) -> tuple[bool, Any] | None:
+  """Returns whether the function failed, and its result or its error.
+
+  None: the process has ended by itself before it was asked.
+  """
+  if not _kept:
+    _kept.extend(_start())
+  process, pipe = _kept
   try:
-    if not _kept:
-      _kept.extend(_start())
-    process, pipe = _kept
     pipe.send((function, args))
     if not pipe.poll(timeout):
       raise ValueError(f'reading it takes more than {timeout:.0f} seconds')
     return pipe.recv()
-  except BaseException:
+  except (EOFError, OSError) as error:
+    ended_well = process.wait() == 0  # It ends where it closes the pipe.
     _end()
-    raise
+    if ended_well:
+      return None
+    raise ValueError('reading it kills the reader') from error
 
 
 def _start():

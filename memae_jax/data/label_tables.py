@@ -5,8 +5,8 @@ Its first row names the columns, in any order and letter case:
   label   0 or 1, false or true, or normal and anomalous
   video   the name of a video; without it, labels are those of all videos, one
           video after the other
-  frame   the number of the frame, or the name of its picture; without it, rows
-          are in order
+  frame   the number of the frame, from 0 or 1, or the name of its picture;
+          without it, rows are in order
 
 Columns are separated by commas, semicolons, tabs or bars; other columns are
 ignored. Labels alone need no first row.
@@ -45,13 +45,17 @@ _LONGEST = 300  # Letters of a cell.
 
 
 class _Table(NamedTuple):
-  """Cells as text: [n] of each column, None where there is no such column."""
+  """Cells as text: [n] of each column, None where there is no such column.
+
+  others: columns that are not known, by name.
+  """
 
   place: str
   lines: Sequence[int]
   labels: Sequence[str]
   videos: Sequence[str] | None
   frames: Sequence[str] | None
+  others: dict[str, Sequence[str]]
 
 
 def read(
@@ -76,9 +80,9 @@ def read(
   if videos is None and len(names) > 1:
     videos = _folders(table.frames)
   if videos is None:
-    return labels[_order(table, range(len(labels)), sum(lengths))]
+    return _of_one(table, labels, sum(lengths))
   of_video = video_names.match(videos, names)
-  rows = {name: [] for name in names}
+  rows: dict[str, list[int]] = {name: [] for name in names}
   for row, video in enumerate(videos):
     if video not in of_video:
       raise errors.UserError(
@@ -86,6 +90,7 @@ def read(
         f' "{video[:_LONGEST]}"' + errors.did_you_mean(video, names)
       )
     rows[of_video[video]].append(row)
+  _check_order(table, rows.values())
   return [
     labels[_order(table, some, length, name)]
     for (name, some), length in zip(rows.items(), lengths)
@@ -107,8 +112,13 @@ def read_one(path: pathlib.Path, length: int) -> np.ndarray:
     raise errors.UserError(
       f'{table.place} is of one video, but names {len(set(table.videos))}'
     )
-  labels = _labels(table)
-  return labels[_order(table, range(len(labels)), length)]
+  return _of_one(table, _labels(table), length)
+
+
+def _of_one(table, labels, length) -> np.ndarray:
+  rows = range(len(labels))
+  _check_order(table, [rows])
+  return labels[_order(table, rows, length)]
 
 
 def _read(path) -> _Table:
@@ -120,7 +130,7 @@ def _read(path) -> _Table:
       raise ValueError('it is empty')
     if len(rows[0][1]) == 1 and _NUMBER.fullmatch(rows[0][1][0]):
       lines, labels = zip(*((line, cells[0]) for line, cells in rows))
-      return _Table(place, lines, labels, None, None)
+      return _Table(place, lines, labels, None, None, {})
   (_, header), *rows = rows
   columns = {
     what: _column(place, header, names)
@@ -140,17 +150,14 @@ def _read(path) -> _Table:
       raise errors.UserError(
         f'{place} line {line}: a cell has more than {_LONGEST} letters'
       )
-  taken = {
-    what: None if at is None else [cells[at] for _, cells in rows]
-    for what, at in columns.items()
+  cells = list(zip(*(cells for _, cells in rows))) or [()] * len(header)
+  known = [None if at is None else cells[at] for at in columns.values()]
+  others = {
+    name: cells[at]
+    for at, name in enumerate(header)
+    if at not in columns.values()
   }
-  return _Table(
-    place,
-    [line for line, _ in rows],
-    taken['label'],
-    taken['video'],
-    taken['frame'],
-  )
+  return _Table(place, [line for line, _ in rows], *known, others)
 
 
 def _cells(text: str) -> list[tuple[int, list[str]]]:
@@ -252,17 +259,39 @@ def _order(table, rows, length, video='') -> np.ndarray:
 
 
 def _frame(table, row) -> tuple[str | int, ...]:
-  """Returns what a frame is sorted by: its number, or its name as on disk."""
-  cell = table.frames[row]
+  """Returns what a frame is sorted by, see `_key`."""
+  key = _key(table.frames[row])
+  if key is None:
+    raise errors.UserError(
+      f'{table.place} line {table.lines[row]}: the frame is'
+      f' "{table.frames[row]}"; expected a whole number'
+    )
+  return key
+
+
+def _key(cell) -> tuple[str | int, ...] | None:
+  """Returns a number or, as on disk, a name; None: no number of a frame."""
   if not _NUMBER.fullmatch(cell):
     return tuple(listing.natural(_path(cell)))
   number = float(cell)
-  if number % 1 or number < 0:
-    raise errors.UserError(
-      f'{table.place} line {table.lines[row]}: the frame is "{cell}"; expected'
-      ' a whole number'
-    )
-  return '', int(number), ''
+  return None if number % 1 or number < 0 else ('', int(number), '')
+
+
+def _check_order(table, videos) -> None:
+  """Refuses rows in another order than that of a column that counts them."""
+  if table.frames is not None:
+    return
+  for name, cells in table.others.items():
+    keys = [[_key(cells[row]) for row in rows] for rows in videos]
+    if any(None in some for some in keys):
+      continue
+    steps = [set(np.diff(_numbers(sorted(some)))) for some in keys]
+    counts = all(len(some) < 2 or len(s) == 1 for some, s in zip(keys, steps))
+    if counts and any(some != sorted(some) for some in keys):
+      raise errors.UserError(
+        f'{table.place}: rows are not in the order of column "{name}"; name it'
+        ' "frame" if it counts the frames, else leave it out'
+      )
 
 
 def _numbers(keys) -> list[int]:

@@ -219,6 +219,14 @@ REFUSED = {
     _frame().replace({'video': {'01': '1'}}).to_csv(index=False) + '01,0,1\n',
     'line 2: there is no test video "1"',
   ),
+  'frames by an unknown name': (
+    _text_order(_frame()).rename(columns={'frame': 'n'}).to_csv(index=False),
+    'rows are not in the order of column "n".*name it "frame"',
+  ),
+  'an index in another order': (
+    _frame().drop(columns='frame')[::-1].to_csv(),
+    'rows are not in the order of column ""',
+  ),
   'a quote': (
     _frame().to_csv(index=False) + '"02,1,0\n',
     'no readable csv .unexpected end of data.*; replace',
