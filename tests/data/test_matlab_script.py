@@ -243,7 +243,7 @@ def _printed(value, draw):
   return f'[{blank}{text}{blank}]' + choose('', '', "''")
 
 
-@hypothesis.settings(max_examples=150, deadline=None)
+@hypothesis.settings(max_examples=100, deadline=None)
 @hypothesis.given(st.data(), st.lists(_value, min_size=1, max_size=3))
 def test_nested_lists_in_all_their_forms(data, value):
   text = _printed(value, data.draw)
