@@ -12,6 +12,7 @@ import io
 import logging
 import pathlib
 import runpy
+import zipfile
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +23,7 @@ from ml_collections import config_flags
 
 from memae_jax import cli, errors, parallel, writers
 from memae_jax import config as config_lib
+from memae_jax.data import foreign
 from memae_jax.evaluation import collect
 from memae_jax.models import reference_weights
 from memae_jax.training import experiment, fleet, loop, step
@@ -68,26 +70,32 @@ def read(path: pathlib.Path) -> dict[str, np.ndarray]:
   if not path.is_file():
     raise errors.UserError(f'{path} is no file; give one of PyTorch weights')
   try:
+    if zipfile.is_zipfile(path):  # PyTorch ignores the checksums in it.
+      with zipfile.ZipFile(path) as archive:
+        if torn := archive.testzip():
+          raise ValueError(f'the checksum of {torn} is wrong')
     stored = torch.load(path, weights_only=True, map_location='cpu')
-  except Exception as error:  # Of many kinds, for damaged and foreign files.
-    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-    raise errors.UserError(
-      f'{path} is damaged or holds more than weights ({reason[:200]}); give a'
-      ' file that torch.save(model.state_dict(), ...) wrote'
-    ) from error
-  if isinstance(stored, Mapping):
-    stored = stored.get('state_dict', stored)
-  if not isinstance(stored, Mapping) or not all(
-    isinstance(value, torch.Tensor) for value in stored.values()
-  ):
-    raise errors.UserError(
-      f'{path} holds no state dict; give a file that'
-      ' torch.save(model.state_dict(), ...) wrote'
+    if isinstance(stored, Mapping):
+      stored = stored.get('state_dict', stored)
+    is_state = isinstance(stored, Mapping) and all(
+      isinstance(name, str) and isinstance(value, torch.Tensor)
+      for name, value in stored.items()
     )
-  return {
-    name.removeprefix('module.'): value.detach().float().numpy()
-    for name, value in stored.items()
-  }
+    if is_state:
+      return {
+        name.removeprefix('module.'): value.detach().float().numpy()
+        for name, value in stored.items()
+      }
+  except Exception as error:  # Of many kinds, for damaged and foreign files.
+    raise errors.UserError(
+      f'{path} is damaged or holds more than weights'
+      f' ({foreign.reason(error)}); give a file that'
+      ' torch.save(model.state_dict(), ...) wrote'
+    ) from error
+  raise errors.UserError(
+    f'{path} holds no state dict; give a file that'
+    ' torch.save(model.state_dict(), ...) wrote'
+  )
 
 
 def _check_network(config: Any, has_memory: bool) -> None:

@@ -1,6 +1,7 @@
 """PyTorch weights become a run that scores as PyTorch does, and come back."""
 
 import json
+import os
 import sys
 
 import jax
@@ -138,6 +139,9 @@ def _refused(message, function, *args):
     ([1, 2], 'no state dict'),
     ({'state_dict': 3}, 'no state dict'),
     ({'epoch': 3, 'model': {}}, 'no state dict'),
+    ({3: torch.zeros(2)}, 'no state dict'),
+    ({'a': torch.zeros(2, 2).to_sparse()}, 'damaged or holds more'),
+    ({'a': torch.zeros(2, device='meta')}, 'damaged or holds more'),
     ('module', 'more than weights'),
     ('torn', 'damaged'),
   ],
@@ -153,6 +157,40 @@ def test_files_that_are_refused(content, message, tmp_path):
     torch.save(_peer() if content == 'module' else content, path)
   _refused(f'a.pt .*{message}', convert.to_run, path, tmp_path / 'run', {})
   assert not (tmp_path / 'run').exists()
+
+
+_MUTANTS = 2000 if os.environ.get('MEMAE_TEST_THOROUGH') == '1' else 150
+
+
+@pytest.mark.parametrize('is_zip', [True, False])
+def test_mutants_are_refused_or_are_the_same(is_zip, tmp_path):
+  """A file of today has checksums, which PyTorch itself does not compare."""
+  path, rng = tmp_path / 'a.pt', np.random.default_rng(0)
+  weights = {
+    'a.weight': torch.arange(12.0).reshape(3, 4),
+    'a.bias': torch.ones(3),
+  }
+  torch.save(weights, path, _use_new_zipfile_serialization=is_zip)
+  content = path.read_bytes()
+  for _ in range(_MUTANTS):
+    at = int(rng.integers(len(content)))
+    part = rng.bytes(int(rng.integers(1, 9)))
+    changed = (
+      content[:at],
+      content[:at] + part + content[at + len(part) :],
+      content[:at] + part + content[at:],
+      content[:at] + content[at + len(part) :],
+    )[rng.integers(4)]
+    path.write_bytes(changed)
+    try:
+      found = convert.read(path)
+    except errors.UserError as error:
+      assert 'a.pt' in str(error) and '\n' not in str(error)
+      continue
+    if is_zip:
+      assert list(found) == list(weights)
+      for name, value in weights.items():
+        np.testing.assert_array_equal(found[name], value.numpy())
 
 
 @pytest.mark.parametrize(
