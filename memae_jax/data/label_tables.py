@@ -12,6 +12,7 @@ Columns are separated by commas, semicolons, tabs or bars; other columns are
 ignored. Labels alone need no first row.
 """
 
+import collections
 import csv
 import io
 import pathlib
@@ -239,6 +240,13 @@ def _order(table, rows, length, video='') -> np.ndarray:
     return rows
   of = f'of video "{video}"' if video else '(there is no column "video")'
   keys = [_frame(table, row) for row in rows]
+  ((usual, _),) = collections.Counter(k[::2] for k in keys).most_common(1)
+  for row, key in zip(rows, keys):
+    if key[::2] != usual:  # All but the numbers.
+      raise errors.UserError(
+        f'{table.place} line {table.lines[row]}: frame "{table.frames[row]}"'
+        f' {of} is not named as the others'
+      )
   order = sorted(range(length), key=keys.__getitem__)
   for one, two in zip(order, order[1:]):
     if keys[one] == keys[two]:
@@ -296,8 +304,7 @@ def _check_order(table, videos) -> None:
 
 def _numbers(keys) -> list[int]:
   """Returns the one number that differs; nothing if there is more."""
-  if len({len(key) for key in keys}) > 1:
+  if len({key[::2] for key in keys}) > 1:
     return []
   differing = [some for some in zip(*keys) if len(set(some)) > 1]
-  is_one = len(differing) == 1 and isinstance(differing[0][0], int)
-  return list(differing[0]) if is_one else []
+  return list(differing[0]) if len(differing) == 1 else []

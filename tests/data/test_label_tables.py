@@ -51,6 +51,9 @@ TABLES = {
   'picture names': _text_order(_named('{}.png')),
   'padded names': _named('frame_{:04d}.jpg')[::-1],
   'names without ending': _named('frame{}')[::-1],
+  'times of day': _frame(
+    frame=[f'12-{i // 2}-{i % 2}.png' for i in _frame()['frame']]
+  )[::-1],
   'places': _named('/data/v1/{:03d}.tif')[::-1],
   'places of Windows': _named('C:\\data 2\\{:03d}.BMP')[::-1],
   'float labels': _frame().astype({'label': float}),
@@ -182,6 +185,10 @@ REFUSED = {
   'half a frame': (
     _frame().replace({'frame': {3: 3.5}}).to_csv(index=False),
     'line 5: the frame is "3.5"; expected a whole number',
+  ),
+  'another name': (
+    _frame().to_csv(index=False).replace('01,10,', '01,1-0,'),
+    'line 12: frame "1-0" of video "01" is not named as the others',
   ),
   'below zero': (
     _frame(frame=_frame()['frame'] - 1).to_csv(index=False),
