@@ -216,6 +216,12 @@ SCHEMA: dict[str, Any] = {
       'Channels of a picture or frame; auto: grey if no pixel has a colour,'
       ' and for the published videos.',
     ),
+    'levels': _many(
+      _NATURAL,
+      (),
+      'image_folder: the values of 16-bit pictures that become 0 and 255, such'
+      ' as (0, 4095); empty: by the pictures that train.',
+    ),
     'label_path': _text(
       '',
       'Videos: file or folder with the labels of the test frames (.npy, .csv,'

@@ -181,6 +181,7 @@ def _meta(exp, index: int, limit: float, at: int, taken: int) -> dict[str, Any]:
       'dtype': source.inputs.dtype.name,
       'columns': [c._asdict() for c in source.columns],
       'host': source.host and host_stage.to_json(source.host),
+      'levels': list(source.levels),
       **data,
     },
     'blocks': _blocks(source.inputs.shape[1:]),

@@ -138,6 +138,9 @@ def _check_meta(meta: Any) -> None:
     stage = host_stage.from_json(found['host'])
     if stage.centre.shape != ((shape[0],) if len(shape) == 1 else (1,)):
       raise ValueError('its host stage is of another width')
+  low, high = found['levels']
+  if not (type(low) is type(high) is int and 0 <= low < high < 2**16):
+    raise ValueError(f'its levels are {low!r} and {high!r}')
 
 
 def _width(columns: list[dict[str, Any]]) -> int:

@@ -1,35 +1,42 @@
-"""A user's folder of pictures, laid out like MVTec AD, as a Source.
+"""A user's folder of pictures as a Source.
 
 train/good/000.png                normal: the one folder in train
-test/good/000.png                 normal (or "normal", or named as in train)
+test/good/000.png                 normal: good, normal, ok, or named as in train
 test/scratch/000.png              anomalous, one folder for each kind
-ground_truth/scratch/000_mask.png where; optional, may also be 000.png
+ground_truth/scratch/000_mask.png where; optional, see `mask_files`
 
-Without the folder test there are no labels and no test set of its own.
+Without the folder test there are no labels and no test set of its own. Other
+layouts are those of published sets, see `mvtec` and `visa_dagm`.
 """
 
 import pathlib
+import threading
+from collections import Counter
 from collections.abc import Sequence
 from concurrent import futures
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from memae_jax import errors
-from memae_jax.data import listing, pictures, types
+from memae_jax.data import (
+  foreign,
+  levels,
+  listing,
+  mask_files,
+  mvtec,
+  picture_layouts,
+  pictures,
+  types,
+  visa_dagm,
+)
+from memae_jax.data import masks as masks_lib
 
-_LAYOUT = 'expected train/good, test/good and test/KIND with pictures in them'
-_NORMAL = ('good', 'normal')  # Names of normal test folders.
-_MASK_SUFFIXES = ('.png', '.bmp', '.tif', '.tiff', '.webp')  # JPEG is lossy.
-
-
-class _Sample(NamedTuple):
-  """A picture file, and its mask file if there is one."""
-
-  file: pathlib.Path
-  label: int
-  is_test: bool
-  mask: pathlib.Path | None
+# Pictures that are none of ours.
+_OTHER_KINDS = (
+  '.avif', '.cr2', '.dcm', '.dng', '.exr', '.gif', '.heic', '.heif', '.jp2',
+  '.nef', '.npy', '.pgm', '.pnm', '.ppm', '.raw', '.tga',
+)  # fmt: skip
 
 
 def load(config) -> types.Source:
@@ -41,102 +48,122 @@ def load(config) -> types.Source:
   Raises:
     UserError: naming the folder or the file that is wrong.
   """
-  root = _root(config.path)
-  names, samples = _samples(root)
-  with futures.ThreadPoolExecutor() as pool:  # Pillow decodes in parallel.
-    read = lambda s: pictures.read(s.file, config.image_size, config.colour)
-    found = list(pool.map(read, samples))
-    inputs = _stack(samples, found)
-    masks = has_mask = None
-    if (root / 'ground_truth').is_dir():
-      masks = np.zeros(inputs.shape[:3], bool)
-      has_mask = np.array([not s.label or bool(s.mask) for s in samples])
-      given = [i for i, sample in enumerate(samples) if sample.mask]
-      read = lambda i: _mask(samples[i], found[i], config.image_size)
-      for i, mask in zip(given, pool.map(read, given)):
-        masks[i] = mask
-  is_test = np.array([sample.is_test for sample in samples])
-  return types.Source(
-    name='image_folder',
-    inputs=inputs,
-    labels=np.array([sample.label for sample in samples], np.int32),
-    label_names=names,
-    normal_labels=(0,),
-    is_test=is_test if is_test.any() else None,
-    masks=masks,
-    has_mask=has_mask,
-    places={'file': np.array([str(s.file.relative_to(root)) for s in samples])},
-    labelled=bool(is_test.any()),
-    dropped=_dropped(root, samples),
-    notes=_notes(samples, found, config.image_size),
-  )
-
-
-def _root(path: str) -> pathlib.Path:
-  if not path:
+  if not config.path:
     raise errors.UserError(
       'config field "data.path" is empty; data set "image_folder" needs a'
       ' folder'
     )
-  root = pathlib.Path(path)
-  if not (root / 'train').is_dir():
-    there = 'has no folder train' if root.is_dir() else 'is no folder'
-    raise errors.UserError(f'{root} {there}; {_LAYOUT}')
-  return root
+  root = pathlib.Path(config.path)
+  layout = _layout(root)
+  samples = layout.samples
+  has_mask, masks = None, masks_lib.Masks(None, (), ())
+  with futures.ThreadPoolExecutor() as pool:  # Pillow decodes in parallel.
+    scale = _levels(pool, samples, config.levels)
+    read = lambda s: pictures.read(
+      s.file, config.image_size, config.colour, levels=scale.levels
+    )
+    found = list(pool.map(read, samples))
+    inputs = _stack(samples, found)
+    if layout.has_masks:
+      has_mask = np.array([not s.kind or bool(s.masks) for s in samples])
+      masks = masks_lib.read(pool, samples, found, config.image_size)
+  names = list(dict.fromkeys(s.kind for s in samples if s.kind))
+  is_test = np.array([sample.is_test for sample in samples])
+  inside = lambda s: picture_layouts.inside(root, s.file)
+  return types.Source(
+    name='image_folder',
+    inputs=inputs,
+    labels=np.array(
+      [names.index(s.kind) + 1 if s.kind else 0 for s in samples], np.int32
+    ),
+    label_names=tuple(map(foreign.name_of, (layout.normal, *names))),
+    normal_labels=(0,),
+    is_test=is_test if is_test.any() else None,
+    masks=masks.marked,
+    has_mask=has_mask,
+    places={'file': np.array([inside(sample) for sample in samples])},
+    levels=tuple(scale.levels),
+    labelled=bool(is_test.any() or names),
+    dropped=_dropped(root, layout),
+    notes=_notes(samples, found, config.image_size),
+    remarks=(
+      *layout.remarks,
+      *scale.remarks,
+      *_remarks(found),
+      *masks.remarks,
+    ),
+    warnings=(
+      *layout.warnings,
+      *_unread(root, layout),
+      *scale.warnings,
+      *_warnings(samples, found, inside),
+      *masks.warnings,
+    ),
+  )
 
 
-def _samples(root: pathlib.Path) -> tuple[tuple[str, ...], list[_Sample]]:
-  """Returns the names of the labels and all samples."""
-  train, test = listing.folders(root / 'train'), listing.folders(root / 'test')
-  if len(train) != 1:
-    there = ', '.join(folder.name for folder in train) or 'no folder'
+def _layout(root: pathlib.Path) -> picture_layouts.Layout:
+  """What the files of a folder are."""
+  shown = foreign.name_of(root)
+  if not root.is_dir():
+    raise errors.UserError(f'{shown} is no folder; {picture_layouts.EXPECTED}')
+  names = picture_layouts.TRAIN
+  train = picture_layouts.child(root, names)
+  if train is None:
+    if (root / 'Data/Images').is_dir():
+      return visa_dagm.visa(root)
+    hint = [
+      f'; give one of its folders, such as {foreign.name_of(folder)}'
+      for folder in listing.folders(root)
+      if picture_layouts.child(folder, names) or (folder / 'Data').is_dir()
+    ]
     raise errors.UserError(
-      f'{root / "train"} has {there}, but needs one folder, of normal'
-      f' pictures; {_LAYOUT}'
+      f'{shown} has no folder train; {picture_layouts.EXPECTED}'
+      + ''.join(hint[:1])
     )
-  if not test and (root / 'test').exists():
-    raise errors.UserError(
-      f'{root / "test"} has no folder; {_LAYOUT}, or remove it'
-    )
-  names, samples = [train[0].name], []
-  for folder in train + test:
-    if folder.name in (names[0], *_NORMAL):
-      label = 0
-    else:
-      label = len(names)
-      names.append(folder.name)
-    files = pictures.files(folder)
-    if not files:
-      raise errors.UserError(
-        f'{folder} has no picture ({", ".join(pictures.SUFFIXES)}); put some'
-        ' there, or remove it'
+  if picture_layouts.child(train, ('label',)) and picture_layouts.direct(train):
+    return visa_dagm.dagm(root, train)
+  return mvtec.layout(root, train)
+
+
+def _levels(pool, samples, asked) -> levels.Choice:
+  """The scale of 16-bit pictures, by those that train."""
+  train = [s.file for s in samples if not (s.is_test or s.kind)]
+  total, lock = np.zeros(2**16, np.int64), threading.Lock()
+
+  def count(file) -> bool:
+    values = pictures.values_of_16_bits(file)
+    if values is None:
+      return False
+    counted = levels.counts(values)
+    with lock:
+      np.add(total, counted, out=total)
+    return True
+
+  wide = 0 if asked else sum(pool.map(count, train))
+  choice = levels.choose(total, asked)
+  if 0 < wide < len(train):
+    choice = choice._replace(
+      warnings=(
+        *choice.warnings,
+        f'{wide} of {len(train)} pictures that train have 16 bits, the others'
+        ' 8: one object may have two brightnesses; save all alike',
       )
-    for file in files:
-      mask = _mask_file(root, folder, file) if label else None
-      samples.append(_Sample(file, label, folder in test, mask))
-  return tuple(names), samples
-
-
-def _mask_file(root, folder, file) -> pathlib.Path | None:
-  place = root / 'ground_truth' / folder.name / file.relative_to(folder)
-  for stem in (f'{file.stem}_mask', file.stem):
-    for suffix in (*_MASK_SUFFIXES, *map(str.upper, _MASK_SUFFIXES)):
-      mask = place.with_name(stem + suffix)
-      if mask.is_file():
-        return mask
-  return None
+    )
+  return choice
 
 
 def _stack(
-  samples: Sequence[_Sample], found: Sequence[pictures.Picture]
+  samples: Sequence[picture_layouts.Sample], found: Sequence[pictures.Picture]
 ) -> np.ndarray:
   """Returns [S, H, W, C]; C is 3 if any picture has 3 channels."""
   height, width, _ = found[0].pixels.shape
   for sample, picture in zip(samples, found):
     if picture.pixels.shape[:2] != (height, width):
+      one, first = map(foreign.name_of, (sample.file, samples[0].file))
       raise errors.UserError(
-        f'{sample.file} is {_size(picture)}, but {samples[0].file} is'
-        f' {_size(found[0])}; set data.image_size, or give all one size'
+        f'{one} is {_size(picture)}, but {first} is {_size(found[0])}; set'
+        ' data.image_size, or give all one size'
       )
   channels = max(picture.pixels.shape[2] for picture in found)
   inputs = np.empty((len(found), height, width, channels), np.uint8)
@@ -149,41 +176,93 @@ def _size(picture: pictures.Picture) -> str:
   return '{}x{}'.format(*picture.size)
 
 
-def _mask(sample, picture, side) -> np.ndarray:
-  """Returns [H, W] bool."""
-  mask, size = pictures.read_mask(sample.mask, side)
-  if size != picture.size:
-    raise errors.UserError(
-      f'mask {sample.mask} is {size[0]}x{size[1]}, but its picture'
-      f' {sample.file} is {_size(picture)}; give both one size'
-    )
-  return mask
+def _left(layout) -> tuple[list[pathlib.Path], list[pathlib.Path]]:
+  """Files that are not read, among pictures and among masks."""
+  used = {file for files in layout.left_out.values() for file in files}
+  for sample in layout.samples:
+    used |= {sample.file, *(sample.masks.files if sample.masks else ())}
+  return tuple([f for f in some if f not in used] for some in layout.looked_at)
 
 
-def _dropped(root, samples) -> tuple[dict[str, Any], ...]:
+def _dropped(root, layout) -> tuple[dict[str, Any], ...]:
   """Tells of files that are not read."""
-  used = {path for sample in samples for path in (sample.file, sample.mask)}
-  dropped = []
-  for folders, why in (
-    (('train', 'test'), 'no pictures in a folder of their kind'),
-    (('ground_truth',), 'no masks of an anomalous picture'),
-  ):
-    left = [
-      f for name in folders for f in listing.files(root / name) if f not in used
-    ]
-    if left:
-      first = left[0].relative_to(root).as_posix()
-      dropped.append(
-        {'count': len(left), 'why': f'files that are {why}, such as {first}'}
-      )
-  return tuple(dropped)
+  pictures_left, masks_left = _left(layout)
+  whys = {
+    'files that are no pictures in a folder of their kind': pictures_left,
+    'files that are no masks of a picture': masks_left,
+  } | layout.left_out
+  return tuple(
+    {
+      'count': len(files),
+      'why': f'{why}, such as {picture_layouts.inside(root, files[0])}',
+    }
+    for why, files in whys.items()
+    if files
+  )
+
+
+def _unread(root, layout) -> tuple[str, ...]:
+  """Warns of pictures of other kinds, and of masks that are missing."""
+  left, masks_left = _left(layout)
+  others = [file for file in left if file.suffix.lower() in _OTHER_KINDS]
+  out = []
+  if others:
+    first = picture_layouts.inside(root, others[0])
+    out.append(
+      f'{len(others)} pictures such as {first} are left out, since they are'
+      f' none of {", ".join(pictures.SUFFIXES)}; convert them'
+    )
+  anomalous = [s for s in layout.samples if s.kind and s.is_test]
+  without = [s for s in anomalous if not s.masks]
+  if layout.has_masks and without:
+    first = picture_layouts.inside(root, without[0].file)
+    left = f'; {len(masks_left)} files fit no picture, such as ' + (
+      picture_layouts.inside(root, masks_left[0]) if masks_left else ''
+    )
+    out.append(
+      f'{len(without)} of {len(anomalous)} anomalous test pictures have no'
+      f' mask, such as {first}{left if masks_left else ""}; expected in'
+      f' ground_truth/KIND: {mask_files.EXPECTED}. Metrics of pixels leave'
+      ' these pictures out'
+    )
+  return tuple(out)
 
 
 def _notes(samples, found, side) -> dict[str, int]:
   squeezed = [p for p in found if side and p.size[0] != p.size[1]]
   return {
-    'anomalies_with_mask': sum(bool(sample.mask) for sample in samples),
+    'anomalies_with_mask': sum(bool(s.kind and s.masks) for s in samples),
     'pictures_scaled_from_16_bits': sum(p.had_16_bit for p in found),
+    'pictures_clipped_from_16_bits': sum(p.clipped for p in found),
     'pictures_with_alpha_dropped': sum(p.had_alpha for p in found),
     'pictures_squeezed_to_squares': len(squeezed),
   }
+
+
+def _remarks(found: Sequence[pictures.Picture]) -> tuple[str, ...]:
+  out = []
+  if turned := sum(p.orientation != 1 for p in found):
+    out.append(f'{turned} pictures turned upright, as their EXIF data say')
+  if dropped := sum(p.had_alpha for p in found):
+    out.append(f'{dropped} pictures have an alpha channel, which is dropped')
+  return tuple(out)
+
+
+def _warnings(samples, found, inside) -> tuple[str, ...]:
+  out = []
+  if alone := [s for s, p in zip(samples, found) if p.from_alpha]:
+    out.append(
+      f'{len(alone)} of {len(found)} pictures such as {inside(alone[0])} have'
+      ' one colour and all of their content in the alpha channel, which is read'
+      ' as grey'
+    )
+  trained = Counter(p.had_16_bit for s, p in zip(samples, found)
+                    if not s.is_test)  # fmt: skip
+  tested = [s for s, p in zip(samples, found) if s.is_test and p.had_16_bit]
+  if tested and not trained[True]:
+    out.append(
+      f'{len(tested)} test pictures such as {inside(tested[0])} have 16 bits,'
+      ' but none that train: they are read by the whole range of 16 bits; save'
+      ' all alike, or set data.levels'
+    )
+  return tuple(out)

@@ -1,26 +1,70 @@
-"""What lies in a folder, in the order in which people number things."""
+"""What lies in a folder, in the order in which people number things.
 
+Left out is what no person put there: hidden files and folders, and those that
+systems and archives leave behind. Links to folders are followed.
+"""
+
+import os
 import pathlib
 import re
 
+# Of Synology, QNAP, macOS archives, Windows and file systems, in lower case.
+_LEFT_BEHIND = (
+  '@eadir',
+  '@recycle',
+  '#recycle',
+  '@recently-snapshot',
+  '__macosx',
+  '__pycache__',
+  '$recycle.bin',
+  'system volume information',
+  'lost+found',
+)
+_LEFT_FILES = ('thumbs.db', 'ehthumbs.db', 'desktop.ini')
 
-def natural(path: pathlib.Path) -> list[str | int]:
+
+def natural(path: pathlib.PurePath) -> list[str | int]:
   """Sorts '2.png' before '10.png'."""
   parts = re.split(r'(\d+)', path.as_posix())
   return [int(part) if part.isdecimal() else part for part in parts]
 
 
 def folders(parent: pathlib.Path) -> list[pathlib.Path]:
-  """Returns the folders in a folder, but for hidden ones."""
+  """Returns the folders in a folder, also linked ones."""
   found = parent.iterdir() if parent.is_dir() else ()
-  visible = [f for f in found if f.is_dir() and not f.name.startswith('.')]
-  return sorted(visible, key=natural)
+  return sorted(filter(_is_folder, found), key=natural)
 
 
 def files(folder: pathlib.Path) -> list[pathlib.Path]:
-  """Returns the files at any depth, but for hidden ones."""
-  hidden = lambda file: any(
-    part.startswith('.') for part in file.relative_to(folder).parts
-  )
-  found = (f for f in folder.rglob('*') if f.is_file() and not hidden(f))
+  """Returns the files at any depth.
+
+  Each folder is listed once. A link to a folder that the link itself lies in
+  is not followed: it would bring in what lies beside, without end.
+  """
+  found, seen = [], set()
+  waiting, links = [folder], []
+  while waiting or links:  # Links last: a folder has its own name.
+    place = waiting.pop() if waiting else links.pop(0)
+    real = pathlib.Path(os.path.realpath(place))
+    if real in seen or not place.is_dir():
+      continue
+    seen.add(real)
+    for entry in sorted(place.iterdir(), key=natural):
+      if _is_folder(entry):
+        if not entry.is_symlink():
+          waiting.append(entry)
+        elif not real.is_relative_to(os.path.realpath(entry)):
+          links.append(entry)
+      elif entry.is_file() and not entry.name.startswith('.'):
+        found.append(entry)
   return sorted(found, key=natural)
+
+
+def is_empty(folder: pathlib.Path) -> bool:
+  """Whether no person put a file into a folder, at any depth."""
+  return all(file.name.lower() in _LEFT_FILES for file in files(folder))
+
+
+def _is_folder(path: pathlib.Path) -> bool:
+  left_behind = path.name.lower() in _LEFT_BEHIND
+  return not (path.name.startswith('.') or left_behind) and path.is_dir()

@@ -48,6 +48,7 @@ _READ_BY = {  # Fields that few data sets read.
   'image_size': ('image_folder', *_VIDEOS),
   'image_width': _VIDEOS,
   'colour': ('image_folder', 'frames', *_PUBLISHED),
+  'levels': ('image_folder',),
   'label_path': ('frames', *_PUBLISHED),
   'clip_frames': _VIDEOS,
   'clip_stride': _VIDEOS,

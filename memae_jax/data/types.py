@@ -65,6 +65,7 @@ class Source(NamedTuple):
   videos: where each clip comes from; None but for videos.
   places: by what a user finds a row or picture again, such as 'file' or 'row':
     [S] each; empty where nobody would look for it. Of clips see `videos`.
+  levels: values of 16-bit pictures that became 0 and 255; else those of all.
   labelled: False when the data have no labels (all samples count as normal).
   dropped: one entry for each reason: {'count': int, 'why': str}.
   host: what `inputs` went through since they were read, None for bytes.
@@ -87,6 +88,7 @@ class Source(NamedTuple):
   columns: tuple[Column, ...] = ()
   videos: Videos | None = None
   places: dict[str, np.ndarray] = {}
+  levels: tuple[int, int] = (0, 2**16 - 1)
   labelled: bool = True
   dropped: tuple[dict[str, Any], ...] = ()
   host: HostStage | None = None

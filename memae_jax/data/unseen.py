@@ -13,7 +13,15 @@ from typing import Any
 import numpy as np
 
 from memae_jax import errors
-from memae_jax.data import clips, decoding, pictures, readers, types
+from memae_jax.data import (
+  clips,
+  decoding,
+  foreign,
+  levels,
+  pictures,
+  readers,
+  types,
+)
 
 _NO_CATEGORY = '(missing)'
 
@@ -59,20 +67,25 @@ def _images(path, wanted):
   files = pictures.files(path) if path.is_dir() else (path,)
   if not files:
     raise errors.UserError(
-      f'{path} has no picture ({", ".join(pictures.SUFFIXES)})'
+      f'{foreign.name_of(path)} has no picture ({", ".join(pictures.SUFFIXES)})'
     )
   height, width, channels = wanted['shape']
   found = np.empty((len(files), height, width, channels), np.uint8)
+  scale = levels.Levels(*wanted.get('levels', levels.FULL))
   for out, file in zip(found, files):
-    pixels = pictures.read(file, wanted['image_size'], _colour(wanted)).pixels
+    pixels = pictures.read(
+      file, wanted['image_size'], _colour(wanted), levels=scale
+    ).pixels
     if pixels.shape != out.shape:
       raise errors.UserError(
-        f'{file} is {pixels.shape[1]}x{pixels.shape[0]}, but the network takes'
-        f' {width}x{height}; resize it as the training pictures were'
+        f'{foreign.name_of(file)} is {pixels.shape[1]}x{pixels.shape[0]}, but'
+        f' the network takes {width}x{height}; resize it as the training'
+        ' pictures were'
       )
     out[:] = pixels
   root = path if path.is_dir() else path.parent
-  return [file.relative_to(root).as_posix() for file in files], found
+  name = lambda file: foreign.name_of(file.relative_to(root).as_posix())
+  return [name(file) for file in files], found
 
 
 def _clips(path, wanted):

@@ -132,6 +132,7 @@ def _inputs(source: types.Source) -> dict[str, Any]:
     'shape': list(source.inputs.shape[1:]),
     'dtype': str(source.inputs.dtype),
     'names': tables.input_names(source.columns),
+    'levels': list(source.levels),
   }
 
 
@@ -147,9 +148,12 @@ def _as_trained(source, splits, stored) -> tuple[types.Split, ...]:
     if found[key] != value:
       shown = [v if len(str(v)) < 200 else f'{len(v)} names' for v in
                (found[key], value)]  # fmt: skip
+      mend = 'set data.levels to these' if key == 'levels' else (
+        'give data of the same kind'
+      )  # fmt: skip
       raise errors.UserError(
         f'data set "{source.name}" has inputs of {key} {shown[0]}, but the'
-        f' network was trained on {key} {shown[1]}; give data of the same kind'
+        f' network was trained on {key} {shown[1]}; {mend}'
       )
   numbers = lambda fields: types.Transform(
     **{k: v and np.asarray(v, np.float32) for k, v in fields.items()}

@@ -212,7 +212,7 @@ def test_corrupt_frame(folder, load):
   Image.fromarray(noise).save(path)
   path.write_bytes(path.read_bytes()[:-100])
   (folder / 'train/10/4.png').unlink()
-  _refused(load, folder, 'train/10/4.jpg cannot be read as a picture')
+  _refused(load, folder, 'train/10/4.jpg is no readable picture')
 
 
 def test_colour_in_a_later_frame(folder, load):

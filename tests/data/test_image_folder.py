@@ -333,7 +333,7 @@ def test_many_pages(folder, load):
   page.save(
     folder / 'train/good/5.tif', save_all=True, append_images=[page, page]
   )
-  _refused(load, folder, '5.tif cannot be read.*3 pictures')
+  _refused(load, folder, '5.tif is no readable picture.*3 pictures')
 
 
 @pytest.mark.parametrize('kind', [np.int32, np.float32])
@@ -356,7 +356,7 @@ def test_decompression_bomb(folder, load):
     + chunk(b'IDAT', zlib.compress(b''))
     + chunk(b'IEND', b'')
   )
-  _refused(load, folder, '5.png cannot be read.*decompression bomb')
+  _refused(load, folder, '5.png is no readable picture.*decompression bomb')
 
 
 def test_mixed_sizes(folder, load):
@@ -402,9 +402,9 @@ def test_empty_path(data_config):
 
 
 def test_train_needs_one_folder(folder, load):
-  (folder / 'train/scratch').mkdir()
+  _save(folder / 'train/scratch/1.png', GREY)
   _refused(load, folder, 'train has good, scratch, but needs one folder')
-  (folder / 'train/scratch').rmdir()
+  (folder / 'train/scratch/1.png').unlink()  # Empty folders are left out.
   (folder / 'train/good').rename(folder / 'good')
   _save(folder / 'train/1.png', GREY)
   _refused(load, folder, 'train has no folder, but needs one')
