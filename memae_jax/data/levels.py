@@ -13,7 +13,7 @@ import numpy as np
 from memae_jax import errors
 
 _DEPTHS = (8, 10, 12, 14, 16)  # Bits of cameras.
-_LEAST = 32  # Of the 256 levels, that the training pictures should span.
+_LEAST = 64  # Of the 256 levels, that the training pictures should span.
 
 
 class Levels(NamedTuple):
@@ -43,7 +43,7 @@ def choose(counted: np.ndarray, asked: Sequence[int] = ()) -> Choice:
   """Returns the levels for pictures whose values were counted.
 
   They are the range of the least depth of a camera that holds all values. If
-  fewer than 32 of 256 levels would be left, they are the range of the values,
+  fewer than 64 of 256 levels would be left, they are the range of the values,
   widened by half of its width on each side: anomalies may lie beyond it.
 
   Args:
@@ -68,19 +68,20 @@ def choose(counted: np.ndarray, asked: Sequence[int] = ()) -> Choice:
   depth = next(bits for bits in _DEPTHS if high < 2**bits)
   levels, why = Levels(0, 2**depth - 1), f'are read as of {depth} bits'
   left = lambda width: width * 255 / (levels.high - levels.low)
-  if 0 < left(high - low) < _LEAST:
-    margin = -(-(high - low) // 2)
+  if depth > 8 and 0 < left(high - low) < _LEAST:
+    width = max(2 * (high - low), 255)  # 255: no value is lost.
+    margin = -(-(width - (high - low)) // 2)
     levels = Levels(max(low - margin, 0), min(high + margin, FULL.high))
     why = 'are read by that range with half of it on each side'
   share = np.cumsum(counted) / counted.sum()
-  most = np.searchsorted(share, (0.001, 0.999))
+  least, most = np.searchsorted(share, (0.001, 0.999)).tolist()
   warnings = ()
-  if low < high and left(int(most[1] - most[0])) < _LEAST / 2:
+  if left(most - least) < _LEAST / 4 and 4 * (most - least) < high - low:
     warnings = (
-      f'nearly all values of the 16-bit training pictures lie in {most[0]} to'
-      f' {most[1]}, which become {left(int(most[1] - most[0])):.0f} of 256 grey'
-      f' levels, because a few reach {high}; set data.levels to the range that'
-      ' matters',
+      f'nearly all values of the 16-bit pictures that train lie in {least} to'
+      f' {most}, which become {left(most - least):.0f} of 256 grey levels,'
+      f' because a few lie in {low} to {high}; set data.levels to the range'
+      ' that matters',
     )
   remark = (
     f'16-bit pictures: those that train hold {low} to {high} and {why}:'

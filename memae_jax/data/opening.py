@@ -117,6 +117,6 @@ def wide(path, content) -> np.ndarray | None:
 
 
 def orientation(image: Image.Image) -> int:
-  """EXIF's, of a picture that is not decoded yet."""
+  """EXIF's; of PNG, this decodes the picture."""
   found = image.getexif().get(_ORIENTATION, 1)
   return found if found in range(1, 9) else 1

@@ -93,8 +93,8 @@ def read(
   with foreign.reading(path, 'picture'):
     content = foreign.content(path) if content is None else content
     image = opening.opened(path, content)
-    orientation = opening.orientation(image)
     had_16_bit = opening.has_16_bits(image)
+    orientation = opening.orientation(image)
     if image.mode in ('I', 'F'):
       raise errors.UserError(
         f'{foreign.name_of(path)} has pixels of 32 bits, whose range is not'

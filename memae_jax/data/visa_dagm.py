@@ -102,8 +102,9 @@ def dagm(root: pathlib.Path, train: pathlib.Path) -> layouts.Layout:
     masks = {f: f.relative_to(label) for f in pictures.files(label)} if (
       label
     ) else {}  # fmt: skip
-    looked_at += masks
     of_picture = mask_files.assign(masks, mask_files.known({folder: files}))
+    used = {mask for some in of_picture.values() for mask in some.files}
+    looked_at += [mask for mask in masks if mask not in used]
     if label:
       _check_labels(label / 'Labels.txt', files, of_picture)
     where = layouts.inside(root, folder)
