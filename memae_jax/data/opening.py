@@ -1,6 +1,7 @@
 """Opens picture files by Pillow, and what Pillow alone would lose of them."""
 
 import io
+import logging
 import pathlib
 import sys
 from typing import Any
@@ -32,6 +33,9 @@ _OTHER_ORDER = {
   'N': 'B' if sys.byteorder == 'little' else 'L',
 }
 
+# It logs what it raises as well; without a handler that goes to stderr.
+logging.getLogger('PIL').addHandler(logging.NullHandler())
+
 
 def identified(path: pathlib.Path, file: Any) -> Image.Image:
   """Returns a picture of which only the header was read.
@@ -60,6 +64,12 @@ def opened(path: pathlib.Path, content: bytes) -> Image.Image:
   frames = getattr(image, 'n_frames', 1)
   if frames > 1 and image.format != 'MPO':  # A phone's JPEG, plus preview.
     raise ValueError(f'it holds {frames} pictures')
+  # Pillow leaves black what no part of a TIFF covers.
+  extents = [tile.extents for tile in getattr(image, 'tile', ())]
+  if extents and all(extents):
+    covered = sum((x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in extents)
+    if covered < image.width * image.height:
+      raise ValueError('its parts cover less than its size')
   return image
 
 
