@@ -88,7 +88,7 @@ def load(config) -> types.Source:
     notes=_notes(samples, found, config.image_size),
     remarks=(
       *layout.remarks,
-      *scale.remarks,
+      *(scale.remarks if any(p.had_16_bit for p in found) else ()),
       *_remarks(found),
       *masks.remarks,
     ),

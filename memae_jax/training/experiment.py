@@ -164,10 +164,17 @@ def _as_trained(source, splits, stored) -> tuple[types.Split, ...]:
   )
 
 
-def _source(config: Any, stored: Mapping[str, Any] | None) -> types.Source:
-  """The samples, if they can be scored as `config.eval` asks."""
-  host = (stored or {}).get('host')
-  source = sources.load(config.data, host and host_stage.from_json(host))
+def _source(config: Any, stored: Mapping[str, Any]) -> types.Source:
+  """The samples, if they can be scored as `config.eval` asks.
+
+  They are read as those of the training were: numbers by its host stage,
+  pictures of 16 bits by its levels.
+  """
+  data, host = config.data, stored.get('host')
+  levels = stored.get('inputs', {}).get('levels')
+  if levels and data.name == 'image_folder' and not data.levels:
+    data = config_lib.changed(config, {'data.levels': tuple(levels)}).data
+  source = sources.load(data, host and host_stage.from_json(host))
   if config.eval.score != 'mse' and source.videos is None:
     raise errors.UserError(
       f'config field "eval.score" is "{config.eval.score}", which scores clips,'
@@ -214,7 +221,7 @@ def build(
   """
   replicas = fleet.replicas(config)
   with parallel.together():
-    source = _source(config, stored)
+    source = _source(config, stored or {})
     identity = {
       'data_sha256': sources.data_sha256(source),
       'label_sha256': sources.label_sha256(source),

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from memae_jax import errors
+from memae_jax import errors, export
 from memae_jax.data import levels as levels_lib
 from memae_jax.data import pictures, sources, unseen
+from memae_jax.training import experiment
+from tests import helpers
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 256, (12, 16), np.uint8)
@@ -334,6 +336,27 @@ def test_levels_of_the_config(tmp_path, load):
   np.testing.assert_array_equal(
     source.inputs[0, ..., 0], _scaled(values[name], 0, 4095)
   )
+
+
+def test_levels_go_with_the_network(tmp_path):
+  """To the file of a scorer, and to other data that are evaluated."""
+  build = lambda folder, stored=None, **fields: experiment.build(
+    helpers.digits(**{
+      'data.name': 'image_folder', 'data.path': str(folder),
+      'data.protocol': 'given', 'fleet.normal_classes': (), **fields,
+    }), stored,
+  )  # fmt: skip
+  _twelve_bit_folder(tmp_path / 'a')
+  _twelve_bit_folder(tmp_path / 'b', high=900)
+  trained = build(tmp_path / 'a')
+  stored = trained.meta
+  assert stored['inputs']['levels'] == [0, 4095]
+  meta = export._meta(trained, 0, 0.5, 1, 1)
+  assert meta['input']['levels'] == [0, 4095]
+  assert build(tmp_path / 'b').source.levels == (0, 1023)
+  assert build(tmp_path / 'b', stored).source.levels == (0, 4095)
+  with pytest.raises(errors.UserError, match='trained on levels .0, 4095.; se'):
+    build(tmp_path / 'b', stored, **{'data.levels': (0, 1023)})
 
 
 def test_depths_that_differ_are_warned_of(tmp_path, load):
