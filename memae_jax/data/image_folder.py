@@ -1,6 +1,6 @@
 """A user's folder of pictures as a Source.
 
-train/good/000.png                normal: the one folder in train
+train/good/000.png                normal: the one folder in train, or train
 test/good/000.png                 normal: good, normal, ok, or named as in train
 test/scratch/000.png              anomalous, one folder for each kind
 ground_truth/scratch/000_mask.png where; optional, see `mask_files`
@@ -56,6 +56,11 @@ def load(config) -> types.Source:
   root = pathlib.Path(config.path)
   layout = _layout(root)
   samples = layout.samples
+  if all(sample.kind or sample.is_test for sample in samples):
+    raise errors.UserError(
+      f'{foreign.name_of(root)} has no normal picture that trains;'
+      f' {picture_layouts.EXPECTED}'
+    )
   has_mask, masks = None, masks_lib.Masks(None, (), ())
   with futures.ThreadPoolExecutor() as pool:  # Pillow decodes in parallel.
     scale = _levels(pool, samples, config.levels)
@@ -211,6 +216,17 @@ def _unread(root, layout) -> tuple[str, ...]:
     out.append(
       f'{len(others)} pictures such as {first} are left out, since they are'
       f' none of {", ".join(pictures.SUFFIXES)}; convert them'
+    )
+  astray = [  # But for positions beside colours, as of MVTec 3D.
+    file
+    for file in left
+    if file.suffix.lower() in pictures.SUFFIXES and 'xyz' not in file.parts
+  ]
+  if astray:
+    first = picture_layouts.inside(root, astray[0])
+    out.append(
+      f'{len(astray)} pictures such as {first} are left out, since they lie in'
+      ' no folder of a kind; move or remove them'
     )
   anomalous = [s for s in layout.samples if s.kind and s.is_test]
   without = [s for s in anomalous if not s.masks]

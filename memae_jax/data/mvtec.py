@@ -41,19 +41,20 @@ def layout(root: pathlib.Path, train: pathlib.Path) -> layouts.Layout:
   Raises:
     UserError: it lacks something, or has two meanings.
   """
-  (normal,), empty = _normal(train)
-  validation, left_out = _validation(root, normal.name)
+  folder_of_normal, name, empty = _normal(train)
+  validation, left_out = _validation(root, name)
   test = layouts.child(root, layouts.TEST)
   tested, more = _filled(test) if test else ([], [])
   if test and not tested:
     raise errors.UserError(
       f'{foreign.name_of(test)} has no folder; {layouts.EXPECTED}, or remove it'
     )
-  _check_names([f.name for f in tested], normal.name, test)
+  _check_names([f.name for f in tested], name, test)
   of_masks = [
     f for f in listing.folders(root) if f.name.lower() in _GROUND_TRUTH
   ]
-  trained, apart = mask_files.apart([normal]), mask_files.apart(tested)
+  trained = mask_files.apart([folder_of_normal])
+  apart = mask_files.apart(tested)
   if trained.masks:
     left_out['masks of normal pictures'] = list(trained.masks)
   masks = apart.masks | {
@@ -73,7 +74,8 @@ def layout(root: pathlib.Path, train: pathlib.Path) -> layouts.Layout:
   ]
   samples, remarks = [], []
   for folder, files, is_test in parts:
-    some = _samples(folder, files, is_test, normal.name, of_picture)
+    normal = folder == folder_of_normal or layouts.is_normal(folder.name, name)
+    some = _samples(folder, files, is_test, normal, of_picture)
     use = ', added to those that train' if folder in validation else ''
     where = layouts.inside(root, folder)
     remarks.append(f'{where}: {layouts.counted(some)}{use}')
@@ -82,7 +84,7 @@ def layout(root: pathlib.Path, train: pathlib.Path) -> layouts.Layout:
   remarks += [f'{layouts.inside(root, f)}: empty' for f in empty + more]
   looked_at = [train, *validation, *([test] if test else [])]
   return layouts.Layout(
-    normal=normal.name,
+    normal=name,
     samples=samples,
     has_masks=bool(of_masks or apart.masks),
     looked_at=tuple(
@@ -91,31 +93,33 @@ def layout(root: pathlib.Path, train: pathlib.Path) -> layouts.Layout:
     ),
     left_out=left_out,
     remarks=tuple(remarks),
-    warnings=layouts.one_sided(samples, normal.name),
+    warnings=layouts.one_sided(samples, name),
   )
 
 
-def _samples(folder, files, is_test, of_train, of_picture):
+def _samples(folder, files, is_test, normal, of_picture):
   """The pictures of a folder, all of one kind."""
   if not files:
     raise errors.UserError(
       f'{foreign.name_of(folder)} has no picture'
       f' ({", ".join(pictures.SUFFIXES)}); put some there, or remove it'
     )
-  kind = '' if layouts.is_normal(folder.name, of_train) else folder.name
+  kind = '' if normal else folder.name
   return [layouts.Sample(f, kind, is_test, of_picture.get(f)) for f in files]
 
 
 def _normal(train: pathlib.Path):
-  """The one folder that trains, and empty ones."""
+  """The folder that trains, the name of what is normal, and empty folders."""
   folders, empty = _filled(train)
+  if not folders and layouts.direct(train):
+    return train, layouts.NORMAL[0], empty
   if len(folders) != 1:
     there = ', '.join(foreign.name_of(f.name) for f in folders) or 'no folder'
     raise errors.UserError(
       f'{foreign.name_of(train)} has {there}, but needs one folder, of normal'
       f' pictures; {layouts.EXPECTED}'
     )
-  return folders, empty
+  return folders[0], folders[0].name, empty
 
 
 def _filled(

@@ -4,6 +4,7 @@ import io
 import logging
 import pathlib
 import sys
+import warnings
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,8 @@ _OTHER_ORDER = {
   'N': 'B' if sys.byteorder == 'little' else 'L',
 }
 
+# Of twice that size it raises, and between it would warn on stderr.
+warnings.simplefilter('ignore', Image.DecompressionBombWarning)
 # It logs what it raises as well; without a handler that goes to stderr.
 logging.getLogger('PIL').addHandler(logging.NullHandler())
 

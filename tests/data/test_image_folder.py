@@ -406,7 +406,6 @@ def test_train_needs_one_folder(folder, load):
   _refused(load, folder, 'train has good, scratch, but needs one folder')
   (folder / 'train/scratch/1.png').unlink()  # Empty folders are left out.
   (folder / 'train/good').rename(folder / 'good')
-  _save(folder / 'train/1.png', GREY)
   _refused(load, folder, 'train has no folder, but needs one')
 
 

@@ -119,6 +119,24 @@ def test_kinds_that_only_look_like_normal(tmp_path, load, name):
   assert source.label_names == ('good', name) and source.labels.sum() == 2
 
 
+def test_pictures_that_train_without_a_folder(tmp_path, load):
+  _plain(tmp_path)
+  for file in (tmp_path / 'train/good').iterdir():
+    file.rename(tmp_path / 'train' / file.name)
+  source = load(tmp_path)
+  assert source.label_names == ('good', 'crack') and source.warnings == ()
+  assert source.labels[~source.is_test].tolist() == [0] * 4
+  assert source.places['file'][0] == 'train/000.png'
+
+
+def test_pictures_beside_the_folders_are_warned_of(tmp_path, load):
+  _plain(tmp_path)
+  _save(tmp_path / 'train/000.png')
+  _save(tmp_path / 'test/000.png')
+  (line,) = load(tmp_path).warnings
+  assert line.startswith('2 pictures such as train/000.png are left out')
+
+
 def test_a_kind_with_the_name_of_the_train_folder_is_refused(tmp_path, load):
   _plain(tmp_path, normal='scratch', kinds=('scratch',))
   with pytest.raises(errors.UserError, match='has scratch, named as .* good;'):
@@ -166,6 +184,7 @@ def test_one_kind_only_is_warned_of(tmp_path, load, kinds, tested, match):
     'ground_truth/crack/{}_mask.jpg',
     'ground_truth/crack/{}.jpe',
     'test/crack_mask/{}.png',
+    'test/crack_mask/{}.jpg',
     'test/crack_gt/{}_gt.png',
     'test/masks/crack/{}.png',
     'test/crack/mask/{}.png',
@@ -304,6 +323,12 @@ def test_visa_without_a_split(tmp_path, load):
   assert source.is_test is None and source.labelled
   assert source.labels.sum() == 3 and len(source.inputs) == 8
   assert source.masks.any(axis=(1, 2)).sum() == 3
+
+
+def test_visa_without_normal_pictures(tmp_path, load):
+  _save(tmp_path / 'candle/Data/Images/Anomaly/000.JPG')
+  with pytest.raises(errors.UserError, match='candle has no normal picture'):
+    load(tmp_path / 'candle', protocol='random_rows')
 
 
 def _dagm(root, said=None):
