@@ -56,11 +56,7 @@ def load(config) -> types.Source:
   root = pathlib.Path(config.path)
   layout = _layout(root)
   samples = layout.samples
-  if all(sample.kind or sample.is_test for sample in samples):
-    raise errors.UserError(
-      f'{foreign.name_of(root)} has no normal picture that trains;'
-      f' {picture_layouts.EXPECTED}'
-    )
+  inside = lambda sample: picture_layouts.inside(root, sample.file)
   has_mask, masks = None, masks_lib.Masks(None, (), ())
   with futures.ThreadPoolExecutor() as pool:  # Pillow decodes in parallel.
     scale = _levels(pool, samples, config.levels)
@@ -74,13 +70,10 @@ def load(config) -> types.Source:
       masks = masks_lib.read(pool, samples, found, config.image_size)
   names = list(dict.fromkeys(s.kind for s in samples if s.kind))
   is_test = np.array([sample.is_test for sample in samples])
-  inside = lambda s: picture_layouts.inside(root, s.file)
   return types.Source(
     name='image_folder',
     inputs=inputs,
-    labels=np.array(
-      [names.index(s.kind) + 1 if s.kind else 0 for s in samples], np.int32
-    ),
+    labels=np.array([('', *names).index(s.kind) for s in samples], np.int32),
     label_names=tuple(map(foreign.name_of, (layout.normal, *names))),
     normal_labels=(0,),
     is_test=is_test if is_test.any() else None,
@@ -108,7 +101,17 @@ def load(config) -> types.Source:
 
 
 def _layout(root: pathlib.Path) -> picture_layouts.Layout:
-  """What the files of a folder are."""
+  """What the files of a folder are; some of them train."""
+  layout = _any_layout(root)
+  if all(sample.kind or sample.is_test for sample in layout.samples):
+    raise errors.UserError(
+      f'{foreign.name_of(root)} has no normal picture that trains;'
+      f' {picture_layouts.EXPECTED}'
+    )
+  return layout
+
+
+def _any_layout(root: pathlib.Path) -> picture_layouts.Layout:
   shown = foreign.name_of(root)
   if not root.is_dir():
     raise errors.UserError(f'{shown} is no folder; {picture_layouts.EXPECTED}')

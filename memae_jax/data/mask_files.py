@@ -38,12 +38,14 @@ class Apart(NamedTuple):
 
   pictures: folder -> its pictures in natural order.
   masks: mask -> its path as if it lay in a folder of masks.
-  remarks: which folders hold masks.
+  remarks: which folders that are called so hold masks.
+  warnings: which masks lie among pictures.
   """
 
   pictures: dict[pathlib.Path, list[pathlib.Path]]
   masks: dict[pathlib.Path, pathlib.PurePath]
   remarks: tuple[str, ...]
+  warnings: tuple[str, ...]
 
 
 def _stems(name: str) -> list[tuple[str, bool]]:
@@ -159,15 +161,20 @@ def apart(folders: Sequence[pathlib.Path]) -> Apart:
     for folder, files in every.items()
   }
   names = known({folder: files for folder, files in rest.items() if files})
-  masks, remarks = {}, []
+  masks, remarks, warnings = {}, [], []
   for group in groups:
     if fitting := _checked(group, names):
       masks |= group
-      remarks.append(_remark(group, fitting))
+      text = _taken_for(group, fitting)
+      if any(_WHOLE.fullmatch(p) for p in next(iter(group)).parts[-3:-1]):
+        remarks.append(text)
+      else:
+        warnings.append(f'{text}; move them to ground_truth/KIND')
   return Apart(
     {f: [x for x in files if x not in masks] for f, files in every.items()},
     masks,
     tuple(remarks),
+    tuple(warnings),
   )
 
 
@@ -221,10 +228,10 @@ def _checked(group, names: Known) -> list[pathlib.Path]:
   return of
 
 
-def _remark(group, fitting) -> str:
-  """Says what was taken for masks, by paths of three parts."""
+def _taken_for(group, fitting) -> str:
+  """Says what counts as masks, by paths of three parts."""
   inside = lambda file: foreign.name_of(pathlib.PurePath(*file.parts[-3:]))
   return (
     f'{len(group)} black and white files such as {inside(next(iter(group)))}'
-    f' are masks of pictures such as {inside(fitting[0])}'
+    f' are taken for masks of pictures such as {inside(fitting[0])}'
   )

@@ -44,15 +44,9 @@ def layout(root: pathlib.Path, train: pathlib.Path) -> layouts.Layout:
   folder_of_normal, name, empty = _normal(train)
   validation, left_out = _validation(root, name)
   test = layouts.child(root, layouts.TEST)
-  tested, more = _filled(test) if test else ([], [])
-  if test and not tested:
-    raise errors.UserError(
-      f'{foreign.name_of(test)} has no folder; {layouts.EXPECTED}, or remove it'
-    )
-  _check_names([f.name for f in tested], name, test)
-  of_masks = [
-    f for f in listing.folders(root) if f.name.lower() in _GROUND_TRUTH
-  ]
+  tested, more = _tested(test, name)
+  is_for_masks = lambda folder: folder.name.lower() in _GROUND_TRUTH
+  of_masks = list(filter(is_for_masks, listing.folders(root)))
   trained = mask_files.apart([folder_of_normal])
   apart = mask_files.apart(tested)
   if trained.masks:
@@ -63,17 +57,14 @@ def layout(root: pathlib.Path, train: pathlib.Path) -> layouts.Layout:
     for file in pictures.files(folder)
   }
   of_picture = mask_files.assign(masks, mask_files.known(apart.pictures))
-  parts = [
+  samples, remarks = [], []
+  for folder, files, is_test in [
     *((f, files, False) for f, files in trained.pictures.items()),
     *((f, list(pictures.files(f)), False) for f in validation),
-    *(
-      (f, files, True)
-      for f, files in apart.pictures.items()
-      if files or not any(f in mask.parents for mask in apart.masks)
-    ),
-  ]
-  samples, remarks = [], []
-  for folder, files, is_test in parts:
+    *((f, files, True) for f, files in apart.pictures.items()),
+  ]:
+    if not files and any(folder in mask.parents for mask in apart.masks):
+      continue
     normal = folder == folder_of_normal or layouts.is_normal(folder.name, name)
     some = _samples(folder, files, is_test, normal, of_picture)
     use = ', added to those that train' if folder in validation else ''
@@ -93,7 +84,11 @@ def layout(root: pathlib.Path, train: pathlib.Path) -> layouts.Layout:
     ),
     left_out=left_out,
     remarks=tuple(remarks),
-    warnings=layouts.one_sided(samples, name),
+    warnings=(
+      *trained.warnings,
+      *apart.warnings,
+      *layouts.one_sided(samples, name),
+    ),
   )
 
 
@@ -143,6 +138,19 @@ def _validation(root: pathlib.Path, normal: str):
   ]
   why = 'anomalous pictures of a validation set'
   return kept, {why: others} if others else {}
+
+
+def _tested(test: pathlib.Path | None, of_train: str):
+  """Folders that are tested, and empty ones."""
+  if test is None:
+    return [], []
+  tested, empty = _filled(test)
+  if not tested:
+    raise errors.UserError(
+      f'{foreign.name_of(test)} has no folder; {layouts.EXPECTED}, or remove it'
+    )
+  _check_names([folder.name for folder in tested], of_train, test)
+  return tested, empty
 
 
 def _check_names(names, of_train: str, test) -> None:

@@ -71,7 +71,7 @@ def _images(path, wanted):
     )
   height, width, channels = wanted['shape']
   found = np.empty((len(files), height, width, channels), np.uint8)
-  scale = levels.Levels(*wanted.get('levels', levels.FULL))
+  scale = levels.Levels(*wanted['levels'])
   for out, file in zip(found, files):
     pixels = pictures.read(
       file, wanted['image_size'], _colour(wanted), levels=scale
