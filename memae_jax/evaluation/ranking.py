@@ -1,12 +1,11 @@
 """Which samples have the highest scores, by what a user finds them again."""
 
-import csv
-import io
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from memae_jax import spreadsheet
 from memae_jax.data import types
 from memae_jax.evaluation import scores
 
@@ -52,14 +51,12 @@ def as_csv(
   What is true is 1, what is not 0, as in all files of scores.
   """
   number = lambda value: int(value) if isinstance(value, bool) else value
-  stream = io.StringIO()
-  writer = csv.writer(stream, lineterminator='\n')
-  for i, replica in enumerate(_shown(source, networks)):
-    if not i:
-      writer.writerow(['network', *_columns(source)])
+  lines: list[list[Any]] = []
+  for replica in _shown(source, networks):
+    lines = lines or [['network', *_columns(source)]]
     rows = _rows(source, replica, quantile, len(replica.score))
-    writer.writerows([replica.name, *map(number, row)] for row in rows)
-  return stream.getvalue()
+    lines += [[replica.name, *map(number, row)] for row in rows]
+  return spreadsheet.text(lines)
 
 
 def _places(source: types.Source) -> dict[str, np.ndarray]:

@@ -1,12 +1,11 @@
 """Rows of the report's tables, from the numbers of `results.json`."""
 
-import csv
-import io
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from memae_jax import spreadsheet
 from memae_jax.evaluation import classes, contrast, words
 
 Cell = dict[str, Any]
@@ -266,20 +265,15 @@ def classes_csv(results: Mapping[str, Any]) -> str:
 
   The last row is the mean over the classes.
   """
-  names, stream = methods(results), io.StringIO()
-  writer = csv.writer(stream, lineterminator='\n')
-  writer.writerow(
-    [
-      'normal_class',
-      *(f'{name}{part}' for name in names for part in ('', '_std')),
-    ]
-  )
+  names = methods(results)
+  heads = (f'{name}{part}' for name in names for part in ('', '_std'))
+  lines: list[list[Any]] = [['normal_class', *heads]]
   for kind, found in (*results['classes'].items(), ('mean', names)):
     row = [found.get(name, {}).get('auroc') or {} for name in names]
-    writer.writerow(
+    lines.append(
       [kind, *(summary.get(key) for summary in row for key in ('mean', 'std'))]
     )
-  return stream.getvalue()
+  return spreadsheet.text(lines)
 
 
 def pseudo(results: Mapping[str, Any]) -> list[tuple[str, list[str]]]:

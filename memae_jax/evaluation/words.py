@@ -232,12 +232,16 @@ def plain(value: Any) -> str:
   if isinstance(value, int):
     return f'{value:,}'
   if isinstance(value, Mapping):
-    if set(value) == {'min', 'max'}:
+    if set(value) == {'min', 'max'} and all(map(_is_number, value.values())):
       return span(list(value.values()), plain)
     return _listed([f'{k}: {plain(v)}' for k, v in value.items()])
   if isinstance(value, (list, tuple)):
     return _listed([plain(v) for v in value])
   return str(value)
+
+
+def _is_number(value: Any) -> bool:
+  return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _listed(items: Sequence[str]) -> str:

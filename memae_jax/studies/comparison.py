@@ -6,9 +6,7 @@ samples: networks of the same seed and normal class see the same
 resamples.
 """
 
-import csv
 import hashlib
-import io
 import json
 import logging
 import pathlib
@@ -18,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from memae_jax import config as config_lib
-from memae_jax import errors, writers
+from memae_jax import errors, spreadsheet, writers
 from memae_jax.evaluation import (
   classes,
   exhibit,
@@ -314,12 +312,10 @@ def _facts(run: stored.Run, name: str) -> dict[str, Any]:
 
 def as_csv(found: Mapping[str, Any]) -> str:
   """One row an entry."""
-  stream = io.StringIO()
-  writer = csv.writer(stream, lineterminator='\n')
   facts = ('wall_seconds', 'training_seconds', 'peak_memory_bytes')
   parts = ('', '_std', '_low', '_high', '_n', '_interval_over')
   gaps = ('', '_low', '_high', '_low_runs', '_high_runs')
-  writer.writerow(
+  lines: list[list[Any]] = [
     [
       'run',
       *_SETTING,
@@ -331,7 +327,7 @@ def as_csv(found: Mapping[str, Any]) -> str:
       'unpaired_because',
       *facts,
     ]
-  )
+  ]
   by_name = {run['name']: run for run in found['runs']}
   for row in found['entries']:
     gap = row['difference'] or {'metrics': {}, 'pairs': None, 'reason': None}
@@ -352,8 +348,8 @@ def as_csv(found: Mapping[str, Any]) -> str:
       cells += one.get('ci95_runs') or (None, None)
     cells += [gap['pairs'], gap['reason']]
     cells += [by_name[row['run']][key] for key in facts]
-    writer.writerow(cells)
-  return stream.getvalue()
+    lines.append(cells)
+  return spreadsheet.text(lines)
 
 
 def config_fields(found: Mapping[str, Any]) -> list[str]:

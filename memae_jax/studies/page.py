@@ -264,7 +264,7 @@ def _exhibits(found) -> list[exhibit.Exhibit]:
       [r for r in done if r['memory']],
       x,
       others,
-      lambda r, key=key: {'mean': r['memory'][key]},
+      lambda r, key=key: {'mean': r['memory'].get(key)},
     )
     for words_, key in (
       ('slots used', 'used'),
