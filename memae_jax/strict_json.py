@@ -98,10 +98,10 @@ def check(value: Any, shape: Any, place: str = '') -> None:
   Args:
     value: as `loads` returns it.
     shape: a type (float: any number, int: a whole one, object: anything);
-      [shape], a list of such; (shape, shape), a list of as many; {str: shape},
-      an object of any keys;
-      {'key': shape}, an object that has these and maybe others, or lacks one
-      that is written 'key?'; `Maybe(shape)`.
+      [shape], a list of such; (shape, shape), as many; {'key': shape},
+      an object that has these, or lacks one that is written 'key?'; with
+      {str: shape}, all its others are such, else they are anything;
+      `Maybe(shape)`.
     place: of the value in the file.
   """
   if isinstance(shape, Maybe):
@@ -129,7 +129,8 @@ def _parts(value: Mapping[str, Any], shape: Mapping[Any, Any], place: str):
   """Yields the keys of an object that have a shape, and it."""
   for key, part in shape.items():
     if key is str:
-      yield from ((name, part) for name in value)
+      known = {name.removesuffix('?') for name in shape if name is not str}
+      yield from ((name, part) for name in value if name not in known)
       continue
     name = key.removesuffix('?')
     if name in value:

@@ -23,6 +23,7 @@ _EVENT = {  # Of metrics.jsonl.
   'time': float,
   'split': str,
   'replicas?': {str: [strict_json.Maybe(float)]},
+  str: strict_json.Maybe(float),
 }
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from memae_jax import config as config_lib
 from memae_jax import errors
-from memae_jax.data import tables, transforms, types
+from memae_jax.data import overlap, tables, transforms, types
 
 
 def split(
@@ -55,13 +55,21 @@ def split(
     )
   transform = transforms.fit(source, train, config)
   anomalous = ~normal[test]
+  twice, warnings = overlap.find(
+    source,
+    train,
+    validation,
+    test,
+    anomalous,
+    is_drawn=config.protocol not in _OWN_TEST,
+  )
   notes = {
     'train': len(train),
     'validation': len(validation),
     'test': len(test),
     'anomalies': int(anomalous.sum()),
     'train_duplicates_removed': held - len(train),
-    **_overlap(source, train, test, anomalous),
+    **twice,
     **transforms.notes(source, transform, train),
     'test_unknown_categories': _unknown(
       source, transform, validation, test, config.unknown_category
@@ -69,9 +77,14 @@ def split(
   }
   if source.videos:
     notes['train_clips_removed_for_shared_frames'] = overlapping
-  warnings = transforms.warnings(source, transform, train)
   return types.Split(
-    train, validation, test, anomalous, transform, notes, warnings
+    train,
+    validation,
+    test,
+    anomalous,
+    transform,
+    notes,
+    (*warnings, *transforms.warnings(source, transform, train)),
   )
 
 
@@ -180,6 +193,7 @@ _PROTOCOLS = {
   'random_rows': _random_rows,
   'given': _given,
 }
+_OWN_TEST = ('official', 'given')  # Those that draw no test sample.
 
 
 def _shuffled(source, rows, rng) -> np.ndarray:
@@ -203,18 +217,6 @@ def _apart(source, train, others) -> np.ndarray:
     return train
   number = source.inputs.number
   return train[~np.isin(number[train], number[others]).any(axis=1)]
-
-
-def _overlap(source, train, test, anomalous) -> dict[str, int]:
-  """Counts test rows that equal a training row, input for input."""
-  ids = tables.row_ids(source.inputs)
-  trained = np.zeros(len(ids), bool)
-  trained[ids[train]] = True
-  seen = trained[ids[test]]
-  return {
-    'test_rows_in_train': int(seen.sum()),
-    'anomalies_in_train': int((seen & anomalous).sum()),
-  }
 
 
 def _unknown(source, transform, validation, test, rule) -> dict[str, int]:

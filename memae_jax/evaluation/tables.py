@@ -74,10 +74,11 @@ def by_field(
   return out
 
 
-def cell(summary, digits, sign=False, interval=None) -> Cell:
+def cell(summary, digits, sign=False, interval=None, least=0.0) -> Cell:
   """Texts of one cell; `interval` stands in where there is one run.
 
   A difference (`sign`) shows no deviation: its interval says what matters.
+  Others are cut to what the metric can be, from `least` to 1.
   """
   summary = summary or {}
   mean, ci = summary.get('mean'), summary.get('ci95') or interval
@@ -85,7 +86,7 @@ def cell(summary, digits, sign=False, interval=None) -> Cell:
   if mean is not None and summary.get('std') is not None and not sign:
     out['std'] = words.number(summary['std'], digits)
   if mean is not None and ci:
-    ends = ci if sign or mean < 0 else np.clip(ci, 0, 1)
+    ends = ci if sign else np.clip(ci, least, 1)
     low, high = (words.number(float(v), digits, sign) for v in ends)
     out['ci'] = f'[{low}, {high}]'
     out['clear'] = ci[0] > 0 or ci[1] < 0
@@ -229,7 +230,13 @@ def every_metric(results: Mapping[str, Any]) -> list[tuple[str, list[Cell]]]:
   """All metrics (rows) of all variants and baselines (columns)."""
   groups = list(methods(results).values())
   return [
-    (title, [cell(g.get(metric), digits(results)) for g in groups])
+    (
+      title,
+      [
+        cell(g.get(metric), digits(results), least=words.least(metric))
+        for g in groups
+      ],
+    )
     for metric, (title, _) in words.METRICS.items()
     if any(metric in group for group in groups)
   ]
@@ -317,7 +324,7 @@ def memory(results: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
       [
         words.plain(found['slots']),
         words.plain(found['used']),
-        f'{found["dead_read_rate"]:.1%}',
+        words.share(found['dead_read_rate']),
         words.plain(found['mean_kept']),
         words.plain(found['usage_perplexity']),
         words.plain(found['duplicate_slots']),

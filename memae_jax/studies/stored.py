@@ -190,11 +190,11 @@ def summary(
   """
   rows = [(r.fields, r.metrics) for r in replicas]
   units = [values for _, values in classes.units(rows)]
-  found = intervals.summarise(units)
   fields = [r.fields for r in replicas]
   kinds = len({f.get('normal_class') for f in fields})
   over = 'seeds' if classes.averaged(fields) else 'classes'
   over = over if kinds > 1 else 'runs'
+  found = intervals.summarise(units, 'seed' if over == 'seeds' else 'run')
   for name, one in found.items():
     one['of'] = over if one['ci95'] else None
     if one['mean'] is None:

@@ -81,6 +81,37 @@ def reconstruction_gallery(
   return figure
 
 
+def one_sample(gallery: scores.Gallery, k: int) -> matplotlib.figure.Figure:
+  """Input, reconstruction and squared error of sample `k`, side by side."""
+  image, rebuilt = gallery.inputs[k], gallery.reconstructions[k]
+  error = np.square(image - rebuilt).mean(axis=-1)
+  wide, head = 1.55, 0.26  # Inches.
+  high = min(wide * error.shape[0] / error.shape[1], 1.6 * wide)
+  height = high + head
+  figure = matplotlib.figure.Figure((3 * wide, height))
+  axes = figure.subplots(
+    1,
+    3,
+    gridspec_kw={
+      'left': 0.005,
+      'right': 0.995,
+      'bottom': 0.01,
+      'top': 1 - head / height,
+      'wspace': 0.04,
+    },
+  )
+  picture(axes[0], image)
+  picture(axes[1], rebuilt)
+  if gallery.masks is not None and gallery.masks[k].any():
+    _outline(axes[1], gallery.masks[k])
+  norm = matplotlib.colors.PowerNorm(0.5, 0, error.max() or 1.0)
+  picture(axes[2], error, cmap='magma', norm=norm)
+  names = 'input', 'reconstruction', 'squared error'
+  for ax, name in zip(axes, names):
+    ax.set_title(name, fontsize=9, color=style.MUTED)
+  return figure
+
+
 def foreign_samples(foreign: scores.Foreign) -> matplotlib.figure.Figure:
   """A row of samples of other classes, and a row for each variant's picture."""
   count, rows = len(foreign.labels), 1 + len(foreign.reconstructions)
