@@ -6,6 +6,7 @@ share are cut to [0, 1].
 """
 
 import json
+import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -71,8 +72,9 @@ def _first_look(results: Mapping[str, Any]) -> list[tuple[str, str, str]]:
   score, above = top.pop('score'), top.pop('flagged')
   label = top.pop('label', None)
   top.pop('anomalous', None)
+  named = lambda path: path.name if path.is_absolute() else str(path)
   where = ', '.join(
-    f'{"" if key in ("file", "video") else f"{key} "}{value}'
+    named(pathlib.Path(value)) if key in ('file', 'video') else f'{key} {value}'
     for key, value in top.items()
   )
   remarks = [f'score {words.plain(score)}']

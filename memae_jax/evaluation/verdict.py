@@ -139,10 +139,9 @@ def _reconstruction(variant: str, explained: Sequence[float]) -> list[str]:
   if worse:
     ends = 'down to ' if len(worse) > 1 else ''
     out.append(
-      f'{name} reconstructs worse than the mean training sample{of_runs}: it'
-      f' explains {ends}{words.plain(min(worse))} of the variance of validation'
-      ' normals. It has not learned the data: train longer, or lower'
-      ' train.learning_rate.'
+      f'{name} reconstructs worse than the mean training sample{of_runs}'
+      f' (variance explained {ends}{words.plain(min(worse))}): train longer, or'
+      ' lower train.learning_rate.'
     )
   mean = sum(rest) / len(rest) if rest else _LITTLE_EXPLAINED
   if mean < _LITTLE_EXPLAINED:

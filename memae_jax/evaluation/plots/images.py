@@ -29,6 +29,8 @@ def _outline(ax, mask):
   framed = np.pad(mask.astype(np.float32), 1)
   x, y = (np.arange(n) - 1 for n in framed.shape[::-1])
   ax.contour(x, y, framed, [0.5], colors=style.OUTLINE, linewidths=0.9)
+  high, wide = mask.shape
+  ax.set(xlim=(-0.5, wide - 0.5), ylim=(high - 0.5, -0.5))
 
 
 def reconstruction_gallery(
