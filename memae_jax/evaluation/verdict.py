@@ -20,7 +20,9 @@ def verdict(results: Mapping[str, Any]) -> list[str]:
   mean = lambda s: (s.get(metric) or {}).get('mean')
   ours = mean(results['variants'][headline])
   if ours is None:
-    return [f'{title} of {name} is undefined; the reason is below the table.']
+    reasons = (r['reasons'].get(metric) for r in results['replicas'])
+    why = next(filter(None, reasons), 'it is undefined for a class')
+    return [f'{title} of {name} is undefined: {why}.']
   out = [f'{name} reaches {title} {words.number(ours, digits)}.']
   if metric == 'auroc':
     worse = ', less often than a coin would' if ours < 0.5 else ''

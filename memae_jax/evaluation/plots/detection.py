@@ -115,7 +115,8 @@ def detection_curves(
   style.titles(axes[0, 0], 'ROC', 'false positive rate', 'true positive rate')
   style.titles(axes[0, 1], 'Precision and recall', 'recall', 'precision')
   for ax in axes.flat:
-    ax.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.02))
+    low, high = -style.MARGIN, 1 + style.MARGIN
+    ax.set(xlim=(low, high), ylim=(low, high))
   style.legend(
     figure,
     loc='outside lower center',
