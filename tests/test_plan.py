@@ -141,6 +141,17 @@ def test_unknown_topologies(topology, tmp_path):
   assert not list(tmp_path.iterdir())
 
 
+def test_a_plan_without_a_folder_is_only_printed(tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  smoke = SMOKE.replace('configs', f'{helpers.ROOT}/configs')
+  for _ in range(2):
+    code, out, err = helpers.run(
+      '--mode=plan', smoke, '--topology=cpu:1', '--nolimits'
+    )
+    assert code == 0 and 'peak' in out, err
+  assert not list(tmp_path.iterdir())
+
+
 def test_too_many_simulated_devices(tmp_path):
   code, _, err = helpers.run('--mode=plan', SMOKE, '--topology=cpu:9')
   assert code == 2 and 'needs 9 devices' in err

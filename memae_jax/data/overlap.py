@@ -11,21 +11,13 @@ _OF_OWN_TEST, _OF_DRAWN_TEST = 0.01, 0.1
 
 
 def find(
-  source: types.Source,
-  train: np.ndarray,
-  validation: np.ndarray,
-  test: np.ndarray,
-  anomalous: np.ndarray,
-  is_drawn: bool,
+  source: types.Source, split: types.Split, is_drawn: bool
 ) -> tuple[dict[str, int], tuple[str, ...]]:
   """Counts what a split has twice.
 
   Args:
     source: of the samples.
-    train: indices of the samples that train.
-    validation: of those that validate.
-    test: of the test set; `anomalous` says which of them are.
-    anomalous: [T] bool.
+    split: of the source.
     is_drawn: the test set was drawn at random; else it is the source's own.
 
   Returns:
@@ -33,16 +25,17 @@ def find(
   """
   ids = tables.row_ids(source.inputs)
   in_train, in_validation = (
-    np.isin(ids[test], ids[rows]) for rows in (train, validation)
+    np.isin(ids[split.test], ids[rows])
+    for rows in (split.train, split.validation)
   )
-  seen, normal = in_train | in_validation, ~anomalous
+  seen, anomalous = in_train | in_validation, split.anomalous
   notes = {
     'test_rows_in_train': int(in_train.sum()),
     'test_rows_in_validation': int(in_validation.sum()),
     'anomalies_in_train': int((in_train & anomalous).sum()),
   }
   noun = _noun(source)
-  normals, others = seen[normal], seen[anomalous]
+  normals, others = seen[~anomalous], seen[anomalous]
   lines = []
   if _is_much(normals, is_drawn):
     lines.append(_of_normals(source, noun, normals, is_drawn))
@@ -63,9 +56,10 @@ def _noun(source: types.Source) -> str:
 
 
 def _of_normals(source, noun: str, seen: np.ndarray, is_drawn: bool) -> str:
+  kind = 'normal test' if source.labelled else 'test'
   if not is_drawn:
     return (
-      f'{seen.sum():,} of {len(seen):,} normal test {noun}s equal a {noun} that'
+      f'{seen.sum():,} of {len(seen):,} {kind} {noun}s equal a {noun} that'
       ' trains or validates; AUROC and threshold are too good: remove them from'
       f' one of the {"files" if noun == "row" else "folders"}'
     )
@@ -73,8 +67,8 @@ def _of_normals(source, noun: str, seen: np.ndarray, is_drawn: bool) -> str:
   ids = tables.row_ids(source.inputs)
   twice = (np.bincount(ids)[ids] > 1).sum()
   return (
-    f'{twice:,} of the {len(ids):,} {noun}s equal another, and so do normal'
-    f' test {noun}s equal {noun}s that train or validate; AUROC and threshold'
+    f'{twice:,} of the {len(ids):,} {noun}s equal another, and so do {kind}'
+    f' {noun}s equal {noun}s that train or validate; AUROC and threshold'
     f' are better than on new {noun}s: remove repeated {noun}s, unless new ones'
     ' repeat them, too'
   )

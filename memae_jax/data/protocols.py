@@ -54,38 +54,32 @@ def split(
       ' data.train_fraction'
     )
   transform = transforms.fit(source, train, config)
-  anomalous = ~normal[test]
-  twice, warnings = overlap.find(
-    source,
-    train,
-    validation,
-    test,
-    anomalous,
-    is_drawn=config.protocol not in _OWN_TEST,
-  )
+  removed = {'train_duplicates_removed': held - len(train)}
+  if source.videos:
+    removed['train_clips_removed_for_shared_frames'] = overlapping
+  found = types.Split(train, validation, test, ~normal[test], transform)
+  return _described(source, config, found, removed)
+
+
+def _described(source, config, found: types.Split, removed) -> types.Split:
+  """A split with its notes, those on what was removed too, and warnings."""
+  is_drawn = config.protocol not in _OWN_TEST
+  train, transform = found.train, found.transform
+  twice, warnings = overlap.find(source, found, is_drawn)
   notes = {
     'train': len(train),
-    'validation': len(validation),
-    'test': len(test),
-    'anomalies': int(anomalous.sum()),
-    'train_duplicates_removed': held - len(train),
+    'validation': len(found.validation),
+    'test': len(found.test),
+    'anomalies': int(found.anomalous.sum()),
+    **removed,
     **twice,
     **transforms.notes(source, transform, train),
     'test_unknown_categories': _unknown(
-      source, transform, validation, test, config.unknown_category
+      source, transform, found.validation, found.test, config.unknown_category
     ),
   }
-  if source.videos:
-    notes['train_clips_removed_for_shared_frames'] = overlapping
-  return types.Split(
-    train,
-    validation,
-    test,
-    anomalous,
-    transform,
-    notes,
-    (*warnings, *transforms.warnings(source, transform, train)),
-  )
+  warnings += transforms.warnings(source, transform, train)
+  return found._replace(notes=notes, warnings=warnings)
 
 
 def _is_normal(source, protocol, normal_class) -> np.ndarray:

@@ -56,7 +56,8 @@ def test_settings_and_pairs(made):
   assert found['config']['train.learning_rate'] == {'one': 1e-3, 'two': 1e-2}
   assert comparison_page.config_fields(found) == []
   f1 = _entry(found, 'one: AE')['difference']['metrics']['f1_at_ratio']
-  assert f1['ci95'] is None and f1['ci95_runs'] is not None
+  assert f1['ci95'] is None and f1['ci95_runs'] is None and f1['n_runs'] == 2
+  assert 'Two runs: no interval.' in comparison_page._page(found)
 
 
 def test_another_reference(made):

@@ -14,7 +14,14 @@ from memae_jax import config as config_lib
 from memae_jax import errors, writers
 from memae_jax.evaluation import course, curves, outcome, scores
 from memae_jax.evaluation import frames as frames_lib
-from memae_jax.studies import comparison, comparison_page, page, runs, stored
+from memae_jax.studies import (
+  comparison,
+  comparison_page,
+  folders,
+  page,
+  runs,
+  stored,
+)
 from tests import helpers
 
 _MUTANTS = 2000 if os.environ.get('MEMAE_TEST_THOROUGH') == '1' else 150
@@ -352,3 +359,59 @@ def test_a_torn_line_of_attempts_does_not_spoil_the_next(tmp_path):
   runs._note(tmp_path, event='start')
   runs._note(tmp_path, event='end', seconds=2.5, code=0)
   assert runs.costs(tmp_path) == runs.Costs(2.5, 2, 1)
+
+
+def test_a_run_without_results_is_named_and_left_out(made, tmp_path, caplog):
+  shutil.copytree(made / 'a', tmp_path / 'a')
+  for name in ('c', 'd'):
+    writers.write_atomic(tmp_path / name / 'config.json', '{}')
+  both = [str(tmp_path / 'c'), str(tmp_path / 'a'), str(made / 'b')]
+  found = comparison.compare(both, 0)
+  assert found['left_out'] == [str(tmp_path / 'c')]
+  assert {row['run'] for row in found['entries']} == {'a', 'b'}
+  (line,) = caplog.messages
+  assert line == f'warning: {tmp_path / "c"} has no results yet; it is left out'
+  assert f'{tmp_path / "c"} has no results yet' in comparison_page._page(found)
+  with pytest.raises(errors.UserError, match='c is no finished run'):
+    comparison.compare([str(tmp_path / 'c'), str(tmp_path / 'd')], 0)
+
+
+def test_a_study_that_is_not_done_stands_for_what_is(made, tmp_path):
+  shutil.copytree(made / 'a', tmp_path / 'runs/one')
+  writers.write_atomic(tmp_path / 'runs/two/config.json', '{}')
+  found = comparison.compare([str(tmp_path)], 0)  # Not even study.json yet.
+  assert found['left_out'] == [str(tmp_path / 'runs/two')]
+  writers.write_atomic(tmp_path / 'study.json', '{}')
+  assert comparison.compare([str(tmp_path)], 0) == found
+
+
+def test_a_run_by_two_names_counts_once(made, tmp_path, monkeypatch):
+  monkeypatch.chdir(made)
+  (tmp_path / 'link').symlink_to(made / 'a')
+  names = ['a', './a', f'../{made.name}/a', str(made / 'a'), str(tmp_path / 'link')]
+  finished, waiting = folders.find(names)
+  assert len(finished) == 1 and not waiting
+
+
+def test_each_comparison_has_its_place_beside_the_runs(made, tmp_path):
+  for name in ('a', 'b'):
+    shutil.copytree(made / name, tmp_path / name)
+    shutil.copytree(made / name, tmp_path / 'more' / name)
+
+  def write(*names):
+    paths = [str(tmp_path / name) for name in names]
+    found = comparison.compare(paths, 0)
+    place = folders.place(found, paths)
+    writers.write_atomic(place / 'compare.json', page.dumps(found))
+    return str(place.relative_to(tmp_path))
+
+  assert write('a', 'b') == 'comparison-a-b'
+  assert write('a') == 'comparison-a'
+  assert write('a', 'b') == 'comparison-a-b'  # The same runs again.
+  assert write('b', 'a') == 'comparison-b-a'
+  assert write('more/a', 'b') == 'comparison-a-b-2'  # Others of these names.
+  assert write('more/a', 'b') == 'comparison-a-b-2'
+  assert write('more/a', 'more/b') == 'more/comparison-a-b'
+  assert write('more/../a') == 'comparison-a'
+  (tmp_path / 'comparison-b').mkdir()  # Of somebody else.
+  assert write('b') == 'comparison-b-2'
