@@ -388,8 +388,14 @@ def test_a_study_that_is_not_done_stands_for_what_is(made, tmp_path):
 def test_a_run_by_two_names_counts_once(made, tmp_path, monkeypatch):
   monkeypatch.chdir(made)
   (tmp_path / 'link').symlink_to(made / 'a')
-  names = ['a', './a', f'../{made.name}/a', str(made / 'a'), str(tmp_path / 'link')]
-  finished, waiting = folders.find(names)
+  names = [
+    'a',
+    './a',
+    f'../{made.name}/a',
+    str(made / 'a'),
+    str(tmp_path / 'link'),
+  ]
+  finished, waiting = folders.find([str(name) for name in names])
   assert len(finished) == 1 and not waiting
 
 
