@@ -76,7 +76,7 @@ def exclusive(lock: pathlib.Path, doing: str, wait: bool = False):
     yield None
     return
   lock.parent.mkdir(parents=True, exist_ok=True)
-  with lock.open('w') as file:
+  with lock.open('wb') as file:
     try:
       fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except BlockingIOError as error:
@@ -172,7 +172,8 @@ class MetricsWriter:
     write_atomic(
       self._path, ''.join(json.dumps(event) + '\n' for event in kept)
     )
-    self._file = (self._path if first else pathlib.Path(os.devnull)).open('a')
+    written = self._path if first else pathlib.Path(os.devnull)
+    self._file = written.open('a', encoding='utf-8')
     self._board = board and board(
       str(workdir / 'tensorboard'), purge_step=max(step, 0)
     )

@@ -92,14 +92,15 @@ def evaluate(
   Returns:
     The results, as in results.json.
   """
-  films.chosen(exp)  # A wrong name must not wait for the end.
+  # A wrong name and a damaged log must not wait for the end.
+  films.chosen(exp)
+  events = writers.read_events(workdir / 'metrics.jsonl')
   _LOG.info('evaluating step %d', at)
   baselines, notes = compared or shared(exp)
   with jax.transfer_guard('allow'):
     networks, memory, throughput = collect.networks(exp, state, at)
     weights = collect.chosen(exp, state, at)[0]
   _LOG.info('computing metrics of %d sets of scores', len(networks + baselines))
-  events = writers.read_events(workdir / 'metrics.jsonl')
   results = {
     'name': exp.config.name,
     'config': exp.config.to_dict(),

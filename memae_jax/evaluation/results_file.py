@@ -47,7 +47,7 @@ COURSE = {
   'replicas': [{'name': str, 'metrics': {str: Maybe(float)}}],
 }
 WHOLE = CONFIG | {
-  'dataset': {'data_sha256': str, 'label_sha256': str},
+  'dataset': {'data_sha256': str, 'label_sha256': str, 'warnings?': [str]},
   'replicas': [
     {
       'name': str,

@@ -145,7 +145,7 @@ def difference(
     pairs: how many; reason: why there are none. metrics: for each, `mean`,
     `ci95` of a bootstrap of the test samples (or videos), and `ci95_runs`, the
     paired Student-t interval over runs, or over seeds of means over the
-    classes; None where there is none.
+    classes; None where there is none (`ci95_runs_reason` may say why).
   """
   pairs, reason = _pairs(one, reference)
   out: dict[str, Any] = {
@@ -169,6 +169,7 @@ def difference(
       'mean': summary['mean'],
       'ci95': _interval(metric, draws),
       'ci95_runs': summary['ci95'],
+      'ci95_runs_reason': summary.get('ci95_reason'),
       'n_runs': summary['n'],
     }
   return out
@@ -240,6 +241,11 @@ def compare(
     'metrics': _metrics(found[0].results, rows),
     'runs': [_facts(run, names[id(run)]) for run in found],
     'left_out': [str(path) for path in waiting],
+    'warnings': [
+      f'{names[id(run)]}: {line}'
+      for run in found
+      for line in run.results['dataset'].get('warnings', ())
+    ],
     'config': _differing(found, names),
     'entries': rows,
   }

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from memae_jax import spreadsheet, writers
-from memae_jax.evaluation import exhibit, tables, words
+from memae_jax.evaluation import exhibit, intervals, tables, words
 from memae_jax.studies import comparison, page, pictures
 
 
@@ -79,9 +79,10 @@ def gap_cell(row: Mapping[str, Any], metric: str) -> dict[str, Any]:
 def runs_text(row: Mapping[str, Any], metric: str) -> str:
   """The interval of a difference over runs."""
   gap = row['difference'] or {'metrics': {}}
-  ends = (gap['metrics'].get(metric) or {}).get('ci95_runs')
+  one = gap['metrics'].get(metric) or {}
+  ends = one.get('ci95_runs')
   if not ends:
-    return '—'
+    return one.get('ci95_runs_reason') or '—'
   low, high = (words.number(v, 4, sign=True) for v in ends)
   return f'[{low}, {high}]'
 
@@ -110,7 +111,11 @@ def text(found: Mapping[str, Any]) -> str:
     pairs = (row['difference'] or {}).get('pairs')
     cells.append(f'{pairs} of {row["replicas"]}' if pairs else '—')
     rows.append(cells)
-  return page.plain(heads, rows)
+  metrics = [
+    row['metrics'].get(m) for row in found['entries'] for m in found['metrics']
+  ]
+  notes = [*intervals.without_interval(metrics), *found['warnings']]
+  return '\n'.join((page.plain(heads, rows), *notes))
 
 
 def _exhibits(found: Mapping[str, Any]) -> list[exhibit.Exhibit]:
@@ -165,10 +170,11 @@ def _page(found: Mapping[str, Any]) -> str:
   return page.render(
     'compare.html.j2',
     reference=found['reference'],
-    unfinished=[
+    notes=[
       f'{path} has no results yet; it is left out.'
       for path in found['left_out']
     ]
+    + found['warnings']
     + [
       f'{run["name"]} was evaluated at step {run["step"]:,} of'
       f' {run["of_steps"]:,}.'

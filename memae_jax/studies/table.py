@@ -36,7 +36,7 @@ def write(
 
 def read(folder: pathlib.Path) -> dict[str, Any]:
   """What `write` stored."""
-  return json.loads((folder / 'study.json').read_text())
+  return json.loads((folder / 'study.json').read_bytes())
 
 
 def collect(study: grid.Study, planned: Sequence[runs.Run]) -> dict[str, Any]:
