@@ -1,10 +1,11 @@
 """One table and one page from several runs.
 
-python -m memae_jax.compare runs/mnist runs/mnist_v1 --output=comparison
+python -m memae_jax.compare runs/mnist runs/mnist_v1
 
 The first setting of the first run is the reference, or --reference=AE, say. A
-study's folder stands for all its finished runs. Writes compare.csv,
-compare.json and compare.html.
+study's folder stands for all its finished runs; a run without results yet is
+named and left out. Writes compare.csv, compare.json and compare.html beside
+the runs, here to runs/comparison-mnist-mnist_v1, or to --output.
 """
 
 import pathlib
@@ -13,7 +14,7 @@ import sys
 from absl import flags
 
 from memae_jax import cli, errors
-from memae_jax.studies import comparison
+from memae_jax.studies import comparison, comparison_page, folders
 
 
 def run(*words: str) -> None:
@@ -22,13 +23,23 @@ def run(*words: str) -> None:
   if not words:
     raise errors.UserError('give one or more run directories')
   found = comparison.compare(words, options.resamples, options.reference)
-  page = comparison.write(found, pathlib.Path(options.output).expanduser())
-  print(comparison.text(found))
+  print(comparison_page.text(found))
+  folder = pathlib.Path(options.output).expanduser()
+  if not options.output:
+    folder = folders.place(found, words)
+  try:
+    page = comparison_page.write(found, folder)
+  except OSError as error:
+    raise errors.UserError(
+      f'{folder} cannot be written ({error.strerror}); give another --output'
+    ) from error
   print(f'comparison: {page}')
 
 
 if __name__ == '__main__':
-  flags.DEFINE_string('output', 'comparison', 'Folder to write to.')
+  flags.DEFINE_string(
+    'output', '', 'Folder to write to; default: one beside the runs.'
+  )
   flags.DEFINE_string(
     'reference',
     '',

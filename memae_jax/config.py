@@ -815,7 +815,7 @@ def load(path: pathlib.Path) -> ml_collections.FrozenConfigDict:
     UserError: the file is missing or is no config.
   """
   try:
-    return resolve(json.loads(path.read_text()))
+    return resolve(json.loads(path.read_bytes()))
   except FileNotFoundError as error:
     raise errors.UserError(
       f'{path} does not exist; train first, or give the folder of a run'

@@ -75,8 +75,8 @@ def run() -> None:
   if config is None and mode != 'eval':
     raise errors.UserError('--config is missing, such as configs/digits.py')
   if mode == 'plan':
-    folder = pathlib.Path(_WORKDIR.value or '.').expanduser()
-    plan.run(config, _TOPOLOGY.value, folder, _LIMITS.value)
+    folder = _WORKDIR.value and pathlib.Path(_WORKDIR.value).expanduser()
+    plan.run(config, _TOPOLOGY.value, folder or None, _LIMITS.value)
     return
   parallel.join(_COORDINATOR.value, _PROCESSES.value, _PROCESS.value)
   cli.quiet_unless_first()

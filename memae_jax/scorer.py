@@ -12,9 +12,7 @@ people whose programs you would run.
 """
 
 import argparse
-import csv
 import hashlib
-import io
 import json
 import math
 import os
@@ -27,7 +25,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from memae_jax import errors
+from memae_jax import errors, spreadsheet
 from memae_jax.data import foreign, host_stage
 
 FORMAT, VERSION = 'memae_jax.scorer', 2
@@ -365,13 +363,11 @@ def _table(scorer: Scorer, path: str) -> tuple[str, int, int]:
   names, samples = scorer.read(path)
   score = scorer.score(samples)
   flagged = score > scorer.threshold
-  stream = io.StringIO()
-  writer = csv.writer(stream, lineterminator='\n')
   column = {'table': 'row', 'images': 'image', 'clips': 'frame'}
   kind = scorer.meta['input']['kind']
-  writer.writerow([column[kind], 'score', 'flagged'])
-  writer.writerows(zip(names, score.tolist(), flagged.astype(int).tolist()))
-  return stream.getvalue(), int(flagged.sum()), len(score)
+  rows = zip(names, score.tolist(), flagged.astype(int).tolist())
+  text = spreadsheet.text([(column[kind], 'score', 'flagged'), *rows])
+  return text, int(flagged.sum()), len(score)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -14,9 +14,17 @@ import tempfile
 import time
 from typing import Any
 
-from memae_jax import errors, parallel
+from memae_jax import errors, parallel, strict_json
+from memae_jax.data import foreign
 
 _LOG = logging.getLogger(__name__)
+_EVENT = {  # Of metrics.jsonl.
+  'step': int,
+  'time': float,
+  'split': str,
+  'replicas?': {str: [strict_json.Maybe(float)]},
+  str: strict_json.Maybe(float),
+}
 
 
 def write_atomic(path: pathlib.Path, content: str | bytes) -> None:
@@ -24,7 +32,9 @@ def write_atomic(path: pathlib.Path, content: str | bytes) -> None:
   if not parallel.is_first():
     return
   path.parent.mkdir(parents=True, exist_ok=True)
-  data = content.encode() if isinstance(content, str) else content
+  data = content
+  if isinstance(content, str):  # Names may hold bytes that are no UTF-8.
+    data = content.encode('utf-8', 'backslashreplace')
   handle, name = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
   try:
     with os.fdopen(handle, 'wb') as file:
@@ -66,7 +76,7 @@ def exclusive(lock: pathlib.Path, doing: str, wait: bool = False):
     yield None
     return
   lock.parent.mkdir(parents=True, exist_ok=True)
-  with lock.open('w') as file:
+  with lock.open('wb') as file:
     try:
       fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except BlockingIOError as error:
@@ -96,26 +106,45 @@ def has_checkpoints(workdir: pathlib.Path) -> bool:
   return any(folder.name.isdigit() for folder in folders)
 
 
-def read_events(path: pathlib.Path) -> list[dict[str, Any]]:
-  """Reads metrics.jsonl; a torn last line is left out.
+def read_events(
+  path: pathlib.Path, shape: Any = _EVENT
+) -> list[dict[str, Any]]:
+  """Reads a file of one JSON object a line, such as metrics.jsonl.
+
+  What the end of a process or of its machine tore is left out: the last line,
+  and zeros in place of what was never written.
+
+  Args:
+    path: of the file; no events where there is none.
+    shape: of an event, see `strict_json.check`.
 
   Raises:
-    UserError: another line is not JSON.
+    UserError: another line is no event.
   """
   if not path.exists():
     return []
-  lines = path.read_text().splitlines()
+  lines = foreign.content(path).rstrip(b'\0').splitlines()
   events = []
   for number, line in enumerate(lines, 1):
     try:
-      events.append(json.loads(line))
+      event = strict_json.loads(line)
     except ValueError as error:
       if number == len(lines):
         break
-      raise errors.UserError(
-        f'{path} line {number} is not JSON; repair or remove the file'
-      ) from error
+      raise _no_event(path, number, error) from error
+    try:
+      strict_json.check(event, shape)
+    except ValueError as error:
+      raise _no_event(path, number, error) from error
+    events.append(event)
   return events
+
+
+def _no_event(path, number: int, error: ValueError) -> errors.UserError:
+  return errors.UserError(
+    f'{foreign.name_of(path)} line {number} is no event of a run'
+    f' ({foreign.reason(error)}); remove that line'
+  )
 
 
 class MetricsWriter:
@@ -143,7 +172,8 @@ class MetricsWriter:
     write_atomic(
       self._path, ''.join(json.dumps(event) + '\n' for event in kept)
     )
-    self._file = (self._path if first else pathlib.Path(os.devnull)).open('a')
+    written = self._path if first else pathlib.Path(os.devnull)
+    self._file = written.open('a', encoding='utf-8')
     self._board = board and board(
       str(workdir / 'tensorboard'), purge_step=max(step, 0)
     )

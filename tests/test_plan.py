@@ -141,6 +141,18 @@ def test_unknown_topologies(topology, tmp_path):
   assert not list(tmp_path.iterdir())
 
 
+def test_a_plan_without_a_folder_is_only_printed(tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  monkeypatch.setattr(plan, 'make', lambda *_: {'fits': True})
+  monkeypatch.setattr(table, 'text', lambda _: 'the table')
+  smoke = SMOKE.replace('configs', f'{helpers.ROOT}/configs')
+  code, out, err = helpers.run('--mode=plan', smoke, '--topology=cpu:1')
+  assert (code, out) == (0, 'the table\n'), err
+  assert not list(tmp_path.iterdir())
+  helpers.run('--mode=plan', smoke, '--topology=cpu:1', '--workdir=here')
+  assert json.loads((tmp_path / 'here/plan.json').read_text()) == {'fits': True}
+
+
 def test_too_many_simulated_devices(tmp_path):
   code, _, err = helpers.run('--mode=plan', SMOKE, '--topology=cpu:9')
   assert code == 2 and 'needs 9 devices' in err

@@ -25,6 +25,12 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
   assert os.listdir(path.parent) == ['file']
 
 
+def test_what_is_no_utf8_costs_no_file(tmp_path):
+  """The byte 0xE9 of a file's name, as Python carries it in text."""
+  writers.write_atomic(tmp_path / 'a', 'gr\udce9n größe\n')
+  assert (tmp_path / 'a').read_bytes() == b'gr\\udce9n gr\xc3\xb6\xc3\x9fe\n'
+
+
 def test_resuming_drops_later_events_and_torn_lines(tmp_path):
   writer = writers.MetricsWriter(tmp_path, -1)
   for step in (0, 5, 10):
@@ -44,7 +50,8 @@ def test_resuming_drops_later_events_and_torn_lines(tmp_path):
 
 def test_a_broken_line_in_the_middle_is_named(tmp_path):
   path = tmp_path / 'metrics.jsonl'
-  path.write_text(json.dumps({'step': 1}) + '\n{"st\n' + '{"step": 2}\n')
+  event = json.dumps({'step': 1, 'time': 0.5, 'split': 'train'})
+  path.write_text(event + '\n{"st\n' + event + '\n')
   with pytest.raises(errors.UserError, match='line 2'):
     writers.read_events(path)
 

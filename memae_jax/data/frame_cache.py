@@ -81,11 +81,11 @@ def _write(folder: pathlib.Path, arrays: Iterable[np.ndarray]) -> None:
     'dtype': array.dtype.str,
     'lengths': lengths,
   }
-  (folder / 'facts.json').write_text(json.dumps(facts))
+  (folder / 'facts.json').write_bytes(json.dumps(facts).encode())
 
 
 def _open(folder: pathlib.Path) -> tuple[np.ndarray, list[int]]:
-  facts = json.loads((folder / 'facts.json').read_text())
+  facts = json.loads((folder / 'facts.json').read_bytes())
   shape = tuple(facts['shape'])
   size = (folder / 'values').stat().st_size
   if size != np.dtype(facts['dtype']).itemsize * np.prod(shape, dtype=np.int64):

@@ -4,7 +4,7 @@ import numpy as np
 
 from memae_jax import config as config_lib
 from memae_jax import errors
-from memae_jax.data import tables, transforms, types
+from memae_jax.data import overlap, tables, transforms, types
 
 
 def split(
@@ -54,25 +54,32 @@ def split(
       ' data.train_fraction'
     )
   transform = transforms.fit(source, train, config)
-  anomalous = ~normal[test]
+  removed = {'train_duplicates_removed': held - len(train)}
+  if source.videos:
+    removed['train_clips_removed_for_shared_frames'] = overlapping
+  found = types.Split(train, validation, test, ~normal[test], transform)
+  return _described(source, config, found, removed)
+
+
+def _described(source, config, found: types.Split, removed) -> types.Split:
+  """A split with its notes, those on what was removed too, and warnings."""
+  is_drawn = config.protocol not in _OWN_TEST
+  train, transform = found.train, found.transform
+  twice, warnings = overlap.find(source, found, is_drawn)
   notes = {
     'train': len(train),
-    'validation': len(validation),
-    'test': len(test),
-    'anomalies': int(anomalous.sum()),
-    'train_duplicates_removed': held - len(train),
-    **_overlap(source, train, test, anomalous),
+    'validation': len(found.validation),
+    'test': len(found.test),
+    'anomalies': int(found.anomalous.sum()),
+    **removed,
+    **twice,
     **transforms.notes(source, transform, train),
     'test_unknown_categories': _unknown(
-      source, transform, validation, test, config.unknown_category
+      source, transform, found.validation, found.test, config.unknown_category
     ),
   }
-  if source.videos:
-    notes['train_clips_removed_for_shared_frames'] = overlapping
-  warnings = transforms.warnings(source, transform, train)
-  return types.Split(
-    train, validation, test, anomalous, transform, notes, warnings
-  )
+  warnings += transforms.warnings(source, transform, train)
+  return found._replace(notes=notes, warnings=warnings)
 
 
 def _is_normal(source, protocol, normal_class) -> np.ndarray:
@@ -180,6 +187,7 @@ _PROTOCOLS = {
   'random_rows': _random_rows,
   'given': _given,
 }
+_OWN_TEST = ('official', 'given')  # Those that draw no test sample.
 
 
 def _shuffled(source, rows, rng) -> np.ndarray:
@@ -203,18 +211,6 @@ def _apart(source, train, others) -> np.ndarray:
     return train
   number = source.inputs.number
   return train[~np.isin(number[train], number[others]).any(axis=1)]
-
-
-def _overlap(source, train, test, anomalous) -> dict[str, int]:
-  """Counts test rows that equal a training row, input for input."""
-  ids = tables.row_ids(source.inputs)
-  trained = np.zeros(len(ids), bool)
-  trained[ids[train]] = True
-  seen = trained[ids[test]]
-  return {
-    'test_rows_in_train': int(seen.sum()),
-    'anomalies_in_train': int((seen & anomalous).sum()),
-  }
 
 
 def _unknown(source, transform, validation, test, rule) -> dict[str, int]:

@@ -80,6 +80,7 @@ def by_class(
         shown = {name: values[name] for name in SHOWN if name in values}
         groups.setdefault(fields['variant'], []).append(shown)
     out[names[kind] if names else str(kind)] = {
-      method: intervals.summarise(group) for method, group in groups.items()
+      method: intervals.summarise(group, 'seed')
+      for method, group in groups.items()
     }
   return out

@@ -1,9 +1,13 @@
 """The course of the test metrics over training, from stored evaluations."""
 
-import json
+import logging
 import pathlib
 from typing import Any
 
+from memae_jax import errors
+from memae_jax.evaluation import results_file
+
+_LOG = logging.getLogger(__name__)
 METRICS = ('f1_at_ratio', 'auroc', 'auroc_normalised', 'average_precision')
 
 
@@ -33,12 +37,12 @@ def stored(workdir: pathlib.Path, results: dict[str, Any]) -> Any:
   for path in (workdir / 'eval').glob('[0-9]*/results.json'):
     if not path.parent.name.isdigit():
       continue  # Of other data.
-    other = json.loads(path.read_text())
     try:
-      alike = _of_one_kind(other) == _of_one_kind(results)
-    except KeyError:  # Of an earlier version of this project.
-      alike = False
-    if alike:
+      other = results_file.read(path, results_file.COURSE)
+    except errors.UserError as error:  # Torn, or of an earlier version.
+      _LOG.warning('warning: %s; left out of the course', error)
+      continue
+    if _of_one_kind(other) == _of_one_kind(results):
       found.setdefault(other['checkpoint']['step'], other)
   if len(found) == 1:
     return None

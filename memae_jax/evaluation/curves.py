@@ -42,7 +42,7 @@ def curves(
   out: dict[str, dict] = {}
   for panel, (_, split, key) in PANELS.items():
     splits = (split,) if split else ('validation', 'train')
-    logged = [_logged(events, split, key) for split in splits]
+    logged = [_logged(events, split, key, len(replicas)) for split in splits]
     table = next(filter(None, logged), {})  # One split, not a mixture of two.
     steps = sorted(table)
     steps = steps[:: -(-len(steps) // _MOST)] if steps else []
@@ -54,13 +54,16 @@ def curves(
   return out
 
 
-def _logged(events, split, key) -> dict[int, np.ndarray]:
-  """{step: values [R]}, where any replica has one."""
+def _logged(events, split, key, count: int) -> dict[int, np.ndarray]:
+  """{step: values [R]}, where any replica has one.
+
+  What is of another number of replicas is left out: it is another run's.
+  """
   out = {}
   for event in events:
     values = event.get('replicas', event).get(key)
     if event['split'] == split and values is not None:
       values = np.atleast_1d(np.array(values, np.float64))  # None: NaN.
-      if np.isfinite(values).any():
+      if len(values) == count and np.isfinite(values).any():
         out[event['step']] = values
   return out

@@ -92,15 +92,15 @@ def evaluate(
   Returns:
     The results, as in results.json.
   """
-  films.chosen(exp)  # A wrong name must not wait for the end.
+  # A wrong name and a damaged log must not wait for the end.
+  films.chosen(exp)
+  events = writers.read_events(workdir / 'metrics.jsonl')
   _LOG.info('evaluating step %d', at)
-  # Scoring before training also is the warm-up that the throughput leaves out.
   baselines, notes = compared or shared(exp)
   with jax.transfer_guard('allow'):
     networks, memory, throughput = collect.networks(exp, state, at)
     weights = collect.chosen(exp, state, at)[0]
   _LOG.info('computing metrics of %d sets of scores', len(networks + baselines))
-  events = writers.read_events(workdir / 'metrics.jsonl')
   results = {
     'name': exp.config.name,
     'config': exp.config.to_dict(),
@@ -127,6 +127,7 @@ def evaluate(
   }
   listed = exp.source, networks, exp.config.eval.normal_quantile
   results['highest'] = ranking.highest(*listed)
+  results['flags'] = ranking.flags(*listed)
   results['course'] = course.stored(workdir, results)
   results['warnings'] = verdict.warnings(results)
   folder = workdir / 'eval' / exp.folder(at)
@@ -231,10 +232,9 @@ def headline(results: dict[str, Any]) -> str:
   names = [
     name for name in _FIRST_LOOK if tables.defined(results['variants'], name)
   ]
+  missing = verdict.undefined(results, _FIRST_LOOK)
   if not names:
-    return 'no metrics: ' + next(
-      iter(results['replicas'][0]['reasons'].values()), ''
-    )
+    return '\n'.join(missing) or 'no metrics'
   lines = ['  '.join([f'{"":18}'] + [f'{name:>20}' for name in names])]
   for group, summary in {**results['variants'], **results['baselines']}.items():
     cells = []
@@ -244,4 +244,4 @@ def headline(results: dict[str, Any]) -> str:
       text = '—' if mean is None else f'{round(mean, 4) or 0.0:.4f}'
       cells.append(text + (f' ± {std:.4f}' if std is not None else ''))
     lines.append('  '.join([f'{group:18}'] + [f'{c:>20}' for c in cells]))
-  return '\n'.join(lines)
+  return '\n'.join((*lines, *missing))

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from memae_jax.data import types
-from memae_jax.evaluation import curves, scores, tables, words
+from memae_jax.evaluation import curves, intervals, scores, tables, words
 from memae_jax.evaluation.exhibit import Exhibit
 from memae_jax.evaluation.plots import (
   comparison,
@@ -40,11 +40,12 @@ def exhibits(
     strips: frames of one video, by name of the replica.
   """
   return [
+    *_worst(results, replicas),
     *_comparisons(results),
     *_detection(results, replicas, baseline_scores),
     *_curves(results, replicas),
-    *_strips(replicas, strips or {}),
-    *_galleries(replicas),
+    *_strips(results, replicas, strips or {}),
+    *_galleries(results, replicas),
     *_foreign(foreign),
     *_slots(replicas, source_columns),
     *_usage(replicas),
@@ -60,6 +61,29 @@ def _first(replicas) -> dict[str, scores.ReplicaScores]:
   return {by_name[name].fields['variant']: by_name[name] for name in names}
 
 
+def _worst(results, replicas) -> Iterator[Exhibit]:
+  """The sample with the highest score, for the head of the page."""
+  found = results['flags'].get(results['headline'])
+  gallery = _first(replicas)[results['headline']].gallery
+  if found is None or gallery is None or gallery.sample is None:
+    return
+  (places,) = np.nonzero(np.equal(gallery.sample, found['sample']))
+  if places.size:
+    yield Exhibit(
+      'worst',
+      'first',
+      'The sample with the highest score',
+      'The error is bright where the network fails to rebuild it.',
+      images.one_sample(gallery, int(places[0])),
+      vector=False,
+    )
+
+
+def _section(results, variant: str) -> str:
+  """Errors of the headline come before the tables, the others' after them."""
+  return 'errors' if variant == results['headline'] else 'pictures'
+
+
 def _comparisons(results) -> Iterator[Exhibit]:
   """How good, and how sure: dots, classes and sweeps."""
   summaries = tables.methods(results)
@@ -73,10 +97,14 @@ def _comparisons(results) -> Iterator[Exhibit]:
       'replicas',
       'results',
       'How much do the runs differ?',
-      f'A pale dot is {_unit(classes)}, the large mark the mean over them, and'
-      ' the bar its 95% interval. Where two bars overlap widely,'
-      ' the order of the means says little: paired differences say more.'
-      ' Random scores are left out.',
+      f'A pale dot is {_unit(classes)}, the large mark the mean over them'
+      + (
+        ', and the bar its 95% interval. Where two bars overlap widely, the'
+        ' order of the means says little: paired differences say more.'
+        if intervals.has_interval(summaries, shown)
+        else '. Two make no interval.'
+      )
+      + ' Random scores are left out.',
       comparison.metric_dots(
         values, summaries, {m: words.title(m) for m in shown}
       ),
@@ -158,13 +186,14 @@ def _curves(results, replicas) -> Iterator[Exhibit]:
     if replica.frames is not None:
       held = replica.validation_score
       quantile = results['config']['eval']['normal_quantile']
+      below = words.percent(quantile)
       yield Exhibit(
         f'videos_{variant}',
         'results',
         f'When does {words.label(variant)} see something?',
         f'Run {replica.name}, the first by name. Score of each frame of the'
         ' test videos (the first 24), not normalised; shaded where frames are'
-        f' anomalous. Dashed: the {quantile:.0%} quantile of the validation'
+        f' anomalous. Dashed: the {below} quantile of the validation'
         ' normals, a threshold that needs no label. There is no line where'
         ' frames have no score, since they are the centre of no clip.',
         video.score_curves(
@@ -174,12 +203,12 @@ def _curves(results, replicas) -> Iterator[Exhibit]:
       )
 
 
-def _strips(replicas, strips) -> Iterator[Exhibit]:
+def _strips(results, replicas, strips) -> Iterator[Exhibit]:
   for variant, replica in _first(replicas).items():
     if replica.name in strips:
       yield Exhibit(
         f'strip_{variant}',
-        'pictures',
+        _section(results, variant),
         f'What does {words.label(variant)} make of a video?',
         f'Run {replica.name}: frames of one test video, evenly spaced in time;'
         ' orange titles are anomalous. Below each: the score. Outlined, where'
@@ -189,12 +218,12 @@ def _strips(replicas, strips) -> Iterator[Exhibit]:
       )
 
 
-def _galleries(replicas) -> Iterator[Exhibit]:
+def _galleries(results, replicas) -> Iterator[Exhibit]:
   for variant, replica in _first(replicas).items():
     if replica.gallery is not None and len(replica.gallery.score):
       yield Exhibit(
         f'gallery_{variant}',
-        'pictures',
+        _section(results, variant),
         f'What does {words.label(variant)} make of a sample?',
         f'Run {replica.name}, the first by name. A good model rebuilds'
         ' normal samples and fails on anomalous ones: the error, in squared'

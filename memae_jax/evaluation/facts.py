@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from memae_jax.data import clips
-from memae_jax.evaluation import contrast, pixels
+from memae_jax.evaluation import contrast, pixels, words
 from memae_jax.training import experiment
 
 _SCORES = {
@@ -32,21 +32,24 @@ _SECOND = {
   'normalisation': 'by the contrast of the image',
 }
 _DESCRIPTION = {
-  'one_class': 'Of each normal class, {config.train_fraction:.0%} train'
-  ' ({config.validation_fraction:.0%} of them held out for validation) and'
+  'one_class': 'Of each normal class, {train_fraction} train'
+  ' ({validation_fraction} of them held out for validation) and'
   ' the rest are tested, with anomalies drawn from the other classes as'
-  ' {config.anomaly_fraction:.0%} of the test set.',
+  ' {anomaly_fraction} of the test set.',
   'official': 'The normals of the official training set train'
-  ' ({config.validation_fraction:.0%} of them held out for validation); the'
+  ' ({validation_fraction} of them held out for validation); the'
   ' whole official test set is tested.',
-  'random_rows': '{config.train_fraction:.0%} of all rows, at random for each'
+  'random_rows': '{train_fraction} of all rows, at random for each'
   ' seed, are the training half: its normals train'
-  ' ({config.validation_fraction:.0%} of them held out for validation), its'
+  ' ({validation_fraction} of them held out for validation), its'
   ' anomalies are left out. All other rows are the test set.',
   'given': 'The source brings its own test set; its training normals train'
-  ' ({config.validation_fraction:.0%} of them held out for validation).',
+  ' ({validation_fraction} of them held out for validation).',
 }
+_SHARES = ('train_fraction', 'validation_fraction', 'anomaly_fraction')
 _LONGEST_GAP = 10  # In median gaps between log events.
+_LEAST_GAPS = 3
+_TOO_SHORT = 'too few log events to tell the speed of training'
 
 
 def _spread(values: Sequence[int]) -> dict[str, int]:
@@ -85,7 +88,9 @@ def dataset(exp: experiment.Experiment) -> dict[str, Any]:
     if key not in sizes
   }
   found = {**source.notes, **notes}
-  description = _DESCRIPTION[config.protocol].format(config=config)
+  description = _DESCRIPTION[config.protocol].format(
+    **{key: words.percent(config[key]) for key in _SHARES}
+  )
   if config.max_samples:
     description += (
       f' All of it is a random subset of {config.max_samples:,} samples.'
@@ -161,7 +166,9 @@ def training_speed(
 
   `training_seconds` is the sum of the gaps between consecutive train events,
   none counted as more than `_LONGEST_GAP` median gaps: the pause between a
-  kill and the resume is no training.
+  kill and the resume is no training. Of fewer than `_LEAST_GAPS` the median
+  would be that of a gap in which something compiles or is saved: there
+  `speed_reason` stands in place of numbers.
   """
   feed = {
     'feed': exp.programs.name,
@@ -176,10 +183,10 @@ def training_speed(
   speeds = [
     (b['step'] - a['step']) / (b['time'] - a['time'])
     for a, b in zip(train, train[1:])
-    if b['time'] > a['time']
+    if b['time'] - a['time'] > 1e-6
   ]
-  if not speeds:
-    return feed
+  if len(speeds) < _LEAST_GAPS:
+    return feed | {'speed_reason': _TOO_SHORT}
   steps = float(np.median(speeds))
   gaps = np.maximum(np.diff([e['time'] for e in train]), 0)
   seconds = np.minimum(gaps, _LONGEST_GAP * np.median(gaps)).sum()

@@ -4,7 +4,7 @@ Student-t intervals say what another replica could give, bootstrap intervals
 what other test samples could; neither knows of the other.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import scipy.stats
@@ -12,8 +12,10 @@ import scipy.stats
 from memae_jax import errors
 from memae_jax.evaluation import metrics as metrics_lib
 
+TWO = 'two {}s: no interval'  # Why two of a unit have none.
 
-def _describe(values: Sequence[float]) -> dict:
+
+def _describe(values: Sequence[float], unit: str) -> dict:
   """Mean, sample deviation and Student-t interval of the mean."""
   n = len(values)
   out = {'mean': None, 'std': None, 'n': n, 'ci95': None}
@@ -21,29 +23,53 @@ def _describe(values: Sequence[float]) -> dict:
     out['mean'] = float(np.mean(values))
   if n > 1:
     out['std'] = float(np.std(values, ddof=1))
+  if n == 2:
+    out['ci95_reason'] = TWO.format(unit)
+  elif n > 2:
     half = scipy.stats.t.ppf(0.975, n - 1) * out['std'] / np.sqrt(n)
     out['ci95'] = [out['mean'] - float(half), out['mean'] + float(half)]
   return out
 
 
-def summarise(metrics: Sequence[Mapping[str, float | None]]) -> dict[str, dict]:
+def summarise(
+  metrics: Sequence[Mapping[str, float | None]], unit: str = 'run'
+) -> dict[str, dict]:
   """Summarises replicas: {name: {'mean', 'std', 'n', 'ci95'[, 'undefined']}}.
 
-  `std` is the sample deviation over replicas (n - 1), `ci95` the Student-t
-  interval of their mean; both None for one replica. Undefined values are left
-  out: `n` counts the defined ones, and `undefined` the others if there are
-  any.
+  `std` is the sample deviation over replicas (n - 1), None for one; `ci95` the
+  Student-t interval of their mean, None for fewer than three: of two it would
+  be 13 times as wide as their distance, and say nothing (`ci95_reason` then
+  says so). Undefined values are left out: `n` counts the defined ones, and
+  `undefined` the others if there are any.
 
   Args:
     metrics: of each replica, as from `metrics.evaluate`.
+    unit: what one of them is, for the reason.
   """
   out = {}
   for name in dict.fromkeys(name for m in metrics for name in m):
     values = [m[name] for m in metrics if m.get(name) is not None]
-    out[name] = _describe(values)
+    out[name] = _describe(values, unit)
     if len(values) < len(metrics):
       out[name]['undefined'] = len(metrics) - len(values)
   return out
+
+
+def has_interval(
+  summaries: Mapping[str, Mapping], metrics: Iterable[str]
+) -> bool:
+  """Whether any of the summaries has an interval over runs of a metric."""
+  return any(
+    (s.get(m) or {}).get('ci95') for s in summaries.values() for m in metrics
+  )
+
+
+def without_interval(summaries: Iterable[Mapping | None]) -> list[str]:
+  """Sentences on why some summaries have no interval, each once."""
+  reasons = [(s or {}).get('ci95_reason') for s in summaries]
+  return [
+    f'{text[0].upper()}{text[1:]}.' for text in dict.fromkeys(reasons) if text
+  ]
 
 
 def paired_difference(
@@ -53,7 +79,8 @@ def paired_difference(
   """Summarises a - b over pairs of replicas (same seed, class and data).
 
   The interval is that of a paired Student-t test: it excludes 0 exactly where
-  the test rejects at 5 %. Pairs with an undefined side are left out.
+  the test rejects at 5 %; two pairs have none. Pairs with an undefined side
+  are left out.
 
   Args:
     metrics_a: of each replica, as from `metrics.evaluate`.
@@ -76,7 +103,7 @@ def paired_difference(
     differences.append(
       {k: None if None in ab else ab[0] - ab[1] for k, ab in both.items()}
     )
-  return summarise(differences)
+  return summarise(differences, 'pair')
 
 
 def from_counts(positive, negative) -> dict[str, float]:

@@ -5,7 +5,6 @@ with its process, and what stands in `eval/STEP/results.json` is done.
 """
 
 import contextlib
-import json
 import logging
 import pathlib
 import time
@@ -15,7 +14,7 @@ import jax
 
 from memae_jax import config as config_lib
 from memae_jax import errors, parallel, writers
-from memae_jax.evaluation import evaluate
+from memae_jax.evaluation import evaluate, results_file
 from memae_jax.training import checkpoint, experiment, loop
 
 _LOG = logging.getLogger(__name__)
@@ -76,9 +75,10 @@ def chosen(
     return kept, ''
   if words == 'best':
     found = {
-      event['step']: event['reconstruction']
+      event['step']: error
       for event in writers.read_events(workdir / 'metrics.jsonl')
       if event['split'] == 'validation' and event['step'] in kept
+      if isinstance(error := event.get('reconstruction'), (int, float))
     }
     if not found:
       raise errors.UserError(
@@ -211,9 +211,12 @@ def _made_alike(exp: experiment.Experiment, folder: pathlib.Path) -> bool:
   """Whether a folder holds the report that this experiment would make."""
   if not (folder / 'report.html').exists():
     return False
-  there = json.loads((folder / 'results.json').read_text())['config']
   fields = lambda config: config_lib.chosen(config, config_lib.names_run)
-  return fields(config_lib.resolve(there)) == fields(exp.config)
+  try:
+    there = results_file.read(folder / 'results.json')['config']
+    return fields(config_lib.resolve(there)) == fields(exp.config)
+  except errors.UserError:  # Torn, or of another version: made again.
+    return False
 
 
 def evaluate_one(
@@ -240,7 +243,7 @@ def evaluate_one(
         stack.enter_context(writers.exclusive(*held, wait=True))
         made = _made_alike(exp, folder)
     if parallel.of_first(int(made)):
-      return json.loads((folder / 'results.json').read_text())
+      return results_file.read(folder / 'results.json')
     return evaluate.evaluate(exp, state, at, workdir, trained)
 
 

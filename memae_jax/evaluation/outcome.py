@@ -41,7 +41,10 @@ def _by_variant(rows: Sequence[tuple[Mapping, Any]]) -> dict[str, list[Any]]:
 def _summaries(rows: Sequence[classes.Row]) -> dict[str, dict]:
   """{variant or baseline: summary of its metrics} over `classes.units`."""
   groups = _by_variant(classes.units(rows))
-  return {name: intervals.summarise(group) for name, group in groups.items()}
+  unit = 'seed' if classes.averaged([fields for fields, _ in rows]) else 'run'
+  return {
+    name: intervals.summarise(group, unit) for name, group in groups.items()
+  }
 
 
 def _differences(rows: Sequence[classes.Row]) -> dict[str, Any]:

@@ -40,7 +40,8 @@ def gallery(
   rows, titles = [], []
   for anomalous in (False, True):
     members = np.flatnonzero(split.anomalous == anomalous)
-    members = members[np.argsort(error[members], kind='stable')]
+    # Of equal ones the first is the highest, as in the list of all scores.
+    members = members[np.argsort(-error[members], kind='stable')[::-1]]
     middle = len(members) // 2
     for title, chosen in (
       ('lowest error', members[:shown]),
@@ -59,6 +60,7 @@ def gallery(
     anomalous=split.anomalous[rows],
     title=tuple(titles),
     masks=None if exp.source.masks is None else exp.source.masks[chosen],
+    sample=chosen,
   )
 
 

@@ -26,7 +26,9 @@ _NAMES = {
   'samples_per_second': 'samples scored a second',
   'scored_samples': 'samples scored, over all networks',
   'scoring_seconds': 'seconds to score them',
+  'speed_reason': 'speed of training',
   'test_rows_in_train': 'test rows that equal a training row',
+  'test_rows_in_validation': 'test rows that equal a validation row',
   'test_unknown_categories': 'test rows with a category not in training',
   'train_duplicates_removed': 'repeated training rows removed',
   'training_samples_per_second': 'training samples a second, over all networks',
@@ -41,7 +43,7 @@ def _rows(group: Mapping[str, Any]) -> Rows:
 
 
 def _share(value: float | None) -> str:
-  return 'unknown: no labels' if value is None else f'{value:.1%}'
+  return 'unknown: no labels' if value is None else words.share(value)
 
 
 def _data(data: Mapping[str, Any]) -> Rows:

@@ -1,16 +1,50 @@
 """Which samples have the highest scores, by what a user finds them again."""
 
-import csv
-import io
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from memae_jax import spreadsheet
 from memae_jax.data import types
 from memae_jax.evaluation import scores
 
 _MOST = 10
+
+
+def flags(
+  source: types.Source,
+  networks: Sequence[scores.ReplicaScores],
+  quantile: float,
+) -> dict[str, Any]:
+  """What the first network of each variant flags, for the head of a report.
+
+  Args:
+    source: of the samples.
+    networks: all of the fleet.
+    quantile: of the validation normals, above which a sample is flagged.
+
+  Returns:
+    By variant: name of the network, its threshold and how many samples are
+    flagged (None without validation normals), of how many; index into the data
+    of the sample with the highest score, and its row as of `highest`.
+  """
+  out = {}
+  for replica in _first(networks):
+    limit = _limit(replica, quantile)
+    above = None if limit is None else int((replica.score > limit).sum())
+    top = int(np.argmax(replica.score))
+    out[replica.fields['variant']] = {
+      'network': replica.name,
+      'threshold': limit,
+      'flagged': above,
+      'of': len(replica.score),
+      'sample': int(replica.sample[top]),
+      'highest': dict(
+        zip(_columns(source), next(_rows(source, replica, quantile, 1)))
+      ),
+    }
+  return out
 
 
 def highest(
@@ -52,14 +86,12 @@ def as_csv(
   What is true is 1, what is not 0, as in all files of scores.
   """
   number = lambda value: int(value) if isinstance(value, bool) else value
-  stream = io.StringIO()
-  writer = csv.writer(stream, lineterminator='\n')
-  for i, replica in enumerate(_shown(source, networks)):
-    if not i:
-      writer.writerow(['network', *_columns(source)])
+  lines: list[list[Any]] = []
+  for replica in _shown(source, networks):
+    lines = lines or [['network', *_columns(source)]]
     rows = _rows(source, replica, quantile, len(replica.score))
-    writer.writerows([replica.name, *map(number, row)] for row in rows)
-  return stream.getvalue()
+    lines += [[replica.name, *map(number, row)] for row in rows]
+  return spreadsheet.text(lines)
 
 
 def _places(source: types.Source) -> dict[str, np.ndarray]:
@@ -71,11 +103,19 @@ def _places(source: types.Source) -> dict[str, np.ndarray]:
 
 
 def _shown(source, networks) -> list[scores.ReplicaScores]:
-  if not _places(source):
-    return []
+  return _first(networks) if _places(source) else []
+
+
+def _first(networks) -> list[scores.ReplicaScores]:
+  """The first network by name of each variant."""
   of = {replica.name: replica for replica in networks}
   pairs = [(replica.fields['variant'], replica.name) for replica in networks]
   return [of[name] for name in scores.first_names(pairs)]
+
+
+def _limit(replica: scores.ReplicaScores, quantile: float) -> float | None:
+  held = replica.validation_score
+  return float(np.quantile(held, quantile)) if len(held) else None
 
 
 def _columns(source: types.Source) -> list[str]:
@@ -91,8 +131,8 @@ def _rows(source, replica, quantile, most):
   if source.labelled:
     names = np.array(source.label_names, object)
     columns += [names[source.labels[sample]], replica.anomalous[order].tolist()]
-  held = replica.validation_score
+  limit = _limit(replica, quantile)
   flagged = [None] * len(order)
-  if len(held):
-    flagged = (score > np.quantile(held, quantile)).tolist()
+  if limit is not None:
+    flagged = (score > limit).tolist()
   return zip(*columns, score.tolist(), flagged)

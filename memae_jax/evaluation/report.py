@@ -6,12 +6,20 @@ share are cut to [0, 1].
 """
 
 import json
+import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jinja2
 
-from memae_jax.evaluation import exhibit, provenance, tables, verdict, words
+from memae_jax.evaluation import (
+  exhibit,
+  intervals,
+  provenance,
+  tables,
+  verdict,
+  words,
+)
 
 
 def _introduction(results: Mapping[str, Any]) -> dict[str, Any]:
@@ -27,12 +35,72 @@ def _introduction(results: Mapping[str, Any]) -> dict[str, Any]:
     'networks': len(replicas),
     'variants': ', '.join(f'{n} {name}' for name, n in counts.items()),
     'samples': words.plain(results['dataset']['split']['test']),
-    'base_rate': words.span(rates, '{:.1%}'.format) if any(rates) else '',
+    'base_rate': words.span(rates, words.share) if any(rates) else '',
     'classes': sorted(classes),
     'rule': words.weights(results['checkpoint']),
     'one_run': max(counts.values()) == 1,
-    'quantile': f'{results["config"]["eval"]["normal_quantile"]:.0%}',
+    'has_interval': intervals.has_interval(
+      tables.methods(results), tables.columns(results)
+    ),
+    'no_interval': _no_interval(results, tables.methods(results)),
+    'has_interval_of_pairs': intervals.has_interval(
+      results['differences'], tables.columns(results)
+    ),
+    'no_interval_of_pairs': _no_interval(results, results['differences']),
+    'quantile': words.percent(results['config']['eval']['normal_quantile']),
   }
+
+
+def _no_interval(results, summaries: Mapping[str, Mapping]) -> str:
+  """Says why columns of the headline table lack an interval."""
+  shown = tables.columns(results)
+  return ' '.join(
+    intervals.without_interval(
+      s.get(c) for s in summaries.values() for c in shown
+    )
+  )
+
+
+def _first_look(results: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+  """Name, value and remark of what the head of the page says of a network."""
+  found = results['flags'].get(results['headline'])
+  if found is None:
+    return []
+  quantile = words.percent(results['config']['eval']['normal_quantile'])
+  threshold, flagged, total = (found[k] for k in ('threshold', 'flagged', 'of'))
+  top = dict(found['highest'])
+  score, above = top.pop('score'), top.pop('flagged')
+  label = top.pop('label', None)
+  top.pop('anomalous', None)
+  named = lambda path: path.name if path.is_absolute() else str(path)
+  where = ', '.join(
+    named(pathlib.Path(value)) if key in ('file', 'video') else f'{key} {value}'
+    for key, value in top.items()
+  )
+  remarks = [f'score {words.plain(score)}']
+  remarks += [f'label {label}'] if label is not None else []
+  remarks += [] if above is None else ['flagged' if above else 'not flagged']
+  return [
+    (
+      'Threshold',
+      '—' if threshold is None else words.plain(threshold),
+      'there are no held-out normals'
+      if threshold is None
+      else f'{quantile} of held-out normals score lower',
+    ),
+    (
+      'Flagged',
+      '—' if flagged is None else f'{flagged:,} of {total:,}',
+      'of the test samples'
+      if flagged is None
+      else f'{words.share(flagged / total)} of the test samples',
+    ),
+    (
+      'Highest score',
+      where or f'sample {found["sample"]}',
+      ', '.join(remarks),
+    ),
+  ]
 
 
 def render(results: Mapping[str, Any], shown: Sequence[exhibit.Exhibit]) -> str:
@@ -53,6 +121,7 @@ def render(results: Mapping[str, Any], shown: Sequence[exhibit.Exhibit]) -> str:
     results=results,
     intro=_introduction(results),
     verdict=verdict.verdict(results),
+    first_look=_first_look(results),
     columns=[
       (*words.METRICS[c], c in words.LOWER_IS_BETTER)
       for c in tables.columns(results)

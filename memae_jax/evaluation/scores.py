@@ -13,7 +13,8 @@ class Gallery(NamedTuple):
 
   Images are [K, H, W, C] float32 in [0, 1]; `score` and `anomalous` are [K];
   `title` says of each why it is shown, for example 'normal, worst'. `masks`
-  are [K, H, W] bool, True where a pixel is anomalous, or None.
+  are [K, H, W] bool, True where a pixel is anomalous, or None. `sample` is [K],
+  indices into the source.
   """
 
   inputs: np.ndarray
@@ -22,6 +23,7 @@ class Gallery(NamedTuple):
   anomalous: np.ndarray
   title: tuple[str, ...]
   masks: np.ndarray | None = None
+  sample: np.ndarray | None = None
 
 
 class Foreign(NamedTuple):

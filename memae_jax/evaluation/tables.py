@@ -1,12 +1,11 @@
 """Rows of the report's tables, from the numbers of `results.json`."""
 
-import csv
-import io
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from memae_jax import spreadsheet
 from memae_jax.evaluation import classes, contrast, words
 
 Cell = dict[str, Any]
@@ -75,10 +74,11 @@ def by_field(
   return out
 
 
-def cell(summary, digits, sign=False, interval=None) -> Cell:
+def cell(summary, digits, sign=False, interval=None, least=0.0) -> Cell:
   """Texts of one cell; `interval` stands in where there is one run.
 
   A difference (`sign`) shows no deviation: its interval says what matters.
+  Others are cut to what the metric can be, from `least` to 1.
   """
   summary = summary or {}
   mean, ci = summary.get('mean'), summary.get('ci95') or interval
@@ -86,7 +86,7 @@ def cell(summary, digits, sign=False, interval=None) -> Cell:
   if mean is not None and summary.get('std') is not None and not sign:
     out['std'] = words.number(summary['std'], digits)
   if mean is not None and ci:
-    ends = ci if sign or mean < 0 else np.clip(ci, 0, 1)
+    ends = ci if sign else np.clip(ci, least, 1)
     low, high = (words.number(float(v), digits, sign) for v in ends)
     out['ci'] = f'[{low}, {high}]'
     out['clear'] = ci[0] > 0 or ci[1] < 0
@@ -230,7 +230,13 @@ def every_metric(results: Mapping[str, Any]) -> list[tuple[str, list[Cell]]]:
   """All metrics (rows) of all variants and baselines (columns)."""
   groups = list(methods(results).values())
   return [
-    (title, [cell(g.get(metric), digits(results)) for g in groups])
+    (
+      title,
+      [
+        cell(g.get(metric), digits(results), least=words.least(metric))
+        for g in groups
+      ],
+    )
     for metric, (title, _) in words.METRICS.items()
     if any(metric in group for group in groups)
   ]
@@ -266,20 +272,15 @@ def classes_csv(results: Mapping[str, Any]) -> str:
 
   The last row is the mean over the classes.
   """
-  names, stream = methods(results), io.StringIO()
-  writer = csv.writer(stream, lineterminator='\n')
-  writer.writerow(
-    [
-      'normal_class',
-      *(f'{name}{part}' for name in names for part in ('', '_std')),
-    ]
-  )
+  names = methods(results)
+  heads = (f'{name}{part}' for name in names for part in ('', '_std'))
+  lines: list[list[Any]] = [['normal_class', *heads]]
   for kind, found in (*results['classes'].items(), ('mean', names)):
     row = [found.get(name, {}).get('auroc') or {} for name in names]
-    writer.writerow(
+    lines.append(
       [kind, *(summary.get(key) for summary in row for key in ('mean', 'std'))]
     )
-  return stream.getvalue()
+  return spreadsheet.text(lines)
 
 
 def pseudo(results: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
@@ -323,7 +324,7 @@ def memory(results: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
       [
         words.plain(found['slots']),
         words.plain(found['used']),
-        f'{found["dead_read_rate"]:.1%}',
+        words.share(found['dead_read_rate']),
         words.plain(found['mean_kept']),
         words.plain(found['usage_perplexity']),
         words.plain(found['duplicate_slots']),

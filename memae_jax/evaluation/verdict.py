@@ -1,6 +1,6 @@
 """The outcome in plain sentences, the unflattering ones too."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from memae_jax.evaluation import tables, words
@@ -20,13 +20,15 @@ def verdict(results: Mapping[str, Any]) -> list[str]:
   mean = lambda s: (s.get(metric) or {}).get('mean')
   ours = mean(results['variants'][headline])
   if ours is None:
-    return [f'{title} of {name} is undefined; the reason is below the table.']
+    reasons = (r['reasons'].get(metric) for r in results['replicas'])
+    why = next(filter(None, reasons), 'it is undefined for a class')
+    return [f'{title} of {name} is undefined: {why}.']
   out = [f'{name} reaches {title} {words.number(ours, digits)}.']
   if metric == 'auroc':
     worse = ', less often than a coin would' if ours < 0.5 else ''
     out[0] = (
       f'{out[0][:-1]}: it scores an anomalous sample above a normal one'
-      f' {ours:.1%} of the time{worse}.'
+      f' {words.share(ours)} of the time{worse}.'
     )
   if results['averaged_classes']:
     seeds = results['variants'][headline][metric]['n']
@@ -43,7 +45,7 @@ def verdict(results: Mapping[str, Any]) -> list[str]:
   if rivals:
     out.append(_against_baselines(name, ours, rivals, digits))
   difference = results['differences'].get(f'{headline} - ae', {}).get(metric)
-  if difference and difference['ci95']:
+  if difference and difference['mean'] is not None:
     out.append(_against_ae(difference, digits))
   return out
 
@@ -66,18 +68,18 @@ def _against_baselines(name, ours, rivals, digits) -> str:
 
 
 def _against_ae(difference, digits) -> str:
-  low, high = difference['ci95']
-  gain, *ends = (
-    words.number(v, digits, sign=True) for v in (difference['mean'], low, high)
-  )
-  sure = (
-    'these runs cannot tell it from zero'
-    if low <= 0 <= high
-    else 'which excludes zero'
-  )
+  number = lambda value: words.number(value, digits, sign=True)
+  sure = difference.get('ci95_reason', 'one pair: no interval')
+  if difference['ci95']:
+    low, high = difference['ci95']
+    sure = f'95% interval {number(low)} to {number(high)}; ' + (
+      'these runs cannot tell it from zero'
+      if low <= 0 <= high
+      else 'which excludes zero'
+    )
   return (
     f'Against {words.label("ae")} on the same data and seeds the difference'
-    f' is {gain} (95% interval {ends[0]} to {ends[1]}; {sure}).'
+    f' is {number(difference["mean"])} ({sure}).'
   )
 
 
@@ -96,15 +98,21 @@ def _reasons(
   return {reason: (list(t), len(runs[reason])) for reason, t in titles.items()}
 
 
-def footnotes(results: Mapping[str, Any]) -> list[str]:
-  """Returns what belongs below the headline table, on its columns."""
-  total, shown = len(results['replicas']), tables.columns(results)
-  reasons = _reasons(results, shown)
-  out = [
+def undefined(results: Mapping[str, Any], metrics: Sequence[str]) -> list[str]:
+  """Returns why some of the metrics are undefined, a line for each reason."""
+  total = len(results['replicas'])
+  return [
     f'undefined in {count} of {total} runs, because {reason}: '
     + ', '.join(titles)
-    for reason, (titles, count) in reasons.items()
+    for reason, (titles, count) in _reasons(results, metrics).items()
   ]
+
+
+def footnotes(results: Mapping[str, Any]) -> list[str]:
+  """Returns what belongs below the headline table, on its columns."""
+  shown = tables.columns(results)
+  reasons = _reasons(results, shown)
+  out = undefined(results, shown)
   for baseline, found in results['baseline_reasons'].items():
     found = {m: why for m, why in found.items() if m in shown}
     for reason in dict.fromkeys(found.values()):
@@ -124,6 +132,30 @@ def footnotes(results: Mapping[str, Any]) -> list[str]:
   return out
 
 
+def _reconstruction(variant: str, explained: Sequence[float]) -> list[str]:
+  """What is wrong with the reconstructions of a variant's runs."""
+  worse = [value for value in explained if value < 0]
+  rest = [value for value in explained if value >= 0]
+  of_runs = f' in {len(worse)} of {len(explained)} runs' if rest else ''
+  out, name = [], words.label(variant)
+  if worse:
+    ends = 'down to ' if len(worse) > 1 else ''
+    out.append(
+      f'{name} reconstructs worse than the mean training sample{of_runs}'
+      f' (variance explained {ends}{words.plain(min(worse))}): train longer, or'
+      ' lower train.learning_rate.'
+    )
+  mean = sum(rest) / len(rest) if rest else _LITTLE_EXPLAINED
+  if mean < _LITTLE_EXPLAINED:
+    others = ' in the other runs' if worse else ''
+    out.append(
+      f'{name} reconstructs little{others}: {words.share(mean, 0)} of the'
+      ' variance of validation normals. Its score is close to the distance to'
+      ' the mean training sample (baseline "mean").'
+    )
+  return out
+
+
 def warnings(results: Mapping[str, Any]) -> list[str]:
   """Returns what a reader must know before any number: `results.warnings`.
 
@@ -135,9 +167,10 @@ def warnings(results: Mapping[str, Any]) -> list[str]:
   if step < steps:
     out.append(f'Training is not finished: step {step:,} of {steps:,}.')
   if steps < _FEW_STEPS:
+    count = f'{steps:,} step{"" if steps == 1 else "s"}'
     out.append(
-      f'Only {steps:,} steps of training: the networks may hardly have'
-      ' learned; raise train.epochs or lower train.batch_size.'
+      f'Only {count} of training: the networks may hardly have learned; raise'
+      ' train.epochs or lower train.batch_size.'
     )
   if results['dataset']['trained_on']:
     out.append(
@@ -145,14 +178,8 @@ def warnings(results: Mapping[str, Any]) -> list[str]:
     )
   if results['checkpoint']['rule'] == 'oracle':
     out.append('The weights were chosen on the test labels (oracle).')
-  for variant, summary in results['variants'].items():
-    explained = (summary.get('variance_explained') or {}).get('mean')
-    if explained is not None and explained < _LITTLE_EXPLAINED:
-      out.append(
-        f'{words.label(variant)} reconstructs little: {max(explained, 0):.0%}'
-        ' of the variance of validation normals. Its score is close to the'
-        ' distance to the mean training sample (baseline "mean").'
-      )
+  for variant, found in tables.values(results).items():
+    out += _reconstruction(variant, found.get('variance_explained', ()))
   rates = {
     r['name']: r['memory']['dead_read_rate']
     for r in results['replicas']
@@ -160,9 +187,10 @@ def warnings(results: Mapping[str, Any]) -> list[str]:
   }
   dead = [name for name, rate in rates.items() if rate > 0.5]
   if dead:
+    most = words.share(max(rates.values()), 0)
     out.append(
       f'{len(dead)} of {len(rates)} memories mostly return zeros: up to'
-      f' {max(rates.values()):.0%} of the reads are dead (no slot survives the'
+      f' {most} of the reads are dead (no slot survives the'
       f' shrinkage threshold), first in "{dead[0]}". Lower'
       ' model.memory.threshold or the temperature.'
     )

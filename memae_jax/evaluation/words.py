@@ -1,5 +1,6 @@
 """The words of the report: names, meanings, and how numbers are written."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -160,6 +161,7 @@ HEADLINE = (
   'eer',
   'f1_at_normal_quantile',
 )
+_BELOW_ZERO = ('variance_explained',)
 PIXELS = ('pixel_auroc', 'pixel_average_precision', 'aupro', 'rbdc')
 SCORES = {
   'mse': 'Mean squared error of the clip',
@@ -208,10 +210,35 @@ def title(metric: str) -> str:
   return METRICS[metric][0]
 
 
+def least(metric: str) -> float:
+  """Returns the least value that a metric can have; the most is 1."""
+  return -math.inf if metric in _BELOW_ZERO else 0.0
+
+
+def share(value: float, digits: int = 1) -> str:
+  """Writes a share, 0 to 1; "0%" and "100%" only where it is none or all."""
+  beyond = min(value, 1 - value)
+  if 0 < beyond < 10 ** -(digits + 2):
+    digits = -math.floor(math.log10(beyond)) - 1
+  return f'{value:.{digits}%}'
+
+
+def percent(value: float) -> str:
+  """Writes a share that somebody chose: 95%, 66.7% or 99.95%."""
+  text = f'{100 * value:.3g}'
+  return f'{100 * value:.10g}%' if text in ('0', '100') else f'{text}%'
+
+
 def number(value: float | None, digits: int = 3, sign: bool = False) -> str:
-  """Writes a number with fixed digits, a dash for None, never "-0.000"."""
+  """Writes a number with fixed digits, a dash for None, never "-0.000".
+
+  One of 1,000 or more has no digits behind the point.
+  """
   if value is None:
     return '—'
+  if abs(value) >= 1000:
+    text = f'{value:+,.0f}' if abs(value) < 1e9 else f'{value:+.2e}'
+    return (text if sign else text.removeprefix('+')).replace('-', '−', 1)
   value = round(value, digits) or 0.0
   text = f'{value:+.{digits}f}' if sign and value else f'{value:.{digits}f}'
   return text.replace('-', '−')
@@ -228,16 +255,21 @@ def plain(value: Any) -> str:
   if isinstance(value, bool) or value is None:
     return {True: 'yes', False: 'no', None: '—'}[value]
   if isinstance(value, float):
-    return f'{value:,.0f}' if abs(value) >= 1000 else f'{value:.4g}'
+    plain_ = abs(value) < 1000 or abs(value) >= 1e15
+    return f'{value:.4g}' if plain_ else f'{value:,.0f}'
   if isinstance(value, int):
     return f'{value:,}'
   if isinstance(value, Mapping):
-    if set(value) == {'min', 'max'}:
+    if set(value) == {'min', 'max'} and all(map(_is_number, value.values())):
       return span(list(value.values()), plain)
     return _listed([f'{k}: {plain(v)}' for k, v in value.items()])
   if isinstance(value, (list, tuple)):
     return _listed([plain(v) for v in value])
   return str(value)
+
+
+def _is_number(value: Any) -> bool:
+  return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _listed(items: Sequence[str]) -> str:

@@ -48,13 +48,15 @@ NOTES = {
 }
 
 
-def run(config: Any, topology: str, folder: pathlib.Path, limits: bool) -> None:
-  """Prints the plan of a run and writes plan.json.
+def run(
+  config: Any, topology: str, folder: pathlib.Path | None, limits: bool
+) -> None:
+  """Prints the plan of a run, and writes plan.json if there is a folder.
 
   Args:
     config: resolved.
     topology: see `machines.devices`.
-    folder: of plan.json.
+    folder: of plan.json, or None.
     limits: also look for the largest memory and batch that fit.
 
   Raises:
@@ -62,10 +64,11 @@ def run(config: Any, topology: str, folder: pathlib.Path, limits: bool) -> None:
   """
   plan = make(config, *machines.devices(topology), limits)
   print(table.text(plan))
-  path = folder / 'plan.json'
-  text = json.dumps(plan, indent=2, allow_nan=False)
-  writers.write_atomic(path, text + '\n')
-  print(f'plan: {path}')
+  if folder is not None:
+    path = folder / 'plan.json'
+    text = json.dumps(plan, indent=2, allow_nan=False)
+    writers.write_atomic(path, text + '\n')
+    print(f'plan: {path}')
   if not plan['fits']:
     raise errors.UserError(_too_large(plan))
 

@@ -6,31 +6,27 @@ samples: networks of the same seed and normal class see the same
 resamples.
 """
 
-import csv
 import hashlib
-import io
 import json
 import logging
-import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from memae_jax import config as config_lib
-from memae_jax import errors, writers
+from memae_jax import errors
 from memae_jax.evaluation import (
   classes,
-  exhibit,
   intervals,
   tables,
   video_intervals,
   words,
 )
-from memae_jax.studies import page, pictures, runs, stored
+from memae_jax.studies import folders, page, runs, stored
 
 _LOG = logging.getLogger(__name__)
-_SETTING = ('variant', 'slots', 'threshold', 'alpha', 'learning_rate')
+SETTING = ('variant', 'slots', 'threshold', 'alpha', 'learning_rate')
 _SAMPLES = ('auroc', 'average_precision')  # What is resampled, without videos.
 
 
@@ -41,26 +37,6 @@ class Entry(NamedTuple):
   run: stored.Run
   setting: Mapping[str, Any]
   replicas: tuple[stored.Replica, ...]
-
-
-def find(paths: Sequence[str]) -> list[pathlib.Path]:
-  """The run directories that the paths name; a study stands for its runs.
-
-  Raises:
-    UserError: one is neither a finished run nor a study that has one.
-  """
-  found: list[pathlib.Path] = []
-  for text in paths:
-    path = pathlib.Path(text).expanduser()
-    inside = sorted(p.parent for p in path.glob('runs/*/results.json'))
-    if not path.is_dir():
-      raise errors.UserError(f'{path} is no folder; give run directories')
-    if not (path / 'study.json').is_file():
-      inside = [path]
-    elif not inside:
-      raise errors.UserError(f'{path} is a study without a finished run')
-    found += [p for p in inside if p not in found]
-  return found
 
 
 def _names(found: Sequence[stored.Run]) -> list[str]:
@@ -80,11 +56,11 @@ def entries(found: Sequence[stored.Run]) -> list[Entry]:
     prefix = f'{name}: ' if len(found) > 1 else ''
     settings: dict[tuple, list[stored.Replica]] = {}
     for replica in run.replicas:
-      key = tuple(replica.fields.get(field) for field in _SETTING)
+      key = tuple(replica.fields.get(field) for field in SETTING)
       settings.setdefault(key, []).append(replica)
     variants = [key[0] for key in settings]
     for key, replicas in settings.items():
-      setting = dict(zip(_SETTING, key))
+      setting = dict(zip(SETTING, key))
       shown = [words.label(key[0])]
       if variants.count(key[0]) > 1:
         mine = [k for k in settings if k[0] == key[0]]
@@ -169,7 +145,7 @@ def difference(
     pairs: how many; reason: why there are none. metrics: for each, `mean`,
     `ci95` of a bootstrap of the test samples (or videos), and `ci95_runs`, the
     paired Student-t interval over runs, or over seeds of means over the
-    classes; None where there is none.
+    classes; None where there is none (`ci95_runs_reason` may say why).
   """
   pairs, reason = _pairs(one, reference)
   out: dict[str, Any] = {
@@ -193,6 +169,7 @@ def difference(
       'mean': summary['mean'],
       'ci95': _interval(metric, draws),
       'ci95_runs': summary['ci95'],
+      'ci95_runs_reason': summary.get('ci95_reason'),
       'n_runs': summary['n'],
     }
   return out
@@ -233,9 +210,13 @@ def compare(
     reference: name of an entry, or a part of it; empty: the first one.
 
   Raises:
-    UserError: see `find`; or no entry, or several, fit `reference`.
+    UserError: see `folders.find`; a run is damaged; no entry, or several, fit
+      `reference`.
   """
-  found = [stored.read(path) for path in find(paths)]
+  finished, waiting = folders.find(paths)
+  for path in waiting:
+    _LOG.warning('warning: %s has no results yet; it is left out', path)
+  found = [stored.read(path) for path in finished]
   listed = _referred(entries(found), reference)
   names = dict(zip([id(run) for run in found], _names(found)))
   draws = _Resamples(resamples)
@@ -259,6 +240,12 @@ def compare(
     'reference': listed[0].name,
     'metrics': _metrics(found[0].results, rows),
     'runs': [_facts(run, names[id(run)]) for run in found],
+    'left_out': [str(path) for path in waiting],
+    'warnings': [
+      f'{names[id(run)]}: {line}'
+      for run in found
+      for line in run.results['dataset'].get('warnings', ())
+    ],
     'config': _differing(found, names),
     'entries': rows,
   }
@@ -270,7 +257,8 @@ def _metrics(results, rows) -> list[str]:
   names = tables.columns(results)
   if any('auroc_normalised' in row['metrics'] for row in rows):
     names = dict.fromkeys(('auroc_normalised', *names))
-  return [name for name in names if tables.defined(summaries, name)][:3]
+  known = [name for name in names if name in words.METRICS]
+  return [name for name in known if tables.defined(summaries, name)][:3]
 
 
 def _differing(found, names) -> dict[str, dict[str, Any]]:
@@ -298,7 +286,7 @@ def _facts(run: stored.Run, name: str) -> dict[str, Any]:
   parameters = results.get('parameters')
   return {
     'name': name,
-    'folder': str(run.folder),
+    'folder': str(run.folder.absolute()),
     'step': at['step'],
     'of_steps': at.get('of_steps'),
     'replicas': len(run.replicas),
@@ -310,215 +298,3 @@ def _facts(run: stored.Run, name: str) -> dict[str, Any]:
     'peak_memory_bytes': peak,
     'device': results['environment'].get('device'),
   }
-
-
-def as_csv(found: Mapping[str, Any]) -> str:
-  """One row an entry."""
-  stream = io.StringIO()
-  writer = csv.writer(stream, lineterminator='\n')
-  facts = ('wall_seconds', 'training_seconds', 'peak_memory_bytes')
-  parts = ('', '_std', '_low', '_high', '_n', '_interval_over')
-  gaps = ('', '_low', '_high', '_low_runs', '_high_runs')
-  writer.writerow(
-    [
-      'run',
-      *_SETTING,
-      *config_fields(found),
-      'replicas',
-      *(m + part for m in found['metrics'] for part in parts),
-      *(f'{m}_difference{gap}' for m in found['metrics'] for gap in gaps),
-      'pairs',
-      'unpaired_because',
-      *facts,
-    ]
-  )
-  by_name = {run['name']: run for run in found['runs']}
-  for row in found['entries']:
-    gap = row['difference'] or {'metrics': {}, 'pairs': None, 'reason': None}
-    cells = [row['run'], *map(row['setting'].get, _SETTING)]
-    cells += [
-      json.dumps(found['config'][field][row['run']])
-      for field in config_fields(found)
-    ]
-    cells.append(row['replicas'])
-    for metric in found['metrics']:
-      one = row['metrics'].get(metric) or {}
-      low, high = one.get('ci95') or (None, None)
-      cells += [one.get('mean'), one.get('std'), low, high]
-      cells += [one.get('n'), one.get('of')]
-    for metric in found['metrics']:
-      one = gap['metrics'].get(metric) or {}
-      cells += [one.get('mean'), *(one.get('ci95') or (None, None))]
-      cells += one.get('ci95_runs') or (None, None)
-    cells += [gap['pairs'], gap['reason']]
-    cells += [by_name[row['run']][key] for key in facts]
-    writer.writerow(cells)
-  return stream.getvalue()
-
-
-def config_fields(found: Mapping[str, Any]) -> list[str]:
-  """The differing fields that are no axis of an entry."""
-  return [
-    field
-    for field in found['config']
-    if not field.startswith('fleet.') and field.rsplit('.')[-1] not in _SETTING
-  ]
-
-
-def gap_cell(row: Mapping[str, Any], metric: str) -> dict[str, Any]:
-  """A difference with the interval over samples, for the page."""
-  gap = row['difference']
-  if gap is None:
-    return {'mean': 'reference', 'undefined': True}
-  if not gap['pairs']:
-    return {'mean': 'not the same samples', 'undefined': True}
-  found = gap['metrics'].get(metric) or {}
-  ends = [found[key] for key in ('ci95', 'ci95_runs') if found.get(key)]
-  clear = all(low > 0 or high < 0 for low, high in ends)
-  cell = tables.cell(found, 4, sign=True)
-  return cell | {'clear': bool(ends) and clear}
-
-
-def runs_text(row: Mapping[str, Any], metric: str) -> str:
-  """The interval of a difference over runs."""
-  gap = row['difference'] or {'metrics': {}}
-  ends = (gap['metrics'].get(metric) or {}).get('ci95_runs')
-  if not ends:
-    return '—'
-  low, high = (words.number(v, 4, sign=True) for v in ends)
-  return f'[{low}, {high}]'
-
-
-def text(found: Mapping[str, Any]) -> str:
-  """The table for a terminal."""
-  heads = ['run: setting']
-  for metric in found['metrics']:
-    heads += [words.title(metric), '95% interval']
-  first = found['metrics'][:1]
-  for metric in first:
-    heads += [f'{words.title(metric)} difference', 'over runs']
-  heads.append('pairs')
-  rows = []
-  for row in found['entries']:
-    cells = [row['name']]
-    for metric in found['metrics']:
-      shown = tables.cell(row['metrics'].get(metric), 4)
-      deviation = f' ± {shown["std"]}' if shown.get('std') else ''
-      cells += [shown['mean'] + deviation, shown.get('ci', '—')]
-    for metric in first:
-      gap = gap_cell(row, metric)
-      cells.append(f'{gap["mean"]} {gap.get("ci", "")}'.strip())
-      cells.append(runs_text(row, metric))
-    # Of fewer pairs than replicas: not the difference of the means beside it.
-    pairs = (row['difference'] or {}).get('pairs')
-    cells.append(f'{pairs} of {row["replicas"]}' if pairs else '—')
-    rows.append(cells)
-  return page.plain(heads, rows)
-
-
-def _exhibits(found: Mapping[str, Any]) -> list[exhibit.Exhibit]:
-  rows, order = found['entries'], [run['name'] for run in found['runs']]
-  colours = {row['name']: order.index(row['run']) for row in rows}
-  panels = {
-    words.title(metric): {
-      row['name']: pictures.estimate(row['metrics'].get(metric))
-      for row in rows
-      if pictures.estimate(row['metrics'].get(metric))
-    }
-    for metric in found['metrics'][:2]
-  }
-  out = []
-  if panels:
-    out.append(
-      exhibit.Exhibit(
-        'metrics',
-        '',
-        'How good?',
-        'Mean and 95% interval, see the table; a colour a run.',
-        pictures.rows(panels, colours),
-      )
-    )
-  gaps = {
-    f'{words.title(metric)}, minus the reference': {
-      row['name']: pictures.estimate(row['difference']['metrics'].get(metric))
-      for row in rows
-      if row['difference']
-      and pictures.estimate(row['difference']['metrics'].get(metric))
-    }
-    for metric in found['metrics'][:2]
-  }
-  gaps = {title: values for title, values in gaps.items() if values}
-  if gaps:
-    out.append(
-      exhibit.Exhibit(
-        'differences',
-        '',
-        'Is the difference more than the choice of test samples?',
-        f'Minus {found["reference"]}, on the same samples; 95% paired bootstrap'
-        ' interval of the test samples (videos: of whole ones).',
-        pictures.rows(gaps, colours, zero=True),
-      )
-    )
-  return out
-
-
-def _page(found: Mapping[str, Any]) -> str:
-  metrics = found['metrics']
-  names = [run['name'] for run in found['runs']]
-  return page.render(
-    'compare.html.j2',
-    reference=found['reference'],
-    unfinished=[
-      f'{run["name"]} was evaluated at step {run["step"]:,} of'
-      f' {run["of_steps"]:,}.'
-      for run in found['runs']
-      if run['of_steps'] and run['step'] < run['of_steps']
-    ],
-    unpaired=[
-      (row['name'], row['difference']['reason'])
-      for row in found['entries']
-      if row['difference'] and row['difference']['reason']
-    ],
-    exhibits=_exhibits(found),
-    metrics=[words.title(metric) for metric in metrics],
-    rows=[
-      {
-        'name': row['name'],
-        'replicas': words.plain(row['replicas']),
-        'cells': [tables.cell(row['metrics'].get(m), 4) for m in metrics],
-        'gaps': [gap_cell(row, m) for m in metrics],
-        'over_runs': [runs_text(row, m) for m in metrics],
-        'paired': bool((row['difference'] or {}).get('pairs')),
-        'pairs': words.plain((row['difference'] or {}).get('pairs')),
-      }
-      for row in found['entries']
-    ],
-    note=page.interval_note(found['entries'], metrics),
-    runs=names,
-    config=[
-      (field, [words.plain(values[name]) for name in names])
-      for field, values in found['config'].items()
-    ],
-    costs=[
-      [
-        run['name'],
-        words.plain(run['replicas']),
-        words.plain(run['step']),
-        words.plain(run['parameters']),
-        page.seconds(run['training_seconds']),
-        page.seconds(run['wall_seconds']),
-        page.gib(run['peak_memory_bytes']),
-        words.plain(run['device']),
-      ]
-      for run in found['runs']
-    ],
-  )
-
-
-def write(found: Mapping[str, Any], folder: pathlib.Path) -> pathlib.Path:
-  """Writes compare.csv, compare.json and compare.html; returns the page."""
-  html = _page(found)
-  writers.write_atomic(folder / 'compare.json', page.dumps(found))
-  writers.write_atomic(folder / 'compare.csv', as_csv(found))
-  writers.write_atomic(folder / 'compare.html', html)
-  return folder / 'compare.html'

@@ -6,7 +6,7 @@ from typing import Any
 
 import jinja2
 
-from memae_jax.evaluation import exhibit, tables, words
+from memae_jax.evaluation import exhibit, intervals, tables, words
 from memae_jax.studies import grid, pictures
 
 _DIGITS = 4
@@ -181,10 +181,14 @@ def interval_note(rows, metrics) -> str:
   over = {
     (r['metrics'].get(m) or {}).get('of') for r in rows for m in metrics
   } - {None}
-  if not over:
-    return ''
-  kinds = ' or '.join(_OVER[kind] for kind in sorted(over))
-  return f'Brackets: 95% interval over {kinds}.'
+  out = []
+  if over:
+    kinds = ' or '.join(_OVER[kind] for kind in sorted(over))
+    out.append(f'Brackets: 95% interval over {kinds}.')
+  out += intervals.without_interval(
+    r['metrics'].get(m) for r in rows for m in metrics
+  )
+  return ' '.join(out)
 
 
 def sentence(one: Mapping[str, Any], found: Mapping[str, Any]) -> str:
@@ -264,7 +268,7 @@ def _exhibits(found) -> list[exhibit.Exhibit]:
       [r for r in done if r['memory']],
       x,
       others,
-      lambda r, key=key: {'mean': r['memory'][key]},
+      lambda r, key=key: {'mean': r['memory'].get(key)},
     )
     for words_, key in (
       ('slots used', 'used'),

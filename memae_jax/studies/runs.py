@@ -21,10 +21,12 @@ from typing import Any, NamedTuple
 
 from memae_jax import config as config_lib
 from memae_jax import errors, stored_config, writers
+from memae_jax.evaluation import results_file
 from memae_jax.studies import grid, groups
 
 _LOG = logging.getLogger(__name__)
 _ATTEMPTS = 'attempts.jsonl'
+_ATTEMPT = {'event': str, 'seconds?': float, 'code?': int, 'error?': str}
 _OUTPUT = 'output.log'
 _DIVERGED = errors.TrainingDiverged.exit_code
 _POLL = 0.1  # Seconds.
@@ -66,15 +68,20 @@ class Costs(NamedTuple):
 
 def costs(folder: pathlib.Path) -> Costs:
   """Sums up the attempts at a run."""
-  events = writers.read_events(folder / _ATTEMPTS)
+  events = _attempts(folder)
   ends = [e for e in events if e['event'] == 'end']
   begun = len(events) - len(ends)
-  return Costs(sum(e['seconds'] for e in ends), begun, begun - len(ends))
+  seconds = sum(e.get('seconds', 0) for e in ends)
+  return Costs(seconds, begun, max(begun - len(ends), 0))
+
+
+def _attempts(folder: pathlib.Path) -> list[dict[str, Any]]:
+  return writers.read_events(folder / _ATTEMPTS, _ATTEMPT)
 
 
 def _last(folder: pathlib.Path) -> dict[str, Any]:
   """The end of the last attempt that ended."""
-  events = writers.read_events(folder / _ATTEMPTS)
+  events = _attempts(folder)
   return next((e for e in reversed(events) if e['event'] == 'end'), {})
 
 
@@ -89,16 +96,15 @@ def _busy(folder: pathlib.Path) -> bool:
 def results(folder: pathlib.Path) -> dict[str, Any] | None:
   """The results of a run that was trained to its end, else None."""
   try:
-    found = json.loads((folder / 'results.json').read_text())
-    at = found['checkpoint']
-    return found if at['step'] == at.get('of_steps', at['step']) else None
+    found = results_file.read(
+      folder / results_file.NAME,
+      results_file.CONFIG,
+      'remove it, and the run is evaluated again',
+    )
   except FileNotFoundError:
     return None
-  except (ValueError, KeyError, TypeError) as error:
-    raise errors.UserError(
-      f'{folder / "results.json"} is not a results file of this project'
-      f' ({error}); remove it, and the run is evaluated again'
-    ) from error
+  at = found['checkpoint']
+  return found if at['step'] == at.get('of_steps', at['step']) else None
 
 
 def _finished(folder: pathlib.Path, config: Any) -> bool:
@@ -235,8 +241,9 @@ def prepare(run: Run) -> None:
 
 
 def _note(folder: pathlib.Path, **event: Any) -> None:
-  with (folder / _ATTEMPTS).open('a') as file:
-    file.write(json.dumps(event) + '\n')
+  # Written anew: what a crash tore must not spoil the line after it.
+  lines = [json.dumps(one) + '\n' for one in (*_attempts(folder), event)]
+  writers.write_atomic(folder / _ATTEMPTS, ''.join(lines))
 
 
 def _error_line(text: str) -> str:
@@ -267,7 +274,8 @@ def train(run: Run, held: Any, stopping) -> str:
   ]
   _note(run.folder, event='start', time=time.time())
   begun = time.monotonic()
-  with output.open('a') as log, output.open() as shown:
+  text_mode = {'encoding': 'utf-8', 'errors': 'replace'}
+  with output.open('a', **text_mode) as log, output.open(**text_mode) as shown:
     start = shown.seek(0, 2)
     child = subprocess.Popen(
       command,

@@ -1,29 +1,24 @@
 """A finished run read back: its replicas, and what each scored."""
 
-import json
 import pathlib
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from memae_jax import errors
-from memae_jax.evaluation import classes, intervals, video_intervals
+from memae_jax.data import foreign
+from memae_jax.evaluation import (
+  classes,
+  intervals,
+  results_file,
+  video_intervals,
+)
 from memae_jax.evaluation import frames as frames_lib
 from memae_jax.studies import grid
 from memae_jax.training import fleet
 
-_UNREADABLE = (  # What damaged JSON and archives raise.
-  ValueError,
-  KeyError,
-  TypeError,
-  OSError,
-  EOFError,
-  zipfile.BadZipFile,
-  zlib.error,
-)
+_MOST_FRAMES = 2**26  # Of a video: a month at 25 a second.
 
 
 class Replica(NamedTuple):
@@ -57,38 +52,53 @@ def read(folder: pathlib.Path) -> Run:
   """Reads a run.
 
   Raises:
-    UserError: the folder holds no finished run.
+    UserError: the folder holds no finished run, or a damaged one.
   """
-  path = folder / 'results.json'
-  if not path.is_file():
-    raise errors.UserError(
-      f'{folder} is no finished run: it has no results.json'
-    )
+  path = folder / results_file.NAME
   try:
-    results = json.loads(path.read_text())
+    results = results_file.read(path)
     step = results['checkpoint']['step']
-    scores = folder / 'eval' / str(step) / 'scores.npz'
+    path = folder / 'eval' / str(step) / 'scores.npz'
+    if not path.is_file():
+      raise FileNotFoundError(2, 'No such file', str(path))
+    kind = 'file of scores'
     # NumPy leaves a file that it opened and cannot read open.
-    with scores.open('rb') as file, np.load(file) as arrays:
-      replicas = tuple(_replica(r, arrays) for r in results['replicas'])
+    with (
+      foreign.reading(path, kind, results_file.MEND),
+      path.open('rb') as file,
+    ):
+      replicas = _replicas(results, file)
   except FileNotFoundError as error:
     raise errors.UserError(
-      f'{folder} is no finished run: {error.filename} is missing; evaluate it'
-      ' again with --mode=eval'
-    ) from error
-  except _UNREADABLE as error:
-    raise errors.UserError(
-      f'{folder} is no readable run ({type(error).__name__}: {error}); evaluate'
-      ' it again with --mode=eval'
+      f'{foreign.name_of(folder)} is no finished run: it has no'
+      f' {path.relative_to(folder)}; train it to its end, or evaluate it with'
+      ' --mode=eval'
     ) from error
   return Run(folder, results, replicas)
 
 
+def _replicas(results: Mapping[str, Any], file) -> tuple[Replica, ...]:
+  if not results['replicas']:
+    raise ValueError('there is no replica')
+  with np.load(file) as arrays:
+    size = sum(part.file_size for part in arrays.zip.infolist())
+    if size > foreign.UNPACKED_LIMIT:
+      raise ValueError(f'it unpacks to {size:,} bytes')
+    return tuple(_replica(found, arrays) for found in results['replicas'])
+
+
 def _replica(found: Mapping[str, Any], arrays) -> Replica:
   score, anomalous, sample, held_out = (
-    arrays[f'{found["name"]}/{part}']
-    for part in ('score', 'anomalous', 'sample', 'validation_score')
+    _vector(arrays, f'{found["name"]}/{part}', kinds)
+    for part, kinds in (
+      ('score', 'f'),
+      ('anomalous', 'b'),
+      ('sample', 'iu'),
+      ('validation_score', 'f'),
+    )
   )
+  if not len(score) == len(anomalous) == len(sample):
+    raise ValueError(f'{found["name"]} has arrays of unlike lengths')
   return Replica(
     found['fields'],
     found['metrics'],
@@ -102,10 +112,30 @@ def _replica(found: Mapping[str, Any], arrays) -> Replica:
   )
 
 
+def _vector(arrays, name: str, kinds: str) -> np.ndarray:
+  """A vector of finite values of a kind, of NumPy's letters."""
+  array = arrays[name]
+  if array.ndim != 1 or array.dtype.kind not in kinds:
+    raise ValueError(f'{name} is {array.dtype} of shape {array.shape}')
+  if not np.isfinite(array).all():
+    raise ValueError(f'{name} has values that are not finite')
+  return array
+
+
 def key(replica: Replica) -> tuple:
-  """As `grid.key`."""
+  """As `grid.key`.
+
+  Raises:
+    UserError: the fields are those of another version.
+  """
   fields = {'name': '', 'normal_class': None, **replica.fields}
-  return grid.key(fleet.Replica(**fields))
+  try:
+    return grid.key(fleet.Replica(**fields))
+  except TypeError as error:
+    raise errors.UserError(
+      f'a replica has fields {", ".join(replica.fields)}, as another version'
+      f' wrote them ({error}); {results_file.MEND}'
+    ) from error
 
 
 def _frames(found, score, anomalous, sample) -> frames_lib.FrameScores | None:
@@ -117,6 +147,8 @@ def _frames(found, score, anomalous, sample) -> frames_lib.FrameScores | None:
   videos = found.get('videos') or ()
   if sum(v['scored'] for v in videos) != len(score) or not videos:
     return None
+  if max(v['frames'] for v in videos) > _MOST_FRAMES:
+    raise ValueError('a video has more frames than there can be')
   order = np.argsort(sample, kind='stable')
   video = np.repeat(np.arange(len(videos)), [v['scored'] for v in videos])
   frame = np.concatenate([_scored(v) for v in videos])
@@ -128,7 +160,10 @@ def _frames(found, score, anomalous, sample) -> frames_lib.FrameScores | None:
     names=[v['name'] for v in videos],
     lengths=[v['frames'] for v in videos],
   )
-  again = [row['auroc'] for row in frames_lib.videos(frames)]
+  try:
+    again = [row['auroc'] for row in frames_lib.videos(frames)]
+  except errors.UserError:
+    return None
   return frames if again == [v['auroc'] for v in videos] else None
 
 
@@ -155,11 +190,11 @@ def summary(
   """
   rows = [(r.fields, r.metrics) for r in replicas]
   units = [values for _, values in classes.units(rows)]
-  found = intervals.summarise(units)
   fields = [r.fields for r in replicas]
   kinds = len({f.get('normal_class') for f in fields})
   over = 'seeds' if classes.averaged(fields) else 'classes'
   over = over if kinds > 1 else 'runs'
+  found = intervals.summarise(units, 'seed' if over == 'seeds' else 'run')
   for name, one in found.items():
     one['of'] = over if one['ci95'] else None
     if one['mean'] is None:
@@ -187,12 +222,19 @@ def alone(replica: Replica, resamples: int) -> dict[str, list[float] | None]:
   return {name: value['ci95'] for name, value in found.items()}
 
 
-def memory(replicas: Sequence[Replica]) -> dict[str, float] | None:
-  """Means of the memory's statistics; None without a memory."""
+def memory(replicas: Sequence[Replica]) -> dict[str, float | None] | None:
+  """Means of the memory's statistics; None without a memory.
+
+  One that a replica does not have is None.
+  """
   found = [r.memory for r in replicas if r.memory]
   if not found:
     return None
-  return {key: float(np.mean([m[key] for m in found])) for key in found[0]}
+  values = {key: [m.get(key) for m in found] for key in found[0]}
+  return {
+    key: None if None in of_key else float(np.mean(of_key))
+    for key, of_key in values.items()
+  }
 
 
 def validation_error(replicas: Sequence[Replica]) -> float | None:

@@ -1,13 +1,11 @@
 """The table of a study: a row a point, from the runs that are finished."""
 
-import csv
-import io
 import json
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from memae_jax import writers
+from memae_jax import spreadsheet, writers
 from memae_jax.evaluation import words
 from memae_jax.studies import grid, page, runs, stored
 
@@ -38,7 +36,7 @@ def write(
 
 def read(folder: pathlib.Path) -> dict[str, Any]:
   """What `write` stored."""
-  return json.loads((folder / 'study.json').read_text())
+  return json.loads((folder / 'study.json').read_bytes())
 
 
 def collect(study: grid.Study, planned: Sequence[runs.Run]) -> dict[str, Any]:
@@ -188,11 +186,10 @@ def as_csv(found: Mapping[str, Any]) -> str:
   )
   labelled = any(row['label'] for row in found['points'])
   quoted = any(row['published'] is not None for row in found['points'])
-  shown, stream = _shown(found), io.StringIO()
-  writer = csv.writer(stream, lineterminator='\n')
+  shown = _shown(found)
   facts = ('run_replicas', 'wall_seconds', 'run', 'state', 'error')
   parts = ('', '_std', '_low', '_high', '_n', '_interval_over')
-  writer.writerow(
+  lines: list[list[Any]] = [
     [
       *(['label'] if labelled else []),
       *fields,
@@ -203,7 +200,7 @@ def as_csv(found: Mapping[str, Any]) -> str:
       'replicas',
       *facts,
     ]
-  )
+  ]
   for row in found['points']:
     cells = [row['label']] if labelled else []
     cells += [_text(row['fields'].get(name)) for name in fields]
@@ -216,8 +213,8 @@ def as_csv(found: Mapping[str, Any]) -> str:
     memory = row['memory'] or {}
     cells += [row['validation_error'], *map(memory.get, _MEMORY)]
     cells += [row['replicas'], *map(row.get, facts)]
-    writer.writerow(cells)
-  return stream.getvalue()
+    lines.append(cells)
+  return spreadsheet.text(lines)
 
 
 def _text(value: Any) -> Any:

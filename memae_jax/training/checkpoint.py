@@ -197,7 +197,7 @@ class Checkpoints:
     folder = self._folder / str(step)
     if not (folder / CHECKSUMS).is_file():
       return  # Of an earlier version.
-    written = json.loads((folder / CHECKSUMS).read_text())
+    written = json.loads((folder / CHECKSUMS).read_bytes())
     names = [name for name in written if name.startswith(f'{item}/')]
     for name in names[jax.process_index() :: jax.process_count()]:
       path = folder / name

@@ -108,6 +108,10 @@ class Experiment:
     """See `programs.Programs`."""
     return self.programs.validate(state, now)
 
+  def warm_up(self, weights, rows, with_maps=False) -> None:
+    """See `programs.Programs`."""
+    self.programs.warm_up(weights, rows, with_maps)
+
   def score(self, weights, rows, with_maps=False, label='') -> step.Scored:
     """See `programs.Programs`."""
     return self.programs.score(weights, rows, with_maps, label)

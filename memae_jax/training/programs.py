@@ -193,6 +193,17 @@ class Programs:
       progress.close()
     return scored
 
+  def warm_up(
+    self, weights: Any, rows: Sequence[np.ndarray], with_maps: bool = False
+  ) -> None:
+    """Scores the first block of what `score` is about to, so all is compiled.
+
+    Args:
+      weights, rows, with_maps: as there.
+    """
+    size = self._blocks(rows)[0].shape[-1]
+    self.score(weights, [one[:size] for one in rows], with_maps)
+
   def _place(self, index: np.ndarray) -> jax.Array:
     """Raw samples [R, B, ...] of the indices [R, B], on the devices."""
     raise NotImplementedError

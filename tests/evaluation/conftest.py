@@ -6,7 +6,14 @@ import sklearn.datasets
 
 from memae_jax import config as config_lib
 from memae_jax.data import types
-from memae_jax.evaluation import baselines, outcome, paper, scores, verdict
+from memae_jax.evaluation import (
+  baselines,
+  outcome,
+  paper,
+  ranking,
+  scores,
+  verdict,
+)
 
 COMPONENTS = {'memae': 5, 'nonspar': 3, 'ae': 1}
 COLUMNS = (
@@ -245,6 +252,10 @@ def make_run():
         ],
       }
     }
+    source = types.Source(
+      name, np.zeros((1797, 2)), np.zeros(1797, np.int32), ('all',)
+    )
+    results['flags'] = ranking.flags(source, replicas, 0.95)
     results['warnings'] = verdict.warnings(results)
     columns = () if replicas[0].gallery else COLUMNS
     return {

@@ -156,11 +156,12 @@ def test_all_calls_score_one_structure_of_weights():
     splits=[split],
     init=lambda: state,
     score=score,
+    warm_up=lambda *_: None,
     programs=types.SimpleNamespace(to_host=jax.device_get, is_large=False),
   )
   collect.untrained(exp)
   found, _, _ = collect.networks(exp, state, 9)
-  assert len(seen) == 4 and len(set(seen)) == 1
+  assert len(seen) >= 4 and len(set(seen)) == 1
   assert found[0].step == 7
 
 

@@ -27,6 +27,15 @@ def test_summary_over_replicas():
   assert found['std'] == pytest.approx(np.std([1, 2, 6], ddof=1))
   low, high = scipy.stats.t.interval(0.95, 2, 3, scipy.stats.sem([1, 2, 6]))
   assert found['ci95'] == pytest.approx([low, high])
+  two = intervals.summarise([{'a': 0.9}, {'a': 0.7}, {'a': None}])['a']
+  assert two == {
+    'mean': pytest.approx(0.8),
+    'std': pytest.approx(np.std([0.9, 0.7], ddof=1)),
+    'n': 2,
+    'ci95': None,
+    'ci95_reason': 'two runs: no interval',
+    'undefined': 1,
+  }
   one = intervals.summarise([{'a': 1.0}, {'a': None}])['a']
   assert one == {'mean': 1, 'std': None, 'n': 1, 'ci95': None, 'undefined': 1}
   none = intervals.summarise([{'a': None}])['a']
@@ -42,6 +51,9 @@ def test_paired_difference_is_the_paired_t_test():
   expected = scipy.stats.ttest_rel(a, b).confidence_interval(0.95)
   assert found['ci95'] == pytest.approx(list(expected))
   assert found['mean'] == pytest.approx((a - b).mean())
+  two = intervals.paired_difference([{'m': 3.0}, {'m': 2.0}], [{'m': 1.0}] * 2)
+  assert (two['m']['mean'], two['m']['ci95']) == (1.5, None)
+  assert two['m']['ci95_reason'] == 'two pairs: no interval'
   found = intervals.paired_difference(
     [{'m': 1.0}, {'m': 2.0}], [{'m': None}] * 2
   )

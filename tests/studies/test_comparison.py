@@ -11,7 +11,7 @@ import pytest
 from memae_jax import errors
 from memae_jax.evaluation import frames as frames_lib
 from memae_jax.evaluation import intervals
-from memae_jax.studies import comparison, stored
+from memae_jax.studies import comparison, comparison_page, folders, stored
 from tests import helpers
 
 
@@ -54,9 +54,10 @@ def test_settings_and_pairs(made):
   )
   assert gap['mean'] == pytest.approx(mean - other)
   assert found['config']['train.learning_rate'] == {'one': 1e-3, 'two': 1e-2}
-  assert comparison.config_fields(found) == []
+  assert comparison_page.config_fields(found) == []
   f1 = _entry(found, 'one: AE')['difference']['metrics']['f1_at_ratio']
-  assert f1['ci95'] is None and f1['ci95_runs'] is not None
+  assert f1['ci95'] is None and f1['ci95_runs'] is None and f1['n_runs'] == 2
+  assert 'Two runs: no interval.' in comparison_page._page(found)
 
 
 def test_another_reference(made):
@@ -85,7 +86,7 @@ def test_other_samples_are_not_paired(made, tmp_path, key, words):
   gap = found['entries'][1]['difference']
   assert gap['pairs'] == 0 and not gap['metrics']
   assert gap['reason'] == f'not the same samples: {words}'
-  assert f'not the same samples: {words}' in comparison._page(found)
+  assert f'not the same samples: {words}' in comparison_page._page(found)
 
 
 def _clips():
@@ -132,16 +133,16 @@ def test_the_frames_of_a_run_are_found_again():
 
 def test_files_and_text(made, tmp_path):
   found = comparison.compare([str(made / 'two')], 10)
-  page = comparison.write(found, tmp_path / 'out')
+  page = comparison_page.write(found, tmp_path / 'out')
   assert '<h1>Comparison of 1 run</h1>' in page.read_text()
   assert 'src="http' not in page.read_text()
   assert json.loads((tmp_path / 'out/compare.json').read_text()) == json.loads(
     json.dumps(found)
   )
-  (row,) = csv.DictReader(io.StringIO(comparison.as_csv(found)))
+  (row,) = csv.DictReader(io.StringIO(comparison_page.as_csv(found)))
   assert float(row['auroc']) == found['entries'][0]['metrics']['auroc']['mean']
   assert row['auroc_difference'] == '' and float(row['training_seconds']) > 0
-  assert 'MemAE  ' in comparison.text(found)
+  assert 'MemAE  ' in comparison_page.text(found)
 
 
 def test_draws_are_shared_by_networks_on_the_same_samples():
@@ -185,7 +186,7 @@ def test_what_is_no_finished_run_is_refused(made, tmp_path, what):
 def test_a_study_without_a_finished_run(tmp_path):
   (tmp_path / 'study.json').write_text('{}')
   with pytest.raises(errors.UserError, match='study without a finished run'):
-    comparison.find([str(tmp_path)])
+    folders.find([str(tmp_path)])
 
 
 def test_one_clear_line():

@@ -35,12 +35,13 @@ def score_distributions(
       ax.stairs(share, bins, color=colour, linewidth=1.2, label=kind)
     if len(replica.validation_score):
       threshold = np.quantile(replica.validation_score, normal_quantile)
+      below = words.percent(normal_quantile)
       ax.axvline(
         threshold,
         color=style.INK,
         linewidth=1,
         linestyle='--',
-        label=f'{normal_quantile:.0%} of validation normals lie below',
+        label=f'{below} of validation normals lie below',
       )
     ax.yaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1, 0))
     ax.set_ylim(0)
@@ -114,7 +115,8 @@ def detection_curves(
   style.titles(axes[0, 0], 'ROC', 'false positive rate', 'true positive rate')
   style.titles(axes[0, 1], 'Precision and recall', 'recall', 'precision')
   for ax in axes.flat:
-    ax.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.02))
+    low, high = -style.MARGIN, 1 + style.MARGIN
+    ax.set(xlim=(low, high), ylim=(low, high))
   style.legend(
     figure,
     loc='outside lower center',

@@ -29,6 +29,8 @@ def _outline(ax, mask):
   framed = np.pad(mask.astype(np.float32), 1)
   x, y = (np.arange(n) - 1 for n in framed.shape[::-1])
   ax.contour(x, y, framed, [0.5], colors=style.OUTLINE, linewidths=0.9)
+  high, wide = mask.shape
+  ax.set(xlim=(-0.5, wide - 0.5), ylim=(high - 0.5, -0.5))
 
 
 def reconstruction_gallery(
@@ -78,6 +80,37 @@ def reconstruction_gallery(
   bar = figure.colorbar(heat, cax=figure.add_axes((*beside, high / height)))
   bar.ax.tick_params(labelsize=7.5)
   bar.outline.set_visible(False)
+  return figure
+
+
+def one_sample(gallery: scores.Gallery, k: int) -> matplotlib.figure.Figure:
+  """Input, reconstruction and squared error of sample `k`, side by side."""
+  image, rebuilt = gallery.inputs[k], gallery.reconstructions[k]
+  error = np.square(image - rebuilt).mean(axis=-1)
+  wide, head = 1.55, 0.26  # Inches.
+  high = min(wide * error.shape[0] / error.shape[1], 1.6 * wide)
+  height = high + head
+  figure = matplotlib.figure.Figure((3 * wide, height))
+  axes = figure.subplots(
+    1,
+    3,
+    gridspec_kw={
+      'left': 0.005,
+      'right': 0.995,
+      'bottom': 0.01,
+      'top': 1 - head / height,
+      'wspace': 0.04,
+    },
+  )
+  picture(axes[0], image)
+  picture(axes[1], rebuilt)
+  if gallery.masks is not None and gallery.masks[k].any():
+    _outline(axes[1], gallery.masks[k])
+  norm = matplotlib.colors.PowerNorm(0.5, 0, error.max() or 1.0)
+  picture(axes[2], error, cmap='magma', norm=norm)
+  names = 'input', 'reconstruction', 'squared error'
+  for ax, name in zip(axes, names):
+    ax.set_title(name, fontsize=9, color=style.MUTED)
   return figure
 
 

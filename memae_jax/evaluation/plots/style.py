@@ -11,6 +11,7 @@ import matplotlib.figure
 WIDTH = 9.6  # Inches; the report shows figures about 1,000 pixels wide.
 NORMAL, ANOMALOUS, INK, MUTED = '#56748f', '#d55e00', '#222222', '#6b6b6b'
 OUTLINE = '#00e5ff'  # Of masks; rare in pictures of things.
+MARGIN = 0.05  # Between curves and frame, as a share of the axis.
 _STYLES = {  # Colour, line, marker.
   'memae': ('#0072b2', '-', 'o'),
   'nonspar': ('#cc79a7', '-', 's'),

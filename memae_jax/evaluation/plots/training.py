@@ -53,9 +53,11 @@ def training_curves(
     if wide and key in ('loss', 'validation_error'):
       ax.set_yscale('log')
     elif every.size and every.min() >= 0 and key not in words.METRICS:
-      ax.set_ylim(bottom=0)
+      # A little below zero: a curve on the frame would not be seen.
+      top = every.max() or 1.0
+      ax.set_ylim(-style.MARGIN * top, (1 + style.MARGIN) * top)
     if key == 'dead_read_rate':
-      ax.set_ylim(-0.02, 1.02)
+      ax.set_ylim(-style.MARGIN, 1 + style.MARGIN)
       ax.axhline(
         0.5, color=style.ANOMALOUS, linewidth=1, linestyle='--', zorder=1
       )

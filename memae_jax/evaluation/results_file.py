@@ -1,0 +1,84 @@
+"""The one reader of `results.json`: what is torn or foreign is one line."""
+
+import pathlib
+from typing import Any
+
+from memae_jax import strict_json
+from memae_jax.strict_json import Maybe
+
+NAME = 'results.json'
+MEND = 'evaluate the run again with --mode=eval'
+_SUMMARY = {
+  'mean': Maybe(float),
+  'std?': Maybe(float),
+  'ci95?': Maybe((float, float)),
+  'n?': int,
+  'undefined?': int,
+}
+_MEMORY = {
+  'peak_memory?': Maybe({'host_bytes?': Maybe(float)}),
+  'peak_memory_bytes?': Maybe(float),
+}
+_FIELDS = {
+  'variant': str,
+  'seed': int,
+  'normal_class?': Maybe(int),
+  'slots?': Maybe(int),
+  'threshold?': Maybe(float),
+  'alpha?': Maybe(float),
+  'learning_rate?': Maybe(float),
+}
+_VIDEO = {
+  'name': str,
+  'frames': int,
+  'scored': int,
+  'dropped': [(int, int)],
+  'auroc': Maybe(float),
+}
+# What each reader needs.
+CONFIG = {
+  'config': {str: object},
+  'checkpoint': {'step': int, 'of_steps?': int},
+}
+COURSE = {
+  'dataset': {'data_sha256': str},
+  'score': {'name': str},
+  'checkpoint': {'step': int},
+  'replicas': [{'name': str, 'metrics': {str: Maybe(float)}}],
+}
+WHOLE = CONFIG | {
+  'dataset': {'data_sha256': str, 'label_sha256': str, 'warnings?': [str]},
+  'replicas': [
+    {
+      'name': str,
+      'fields': _FIELDS,
+      'metrics': {str: Maybe(float)},
+      'reasons': {str: str},
+      'memory': Maybe({str: Maybe(float)}),
+      'videos?': [_VIDEO],
+    }
+  ],
+  'variants': {str: {str: _SUMMARY}},
+  'baselines': {str: {str: _SUMMARY}},
+  'paper': Maybe({'metrics?': [str]}),
+  'throughput': {'training_seconds?': Maybe(float)},
+  'environment': _MEMORY | {'training?': Maybe(_MEMORY)},
+  'parameters?': Maybe(float),
+}
+
+
+def read(
+  path: pathlib.Path, shape: Any = WHOLE, mend: str = MEND
+) -> dict[str, Any]:
+  """Reads results.
+
+  Args:
+    path: of a `results.json`.
+    shape: what the reader needs of them, one of this module.
+    mend: what to do about damaged ones.
+
+  Raises:
+    FileNotFoundError: there are none.
+    UserError: they are damaged, or of another version.
+  """
+  return strict_json.load(path, shape, 'results file', mend)

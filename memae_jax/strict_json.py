@@ -1,0 +1,148 @@
+"""JSON that may be torn, changed, or of another version: read strictly.
+
+What comes out of `load` has the shape that its readers rely on, and only
+numbers that can be computed with and written again.
+"""
+
+import json
+import math
+import pathlib
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from memae_jax.data import foreign
+
+_LIMIT = 2**28  # Bytes of a file.
+_DEEPEST = 50  # Objects and lists within each other.
+_MOST = 1e100  # Of a number: squares of it are still finite.
+_LONE = re.compile('[\ud800-\udfff]')  # Halves of characters: no UTF-8.
+_NAMES = {
+  str: 'text',
+  int: 'a whole number',
+  float: 'a number',
+  bool: 'true or false',
+  dict: 'an object',
+  list: 'a list',
+}
+
+
+class Maybe(NamedTuple):
+  """A shape, or null."""
+
+  shape: Any
+
+
+def load(path: pathlib.Path, shape: Any, kind: str, mend: str) -> Any:
+  """Reads a JSON file.
+
+  Args:
+    path: of the file.
+    shape: of its value, see `check`.
+    kind: what it should be, such as 'results file'.
+    mend: what to do about a damaged one.
+
+  Raises:
+    FileNotFoundError: there is none.
+    UserError: it is damaged, or not of that shape.
+  """
+  if not path.exists():
+    raise FileNotFoundError(2, 'No such file', str(path))
+  with foreign.reading(path, kind, mend):
+    value = loads(foreign.content(path, _LIMIT))
+    check(value, shape)
+    return value
+
+
+def loads(text: bytes) -> Any:
+  """Parses JSON.
+
+  Raises:
+    ValueError: it is not JSON in UTF-8, nested too deep, or has a number that
+      is not finite.
+  """
+  try:
+    value = json.loads(
+      text.decode('utf-8-sig'), parse_constant=_finite, parse_float=_finite
+    )
+  except RecursionError:
+    value, deep = None, True
+  else:
+    deep = _is_deeper(value, _DEEPEST)
+  if deep:
+    raise ValueError('it is nested too deep')
+  # Escapes can spell what no file can hold.
+  if b'\\u' in text and _LONE.search(json.dumps(value, ensure_ascii=False)):
+    raise ValueError('it has half a character')
+  return value
+
+
+def _is_deeper(value: Any, than: int) -> bool:
+  if isinstance(value, dict):
+    value = value.values()
+  elif not isinstance(value, list):
+    return False
+  return than < 1 or any(_is_deeper(one, than - 1) for one in value)
+
+
+def _finite(text: str) -> float:
+  value = float(text)
+  if not math.isfinite(value):
+    raise ValueError(f'{text[:30]} is no finite number')
+  return value
+
+
+def check(value: Any, shape: Any, place: str = '') -> None:
+  """Raises ValueError unless a value has a shape.
+
+  Args:
+    value: as `loads` returns it.
+    shape: a type (float: any number, int: a whole one, object: anything);
+      [shape], a list of such; (shape, shape), as many; {'key': shape},
+      an object that has these, or lacks one that is written 'key?'; with
+      {str: shape}, all its others are such, else they are anything;
+      `Maybe(shape)`.
+    place: of the value in the file.
+  """
+  if isinstance(shape, Maybe):
+    if value is not None:
+      check(value, shape.shape, place)
+  elif isinstance(shape, dict):
+    _is(value, dict, place)
+    for key, part in _parts(value, shape, place):
+      check(value[key], part, f'{place}.{key}' if place else key)
+  elif isinstance(shape, list):
+    _is(value, list, place)
+    for i, one in enumerate(value):
+      check(one, shape[0], f'{place}.{i}' if place else str(i))
+  elif isinstance(shape, tuple):
+    _is(value, list, place)
+    if len(value) != len(shape):
+      raise ValueError(f'{place} has {len(value)} values, not {len(shape)}')
+    for i, (one, part) in enumerate(zip(value, shape)):
+      check(one, part, f'{place}.{i}')
+  elif shape is not object:
+    _is(value, shape, place)
+
+
+def _parts(value: Mapping[str, Any], shape: Mapping[Any, Any], place: str):
+  """Yields the keys of an object that have a shape, and it."""
+  for key, part in shape.items():
+    if key is str:
+      known = {name.removesuffix('?') for name in shape if name is not str}
+      yield from ((name, part) for name in value if name not in known)
+      continue
+    name = key.removesuffix('?')
+    if name in value:
+      yield name, part
+    elif name == key:
+      raise ValueError(f'{place}.{key}'.lstrip('.') + ' is missing')
+
+
+def _is(value: Any, kind: type, place: str) -> None:
+  kinds = (int, float) if kind is float else kind
+  fits = isinstance(value, kinds) and isinstance(value, bool) == (kind is bool)
+  if not fits:
+    raise ValueError(f'{place or "it"} is not {_NAMES[kind]}')
+  if kind in (int, float) and not -_MOST < value < _MOST:
+    raise ValueError(f'{place} is too large')

@@ -1,0 +1,231 @@
+"""A comparison of runs as CSV, as text, and as a page."""
+
+import json
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+from memae_jax import spreadsheet, writers
+from memae_jax.evaluation import exhibit, intervals, tables, words
+from memae_jax.studies import comparison, page, pictures
+
+
+def as_csv(found: Mapping[str, Any]) -> str:
+  """One row an entry."""
+  facts = ('wall_seconds', 'training_seconds', 'peak_memory_bytes')
+  parts = ('', '_std', '_low', '_high', '_n', '_interval_over')
+  gaps = ('', '_low', '_high', '_low_runs', '_high_runs')
+  lines: list[list[Any]] = [
+    [
+      'run',
+      *comparison.SETTING,
+      *config_fields(found),
+      'replicas',
+      *(m + part for m in found['metrics'] for part in parts),
+      *(f'{m}_difference{gap}' for m in found['metrics'] for gap in gaps),
+      'pairs',
+      'unpaired_because',
+      *facts,
+    ]
+  ]
+  by_name = {run['name']: run for run in found['runs']}
+  for row in found['entries']:
+    gap = row['difference'] or {'metrics': {}, 'pairs': None, 'reason': None}
+    cells = [row['run'], *map(row['setting'].get, comparison.SETTING)]
+    cells += [
+      json.dumps(found['config'][field][row['run']])
+      for field in config_fields(found)
+    ]
+    cells.append(row['replicas'])
+    for metric in found['metrics']:
+      one = row['metrics'].get(metric) or {}
+      low, high = one.get('ci95') or (None, None)
+      cells += [one.get('mean'), one.get('std'), low, high]
+      cells += [one.get('n'), one.get('of')]
+    for metric in found['metrics']:
+      one = gap['metrics'].get(metric) or {}
+      cells += [one.get('mean'), *(one.get('ci95') or (None, None))]
+      cells += one.get('ci95_runs') or (None, None)
+    cells += [gap['pairs'], gap['reason']]
+    cells += [by_name[row['run']][key] for key in facts]
+    lines.append(cells)
+  return spreadsheet.text(lines)
+
+
+def config_fields(found: Mapping[str, Any]) -> list[str]:
+  """The differing fields that are no axis of an entry."""
+  return [
+    field
+    for field in found['config']
+    if not field.startswith('fleet.')
+    and field.rsplit('.')[-1] not in comparison.SETTING
+  ]
+
+
+def gap_cell(row: Mapping[str, Any], metric: str) -> dict[str, Any]:
+  """A difference with the interval over samples, for the page."""
+  gap = row['difference']
+  if gap is None:
+    return {'mean': 'reference', 'undefined': True}
+  if not gap['pairs']:
+    return {'mean': 'not the same samples', 'undefined': True}
+  found = gap['metrics'].get(metric) or {}
+  ends = [found[key] for key in ('ci95', 'ci95_runs') if found.get(key)]
+  clear = all(low > 0 or high < 0 for low, high in ends)
+  cell = tables.cell(found, 4, sign=True)
+  return cell | {'clear': bool(ends) and clear}
+
+
+def runs_text(row: Mapping[str, Any], metric: str) -> str:
+  """The interval of a difference over runs."""
+  gap = row['difference'] or {'metrics': {}}
+  one = gap['metrics'].get(metric) or {}
+  ends = one.get('ci95_runs')
+  if not ends:
+    return one.get('ci95_runs_reason') or '—'
+  low, high = (words.number(v, 4, sign=True) for v in ends)
+  return f'[{low}, {high}]'
+
+
+def text(found: Mapping[str, Any]) -> str:
+  """The table for a terminal."""
+  heads = ['run: setting']
+  for metric in found['metrics']:
+    heads += [words.title(metric), '95% interval']
+  first = found['metrics'][:1]
+  for metric in first:
+    heads += [f'{words.title(metric)} difference', 'over runs']
+  heads.append('pairs')
+  rows = []
+  for row in found['entries']:
+    cells = [row['name']]
+    for metric in found['metrics']:
+      shown = tables.cell(row['metrics'].get(metric), 4)
+      deviation = f' ± {shown["std"]}' if shown.get('std') else ''
+      cells += [shown['mean'] + deviation, shown.get('ci', '—')]
+    for metric in first:
+      gap = gap_cell(row, metric)
+      cells.append(f'{gap["mean"]} {gap.get("ci", "")}'.strip())
+      cells.append(runs_text(row, metric))
+    # Of fewer pairs than replicas: not the difference of the means beside it.
+    pairs = (row['difference'] or {}).get('pairs')
+    cells.append(f'{pairs} of {row["replicas"]}' if pairs else '—')
+    rows.append(cells)
+  metrics = [
+    row['metrics'].get(m) for row in found['entries'] for m in found['metrics']
+  ]
+  notes = [*intervals.without_interval(metrics), *found['warnings']]
+  return '\n'.join((page.plain(heads, rows), *notes))
+
+
+def _exhibits(found: Mapping[str, Any]) -> list[exhibit.Exhibit]:
+  rows, order = found['entries'], [run['name'] for run in found['runs']]
+  colours = {row['name']: order.index(row['run']) for row in rows}
+  panels = {
+    words.title(metric): {
+      row['name']: pictures.estimate(row['metrics'].get(metric))
+      for row in rows
+      if pictures.estimate(row['metrics'].get(metric))
+    }
+    for metric in found['metrics'][:2]
+  }
+  out = []
+  if panels:
+    out.append(
+      exhibit.Exhibit(
+        'metrics',
+        '',
+        'How good?',
+        'Mean and 95% interval, see the table; a colour a run.',
+        pictures.rows(panels, colours),
+      )
+    )
+  gaps = {
+    f'{words.title(metric)}, minus the reference': {
+      row['name']: pictures.estimate(row['difference']['metrics'].get(metric))
+      for row in rows
+      if row['difference']
+      and pictures.estimate(row['difference']['metrics'].get(metric))
+    }
+    for metric in found['metrics'][:2]
+  }
+  gaps = {title: values for title, values in gaps.items() if values}
+  if gaps:
+    out.append(
+      exhibit.Exhibit(
+        'differences',
+        '',
+        'Is the difference more than the choice of test samples?',
+        f'Minus {found["reference"]}, on the same samples; 95% paired bootstrap'
+        ' interval of the test samples (videos: of whole ones).',
+        pictures.rows(gaps, colours, zero=True),
+      )
+    )
+  return out
+
+
+def _page(found: Mapping[str, Any]) -> str:
+  metrics = found['metrics']
+  names = [run['name'] for run in found['runs']]
+  return page.render(
+    'compare.html.j2',
+    reference=found['reference'],
+    notes=[
+      f'{path} has no results yet; it is left out.'
+      for path in found['left_out']
+    ]
+    + found['warnings']
+    + [
+      f'{run["name"]} was evaluated at step {run["step"]:,} of'
+      f' {run["of_steps"]:,}.'
+      for run in found['runs']
+      if run['of_steps'] and run['step'] < run['of_steps']
+    ],
+    unpaired=[
+      (row['name'], row['difference']['reason'])
+      for row in found['entries']
+      if row['difference'] and row['difference']['reason']
+    ],
+    exhibits=_exhibits(found),
+    metrics=[words.title(metric) for metric in metrics],
+    rows=[
+      {
+        'name': row['name'],
+        'replicas': words.plain(row['replicas']),
+        'cells': [tables.cell(row['metrics'].get(m), 4) for m in metrics],
+        'gaps': [gap_cell(row, m) for m in metrics],
+        'over_runs': [runs_text(row, m) for m in metrics],
+        'paired': bool((row['difference'] or {}).get('pairs')),
+        'pairs': words.plain((row['difference'] or {}).get('pairs')),
+      }
+      for row in found['entries']
+    ],
+    note=page.interval_note(found['entries'], metrics),
+    runs=names,
+    config=[
+      (field, [words.plain(values[name]) for name in names])
+      for field, values in found['config'].items()
+    ],
+    costs=[
+      [
+        run['name'],
+        words.plain(run['replicas']),
+        words.plain(run['step']),
+        words.plain(run['parameters']),
+        page.seconds(run['training_seconds']),
+        page.seconds(run['wall_seconds']),
+        page.gib(run['peak_memory_bytes']),
+        words.plain(run['device']),
+      ]
+      for run in found['runs']
+    ],
+  )
+
+
+def write(found: Mapping[str, Any], folder: pathlib.Path) -> pathlib.Path:
+  """Writes compare.csv, compare.json and compare.html; returns the page."""
+  html = _page(found)
+  writers.write_atomic(folder / 'compare.json', page.dumps(found))
+  writers.write_atomic(folder / 'compare.csv', as_csv(found))
+  writers.write_atomic(folder / 'compare.html', html)
+  return folder / 'compare.html'
