@@ -4,7 +4,7 @@ import numpy as np
 
 from memae_jax import config as config_lib
 from memae_jax import errors
-from memae_jax.data import tables, transforms, types
+from memae_jax.data import labels, leaks, tables, transforms, types
 
 
 def split(
@@ -53,8 +53,9 @@ def split(
       f'data set "{source.name}" leaves no sample to test on; lower'
       ' data.train_fraction'
     )
-  transform = transforms.fit(source, train, config)
   anomalous = ~normal[test]
+  warnings = _one_kind(source, config, seed, anomalous)
+  transform = transforms.fit(source, train, config)
   notes = {
     'train': len(train),
     'validation': len(validation),
@@ -69,7 +70,8 @@ def split(
   }
   if source.videos:
     notes['train_clips_removed_for_shared_frames'] = overlapping
-  warnings = transforms.warnings(source, transform, train)
+  warnings += transforms.warnings(source, transform, train)
+  warnings += _alone(source, test, anomalous)
   return types.Split(
     train, validation, test, anomalous, transform, notes, warnings
   )
@@ -91,6 +93,7 @@ def _is_normal(source, protocol, normal_class) -> np.ndarray:
         f'fleet.normal_classes has {normal_class}, but the classes of data'
         f' set "{source.name}" are {known}'
       )
+    labels.check_alike(names, (normal_class,))
     return source.labels == normal_class
   if one_class:
     raise errors.UserError(
@@ -105,6 +108,48 @@ def _is_normal(source, protocol, normal_class) -> np.ndarray:
       f' {", ".join(names)}'
     )
   return np.isin(source.labels, source.normal_labels)
+
+
+def _one_kind(source, config, seed, anomalous) -> tuple[str, ...]:
+  """Says why nothing can be measured, where all test samples are of a kind.
+
+  Raises:
+    UserError: labels were asked for, to measure by them.
+  """
+  if not source.labelled or 0 < anomalous.sum() < len(anomalous):
+    return ()
+  kind, other = ('anomalous', 'normal') if anomalous.all() else (
+    'normal', 'anomalous'
+  )  # fmt: skip
+  what = (
+    f'all {len(anomalous)} test samples of data set "{source.name}" are {kind}'
+    f' (seed {seed}), so there is no AUROC'
+  )
+  if not config.label_column:
+    return (f'{what}; add {other} ones to the test set',)
+  mend = 'give a test file with both kinds (test=, data.test_path)'
+  if config.protocol == 'given':
+    mend = 'mend the labels of the test file or data.normal_labels (normal=)'
+  raise errors.UserError(
+    f'{what}; {mend}, or leave data.label_column (label=) out for scores only'
+  )
+
+
+def _alone(source, test, anomalous) -> tuple[str, ...]:
+  """Warns of inputs that part the test labels by themselves."""
+  if not source.columns or not source.labelled:
+    return ()
+  names = tables.input_names(source.columns)
+  few = leaks.alone(source.inputs, test, anomalous)
+  if not few:
+    return ()
+  shown = ', '.join(f'"{names[i]}"' for i in few[:5])
+  more = f' and {len(few) - 5} more' if len(few) > 5 else ''
+  return (
+    f'input {shown}{more} alone separates the test labels (AUROC above 0.99):'
+    ' if it was written down with the label, leave it out'
+    ' (data.drop_columns, drop=)',
+  )
 
 
 def _normal_names(source, normal_class) -> str:
