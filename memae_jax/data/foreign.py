@@ -24,6 +24,7 @@ from memae_jax.data import child
 UNPACKED_LIMIT = 2**33  # Bytes that a packed file may grow to: 8 GiB.
 TEXT_LIMIT = 2**28  # Bytes of a file that is read as one text: 256 MiB.
 _CHUNK = 2**20
+_BOMB = 2**28  # Bytes, if they are 300 times those of the file, too.
 
 
 def name_of(path: Any) -> str:
@@ -148,13 +149,12 @@ def opened(path: Any, limit: int = UNPACKED_LIMIT) -> io.BufferedIOBase:
 
   Args:
     path: of the file.
-    limit: bytes that a .gz file may unpack to; in any case it may not unpack
-      to what only a bomb does: 256 MiB and 300 times its size.
+    limit: bytes that a .gz file may unpack to; fewer if it looks like a bomb.
   """
   found = pathlib.Path(path)
   if found.suffix.lower() != '.gz':
     return found.open('rb')
-  limit = min(limit, max(2**28, 300 * found.stat().st_size))
+  limit = min(limit, max(_BOMB, 300 * found.stat().st_size))
   return io.BufferedReader(
     _Limited(gzip.open(found, 'rb'), path, limit), _CHUNK
   )

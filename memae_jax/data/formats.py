@@ -139,11 +139,14 @@ def _place(raws, name: str, cell: str) -> str:
 
 def _no_numbers(raws, bad, decimal: str, thousands: str) -> errors.UserError:
   """What to say of columns, {name: cells}, that hold more than numbers."""
-  name, cells = next(iter(bad.items()))
-  known = [cell for cell in cells if cell is not None]
-  numeric = sum(map(numbers.is_number, known))
-  if len(bad) == 1 and numeric >= _MOSTLY * len(known):
-    return _some_text(raws, name, known, numeric, decimal, thousands)
+  bad = {n: [c for c in cells if c is not None] for n, cells in bad.items()}
+  count = {n: sum(map(numbers.is_number, cells)) for n, cells in bad.items()}
+  words = {n: c for n, c in bad.items() if count[n] < _MOSTLY * len(c)}
+  if not words:
+    name, known = next(iter(bad.items()))
+    return _some_text(raws, name, known, count[name], decimal, thousands)
+  bad = words
+  name, known = next(iter(bad.items()))
   cell = next(cell for cell in known if not _is_one(cell, decimal, thousands))
   names = ', '.join(f'"{name}"' for name in bad)
   what = f'columns {names} hold' if len(bad) > 1 else f'column {names} holds'

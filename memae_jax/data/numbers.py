@@ -260,7 +260,8 @@ def _carried(values, parsed, known: Format | None) -> tuple[bool, str]:
   if known:
     percent, affix = known.percent, known.affix
   else:
-    percent = any(parts.percent for parts in parsed.values())
+    percents = sum(parts.percent for parts in parsed.values())
+    percent = 2 * percents > sum(value != 0 for value in values.values())
     affix = next((p.affix for p in parsed.values() if p.affix), '')
   for cell, parts in parsed.items():
     if parts.affix not in ('', affix):

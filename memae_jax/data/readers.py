@@ -3,6 +3,7 @@
 Training, evaluation and the scorer read through here; NumPy is enough.
 """
 
+import difflib
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -10,7 +11,15 @@ from typing import NamedTuple
 import numpy as np
 
 from memae_jax import errors
-from memae_jax.data import delimited, foreign, formats, leaks, numbers, parquet
+from memae_jax.data import (
+  delimited,
+  foreign,
+  formats,
+  labels,
+  leaks,
+  numbers,
+  parquet,
+)
 
 SUFFIXES = ('.csv', '.csv.gz', '.parquet', '.pq', '.tsv', '.tsv.gz', '.txt')
 
@@ -19,7 +28,7 @@ class Options(NamedTuple):
   """How the files of a table are read.
 
   text: names of columns that are read as text: labels, categories, keys.
-  optional: those of `text` that a file may lack.
+  optional: those of `text` that a file may lack, if another has it.
   drop: names of columns that are left out.
   keep: the only columns that are read, or None for all.
   separator, decimal, thousands: words for marks, see `delimited` and `numbers`;
@@ -103,7 +112,7 @@ def read(paths: Sequence[str], options: Options) -> Tables:
   raws = _raws([foreign.file(path) for path in paths], options)
   remarks = [line for raw in raws for line in raw.remarks]
   for raw in raws:
-    _check_names(raw, options)
+    _check_names(raw, options, raws)
   raws = [_without_index(raw, options, remarks) for raw in raws]
   raws = [_without_units(raw, options, remarks) for raw in raws]
   for raw in raws:
@@ -137,13 +146,23 @@ def _raw(file: pathlib.Path, options, as_text: bool) -> delimited.Raw | None:
   return delimited.read(file, options, as_text)
 
 
-def _check_names(raw: delimited.Raw, options: Options) -> None:
+def _check_names(raw: delimited.Raw, options: Options, raws) -> None:
+  """Refuses a file that lacks a column, or has it by a name much like it."""
   needed = options.text | options.drop
+  known = [key for key in raw.header if not key.startswith('\x00')]
+  optional = options.optional
   if options.keep is not None:
     needed = options.keep
-  for name in sorted(needed - options.optional):
+  else:
+    optional = {
+      name
+      for name in optional
+      if any(name in other.header for other in raws)
+      and not difflib.get_close_matches(name, known, cutoff=0.8)
+      and labels.alike(name) not in map(labels.alike, known)
+    }
+  for name in sorted(needed - optional):
     if name not in raw.header:
-      known = [key for key in raw.header if not key.startswith('\x00')]
       raise errors.UserError(
         f'{foreign.name_of(raw.path)} has no column "{name}"'
         + errors.did_you_mean(name, known)

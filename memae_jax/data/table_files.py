@@ -1,6 +1,5 @@
 """Tables of users' files as numbers, for training and for the scorer."""
 
-import difflib
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -35,8 +34,6 @@ def load(paths: Sequence[str], config: Any) -> types.Samples:
   label, key = config.label_column, config.key_column
   found = readers.read(paths, _options(paths, config))
   for table in found.tables:
-    if label and label not in table.columns:
-      _check_no_other_name(table, label, found.tables)
     _check_values(table, config.missing, label, key)
   parts = [_inputs(table, label, key) for table in found.tables]
   dropped = [n for n in parts[0] if leaks.counts_rows(n, _each(parts, n))]
@@ -103,18 +100,6 @@ def _inputs(table: readers.Table, label: str, key: str):
       f'{foreign.name_of(table.raw.path)} has no column left to use as input'
     )
   return left
-
-
-def _check_no_other_name(table, label: str, found) -> None:
-  """Refuses a file without labels if it may have them by another name."""
-  header = table.raw.header
-  near = [name for name in header if labels.alike(name) == labels.alike(label)]
-  near += difflib.get_close_matches(label, header, cutoff=0.8)
-  if near or not any(label in other.columns for other in found):
-    raise errors.UserError(
-      f'{foreign.name_of(table.raw.path)} has no column "{label}"'
-      + errors.did_you_mean(label, near or header)
-    )
 
 
 def _check_same_columns(paths, parts) -> None:
