@@ -6,8 +6,11 @@ python -m memae_jax.main --workdir=runs/mine \
 Arguments: path, label (column with the labels; leave out without labels),
 normal (its normal values, joined by "+"), categorical (columns to one-hot,
 joined by "+"), drop (columns to leave out, joined by "+"), test (a second file
-with the test rows), slots, seeds, variant, epochs, smoke. Anything else by
---config.data.FIELD=...: see `data` in memae_jax/config.py.
+with the test rows), key (a column that names the rows: no input, but beside the
+scores), decimal (point or comma), thousands (comma, point, blank, apostrophe),
+separator (comma, semicolon, tab, bar), encoding, missing (what stands for a
+missing value, joined by "+"), slots, seeds, variant, epochs, smoke. Anything
+else by --config.data.FIELD=...: see `data` in memae_jax/config.py.
 """
 
 from memae_jax import config as config_lib
@@ -27,6 +30,12 @@ def get_config(arg=''):
     normal='',
     categorical='',
     drop='',
+    key='',
+    decimal='',
+    thousands='',
+    separator='',
+    encoding='',
+    missing='',
     slots=50,
     seeds=5,
     variant='memae+nonspar+ae',
@@ -44,6 +53,10 @@ def get_config(arg=''):
   config.data.normal_labels = _names(args.normal)
   config.data.categorical_columns = _names(args.categorical)
   config.data.drop_columns = _names(args.drop)
+  config.data.key_column = args.key
+  for name in ('decimal', 'thousands', 'separator', 'encoding'):
+    config.data[name] = args[name]
+  config.data.missing_marks = _names(args.missing)
   config.data.scaling = 'standard'
   config.data.clip = 5.0
   config.fleet.seeds = args.seeds

@@ -124,6 +124,19 @@ def _choice(default, options, doc) -> Field:
   return Field(default, ' | '.join(options), convert, doc)
 
 
+def _mark(words: Mapping[str, str], doc) -> Field:
+  """A mark by its word; the mark itself does, too. Empty: it is guessed."""
+  options = ('', *words.values())
+
+  def convert(value):
+    value = words.get(value, value)
+    if value not in options:
+      raise ValueError(f'must be one of {", ".join(options[1:])}, or empty')
+    return value
+
+  return Field('', ' | '.join(options), convert, doc)
+
+
 def _many(item: Field, default, doc) -> Field:
   """A tuple whose members are each checked by `item`."""
 
@@ -253,6 +266,37 @@ SCHEMA: dict[str, Any] = {
     ),
     'categorical_columns': _many(_NAME, (), 'arrays: columns to one-hot.'),
     'drop_columns': _many(_NAME, (), 'arrays: columns to leave out.'),
+    'key_column': _text(
+      '', 'arrays: a column that names the rows; no input, shown with scores.'
+    ),
+    'separator': _mark(
+      {',': 'comma', ';': 'semicolon', '\t': 'tab', '|': 'bar', ' ': 'blank'},
+      'arrays: what stands between the cells of a text file; empty: guessed.',
+    ),
+    'encoding': _text(
+      '', 'arrays: of a text file, such as utf-8 or cp1252; empty: guessed.'
+    ),
+    'decimal': _mark(
+      {'.': 'point', ',': 'comma'},
+      'arrays: the mark before decimals; empty: guessed for each column.',
+    ),
+    'thousands': _mark(
+      {
+        ',': 'comma',
+        '.': 'point',
+        ' ': 'blank',
+        "'": 'apostrophe',
+        '_': 'underscore',
+      },
+      'arrays: the mark between groups of three digits; empty: any that is not'
+      ' the decimal mark.',
+    ),
+    'missing_marks': _many(
+      _NAME,
+      (),
+      'arrays: what stands for a missing value, such as -999, beside empty'
+      ' cells, NA, ?, - and their like.',
+    ),
     'missing': _choice(
       'error',
       ('error', 'median'),
@@ -534,6 +578,7 @@ _NO_WEIGHT = (  # Fields that change no weight, or only its rounding.
   'paper',
   'data.data_dir',
   'data.feed',
+  'data.key_column',
   'data.resident_bytes',
   'mesh.replica',
   'mesh.data',

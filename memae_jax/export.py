@@ -180,6 +180,7 @@ def _meta(exp, index: int, limit: float, at: int, taken: int) -> dict[str, Any]:
       'shape': list(source.inputs.shape[1:]),
       'dtype': source.inputs.dtype.name,
       'columns': [c._asdict() for c in source.columns],
+      'number_formats': source.notes.get('number_formats', {}),
       'host': source.host and host_stage.to_json(source.host),
       'levels': list(source.levels),
       **data,

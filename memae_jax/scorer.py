@@ -26,7 +26,7 @@ import jax
 import numpy as np
 
 from memae_jax import errors, spreadsheet
-from memae_jax.data import foreign, host_stage
+from memae_jax.data import foreign, host_stage, npz
 
 FORMAT, VERSION = 'memae_jax.scorer', 2
 META, PROGRAM = 'meta.json', 'program.bin'
@@ -41,7 +41,12 @@ READING = (
   'frame_step',
   'missing',
   'unknown_category',
+  'key_column',
+  'separator',
+  'encoding',
+  'missing_marks',
 )
+_FOUND_BY = {'table': 'row', 'images': 'image', 'clips': 'frame'}
 _LIMITS = {META: 2**26, PROGRAM: 2**31}  # Bytes.
 
 
@@ -241,9 +246,9 @@ class Scorer:
 
     Args:
       path: a .npy file, or a .npz file of one array (or of `inputs`). For a
-        table also a .csv file; for images a picture or a folder of them; for
-        clips a video file or a folder of frames, of which each gives the score
-        of a clip around it.
+        table also a csv or parquet file; for images a picture or a folder of
+        them; for clips a video file or a folder of frames, of which each gives
+        the score of a clip around it.
 
     Returns:
       A name, row or frame of each sample, and the samples.
@@ -251,13 +256,31 @@ class Scorer:
     Raises:
       UserError: the network cannot take it.
     """
-    path = pathlib.Path(path).expanduser()
+    places, samples = self.read_places(path)
+    return next(iter(places.values())), samples
+
+  def read_places(
+    self, path: str | os.PathLike
+  ) -> tuple[dict[str, list[Any]], Any]:
+    """As `read`, but with all that samples are found by, such as a key column.
+
+    Returns:
+      {'row': [...], name of the key column: [...]} or {'image': [...]} or
+      {'frame': [...]}; and the samples.
+    """
+    path, kind = pathlib.Path(path).expanduser(), self.meta['input']['kind']
     if not path.exists():
       raise errors.UserError(f'{path} does not exist')
-    if path.suffix in ('.npy', '.npz'):
+    if path.suffix.lower() in ('.npy', '.npz'):
       samples = _array(path)
       self._prepared(samples, f'{path}: ')
-      return list(range(len(samples))), samples
+      return {_FOUND_BY[kind]: list(range(len(samples)))}, samples
+    if kind == 'table':
+      from memae_jax.data import table_files  # An array takes none of it.
+
+      places, samples = table_files.unseen(path, self.meta['input'])
+      self._prepared(samples, f'{path}: ')
+      return places, samples
     try:
       from memae_jax.data import unseen
     except ImportError as error:
@@ -267,7 +290,7 @@ class Scorer:
     names, samples = unseen.read(path, self.meta['input'])
     if not hasattr(samples, 'frames'):  # Clips are copied when scored.
       self._prepared(samples, f'{path}: ')
-    return names, samples
+    return {_FOUND_BY[kind]: names}, samples
 
   def _run(self, function, samples) -> dict[str, np.ndarray]:
     if isinstance(samples, (str, os.PathLike)):
@@ -341,32 +364,23 @@ class Scorer:
 
 def _array(path: pathlib.Path) -> np.ndarray:
   """Reads the array of a .npy or .npz file; never unpickles."""
-  try:
-    content = np.load(path, allow_pickle=False)
-    if isinstance(content, np.ndarray):
-      return content
-    with content:
-      names = content.files
-      if 'inputs' not in names and len(names) != 1:
-        raise ValueError(f'it has arrays {", ".join(names) or "none"}')
-      return content['inputs' if 'inputs' in names else names[0]]
-  except Exception as error:  # Of many kinds, for damaged and foreign files.
+  content = npz.arrays(path)
+  names = list(content)
+  if 'inputs' not in names and len(names) != 1:
     raise errors.UserError(
-      f'{path} cannot be read as one array of samples'
-      f' ({foreign.reason(error)}); name it "inputs", and save it without'
-      ' pickle'
-    ) from error
+      f'{path} has arrays {", ".join(names) or "none"}; name the samples'
+      ' "inputs"'
+    )
+  return content['inputs' if 'inputs' in names else names[0]]
 
 
 def _table(scorer: Scorer, path: str) -> tuple[str, int, int]:
   """Returns csv text, and how many are flagged, of how many."""
-  names, samples = scorer.read(path)
+  places, samples = scorer.read_places(path)
   score = scorer.score(samples)
   flagged = score > scorer.threshold
-  column = {'table': 'row', 'images': 'image', 'clips': 'frame'}
-  kind = scorer.meta['input']['kind']
-  rows = zip(names, score.tolist(), flagged.astype(int).tolist())
-  text = spreadsheet.text([(column[kind], 'score', 'flagged'), *rows])
+  columns = *places.values(), score.tolist(), flagged.astype(int).tolist()
+  text = spreadsheet.text([(*places, 'score', 'flagged'), *zip(*columns)])
   return text, int(flagged.sum()), len(score)
 
 

@@ -210,9 +210,9 @@ def test_columns_and_csv(trained, exported, tmp_path):
     (lambda s: s.replace(',b,', ',,', 1), 'line 3: column "kind" has no value'),
     (lambda s: s + '1,x,a,good\n', 'holds text, "x"'),
     (lambda s: s + '1,2\n', 'has 2 cells, but the header has 4'),
-    (lambda s: s + '1,inf,a,good\n', 'row 120: input "weight" is infinite'),
+    (lambda s: s + '1,inf,a,good\n', 'line 122: column "weight" is infinite'),
     (lambda s: s + '-1,2,a,good\n', 'input "size" is negative'),
-    (lambda s: lines[0] + '\n', 'no sample|have shape'),
+    (lambda s: lines[0] + '\n', 'has no rows of data'),
   ):
     bad = tmp_path / 'bad.csv'
     bad.write_text(change('\n'.join(lines) + '\n'))
@@ -413,7 +413,8 @@ found = scorer.load(sys.argv[1])
 print(repr(found.score(sys.argv[2]).tolist()))
 ours = sorted(m for m in sys.modules if m.startswith('memae_jax'))
 assert ours == ['memae_jax', 'memae_jax.data', 'memae_jax.data.foreign',
-                'memae_jax.data.host_stage', 'memae_jax.data.types',
+                'memae_jax.data.host_stage', 'memae_jax.data.npz',
+                'memae_jax.data.numbers', 'memae_jax.data.types',
                 'memae_jax.errors', 'memae_jax.scorer'], ours
 heavy = ['flax', 'orbax', 'grain', 'tensorflow_datasets', 'sklearn', 'optax',
          'absl', 'ml_collections', 'matplotlib', 'tqdm', 'PIL', 'torch']

@@ -1,21 +1,21 @@
 """A user's own file (npz, csv, csv.gz, parquet) as a Source."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
 from memae_jax import errors
-from memae_jax.data import npz, readers, tables, types
+from memae_jax.data import (
+  foreign,
+  labels,
+  npz,
+  readers,
+  table_files,
+  types,
+)
 
-SUFFIXES = ('.npz', '.csv', '.csv.gz', '.parquet')
-
-
-class _Part(NamedTuple):
-  """One file: numeric columns as float32, the others as text."""
-
-  columns: dict[str, np.ndarray]
-  labels: np.ndarray | None  # [S] text.
+_SCORE_COLUMNS = ('network', 'row', 'label', 'anomalous', 'score', 'flagged')
+SUFFIXES = ('.npz', *readers.SUFFIXES)
 
 
 def load(config) -> types.Source:
@@ -26,31 +26,97 @@ def load(config) -> types.Source:
   """
   _check_fields(config)
   paths = [path for path in (config.path, config.test_path) if path]
-  if all(path.endswith('.npz') for path in paths):
-    inputs, columns, labels, sizes = npz.load(paths, config)
-  else:
-    inputs, columns, labels, sizes = _load_tables(paths, config)
-  is_test = np.repeat(np.arange(len(paths)) == 1, sizes)
-  places = {'row': np.concatenate([np.arange(size) for size in sizes])}
+  loader = npz if _is_npz(config.path) else table_files
+  samples = loader.load(paths, config)
+  text, keep, remarks = _labels(paths, samples, config)
+  is_test = np.repeat(np.arange(len(paths)) == 1, samples.sizes)
+  places = {'row': np.concatenate([np.arange(size) for size in samples.sizes])}
   if config.test_path:
-    places = {'file': np.repeat(np.array(paths, object), sizes)} | places
+    files = np.array([foreign.name_of(path) for path in paths], object)
+    places = {'file': np.repeat(files, samples.sizes)} | places
+  if samples.keys is not None:
+    places[config.key_column] = samples.keys
   source = types.Source(
     name='arrays',
-    inputs=inputs,
-    labels=np.zeros(len(inputs), np.int32),
+    inputs=samples.inputs[keep],
+    labels=np.zeros(len(samples.inputs), np.int32)[keep],
     label_names=('normal',),
     normal_labels=(0,),
-    is_test=is_test if config.test_path else None,
-    columns=columns,
-    places=places,
+    is_test=is_test[keep] if config.test_path else None,
+    columns=samples.columns,
+    places={name: part[keep] for name, part in places.items()},
     labelled=False,
+    notes=samples.notes,
+    remarks=(*samples.remarks, *remarks),
+    warnings=samples.warnings,
   )
-  if labels is None:
-    return source
-  codes, names = _codes(labels)
+  if text is None:
+    return _with_dropped(source, len(samples.inputs), paths)
+  codes, names, several = labels.codes(text)
+  same = '; '.join(
+    f'{name} also as {", ".join(words)}' for name, words in several.items()
+  )
   return source._replace(
-    labels=codes, label_names=names, normal_labels=(), labelled=True
+    labels=codes,
+    label_names=names,
+    normal_labels=(),
+    labelled=True,
+    remarks=source.remarks + ((f'labels written: {same}',) if same else ()),
   )
+
+
+def _is_npz(path: str) -> bool:
+  return path.lower().endswith('.npz')
+
+
+def _with_dropped(source, total: int, paths) -> types.Source:
+  """Says how many training rows an unlabelled test set left out."""
+  count = total - len(source.inputs)
+  if not count:
+    return source
+  why = (
+    'training rows of other labels than the normal ones;'
+    f' {foreign.name_of(paths[1])} has no labels'
+  )
+  return source._replace(dropped=({'count': count, 'why': why},))
+
+
+def _labels(paths: Sequence[str], samples: types.Samples, config):
+  """Joins the labels of the files.
+
+  Returns:
+    [S] text or None; which samples [S] bool are kept, or all; and remarks.
+  """
+  every = slice(None)
+  train, *test = samples.labels
+  if train is None and not any(part is not None for part in test):
+    return None, every, ()
+  if train is not None and all(part is not None for part in test):
+    return np.concatenate(samples.labels), every, ()
+  names = [foreign.name_of(path) for path in paths]
+  if not config.normal_labels:
+    lacking = names[0] if train is None else names[1]
+    raise errors.UserError(
+      f'{lacking} has no labels "{config.label_column}", but the other file'
+      ' has; name the normal ones in data.normal_labels (normal=)'
+    )
+  shown = ' or '.join(f'"{label}"' for label in config.normal_labels)
+  if train is None:  # Then all of it is normal.
+    train = np.full(samples.sizes[0], config.normal_labels[0], object)
+    return np.concatenate([train, *test]), every, (
+      f'{names[0]} has no labels "{config.label_column}": all its'
+      f' {samples.sizes[0]} rows count as normal ("{train[0]}")',
+    )  # fmt: skip
+  normal = {labels.key(label) for label in config.normal_labels}
+  keep = np.array([labels.key(label) in normal for label in train], bool)
+  if not keep.any():
+    raise errors.UserError(f'{names[0]} has no row of label {shown}')
+  keep = np.concatenate([keep, np.ones(samples.sizes[1], bool)])
+  return None, keep, (
+    f'{names[1]} has no labels "{config.label_column}": scores only; the'
+    f' {int(keep[: samples.sizes[0]].sum())} rows of {names[0]} that are'
+    f' {shown} train',
+  )  # fmt: skip
 
 
 def _check_fields(config) -> None:
@@ -59,7 +125,7 @@ def _check_fields(config) -> None:
       'config field "data.path" is empty; data set "arrays" needs a file'
     )
   for path in filter(None, (config.path, config.test_path)):
-    if not path.endswith(SUFFIXES):
+    if not path.lower().endswith(SUFFIXES):
       raise errors.UserError(
         f'{path} is of no known kind; expected {", ".join(SUFFIXES)}'
       )
@@ -73,15 +139,14 @@ def _check_fields(config) -> None:
       'config field "data.test_path" is set, but data.protocol'
       f' "{config.protocol}" makes its own test set; use "given"'
     )
-  if config.test_path and (
-    config.path.endswith('.npz') != config.test_path.endswith('.npz')
-  ):
+  if config.test_path and (_is_npz(config.path) != _is_npz(config.test_path)):
     raise errors.UserError(
       f'{config.path} and {config.test_path}: an npz file and a table do not'
       ' go together'
     )
   dropped = set(config.drop_columns)
-  for name in (config.label_column, *config.categorical_columns):
+  key = (config.key_column,) if config.key_column else ()
+  for name in (config.label_column, *key, *config.categorical_columns):
     if name in dropped:
       raise errors.UserError(
         f'config field "data.drop_columns" drops "{name}", which another'
@@ -92,82 +157,15 @@ def _check_fields(config) -> None:
       'config field "data.categorical_columns" has the label column'
       f' "{config.label_column}"; leave it out'
     )
-
-
-def _load_tables(paths: Sequence[str], config):
-  parts = [_read_table(path, config) for path in paths]
-  names = list(parts[0].columns)
-  for path, part in zip(paths[1:], parts[1:]):
-    for name in names:
-      if name not in part.columns:
-        raise errors.UserError(
-          f'{path} has no column "{name}", but {paths[0]} has'
-        )
-    for name in part.columns:
-      if name not in names:
-        raise errors.UserError(
-          f'{path} has a column "{name}", but {paths[0]} has not; list it in'
-          ' data.drop_columns, or add it there'
-        )
-  values, categories = {}, {}
-  for name in names:
-    values[name] = np.concatenate([part.columns[name] for part in parts])
-    if name in config.categorical_columns:
-      values[name], categories[name] = _codes(values[name])
-  inputs, columns = tables.encode(values, categories)
-  labels = None
-  if config.label_column:
-    labels = np.concatenate([part.labels for part in parts])
-  sizes = [len(next(iter(part.columns.values()))) for part in parts]
-  return inputs, columns, labels, sizes
-
-
-def _read_table(path: str, config) -> _Part:
-  text = set(config.categorical_columns)
-  if config.label_column:
-    text.add(config.label_column)
-  table = readers.table(path, sorted(text), sorted(set(config.drop_columns)))
-  columns = dict(table.columns)
-  for name, column in columns.items():
-    if name in text:
-      missing = np.equal(column, None)
-    else:
-      missing = np.isnan(column)
-      if np.isinf(column).any():
-        place = table.place(int(np.isinf(column).argmax()))
-        raise errors.UserError(
-          f'{path} {place}: column "{name}" is infinite or beyond float32;'
-          ' mend or drop the row'
-        )
-    if not missing.any():
-      continue
-    place = table.place(int(missing.argmax()))
-    if name == config.label_column:
-      raise errors.UserError(
-        f'{path} {place}: label column "{name}" has no value; fill it in or'
-        ' drop the row'
-      )
-    if config.missing == 'error':
-      raise errors.UserError(
-        f'{path} {place}: column "{name}" has no value; fill it in, or set'
-        ' data.missing to "median"'
-      )
-    if name in text:
-      column[missing] = '(missing)'  # A category of its own.
-  labels = columns.pop(config.label_column, None)
-  if not columns:
-    raise errors.UserError(f'{path} has no column left to use as input')
-  return _Part(columns, labels)
-
-
-def _codes(text: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
-  """Returns [S] int32 indices into the sorted distinct names, and these."""
-  names = tuple(sorted(set(text), key=_natural))
-  index = {name: i for i, name in enumerate(names)}
-  codes = np.fromiter((index[cell] for cell in text), np.int32, len(text))
-  return codes, names
-
-
-def _natural(name: str):
-  """Sorts '2' before '10', and numbers before words."""
-  return (0, int(name), name) if name.isdecimal() else (1, 0, name)
+  if key and config.key_column in ('file', *_SCORE_COLUMNS):
+    raise errors.UserError(
+      f'config field "data.key_column" is "{config.key_column}", which is a'
+      ' column of scores.csv; rename it in the file'
+    )
+  if key and config.key_column in (
+    config.label_column, *config.categorical_columns
+  ):  # fmt: skip
+    raise errors.UserError(
+      f'config field "data.key_column" is "{config.key_column}", which another'
+      ' field uses'
+    )

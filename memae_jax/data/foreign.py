@@ -9,6 +9,7 @@ what scores without JAX reads through here, too.
 import codecs
 import contextlib
 import gzip
+import io
 import os
 import pathlib
 import warnings
@@ -23,6 +24,7 @@ from memae_jax.data import child
 UNPACKED_LIMIT = 2**33  # Bytes that a packed file may grow to: 8 GiB.
 TEXT_LIMIT = 2**28  # Bytes of a file that is read as one text: 256 MiB.
 _CHUNK = 2**20
+_BOMB = 2**28  # Bytes, if they are 300 times those of the file, too.
 
 
 def name_of(path: Any) -> str:
@@ -113,6 +115,69 @@ def unpacked(
             ' yourself if you trust it'
           )
         yield part
+
+
+class _Limited(io.RawIOBase):
+  """A stream that ends with an error where it gives more than it may."""
+
+  def __init__(self, stream, path, limit):
+    self._stream, self._path, self._left = stream, path, limit
+
+  def readable(self) -> bool:
+    return True
+
+  def readinto(self, buffer) -> int:
+    count = self._stream.readinto(buffer)
+    self._left -= count
+    if self._left < 0:
+      raise errors.UserError(
+        f'{name_of(self._path)} unpacks to far more than its size; unpack it'
+        ' yourself if you trust it'
+      )
+    return count
+
+  def close(self) -> None:
+    self._stream.close()
+    super().close()
+
+
+def opened(path: Any, limit: int = UNPACKED_LIMIT) -> io.BufferedIOBase:
+  """Opens a file to be read in parts, of a .gz file what it packs.
+
+  Whatever reads it stands inside `reading`, and reads to the end, where the
+  checksum of a .gz file counts.
+
+  Args:
+    path: of the file.
+    limit: bytes that a .gz file may unpack to; fewer if it looks like a bomb.
+  """
+  found = pathlib.Path(path)
+  if found.suffix.lower() != '.gz':
+    return found.open('rb')
+  limit = min(limit, max(_BOMB, 300 * found.stat().st_size))
+  return io.BufferedReader(
+    _Limited(gzip.open(found, 'rb'), path, limit), _CHUNK
+  )
+
+
+def memory() -> int:
+  """Bytes that this process may take: of the machine, or of its limit."""
+  try:
+    import resource  # Not on every system.
+  except ImportError:
+    return 2**63
+  most = os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')
+  limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+  return most if limit == resource.RLIM_INFINITY else min(most, limit)
+
+
+def size_of(count: int) -> str:
+  """A number of bytes for people: '54 GiB'."""
+  for unit in ('bytes', 'KiB', 'MiB', 'GiB', 'TiB'):
+    if count < 1024 or unit == 'TiB':
+      break
+    count /= 1024
+  return f'{count:.3g} {unit}'
 
 
 def content(path: Any, limit: int = UNPACKED_LIMIT) -> bytes:

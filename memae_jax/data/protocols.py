@@ -4,7 +4,7 @@ import numpy as np
 
 from memae_jax import config as config_lib
 from memae_jax import errors
-from memae_jax.data import overlap, tables, transforms, types
+from memae_jax.data import labels, leaks, overlap, tables, transforms, types
 
 
 def split(
@@ -53,11 +53,14 @@ def split(
       f'data set "{source.name}" leaves no sample to test on; lower'
       ' data.train_fraction'
     )
+  alike = _one_kind(source, config, seed, ~normal[test])
   transform = transforms.fit(source, train, config)
   removed = {'train_duplicates_removed': held - len(train)}
   if source.videos:
     removed['train_clips_removed_for_shared_frames'] = overlapping
-  found = types.Split(train, validation, test, ~normal[test], transform)
+  found = types.Split(
+    train, validation, test, ~normal[test], transform, warnings=alike
+  )
   return _described(source, config, found, removed)
 
 
@@ -65,7 +68,8 @@ def _described(source, config, found: types.Split, removed) -> types.Split:
   """A split with its notes, those on what was removed too, and warnings."""
   is_drawn = config.protocol not in _OWN_TEST
   train, transform = found.train, found.transform
-  twice, warnings = overlap.find(source, found, is_drawn)
+  twice, lines = overlap.find(source, found, is_drawn)
+  warnings = found.warnings + lines
   notes = {
     'train': len(train),
     'validation': len(found.validation),
@@ -79,6 +83,7 @@ def _described(source, config, found: types.Split, removed) -> types.Split:
     ),
   }
   warnings += transforms.warnings(source, transform, train)
+  warnings += _alone(source, found.test, found.anomalous)
   return found._replace(notes=notes, warnings=warnings)
 
 
@@ -98,6 +103,7 @@ def _is_normal(source, protocol, normal_class) -> np.ndarray:
         f'fleet.normal_classes has {normal_class}, but the classes of data'
         f' set "{source.name}" are {known}'
       )
+    labels.check_alike(names, (normal_class,))
     return source.labels == normal_class
   if one_class:
     raise errors.UserError(
@@ -112,6 +118,48 @@ def _is_normal(source, protocol, normal_class) -> np.ndarray:
       f' {", ".join(names)}'
     )
   return np.isin(source.labels, source.normal_labels)
+
+
+def _one_kind(source, config, seed, anomalous) -> tuple[str, ...]:
+  """Says why nothing can be measured, where all test samples are of a kind.
+
+  Raises:
+    UserError: labels were asked for, to measure by them.
+  """
+  if not source.labelled or 0 < anomalous.sum() < len(anomalous):
+    return ()
+  kind, other = ('anomalous', 'normal') if anomalous.all() else (
+    'normal', 'anomalous'
+  )  # fmt: skip
+  what = (
+    f'all {len(anomalous)} test samples of data set "{source.name}" are {kind}'
+    f' (seed {seed}), so there is no AUROC'
+  )
+  if not config.label_column:
+    return (f'{what}; add {other} ones to the test set',)
+  mend = 'give a test file with both kinds (test=, data.test_path)'
+  if config.protocol == 'given':
+    mend = 'mend the labels of the test file or data.normal_labels (normal=)'
+  raise errors.UserError(
+    f'{what}; {mend}, or leave data.label_column (label=) out for scores only'
+  )
+
+
+def _alone(source, test, anomalous) -> tuple[str, ...]:
+  """Warns of inputs that part the test labels by themselves."""
+  if not source.columns or not source.labelled:
+    return ()
+  names = tables.input_names(source.columns)
+  few = leaks.alone(source.inputs, test, anomalous)
+  if not few:
+    return ()
+  shown = ', '.join(f'"{names[i]}"' for i in few[:5])
+  more = f' and {len(few) - 5} more' if len(few) > 5 else ''
+  return (
+    f'input {shown}{more} alone separates the test labels (AUROC above 0.99):'
+    ' if it was written down with the label, leave it out'
+    ' (data.drop_columns, drop=)',
+  )
 
 
 def _normal_names(source, normal_class) -> str:

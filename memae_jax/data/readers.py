@@ -1,231 +1,223 @@
-"""Reads a user's csv or parquet file; every complaint names the place."""
+"""Reads users' tables, all files by one format; complaints name the place.
 
-import csv
-import gzip
-import io
-import itertools
+Training, evaluation and the scorer read through here; NumPy is enough.
+"""
+
+import difflib
 import pathlib
-import zlib
-from collections.abc import Callable, Collection
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from memae_jax import errors
+from memae_jax.data import (
+  delimited,
+  foreign,
+  formats,
+  labels,
+  leaks,
+  numbers,
+  parquet,
+)
 
-MISSING = frozenset(('', 'NA', 'N/A', 'NaN', 'nan', 'null', 'NULL', 'None'))
-_BLOCK = 1000  # Rows that are held as Python strings at once.
+SUFFIXES = ('.csv', '.csv.gz', '.parquet', '.pq', '.tsv', '.tsv.gz', '.txt')
+
+
+class Options(NamedTuple):
+  """How the files of a table are read.
+
+  text: names of columns that are read as text: labels, categories, keys.
+  optional: those of `text` that a file may lack, if another has it.
+  drop: names of columns that are left out.
+  keep: the only columns that are read, or None for all.
+  separator, decimal, thousands: words for marks, see `delimited` and `numbers`;
+    empty: guessed. encoding: a name that Python knows; empty: guessed.
+  missing_marks: what stands for a missing value, beside the usual marks.
+  formats: of numeric columns, where the files must have them; a column that it
+    lacks is of plain numbers.
+  """
+
+  text: frozenset[str] = frozenset()
+  optional: frozenset[str] = frozenset()
+  drop: frozenset[str] = frozenset()
+  keep: frozenset[str] | None = None
+  separator: str = ''
+  encoding: str = ''
+  decimal: str = ''
+  thousands: str = ''
+  missing_marks: tuple[str, ...] = ()
+  formats: Mapping[str, numbers.Format] | None = None
+
+  def wants(self, name: str) -> bool:
+    """Whether a column is read at all."""
+    if self.keep is not None:
+      return name in self.keep
+    own = leaks.is_index(name) and name not in self.text
+    return not own and name not in self.drop
+
+  def is_text(self, name: str) -> bool:
+    """Whether the cells of a column are text, whatever they look like."""
+    return name in self.text or name.startswith('\x00')
+
+  def is_no_text(self, cell: str) -> bool:
+    """Whether a cell of a column of text holds no value."""
+    return cell in numbers.MISSING or cell in self.missing_marks
+
+  def is_no_number(self, cell: str) -> bool:
+    """Whether a cell of a numeric column holds no value."""
+    return numbers.is_missing(cell, self._folded_marks())
+
+  def _folded_marks(self) -> frozenset[str]:
+    return frozenset(mark.strip().casefold() for mark in self.missing_marks)
+
+  def missing_numbers(self) -> list[float]:
+    """The marks that are numbers, such as -999; they count by value."""
+    return [float(m) for m in self.missing_marks if numbers.is_plain(m)]
 
 
 class Table(NamedTuple):
-  """Columns by name: float32 with NaN, or text with None, where missing."""
+  """One file.
+
+  columns: float64 with NaN, or text with None, where missing.
+  raw: as it was read, which knows the place of a row.
+  """
 
   columns: dict[str, np.ndarray]
-  place: Callable[[int], str]  # 'line 7' of the file, for messages.
+  raw: delimited.Raw
 
 
-def open_file(path: str) -> pathlib.Path:
-  """Returns the path of an existing regular file.
+class Tables(NamedTuple):
+  """The files of one table.
 
-  Raises:
-    UserError: there is none.
+  formats: of the numeric columns that are no plain numbers.
+  remarks: how they were read, a line each.
   """
-  found = pathlib.Path(path).expanduser()
-  if not found.exists():
-    raise errors.UserError(f'{path} does not exist; check data.path')
-  if not found.is_file():
-    raise errors.UserError(f'{path} is no file; data.path takes one file')
-  return found
+
+  tables: list[Table]
+  formats: dict[str, numbers.Format]
+  remarks: tuple[str, ...]
 
 
-def table(path: str, text: Collection[str], drop: Collection[str]) -> Table:
-  """Reads a csv (or csv.gz) or parquet file.
+def read(paths: Sequence[str], options: Options) -> Tables:
+  """Reads text or parquet files, each column in one way over all of them.
 
   Args:
-    path: of the file.
-    text: names of the columns that are read as text (labels, categories).
-    drop: names of the columns that are left out.
+    paths: of the files.
+    options: how.
 
   Raises:
     UserError: naming file, row and column of what is wrong.
   """
-  file = open_file(path)
-  kind = _parquet if file.suffix == '.parquet' else _csv
-  read = kind(file, frozenset(text), frozenset(drop))
-  if not len(next(iter(read.columns.values()), ())):
-    raise errors.UserError(f'{path} has no rows of data')
-  return read
+  raws = _raws([foreign.file(path) for path in paths], options)
+  remarks = [line for raw in raws for line in raw.remarks]
+  for raw in raws:
+    _check_names(raw, options, raws)
+  raws = [_without_index(raw, options, remarks) for raw in raws]
+  raws = [_without_units(raw, options, remarks) for raw in raws]
+  for raw in raws:
+    if not raw.rows:
+      raise errors.UserError(f'{foreign.name_of(raw.path)} has no rows of data')
+  values, found = formats.read(raws, options, remarks)
+  tables = [
+    Table({name: values[i].get(name, cells)
+           for name, cells in raw.columns.items()}, raw)
+    for i, raw in enumerate(raws)
+  ]  # fmt: skip
+  return Tables(tables, found, tuple(dict.fromkeys(remarks)))
 
 
-def _check_header(path, header: list[str], text, drop) -> None:
-  if len(header) == 1 and any(mark in header[0] for mark in ';\t|'):
-    raise errors.UserError(
-      f'{path}: the header is one column, "{header[0][:40]}"; separate the'
-      ' columns by commas'
-    )
-  for i, name in enumerate(header):
-    if not name:
+def _raws(files: list[pathlib.Path], options) -> list[delimited.Raw]:
+  """Reads numbers at once where they are plain, else as text to look at.
+
+  A semicolon goes with decimal commas: there even 1.234 is looked at.
+  """
+  known = options.formats or {}
+  as_text = options.decimal == 'comma' or bool(known)
+  raws = [_raw(file, options, as_text) for file in files]
+  if any(raw is None or (raw.separator == ';' and not as_text) for raw in raws):
+    raws = [_raw(file, options, True) for file in files]
+  return raws
+
+
+def _raw(file: pathlib.Path, options, as_text: bool) -> delimited.Raw | None:
+  if file.suffix.lower() in ('.parquet', '.pq'):
+    return parquet.read(file, options)
+  return delimited.read(file, options, as_text)
+
+
+def _check_names(raw: delimited.Raw, options: Options, raws) -> None:
+  """Refuses a file that lacks a column, or has it by a name much like it."""
+  needed = options.text | options.drop
+  known = [key for key in raw.header if not key.startswith('\x00')]
+  optional = options.optional
+  if options.keep is not None:
+    needed = options.keep
+  else:
+    optional = {
+      name
+      for name in optional
+      if any(name in other.header for other in raws)
+      and not difflib.get_close_matches(name, known, cutoff=0.8)
+      and labels.alike(name) not in map(labels.alike, known)
+    }
+  for name in sorted(needed - optional):
+    if name not in raw.header:
       raise errors.UserError(
-        f'{path}: column {i + 1} has no name; name it in the header, or write'
-        ' the file without an index'
-      )
-    if name in header[:i]:
-      raise errors.UserError(f'{path}: two columns have the name "{name}"')
-  if all(_is_number(name) for name in header):
-    raise errors.UserError(
-      f'{path}: the first line is numbers; it must be the column names'
-    )
-  for name in sorted(text | drop):
-    if name not in header:
-      raise errors.UserError(
-        f'{path} has no column "{name}"' + errors.did_you_mean(name, header)
+        f'{foreign.name_of(raw.path)} has no column "{name}"'
+        + errors.did_you_mean(name, known)
+        + ''.join(f'; {r}' for r in raw.remarks if 'not UTF-8' in r)
       )
 
 
-def _is_number(cell: str) -> bool:
-  try:
-    return float(cell) is not None
-  except ValueError:
-    return False
-
-
-def _csv(path: pathlib.Path, text, drop) -> Table:
-  try:
-    opened = path.open('rb')
-    if path.suffix == '.gz':  # Unpacked whole, so that its checksum counts.
-      with opened:
-        opened = io.BytesIO(gzip.decompress(opened.read()))
-    with opened, io.TextIOWrapper(opened, 'utf-8-sig', newline='') as file:
-      return _csv_table(path, csv.reader(file, strict=True), text, drop)
-  except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-    raise errors.UserError(
-      f'{path} is no complete gzip file ({error}); copy or pack it again'
-    ) from error
-  except UnicodeDecodeError as error:
-    raise errors.UserError(
-      f'{path} is not UTF-8 text (byte {error.start} of a block:'
-      f' {error.reason}); save it as UTF-8'
-    ) from error
-  except csv.Error as error:
-    raise errors.UserError(f'{path} is no readable csv: {error}') from error
-  except OSError as error:
-    raise errors.UserError(f'{path} cannot be read: {error}') from error
-
-
-def _csv_table(path, reader, text, drop) -> Table:
-  header = [name.strip() for name in next(reader, [])]
-  if not header:
-    raise errors.UserError(f'{path} is empty; its first line must name columns')
-  _check_header(path, header, text, drop)
-  rows = _csv_rows(path, reader, len(header))
-  parts = {name: [] for name in header if name not in drop}
-  lines = []
-  while block := list(itertools.islice(rows, _BLOCK)):
-    numbers, cells = zip(*block)
-    lines.extend(numbers)
-    cells = dict(zip(header, zip(*cells)))
-    try:
-      for name, part in parts.items():
-        part.append((_words if name in text else _numbers)(cells[name]))
-    except ValueError:
-      wrong = {name: cells[name] for name in parts if name not in text}
-      raise _text_in(path, numbers, wrong) from None
-  columns = {
-    name: np.concatenate(part) if part else np.empty(0)
-    for name, part in parts.items()
-  }
-  return Table(columns, lambda row: f'line {lines[row]}')
-
-
-def _csv_rows(path, reader, width):
-  for cells in reader:
-    if len(cells) == width:
-      yield reader.line_num, cells
-    elif cells:  # A blank line is no row.
-      raise errors.UserError(
-        f'{path} line {reader.line_num} has {len(cells)} cells, but the'
-        f' header has {width}'
+def _without_index(raw, options, remarks: list[str]) -> delimited.Raw:
+  """Leaves out what pandas stores as an index, and says so."""
+  if options.keep is not None:
+    return raw
+  path, left = foreign.name_of(raw.path), leaks.unnamed(raw)
+  remarks += [f'{path}: {why}, is left out' for why in left.values()]
+  own = [name for name in raw.header if leaks.is_index(name)]
+  own += [name for name in raw.index if name in raw.columns]
+  for name in dict.fromkeys(own):
+    if name not in options.text and name not in options.drop:
+      left[name] = name
+      remarks.append(
+        f'{path}: column "{name}" is an index of pandas and is left out; to'
+        ' keep it, store it as a column of another name (reset_index)'
       )
+  kept = {k: part for k, part in raw.columns.items() if k not in left}
+  return raw._replace(columns=kept)
 
 
-def _words(cells) -> np.ndarray:
-  stripped = (cell.strip() for cell in cells)
-  return np.array([None if c in MISSING else c for c in stripped], object)
-
-
-def _numbers(cells) -> np.ndarray:
-  """Raises ValueError if a cell is text."""
-  try:
-    values = [float(cell) for cell in cells]
-  except ValueError:
-    values = [np.nan if c.strip() in MISSING else float(c) for c in cells]
-  return to_float32(np.array(values, np.float64))
-
-
-def _text_in(path, lines, columns) -> errors.UserError:
-  """What to say where columns, {name: cells}, hold text and not numbers."""
-  texts = {}
-  for name, cells in columns.items():
-    for line, cell in zip(lines, cells):
-      if cell.strip() not in MISSING and not _is_number(cell):
-        texts.setdefault(name, (line, cell))
-  line, cell = next(iter(texts.values()))
-  names = ', '.join(f'"{name}"' for name in texts)
-  what = f'columns {names} hold' if len(texts) > 1 else f'column {names} holds'
-  return errors.UserError(
-    f'{path} line {line}: {what} text, "{cell[:40]}"; name each in'
-    ' data.categorical_columns (a category) or data.drop_columns (left out)'
-  )
-
-
-def to_float32(values: np.ndarray) -> np.ndarray:
-  """Returns float64; see `host_stage` for what float32 holds of it."""
-  return values.astype(np.float64)
-
-
-def _parquet(path: pathlib.Path, text, drop) -> Table:
-  try:
-    import pyarrow as pa
-    from pyarrow import parquet
-  except ImportError as error:
-    raise errors.UserError(
-      f"{path} needs pyarrow; pip install -e '.[parquet]'"
-    ) from error
-  try:
-    content = parquet.ParquetFile(path).read()
-  except (pa.ArrowException, OSError) as error:
-    reason = str(error).splitlines()[0]
-    raise errors.UserError(
-      f'{path} is no readable parquet file: {reason}'
-    ) from error
-  _check_header(path, content.column_names, text, drop)
-  columns = {}
-  for name, column in zip(content.column_names, content.columns):
-    if pa.types.is_dictionary(column.type):
-      column = column.cast(column.type.value_type)
-    kind = column.type
-    is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
-    is_number = any(
-      check(kind)
-      for check in (
-        pa.types.is_integer,
-        pa.types.is_floating,
-        pa.types.is_boolean,
-        pa.types.is_decimal,
-      )
-    )
-    if name in drop:
+def _without_units(raw, options, remarks: list[str]) -> delimited.Raw:
+  """Leaves out a first row that holds no number but units, as 'kg'."""
+  numeric = {k: c for k, c in raw.columns.items() if not options.is_text(k)}
+  if raw.lines is None or raw.rows < 2 or not numeric:
+    return raw
+  units = {}
+  for name, cells in numeric.items():
+    first = cells[0] if cells.dtype == object else ''
+    if cells.dtype != object and not np.isnan(cells[0]):
+      return raw
+    if options.is_no_number(first):
       continue
-    if name in text and (is_text or is_number):
-      cells = column.to_pylist()
-      columns[name] = _words('' if c is None else str(c) for c in cells)
-    elif is_number and name not in text:
-      values = column.cast(pa.float64(), safe=False).to_numpy()
-      columns[name] = to_float32(values)
-    else:
-      raise errors.UserError(
-        f'{path}: column "{name}" is of type {kind}; list it in'
-        + (' data.categorical_columns or' if is_text else '')
-        + ' data.drop_columns'
-      )
-  return Table(columns, lambda row: f'row {row}')
+    if numbers.is_number(first) or not _numbers_follow(cells[1:], options):
+      return raw
+    units[name] = first
+  words = [part for name, part in raw.columns.items() if options.is_text(name)]
+  if not units or any(
+    part[0] is not None and part[0] in part[1:] for part in words
+  ):
+    return raw
+  shown = ', '.join(f'{name} in {unit[:20]}' for name, unit in units.items())
+  remarks.append(
+    f'{foreign.name_of(raw.path)} {raw.place(0)} holds units and is left out:'
+    f' {shown[:200]}'
+  )
+  rest = {name: part[1:] for name, part in raw.columns.items()}
+  return raw._replace(columns=rest, lines=raw.lines[1:])
+
+
+def _numbers_follow(cells, options) -> bool:
+  known = [cell for cell in cells if not options.is_no_number(cell)]
+  return bool(known) and all(map(numbers.is_number, known[:100]))

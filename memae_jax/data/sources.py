@@ -17,6 +17,7 @@ from memae_jax.data import (
   host_stage,
   image_folder,
   kddcup99,
+  labels,
   mnist,
   moving_shapes,
   tables,
@@ -45,6 +46,12 @@ _READ_BY = {  # Fields that few data sets read.
   'label_column': ('arrays',),
   'categorical_columns': ('arrays',),
   'drop_columns': ('arrays',),
+  'key_column': ('arrays',),
+  'separator': ('arrays',),
+  'encoding': ('arrays',),
+  'decimal': ('arrays',),
+  'thousands': ('arrays',),
+  'missing_marks': ('arrays',),
   'image_size': ('image_folder', *_VIDEOS),
   'image_width': _VIDEOS,
   'colour': ('image_folder', 'frames', *_PUBLISHED),
@@ -86,6 +93,7 @@ def load(config, host: types.HostStage | None = None) -> types.Source:
       )
   source = LOADERS[config.name](config)
   source = _choose_normal_labels(source, config)
+  labels.check_alike(source.label_names, source.normal_labels)
   if 0 < config.max_samples < len(source.inputs):
     source = _subset(source, config.max_samples)
   source = _numbers(source, config.log1p, host)
@@ -97,13 +105,18 @@ def load(config, host: types.HostStage | None = None) -> types.Source:
     'duplicate_rows': samples - distinct,
     'label_counts': dict(zip(source.label_names, counts.tolist())),
   }
-  return source._replace(notes=notes)
+  remarks = source.remarks
+  if source.labelled:
+    remarks += (labels.counts(source),)
+  return source._replace(notes=notes, remarks=remarks)
 
 
 def _choose_normal_labels(source: types.Source, config) -> types.Source:
   """Replaces the normal labels of the source by those of the config."""
   if not config.normal_labels:
     return source
+  if not source.labelled and config.label_column:
+    return source  # The labels told which rows train; the test has none.
   if not source.labelled:
     raise errors.UserError(
       'config field "data.normal_labels" is set, but there are no labels;'
@@ -114,15 +127,15 @@ def _choose_normal_labels(source: types.Source, config) -> types.Source:
       'config field "data.normal_labels" is set, but data.protocol'
       f' "{config.protocol}" takes fleet.normal_classes; leave one empty'
     )
-  for label in config.normal_labels:
-    if label not in source.label_names:
+  chosen = {x: labels.find(x, source.label_names) for x in config.normal_labels}
+  for label, index in chosen.items():
+    if index is None:
       raise errors.UserError(
         f'config field "data.normal_labels" names "{label}", which is no'
         f' label of data set "{source.name}"'
         + errors.did_you_mean(label, source.label_names)
       )
-  chosen = sorted({source.label_names.index(x) for x in config.normal_labels})
-  return source._replace(normal_labels=tuple(chosen))
+  return source._replace(normal_labels=tuple(sorted(set(chosen.values()))))
 
 
 def _subset(source: types.Source, size: int) -> types.Source:

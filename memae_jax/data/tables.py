@@ -2,10 +2,11 @@
 
 import weakref
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from memae_jax.data import clips, types
+from memae_jax.data import types
 
 
 def encode(
@@ -19,7 +20,7 @@ def encode(
 
   Returns:
     inputs [S, D], float64 unless all numbers are float32, and the columns, in
-    the order of `values`.
+    the order of `values`. An index of -1 is in no category.
   """
   columns = tuple(
     types.Column(name, tuple(categories.get(name, ()))) for name in values
@@ -32,7 +33,9 @@ def encode(
   start = 0
   for column in columns:
     if column.categories:
-      inputs[np.arange(rows), start + values[column.name]] = 1
+      index = np.asarray(values[column.name])
+      known = np.flatnonzero(index >= 0)
+      inputs[known, start + index[known]] = 1
     else:
       inputs[:, start] = values[column.name]
     start += len(column.categories) or 1
@@ -63,7 +66,7 @@ def is_one_hot(columns: Sequence[types.Column]) -> np.ndarray:
 _last_rows: list = []  # [weak reference to inputs, their ids] of the last call.
 
 
-def row_ids(inputs: np.ndarray | clips.Gathered) -> np.ndarray:
+def row_ids(inputs: Any) -> np.ndarray:
   """Numbers the distinct samples, exactly (but frames of clips by SHA-256).
 
   Args:
@@ -76,8 +79,7 @@ def row_ids(inputs: np.ndarray | clips.Gathered) -> np.ndarray:
     order of first appearance.
   """
   if not (_last_rows and _last_rows[0]() is inputs):
-    gathered = isinstance(inputs, clips.Gathered)
-    rows = inputs.contents() if gathered else inputs
+    rows = inputs.contents() if hasattr(inputs, 'contents') else inputs
     ids: dict[bytes, int] = {}
     found = [ids.setdefault(row.tobytes(), len(ids)) for row in rows]
     _last_rows[:] = [weakref.ref(inputs), np.array(found, np.int64)]

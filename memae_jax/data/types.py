@@ -46,6 +46,27 @@ class HostStage(NamedTuple):
   unit: np.ndarray
 
 
+class Samples(NamedTuple):
+  """What users' files hold, one file after the other.
+
+  inputs: [S, D], or images [S, H, W, C].
+  columns: of a table, else empty.
+  sizes: samples of each file.
+  labels: [n] text of each file, or None where a file has no labels.
+  keys: [S] text that names the samples, or None.
+  notes, remarks, warnings: as of a Source.
+  """
+
+  inputs: np.ndarray
+  columns: tuple[Column, ...]
+  sizes: list[int]
+  labels: list[np.ndarray | None]
+  keys: np.ndarray | None = None
+  notes: dict[str, Any] = {}
+  remarks: tuple[str, ...] = ()
+  warnings: tuple[str, ...] = ()
+
+
 class Source(NamedTuple):
   """All raw samples of a data set.
 

@@ -107,7 +107,7 @@ def test_csv_gz(load):
 
 
 def test_csv_in_several_blocks(load, monkeypatch):
-  monkeypatch.setattr('memae_jax.data.readers._BLOCK', 2)
+  monkeypatch.setattr('memae_jax.data.delimited._BLOCK', 2)
   np.testing.assert_array_equal(load(CSV).inputs[:, 0], [31, 42, 53])
 
 
@@ -291,11 +291,15 @@ BAD_CSV = {
     ['two columns', '"age"'],
   ),
   'column without a name': (
-    CSV.replace('age', ''),
+    CSV.replace('income', ''),
     {},
-    ['column 1 has no name', 'index'],
+    ['column 3 has no name', 'index'],
   ),
-  'semicolons': (CSV.replace(',', ';'), {}, ['one column', 'commas']),
+  'separator that is another': (
+    CSV,
+    {'separator': 'semicolon', 'categorical_columns': ()},
+    ['no column "outcome"'],
+  ),
   'label column missing': (
     CSV,
     {'label_column': 'outcomes'},
@@ -337,7 +341,11 @@ BAD_CSV = {
     ['normal_labels', 'label_column'],
   ),
   'open quote': (CSV + '1,"Paris,2,ok\n', {}, ['no readable csv']),
-  'not utf-8': (CSV.encode() + b'\xff\xfe', {}, ['UTF-8']),
+  'not utf-8': (
+    CSV.encode() + b'\xff\xfe',
+    {'encoding': 'utf-8'},
+    ['data.encoding', 'utf-8'],
+  ),
   'nul bytes': (CSV.replace('42', '4\x002'), {}, ['line 3', '"age"']),
   'no path': (None, {'path': ''}, ['"data.path" is empty']),
   'no such file': (None, {}, ['my.csv does not exist']),
@@ -436,10 +444,10 @@ BAD_NPZ = {
     {},
     ['3 labels for 2 samples'],
   ),
-  'three axes': (
-    _npz(X=np.zeros((2, 2, 2)), y=np.zeros(2)),
+  'one axis': (
+    _npz(X=np.zeros(2), y=np.zeros(2)),
     {},
-    ['(2, 2, 2)', '[S, H, W, C]'],
+    ['(2,)', '[S, H, W, C]'],
   ),
   'complex': (
     _npz(X=np.zeros((2, 2), complex), y=np.zeros(2)),
