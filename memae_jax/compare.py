@@ -7,12 +7,11 @@ study's folder stands for all its finished runs. Writes compare.csv,
 compare.json and compare.html.
 """
 
-import pathlib
 import sys
 
 from absl import flags
 
-from memae_jax import cli, errors
+from memae_jax import cli, errors, paths
 from memae_jax.studies import comparison
 
 
@@ -22,7 +21,7 @@ def run(*words: str) -> None:
   if not words:
     raise errors.UserError('give one or more run directories')
   found = comparison.compare(words, options.resamples, options.reference)
-  page = comparison.write(found, pathlib.Path(options.output).expanduser())
+  page = comparison.write(found, paths.local(options.output, '--output'))
   print(comparison.text(found))
   print(f'comparison: {page}')
 

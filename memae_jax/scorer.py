@@ -26,7 +26,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from memae_jax import errors
+from memae_jax import errors, jax_settings, paths, streams
 
 FORMAT, VERSION = 'memae_jax.scorer', 1
 META, PROGRAM = 'meta.json', 'program.bin'
@@ -51,7 +51,7 @@ def load(path: str | os.PathLike) -> 'Scorer':
   Raises:
     UserError: it is missing, damaged or foreign, or of another version.
   """
-  path = pathlib.Path(path)
+  path = paths.local(path, 'the scorer')
   meta, binary = _parts(path)
   check_flatbuffers()
   try:
@@ -221,7 +221,7 @@ class Scorer:
     Raises:
       UserError: the network cannot take it.
     """
-    path = pathlib.Path(path).expanduser()
+    path = paths.local(path, 'INPUT')
     if not path.exists():
       raise errors.UserError(f'{path} does not exist')
     if path.suffix in ('.npy', '.npz'):
@@ -346,13 +346,15 @@ def main(argv: list[str] | None = None) -> int:
   parser.add_argument('input', help='file or folder of samples')
   parser.add_argument('--to', help='csv file to write, else it is printed')
   options = parser.parse_args(argv)
+  streams.prepare()
   try:
+    jax_settings.devices()
     scorer = load(options.file)
     text, flagged, total = _table(scorer, options.input)
     if options.to:
       from memae_jax import writers
 
-      writers.write_atomic(pathlib.Path(options.to).expanduser(), text)
+      writers.write_atomic(paths.local(options.to, '--to'), text)
       print(
         f'{flagged} of {total} above {scorer.threshold:.6g}; scores:'
         f' {options.to}'

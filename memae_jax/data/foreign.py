@@ -14,7 +14,7 @@ import pathlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from memae_jax import errors
+from memae_jax import errors, paths
 
 UNPACKED_LIMIT = 2**33  # Bytes that a packed file may grow to: 8 GiB.
 _CHUNK = 2**20
@@ -41,7 +41,7 @@ def file(path: Any, field: str = 'data.path') -> pathlib.Path:
   Raises:
     UserError: there is none.
   """
-  found = pathlib.Path(path).expanduser()
+  found = paths.local(path, field)
   shown = name_of(path)
   if not found.exists():
     raise errors.UserError(f'{shown} does not exist; check {field}')

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from memae_jax import config as config_lib
-from memae_jax import errors, writers
+from memae_jax import errors, paths, writers
 from memae_jax.evaluation import (
   classes,
   exhibit,
@@ -43,15 +43,15 @@ class Entry(NamedTuple):
   replicas: tuple[stored.Replica, ...]
 
 
-def find(paths: Sequence[str]) -> list[pathlib.Path]:
-  """The run directories that the paths name; a study stands for its runs.
+def find(folders: Sequence[str]) -> list[pathlib.Path]:
+  """The run directories that these name; a study stands for its runs.
 
   Raises:
     UserError: one is neither a finished run nor a study that has one.
   """
   found: list[pathlib.Path] = []
-  for text in paths:
-    path = pathlib.Path(text).expanduser()
+  for text in folders:
+    path = paths.local(text, 'the folder of a run')
     inside = sorted(p.parent for p in path.glob('runs/*/results.json'))
     if not path.is_dir():
       raise errors.UserError(f'{path} is no folder; give run directories')

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from memae_jax import config as config_lib
-from memae_jax import errors, stored_config, writers
+from memae_jax import errors, writers
 from memae_jax.studies import grid, groups
 
 _LOG = logging.getLogger(__name__)
@@ -262,12 +262,12 @@ def train(run: Run, held: Any, stopping) -> str:
     sys.executable,
     '-m',
     'memae_jax.main',
-    f'--config={stored_config.__file__}:{run.folder}',
+    f'--config={run.folder / "config.json"}',
     f'--workdir={run.folder}',
   ]
   _note(run.folder, event='start', time=time.time())
   begun = time.monotonic()
-  with output.open('a') as log, output.open() as shown:
+  with output.open('a') as log, output.open(errors='replace') as shown:
     start = shown.seek(0, 2)
     child = subprocess.Popen(
       command,
