@@ -139,7 +139,9 @@ def _prepare_jax() -> None:
   """
   jax_settings.fix()
   if 'JAX_NUM_CPU_DEVICES' not in os.environ:
-    jax.config.update('jax_num_cpu_devices', host.cores())
+    # Without jit, a debugger should meet values, not those of a mesh.
+    many = not jax.config.jax_disable_jit
+    jax.config.update('jax_num_cpu_devices', host.cores() if many else 1)
   if 'JAX_COMPILATION_CACHE_DIR' not in os.environ:
     root = os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache')
     jax.config.update(
