@@ -17,6 +17,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from memae_jax import streams
+
 MAIN = 'memae_jax.main'
 STUDY = 'memae_jax.study'
 # memae_jax.errors.Preempted: stopped with everything saved; run it again.
@@ -158,6 +160,7 @@ def exports(env: dict[str, str]) -> list[str]:
 
 def guarded(run: Callable[[], int | None]) -> None:
   """Runs a launcher and exits; what can be mended is one line and code 2."""
+  streams.prepare()
   try:
     sys.exit(run())
   except LaunchError as error:

@@ -3,7 +3,6 @@
 import errno
 import logging
 import os
-import pathlib
 import sys
 import threading
 from collections.abc import Callable
@@ -12,8 +11,15 @@ import jax
 from absl import app, flags
 from absl import logging as absl_logging
 
-from memae_jax import config as config_lib
-from memae_jax import errors, host, parallel, stored_config
+from memae_jax import (
+  command_line,
+  errors,
+  host,
+  jax_settings,
+  parallel,
+  processes,
+  streams,
+)
 
 _OUT_OF_MEMORY = 'RESOURCE_EXHAUSTED'
 _PATIENCE = 30.0  # Seconds that a failed process waits for those it ran with.
@@ -24,8 +30,10 @@ def _end_soon(code: int) -> None:
 
   At its exit JAX would wait for five minutes, while they wait for it.
   """
+  sys.stdout.flush()
+  if processes.is_joining():  # Nothing is lost, and JAX would never end.
+    os._exit(code)
   if jax.distributed.is_initialized():
-    sys.stdout.flush()
     timer = threading.Timer(_PATIENCE, os._exit, [code])
     timer.daemon = True
     timer.start()
@@ -45,32 +53,27 @@ def parse(argv: list[str], arguments: int = 0) -> list[str]:
     The command and at most `arguments` words that are no flags.
   """
   try:
-    _check_config(argv[1:])
-    rest = flags.FLAGS(stored_config.added(argv))
+    command = command_line.read(argv)
+    sys.argv = command.words  # Where ml_collections looks for fields.
+    rest = flags.FLAGS(command.words)
+    if command.members:
+      command_line.set_members(flags.FLAGS['config'].value, command.members)
   except errors.UserError as error:
     _fail(error, error.exit_code)
-  except (AttributeError, KeyError) as error:  # Of an unknown config field.
-    _fail(f'config field {error.args[0]}', errors.UserError.exit_code)
   except (flags.Error, TypeError, ValueError, OSError) as error:
     _fail(error, errors.UserError.exit_code)
-  except Exception as error:  # Whatever a config file does.
+  except (RecursionError, MemoryError) as error:
     _fail(
-      f'{type(error).__name__} in the config file: {error}',
+      f'the flags cannot be read ({type(error).__name__}: {error})',
       errors.UserError.exit_code,
     )
   if len(rest) > 1 + arguments:
-    _fail(f'unexpected argument "{rest[-1]}"; options start with "--"', 2)
+    word = rest[-1]
+    mend = 'options start with "--"'
+    if word.partition('=')[0] in flags.FLAGS:
+      mend = f'write --{word}'
+    _fail(f'unexpected argument "{word}"; {mend}', 2)
   return rest
-
-
-def _check_config(words: list[str]) -> None:
-  """Ends if --config names no file, or --config.FIELD no field."""
-  for word, after in zip(words, [*words[1:], '']):
-    flag, equals, value = word.partition('=')
-    if flag == '--config':
-      config_lib.existing_file(value if equals else after, pathlib.Path())
-    elif flag.startswith('--config.'):
-      config_lib.check_field(flag.removeprefix('--config.').partition('[')[0])
 
 
 def _log_to_stderr() -> None:
@@ -128,14 +131,17 @@ def guarded(job: Callable[..., None], *words: str) -> None:
 
 
 def _prepare_jax() -> None:
-  """One CPU device a core, and compiled programs kept between runs.
+  """One CPU device a core, compiled programs kept, the same numbers always.
 
   A fleet is spread over the CPU devices, as over GPUs and TPUs. JAX's own
   variables win: JAX_NUM_CPU_DEVICES=1 for one device,
   JAX_ENABLE_COMPILATION_CACHE=false or another JAX_COMPILATION_CACHE_DIR.
   """
+  jax_settings.fix()
   if 'JAX_NUM_CPU_DEVICES' not in os.environ:
-    jax.config.update('jax_num_cpu_devices', host.cores())
+    # Without jit, a debugger should meet values, not those of a mesh.
+    many = not jax.config.jax_disable_jit
+    jax.config.update('jax_num_cpu_devices', host.cores() if many else 1)
   if 'JAX_COMPILATION_CACHE_DIR' not in os.environ:
     root = os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache')
     jax.config.update(
@@ -145,6 +151,8 @@ def _prepare_jax() -> None:
 
 def main(job: Callable[..., None], arguments: int = 0) -> None:
   """Parses the flags, runs `job` on the words that are no flags, exits."""
+  streams.prepare()
+  _log_to_stderr()
   _prepare_jax()
   app.run(
     lambda argv: guarded(job, *argv[1:]),

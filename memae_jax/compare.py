@@ -8,12 +8,11 @@ named and left out. Writes compare.csv, compare.json and compare.html beside
 the runs, here to runs/comparison-mnist-mnist_v1, or to --output.
 """
 
-import pathlib
 import sys
 
 from absl import flags
 
-from memae_jax import cli, errors
+from memae_jax import cli, errors, paths
 from memae_jax.studies import comparison, comparison_page, folders
 
 
@@ -24,7 +23,7 @@ def run(*words: str) -> None:
     raise errors.UserError('give one or more run directories')
   found = comparison.compare(words, options.resamples, options.reference)
   print(comparison_page.text(found))
-  folder = pathlib.Path(options.output).expanduser()
+  folder = paths.local(options.output, '--output')
   if not options.output:
     folder = folders.place(found, words)
   try:

@@ -7,13 +7,16 @@ values out of range are errors that name the field.
 
 import ast
 import json
+import math
+import numbers
 import pathlib
+import reprlib
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import ml_collections
 
-from memae_jax import errors
+from memae_jax import errors, paths
 
 VARIANTS = ('memae', 'nonspar', 'ae', 'ae_l1', 'dae', 'vae')
 DATASETS = (
@@ -54,14 +57,18 @@ SCORES = (
 
 READS = ('auto', 'dense', 'streaming', 'top_k')
 
+# What Python raises on text that is no value, or nested ever deeper.
+_UNREADABLE = (ValueError, RecursionError, MemoryError)
+
 
 class Field(NamedTuple):
-  """One value of the schema."""
+  """One value of the schema; `item`: each member of it, if it has several."""
 
   default: Any
   kind: str
   convert: Callable[[Any], Any]  # Raises ValueError saying what is expected.
   doc: str
+  item: Any = None
 
 
 def _number(default, doc, low=None, high=None, above=None) -> Field:
@@ -137,21 +144,41 @@ def _mark(words: Mapping[str, str], doc) -> Field:
   return Field('', ' | '.join(options), convert, doc)
 
 
-def _many(item: Field, default, doc) -> Field:
-  """A tuple whose members are each checked by `item`."""
+def _name() -> Field:
+  """Text, such as a label; a number stands for what `str` writes."""
 
   def convert(value):
+    if isinstance(value, numbers.Real) and math.isfinite(value):
+      return str(value)
+    if not isinstance(value, str):
+      raise ValueError('must be text')
+    return value
+
+  return Field('', 'str', convert, '')
+
+
+def _many(item: Field, default, doc) -> Field:
+  """A tuple whose members are each checked by `item`.
+
+  One member may stand alone; text is divided at its commas.
+  """
+
+  def convert(value):
+    if isinstance(value, str):
+      value = tuple(part.strip() for part in value.split(',') if part.strip())
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+      value = (value,)
     if not isinstance(value, (list, tuple)):
       raise ValueError('must be a tuple')
     return tuple(item.convert(v) for v in value)
 
-  return Field(default, f'tuple of {item.kind}', convert, doc)
+  return Field(default, f'tuple of {item.kind}', convert, doc, item)
 
 
 _POSITIVE = _number(1.0, '', above=0)
 _NATURAL = _integer(0, '', low=0)
 _COUNT = _integer(1, '', low=1)
-_NAME = _text('', '')
+_NAME = _name()
 
 SCHEMA: dict[str, Any] = {
   'name': _text('', 'Name of the experiment, used in reports.'),
@@ -663,33 +690,14 @@ def parse_arg(
         if isinstance(value, bool) or type(want)(value) != value:
           raise ValueError
         out[key] = type(want)(value)
-    except (ValueError, KeyError, SyntaxError, TypeError) as error:
+    except (*_UNREADABLE, KeyError, SyntaxError, TypeError) as error:
       raise errors.UserError(
-        f'config argument "{key}": "{text}" is not a {type(want).__name__}'
+        f'config argument "{key}": "{text[:200]}" is not a'
+        f' {type(want).__name__}'
       ) from error
   if out.smoke and smoke:
     return parse_arg(arg, **defaults | smoke)
   return out
-
-
-def existing_file(given: str, folder: pathlib.Path) -> pathlib.Path:
-  """The file that `FILE.py[:arguments]` names.
-
-  Args:
-    given: those words.
-    folder: that FILE is relative to.
-
-  Raises:
-    UserError: there is no such file.
-  """
-  path = folder / pathlib.Path(given.partition(':')[0]).expanduser()
-  if path.is_file():
-    return path
-  if path.is_dir():
-    raise errors.UserError(f'{path} is a folder; give a Python file')
-  near = [str(other) for other in path.parent.glob('*.py')]
-  mend = errors.did_you_mean(str(path), near) if near else ''
-  raise errors.UserError(f'{path} does not exist{mend}; give a Python file')
 
 
 def _unknown(name: str, key: str, schema: Mapping) -> errors.UserError:
@@ -698,8 +706,12 @@ def _unknown(name: str, key: str, schema: Mapping) -> errors.UserError:
   )
 
 
-def check_field(name: str) -> None:
-  """Raises UserError if the schema has no field or group `a.b.c`."""
+def find(name: str) -> Field | Mapping[str, Any]:
+  """Returns the field or group `a.b.c` of the schema.
+
+  Raises:
+    UserError: there is none.
+  """
   node = SCHEMA
   for key in name.split('.'):
     if isinstance(node, Field):
@@ -710,6 +722,15 @@ def check_field(name: str) -> None:
     if key not in node:
       raise _unknown(name, key, node)
     node = node[key]
+  return node
+
+
+def _shown(value: Any) -> str:
+  """A value in a message, however large or deep."""
+  short = reprlib.Repr()
+  short.maxstring = short.maxother = 200
+  short.maxtuple = short.maxlist = short.maxdict = 20
+  return short.repr(value)
 
 
 def _resolve(values: Mapping, schema: Mapping, prefix: str) -> dict[str, Any]:
@@ -724,16 +745,25 @@ def _resolve(values: Mapping, schema: Mapping, prefix: str) -> dict[str, Any]:
         out[key] = node.convert(value)
       except ValueError as error:
         raise errors.UserError(
-          f'config field "{name}" is {value!r}, but {error}'
+          f'config field "{name}" is {_shown(value)}, but {error}'
         ) from error
-    elif isinstance(value, Mapping):
+    elif isinstance(value, (Mapping, ml_collections.ConfigDict)):
       out[key] = _resolve(value, node, name + '.')
     else:
       raise errors.UserError(
-        f'config field "{name}" is {value!r}, but it is a group of fields:'
-        f' {", ".join(node)}'
+        f'config field "{name}" is {_shown(value)}, but it is a group of'
+        f' fields: {", ".join(node)}'
       )
   return out
+
+
+def filled(values: Mapping) -> ml_collections.ConfigDict:
+  """Returns a config of some fields and the defaults of all others.
+
+  Raises:
+    UserError: an unknown field, a wrong type or a value out of range.
+  """
+  return ml_collections.ConfigDict(_resolve(values, SCHEMA, ''))
 
 
 def resolve(config: Mapping) -> ml_collections.FrozenConfigDict:
@@ -801,8 +831,8 @@ def resolve(config: Mapping) -> ml_collections.FrozenConfigDict:
     )
   for group, key in _PATHS:  # A run may move; data stay.
     if resolved[group][key]:
-      path = pathlib.Path(resolved[group][key]).expanduser().absolute()
-      resolved[group][key] = str(path)
+      path = paths.local(resolved[group][key], f'config field "{group}.{key}"')
+      resolved[group][key] = str(path.absolute())
   return ml_collections.FrozenConfigDict(resolved)
 
 
@@ -853,24 +883,38 @@ def to_json(config: ml_collections.FrozenConfigDict) -> str:
   return json.dumps(config.to_dict(), indent=2) + '\n'
 
 
+def read(path: pathlib.Path) -> dict[str, Any]:
+  """Reads fields that `to_json` wrote.
+
+  Raises:
+    UserError: the file is missing or holds something else.
+  """
+  try:
+    values = json.loads(path.read_text(encoding='utf-8'))
+    if not isinstance(values, dict):
+      raise ValueError('it holds no fields')
+    return values
+  except FileNotFoundError as error:
+    raise errors.UserError(
+      f'{path} does not exist; train first, or give the folder of a run'
+    ) from error
+  except _UNREADABLE as error:
+    raise errors.UserError(
+      f'{path} is not a readable config: {error}'
+    ) from error
+
+
 def load(path: pathlib.Path) -> ml_collections.FrozenConfigDict:
   """Reads a config that `to_json` wrote.
 
   Raises:
     UserError: the file is missing or is no config.
   """
+  values = read(path)
   try:
-    return resolve(json.loads(path.read_bytes()))
-  except FileNotFoundError as error:
-    raise errors.UserError(
-      f'{path} does not exist; train first, or give the folder of a run'
-    ) from error
+    return resolve(values)
   except errors.UserError as error:
     raise errors.UserError(
       f'{path} is not a config of this project ({error}); give another'
       ' --workdir'
-    ) from error
-  except (ValueError, AttributeError) as error:
-    raise errors.UserError(
-      f'{path} is not a readable config: {error}'
     ) from error

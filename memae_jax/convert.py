@@ -21,7 +21,7 @@ import numpy as np
 from absl import flags
 from ml_collections import config_flags
 
-from memae_jax import cli, errors, parallel, writers
+from memae_jax import cli, errors, parallel, paths, writers
 from memae_jax import config as config_lib
 from memae_jax.data import foreign
 from memae_jax.evaluation import collect
@@ -222,9 +222,9 @@ def run(*words: str) -> None:
       'give PyTorch weights and --workdir=RUN to turn them into a run, or the'
       ' folder of a run and --to=FILE to write its weights'
     )
-  source = pathlib.Path(words[0]).expanduser()
+  source = paths.local(words[0], 'the input')
   if options.to:
-    to_file(source, pathlib.Path(options.to).expanduser(), options.replica)
+    to_file(source, paths.local(options.to, '--to'), options.replica)
     return
   config = options.config
   if config is None:
@@ -234,7 +234,7 @@ def run(*words: str) -> None:
         ' are evaluated on, and how the memory is read'
       )
     config = runpy.run_path(str(_DEFAULT))['get_config']('released')
-  to_run(source, pathlib.Path(options.workdir).expanduser(), config)
+  to_run(source, paths.local(options.workdir, '--workdir'), config)
 
 
 if __name__ == '__main__':

@@ -29,7 +29,7 @@ import jax.numpy as jnp
 import numpy as np
 from absl import flags
 
-from memae_jax import cli, errors, scorer, writers
+from memae_jax import cli, errors, paths, scorer, writers
 from memae_jax import config as config_lib
 from memae_jax.data import host_stage, transforms
 from memae_jax.evaluation import collect, facts, video
@@ -249,8 +249,8 @@ def run(*words: str) -> None:
   options = flags.FLAGS
   if len(words) != 1 or not options.to:
     raise errors.UserError('give the folder of a run and --to=FILE')
-  source, path = (pathlib.Path(w).expanduser() for w in (*words, options.to))
-  to_file(source, path, options.replica)
+  source = paths.local(words[0], 'the folder of a run')
+  to_file(source, paths.local(options.to, '--to'), options.replica)
 
 
 if __name__ == '__main__':

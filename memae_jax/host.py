@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import threading
 
 
 def cores() -> int:
@@ -16,8 +17,12 @@ def cores() -> int:
 def stop_requests():
   """Yields a function that says whether SIGTERM has come.
 
-  So that work goes on to a point where nothing is lost.
+  So that work goes on to a point where nothing is lost. Only the main thread
+  may listen to signals; in another one, none is heard.
   """
+  if threading.current_thread() is not threading.main_thread():
+    yield lambda: False
+    return
   asked = []
   previous = signal.signal(signal.SIGTERM, lambda *_: asked.append(True))
   try:

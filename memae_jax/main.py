@@ -15,7 +15,7 @@ import pathlib
 from absl import flags
 from ml_collections import config_flags
 
-from memae_jax import cli, errors, parallel
+from memae_jax import cli, errors, paths, processes
 from memae_jax import config as config_lib
 from memae_jax.planning import plan
 from memae_jax.training import experiment, loop
@@ -47,6 +47,9 @@ _COORDINATOR = flags.DEFINE_string(
 )
 _PROCESSES = flags.DEFINE_integer('processes', 0, 'Their number.')
 _PROCESS = flags.DEFINE_integer('process', -1, 'Which of them this is, from 0.')
+_PATIENCE = flags.DEFINE_integer(
+  'patience', 300, 'Seconds that they wait for each other.', lower_bound=1
+)
 
 
 def train(config, workdir: pathlib.Path) -> str:
@@ -75,14 +78,18 @@ def run() -> None:
   if config is None and mode != 'eval':
     raise errors.UserError('--config is missing, such as configs/digits.py')
   if mode == 'plan':
-    folder = _WORKDIR.value and pathlib.Path(_WORKDIR.value).expanduser()
-    plan.run(config, _TOPOLOGY.value, folder or None, _LIMITS.value)
+    folder = None
+    if _WORKDIR.value:
+      folder = paths.local(_WORKDIR.value, '--workdir')
+    plan.run(config, _TOPOLOGY.value, folder, _LIMITS.value)
     return
-  parallel.join(_COORDINATOR.value, _PROCESSES.value, _PROCESS.value)
-  cli.quiet_unless_first()
   if not _WORKDIR.value:
     raise errors.UserError('--workdir is missing: the folder of the run')
-  workdir = pathlib.Path(_WORKDIR.value).expanduser()
+  workdir = paths.local(_WORKDIR.value, '--workdir')
+  processes.join(
+    _COORDINATOR.value, _PROCESSES.value, _PROCESS.value, _PATIENCE.value
+  )
+  cli.quiet_unless_first()
   if mode == 'eval':
     said = _evaluation().of_run(workdir, config, _STEPS.value, _WATCH.value)
   elif config.eval.video:

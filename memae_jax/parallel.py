@@ -12,7 +12,6 @@ host never sees the padding. One process or many: the same code.
 import contextlib
 import contextvars
 import math
-import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -296,77 +295,3 @@ def of_first(number: int) -> int:
     return number
   with jax.transfer_guard('allow'):
     return int(multihost_utils.broadcast_one_to_all(np.int32(number)))
-
-
-def _number(key: str, text: str) -> int | None:
-  """The number that a variable holds, None if it is empty."""
-  if text and not text.isdigit():
-    raise errors.UserError(f'{key} is "{text}", not a number')
-  return int(text) if text else None
-
-
-def _in_cluster() -> bool:
-  """Whether SLURM or Cloud TPU tells of several processes."""
-  variable, key = os.environ.get, 'SLURM_STEP_NUM_TASKS'
-  in_slurm = (_number(key, variable(key, '')) or 1) > 1
-  return in_slurm or len(variable('TPU_WORKER_HOSTNAMES', '').split(',')) > 1
-
-
-def is_one_of_several() -> bool:
-  """Whether the variables that `join` reads tell of several processes."""
-  told = os.environ.get('JAX_NUM_PROCESSES', '')
-  return told != '1' if told else _in_cluster()
-
-
-def join(coordinator: str, processes: int, process: int) -> None:
-  """Joins the processes of a distributed run, if this is one of several.
-
-  They are told by arguments, else by JAX_COORDINATOR_ADDRESS,
-  JAX_NUM_PROCESSES and JAX_PROCESS_ID, else by SLURM or Cloud TPU.
-
-  Args:
-    coordinator: host:port of process 0, or ''.
-    processes: their number, or 0.
-    process: which of them this is, or -1.
-
-  Raises:
-    UserError: some of the three are missing, or the others are not reached.
-  """
-  variable = os.environ.get
-  coordinator = coordinator or variable('JAX_COORDINATOR_ADDRESS', '')
-  found = {}
-  for name, value, unset, key in (
-    ('processes', processes, 0, 'JAX_NUM_PROCESSES'),
-    ('process', process, -1, 'JAX_PROCESS_ID'),
-  ):
-    text = variable(key, '') if value == unset else str(value)
-    found[name] = _number(key, text)
-  if found['processes'] is None and _in_cluster():
-    _initialize()  # JAX asks SLURM or Cloud TPU itself.
-    return
-  if not coordinator and not any(v is not None for v in found.values()):
-    return
-  if not coordinator or None in found.values():
-    raise errors.UserError(
-      'a distributed run needs all of --coordinator=HOST:PORT, --processes=N'
-      ' and --process=I (or JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and'
-      ' JAX_PROCESS_ID)'
-    )
-  if not 0 <= found['process'] < found['processes']:
-    raise errors.UserError(
-      f'--process={found["process"]} is not below --processes='
-      f'{found["processes"]}; they count from 0'
-    )
-  if found['processes'] > 1:
-    _initialize(coordinator, found['processes'], found['process'])
-
-
-def _initialize(*how) -> None:
-  # SIGTERM is ours: training saves a checkpoint and says so.
-  jax.config.update('jax_enable_preemption_service', False)
-  try:
-    jax.distributed.initialize(*how)
-  except (RuntimeError, ValueError) as error:
-    raise errors.UserError(
-      f'cannot join the distributed run: {str(error).splitlines()[0][:200]}'
-    ) from error

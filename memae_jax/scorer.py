@@ -25,7 +25,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from memae_jax import errors, spreadsheet
+from memae_jax import errors, jax_settings, paths, spreadsheet, streams
 from memae_jax.data import foreign, host_stage, npz
 
 FORMAT, VERSION = 'memae_jax.scorer', 2
@@ -56,7 +56,7 @@ def load(path: str | os.PathLike) -> 'Scorer':
   Raises:
     UserError: it is missing, damaged or foreign, or of another version.
   """
-  path = pathlib.Path(path)
+  path = paths.local(path, 'the scorer')
   meta, binary = _parts(path)
   check_flatbuffers()
   try:
@@ -268,7 +268,7 @@ class Scorer:
       {'row': [...], name of the key column: [...]} or {'image': [...]} or
       {'frame': [...]}; and the samples.
     """
-    path, kind = pathlib.Path(path).expanduser(), self.meta['input']['kind']
+    path, kind = paths.local(path, 'INPUT'), self.meta['input']['kind']
     if not path.exists():
       raise errors.UserError(f'{path} does not exist')
     if path.suffix.lower() in ('.npy', '.npz'):
@@ -394,13 +394,15 @@ def main(argv: list[str] | None = None) -> int:
   parser.add_argument('input', help='file or folder of samples')
   parser.add_argument('--to', help='csv file to write, else it is printed')
   options = parser.parse_args(argv)
+  streams.prepare()
   try:
+    jax_settings.devices()
     scorer = load(options.file)
     text, flagged, total = _table(scorer, options.input)
     if options.to:
       from memae_jax import writers
 
-      writers.write_atomic(pathlib.Path(options.to).expanduser(), text)
+      writers.write_atomic(paths.local(options.to, '--to'), text)
       print(
         f'{flagged} of {total} above {scorer.threshold:.6g}; scores:'
         f' {options.to}'

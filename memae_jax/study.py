@@ -10,11 +10,9 @@ again, add points: nothing is trained twice. Writes study.csv, study.json and
 study.html.
 """
 
-import pathlib
-
 from absl import flags
 
-from memae_jax import cli, errors, parallel
+from memae_jax import cli, errors, paths, processes
 from memae_jax.studies import job
 
 
@@ -27,13 +25,13 @@ def run() -> None:
     )
   if not options.workdir:
     raise errors.UserError('--workdir is missing: the folder of the study')
-  if parallel.is_one_of_several():
+  if processes.is_one_of_several():
     raise errors.UserError(
       'a study, or each part of it, is one process, but this is one of several;'
       ' start one on each host, with --shard=0/N ... --shard=N-1/N and without'
       ' JAX_NUM_PROCESSES'
     )
-  folder = pathlib.Path(options.workdir).expanduser()
+  folder = paths.local(options.workdir, '--workdir')
   if options.dry_run:
     job.dry_run(options.config, folder, options.shard, options.max_replicas)
   else:

@@ -7,6 +7,7 @@ import os
 import pathlib
 import subprocess
 import sys
+from collections.abc import Mapping
 
 import jax
 import jax.numpy as jnp
@@ -94,11 +95,16 @@ def run(*argv: str) -> tuple[int, str, str]:
 
 
 def start(
-  *argv: str, devices: int = 1, module: str = 'memae_jax.main', **options
+  *argv: str,
+  devices: int = 1,
+  module: str = 'memae_jax.main',
+  variables: Mapping[str, str] | None = None,
+  **options,
 ) -> subprocess.Popen:
   """Starts a command line as a process of its own."""
   environment = dict(os.environ, JAX_PLATFORMS='cpu', PYTHONPATH=str(ROOT))
   environment['JAX_NUM_CPU_DEVICES'] = str(devices)
+  environment |= variables or {}
   process = subprocess.Popen(
     [sys.executable, '-m', module, *argv],
     cwd=ROOT,

@@ -426,6 +426,32 @@ def test_training_and_evaluation_agree(finished):
   assert again['metrics']['auroc']['n'] == 2
 
 
+@pytest.mark.slow
+def test_a_run_is_evaluated_however_it_is_spelled(finished, tmp_path):
+  """The same results, also on a stream of few characters."""
+  expected = json.loads((finished / 'results.json').read_text())['metrics']
+  path = tmp_path / 'flags.txt'
+  path.write_text(f'--mode=eval\n--workdir={finished}\n')
+  for argv in (
+    ['-mode=eval', f'-workdir={finished}'],
+    ['--', '--mode', 'eval', '--workdir', str(finished)],
+    [f'--flagfile={path}', '--config.eval.baselines='],
+  ):
+    (finished / 'results.json').unlink()
+    code, out, err = helpers.run(*argv)
+    assert code == 0, err
+    found = json.loads((finished / 'results.json').read_text())
+    assert found['metrics'] == expected
+    assert 'report.html' in out
+  process = helpers.start(
+    str(finished), f'--output={tmp_path}/out', module='memae_jax.compare',
+    variables={'PYTHONIOENCODING': 'ascii'},
+  )  # fmt: skip
+  out, err = process.communicate(timeout=300)
+  assert process.returncode == 0 and 'comparison: ' in out, err
+  assert out.isascii() and 'Traceback' not in err
+
+
 def test_a_users_table_from_csv_to_report(tmp_path):
   path = helpers.write_csv(tmp_path / 'rows.csv')
   config = helpers.write_config(

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from memae_jax import errors
+from memae_jax import errors, paths
 from memae_jax.data import child
 
 UNPACKED_LIMIT = 2**33  # Bytes that a packed file may grow to: 8 GiB.
@@ -52,7 +52,7 @@ def file(path: Any, field: str = 'data.path') -> pathlib.Path:
   Raises:
     UserError: there is none.
   """
-  found = pathlib.Path(path).expanduser()
+  found = paths.local(path, field)
   shown = name_of(path)
   if not found.exists():
     raise errors.UserError(f'{shown} does not exist; check {field}')

@@ -15,7 +15,7 @@ import sys
 
 from absl import flags
 
-from memae_jax import cli, errors, writers
+from memae_jax import cli, errors, paths, writers
 from memae_jax.data import downloads
 
 # Name of a data set -> module and TFDS builder. A builder has `URLS`, the
@@ -33,7 +33,7 @@ BUILDERS = {
 def data_dir(given: str = '') -> pathlib.Path:
   """Returns `given`, else $MEMAE_DATA_DIR, else ~/memae_data."""
   chosen = given or os.environ.get('MEMAE_DATA_DIR') or '~/memae_data'
-  return pathlib.Path(chosen).expanduser().absolute()
+  return paths.local(chosen, 'the folder of prepared data').absolute()
 
 
 def _builder(name: str, folder: pathlib.Path):
@@ -163,7 +163,7 @@ def run(*names: str) -> None:
   path = prepare(
     names[0],
     data_dir(flags.FLAGS.data_dir),
-    pathlib.Path(manual).expanduser().absolute() if manual else None,
+    paths.local(manual, '--manual_dir').absolute() if manual else None,
   )
   print(f'{names[0]} is ready in {path}')
 

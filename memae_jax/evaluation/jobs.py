@@ -263,7 +263,7 @@ def run(
     UserError: there are none, or they were trained on other data.
   """
   stored = _origin(checkpoints, workdir)
-  loop.check_data(exp, stored)
+  loop.check_origin(exp, stored, goes_on=False)
   job = Job(exp, checkpoints, workdir)
   if watch:
     job.watch(stored.get('environment'))

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from memae_jax import errors, strict_json
+from memae_jax import paths as paths_lib
 from memae_jax.evaluation import results_file
 
 _MOST_NAMES, _LONGEST_NAME = 4, 120  # Of a folder for several runs.
@@ -26,7 +27,7 @@ def find(
   """
   found: dict[pathlib.Path, pathlib.Path] = {}  # Once each, by any name.
   for text in paths:
-    path = pathlib.Path(text).expanduser()
+    path = paths_lib.local(text, 'the folder of a run')
     if not path.is_dir():
       raise errors.UserError(f'{path} is no folder; give run directories')
     inside = [path]

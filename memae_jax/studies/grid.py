@@ -9,18 +9,14 @@ of the fleet's axes are those of one replica: `fleet.slots` with one number, or
 `slots`, is `model.memory.slots`.
 """
 
-import inspect
 import itertools
 import json
 import pathlib
-import runpy
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import ml_collections
-
 from memae_jax import config as config_lib
-from memae_jax import errors
+from memae_jax import config_file, errors
 from memae_jax.evaluation import words
 from memae_jax.training import fleet
 
@@ -131,7 +127,8 @@ def load(given: str) -> tuple[Study, pathlib.Path]:
   Raises:
     UserError: there is no such file, or it describes no study.
   """
-  study, path = _call(given, pathlib.Path('.'), 'get_study')
+  path, arg = config_file.existing(given)
+  study = config_file.called(path, arg, 'get_study')
   if not isinstance(study, Study):
     raise errors.UserError(f'{path}: get_study returns no Study')
   if study.metric not in words.METRICS:
@@ -142,25 +139,6 @@ def load(given: str) -> tuple[Study, pathlib.Path]:
   if not study.points:
     raise errors.UserError(f'{path}: the study has no points')
   return study._replace(name=study.name or path.stem), path.parent
-
-
-def _call(
-  given: str, folder: pathlib.Path, function: str
-) -> tuple[Any, pathlib.Path]:
-  """Calls a function of the file that `FILE.py[:arguments]` names."""
-  path, arg = config_lib.existing_file(given, folder), given.partition(':')[2]
-  try:
-    found: Callable = runpy.run_path(str(path))[function]
-    takes = inspect.signature(found).parameters
-    return (found(arg) if takes else found()), path
-  except errors.UserError:
-    raise
-  except KeyError as error:
-    raise errors.UserError(f'{path} has no {error.args[0]}') from error
-  except Exception as error:  # Whatever a config file does.
-    raise errors.UserError(
-      f'{type(error).__name__} in {path}: {error}'
-    ) from error
 
 
 def points(study: Study, folder: pathlib.Path) -> list[Point]:
@@ -176,9 +154,7 @@ def points(study: Study, folder: pathlib.Path) -> list[Point]:
   Raises:
     UserError: the base or a field is not sound.
   """
-  base, _ = _call(study.base, folder, 'get_config')
-  if isinstance(base, ml_collections.ConfigDict):
-    base = base.to_dict()
+  base = config_file.get_config(study.base, folder)
   base = _set(config_lib.resolve(base).to_dict(), _plain(study.fields))
   found: dict[Any, Point] = {}
   for given in study.points:

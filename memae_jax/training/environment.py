@@ -9,6 +9,7 @@ from typing import Any
 import jax
 
 import memae_jax
+from memae_jax import jax_settings
 
 _PACKAGES = (
   'jax',
@@ -42,6 +43,7 @@ def describe(mesh: jax.sharding.Mesh) -> dict[str, Any]:
     'mesh': dict(mesh.shape),
     'processes': jax.process_count(),
     'commit': _commit(),
+    'jax_settings': jax_settings.chosen(),
   }
 
 

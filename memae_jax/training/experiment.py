@@ -15,7 +15,7 @@ import jax
 import numpy as np
 
 from memae_jax import config as config_lib
-from memae_jax import errors, parallel
+from memae_jax import errors, jax_settings, parallel
 from memae_jax.data import feed, host_stage, protocols, sources, tables, types
 from memae_jax.models import memae
 from memae_jax.training import (
@@ -224,6 +224,7 @@ def build(
     UserError: the data are missing or do not fit the config.
   """
   replicas = fleet.replicas(config)
+  devices = jax_settings.devices() if devices is None else devices
   with parallel.together():
     source = _source(config, stored or {})
     identity = {

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from memae_jax import config as config_lib
-from memae_jax import errors, host, parallel, writers
+from memae_jax import errors, host, jax_settings, parallel, writers
 from memae_jax.training import checkpoint as checkpoint_lib
 from memae_jax.training import diagnostics, experiment, step
 
@@ -108,6 +108,14 @@ def check_data(exp: experiment.Experiment, stored: dict[str, Any]) -> None:
     )
 
 
+def check_origin(
+  exp: experiment.Experiment, stored: dict[str, Any], goes_on: bool
+) -> None:
+  """Raises UserError if a checkpoint was trained otherwise, unasked."""
+  check_data(exp, stored)
+  jax_settings.check(stored.get('environment') or {}, goes_on)
+
+
 def opened(
   exp: experiment.Experiment,
   workdir: pathlib.Path,
@@ -135,7 +143,7 @@ def trained(
     UserError: there is none, or it was trained on other data.
   """
   found = checkpoints.restore_newest(
-    exp.programs.init_shapes, lambda stored: check_data(exp, stored)
+    exp.programs.init_shapes, lambda stored: check_origin(exp, stored, False)
   )
   if found is None:
     raise errors.UserError(f'{workdir} has no checkpoint; train first')
@@ -163,7 +171,7 @@ def train(
     checkpoints = stack.enter_context(opened(exp, workdir, read_only=False))
     stop_requested = stack.enter_context(host.stop_requests())
     found = checkpoints.restore_newest(
-      exp.programs.init_shapes, lambda stored: check_data(exp, stored)
+      exp.programs.init_shapes, lambda stored: check_origin(exp, stored, True)
     )
     if found is None:
       now, state = 0, exp.init()
@@ -184,7 +192,8 @@ def train(
       store_config(workdir, exp.config)  # Nothing is refused from here on.
     progress = writers.Progress('train', exp.steps, now)
     stack.callback(progress.close)
-    stack.enter_context(jax.transfer_guard('disallow'))
+    if not jax.config.jax_disable_jit:  # Else each operation is a transfer.
+      stack.enter_context(jax.transfer_guard('disallow'))
 
     def validate(state):
       state, error, reads = exp.validate(state, now)

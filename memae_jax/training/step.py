@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from memae_jax import parallel
+from memae_jax import jax_settings, parallel
 from memae_jax.data import order, transforms, types
 from memae_jax.memory import usage
 from memae_jax.models import memae, memory_bank
@@ -227,7 +227,7 @@ class Trainer(NamedTuple):
 
   def init(self, hyper: fleet.Hyper, samples: jax.Array) -> ReplicaState:
     """Initial state of one replica; samples: [init_samples, ...]."""
-    key = jax.random.key(hyper.seed)
+    key = jax.random.key(hyper.seed, impl=jax_settings.PRNG)
     variables = self.model.init(key, samples[:1], hyper.knobs)
     params = variables['params']
     batch_stats = variables.get('batch_stats', {})
@@ -312,7 +312,7 @@ class Trainer(NamedTuple):
     real = None
     if total != self.batch_size:
       real = first + jnp.arange(self.rows) < self.batch_size
-    key = jax.random.key(hyper.seed)
+    key = jax.random.key(hyper.seed, impl=jax_settings.PRNG)
     drawn = {}
     if self.noisy:
       drawn['noise'] = jax.random.fold_in(key, step), batch.shape[1:]
@@ -426,6 +426,7 @@ class Trainer(NamedTuple):
 
     def one(step, carry):
       state, sums = carry
+      step = jnp.asarray(step, jnp.int32)  # Without jit, of Python.
       first = step.astype(jnp.uint32) * jnp.uint32(self.batch_size)
       first += jnp.uint32(self.spread.data_index() * self.rows)
       batch = batch_at(data, inputs, hyper.seed, first, self.rows)

@@ -99,9 +99,9 @@ def test_errors_name_the_field(tmp_path, given, words):
 @pytest.mark.parametrize(
   'text,words',
   [
-    ('', 'has no get_study'),
+    ('', 'defines no get_study'),
     ('def get_study():\n  return 3', 'returns no Study'),
-    ('def get_study():\n  return 1 / 0', 'ZeroDivisionError in'),
+    ('def get_study():\n  return 1 / 0', 'line 2: ZeroDivisionError'),
     (
       'from memae_jax.studies import grid\n\n\n'
       "def get_study():\n  return grid.Study('b.py', [{}], metric='auc')",

@@ -4,7 +4,7 @@ import pathlib
 
 import pytest
 
-from memae_jax import errors, parallel
+from memae_jax import errors, processes
 from memae_jax.studies import grid, job, runs
 from tests.studies import test_grid
 
@@ -59,7 +59,7 @@ def test_every_shard_has_a_run(tmp_path):
 
 
 def test_a_study_is_no_distributed_run(monkeypatch):
-  assert not parallel.is_one_of_several()
+  assert not processes.is_one_of_several()
   for name, value in (
     ('JAX_NUM_PROCESSES', '2'),
     ('SLURM_STEP_NUM_TASKS', '4'),
@@ -67,12 +67,12 @@ def test_a_study_is_no_distributed_run(monkeypatch):
   ):
     with monkeypatch.context() as told:
       told.setenv(name, value)
-      assert parallel.is_one_of_several()
+      assert processes.is_one_of_several()
       told.setenv('JAX_NUM_PROCESSES', '1')
-      assert not parallel.is_one_of_several()
+      assert not processes.is_one_of_several()
   monkeypatch.setenv('SLURM_STEP_NUM_TASKS', '2(x1)')
   with pytest.raises(errors.UserError, match=r'is "2\(x1\)", not a number'):
-    parallel.is_one_of_several()
+    processes.is_one_of_several()
 
 
 def test_a_dry_run_writes_nothing(tmp_path, capsys):

@@ -1,0 +1,124 @@
+"""Values of config fields that have several, as people write them.
+
+1,2  (1, 2)  [1, 2]  1 2  and, of names, a,b  ('a', 'b')  "a"  'a, b',c
+"""
+
+import ast
+import math
+import re
+from typing import Any
+
+from memae_jax import config as config_lib
+from memae_jax import errors
+
+_CLOSING = {'(': ')', '[': ']'}
+_QUOTES = ('"', "'")
+
+
+def literal(name: str, text: str) -> str:
+  """Text that Python reads as the value of a field.
+
+  Args:
+    name: of the field, such as 'data.normal_labels'.
+    text: what somebody wrote; left alone where the field has one value.
+
+  Raises:
+    UserError: it has several, and the text cannot be divided.
+  """
+  field = config_lib.find(name)
+  if getattr(field, 'item', None) is None:
+    return text
+  try:
+    return repr(tuple(members(field, text)))
+  except ValueError as error:
+    raise errors.UserError(
+      f'config field "{name}" is {text[:200]!r}, but {error}'
+    ) from error
+
+
+def members(field: config_lib.Field, text: str) -> list[Any]:
+  """Divides the text of a field that has several values.
+
+  Text of names is kept as it is written, 007 and 1.0 too; commas inside
+  quotes divide nothing.
+
+  Raises:
+    ValueError: a member is missing, or a quote does not close.
+  """
+  inner = _without_brackets(text.strip())
+  if not isinstance(field.item.default, str):
+    words = [_unquoted(word) for word in re.split(r'[,;\s]+', inner) if word]
+    if len(words) == 1 and not _is_number(words[0]):
+      words = words[0].split('+')  # As config arguments have it.
+    return [_number(word) for word in words]
+  parts = [part.strip() for part in _parts(inner)]
+  if parts and not parts[-1]:
+    parts.pop()  # A comma at the end.
+  if '' in parts:
+    raise ValueError(
+      "has nothing between two commas; write it in quotes, such as ('a', 'b')"
+    )
+  out = [_unquoted(part) for part in parts]
+  if field.item.kind != 'str' and len(out) == 1:  # One of a few words.
+    out = [word for word in re.split(r'[\s+;]+', out[0]) if word]
+  return out
+
+
+def _without_brackets(text: str) -> str:
+  """Text without one pair of brackets around the whole of it."""
+  if not text or _CLOSING.get(text[0]) != text[-1]:
+    return text
+  depth = 0
+  for at, letter in enumerate(text):
+    depth += (letter in _CLOSING) - (letter in _CLOSING.values())
+    if depth == 0 and at < len(text) - 1:
+      return text
+  return text[1:-1].strip()
+
+
+def _parts(text: str, nested: bool = True) -> list[str]:
+  """What stands between the commas that no quotes or brackets hold."""
+  out, start, depth, quote = [], 0, 0, ''
+  for at, letter in enumerate(text):
+    if quote:
+      quote = '' if letter == quote and text[at - 1] != '\\' else quote
+    elif letter in _QUOTES and not text[start:at].strip():
+      quote = letter
+    elif nested and letter in _CLOSING:
+      depth += 1
+    elif nested and letter in _CLOSING.values():
+      depth -= 1
+    elif letter == ',' and depth <= 0:
+      out.append(text[start:at])
+      start, depth = at + 1, 0
+  if quote:
+    raise ValueError(f'has a quote {quote} that does not close')
+  if depth > 0:  # The brackets of ":(", say.
+    return _parts(text, nested=False)
+  return [*out, text[start:]]
+
+
+def _unquoted(word: str) -> str:
+  if len(word) < 2 or word[0] not in _QUOTES or word[0] != word[-1]:
+    return word
+  try:
+    value = ast.literal_eval(word)
+  except (ValueError, SyntaxError, MemoryError, RecursionError):
+    return word
+  return value if isinstance(value, str) else word
+
+
+def _is_number(word: str) -> bool:
+  return not isinstance(_number(word), str)
+
+
+def _number(word: str) -> Any:
+  """The number that a word stands for, else the word."""
+  for kind in (int, float):
+    try:
+      value = kind(word)
+    except ValueError:
+      continue
+    # Python has no literal for these; the field refuses the word.
+    return value if math.isfinite(value) else word
+  return word
