@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -11,6 +11,8 @@ import numpy as np
 
 from memae_jax import errors
 from memae_jax.data import types
+
+_MOST_RATES = 4  # That are shown.
 
 
 @jax.tree_util.register_dataclass
@@ -21,7 +23,7 @@ class Gathered:
   It reads like an array (`feed.Inputs`), from several threads at once; of
   arrays on a device, also inside compiled programs.
 
-  frames: [F, ...], in memory or a memory map.
+  frames: [F, ...], in memory, a memory map or on disk.
   number: [S] or [S, T] int32, the frames of each sample.
   """
 
@@ -79,6 +81,7 @@ class Video(NamedTuple):
   labels: [length], 1 where a frame is anomalous; None: not known, or normal.
   masks: where the masks [length, H, W] of its frames begin among all masks;
     None: it has none.
+  footage: how it was filmed.
   """
 
   name: str
@@ -86,6 +89,7 @@ class Video(NamedTuple):
   is_test: bool
   labels: np.ndarray | None = None
   masks: int | None = None
+  footage: types.Footage = types.Footage()
 
 
 def span(config: Any) -> int:
@@ -130,6 +134,7 @@ def source(
   labelled: bool = True,
   dropped: tuple[dict[str, Any], ...] = (),
   notes: dict[str, Any] | None = None,
+  remarks: tuple[str, ...] = (),
 ) -> types.Source:
   """Makes a Source whose samples are clips.
 
@@ -145,6 +150,7 @@ def source(
     labelled: whether the test videos have labels.
     dropped: what was left out before.
     notes: plain facts for the results.
+    remarks: what was read otherwise than a person may think.
 
   Raises:
     UserError: a video is shorter than a clip.
@@ -203,6 +209,7 @@ def source(
       lengths,
       of_video,
       np.concatenate(scored),
+      tuple(video.footage for video in videos),
     ),
     labelled=labelled and bool(test.any()),
     dropped=dropped,
@@ -212,4 +219,37 @@ def source(
       'scored_frame_of_a_clip': centre(config),
       **(notes or {}),
     },
+    remarks=(*_summary(videos), *remarks),
+    warnings=tuple(line for v in videos for line in v.footage.warnings),
   )
+
+
+def _summary(videos: Sequence[Video]) -> Iterator[str]:
+  """What was read, in a line, and how fast it was filmed, in another."""
+  parts = {'train': [], 'test': []}
+  for video in videos:
+    parts['test' if video.is_test else 'train'].append(video)
+  counts = [
+    f'{name}: {len(some)} {"video" if len(some) == 1 else "videos"},'
+    f' {sum(video.length for video in some):,} frames'
+    for name, some in parts.items()
+    if some
+  ]
+  yield '; '.join(counts)
+  rates = {}
+  for video in videos:
+    rates.setdefault(video.footage.rate, []).append(video.name)
+  known = sorted(rate for rate in rates if rate)
+  if known:
+    shown = (
+      f'{rate:.4g} ({len(rates[rate])}, such as {rates[rate][0]})'
+      for rate in known[:_MOST_RATES]
+    )
+    more = ', ...' if len(known) > _MOST_RATES else ''
+    unknown = f'; not known of {len(rates[None])}' if None in rates else ''
+    yield f'frames a second: {", ".join(shown)}{more}{unknown}'
+  else:
+    yield (
+      'frames a second: not known; films play'
+      f' {types.FILM_RATE} a second, or as eval.frame_rate says'
+    )

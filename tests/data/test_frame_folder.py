@@ -1,3 +1,4 @@
+import shutil
 import sys
 
 import numpy as np
@@ -177,7 +178,7 @@ def test_damaged_video_files(tmp_path, load):
   root = tmp_path / 'films'
   _film(root / 'train/2.avi', range(20, 30))
   (root / 'train/2.avi').write_bytes(b'no video' * 100)
-  _refused(load, root, 'train/2.avi cannot be read as a video after 0 frames')
+  _refused(load, root, 'train/2.avi is no readable video')
 
 
 def test_video_files_without_pyav(tmp_path, load, monkeypatch):
@@ -251,9 +252,10 @@ def test_masks_of_no_video(folder, load):
 def test_wrong_layouts(folder, load, tmp_path):
   _refused(load, tmp_path / 'nowhere', 'nowhere is no folder; expected train')
   _refused(load, tmp_path, 'has no folder train')
-  (folder / 'test/empty').mkdir()
-  _refused(load, folder, 'test/empty has no frame')
-  (folder / 'test/empty').rmdir()
+  (folder / 'test/other').mkdir()
+  (folder / 'test/other/1.gif').write_bytes(b'x')
+  _refused(load, folder, 'test/other has no frame .*but 1.gif')
+  shutil.rmtree(folder / 'test/other')
   (folder / 'test/a.avi').write_bytes(b'x')
   _refused(load, folder, 'two videos "a"')
   for name in ('train', 'test'):
