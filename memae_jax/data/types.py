@@ -48,7 +48,7 @@ class Videos(NamedTuple):
   lengths: np.ndarray
   video: np.ndarray
   frame: np.ndarray
-  footage: tuple[Footage, ...]
+  footage: tuple[Footage, ...] = ()
 
 
 class HostStage(NamedTuple):
