@@ -12,7 +12,7 @@ from memae_jax.evaluation import words
 from memae_jax.evaluation.plots import style
 
 _COLUMNS = 4
-_LINE = 90  # Letters.
+_LINE = 95  # Letters.
 
 
 def score_curves(
