@@ -71,7 +71,10 @@ def write(
   with (
     path.open('w+b') as file,
     av.open(
-      file, 'w', format=container or _FORMAT[path.suffix], options=how or {}
+      file,
+      'w',
+      format=container or _FORMAT[path.suffix.lower()],
+      options=how or {},
     ) as out,
   ):
     if title:

@@ -117,6 +117,26 @@ def numbers(length: int, config: Any, stride: int = 1) -> np.ndarray:
   return starts(length, config, stride)[:, None] + steps
 
 
+def of_one(name: str, frames: Any, config: Any) -> Gathered:
+  """Returns all clips of a video.
+
+  Args:
+    name: of the video.
+    frames: [F, H, W, C].
+    config: the resolved `config.data`.
+
+  Raises:
+    UserError: it is shorter than a clip.
+  """
+  number = numbers(len(frames), config)
+  if not len(number):
+    raise errors.UserError(
+      f'{name} has {len(frames)} frames, but a clip takes {span(config)}; give'
+      ' a longer video'
+    )
+  return Gathered(frames, number)
+
+
 def centre(config: Any) -> int:
   """Which frame of a clip, from its start, the score of the clip belongs to.
 

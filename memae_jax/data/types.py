@@ -33,6 +33,12 @@ class Footage(NamedTuple):
   shape: tuple[int, int] | None = None
   warnings: tuple[str, ...] = ()
 
+  def at(self, number: np.ndarray) -> np.ndarray | None:
+    """The seconds [n] of frames [n] of the video; None: not known."""
+    if self.seconds is not None:
+      return np.asarray(self.seconds, float)[number]
+    return (number / self.rate).round(6) if self.rate else None
+
 
 class Videos(NamedTuple):
   """Which frame of which video the score of a clip belongs to.

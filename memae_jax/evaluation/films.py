@@ -82,13 +82,6 @@ def filmed(footage: types.Footage, config) -> types.Footage:
   return footage._replace(rate=config.frame_rate)
 
 
-def seconds(footage: types.Footage, number: np.ndarray) -> np.ndarray | None:
-  """The time of frames [n], from the first of the video on; None: unknown."""
-  if footage.seconds is not None:
-    return np.asarray(footage.seconds)[number]
-  return number / footage.rate if footage.rate else None
-
-
 def write(
   path: pathlib.Path,
   layers: layers_lib.Layers,
@@ -118,7 +111,7 @@ def write(
     score,
     anomalous,
     number=number,
-    seconds=seconds(footage, number),
+    seconds=footage.at(number),
     threshold=threshold,
     shape=footage.shape,
   )

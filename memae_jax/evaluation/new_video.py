@@ -91,12 +91,7 @@ def _clips_of(
   frames, footage = decoding.decode(video, (width, height), colour, scratch)
   for line in footage.warnings:
     _LOG.warning('warning: %s', line)
-  number = clips.numbers(len(frames), config)
-  if not len(number):
-    raise errors.UserError(
-      f'{foreign.name_of(path)} has {len(frames)} frames, but a clip takes'
-      f' {clips.span(config)}; give a longer video'
-    )
+  found = clips.of_one(foreign.name_of(path), frames, config)
   footage = films.filmed(footage, exp.config.eval)
   _LOG.info(
     '%s: %d frames, %s',
@@ -107,7 +102,7 @@ def _clips_of(
     else f'whose rate is not known; the film plays {types.FILM_RATE} a second,'
     ' or as eval.frame_rate says',
   )
-  return video.name, clips.Gathered(frames, number), footage
+  return video.name, found, footage
 
 
 def _scored(exp, weights, found, layers) -> step.Scored:
@@ -175,7 +170,7 @@ def _curve(name, found, footage, columns, limits) -> bytes:
     lengths=[len(found.frames)],
   )
   threshold = next(iter(limits.values()))
-  at = films.seconds(footage, np.arange(len(found.frames)))
+  at = footage.at(np.arange(len(found.frames)))
   picture = io.BytesIO()
   plots.new_video(curve, threshold, at, footage.warnings).savefig(
     picture, dpi=150
@@ -185,9 +180,9 @@ def _curve(name, found, footage, columns, limits) -> bytes:
 
 def _csv(frame, footage, columns, limits) -> str:
   shown = {'frame': frame.tolist()}
-  at = films.seconds(footage, frame)
+  at = footage.at(frame)
   if at is not None:
-    shown['seconds'] = at.round(6).tolist()
+    shown['seconds'] = at.tolist()
   for name, score in columns.items():
     shown[name] = score.tolist()
     shown[f'{name} flagged'] = (score > limits[name]).astype(int).tolist()
