@@ -366,8 +366,13 @@ def _table(scorer: Scorer, path: str) -> tuple[str, int, int]:
   writer = csv.writer(stream, lineterminator='\n')
   column = {'table': 'row', 'images': 'image', 'clips': 'frame'}
   kind = scorer.meta['input']['kind']
-  writer.writerow([column[kind], 'score', 'flagged'])
-  writer.writerows(zip(names, score.tolist(), flagged.astype(int).tolist()))
+  columns = {column[kind]: names}
+  seconds = getattr(samples, 'seconds', None)  # Of the frames of a video file.
+  if seconds is not None:
+    columns['seconds'] = seconds.tolist()
+  columns |= {'score': score.tolist(), 'flagged': flagged.astype(int).tolist()}
+  writer.writerow(columns)
+  writer.writerows(zip(*columns.values()))
   return stream.getvalue(), int(flagged.sum()), len(score)
 
 

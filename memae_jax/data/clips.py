@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from memae_jax import errors
-from memae_jax.data import types
+from memae_jax.data import foreign, types
 
 _MOST_RATES = 4  # That are shown.
 
@@ -183,9 +183,9 @@ def source(
     )
     if not len(own):
       raise errors.UserError(
-        f'data set "{name}": video "{video.name}" has {video.length} frames,'
-        f' but a clip takes {span(config)}; remove the video, or lower'
-        ' data.clip_frames or data.frame_step'
+        f'data set "{name}": video "{foreign.name_of(video.name)}" has'
+        f' {video.length} frames, but a clip takes {span(config)}; remove the'
+        ' video, or lower data.clip_frames or data.frame_step'
       )
     at = own[:, 0] + centre(config)
     nothing = np.zeros(video.length, np.int32)
@@ -225,7 +225,7 @@ def source(
     masks=None if masks is None else Gathered(masks, np.concatenate(rows)),
     has_mask=None if masks is None else np.concatenate(known),
     videos=types.Videos(
-      tuple(video.name for video in videos),
+      tuple(foreign.name_of(video.name) for video in videos),
       lengths,
       of_video,
       np.concatenate(scored),
@@ -262,7 +262,8 @@ def _summary(videos: Sequence[Video]) -> Iterator[str]:
   known = sorted(rate for rate in rates if rate)
   if known:
     shown = (
-      f'{rate:.4g} ({len(rates[rate])}, such as {rates[rate][0]})'
+      f'{rate:.4g} ({len(rates[rate])}, such as'
+      f' {foreign.name_of(rates[rate][0])})'
       for rate in known[:_MOST_RATES]
     )
     more = ', ...' if len(known) > _MOST_RATES else ''

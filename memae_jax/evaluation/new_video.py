@@ -102,7 +102,7 @@ def _clips_of(
     else f'whose rate is not known; the film plays {types.FILM_RATE} a second,'
     ' or as eval.frame_rate says',
   )
-  return video.name, found, footage
+  return foreign.name_of(video.name), found, footage
 
 
 def _scored(exp, weights, found, layers) -> step.Scored:
@@ -166,7 +166,7 @@ def _curve(name, found, footage, columns, limits) -> bytes:
     anomalous=np.zeros(len(found), bool),
     video=np.zeros(len(found), np.int32),
     frame=found.scored,
-    names=[foreign.name_of(name)],
+    names=[name],
     lengths=[len(found.frames)],
   )
   threshold = next(iter(limits.values()))

@@ -1,3 +1,4 @@
+import os
 import shutil
 import sys
 
@@ -316,3 +317,13 @@ def test_how_videos_were_filmed(tmp_path, load):
     at = source.videos.footage[0].at(np.array([3, 39]))
     np.testing.assert_allclose(at, [0.1, 1.3], atol=1e-4)
     assert source.videos.footage[2].at(np.array([3])) is None
+
+
+def test_names_that_are_no_utf_8(tmp_path, load):
+  root = tmp_path / 'films'
+  for part in ('train', 'test'):
+    films.write(root / part / 'a.mp4', films.pixels(20))
+    os.rename(root / part / 'a.mp4', os.fsencode(root / part) + b'/caf\xe9.mp4')
+  source = load(root, image_size=16)
+  assert source.videos.names == ('caf\\xe9', 'caf\\xe9')
+  ''.join(source.remarks).encode()
