@@ -540,6 +540,13 @@ SCHEMA: dict[str, Any] = {
       'With --mode=eval: score this video file, or folder of frames, and'
       ' nothing else.',
     ),
+    'frame_rate': _number(
+      0.0,
+      'Frames a second of videos that are folders of pictures, for the times of'
+      ' scores and the speed of films; 0: not known, and films play 10 a'
+      ' second. Video files say theirs.',
+      low=0,
+    ),
     'films': _many(
       _NAME,
       (),

@@ -290,7 +290,13 @@ class Scorer:
     names, samples = unseen.read(path, self.meta['input'])
     if not hasattr(samples, 'frames'):  # Clips are copied when scored.
       self._prepared(samples, f'{path}: ')
-    return {_FOUND_BY[kind]: names}, samples
+    places = {_FOUND_BY[kind]: names}
+    seconds = getattr(
+      samples, 'seconds', None
+    )  # Of the frames of a video file.
+    if seconds is not None:
+      places['seconds'] = seconds.tolist()
+    return places, samples
 
   def _run(self, function, samples) -> dict[str, np.ndarray]:
     if isinstance(samples, (str, os.PathLike)):

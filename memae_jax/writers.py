@@ -12,6 +12,7 @@ import pathlib
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from memae_jax import errors, parallel, strict_json
@@ -31,15 +32,26 @@ def write_atomic(path: pathlib.Path, content: str | bytes) -> None:
   """Writes a file so that a reader sees the old or the new, never a part."""
   if not parallel.is_first():
     return
-  path.parent.mkdir(parents=True, exist_ok=True)
   data = content
   if isinstance(content, str):  # Names may hold bytes that are no UTF-8.
     data = content.encode('utf-8', 'backslashreplace')
-  handle, name = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
+  with replacing(path) as place:
+    place.write_bytes(data)
+
+
+@contextlib.contextmanager
+def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
+  """Yields a place to write to, which becomes the file when it is whole.
+
+  It ends as `path` does. For the first process only.
+  """
+  path.parent.mkdir(parents=True, exist_ok=True)
+  handle, name = tempfile.mkstemp(
+    dir=path.parent, prefix=f'.{path.name}.', suffix=path.suffix
+  )
   try:
-    with os.fdopen(handle, 'wb') as file:
-      file.write(data)
-      file.flush()
+    with os.fdopen(handle, 'rb') as file:
+      yield pathlib.Path(name)
       os.fsync(file.fileno())
     os.chmod(name, 0o666 & ~_umask())
     os.replace(name, path)

@@ -17,7 +17,7 @@ from memae_jax import config as config_lib
 from memae_jax import errors, export, scorer, writers
 from memae_jax.evaluation import collect
 from memae_jax.training import checkpoint, experiment, fleet, loop
-from tests import helpers
+from tests import films, helpers
 
 _CONV = {
   'model.network': 'conv',
@@ -473,7 +473,7 @@ def test_pictures(trained, exported, tmp_path):
   _refused('is no table', exported('table')[1].score, folder)
 
 
-def test_videos(trained, exported, tmp_path):
+def test_videos(trained, exported, tmp_path, capsys, caplog):
   exp, stored, _ = trained('clips')
   path, found = exported('clips')
   videos = exp.source.videos
@@ -491,6 +491,16 @@ def test_videos(trained, exported, tmp_path):
   want = stored['memae'].score[own]
   np.testing.assert_allclose(found.score(folder), want, rtol=1e-6)
   assert found.explain(folder)['errors'].shape == (len(own), 16, 24)
+  _, found_clips = found.read(folder)
+  assert found_clips.seconds is None
+  film = films.write(tmp_path / 'walk.mkv', films.pixels(24), 'ffv1', rate=10)
+  film.write_bytes(film.read_bytes()[:-3000])
+  capsys.readouterr()
+  with caplog.at_level('WARNING'):
+    assert scorer.main([str(path), str(film)]) == 0
+  assert 'walk.mkv ends early' in caplog.text
+  rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+  assert rows[0]['frame'] == '8' and rows[0]['seconds'] == '0.8'
   for i in range(15, number.max() + 1 - first):
     (folder / f'{i}.png').unlink()
   _refused('has 15 frames, but a clip takes 16', found.score, folder)

@@ -3,14 +3,16 @@
 import dataclasses
 import functools
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from memae_jax import errors
-from memae_jax.data import types
+from memae_jax.data import foreign, types
+
+_MOST_RATES = 4  # That are shown.
 
 
 @jax.tree_util.register_dataclass
@@ -21,7 +23,7 @@ class Gathered:
   It reads like an array (`feed.Inputs`), from several threads at once; of
   arrays on a device, also inside compiled programs.
 
-  frames: [F, ...], in memory or a memory map.
+  frames: [F, ...], in memory, a memory map or on disk.
   number: [S] or [S, T] int32, the frames of each sample.
   """
 
@@ -79,6 +81,7 @@ class Video(NamedTuple):
   labels: [length], 1 where a frame is anomalous; None: not known, or normal.
   masks: where the masks [length, H, W] of its frames begin among all masks;
     None: it has none.
+  footage: how it was filmed.
   """
 
   name: str
@@ -86,6 +89,7 @@ class Video(NamedTuple):
   is_test: bool
   labels: np.ndarray | None = None
   masks: int | None = None
+  footage: types.Footage = types.Footage()
 
 
 def span(config: Any) -> int:
@@ -113,6 +117,26 @@ def numbers(length: int, config: Any, stride: int = 1) -> np.ndarray:
   return starts(length, config, stride)[:, None] + steps
 
 
+def of_one(name: str, frames: Any, config: Any) -> Gathered:
+  """Returns all clips of a video.
+
+  Args:
+    name: of the video.
+    frames: [F, H, W, C].
+    config: the resolved `config.data`.
+
+  Raises:
+    UserError: it is shorter than a clip.
+  """
+  number = numbers(len(frames), config)
+  if not len(number):
+    raise errors.UserError(
+      f'{name} has {len(frames)} frames, but a clip takes {span(config)}; give'
+      ' a longer video'
+    )
+  return Gathered(frames, number)
+
+
 def centre(config: Any) -> int:
   """Which frame of a clip, from its start, the score of the clip belongs to.
 
@@ -130,6 +154,7 @@ def source(
   labelled: bool = True,
   dropped: tuple[dict[str, Any], ...] = (),
   notes: dict[str, Any] | None = None,
+  remarks: tuple[str, ...] = (),
 ) -> types.Source:
   """Makes a Source whose samples are clips.
 
@@ -145,6 +170,7 @@ def source(
     labelled: whether the test videos have labels.
     dropped: what was left out before.
     notes: plain facts for the results.
+    remarks: what was read otherwise than a person may think.
 
   Raises:
     UserError: a video is shorter than a clip.
@@ -157,9 +183,9 @@ def source(
     )
     if not len(own):
       raise errors.UserError(
-        f'data set "{name}": video "{video.name}" has {video.length} frames,'
-        f' but a clip takes {span(config)}; remove the video, or lower'
-        ' data.clip_frames or data.frame_step'
+        f'data set "{name}": video "{foreign.name_of(video.name)}" has'
+        f' {video.length} frames, but a clip takes {span(config)}; remove the'
+        ' video, or lower data.clip_frames or data.frame_step'
       )
     at = own[:, 0] + centre(config)
     nothing = np.zeros(video.length, np.int32)
@@ -199,10 +225,11 @@ def source(
     masks=None if masks is None else Gathered(masks, np.concatenate(rows)),
     has_mask=None if masks is None else np.concatenate(known),
     videos=types.Videos(
-      tuple(video.name for video in videos),
+      tuple(foreign.name_of(video.name) for video in videos),
       lengths,
       of_video,
       np.concatenate(scored),
+      tuple(video.footage for video in videos),
     ),
     labelled=labelled and bool(test.any()),
     dropped=dropped,
@@ -212,4 +239,38 @@ def source(
       'scored_frame_of_a_clip': centre(config),
       **(notes or {}),
     },
+    remarks=(*_summary(videos), *remarks),
+    warnings=tuple(line for v in videos for line in v.footage.warnings),
   )
+
+
+def _summary(videos: Sequence[Video]) -> Iterator[str]:
+  """What was read, in a line, and how fast it was filmed, in another."""
+  parts = {'train': [], 'test': []}
+  for video in videos:
+    parts['test' if video.is_test else 'train'].append(video)
+  counts = [
+    f'{name}: {len(some)} {"video" if len(some) == 1 else "videos"},'
+    f' {sum(video.length for video in some):,} frames'
+    for name, some in parts.items()
+    if some
+  ]
+  yield '; '.join(counts)
+  rates = {}
+  for video in videos:
+    rates.setdefault(video.footage.rate, []).append(video.name)
+  known = sorted(rate for rate in rates if rate)
+  if known:
+    shown = (
+      f'{rate:.4g} ({len(rates[rate])}, such as'
+      f' {foreign.name_of(rates[rate][0])})'
+      for rate in known[:_MOST_RATES]
+    )
+    more = ', ...' if len(known) > _MOST_RATES else ''
+    unknown = f'; not known of {len(rates[None])}' if None in rates else ''
+    yield f'frames a second: {", ".join(shown)}{more}{unknown}'
+  else:
+    yield (
+      'frames a second: not known; films play'
+      f' {types.FILM_RATE} a second, or as eval.frame_rate says'
+    )

@@ -4,8 +4,6 @@ Pictures are resized as MATLAB's `imresize` does (bicubic, of averages when
 shrinking), which the released code of the paper used.
 """
 
-import io
-import os
 import pathlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
@@ -15,9 +13,17 @@ import numpy as np
 from PIL import Image
 
 from memae_jax import errors, host
-from memae_jax.data import pictures
+from memae_jax.data import (
+  film_file,
+  foreign,
+  frame_cache,
+  on_disk,
+  pictures,
+  types,
+)
 
-SUFFIXES = ('.avi', '.mp4', '.mkv', '.mov', '.webm', '.m4v', '.mpg', '.mpeg')
+SUFFIXES = film_file.SUFFIXES
+_BLOCK = 64  # Frames that are written at once.
 _RESAMPLE = Image.Resampling.BICUBIC
 
 
@@ -43,6 +49,17 @@ class Video(NamedTuple):
   files: Callable[[], Sequence[File]]
 
 
+class Decoded(NamedTuple):
+  """A decoded video.
+
+  frames: [n, H, W, 1 or 3] uint8.
+  footage: how it was filmed.
+  """
+
+  frames: on_disk.Rows
+  footage: types.Footage
+
+
 def of_files(name: str, files: Sequence[pathlib.Path]) -> Video:
   """Returns a video of files on disk: pictures in order, or one video file."""
   return Video(name, lambda: [File(file) for file in files])
@@ -54,13 +71,14 @@ def open_video(path: pathlib.Path) -> Video:
   Raises:
     UserError: it is neither.
   """
+  path = path.expanduser()
   if path.is_dir() and (files := pictures.files(path)):
     return of_files(path.name, files)
   if path.is_file() and path.suffix.lower() in SUFFIXES:
     return of_files(path.stem, [path])
   raise errors.UserError(
-    f'{path} is no video; give a file ({", ".join(SUFFIXES)}) or a folder of'
-    f' frames ({", ".join(pictures.SUFFIXES)})'
+    f'{foreign.name_of(path)} is no video; give a file ({", ".join(SUFFIXES)})'
+    f' or a folder of frames ({", ".join(pictures.SUFFIXES)})'
   )
 
 
@@ -72,20 +90,24 @@ def size(config: Any) -> pictures.Size:
 
 
 def frames(
-  videos: Sequence[Video], size: pictures.Size, colour: str
-) -> Iterator[np.ndarray]:
-  """Yields the frames [n, H, W, C] uint8 of each video, in their order.
+  videos: Sequence[Video],
+  size: pictures.Size,
+  colour: str,
+  folder: pathlib.Path | None = None,
+) -> Iterator[Decoded]:
+  """Yields each video, in their order; all frames have one size.
 
   Args:
     videos: decoded several at once.
     size: of the frames, see `pictures`.
     colour: 'grey', 'rgb', or 'auto': grey if no frame has a colour.
+    folder: see `decode`.
 
   Raises:
     UserError: naming the file that is wrong.
   """
   if colour == 'auto':
-    firsts = (next(_pictures(video, 0, 'auto'))[0] for video in videos)
+    firsts = (next(_Reader(video, 0, 'auto').frames())[0] for video in videos)
     # Frames stay under "auto" if grey, so that a colour later on is found.
     colour = 'rgb' if any(f.shape[2] == 3 for f in firsts) else 'auto'
   # Pillow and PyAV decode in parallel. A few at once: videos may be large.
@@ -94,32 +116,42 @@ def frames(
   with futures.ThreadPoolExecutor(workers) as pool:
     for start in range(0, len(videos), workers):
       some = videos[start : start + workers]
-      decoded = pool.map(lambda video: decode(video, size, colour), some)
+      decoded = pool.map(lambda v: decode(v, size, colour, folder), some)
       for video, found in zip(some, decoded):
         if shape is None:
-          shape, first = found.shape[1:], video.name
-        if found.shape[1:] != shape:
-          height, width, _ = found.shape[1:]
+          shape, first = found.frames.shape[1:], video.name
+        if found.frames.shape[1:] != shape:
+          height, width, _ = found.frames.shape[1:]
           raise errors.UserError(
-            f'video "{video.name}" is {width}x{height}, but "{first}" is'
-            f' {shape[1]}x{shape[0]}; set data.image_size'
+            f'video "{foreign.name_of(video.name)}" is {width}x{height}, but'
+            f' "{foreign.name_of(first)}" is {shape[1]}x{shape[0]}; set'
+            ' data.image_size'
           )
         yield found
 
 
-def decode(video: Video, size: pictures.Size, colour: str) -> np.ndarray:
-  """Returns the frames [n, H, W, 1 or 3] uint8 of a video.
+def decode(
+  video: Video,
+  size: pictures.Size,
+  colour: str,
+  folder: pathlib.Path | None = None,
+) -> Decoded:
+  """Returns the frames of a video, which lie on disk.
 
   Args:
     video: what is decoded.
     size: of the frames, see `pictures`.
     colour: 'grey', 'rgb', or 'auto': grey, and no frame may have a colour.
+    folder: where there is room for them; None: where the system has its
+      temporary files.
 
   Raises:
     UserError: a file cannot be read, or a frame has another size or a colour.
+    OSError: there is no room.
   """
-  found, before, first = [], None, ''
-  for pixels, was, where in _pictures(video, size, colour):
+  reader, rows, block = _Reader(video, size, colour), None, []
+  before, first = None, ''
+  for pixels, was, where in reader.frames():
     before, first = before or was, first or where
     if was != before:
       raise errors.UserError(
@@ -131,47 +163,88 @@ def decode(video: Video, size: pictures.Size, colour: str) -> np.ndarray:
         f'{where} has colours, but the first frames of all videos are grey; set'
         ' data.colour to "grey" or "rgb"'
       )
-    found.append(pixels)
-  return np.stack(found)
+    block.append(pixels)
+    if rows is None:
+      rows = on_disk.Rows(pixels.shape, np.uint8, folder)
+    if len(block) == _BLOCK:
+      rows.append(np.stack(block))
+      block = []
+  if block:
+    rows.append(np.stack(block))
+  return Decoded(rows, reader.footage)
 
 
-def _pictures(video, size, colour) -> Iterator[tuple[np.ndarray, Any, str]]:
-  """Yields pixels, size before resizing and place of each frame."""
-  files = video.files()
-  if files[0].path.suffix.lower() in SUFFIXES:
-    yield from _film(files[0], size, colour)
-    return
-  for path, content in files:
-    found = pictures.read(path, size, colour, _RESAMPLE, content)
-    yield found.pixels, found.size, str(path)
+def cached(
+  folder: pathlib.Path,
+  name: str,
+  videos: Sequence[Video],
+  size: pictures.Size,
+  colour: str,
+) -> tuple[np.ndarray, list[int], list[types.Footage]]:
+  """Returns what `frames` yields, from a `frame_cache` if it is there.
+
+  Args:
+    folder: of the cache.
+    name: from `frame_cache.fingerprint`.
+    videos: see `frames`.
+    size: see `frames`.
+    colour: see `frames`.
+
+  Returns:
+    The frames [F, H, W, C] of all videos, read-only; how many each has; and how
+    each was filmed.
+  """
+
+  def decoded(scratch):
+    for video in frames(videos, size, colour, scratch):
+      yield video.frames, video.footage._asdict()
+
+  values, lengths, kept = frame_cache.load(folder, name, decoded)
+  footage = [
+    types.Footage(
+      rate=facts['rate'],
+      seconds=facts['seconds'],
+      shape=facts['shape'] and tuple(facts['shape']),
+      warnings=tuple(facts['warnings']),
+    )
+    for facts in kept
+  ]
+  return values, lengths, footage
 
 
-def _film(file, size, colour) -> Iterator[tuple[np.ndarray, Any, str]]:
-  try:
-    import av  # An extra, which folders of pictures do without.
-  except ImportError as error:
-    raise errors.UserError(
-      f'{file.path} is a video file, which takes PyAV to read; pip install'
-      " -e '.[video]', or give a folder of pictures"
-    ) from error
-  number = -1
-  on_disk = file.content is None
-  try:
-    with av.open(
-      os.fspath(file.path) if on_disk else io.BytesIO(file.content)
-    ) as container:
-      container.streams.video[0].thread_type = 'AUTO'
-      for number, frame in enumerate(container.decode(video=0)):
-        image = Image.fromarray(frame.to_ndarray(format='rgb24'))
-        pixels = pictures.fit(image, size, colour, _RESAMPLE)
-        yield pixels, image.size, f'{file.path} frame {number}'
-  except (av.error.FFmpegError, IndexError) as error:
-    raise errors.UserError(
-      f'{file.path} cannot be read as a video after {number + 1} frames'
-      f' ({error}); replace or remove it'
-    ) from error
-  if number < 0:
-    raise errors.UserError(f'{file.path} holds no frame; replace or remove it')
+class _Reader:
+  """The frames of a video one by one, and then how it was filmed."""
+
+  def __init__(self, video: Video, size: pictures.Size, colour: str):
+    self._video, self._size, self._colour = video, size, colour
+    self.footage = types.Footage()
+
+  def frames(self) -> Iterator[tuple[np.ndarray, Any, str]]:
+    """Yields pixels, size before resizing and place of each frame."""
+    files = self._video.files()
+    if files[0].path.suffix.lower() in SUFFIXES:
+      yield from self._film(files[0])
+      return
+    for path, content in files:
+      found = pictures.read(path, self._size, self._colour, _RESAMPLE, content)
+      self.footage = types.Footage(shape=found.size)
+      yield found.pixels, found.size, foreign.name_of(path)
+
+  def _film(self, file: File) -> Iterator[tuple[np.ndarray, Any, str]]:
+    film = film_file.Film(file.path, file.content)
+    name = foreign.name_of(file.path)
+    for number, frame in enumerate(film):
+      image = Image.fromarray(np.ascontiguousarray(frame))
+      pixels = pictures.fit(image, self._size, self._colour, _RESAMPLE)
+      yield pixels, image.size, f'{name} frame {number}'
+    # With its folder: those of train and test may share a name.
+    short = foreign.name_of(pathlib.Path(*file.path.parts[-2:]))
+    self.footage = types.Footage(
+      film.rate,
+      film.seconds,
+      film.shape,
+      tuple(f'{short} {line}' for line in film.warnings),
+    )
 
 
 def masks(

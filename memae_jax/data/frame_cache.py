@@ -7,12 +7,14 @@ import pathlib
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 
 from memae_jax import errors
 
-_FORMAT = 1  # Raised whenever decoding changes a pixel.
+_FORMAT = 2  # Raised whenever decoding changes a pixel, or says more.
+_BYTES = 2**24  # Copied at once.
 
 
 def fingerprint(files: Iterable[pathlib.Path], *settings: object) -> str:
@@ -31,17 +33,19 @@ def fingerprint(files: Iterable[pathlib.Path], *settings: object) -> str:
 def load(
   folder: pathlib.Path,
   name: str,
-  decode: Callable[[], Iterable[np.ndarray]],
-) -> tuple[np.ndarray, list[int]]:
+  decode: Callable[[pathlib.Path], Iterable[tuple[Any, Any]]],
+) -> tuple[np.ndarray, list[int], list[Any]]:
   """Returns arrays from the cache, after decoding them if they are not there.
 
   Args:
     folder: of the cache.
     name: from `fingerprint`.
-    decode: yields arrays [n, ...] that differ in n alone.
+    decode: takes a folder for what it may have to put on disk meanwhile;
+      yields arrays [n, ...] that differ in n alone, and of each what else is to
+      be kept of it, as JSON.
 
   Returns:
-    all of them, [sum of n, ...], read-only, and each n.
+    all of them, [sum of n, ...], read-only; each n; and what else was kept.
 
   Raises:
     UserError: the disk is full, or the folder cannot be written.
@@ -56,7 +60,7 @@ def load(
     with tempfile.TemporaryDirectory(dir=folder, prefix='incomplete.') as made:
       whole = pathlib.Path(made) / name
       whole.mkdir()
-      _write(whole, decode())
+      _write(whole, decode(pathlib.Path(made)))
       try:
         whole.rename(target)
       except OSError:
@@ -70,25 +74,30 @@ def load(
     ) from error
 
 
-def _write(folder: pathlib.Path, arrays: Iterable[np.ndarray]) -> None:
-  lengths = []
+def _write(folder: pathlib.Path, parts: Iterable[tuple[Any, Any]]) -> None:
+  lengths, kept = [], []
   with (folder / 'values').open('wb') as file:
-    for array in arrays:
+    for array, more in parts:
       lengths.append(len(array))
-      file.write(np.ascontiguousarray(array))
+      kept.append(more)
+      row = array.dtype.itemsize * int(np.prod(array.shape[1:], dtype=np.int64))
+      some = max(1, _BYTES // max(1, row))
+      for first in range(0, len(array), some):
+        file.write(np.ascontiguousarray(array[first : first + some]))
   facts = {
     'shape': (sum(lengths), *array.shape[1:]),
     'dtype': array.dtype.str,
     'lengths': lengths,
+    'kept': kept,
   }
   (folder / 'facts.json').write_bytes(json.dumps(facts).encode())
 
 
-def _open(folder: pathlib.Path) -> tuple[np.ndarray, list[int]]:
+def _open(folder: pathlib.Path) -> tuple[np.ndarray, list[int], list[Any]]:
   facts = json.loads((folder / 'facts.json').read_bytes())
   shape = tuple(facts['shape'])
   size = (folder / 'values').stat().st_size
   if size != np.dtype(facts['dtype']).itemsize * np.prod(shape, dtype=np.int64):
     raise ValueError('cut short')
   values = np.memmap(folder / 'values', facts['dtype'], 'r', shape=shape)
-  return np.asarray(values), facts['lengths']
+  return np.asarray(values), facts['lengths'], facts['kept']

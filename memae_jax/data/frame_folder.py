@@ -6,7 +6,8 @@ test/VIDEO/1.jpg ...           videos to test on, likewise; optional
 ground_truth/VIDEO/1.png ...   a mask for each frame of a test video; optional
 
 Labels of the frames come from `data.label_path` (see `video_labels`), else
-from the masks. Frames are taken in natural order: 2.jpg before 10.jpg.
+from the masks. Frames are taken in natural order: 2.jpg before 10.jpg. Empty
+folders are passed over.
 """
 
 import pathlib
@@ -18,6 +19,7 @@ from memae_jax import errors
 from memae_jax.data import (
   clips,
   decoding,
+  foreign,
   frame_cache,
   listing,
   pictures,
@@ -29,6 +31,7 @@ from memae_jax.data import (
 _LAYOUT = (
   'expected train/VIDEO and test/VIDEO, each a folder of frames or a video file'
 )
+_OF_SYSTEMS = ('Thumbs.db', 'desktop.ini')  # Nobody put them there.
 
 
 class _Found(NamedTuple):
@@ -50,7 +53,8 @@ def load(config) -> types.Source:
     UserError: naming the folder, the file or the video that is wrong.
   """
   root = _root(config.path)
-  train, test = _videos(root / 'train'), _videos(root / 'test')
+  train, passed = _videos(root / 'train')
+  test, passed_of_test = _videos(root / 'test')
   if not train:
     raise errors.UserError(f'{root / "train"} has no video; {_LAYOUT}')
   if not test and (root / 'test').exists():
@@ -60,22 +64,23 @@ def load(config) -> types.Source:
   cache = prepare.data_dir(config.data_dir) / 'frames'
   settings = decoding.size(config), config.colour
   found = [*train, *test]
-  frames, lengths = frame_cache.load(
+  frames, lengths, footage = decoding.cached(
     cache,
     frame_cache.fingerprint([f for v in found for f in v.files], *settings),
-    lambda: decoding.frames(
-      [decoding.of_files(v.name, v.files) for v in found], *settings
-    ),
+    [decoding.of_files(v.name, v.files) for v in found],
+    *settings,
   )
   names = [video.name for video in test]
   masks, first = _masks(root, names, lengths[len(train) :], cache, config)
   labels = _labels(config, names, lengths[len(train) :], masks, first)
   videos = [
-    clips.Video(video.name, length, is_test=False)
-    for video, length in zip(train, lengths)
+    clips.Video(video.name, length, is_test=False, footage=filmed)
+    for video, length, filmed in zip(train, lengths, footage)
   ] + [
-    clips.Video(name, length, True, label, first.get(name))
-    for name, length, label in zip(names, lengths[len(train) :], labels)
+    clips.Video(name, length, True, label, first.get(name), filmed)
+    for name, length, label, filmed in zip(
+      names, lengths[len(train) :], labels, footage[len(train) :]
+    )
   ]
   source = clips.source(
     'frames',
@@ -86,6 +91,7 @@ def load(config) -> types.Source:
     labelled=all(label is not None for label in labels),
     dropped=_dropped(root, found),
     notes={'labels': _origin(config, masks)},
+    remarks=_remarks(root, passed + passed_of_test),
   )
   if source.labelled:
     remark = video_labels.remark(_origin(config, masks), labels)
@@ -105,27 +111,44 @@ def _root(path: str) -> pathlib.Path:
   return root
 
 
-def _videos(folder: pathlib.Path) -> list[_Found]:
-  """Returns the videos of a folder in natural order."""
-  found = []
+def _videos(folder) -> tuple[list[_Found], list[pathlib.Path]]:
+  """Returns the videos of a folder in natural order, and folders of nothing."""
+  found, passed = [], []
   for entry in listing.folders(folder):
     files = pictures.files(entry)
-    if not files:
+    if files:
+      found.append(_Found(entry.name, files))
+    elif others := [
+      file for file in listing.files(entry) if file.name not in _OF_SYSTEMS
+    ]:
       raise errors.UserError(
-        f'{entry} has no frame ({", ".join(pictures.SUFFIXES)}); put some'
-        ' there, or remove it'
+        f'{foreign.name_of(entry)} has no frame'
+        f' ({", ".join(pictures.SUFFIXES)}), but'
+        f' {foreign.name_of(others[0].relative_to(entry))}; put frames there,'
+        ' or remove it; video files lie beside the folders'
       )
-    found.append(_Found(entry.name, files))
+    else:
+      passed.append(entry)
   for file in folder.glob('*') if folder.is_dir() else ():
-    if file.suffix.lower() in decoding.SUFFIXES and file.name[0] != '.':
+    is_video = file.suffix.lower() in decoding.SUFFIXES and file.is_file()
+    if is_video and file.name[0] != '.':
       found.append(_Found(file.stem, (file,)))
   found.sort(key=lambda video: listing.natural(pathlib.Path(video.name)))
   for one, two in zip(found, found[1:]):
     if one.name == two.name:
       raise errors.UserError(
-        f'{folder} has two videos "{one.name}"; rename or remove one'
+        f'{foreign.name_of(folder)} has two videos'
+        f' "{foreign.name_of(one.name)}"; rename or remove one'
       )
-  return found
+  return found, passed
+
+
+def _remarks(root, passed) -> tuple[str, ...]:
+  if not passed:
+    return ()
+  names = [foreign.name_of(folder.relative_to(root)) for folder in passed[:3]]
+  more = f' and {len(passed) - 3} more' if len(passed) > 3 else ''
+  return (f'empty folders are passed over: {", ".join(names)}{more}',)
 
 
 def _masks(root, names, lengths, cache, config):
@@ -148,17 +171,17 @@ def _masks(root, names, lengths, cache, config):
   files = {name: pictures.files(entry) for name, entry in files.items()}
   size = decoding.size(config)
 
-  def decode():
+  def decode(_):
     shape = None
     for name, some in files.items():
       made = decoding.masks(some, known[name], size)
       if shape is None:
         shape = made.shape[1:]
-        yield np.zeros((1, *shape), bool)  # Of frames without a mask.
-      yield made
+        yield np.zeros((1, *shape), bool), None  # Of frames without a mask.
+      yield made, None
 
   everything = [file for some in files.values() for file in some]
-  masks, counts = frame_cache.load(
+  masks, counts, _ = frame_cache.load(
     cache, frame_cache.fingerprint(everything, 'masks', size), decode
   )
   return masks, dict(zip(files, np.cumsum(counts).tolist()))

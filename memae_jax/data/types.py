@@ -1,8 +1,11 @@
 """The values that data flow through: a Source, and a Split of it."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+
+FILM_RATE = 10  # Frames a second, of videos that do not say theirs.
 
 
 class Column(NamedTuple):
@@ -16,6 +19,27 @@ class Column(NamedTuple):
   categories: tuple[str, ...] = ()
 
 
+class Footage(NamedTuple):
+  """How a video was filmed.
+
+  rate: frames a second; None: not known, as of a folder of frames.
+  seconds: of each frame from the first one on; None: not known.
+  shape: (width, height) as it is to be shown; None: that of its frames.
+  warnings: what is missing of it or damaged, a line each.
+  """
+
+  rate: float | None = None
+  seconds: Sequence[float] | None = None
+  shape: tuple[int, int] | None = None
+  warnings: tuple[str, ...] = ()
+
+  def at(self, number: np.ndarray) -> np.ndarray | None:
+    """The seconds [n] of frames [n] of the video; None: not known."""
+    if self.seconds is not None:
+      return np.asarray(self.seconds, float)[number]
+    return (number / self.rate).round(6) if self.rate else None
+
+
 class Videos(NamedTuple):
   """Which frame of which video the score of a clip belongs to.
 
@@ -23,12 +47,14 @@ class Videos(NamedTuple):
   lengths: [V] int32, frames of each video.
   video: [S] int32, indices into `names`.
   frame: [S] int32, the scored frame, counted from 0 in its video.
+  footage: of each video.
   """
 
   names: tuple[str, ...]
   lengths: np.ndarray
   video: np.ndarray
   frame: np.ndarray
+  footage: tuple[Footage, ...] = ()
 
 
 class HostStage(NamedTuple):

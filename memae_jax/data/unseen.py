@@ -4,6 +4,8 @@ What a file becomes is said by the entry `input` of a scorer's meta.json. Here
 as there, nothing that trains is imported.
 """
 
+import dataclasses
+import logging
 import pathlib
 import types as pytypes
 from collections.abc import Mapping
@@ -13,6 +15,8 @@ import numpy as np
 
 from memae_jax import errors
 from memae_jax.data import clips, decoding, foreign, levels, pictures
+
+_LOG = logging.getLogger(__name__)
 
 
 def read(
@@ -68,16 +72,23 @@ def _images(path, wanted):
   return [name(file) for file in files], found
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Clips(clips.Gathered):
+  """Clips of one video, whose frames lie on disk.
+
+  seconds: [S] of the scored frames; None: not known.
+  """
+
+  seconds: np.ndarray | None = None
+
+
 def _clips(path, wanted):
   _, height, width, _ = wanted['shape']
   video = decoding.open_video(path)
-  frames = decoding.decode(video, (width, height), _colour(wanted))
+  frames, footage = decoding.decode(video, (width, height), _colour(wanted))
+  for line in footage.warnings:
+    _LOG.warning('warning: %s', line)
   config = pytypes.SimpleNamespace(**wanted)
-  number = clips.numbers(len(frames), config)
-  if not len(number):
-    raise errors.UserError(
-      f'{path} has {len(frames)} frames, but a clip takes {clips.span(config)};'
-      ' give a longer video'
-    )
-  found = clips.Gathered(frames, number)
-  return found.scored.tolist(), found
+  found = clips.of_one(foreign.name_of(path), frames, config)
+  at = footage.at(found.scored)
+  return found.scored.tolist(), Clips(found.frames, found.number, at)

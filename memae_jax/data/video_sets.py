@@ -32,14 +32,13 @@ def load(config) -> types.Source:
   size = decoding.size(config)
   colour = 'grey' if config.colour == 'auto' else config.colour
   files = sorted(pathlib.Path(builder.data_path).iterdir())
-  cached = lambda what, decode: frame_cache.load(
-    folder / 'frames', frame_cache.fingerprint(files, what, size), decode
-  )
+  cache = folder / 'frames'
+  key = lambda what: frame_cache.fingerprint(files, what, size)
   index = builder.info.metadata
   train, test = (builder.as_data_source(split) for split in ('train', 'test'))
   videos = _videos(index['train'], train) + _videos(index['test'], test)
-  frames, lengths = cached(
-    colour, lambda: decoding.frames(videos, size, colour)
+  frames, lengths, footage = decoding.cached(
+    cache, key(colour), videos, size, colour
   )
   names, labels = index['test'], _given(index)
   if config.label_path:
@@ -54,15 +53,17 @@ def load(config) -> types.Source:
       )
   masks, first = None, [None] * len(test)
   if index['masks']:
-    masks, counts = cached('masks', lambda: _masks(test, size))
+    masks, counts, _ = frame_cache.load(
+      cache, key('masks'), lambda _: _masks(test, size)
+    )
     first = np.cumsum(counts)[:-1].tolist()
   found = [
-    clips.Video(name, length, is_test=False)
-    for name, length in zip(index['train'], lengths)
+    clips.Video(name, length, is_test=False, footage=filmed)
+    for name, length, filmed in zip(index['train'], lengths, footage)
   ] + [
-    clips.Video(name, length, True, label, begin)
-    for name, length, label, begin in zip(
-      names, lengths[len(train) :], labels, first
+    clips.Video(name, length, True, label, begin, filmed)
+    for name, length, label, begin, filmed in zip(
+      names, lengths[len(train) :], labels, first, footage[len(train) :]
     )
   ]
   origin = pathlib.Path(config.label_path).name or index['labels_from']
@@ -109,5 +110,5 @@ def _masks(records, size):
     )
     if shape is None:
       shape = masks.shape[1:]
-      yield np.zeros((1, *shape), bool)
-    yield masks
+      yield np.zeros((1, *shape), bool), None
+    yield masks, None

@@ -3,7 +3,7 @@
 import pathlib
 from typing import Any
 
-from memae_jax.evaluation import evaluate, films, jobs
+from memae_jax.evaluation import evaluate, jobs, new_video
 from memae_jax.training import experiment, loop
 
 
@@ -55,7 +55,7 @@ def _newest(exp: experiment.Experiment, workdir: pathlib.Path) -> str:
   with loop.opened(exp, workdir) as checkpoints:
     at, state, stored = loop.trained(exp, checkpoints, workdir)
     if exp.config.eval.video:
-      return f'scores: {films.score_new(exp, state, at, workdir)}'
+      return f'scores: {new_video.score(exp, state, at, workdir)}'
     results = jobs.evaluate_one(
       exp, state, at, workdir, stored.get('environment')
     )

@@ -1,7 +1,7 @@
 """What a network makes of samples and of its own slots, to be looked at."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
@@ -162,7 +162,7 @@ def in_time(exp: experiment.Experiment, index: int, name: str) -> np.ndarray:
 
 def error_maps(
   exp: experiment.Experiment, weights: Any, index: int, rows: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
   """The scored frames of clips, and the errors of a replica.
 
   Args:
@@ -171,18 +171,15 @@ def error_maps(
     index: of the replica.
     rows: [K] samples of the source.
 
-  Returns:
-    frames: [K, H, W, C] float32 in [0, 1].
-    maps: [K, H, W] squared error, mean over the channels, in model units.
+  Yields:
+    Of some samples at a time, [k, H, W, C] float32 in [0, 1], and their maps,
+    [k, H, W] squared error, mean over the channels, in model units.
   """
   block = exp.config.eval.batch_size
-  parts = [
-    _rebuilt(exp, weights, index, rows[i : i + block])
-    for i in range(0, len(rows), block)
-  ]
-  x, out = (np.concatenate(part) for part in zip(*parts))
-  frames = _as_image(x, exp.source, exp.splits[index])
-  return frames, np.square(x - out).mean(axis=-1)
+  for first in range(0, len(rows), block):
+    x, out = _rebuilt(exp, weights, index, rows[first : first + block])
+    frames = _as_image(x, exp.source, exp.splits[index])
+    yield frames, np.square(x - out).mean(axis=-1)
 
 
 def _rebuilt(exp, weights, index, rows) -> tuple[np.ndarray, np.ndarray]:

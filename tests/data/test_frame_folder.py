@@ -1,3 +1,5 @@
+import os
+import shutil
 import sys
 
 import numpy as np
@@ -6,7 +8,7 @@ from PIL import Image
 
 from memae_jax import errors
 from memae_jax.data import frame_folder, protocols, sources
-from tests import fakes
+from tests import fakes, films
 
 
 @pytest.fixture
@@ -179,7 +181,7 @@ def test_damaged_video_files(tmp_path, load):
   root = tmp_path / 'films'
   _film(root / 'train/2.avi', range(20, 30))
   (root / 'train/2.avi').write_bytes(b'no video' * 100)
-  _refused(load, root, 'train/2.avi cannot be read as a video after 0 frames')
+  _refused(load, root, 'train/2.avi is no readable video')
 
 
 def test_video_files_without_pyav(tmp_path, load, monkeypatch):
@@ -253,9 +255,10 @@ def test_masks_of_no_video(folder, load):
 def test_wrong_layouts(folder, load, tmp_path):
   _refused(load, tmp_path / 'nowhere', 'nowhere is no folder; expected train')
   _refused(load, tmp_path, 'has no folder train')
-  (folder / 'test/empty').mkdir()
-  _refused(load, folder, 'test/empty has no frame')
-  (folder / 'test/empty').rmdir()
+  (folder / 'test/other').mkdir()
+  (folder / 'test/other/1.gif').write_bytes(b'x')
+  _refused(load, folder, 'test/other has no frame .*but 1.gif')
+  shutil.rmtree(folder / 'test/other')
   (folder / 'test/a.avi').write_bytes(b'x')
   _refused(load, folder, 'two videos "a"')
   for name in ('train', 'test'):
@@ -271,3 +274,58 @@ def test_empty_path(data_config):
   config = data_config(name='frames', protocol='given')
   with pytest.raises(errors.UserError, match='"data.path" is empty'):
     frame_folder.load(config)
+
+
+def test_what_is_said_at_the_start(folder, load):
+  for name in ('train/2', 'test/3', 'test/.hidden'):
+    (folder / name).mkdir()
+  (folder / 'train/.DS_Store').write_bytes(b'x')
+  (folder / 'test/3/Thumbs.db').write_bytes(b'x')
+  source = load(folder)
+  assert source.videos.names == ('1', '10', 'a', 'b')
+  assert source.remarks == (
+    'train: 2 videos, 24 frames; test: 2 videos, 20 frames',
+    'frames a second: not known; films play 10 a second, or as eval.frame_rate'
+    ' says',
+    'empty folders are passed over: train/2, test/3',
+  )
+  assert source.warnings == ()
+
+
+def test_how_videos_were_filmed(tmp_path, load):
+  root, frames = tmp_path / 'films', films.pixels(40)
+  films.write(root / 'train/a.mp4', frames, rate=30)
+  films.write(root / 'train/b.TS', frames, rate=25)
+  films.write(root / 'test/a.mkv', frames, 'ffv1', rate=25)
+  films.turn(root / 'train/a.mp4', (0, -1, 1, 0))
+  cut = (root / 'test/a.mkv').read_bytes()
+  (root / 'test/a.mkv').write_bytes(cut[: len(cut) * 3 // 5])
+  fakes_of = fakes.frames(tmp_path / 'mine')
+  shutil.copytree(fakes_of / 'train/1', root / 'train/c')
+  for _ in range(2):  # Decoded, and then from the cache.
+    source = load(root, image_size=16, colour='rgb')
+    read = int(source.videos.lengths[3])
+    assert source.videos.names == ('a', 'b', 'c', 'a') and 5 < read < 40
+    assert source.remarks == (
+      f'train: 3 videos, 92 frames; test: 1 video, {read} frames',
+      'frames a second: 25 (2, such as b), 30 (1, such as a); not known of 1',
+    )
+    assert source.warnings == (
+      'test/a.mkv ends early: the header says 40 frames (1.6 s),'
+      f' {read} were read ({read / 25:.4g} s)',
+    )
+    shapes = [footage.shape for footage in source.videos.footage]
+    assert shapes == [(32, 48), (48, 32), (24, 16), (48, 32)]
+    at = source.videos.footage[0].at(np.array([3, 39]))
+    np.testing.assert_allclose(at, [0.1, 1.3], atol=1e-4)
+    assert source.videos.footage[2].at(np.array([3])) is None
+
+
+def test_names_that_are_no_utf_8(tmp_path, load):
+  root = tmp_path / 'films'
+  for part in ('train', 'test'):
+    films.write(root / part / 'a.mp4', films.pixels(20))
+    os.rename(root / part / 'a.mp4', os.fsencode(root / part) + b'/caf\xe9.mp4')
+  source = load(root, image_size=16)
+  assert source.videos.names == ('caf\\xe9', 'caf\\xe9')
+  ''.join(source.remarks).encode()

@@ -1,0 +1,105 @@
+"""Peak memory of scoring a new video, by its length.
+
+python -m benchmarks.long_video [--frames 500 2500 10000] [--size=64]
+
+Trains a small network on generated videos for one step, writes a film of each
+length, and scores it by `--mode=eval --config.eval.video=...` in a process of
+its own: decoding, scores, curve and film. The peak is that of the process, with
+Python, JAX and the compiled program. The last line is JSON.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+from typing import Any
+
+import numpy as np
+
+from memae_jax.data import moving_shapes
+
+
+def film(path: pathlib.Path, frames: int, size: int) -> None:
+  """Writes a film of people who walk by, 25 frames a second."""
+  import av
+
+  with av.open(str(path), 'w') as container:
+    stream = container.add_stream('mpeg4', rate=25)
+    stream.width = stream.height = size
+    stream.pix_fmt = 'yuv420p'
+    done, seed = 0, 0
+    while done < frames:
+      some, _ = moving_shapes.video(10**6 + seed, size, size, False)
+      for pixels in some[: frames - done]:
+        rgb = np.ascontiguousarray(np.repeat(pixels, 3, axis=2))
+        frame = av.VideoFrame.from_ndarray(rgb, format='rgb24')
+        container.mux(stream.encode(frame.reformat(format='yuv420p')))
+      done, seed = done + len(some), seed + 1
+    container.mux(stream.encode())
+
+
+def run(*flags: str) -> tuple[float, float]:
+  """Runs the command line; returns its peak memory in MiB, and seconds."""
+  begun = time.perf_counter()
+  process = subprocess.Popen(
+    [sys.executable, '-m', 'memae_jax.main', *flags],
+    env=os.environ | {'JAX_PLATFORMS': 'cpu', 'JAX_NUM_CPU_DEVICES': '1'},
+    stdout=subprocess.DEVNULL,
+  )
+  _, status, used = os.wait4(process.pid, 0)
+  if status:
+    raise SystemExit('it failed; its error is above')
+  return used.ru_maxrss / 1024, time.perf_counter() - begun
+
+
+def trained(workdir: pathlib.Path, size: int) -> None:
+  """Trains a network of clips for one step."""
+  run(
+    '--config=configs/moving_shapes.py:smoke,variant=memae',
+    f'--workdir={workdir}',
+    f'--config.data.image_size={size}',
+    '--config.data.max_samples=0',
+    '--config.data.clip_stride=30',
+    '--config.train.epochs=0.01',
+    '--config.eval.baselines=()',
+  )
+
+
+def measure(
+  folder: pathlib.Path, lengths: list[int], size: int
+) -> dict[str, Any]:
+  """Returns peak memory and seconds for each length."""
+  trained(folder / 'run', size)
+  found = {}
+  for frames in lengths:
+    path = folder / f'{frames}.mp4'
+    film(path, frames, size)
+    peak, seconds = run(
+      '--mode=eval',
+      f'--workdir={folder / "run"}',
+      f'--config.eval.video={path}',
+    )
+    found[frames] = {'peak_mib': round(peak), 'seconds': round(seconds, 1)}
+    print(frames, found[frames], flush=True)
+  return found
+
+
+def main():
+  """Measures, and prints the report."""
+  parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+  parser.add_argument(
+    '--frames', type=int, nargs='+', default=[500, 2500, 10000]
+  )
+  parser.add_argument('--size', type=int, default=64)
+  args = parser.parse_args()
+  with tempfile.TemporaryDirectory() as folder:
+    found = measure(pathlib.Path(folder), args.frames, args.size)
+  print(json.dumps({'size': args.size, 'by_frames': found}))
+
+
+if __name__ == '__main__':
+  main()
