@@ -171,11 +171,13 @@ def points(study: Study, folder: pathlib.Path) -> list[Point]:
 
   Args:
     study: from `load`.
-    folder: of its file.
+    folder: of its file, that the base is looked for in; else in the current.
 
   Raises:
     UserError: the base or a field is not sound.
   """
+  if not (folder / study.base.partition(':')[0]).exists():
+    folder = pathlib.Path()
   base, _ = _call(study.base, folder, 'get_config')
   if isinstance(base, ml_collections.ConfigDict):
     base = base.to_dict()
