@@ -167,7 +167,7 @@ def to_run(path: pathlib.Path, workdir: pathlib.Path, given: Any) -> None:
   # Of the training nothing else is known.
   origin = {'weights': f'converted from {path.name}', 'sha256': digest}
   with writers.exclusive(workdir / '.lock', 'training'):
-    loop.check_workdir(workdir, config)
+    loop.check_workdir(workdir)
     loop.store_config(workdir, config)
     with loop.opened(exp, workdir, read_only=False) as checkpoints:
       checkpoints.save(0, state, exp.meta | {'environment': origin})

@@ -356,17 +356,6 @@ def test_a_mistyped_length_is_taken_back(tmp_path):
   assert config_lib.load(tmp_path / 'config.json') == exp.config
 
 
-@pytest.mark.parametrize(
-  'fields', [{'train.schedule': 'cosine'}, {'eval.checkpoint': 'validation'}]
-)
-def test_what_more_epochs_would_change_is_not_trained_longer(tmp_path, fields):
-  loop.store_config(tmp_path, helpers.digits(**fields))
-  (tmp_path / 'checkpoints/8').mkdir(parents=True)
-  longer = helpers.digits(**fields, **{'train.epochs': 9.0})
-  with pytest.raises(errors.UserError, match='train.epochs: 3.0 there'):
-    loop.check_workdir(tmp_path, longer)
-
-
 def test_two_trainings_in_one_workdir(finished):
   with writers.exclusive(finished / '.lock', 'training'):
     code, _, err = helpers.run(SMOKE, f'--workdir={finished}')

@@ -15,7 +15,7 @@ import jax
 from memae_jax import config as config_lib
 from memae_jax import errors, parallel, writers
 from memae_jax.evaluation import evaluate, results_file
-from memae_jax.training import checkpoint, experiment, loop
+from memae_jax.training import checkpoint, experiment, same
 
 _LOG = logging.getLogger(__name__)
 _CLAIM = '.claim'
@@ -263,7 +263,7 @@ def run(
     UserError: there are none, or they were trained on other data.
   """
   stored = _origin(checkpoints, workdir)
-  loop.check_origin(exp, stored, goes_on=False)
+  same.check_origin(exp, stored, workdir)
   job = Job(exp, checkpoints, workdir)
   if watch:
     job.watch(stored.get('environment'))

@@ -4,7 +4,7 @@ import pathlib
 from typing import Any
 
 from memae_jax.evaluation import evaluate, jobs, new_video
-from memae_jax.training import experiment, loop
+from memae_jax.training import experiment, loop, same
 
 
 def after_training(exp: experiment.Experiment, workdir: pathlib.Path) -> str:
@@ -31,12 +31,12 @@ def of_run(workdir: pathlib.Path, config: Any, steps: str, watch: bool) -> str:
   """
   if watch:
     jobs.wait_for_run(workdir)
-  loop.check_same_training(workdir, config, other_data=True)
-  other = loop.names_other_data(workdir, config)
-  stored = jobs.origin(workdir) if other else None
-  exp = experiment.build(config, stored)
-  if exp.trained_on is None:  # The same samples, so no other split of them.
-    loop.check_same_training(workdir, config)
+  stored = jobs.origin(workdir)
+  trained = same.there(stored, workdir)
+  same.check(trained, config, workdir, other_data=True)
+  other = same.names_other_data(trained, config)
+  exp = experiment.build(config, stored if other else None)
+  same.check_origin(exp, stored, workdir)
   if config.eval.video or (steps == 'latest' and not watch):
     return _newest(exp, workdir)
   return _steps(exp, workdir, steps, watch)

@@ -149,11 +149,13 @@ def points(study: Study, folder: pathlib.Path) -> list[Point]:
 
   Args:
     study: from `load`.
-    folder: of its file.
+    folder: of its file, that the base is looked for in; else in the current.
 
   Raises:
     UserError: the base or a field is not sound.
   """
+  if not (folder / study.base.partition(':')[0]).exists():
+    folder = pathlib.Path()
   base = config_file.get_config(study.base, folder)
   base = _set(config_lib.resolve(base).to_dict(), _plain(study.fields))
   found: dict[Any, Point] = {}

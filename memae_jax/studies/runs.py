@@ -163,9 +163,9 @@ def plan(
   """
   missing = list(points)
   found, diverged = [], set()
-  for path in sorted((folder / 'runs').glob('*/')):
-    if not _keeps_its_points(path):
-      continue
+  there = filter(_keeps_its_points, (folder / 'runs').glob('*/'))
+  # What is finished comes first: no other run takes its points away.
+  for path in sorted(there, key=lambda path: (results(path) is None, path)):
     config = config_lib.load(path / 'config.json')
     alike, has = grid.trained_alike(config), grid.replicas(config)
     held = tuple(
@@ -181,6 +181,8 @@ def plan(
       if len(held) > 1:  # One of them spoils it; they go on in two halves.
         diverged.add(path.name)
         continue
+      if grid.replicas(held[0].config) != has:
+        continue  # What spoiled it may be a point that the study lost since.
     found.append(run)
     kept = {point.index for point in held}
     missing = [point for point in missing if point.index not in kept]

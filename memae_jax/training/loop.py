@@ -11,109 +11,27 @@ import numpy as np
 from memae_jax import config as config_lib
 from memae_jax import errors, host, jax_settings, parallel, writers
 from memae_jax.training import checkpoint as checkpoint_lib
-from memae_jax.training import diagnostics, experiment, step
+from memae_jax.training import diagnostics, experiment, same, step
 
 _LOG = logging.getLogger(__name__)
 
 
-_MOVED = ('data.path', 'data.test_path')  # Their content is checked.
-_SCALED = (  # How samples become inputs; other data must not change it.
-  'data.scaling',
-  'data.log1p',
-  'data.clip',
-  'data.max_samples',
-)
+def check_workdir(workdir: pathlib.Path) -> None:
+  """Raises UserError if a folder is not one of a run.
 
-
-def check_same_training(
-  workdir: pathlib.Path,
-  config: Any,
-  other_data: bool = False,
-  other_length: bool = False,
-) -> None:
-  """Raises UserError if the run in `workdir` was trained by another config.
-
-  `eval` fields may differ, but for the checkpoint rule: it decides what is
-  stored. So may names, where the data lie (what they are is checked by their
-  hash), how they are fed, which changes no batch, and how the work is spread
-  and the memory read, which changes only rounding. With `other_data`, which
-  are only evaluated, so may the fields of `data`, but for scaling. With
-  `other_length` so may the number of epochs, if those that were trained are the
-  same then: at a constant learning rate, and when the last step is evaluated.
+  Which config a run was trained by, its checkpoints say, see `same`.
   """
-  stored = config_lib.load(workdir / 'config.json')
-  stored = config_lib.flatten(stored.to_dict())
-  wanted = config_lib.flatten(config.to_dict())
-  other_length = (
-    other_length
-    and wanted['train.schedule'] == 'constant'
-    and wanted['eval.checkpoint'] == 'last'
-  )
-  may_differ = lambda key: (
-    not config_lib.trains(key)
-    or key in _MOVED
-    or (other_data and key.startswith('data.') and key not in _SCALED)
-    or (other_length and key == 'train.epochs')
-  )
-  differ = [
-    f'{key}: {stored[key]!r} there, {wanted[key]!r} now'
-    for key in wanted
-    if stored[key] != wanted[key] and not may_differ(key)
-  ]
-  if differ:
-    raise errors.UserError(
-      f'{workdir} holds a run of another config ({"; ".join(differ[:3])}'
-      f'{"; ..." if len(differ) > 3 else ""}); give another --workdir'
-    )
-
-
-def names_other_data(workdir: pathlib.Path, config: Any) -> bool:
-  """Whether a config asks for data that the run may not have trained on."""
-  stored = config_lib.load(workdir / 'config.json').data
-  return any(
-    stored[key] != config.data[key]
-    for key in stored
-    if config_lib.trains(f'data.{key}')
-  )
-
-
-def check_workdir(workdir: pathlib.Path, config: Any) -> None:
-  """Raises UserError if a folder belongs to another experiment."""
-  trained = writers.has_checkpoints(workdir)
-  if not (workdir / 'config.json').exists():
-    if trained:
-      raise errors.UserError(
-        f'{workdir} has checkpoints but no config.json; give another --workdir'
-      )
-  elif trained:
-    check_same_training(workdir, config, other_length=True)
-  else:
+  if (workdir / 'config.json').exists():
     config_lib.load(workdir / 'config.json')  # Never overwrite another's file.
+  elif writers.has_checkpoints(workdir):
+    raise errors.UserError(
+      f'{workdir} has checkpoints but no config.json; give another --workdir'
+    )
 
 
 def store_config(workdir: pathlib.Path, config: Any) -> None:
   """Makes a config the one of the run; `check_workdir` comes first."""
   writers.write_atomic(workdir / 'config.json', config_lib.to_json(config))
-
-
-def check_data(exp: experiment.Experiment, stored: dict[str, Any]) -> None:
-  """Raises UserError if a checkpoint was trained on other data, unasked."""
-  same = stored.get('data_sha256') == exp.identity['data_sha256']
-  if exp.trained_on is None and not same:
-    raise errors.UserError(
-      f'the data set "{exp.source.name}" is not the one that this run was'
-      f' trained on (sha256 {exp.identity["data_sha256"][:12]}, was'
-      f' {str(stored.get("data_sha256"))[:12]}); give another --workdir, or'
-      ' the old data'
-    )
-
-
-def check_origin(
-  exp: experiment.Experiment, stored: dict[str, Any], goes_on: bool
-) -> None:
-  """Raises UserError if a checkpoint was trained otherwise, unasked."""
-  check_data(exp, stored)
-  jax_settings.check(stored.get('environment') or {}, goes_on)
 
 
 def opened(
@@ -140,10 +58,11 @@ def trained(
   """Returns step, state and `meta` of the newest sound checkpoint.
 
   Raises:
-    UserError: there is none, or it was trained on other data.
+    UserError: there is none, or it was trained otherwise.
   """
   found = checkpoints.restore_newest(
-    exp.programs.init_shapes, lambda stored: check_origin(exp, stored, False)
+    exp.programs.init_shapes,
+    lambda stored: same.check_origin(exp, stored, workdir),
   )
   if found is None:
     raise errors.UserError(f'{workdir} has no checkpoint; train first')
@@ -167,11 +86,12 @@ def train(
   with contextlib.ExitStack() as stack:
     with parallel.together():
       stack.enter_context(writers.exclusive(workdir / '.lock', 'training'))
-      check_workdir(workdir, exp.config)
+      check_workdir(workdir)
     checkpoints = stack.enter_context(opened(exp, workdir, read_only=False))
     stop_requested = stack.enter_context(host.stop_requests())
     found = checkpoints.restore_newest(
-      exp.programs.init_shapes, lambda stored: check_origin(exp, stored, True)
+      exp.programs.init_shapes,
+      lambda stored: same.check_origin(exp, stored, workdir, goes_on=True),
     )
     if found is None:
       now, state = 0, exp.init()

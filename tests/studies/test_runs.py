@@ -110,6 +110,42 @@ def test_a_group_that_diverges_goes_on_in_halves(tmp_path):
   assert planned[2].error == 'diverged'
 
 
+@pytest.mark.parametrize('weights', [False, True])
+@pytest.mark.parametrize(
+  'slots, expected',
+  [
+    ((3,), {(3,): 'finished'}),
+    ((3, 6), {(3,): 'finished', (6,): 'new'}),
+    ((4, 5), {(4,): 'failed', (5,): 'finished'}),
+    ((3, 5), {(3,): 'finished', (5,): 'finished'}),
+    ((4,), {(4,): 'failed'}),
+    ((4, 6), {(4,): 'failed', (6,): 'new'}),
+    ((6,), {(6,): 'new'}),
+  ],
+)
+def test_points_taken_out_after_one_diverged(
+  tmp_path, weights, slots, expected
+):
+  points = _points(tmp_path, 3, 4, 5)
+  for _ in range(3):  # The fleet; 3 and the pair 4, 5; each of the pair.
+    for run in runs.plan(points, tmp_path):
+      if any(p.fields['model.memory.slots'] == 4 for p in run.points):
+        _pretend(run, weights=weights, code=3, error='diverged')
+      elif run.state != 'finished':
+        _pretend(run, finished=True, code=0)
+  assert dict(_shape(runs.plan(_points(tmp_path, *slots), tmp_path))) == (
+    expected
+  )
+
+
+@pytest.mark.parametrize('slots', [(3,), (3, 6), (3, 5)])
+def test_points_taken_out_before_the_halves_are_trained(tmp_path, slots):
+  (fleet,) = runs.plan(_points(tmp_path, 3, 4, 5), tmp_path)
+  _pretend(fleet, code=3, error='diverged')
+  (run,) = runs.plan(_points(tmp_path, *slots), tmp_path)
+  assert _shape([run]) == [(slots, 'new')] and run.folder != fleet.folder
+
+
 def test_most_replicas(tmp_path):
   points = _points(tmp_path, 3, 4, 5, 6)  # Of two classes each.
   sizes = lambda most: [
