@@ -9,8 +9,8 @@ joined by "+"), drop (columns to leave out, joined by "+"), test (a second file
 with the test rows), key (a column that names the rows: no input, but beside the
 scores), decimal (point or comma), thousands (comma, point, blank, apostrophe),
 separator (comma, semicolon, tab, bar), encoding, missing (what stands for a
-missing value, joined by "+"), slots, seeds, variant, epochs, smoke. Anything else by
---config.data.FIELD=...: see `data` in memae_jax/config.py.
+missing value, joined by "+"), slots, seeds, variant, epochs, smoke. Anything
+else by --config.data.FIELD=...: see `data` in memae_jax/config.py.
 """
 
 from memae_jax import config as config_lib
