@@ -10,6 +10,7 @@ import zipfile
 
 import jax
 import numpy as np
+import pandas
 import pytest
 from PIL import Image
 
@@ -217,6 +218,29 @@ def test_columns_and_csv(trained, exported, tmp_path):
     bad = tmp_path / 'bad.csv'
     bad.write_text(change('\n'.join(lines) + '\n'))
     _refused(message, found.score, bad)
+
+
+def test_other_files_and_a_key(trained, exported, tmp_path, monkeypatch):
+  _, found = exported('table')
+  table = pandas.read_csv(trained('table')[2].parent / 'table.csv')
+  want = found.score(trained('table')[2].parent / 'table.csv')
+  table.to_parquet(tmp_path / 'a.parquet')
+  table.to_csv(tmp_path / 'A.CSV', sep=';', index=False)
+  table.to_csv(tmp_path / 'a.csv.gz')
+  for path in tmp_path.iterdir():
+    np.testing.assert_array_equal(found.score(path), want)
+  monkeypatch.setitem(found.meta['input'], 'key_column', 'part')
+  table.assign(part=[f'P-{i}' for i in range(len(table))]).to_csv(
+    tmp_path / 'keys.csv'
+  )
+  lines = scorer._table(found, tmp_path / 'keys.csv')[0].splitlines()
+  assert lines[0] == 'row,part,score,flagged'
+  assert lines[3].startswith('2,P-2,')
+  assert scorer._table(found, tmp_path / 'a.csv.gz')[0].startswith('row,score,')
+  table.assign(size=1.5).rename(columns={'weight': ' size'}).to_csv(
+    tmp_path / 'twice.csv', index=False
+  )
+  _refused('two columns .* "size"', found.score, tmp_path / 'twice.csv')
 
 
 def _refused(message, function, *args):

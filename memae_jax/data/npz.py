@@ -1,6 +1,5 @@
 """Arrays of a user's npz file: images, or tables without column names."""
 
-import ast
 import pathlib
 import warnings
 import zipfile
@@ -174,28 +173,27 @@ def arrays(path: pathlib.Path) -> dict[str, np.ndarray]:
     path: of the file.
 
   Returns:
-    The arrays by name; that of an npy file is 'inputs'.
+    The arrays by name; that of an npy file, a memory map, is 'inputs'.
 
   Raises:
     UserError: it is damaged, foreign, or announces more than memory holds.
   """
   path = pathlib.Path(path)
-  kind = 'npy file' if path.suffix.lower() == '.npy' else 'npz file'
+  if path.suffix.lower() == '.npy':
+    return {'inputs': foreign.npy(path)}
   mend = 'save plain numeric arrays with np.savez, without pickle'
-  with foreign.reading(path, kind, mend), warnings.catch_warnings():
+  with foreign.reading(path, 'npz file', mend), warnings.catch_warnings():
     warnings.simplefilter('ignore')  # Of headers that Python 2 wrote.
     with path.open('rb') as file:
-      if kind == 'npy file':
-        return {'inputs': _array(path, file, path.stat().st_size)}
       if file.read(6) == np.lib.format.MAGIC_PREFIX:
         raise errors.UserError(
           f'{foreign.name_of(path)} holds one bare array; use np.savez, or'
           ' name it .npy'
         )
-      return _members(path, file)
+      return _members(file)
 
 
-def _members(path, file) -> dict[str, np.ndarray]:
+def _members(file) -> dict[str, np.ndarray]:
   content = {}
   with zipfile.ZipFile(file) as archive:
     for member in archive.infolist():
@@ -207,7 +205,7 @@ def _members(path, file) -> dict[str, np.ndarray]:
       if member.flag_bits & 1:
         raise ValueError(f'array "{name}" is encrypted')
       with archive.open(member) as part:
-        content[name] = _array(path, part, member.file_size)
+        content[name] = _array(part, member.file_size)
         if part.read(1):
           raise ValueError(
             f'array "{name}" has more bytes than its header says'
@@ -215,14 +213,16 @@ def _members(path, file) -> dict[str, np.ndarray]:
   return content
 
 
-def _array(path, file, size: int) -> np.ndarray:
+def _array(file, size: int) -> np.ndarray:
   """Reads one array of a stream of `size` bytes, which its header must fit."""
   version = np.lib.format.read_magic(file)
-  read = {
-    (1, 0): np.lib.format.read_array_header_1_0,
-    (2, 0): np.lib.format.read_array_header_2_0,
-  }.get(version, _header_3)
-  shape, fortran, dtype = read(file)
+  if version == (1, 0):
+    header = np.lib.format.read_array_header_1_0(file)
+  elif version == (2, 0):
+    header = np.lib.format.read_array_header_2_0(file)
+  else:  # Of fields with names, which are no samples.
+    raise ValueError(f'its header has version {version}')
+  shape, fortran, dtype = header
   if dtype.hasobject:
     raise ValueError('it holds Python objects')
   if not all(isinstance(n, int) and n >= 0 for n in shape):
@@ -238,17 +238,4 @@ def _array(path, file, size: int) -> np.ndarray:
   if len(content) < wanted:
     raise ValueError('it ends early')
   flat = np.frombuffer(content, dtype, count)
-  order = 'F' if fortran else 'C'
-  return flat.reshape(shape, order=order).copy(order='C')
-
-
-def _header_3(file) -> tuple[tuple[int, ...], bool, np.dtype]:
-  """Reads a header of version 3, which NumPy reads by no public function."""
-  length = int.from_bytes(file.read(4), 'little')
-  if length > 10_000:
-    raise ValueError(f'its header has {length} bytes')
-  header = ast.literal_eval(file.read(length).decode('utf-8'))
-  if set(header) != {'descr', 'fortran_order', 'shape'}:
-    raise ValueError('its header has other entries')
-  dtype = np.lib.format.descr_to_dtype(header['descr'])
-  return tuple(header['shape']), bool(header['fortran_order']), dtype
+  return flat.reshape(shape, order='F' if fortran else 'C').copy(order='C')

@@ -16,7 +16,15 @@ import numpy as np
 
 from memae_jax import config as config_lib
 from memae_jax import errors, jax_settings, parallel
-from memae_jax.data import feed, host_stage, protocols, sources, tables, types
+from memae_jax.data import (
+  feed,
+  host_stage,
+  numbers,
+  protocols,
+  sources,
+  tables,
+  types,
+)
 from memae_jax.models import memae
 from memae_jax.training import (
   diagnostics,
@@ -137,6 +145,11 @@ def _inputs(source: types.Source) -> dict[str, Any]:
     'dtype': str(source.inputs.dtype),
     'names': tables.input_names(source.columns),
     'levels': list(source.levels),
+    'units': {
+      name: unit
+      for name, fields in source.notes.get('number_formats', {}).items()
+      if (unit := numbers.Format(**fields).unit)
+    },
   }
 
 

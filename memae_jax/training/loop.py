@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from memae_jax import config as config_lib
-from memae_jax import errors, host, jax_settings, parallel, writers
+from memae_jax import errors, host, parallel, writers
 from memae_jax.training import checkpoint as checkpoint_lib
 from memae_jax.training import diagnostics, experiment, same, step
 
