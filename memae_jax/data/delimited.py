@@ -339,16 +339,19 @@ def _words(cells, options) -> np.ndarray:
 
 def _plain(cells, options, marks) -> np.ndarray:
   try:
-    return np.array([numbers.plain(cell) for cell in cells], np.float64)
+    if '_' in ''.join(cells):  # As in 1_000, which is looked at.
+      raise ValueError
+    return np.array(list(map(float, cells)), np.float64)
   except ValueError:
-    values = np.empty(len(cells))
-    for i, cell in enumerate(cells):
-      try:
-        values[i] = numbers.plain(cell)
-      except ValueError:
-        cell = cell.strip()
-        if not options.is_no_number(cell):
-          raise _NotPlain from None
-        marks[cell] += 1
-        values[i] = np.nan
-    return values
+    values = [_plain_or_missing(cell.strip(), options, marks) for cell in cells]
+    return np.array(values, np.float64)
+
+
+def _plain_or_missing(cell: str, options, marks) -> float:
+  try:
+    return numbers.plain(cell)
+  except ValueError:
+    if not options.is_no_number(cell):
+      raise _NotPlain from None
+    marks[cell] += 1
+    return np.nan
