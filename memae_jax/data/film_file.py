@@ -75,13 +75,16 @@ class Film:
       UserError: there is no PyAV, or no frame that can be read.
     """
     av, tally = _pyav(self.path), self._tally
-    with foreign.reading(self.path, 'video'), self._opened(av) as container:
+    with contextlib.ExitStack() as stack:
+      stack.enter_context(foreign.reading(self.path, 'video'))
+      matrix, rotation = self._first_matrix(av), None
+      container = stack.enter_context(self._opened(av))
       stream = _stream(container, self.path)
-      matrix = rotation = None
       for frame in self._frames(av, container, stream):
-        # Whose side data are read is kept for long, and its memory not reused.
-        if self.shape is None or rotation != getattr(frame, 'rotation', 0):
-          matrix, rotation = _matrix(frame), getattr(frame, 'rotation', 0)
+        now = getattr(frame, 'rotation', 0)
+        if rotation not in (None, now):
+          matrix = _matrix(frame)
+        rotation = now
         turned, tally.angle = upright(frame.to_ndarray(format='rgb24'), matrix)
         if self.shape is None:
           across = turned.shape[:2] != (frame.height, frame.width)
@@ -117,6 +120,20 @@ class Film:
       except av.error.FFmpegError as error:
         raise ValueError(_words(error)) from error
       yield stack.enter_context(container)
+
+  def _first_matrix(self, av) -> np.ndarray | None:
+    """The display matrix of the first frame.
+
+    Of a frame of its own: one whose side data are read stays for a while, and
+    a decoder whose buffers are not given back leaves other things in them
+    where a file is damaged.
+    """
+    with self._opened(av) as container:
+      stream = _stream(container, self.path)
+      with contextlib.suppress(av.error.FFmpegError):
+        for frame in container.decode(stream):
+          return _matrix(frame)
+    return None
 
   def _frames(self, av, container, stream) -> Iterator[Any]:
     """Yields what can be decoded, and counts what cannot."""

@@ -4,7 +4,6 @@ What grows with the length of the video lies on disk, but for a few numbers of
 each frame.
 """
 
-import csv
 import io
 import json
 import logging
@@ -14,7 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from memae_jax import errors, writers
+from memae_jax import errors, spreadsheet, writers
 from memae_jax.data import clips, decoding, foreign, types
 from memae_jax.evaluation import collect, facts, films, video
 from memae_jax.evaluation import frames as frames_lib
@@ -186,8 +185,4 @@ def _csv(frame, footage, columns, limits) -> str:
   for name, score in columns.items():
     shown[name] = score.tolist()
     shown[f'{name} flagged'] = (score > limits[name]).astype(int).tolist()
-  stream = io.StringIO()
-  writer = csv.writer(stream, lineterminator='\n')
-  writer.writerow(shown)
-  writer.writerows(zip(*shown.values()))
-  return stream.getvalue()
+  return spreadsheet.text([shown, *zip(*shown.values())])

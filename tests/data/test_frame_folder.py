@@ -45,7 +45,7 @@ def test_layout(folder, load, data_config):
   shown = source.masks[:].any(axis=(1, 2))
   np.testing.assert_array_equal(shown, source.labels == 1)
   assert source.has_mask.all() and source.notes['labels'] == 'masks'
-  (remark,) = source.remarks
+  remark = source.remarks[2]
   assert remark == 'labels from masks: 2 videos, 8 of 20 frames anomalous'
   config = data_config(name='frames', protocol='given', clip_frames=4)
   split = protocols.split(source, config, 0)
@@ -277,13 +277,16 @@ def test_empty_path(data_config):
 
 
 def test_what_is_said_at_the_start(folder, load):
-  for name in ('train/2', 'test/3', 'test/.hidden'):
-    (folder / name).mkdir()
+  hidden = 'train/@eaDir/1', 'train/1/@eaDir/2.png', 'test/a/.thumbnails'
+  for name in ('train/2', 'test/3', 'test/.hidden', *hidden):
+    (folder / name).mkdir(parents=True)
+  for name in hidden:  # A thumbnail of another size in each.
+    Image.new('L', (9, 9)).save(folder / name / '2.png')
   (folder / 'train/.DS_Store').write_bytes(b'x')
   (folder / 'test/3/Thumbs.db').write_bytes(b'x')
   source = load(folder)
   assert source.videos.names == ('1', '10', 'a', 'b')
-  assert source.remarks == (
+  assert source.remarks[:3] == (
     'train: 2 videos, 24 frames; test: 2 videos, 20 frames',
     'frames a second: not known; films play 10 a second, or as eval.frame_rate'
     ' says',
@@ -306,7 +309,7 @@ def test_how_videos_were_filmed(tmp_path, load):
     source = load(root, image_size=16, colour='rgb')
     read = int(source.videos.lengths[3])
     assert source.videos.names == ('a', 'b', 'c', 'a') and 5 < read < 40
-    assert source.remarks == (
+    assert source.remarks[:2] == (
       f'train: 3 videos, 92 frames; test: 1 video, {read} frames',
       'frames a second: 25 (2, such as b), 30 (1, such as a); not known of 1',
     )
