@@ -21,6 +21,7 @@ from memae_jax import (
   streams,
 )
 
+_LONGEST = 2000  # Letters of an error line.
 _OUT_OF_MEMORY = 'RESOURCE_EXHAUSTED'
 _PATIENCE = 30.0  # Seconds that a failed process waits for those it ran with.
 
@@ -40,7 +41,7 @@ def _end_soon(code: int) -> None:
 
 
 def _fail(message: object, code: int) -> None:
-  text = ' '.join(str(message).split())
+  text = ' '.join(str(message)[:_LONGEST].split())
   print(f'error: {text}', file=sys.stderr, flush=True)
   _end_soon(code)
   sys.exit(code)

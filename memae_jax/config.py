@@ -709,7 +709,8 @@ def parse_arg(
 
 def _unknown(name: str, key: str, schema: Mapping) -> errors.UserError:
   return errors.UserError(
-    f'config field "{name}" is unknown' + errors.did_you_mean(key, schema)
+    f'config field "{name[:100]}" is unknown'
+    + errors.did_you_mean(key[:100], schema)
   )
 
 

@@ -1,6 +1,8 @@
 """Flags in the spellings that people use; config files of their own."""
 
 import json
+import os
+import random
 
 import pytest
 from absl import flags
@@ -398,3 +400,48 @@ def test_eval_by_a_flag_file(tmp_path):
   found = _parsed(f'--flagfile={path}')
   assert found.eval.bootstrap == 3 and flags.FLAGS.mode == 'eval'
   assert json.loads(found.to_json())['name'] == 'test'
+
+
+_MUTANTS = 2000 if os.environ.get('MEMAE_TEST_THOROUGH') == '1' else 150
+_TORN = [b'', b'[' * 9999, b'\xff\xfe', b'\0', b'{', b'"', b'\n--', b'1e999']
+
+
+def _mutant(rng, content):
+  """Bytes that are cut, changed, repeated or have others put in."""
+  at, to = sorted(rng.randrange(len(content)) for _ in range(2))
+  kind = rng.randrange(4)
+  if kind == 0:
+    return content[:at]
+  if kind == 1:
+    return content[:at] + bytes([rng.randrange(256)]) + content[at + 1 :]
+  if kind == 2:
+    return content[:to] + content[at:]
+  return content[:at] + rng.choice(_TORN) + content[at:]
+
+
+@pytest.mark.parametrize('name', ['config.json', 'flags'])
+def test_mutants(tmp_path, name):
+  """Each is one line that names the file, or is read as it stands."""
+  path, rng = tmp_path / name, random.Random(0)
+  config = config_lib.to_json(helpers.digits())
+  good = config if name == 'config.json' else '\n'.join(
+    ['--mode=eval', '--workdir=r', "--config.data.normal_labels='a,b',c",
+     '--config.model.widths=(3,4)', '# --nowatch', '--config.eval.bootstrap 3']
+  )  # fmt: skip
+  for _ in range(_MUTANTS):
+    content = _mutant(rng, good.encode())
+    path.write_bytes(content)
+    try:
+      if name == 'flags':
+        _read(f'--config={DIGITS}', f'--flagfile={path}')
+        continue
+      found = config_lib.flatten(config_file.get_config(str(path)).to_dict())
+    except errors.UserError as error:
+      line = str(error)
+      assert name == 'flags' or str(path) in line
+      assert len(line) < 2000
+    else:
+      meant = config_lib.flatten(json.loads(content))
+      same = lambda a: list(a) if isinstance(a, tuple) else a
+      for field, value in meant.items():
+        assert same(found[field]) == value or str(value) in str(found[field])

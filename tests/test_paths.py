@@ -7,7 +7,7 @@ import pytest
 from memae_jax import config as config_lib
 from memae_jax import errors, paths, scorer
 from memae_jax.data import foreign, prepare
-from memae_jax.studies import comparison
+from memae_jax.studies import folders
 from tests import helpers
 
 ADDRESSES = [
@@ -36,7 +36,7 @@ def test_addresses(name, tmp_path, monkeypatch):
     ),
     lambda: scorer.load(name),
     lambda: foreign.file(name),
-    lambda: comparison.find([name]),
+    lambda: folders.find([name]),
     lambda: prepare.data_dir(),
   ):
     with pytest.raises(errors.UserError, match='address.* mount') as refused:

@@ -71,7 +71,7 @@ def place(found: Mapping[str, Any], paths: Sequence[str]) -> pathlib.Path:
     paths: that it was given.
   """
   whole = [
-    pathlib.Path(os.path.abspath(pathlib.Path(path).expanduser()))
+    pathlib.Path(os.path.abspath(paths_lib.local(path, 'the folder of a run')))
     for path in paths
   ]
   parent = pathlib.Path(os.path.commonpath([path.parent for path in whole]))
