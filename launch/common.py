@@ -23,7 +23,7 @@ MAIN = 'memae_jax.main'
 STUDY = 'memae_jax.study'
 # memae_jax.errors.Preempted: stopped with everything saved; run it again.
 PREEMPTED = 75
-# The second is SIGTERM while there is nothing to save: before training, after.
+# The second is SIGTERM before Python has started.
 AGAIN = (PREEMPTED, 128 + signal.SIGTERM)
 
 

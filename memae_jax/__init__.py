@@ -2,17 +2,12 @@
 
 import sys
 
+from memae_jax import host
+
 __version__ = '0.1.0'
 
-
-def _is_program() -> bool:
-  """Whether this is `python -m memae_jax.main`, or another of the programs."""
-  words = sys.orig_argv
-  at = words.index('-m') + 1 if '-m' in words else len(words)
-  return words[at : at + 1] != [] and words[at].startswith('memae_jax.')
-
-
-if _is_program():
+if host.is_command('memae_jax'):
+  host.listen()  # Before JAX is imported, which takes seconds.
   try:  # JAX reads its variables as soon as it is imported.
     import jax  # noqa: F401
   except ValueError as error:

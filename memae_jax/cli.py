@@ -92,7 +92,7 @@ def _log_to_stderr() -> None:
 def say(text: str) -> None:
   """Prints a result, once."""
   if parallel.is_first():
-    print(text)
+    print(text, flush=True)
 
 
 def quiet_unless_first() -> None:

@@ -3,6 +3,8 @@
 import difflib
 from collections.abc import Iterable
 
+from memae_jax import host
+
 
 class UserError(Exception):
   """Something outside the code is wrong; the message says what to change.
@@ -22,7 +24,7 @@ class TrainingDiverged(UserError):
 class Preempted(UserError):
   """Training was asked to stop (SIGTERM) and has saved its state."""
 
-  exit_code = 75  # EX_TEMPFAIL: run the same command again.
+  exit_code = host.PREEMPTED
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

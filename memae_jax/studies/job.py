@@ -138,7 +138,7 @@ def _end(planned, tried: set[str], stopped: bool, folder) -> None:
   failed = [run for run in planned if run.state == 'failed']
   left = [run for run in planned if run.state in ('new', 'stopped')]
   stopped = stopped or any(run.name in tried for run in left)
-  if stopped and left:
+  if stopped:
     raise errors.Preempted(
       f'stopped by SIGTERM with {len(left)} of {len(planned)} runs to do, all'
       f' of it saved in {folder}; run the same command to go on'

@@ -87,8 +87,9 @@ def train(
     with parallel.together():
       stack.enter_context(writers.exclusive(workdir / '.lock', 'training'))
       check_workdir(workdir)
-    checkpoints = stack.enter_context(opened(exp, workdir, read_only=False))
+    # Until the last checkpoint is whole.
     stop_requested = stack.enter_context(host.stop_requests())
+    checkpoints = stack.enter_context(opened(exp, workdir, read_only=False))
     found = checkpoints.restore_newest(
       exp.programs.init_shapes,
       lambda stored: same.check_origin(exp, stored, workdir, goes_on=True),
@@ -143,11 +144,13 @@ def train(
       if last or stopping or now % exp.checkpoint_every == 0:
         checkpoints.save(now, state, exp.meta)
       if stopping:
-        checkpoints.wait()
-        raise errors.Preempted(
-          f'stopped by SIGTERM at step {now} of {exp.steps}, saved in'
-          f' {workdir}; run the same command to go on'
-        )
+        break
+    checkpoints.wait()
+    if parallel.any_process(stop_requested()):
+      raise errors.Preempted(
+        f'stopped by SIGTERM at step {now} of {exp.steps}, saved in {workdir};'
+        ' run the same command to go on'
+      )
   peak = exp.environment['peak_memory']
   _LOG.info(
     'trained to step %d; peak memory: host %.2f GiB, device %s',

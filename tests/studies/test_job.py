@@ -37,7 +37,8 @@ def _end(states, tried=(), stopped=False):
 
 def test_the_end_of_a_job():
   _end(['finished', 'finished'])
-  _end(['finished', 'finished'], stopped=True)  # It came too late.
+  with pytest.raises(errors.Preempted, match='0 of 2'):  # One rule to the end.
+    _end(['finished', 'finished'], stopped=True)
   _end(['finished', 'new'])  # Of another job.
   with pytest.raises(errors.Preempted, match='1 of 2 runs to do'):
     _end(['finished', 'new'], stopped=True)

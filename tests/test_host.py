@@ -1,0 +1,140 @@
+"""SIGTERM has one rule: exit code 75 and a line, from the first second on."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from memae_jax import errors, host
+from tests import helpers
+
+_LINE = host._LINE.decode()
+_HEARS = 'import time; from memae_jax import host; host.listen()\n'
+_READY = 'print("ready", flush=True)\n'
+CASES = {  # What the process is doing -> SIGTERMs, seconds it may take, stdout.
+  'waiting': ('time.sleep(60)', 1, ''),
+  # A handler of Python would come after it: the main thread is in C.
+  'in C': ('import ctypes; ctypes.CDLL(None).sleep(60)', 1, ''),
+  'between': ('with host.stop_requests(): pass\ntime.sleep(60)', 1, ''),
+  'raising': (
+    'try:\n  while True: time.sleep(0.01)\nexcept BaseException: print("no")',
+    1,
+    '',
+  ),
+  'saving, the second time': (
+    'with host.stop_requests() as asked:\n'
+    '  while not asked(): time.sleep(0.01)\n'
+    '  print("asked", flush=True)\n'
+    '  time.sleep(60)',
+    2,
+    'asked\n',
+  ),
+  'saving in C, the second time': (
+    'import ctypes\n'
+    'with host.stop_requests() as asked: ctypes.CDLL(None).sleep(60)',
+    2,
+    '',
+  ),
+  # What is saved is said by whoever saves it.
+  'saved': (
+    'with host.stop_requests() as asked:\n'
+    '  while not asked(): time.sleep(0.01)\n'
+    f'  import sys; sys.stderr.write({_LINE!r}); raise SystemExit(75)',
+    1,
+    '',
+  ),
+  'nobody asked': (
+    'with host.stop_requests(): time.sleep(2)\nprint("went on")',
+    1,
+    '',
+  ),
+  'after a fork': (
+    'import os\nif not os.fork(): os.kill(os.getpid(), 15)\n'
+    'else: print(os.wait()[1], flush=True); time.sleep(60)',
+    1,
+    '15\n',  # The child ends as children do, and its parent goes on.
+  ),
+}
+
+
+def _start(code):
+  return subprocess.Popen(
+    [sys.executable, '-c', _HEARS + _READY + code],
+    cwd=helpers.ROOT,
+    stdout=subprocess.PIPE,
+    stderr=subprocess.PIPE,
+    text=True,
+  )
+
+
+@pytest.fixture(scope='module')
+def outcomes():
+  """{name of a case: exit code, stdout, stderr}; all run at once."""
+  started = {name: _start(code) for name, (code, *_) in CASES.items()}
+  for process in started.values():
+    assert process.stdout.readline() == 'ready\n'
+  time.sleep(0.7)
+  for again in (0, 1):
+    for name, process in started.items():
+      if again < CASES[name][1]:
+        process.send_signal(signal.SIGTERM)
+    time.sleep(0.4)
+  found = {}
+  for name, process in started.items():
+    helpers.STARTED.append(process)
+    out, err = process.communicate(timeout=30)
+    found[name] = process.returncode, out, err
+  return found
+
+
+@pytest.mark.parametrize('name', CASES)
+def test_one_rule(outcomes, name):
+  assert outcomes[name] == (75, CASES[name][2], _LINE)
+
+
+def test_a_library_leaves_sigterm_to_its_program(monkeypatch):
+  heard = []
+  before = signal.signal(signal.SIGTERM, lambda *_: heard.append(1))
+  try:
+    with host.stop_requests() as asked:
+      signal.raise_signal(signal.SIGTERM)
+      assert asked() and not heard
+    assert heard == [1]
+    with pytest.raises(errors.Preempted), host.stop_requests() as asked:
+      signal.raise_signal(signal.SIGTERM)
+      raise errors.Preempted('saved')
+    assert heard == [1]
+  finally:
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.parametrize(
+  ('words', 'expected'),
+  [
+    (['python', '-m', 'memae_jax.main', '--mode=eval'], True),
+    (['python', '-X', 'utf8', '-m', 'memae_jax.data.prepare', 'x'], True),
+    (['python', '-m', 'pytest', '-m', 'memae_jax'], False),
+    (['python', '-m', 'memae_jax_tools.main'], False),
+    (['python', 'script.py', '-m'], False),
+    (['python', '-c', 'import memae_jax'], False),
+  ],
+)
+def test_what_is_a_command_of_ours(monkeypatch, words, expected):
+  monkeypatch.setattr(sys, 'orig_argv', words)
+  monkeypatch.setattr(sys, 'argv', ['-m'])
+  assert host.is_command('memae_jax') == expected
+  monkeypatch.setattr(sys, 'argv', ['a library that is imported later'])
+  assert not host.is_command('memae_jax')
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('module', ['main', 'study', 'compare', 'scorer'])
+def test_before_anything_is_imported(module):
+  process = helpers.start(module=f'memae_jax.{module}')
+  time.sleep(1.0)
+  process.send_signal(signal.SIGTERM)
+  out, err = process.communicate(timeout=60)
+  assert (process.returncode, out) == (75, ''), err
+  assert err.splitlines()[-1] + '\n' == _LINE
