@@ -90,7 +90,8 @@ def test_a_fleet_says_once_that_rows_repeat(data_config):
   source = _table(values, labels=labels, normal_labels=(0,))
   config = data_config(protocol='random_rows', scaling='minmax')
   splits = [protocols.split(source, config, seed) for seed in range(4)]
-  (line,) = {line for split in splits for line in split.warnings}
+  said = {line for split in splits for line in split.warnings}
+  (line,) = [line for line in said if 'equal another' in line]
   assert line.startswith('200 of the 200 rows equal another')
   assert 'unless new ones repeat them' in line and 'files' not in line
   assert len({split.notes['test_rows_in_train'] for split in splits}) > 1
@@ -101,7 +102,7 @@ def test_rows_that_hardly_repeat_are_not_worth_a_word(data_config):
   source = _table(values, normal_labels=(0,))
   config = data_config(protocol='random_rows', scaling='minmax')
   found = protocols.split(source, config, 0)
-  assert found.warnings == ()
+  assert not [line for line in found.warnings if 'equal' in line]
 
 
 def test_rows_without_labels():
