@@ -437,9 +437,10 @@ found = scorer.load(sys.argv[1])
 print(repr(found.score(sys.argv[2]).tolist()))
 ours = {m.removeprefix('memae_jax.') for m in sys.modules
         if m.startswith('memae_jax.')}
-assert ours <= {'data', 'data.child', 'data.foreign', 'data.host_stage', 'data.npz',
-                'data.numbers', 'data.types', 'errors', 'host', 'jax_settings',
-                'paths', 'scorer', 'spreadsheet', 'streams'}, ours
+assert ours <= {
+  'data', 'data.child', 'data.foreign', 'data.host_stage', 'data.npz',
+  'data.numbers', 'data.types', 'errors', 'host', 'jax_settings', 'paths',
+  'scorer', 'spreadsheet', 'streams'}, ours
 heavy = ['flax', 'orbax', 'grain', 'tensorflow_datasets', 'sklearn', 'optax',
          'absl', 'ml_collections', 'matplotlib', 'tqdm', 'PIL', 'torch']
 assert not set(heavy) & set(sys.modules), set(heavy) & set(sys.modules)
