@@ -43,7 +43,7 @@ def test_layout(folder, load, data_config):
   shown = source.masks[:].any(axis=(1, 2))
   np.testing.assert_array_equal(shown, source.labels == 1)
   assert source.has_mask.all() and source.notes['labels'] == 'masks'
-  (remark,) = source.remarks
+  remark, _ = source.remarks
   assert remark == 'labels from masks: 2 videos, 8 of 20 frames anomalous'
   config = data_config(name='frames', protocol='given', clip_frames=4)
   split = protocols.split(source, config, 0)
