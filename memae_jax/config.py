@@ -136,7 +136,7 @@ def _mark(words: Mapping[str, str], doc) -> Field:
   options = ('', *words.values())
 
   def convert(value):
-    value = words.get(value, value)
+    value = words.get(value, value) if isinstance(value, str) else value
     if value not in options:
       raise ValueError(f'must be one of {", ".join(options[1:])}, or empty')
     return value

@@ -104,8 +104,8 @@ def _settle(way: numbers.Ways, settled: set[str], separators: set[str]) -> str:
     return '?'
   if way.money_has_points:
     return '.'
-  plain = not way.point.thousands
-  if separators == {';'} and not way.comma.thousands:
+  plain = not way.point.format.thousands
+  if separators == {';'} and not way.comma.format.thousands:
     return ','
   return '.' if plain and ';' not in separators else '?'
 
@@ -201,9 +201,13 @@ def _two_ways(raws, names, cells, ways) -> errors.UserError:
   return errors.UserError(
     f'{_place(raws, name, cell)}: column "{name}" reads two ways{more}:'
     f' "{cell[:40]}" is {point:.12g} with'
-    + (' a thousands comma' if way.point.thousands else ' a decimal point')
+    + (
+      ' a thousands comma' if way.point.format.thousands else ' a decimal point'
+    )
     + f', or {comma:.12g} with'
-    + (' a thousands point' if way.comma.thousands else ' a decimal comma')
+    + (
+      ' a thousands point' if way.comma.format.thousands else ' a decimal comma'
+    )
     + '; set data.decimal to "point" or "comma"'
   )
 

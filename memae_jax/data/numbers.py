@@ -67,12 +67,14 @@ class Format(NamedTuple):
   percent: cells end in %, and 12% is 0.12.
   affix: the currency or unit that cells carry, before or after the number.
   words: cells are True or False, yes or no: 1 or 0.
+  thousands: the marks between groups of digits that cells have.
   """
 
   decimal: str = '.'
   percent: bool = False
   affix: str = ''
   words: bool = False
+  thousands: str = ''
 
   @property
   def unit(self) -> str:
@@ -84,13 +86,12 @@ class Reading(NamedTuple):
   """A column under one format.
 
   values: [S] float64, NaN where a cell is None.
-  marked: cells have the decimal mark. thousands: marks between groups.
+  marked: cells have the decimal mark.
   """
 
   values: np.ndarray
   format: Format
   marked: bool = False
-  thousands: frozenset[str] = frozenset()
 
   def said(self) -> str:
     """How the cells are read, where it is not plain; else ''."""
@@ -99,7 +100,7 @@ class Reading(NamedTuple):
       return '1 for true or yes, 0 for false or no'
     if format.decimal == ',' and self.marked:
       parts.append('decimal comma')
-    parts += [f'thousands {_NAMES[mark]}' for mark in sorted(self.thousands)]
+    parts += [f'thousands {_NAMES[mark]}' for mark in format.thousands]
     if format.percent:
       parts.append('percent, 12% as 0.12')
     if format.affix:
@@ -242,9 +243,26 @@ def read(
   marked = any('.' in cell for cell in distinct if cell not in parsed) or any(
     decimal in parts.digits for parts in parsed.values()
   )
-  groups = frozenset().union(*(_groups(p, decimal) for p in parsed.values()))
-  format = Format(decimal, percent, affix)
-  return Reading(_filled(cells, values), known or format, marked, groups)
+  groups = set().union(*(_groups(p, decimal) for p in parsed.values()))
+  if known:
+    _check_groups(parsed, groups, known)
+  thousands = ''.join(sorted(groups))
+  format = known or Format(decimal, percent, affix, False, thousands)
+  return Reading(_filled(cells, values), format, marked)
+
+
+def _check_groups(parsed, groups: set[str], known: Format) -> None:
+  """Refuses 1,234 where the known format tells not what its comma is."""
+  other = ',' if known.decimal == '.' else '.'
+  if other not in groups or other in known.thousands:
+    return
+  if all(_value(parts, other) for parts in parsed.values()):
+    cell = next(c for c, parts in parsed.items() if other in parts.digits)
+    raise Unreadable(
+      cell,
+      f'its {_NAMES[other]} reads two ways: the training had none, neither'
+      ' between thousands nor before decimals',
+    )
 
 
 def _word_values(distinct) -> dict[str, float]:
@@ -294,7 +312,7 @@ class Ways(NamedTuple):
     if self.point is None:
       return ',' if self.comma else None
     if self.comma is None:
-      return '.' if self.point.marked or self.point.thousands else ''
+      return '.' if self.point.marked or self.point.format.thousands else ''
     same = np.array_equal(self.point.values, self.comma.values, equal_nan=True)
     return '' if same else '?'
 

@@ -166,9 +166,14 @@ def test_a_thousands_mark_is_no_decimal_mark():
 @pytest.mark.parametrize(
   ('known', 'cell', 'value'),
   [
-    ({'decimal': ','}, '1.234', 1234),
+    ({'decimal': ',', 'thousands': '.'}, '1.234', 1234),
+    ({'decimal': ','}, '1.234', None),
+    ({'decimal': ','}, '1.234,5', 1234.5),
     ({'decimal': ','}, '1,234', 1.234),
-    ({'decimal': '.'}, '1,234', 1234),
+    ({'decimal': '.', 'thousands': ','}, '1,234', 1234),
+    ({'decimal': '.'}, '1,234', None),
+    ({'decimal': '.'}, '1,234.5', 1234.5),
+    ({'decimal': '.'}, '1 234', 1234),
     ({'decimal': ','}, '0.5', None),
     ({'percent': True}, '12%', 0.12),
     ({'percent': True}, '0', 0),

@@ -582,6 +582,9 @@ def test_a_scorer_keeps_the_format_of_the_training(load, tmp_path):
                         ({'decimal': 'point'}, 1234)):  # fmt: skip
     wanted = _wanted(load, AMBIGUOUS, **fields)
     assert table_files.unseen(new, wanted)[1].tolist() == [[value]]
+  wanted = _wanted(load, 'x,kind\n1.5,ok\n2.5,NG\n')
+  with pytest.raises(errors.UserError, match='"1,234".*reads two ways'):
+    table_files.unseen(new, wanted)
   wanted = _wanted(load, 'x,kind\n12%,ok\n50%,NG\n')
   new.write_text('x\n12%\n')
   assert table_files.unseen(new, wanted)[1].tolist() == [[0.12]]
