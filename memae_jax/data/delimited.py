@@ -103,10 +103,16 @@ def _table(path, encoding, said, options, as_text) -> Raw | None:
     sample = file.read(_SAMPLE)
   if '\x00' in sample[:1]:
     raise errors.UserError(f'{foreign.name_of(path)} is no text')
-  skipped = 0
+  skipped = _comments(sample)
+  if skipped:
+    said += (
+      f'{foreign.name_of(path)}: comments at the top ({skipped} lines) are'
+      ' left out',
+    )
+    sample = ''.join(sample.splitlines(keepends=True)[skipped:])
   declared = sample.partition('\n')[0].strip().lower()
   if declared.startswith('sep=') and len(declared) == 5:  # Of Excel.
-    skipped, mark = 1, declared[4]
+    skipped, mark = skipped + 1, declared[4]
   else:
     mark = SEPARATORS.get(options.separator) or _separator(sample)
   if mark != ',' and not options.separator:
@@ -132,6 +138,21 @@ def _table(path, encoding, said, options, as_text) -> Raw | None:
 
 def _text(path, encoding) -> io.TextIOWrapper:
   return io.TextIOWrapper(foreign.opened(path), encoding, newline='')
+
+
+def _comments(sample: str) -> int:
+  """Lines at the top that begin with "#", but for one that names columns.
+
+  Such a one, as NumPy writes it, stands before numbers and has as many cells.
+  """
+  lines = sample.splitlines()
+  count = len(list(itertools.takewhile(lambda x: x.startswith('#'), lines)))
+  if not 0 < count < len(lines):
+    return 0
+  mark = _separator('\n'.join(lines[count:]))
+  last, after = (lines[i].split(mark) for i in (count - 1, count))
+  names = len(last) == len(after) and any(map(numbers.is_number, after))
+  return count - names
 
 
 def _separator(sample: str) -> str:
