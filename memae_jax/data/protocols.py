@@ -157,7 +157,7 @@ def _alone(source, test, anomalous) -> tuple[str, ...]:
   more = f' and {len(few) - 5} more' if len(few) > 5 else ''
   return (
     f'input {shown}{more} alone separates the test labels (AUROC above 0.99):'
-    ' if it was written down with the label, leave it out'
+    ' is it a leak, written down with the label? then leave it out'
     ' (data.drop_columns, drop=)',
   )
 
