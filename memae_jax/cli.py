@@ -1,6 +1,5 @@
 """Runs a job so that what a user can mend ends as one line and a code."""
 
-import errno
 import logging
 import os
 import sys
@@ -13,6 +12,7 @@ from absl import logging as absl_logging
 
 from memae_jax import (
   command_line,
+  disk,
   errors,
   host,
   jax_settings,
@@ -110,17 +110,11 @@ def guarded(job: Callable[..., None], *words: str) -> None:
     _fail(error, error.exit_code)
   except KeyboardInterrupt:
     _fail('interrupted; run the same command to go on', 130)
-  except OSError as error:
-    if error.errno is None:  # A library's own words, such as ml_collections'.
-      _fail(error, 2)
-    where = f'{error.filename}: ' if error.filename else ''
-    mend = {
-      errno.ENOSPC: '; free some space and run the same command again',
-      errno.EACCES: '; choose a folder that you may write',
-      errno.EROFS: '; choose a folder that you may write',
-    }.get(error.errno, '')
-    _fail(f'{where}{os.strerror(error.errno)}{mend}', 2)
   except Exception as error:
+    if said := disk.line(error):
+      _fail(said, 2)
+    if isinstance(error, OSError) and error.errno is None:
+      _fail(error, 2)  # A library's own words, such as ml_collections'.
     if _OUT_OF_MEMORY not in str(error):
       _end_soon(1)
       raise
@@ -155,6 +149,7 @@ def main(job: Callable[..., None], arguments: int = 0) -> None:
   streams.prepare()
   _log_to_stderr()
   _prepare_jax()
+  disk.hush(absl_logging.get_absl_handler())
   app.run(
     lambda argv: guarded(job, *argv[1:]),
     flags_parser=lambda argv: parse(argv, arguments),

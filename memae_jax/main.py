@@ -15,7 +15,7 @@ import pathlib
 from absl import flags
 from ml_collections import config_flags
 
-from memae_jax import cli, errors, paths, processes
+from memae_jax import cli, errors, parallel, paths, processes, writers
 from memae_jax import config as config_lib
 from memae_jax.planning import plan
 from memae_jax.training import experiment, loop
@@ -61,7 +61,13 @@ def train(config, workdir: pathlib.Path) -> str:
     )
   exp = experiment.build(config)
   loop.train(exp, workdir)
-  return _evaluation().after_training(exp, workdir)
+  said = _evaluation().after_training(exp, workdir)
+  if parallel.is_first() and not writers.has_checkpoints(workdir):
+    raise errors.UserError(
+      f'{workdir} was removed while its weights were evaluated; they are gone:'
+      ' run the same command to train again'
+    )
+  return said
 
 
 def _evaluation():

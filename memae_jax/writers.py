@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from memae_jax import errors, parallel, strict_json
+from memae_jax import disk, errors, parallel, strict_json
 from memae_jax.data import foreign
 
 _LOG = logging.getLogger(__name__)
@@ -29,7 +29,11 @@ _EVENT = {  # Of metrics.jsonl.
 
 
 def write_atomic(path: pathlib.Path, content: str | bytes) -> None:
-  """Writes a file so that a reader sees the old or the new, never a part."""
+  """Writes a file so that a reader sees the old or the new, never a part.
+
+  Raises:
+    UserError: the disk refuses it.
+  """
   if not parallel.is_first():
     return
   data = content
@@ -44,20 +48,24 @@ def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
   """Yields a place to write to, which becomes the file when it is whole.
 
   It ends as `path` does. For the first process only.
+
+  Raises:
+    UserError: the disk refuses it.
   """
-  path.parent.mkdir(parents=True, exist_ok=True)
-  handle, name = tempfile.mkstemp(
-    dir=path.parent, prefix=f'.{path.name}.', suffix=path.suffix
-  )
-  try:
-    with os.fdopen(handle, 'rb') as file:
-      yield pathlib.Path(name)
-      os.fsync(file.fileno())
-    os.chmod(name, 0o666 & ~_umask())
-    os.replace(name, path)
-  except BaseException:
-    pathlib.Path(name).unlink(missing_ok=True)
-    raise
+  with disk.writing(path.parent):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(
+      dir=path.parent, prefix=f'.{path.name}.', suffix=path.suffix
+    )
+    try:
+      with os.fdopen(handle, 'rb') as file:
+        yield pathlib.Path(name)
+        os.fsync(file.fileno())
+      os.chmod(name, 0o666 & ~_umask())
+      os.replace(name, path)
+    except BaseException:
+      pathlib.Path(name).unlink(missing_ok=True)
+      raise
 
 
 def _umask() -> int:
@@ -88,14 +96,30 @@ def exclusive(lock: pathlib.Path, doing: str, wait: bool = False):
     yield None
     return
   lock.parent.mkdir(parents=True, exist_ok=True)
-  with lock.open('wb') as file:
+  with lock.open('ab+') as file:
     try:
       fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except BlockingIOError as error:
       raise errors.UserError(
         f'another process is {doing} in {lock.parent}; wait for it'
       ) from error
+    file.truncate(0)
+    file.write(f'{os.getpid()} {time.time_ns()}\n'.encode())
+    file.flush()
     yield file
+
+
+def is_there(held: Any) -> bool:
+  """Whether the file of a lock is still the one that is held.
+
+  Args:
+    held: as `exclusive` yields it.
+  """
+  held.seek(0)
+  try:
+    return pathlib.Path(held.name).read_bytes() == held.read()
+  except OSError:
+    return False
 
 
 def claim(stack: contextlib.ExitStack, lock: pathlib.Path, doing: str) -> Any:
@@ -184,8 +208,9 @@ class MetricsWriter:
     write_atomic(
       self._path, ''.join(json.dumps(event) + '\n' for event in kept)
     )
-    written = self._path if first else pathlib.Path(os.devnull)
-    self._file = written.open('a', encoding='utf-8')
+    # Nothing is left in a buffer that a full disk would refuse once more.
+    where = self._path if first else pathlib.Path(os.devnull)
+    self._file = where.open('ab', buffering=0)
     self._board = board and board(
       str(workdir / 'tensorboard'), purge_step=max(step, 0)
     )
@@ -206,8 +231,10 @@ class MetricsWriter:
     event = {'step': step, 'time': time.time(), 'split': split, **means}
     if any(len(values) > 1 for values in replicas.values()):
       event['replicas'] = replicas
-    self._file.write(json.dumps(event, allow_nan=False) + '\n')
-    self._file.flush()
+    left = (json.dumps(event, allow_nan=False) + '\n').encode()
+    with disk.writing(self._path):
+      while left:
+        left = left[self._file.write(left) :]
     if self._board is not None:
       for key, value in means.items():
         self._board.add_scalar(f'{split}/{key}', value, step)

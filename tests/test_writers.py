@@ -19,7 +19,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     raise OSError(28, 'No space left on device')
 
   monkeypatch.setattr(os, 'replace', fail)
-  with pytest.raises(OSError):
+  with pytest.raises(errors.UserError, match='a: No space left'):
     writers.write_atomic(path, 'new')
   assert path.read_text() == 'old'
   assert os.listdir(path.parent) == ['file']

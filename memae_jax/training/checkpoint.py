@@ -3,6 +3,7 @@
 (The v1 spelling of what is used here is `ocp.v1.training.Checkpointer`.)
 """
 
+import contextlib
 import functools
 import hashlib
 import json
@@ -13,10 +14,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
-from memae_jax import errors, parallel, writers
+from memae_jax import disk, errors, parallel, writers
+from memae_jax.training import plain_path
 
 _LOG = logging.getLogger(__name__)
 
@@ -117,10 +120,16 @@ class Checkpoints:
         f'{self._folder} does not exist; train first, or give the --workdir'
         ' of a run'
       )
+    self._saved = False  # By this process.
+    if not read_only and parallel.is_first():
+      self._folder.mkdir(parents=True, exist_ok=True)
+    self._stack = contextlib.ExitStack()
+    self._place = self._stack.enter_context(plain_path.to(self._folder))
     # What the manager reads ends in a barrier, which a process that failed to
     # read does not reach: the handlers of its items read without one.
     self._states = ocp.StandardCheckpointHandler()
     self._metas = ocp.JsonCheckpointHandler()
+    self._parts = ocp.PyTreeCheckpointHandler()
     options = ocp.CheckpointManagerOptions(
       create=not read_only,
       read_only=read_only,
@@ -130,15 +139,18 @@ class Checkpoints:
       ),
     )
     self._manager = _although_others_remove(
-      lambda: ocp.CheckpointManager(self._folder, options=options)
+      lambda: ocp.CheckpointManager(self._place, options=options)
     )
+    for each in (self._parts, self._metas, self._states, self._manager):
+      self._stack.callback(each.close)
 
   def __enter__(self):
     return self
 
-  def __exit__(self, *_):
-    for each in (self._manager, self._states, self._metas):
-      each.close()
+  def __exit__(self, kind, *_):
+    # Closing tells again what has ended the work.
+    with contextlib.suppress(Exception) if kind else disk.writing(self._folder):
+      self._stack.close()
 
   def steps(self) -> list[int]:
     """Steps on disk when they were looked for, oldest first.
@@ -153,23 +165,48 @@ class Checkpoints:
     _although_others_remove(self._manager.reload)
 
   def save(self, step: int, state: Any, meta: dict[str, Any]) -> None:
-    """Starts saving; returns once the device buffers may be donated."""
+    """Starts saving; returns once the device buffers may be donated.
+
+    The first one is waited for, and read back.
+
+    Raises:
+      UserError: the disk refuses it, or it cannot be read.
+    """
     if step in self._manager.all_steps():
       return
-    self._manager.save(
-      step,
-      args=ocp.args.Composite(
-        state=ocp.args.StandardSave(
-          {'state': state, 'fingerprint': fingerprint(state, self._real)}
+    with disk.writing(self._folder):
+      self._manager.save(
+        step,
+        args=ocp.args.Composite(
+          state=ocp.args.StandardSave(
+            {'state': state, 'fingerprint': fingerprint(state, self._real)}
+          ),
+          meta=ocp.args.JsonSave(meta),
         ),
-        meta=ocp.args.JsonSave(meta),
-      ),
-      force=True,
-    )
+        force=True,
+      )
+    if not self._saved:
+      self._saved = True
+      self.wait()
+      self._read(step, 'state', self._part, 'choose another --workdir')
 
   def wait(self) -> None:
-    """Blocks until everything is on disk."""
-    self._manager.wait_until_finished()
+    """Blocks until everything is on disk.
+
+    Raises:
+      UserError: the disk refuses it.
+    """
+    with disk.writing(self._folder):
+      self._manager.wait_until_finished()
+
+  def _part(self, path: pathlib.Path) -> Any:
+    """Reads the least of a state, which needs no memory of a device."""
+    item = {'fingerprint': np.zeros((), np.uint32)}
+    to_host = {'fingerprint': ocp.RestoreArgs(restore_type=np.ndarray)}
+    args = ocp.args.PyTreeRestore(
+      item=item, restore_args=to_host, partial_restore=True
+    )
+    return self._parts.restore(path, args=args)
 
   def _write_checksums(self) -> None:
     """Into the folder being written, once it is whole, before it is renamed.
@@ -185,7 +222,7 @@ class Checkpoints:
         files = sorted(p for p in folder.rglob('*') if p.is_file())
         found = {p.relative_to(folder).as_posix(): _sha256(p) for p in files}
         writers.write_atomic(folder / CHECKSUMS, json.dumps(found, indent=1))
-      except OSError as error:
+      except (OSError, errors.UserError) as error:
         _LOG.warning('no checksums for %s (%s)', folder, error)
 
   def _check(self, step: int, item: str) -> None:
@@ -204,7 +241,13 @@ class Checkpoints:
       if not path.is_file() or _sha256(path) != written[name]:
         raise ValueError(f'{name} is not as it was written')
 
-  def _read(self, step: int, item: str, read: Callable) -> Any:
+  def _read(
+    self,
+    step: int,
+    item: str,
+    read: Callable,
+    mend: str = 'use another step',
+  ) -> Any:
     """What `read` makes of the folder of an item; in all processes or none.
 
     Raises:
@@ -213,16 +256,18 @@ class Checkpoints:
     found = problem = None
     try:
       self._check(step, item)
-      found = read(self._folder / str(step) / item)
+      found = read(self._place / str(step) / item)
     except Exception as error:  # Orbax raises many kinds for damaged files.
       lines = str(error).partition('See full')[0].strip().splitlines() or ['']
-      problem = f'{type(error).__name__}: {lines[0][:200]}'
+      problem = f'{type(error).__name__}: {lines[0][:200]}'.replace(
+        str(self._place), str(self._folder)
+      )
       if not (self._folder / str(step)).exists():
         problem = 'the training has removed it meanwhile'
     if parallel.any_process(problem is not None):
       raise errors.UserError(
         f'checkpoint {self._folder / str(step)} cannot be read'
-        f' ({problem or "in another process"}); use another step'
+        f' ({problem or "in another process"}); {mend}'
       )
     return found
 

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from memae_jax import config as config_lib
-from memae_jax import errors, host, parallel, writers
+from memae_jax import disk, errors, host, parallel, writers
 from memae_jax.training import checkpoint as checkpoint_lib
 from memae_jax.training import diagnostics, experiment, same, step
 
@@ -69,6 +69,65 @@ def trained(
   return found
 
 
+def _check_room(exp: experiment.Experiment, workdir, steps: list[int]) -> None:
+  """Raises UserError where the disk cannot hold the checkpoints to come."""
+  options, leaves = exp.config.train, jax.tree.leaves(exp.programs.init_shapes)
+  each = sum(leaf.size * leaf.dtype.itemsize for leaf in leaves)
+  left = -(-exp.steps // exp.checkpoint_every) if options.keep_all else 0
+  more = max(left or options.keep + 1 - len(steps), 1)
+  mend = f'lower train.keep ({options.keep})'
+  if options.keep_all:
+    mend = 'leave out train.keep_all'
+  disk.check_room(workdir, more * each, f'{mend}, or give another --workdir')
+
+
+def _check_home(
+  exp: experiment.Experiment, workdir, lock: Any, now: int, state: Any
+) -> None:
+  """Raises UserError if the folder of a run was removed meanwhile.
+
+  The weights are saved where it was, unless somebody else works there.
+
+  Args:
+    exp: the experiment.
+    workdir: of the run.
+    lock: that is held in it, by the first process.
+    now: step of `state`.
+    state: of the fleet.
+  """
+  gone = lock is not None and not writers.is_there(lock)
+  taken = gone and (workdir / '.lock').exists()
+  if parallel.any_process(taken):
+    raise errors.UserError(
+      f'{workdir} was removed while training and is another run now; this one'
+      f' ends at step {now}, not saved'
+    )
+  if not parallel.any_process(gone and not (workdir / 'config.json').exists()):
+    return
+  with writers.exclusive(workdir / '.lock', 'training'):
+    store_config(workdir, exp.config)
+    with opened(exp, workdir, read_only=False) as checkpoints:
+      checkpoints.save(now, state, exp.meta)
+  raise errors.UserError(
+    f'{workdir} was removed while training; it is there again with the weights'
+    f' of step {now} of {exp.steps}: run the same command to go on, or remove'
+    ' it'
+  )
+
+
+@contextlib.contextmanager
+def _at_home(exp: experiment.Experiment, workdir, lock, now: int, state: Any):
+  """Checks the folder of a run before and after what is written to it.
+
+  See `_check_home`; what fails inside may fail because there is none.
+  """
+  _check_home(exp, workdir, lock, now, state)
+  try:
+    yield
+  finally:
+    _check_home(exp, workdir, lock, now, state)
+
+
 def train(
   exp: experiment.Experiment, workdir: pathlib.Path
 ) -> step.ReplicaState:
@@ -78,14 +137,17 @@ def train(
     The state of the fleet at `exp.steps`.
 
   Raises:
-    UserError: the folder holds another run, or one that is trained further.
+    UserError: the folder holds another run, or one that is trained further,
+      or it was removed meanwhile, or the disk is full.
     Preempted: SIGTERM came; the state is saved.
     TrainingDiverged: a loss or gradient is not finite.
   """
   options = exp.config.train
   with contextlib.ExitStack() as stack:
     with parallel.together():
-      stack.enter_context(writers.exclusive(workdir / '.lock', 'training'))
+      lock = stack.enter_context(
+        writers.exclusive(workdir / '.lock', 'training')
+      )
       check_workdir(workdir)
     # Until the last checkpoint is whole.
     stop_requested = stack.enter_context(host.stop_requests())
@@ -107,7 +169,10 @@ def train(
           ' another --workdir'
         )
       _LOG.info('resuming at step %d of %d', now, exp.steps)
+    steps = checkpoints.steps()
     with parallel.together():
+      if parallel.is_first() and now < exp.steps:
+        _check_room(exp, workdir, steps)
       writer = writers.MetricsWriter(workdir, written, options.tensorboard)
       stack.callback(writer.close)
       store_config(workdir, exp.config)  # Nothing is refused from here on.
@@ -142,10 +207,12 @@ def train(
         state = validate(state)
       stopping = parallel.any_process(stop_requested())
       if last or stopping or now % exp.checkpoint_every == 0:
-        checkpoints.save(now, state, exp.meta)
+        with _at_home(exp, workdir, lock, now, state):
+          checkpoints.save(now, state, exp.meta)
       if stopping:
         break
-    checkpoints.wait()
+    with _at_home(exp, workdir, lock, now, state):
+      checkpoints.wait()
     if parallel.any_process(stop_requested()):
       raise errors.Preempted(
         f'stopped by SIGTERM at step {now} of {exp.steps}, saved in {workdir};'
