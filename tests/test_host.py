@@ -11,20 +11,26 @@ from memae_jax import errors, host
 from tests import helpers
 
 _LINE = host._LINE.decode()
-_HEARS = 'import time; from memae_jax import host; host.listen()\n'
-_READY = 'print("ready", flush=True)\n'
-CASES = {  # What the process is doing -> SIGTERMs, seconds it may take, stdout.
-  'waiting': ('time.sleep(60)', 1, ''),
+_HEARS = 'import ctypes, os, sys, time; from memae_jax import host\n'
+_READY = 'print("ready", flush=True)'
+_IN_C = 'ctypes.CDLL(None).sleep(60)'
+CASES = {  # What the process is doing -> SIGTERMs that it takes, stdout.
+  'waiting': (f'{_READY}; time.sleep(60)', 1, ''),
   # A handler of Python would come after it: the main thread is in C.
-  'in C': ('import ctypes; ctypes.CDLL(None).sleep(60)', 1, ''),
-  'between': ('with host.stop_requests(): pass\ntime.sleep(60)', 1, ''),
-  'raising': (
-    'try:\n  while True: time.sleep(0.01)\nexcept BaseException: print("no")',
+  'in C': (f'{_READY}; {_IN_C}', 1, ''),
+  'between': (
+    f'with host.stop_requests(): pass\n{_READY}; time.sleep(60)',
+    1,
+    '',
+  ),
+  'catching all': (
+    f'{_READY}\ntry: time.sleep(60)\nexcept BaseException: print("no")',
     1,
     '',
   ),
   'saving, the second time': (
     'with host.stop_requests() as asked:\n'
+    f'  {_READY}\n'
     '  while not asked(): time.sleep(0.01)\n'
     '  print("asked", flush=True)\n'
     '  time.sleep(60)',
@@ -32,36 +38,37 @@ CASES = {  # What the process is doing -> SIGTERMs, seconds it may take, stdout.
     'asked\n',
   ),
   'saving in C, the second time': (
-    'import ctypes\n'
-    'with host.stop_requests() as asked: ctypes.CDLL(None).sleep(60)',
+    f'with host.stop_requests(): {_READY}; {_IN_C}',
     2,
     '',
   ),
   # What is saved is said by whoever saves it.
   'saved': (
     'with host.stop_requests() as asked:\n'
+    f'  {_READY}\n'
     '  while not asked(): time.sleep(0.01)\n'
-    f'  import sys; sys.stderr.write({_LINE!r}); raise SystemExit(75)',
+    f'  sys.stderr.write({_LINE!r}); raise SystemExit(75)',
     1,
     '',
   ),
   'nobody asked': (
-    'with host.stop_requests(): time.sleep(2)\nprint("went on")',
+    f'with host.stop_requests(): {_READY}; time.sleep(1)\nprint("went on")',
     1,
     '',
   ),
+  # The child ends as children do, and its parent goes on.
   'after a fork': (
-    'import os\nif not os.fork(): os.kill(os.getpid(), 15)\n'
-    'else: print(os.wait()[1], flush=True); time.sleep(60)',
+    'if not os.fork(): os.kill(os.getpid(), 15); time.sleep(60)\n'
+    f'assert os.wait()[1] == 15; time.sleep(0.1); {_READY}; time.sleep(60)',
     1,
-    '15\n',  # The child ends as children do, and its parent goes on.
+    '',
   ),
 }
 
 
 def _start(code):
   return subprocess.Popen(
-    [sys.executable, '-c', _HEARS + _READY + code],
+    [sys.executable, '-c', _HEARS + 'host.listen()\n' + code],
     cwd=helpers.ROOT,
     stdout=subprocess.PIPE,
     stderr=subprocess.PIPE,
@@ -75,12 +82,11 @@ def outcomes():
   started = {name: _start(code) for name, (code, *_) in CASES.items()}
   for process in started.values():
     assert process.stdout.readline() == 'ready\n'
-  time.sleep(0.7)
   for again in (0, 1):
     for name, process in started.items():
       if again < CASES[name][1]:
         process.send_signal(signal.SIGTERM)
-    time.sleep(0.4)
+    time.sleep(0.3)
   found = {}
   for name, process in started.items():
     helpers.STARTED.append(process)
