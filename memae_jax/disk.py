@@ -107,6 +107,14 @@ def writing(where: pathlib.Path):
     raise errors.UserError(said) from error
 
 
+def may_write(folder: pathlib.Path) -> bool:
+  """Whether this process may write to a folder, which it may have to make."""
+  there = folder.absolute()
+  while not os.path.lexists(there):
+    there = there.parent
+  return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
+
+
 def check_room(folder: pathlib.Path, needed: int, mend: str) -> None:
   """Refuses to begin what the disk has no room for; warns where it is tight.
 

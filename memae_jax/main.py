@@ -42,6 +42,9 @@ _STEPS = flags.DEFINE_string(
 _WATCH = flags.DEFINE_bool(
   'watch', False, 'eval: evaluate checkpoints as they appear, to the last.'
 )
+_RESULTS = flags.DEFINE_string(
+  'results', '', 'eval: folder for the results, if not that of the run.'
+)
 _COORDINATOR = flags.DEFINE_string(
   'coordinator', '', 'Several processes: HOST:PORT of the first.'
 )
@@ -97,7 +100,16 @@ def run() -> None:
   )
   cli.quiet_unless_first()
   if mode == 'eval':
-    said = _evaluation().of_run(workdir, config, _STEPS.value, _WATCH.value)
+    results = None
+    if _RESULTS.value:
+      results = paths.local(_RESULTS.value, '--results')
+    said = _evaluation().of_run(
+      workdir, config, _STEPS.value, _WATCH.value, results
+    )
+  elif _RESULTS.value:
+    raise errors.UserError(
+      '--results is set; add --mode=eval: a training writes into its --workdir'
+    )
   elif config.eval.video:
     raise errors.UserError(
       'config field "eval.video" is set; add --mode=eval, or leave it empty'

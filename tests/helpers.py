@@ -78,6 +78,7 @@ def run(*argv: str) -> tuple[int, str, str]:
   for name in [n for n in flags.FLAGS if n.startswith('config.')]:
     delattr(flags.FLAGS, name)  # Overrides that an earlier run defined.
   names = 'config', 'workdir', 'mode', 'steps', 'watch', 'topology', 'limits'
+  names += ('results',)
   for name in (*names, *_OF_PROCESSES):
     flags.FLAGS[name].unparse()
   out, err = io.StringIO(), io.StringIO()

@@ -1,7 +1,9 @@
 """Decoded frames on disk, as a memory map: decoded once, shared by all runs."""
 
+import contextlib
 import hashlib
 import json
+import logging
 import os
 import pathlib
 import shutil
@@ -11,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from memae_jax import errors
+from memae_jax import disk, errors
 
+_LOG = logging.getLogger(__name__)
 _FORMAT = 2  # Raised whenever decoding changes a pixel, or says more.
 _BYTES = 2**24  # Copied at once.
 
@@ -30,12 +33,34 @@ def fingerprint(files: Iterable[pathlib.Path], *settings: object) -> str:
   return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
+def _own() -> pathlib.Path:
+  """The cache of this user, who may have no home."""
+  cache = pathlib.Path(os.environ.get('XDG_CACHE_HOME') or '~/.cache')
+  with contextlib.suppress(RuntimeError):
+    own = cache.expanduser() / 'memae_jax' / 'frames'
+    if disk.may_write(own):
+      return own
+  user = f'memae_jax_{os.getuid()}'
+  return pathlib.Path(tempfile.gettempdir()) / user / 'frames'
+
+
+def _writable(folder: pathlib.Path) -> pathlib.Path:
+  """A cache, or that of this user where prepared data may only be read."""
+  own = _own()
+  if disk.may_write(folder) or folder.is_file() or not disk.may_write(own):
+    return folder
+  _LOG.info('%s may only be read; frames are kept in %s', folder, own)
+  return own
+
+
 def load(
   folder: pathlib.Path,
   name: str,
   decode: Callable[[pathlib.Path], Iterable[tuple[Any, Any]]],
 ) -> tuple[np.ndarray, list[int], list[Any]]:
   """Returns arrays from the cache, after decoding them if they are not there.
+
+  Where the folder may only be read, they go to the cache of this user.
 
   Args:
     folder: of the cache.
@@ -48,13 +73,14 @@ def load(
     all of them, [sum of n, ...], read-only; each n; and what else was kept.
 
   Raises:
-    UserError: the disk is full, or the folder cannot be written.
+    UserError: the disk is full, or no folder can be written.
   """
+  for place in (folder, _own()):
+    with contextlib.suppress(OSError, ValueError, KeyError):
+      return _open(place / name)
+  folder = _writable(folder)
   target = folder / name
-  try:
-    return _open(target)
-  except (OSError, ValueError, KeyError):
-    shutil.rmtree(target, ignore_errors=True)  # Damaged, or not there.
+  shutil.rmtree(target, ignore_errors=True)  # Damaged, or not there.
   try:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix='incomplete.') as made:

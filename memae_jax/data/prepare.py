@@ -15,7 +15,7 @@ import sys
 
 from absl import flags
 
-from memae_jax import cli, errors, paths, writers
+from memae_jax import cli, disk, errors, paths, writers
 from memae_jax.data import downloads
 
 # Name of a data set -> module and TFDS builder. A builder has `URLS`, the
@@ -99,6 +99,9 @@ def prepare(
     )
   if manual_dir is not None and not manual_dir.is_dir():
     raise errors.UserError(f'--manual_dir {manual_dir} is no folder')
+  if not disk.may_write(folder):
+    with contextlib.suppress(errors.UserError):
+      return pathlib.Path(open_prepared(name, folder).data_path)
   try:
     folder.mkdir(parents=True, exist_ok=True)
     with writers.exclusive(folder / f'.{name}.lock', f'preparing "{name}"'):

@@ -71,19 +71,22 @@ def evaluate(
   state: step.ReplicaState,
   at: int,
   workdir: pathlib.Path,
+  out: pathlib.Path,
   trained: dict[str, Any] | None = None,
   compared: Shared | None = None,
   rule: str = '',
   brief: bool = False,
 ) -> dict[str, Any]:
-  """Evaluates a fleet and writes everything under `workdir/eval/AT`.
+  """Evaluates a fleet and writes everything under `out/eval/AT`.
 
   Args:
     exp: the experiment.
     state: weights of the fleet.
     at: the step of the checkpoint.
-    workdir: of the run; results.json and report.html also go to its top,
-      unless the data are other than those of the training.
+    workdir: of the run.
+    out: folder of all results, mostly that of the run; results.json and
+      report.html also go to its top, unless the data are other than those of
+      the training.
     trained: the environment that the weights were trained in.
     compared: from `shared`, or None to make it.
     rule: by which the step was chosen, if not as `eval.checkpoint` says.
@@ -128,12 +131,12 @@ def evaluate(
   listed = exp.source, networks, exp.config.eval.normal_quantile
   results['highest'] = ranking.highest(*listed)
   results['flags'] = ranking.flags(*listed)
-  results['course'] = course.stored(workdir, results)
+  results['course'] = course.stored(out, results)
   results['warnings'] = verdict.warnings(results)
-  folder = workdir / 'eval' / exp.folder(at)
+  folder = out / 'eval' / exp.folder(at)
   places = [folder]
   if not brief and exp.trained_on is None:
-    places.append(workdir)
+    places.append(out)
   _write_arrays(folder / 'scores.npz', _stored(networks))
   _write_maps(exp, networks, folder / 'maps.npz')
   _write_numbers(results, places)
@@ -219,12 +222,12 @@ def _plain(value: Any) -> Any:
 
 
 def report_of(
-  exp: experiment.Experiment, at: int, workdir: pathlib.Path
+  exp: experiment.Experiment, at: int, out: pathlib.Path
 ) -> pathlib.Path:
   """Where `evaluate` wrote the report of a step."""
   if exp.trained_on is None:
-    return workdir / 'report.html'
-  return workdir / 'eval' / exp.folder(at) / 'report.html'
+    return out / 'report.html'
+  return out / 'eval' / exp.folder(at) / 'report.html'
 
 
 def headline(results: dict[str, Any]) -> str:

@@ -110,11 +110,12 @@ class Job:
     exp: experiment.Experiment,
     checkpoints: checkpoint.Checkpoints,
     workdir: pathlib.Path,
+    results: pathlib.Path,
   ):
-    """Takes an experiment, the checkpoints of the run, and its folder."""
+    """Takes an experiment, the checkpoints of the run, its folder and ours."""
     self._exp, self._checkpoints = exp, checkpoints
-    self._folder = workdir / 'eval'
-    self._workdir = workdir
+    self._folder = results / 'eval'
+    self._workdir, self._results = workdir, results
     self._shared: evaluate.Shared | None = None
     self._gone: set[int] = set()
     self.done: list[int] = []
@@ -185,6 +186,7 @@ class Job:
       state,
       at,
       self._workdir,
+      self._results,
       trained,
       self._shared,
       rule,
@@ -224,17 +226,18 @@ def evaluate_one(
   state: Any,
   at: int,
   workdir: pathlib.Path,
+  results: pathlib.Path,
   trained: Any,
 ) -> dict[str, Any]:
   """Evaluates a checkpoint, or takes what a job is just making of it.
 
   Args:
-    exp, state, at, workdir, trained: see `evaluate.evaluate`.
+    exp, state, at, workdir, results, trained: see `evaluate.evaluate`.
 
   Returns:
     The results.
   """
-  folder = workdir / 'eval' / exp.folder(at)
+  folder = results / 'eval' / exp.folder(at)
   with contextlib.ExitStack() as stack:
     made, held = False, (folder / _CLAIM, 'evaluating')
     with parallel.together():
@@ -244,17 +247,18 @@ def evaluate_one(
         made = _made_alike(exp, folder)
     if parallel.of_first(int(made)):
       return results_file.read(folder / 'results.json')
-    return evaluate.evaluate(exp, state, at, workdir, trained)
+    return evaluate.evaluate(exp, state, at, workdir, results, trained)
 
 
 def run(
   exp: experiment.Experiment,
   checkpoints: checkpoint.Checkpoints,
   workdir: pathlib.Path,
+  results: pathlib.Path,
   steps: str,
   watch: bool,
 ) -> list[int]:
-  """Evaluates checkpoints; see the flags --steps and --watch.
+  """Evaluates checkpoints; see the flags --steps, --watch and --results.
 
   Returns:
     The steps that this job evaluated.
@@ -264,7 +268,7 @@ def run(
   """
   stored = _origin(checkpoints, workdir)
   same.check_origin(exp, stored, workdir)
-  job = Job(exp, checkpoints, workdir)
+  job = Job(exp, checkpoints, workdir, results)
   if watch:
     job.watch(stored.get('environment'))
   else:

@@ -3,6 +3,7 @@
 import pathlib
 from typing import Any
 
+from memae_jax import disk, errors, writers
 from memae_jax.evaluation import evaluate, jobs, new_video
 from memae_jax.training import experiment, loop, same
 
@@ -10,11 +11,17 @@ from memae_jax.training import experiment, loop, same
 def after_training(exp: experiment.Experiment, workdir: pathlib.Path) -> str:
   """Evaluates what was just trained; returns words for the terminal."""
   if exp.config.eval.course:
-    return _steps(exp, workdir, 'all')
-  return _newest(exp, workdir)
+    return _steps(exp, workdir, workdir, 'all')
+  return _newest(exp, workdir, workdir)
 
 
-def of_run(workdir: pathlib.Path, config: Any, steps: str, watch: bool) -> str:
+def of_run(
+  workdir: pathlib.Path,
+  config: Any,
+  steps: str,
+  watch: bool,
+  results: pathlib.Path | None = None,
+) -> str:
   """Evaluates a run by a config that trains alike, maybe on other data.
 
   Args:
@@ -22,6 +29,7 @@ def of_run(workdir: pathlib.Path, config: Any, steps: str, watch: bool) -> str:
     config: resolved; that of the run, but for what training does not read.
     steps: latest, all, best or numbers; see the flag --steps.
     watch: see the flag --watch.
+    results: folder to write to; None: that of the run.
 
   Returns:
     Words for the terminal.
@@ -29,36 +37,52 @@ def of_run(workdir: pathlib.Path, config: Any, steps: str, watch: bool) -> str:
   Raises:
     UserError: there is nothing to evaluate, or the config is another run's.
   """
+  results = results or workdir
   if watch:
     jobs.wait_for_run(workdir)
   stored = jobs.origin(workdir)
+  _check_results(results, workdir)
   trained = same.there(stored, workdir)
   same.check(trained, config, workdir, other_data=True)
   other = same.names_other_data(trained, config)
   exp = experiment.build(config, stored if other else None)
   same.check_origin(exp, stored, workdir)
   if config.eval.video or (steps == 'latest' and not watch):
-    return _newest(exp, workdir)
-  return _steps(exp, workdir, steps, watch)
+    return _newest(exp, workdir, results)
+  return _steps(exp, workdir, results, steps, watch)
 
 
-def _steps(exp, workdir: pathlib.Path, steps: str, watch: bool = False) -> str:
+def _check_results(results: pathlib.Path, workdir: pathlib.Path) -> None:
+  """Raises UserError if results cannot be written, or are of another run."""
+  if not disk.may_write(results):
+    raise errors.UserError(
+      f'{results} may only be read; give --results=DIR, a folder for what the'
+      ' evaluation writes'
+    )
+  other = results.absolute() != workdir.absolute()
+  if other and writers.has_checkpoints(results):
+    raise errors.UserError(
+      f'--results={results} is the folder of another run; give a new one'
+    )
+
+
+def _steps(exp, workdir, results, steps: str, watch: bool = False) -> str:
   """Evaluates checkpoints that have no results yet."""
   with loop.opened(exp, workdir) as checkpoints:
-    done = jobs.run(exp, checkpoints, workdir, steps, watch)
-  left = f'none left; {workdir / "eval"} has the results'
+    done = jobs.run(exp, checkpoints, workdir, results, steps, watch)
+  left = f'none left; {results / "eval"} has the results'
   return f'evaluated steps: {", ".join(map(str, done)) or left}'
 
 
-def _newest(exp: experiment.Experiment, workdir: pathlib.Path) -> str:
+def _newest(exp, workdir: pathlib.Path, results: pathlib.Path) -> str:
   """Evaluates the newest sound checkpoint, or scores a video with it."""
   with loop.opened(exp, workdir) as checkpoints:
     at, state, stored = loop.trained(exp, checkpoints, workdir)
     if exp.config.eval.video:
-      return f'scores: {new_video.score(exp, state, at, workdir)}'
-    results = jobs.evaluate_one(
-      exp, state, at, workdir, stored.get('environment')
+      return f'scores: {new_video.score(exp, state, at, results)}'
+    found = jobs.evaluate_one(
+      exp, state, at, workdir, results, stored.get('environment')
     )
-  page = evaluate.report_of(exp, at, workdir)
+  page = evaluate.report_of(exp, at, results)
   older = '' if at == exp.steps else f' (step {at} of {exp.steps})'
-  return f'{evaluate.headline(results)}\nreport: {page}{older}'
+  return f'{evaluate.headline(found)}\nreport: {page}{older}'

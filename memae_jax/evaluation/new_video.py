@@ -28,7 +28,7 @@ def score(
   exp: experiment.Experiment,
   state: step.ReplicaState,
   at: int,
-  workdir: pathlib.Path,
+  results: pathlib.Path,
 ) -> pathlib.Path:
   """Scores the video `eval.video` by every replica.
 
@@ -36,7 +36,7 @@ def score(
     exp: the experiment, of videos.
     state: weights of the fleet.
     at: the step of the checkpoint.
-    workdir: of the run.
+    results: folder of all results.
 
   Returns:
     A folder with scores.csv (a row a scored frame: its time in seconds where
@@ -52,7 +52,7 @@ def score(
       ' clips; give the --workdir of a run on videos'
     )
   path = pathlib.Path(exp.config.eval.video)
-  scratch = films.existing(workdir)
+  scratch = films.existing(results)
   name, found, footage = _clips_of(exp, path, scratch)
   layers = layers_lib.Layers(scratch)
   weights = collect.chosen(exp, state, at)[0]
@@ -64,7 +64,7 @@ def score(
     replica.name: video.by_rule(source, scored, i, rows)[rule]
     for i, replica in enumerate(exp.replicas)
   }
-  folder = workdir / 'eval' / str(at) / 'videos' / name
+  folder = results / 'eval' / str(at) / 'videos' / name
   text = _csv(found.scored, footage, columns, limits)
   writers.write_atomic(folder / 'scores.csv', text)
   results = _results(exp, path, at, found, footage, columns, limits)

@@ -1,4 +1,6 @@
 import os
+import pathlib
+import tempfile
 
 import numpy as np
 import pytest
@@ -55,3 +57,48 @@ def test_fingerprint_follows_files_and_settings(tmp_path):
   assert frame_cache.fingerprint([file], 32) != first
   os.utime(file, (0, 0))
   assert frame_cache.fingerprint([file], 64) != first
+
+
+@pytest.fixture
+def read_only(monkeypatch):
+  """Makes folders that may only be read, for root, too."""
+  real, folders = os.access, []
+
+  def access(path, mode):
+    inside = any(pathlib.Path(path).is_relative_to(f) for f in folders)
+    return real(path, mode) and not (inside and mode & os.W_OK)
+
+  monkeypatch.setattr(os, 'access', access)
+  return folders.append
+
+
+def test_a_folder_that_may_only_be_read(
+  tmp_path, monkeypatch, read_only, caplog
+):
+  caplog.set_level('INFO', 'memae_jax')
+  data, home = tmp_path / 'data', tmp_path / 'home'
+  data.mkdir()
+  read_only(data)
+  monkeypatch.setenv('XDG_CACHE_HOME', str(home))
+  calls = []
+
+  def decode(_):
+    calls.append(1)
+    yield from ((part, None) for part in PARTS)
+
+  for _ in range(2):
+    values, *_ = frame_cache.load(data / 'frames', 'a', decode)
+    np.testing.assert_array_equal(values, np.concatenate(PARTS))
+  assert len(calls) == 1 and not list(data.iterdir())
+  assert (home / 'memae_jax/frames/a/values').is_file()
+  assert f'{data}/frames may only be read' in caplog.text
+  # Without a home, in the folder for temporary files.
+  read_only(home)
+  monkeypatch.setattr(tempfile, 'tempdir', str(tmp_path / 'temporary'))
+  frame_cache.load(data / 'frames', 'b', decode)
+  (kept,) = (tmp_path / 'temporary').glob('*/frames/b')
+  # What is there is read from where it is.
+  read_only(kept)
+  kept.parent.rename(data / 'frames')
+  frame_cache.load(data / 'frames', 'b', decode)
+  assert len(calls) == 2

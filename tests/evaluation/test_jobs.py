@@ -1,6 +1,8 @@
 """Evaluation jobs: every checkpoint once, beside training, on other data."""
 
 import json
+import os
+import pathlib
 import time
 import types
 
@@ -99,6 +101,47 @@ def test_given_and_best_steps(trained):
 def test_wrong_steps(trained, steps, message):
   code, _, err = _eval(trained, f'--steps={steps}')
   assert code == 2 and message in err
+
+
+def _content(folder):
+  return {p: p.read_bytes() for p in folder.rglob('*') if p.is_file()}
+
+
+def test_results_beside_the_run(trained, tmp_path, monkeypatch):
+  before, out = _content(trained), tmp_path / 'new' / 'results'
+  first, last = _steps(trained)[0], _steps(trained)[-1]
+  real = os.access  # As of a folder that may only be read, for root, too.
+  monkeypatch.setattr(
+    os,
+    'access',
+    lambda path, mode: (
+      real(path, mode)
+      and not (mode & os.W_OK and pathlib.Path(path).is_relative_to(trained))
+    ),
+  )
+  code, _, err = _eval(trained)
+  assert code == 2 and f'{trained} may only be read; give --results=' in err
+  code, said, err = _eval(trained, f'--results={out}', f'--steps={first}')
+  assert code == 0 and said == f'evaluated steps: {first}\n', err
+  assert not (out / 'results.json').exists()
+  code, said, err = _eval(trained, f'--results={out}')
+  assert code == 0 and f'report: {out}/report.html' in said, err
+  there = json.loads((out / 'results.json').read_text())
+  here = json.loads((trained / f'eval/{last}/results.json').read_text())
+  assert there['metrics'] == here['metrics']
+  assert there['course']['steps'] == [first, last]
+  assert _content(trained) == before
+
+
+def test_results_where_they_do_not_belong(trained, tmp_path):
+  (tmp_path / 'checkpoints/8').mkdir(parents=True)
+  code, _, err = _eval(trained, f'--results={tmp_path}')
+  assert code == 2 and 'is the folder of another run' in err
+  code, _, err = helpers.run(f'--workdir={trained}', '--results=x')
+  assert code == 2 and 'add --mode=eval' in err
+  (tmp_path / 'file').write_text('')
+  code, _, err = _eval(trained, f'--results={tmp_path / "file"}')
+  assert code == 2 and 'may only be read' in err
 
 
 def test_an_evaluation_by_other_settings_is_not_taken(trained):
