@@ -63,8 +63,10 @@ def train(config, workdir: pathlib.Path) -> str:
       ' it with --mode=eval'
     )
   exp = experiment.build(config)
+  evaluation = _evaluation()
+  evaluation.check(exp, workdir)
   loop.train(exp, workdir)
-  said = _evaluation().after_training(exp, workdir)
+  said = evaluation.after_training(exp, workdir)
   if parallel.is_first() and not writers.has_checkpoints(workdir):
     raise errors.UserError(
       f'{workdir} was removed while its weights were evaluated; they are gone:'

@@ -55,7 +55,7 @@ def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
   with disk.writing(path.parent):
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(
-      dir=path.parent, prefix=f'.{path.name}.', suffix=path.suffix
+      dir=path.parent, prefix=f'.{path.stem[:20]}.', suffix=path.suffix
     )
     try:
       with os.fdopen(handle, 'rb') as file:

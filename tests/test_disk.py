@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from memae_jax import cli, disk, errors, main, writers
+from memae_jax.evaluation import collect
 from memae_jax.training import checkpoint, experiment, loop, plain_path
 from tests import helpers
 
@@ -254,6 +255,16 @@ def exp():
   return experiment.build(helpers.digits(**{'train.epochs': 2.0}))
 
 
+def test_a_run_in_a_folder_of_any_name(tmp_path, exp):
+  run = tmp_path / 'widths=[64,32]\\**'
+  expected = jax.device_get(loop.train(exp, run))
+  again = jax.device_get(loop.train(exp, run))  # Reads the last checkpoint.
+  for one, two in zip(jax.tree.leaves(expected), jax.tree.leaves(again)):
+    np.testing.assert_array_equal(one, two)
+  assert collect.restored(exp, run)[0] == exp.steps
+  assert [p.name for p in tmp_path.iterdir()] == [run.name]
+
+
 def _spoil(monkeypatch, exp, at, spoil):
   """Calls `spoil` after the step `at` of a training."""
   real = experiment.Experiment.run
@@ -299,6 +310,8 @@ def test_a_folder_removed_while_evaluating(tmp_path, monkeypatch, exp):
   run = tmp_path / 'run'
 
   class Evaluation:
+    check = staticmethod(lambda *_: None)
+
     @staticmethod
     def after_training(exp, workdir):
       shutil.rmtree(run)

@@ -9,6 +9,14 @@ import matplotlib
 import matplotlib.figure
 
 
+def check() -> None:
+  """Raises whatever drawing a figure would raise: of fonts, of settings."""
+  figure = matplotlib.figure.Figure((1, 1))
+  figure.text(0, 0, 'a 1')
+  for vector in (True, False):
+    _ = Exhibit('check', '', '', '', figure, vector).data
+
+
 @dataclasses.dataclass(frozen=True)
 class Exhibit:
   """A figure with its words. `vector`: stored as SVG, else as PNG."""

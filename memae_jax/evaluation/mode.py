@@ -1,11 +1,40 @@
 """Evaluates a run: at the end of its training, or by --mode=eval."""
 
+import contextlib
+import os
 import pathlib
 from typing import Any
 
 from memae_jax import disk, errors, writers
-from memae_jax.evaluation import evaluate, jobs, new_video
+from memae_jax.data import foreign
+from memae_jax.evaluation import (
+  evaluate,
+  exhibit,
+  films,
+  jobs,
+  new_video,
+  report,
+)
 from memae_jax.training import experiment, loop, same
+
+
+def check(exp: experiment.Experiment, workdir: pathlib.Path) -> None:
+  """Looks before a training for what would fail after it.
+
+  Raises:
+    UserError: a film cannot be made or named, or no report can be drawn.
+  """
+  for name in films.chosen(exp):
+    with disk.writing(workdir), contextlib.suppress(FileNotFoundError):
+      os.lstat(workdir / f'{name}.mp4')
+  try:
+    report.template()
+    exhibit.check()
+  except Exception as error:  # Of Jinja2, of Matplotlib, of what they use.
+    raise errors.UserError(
+      f'no report can be drawn here ({foreign.reason(error)}); mend the'
+      ' settings or the installation of Matplotlib and Jinja2'
+    ) from error
 
 
 def after_training(exp: experiment.Experiment, workdir: pathlib.Path) -> str:

@@ -103,13 +103,8 @@ def _first_look(results: Mapping[str, Any]) -> list[tuple[str, str, str]]:
   ]
 
 
-def render(results: Mapping[str, Any], shown: Sequence[exhibit.Exhibit]) -> str:
-  """Returns the page.
-
-  Args:
-    results: as `results.json`.
-    shown: figures, as from `exhibits.exhibits`.
-  """
+def template() -> jinja2.Template:
+  """Reads the page without its content."""
   environment = jinja2.Environment(
     loader=jinja2.PackageLoader('memae_jax.evaluation', ''),
     autoescape=True,
@@ -117,7 +112,17 @@ def render(results: Mapping[str, Any], shown: Sequence[exhibit.Exhibit]) -> str:
     lstrip_blocks=True,
     undefined=jinja2.StrictUndefined,
   )
-  return environment.get_template('report.html.j2').render(
+  return environment.get_template('report.html.j2')
+
+
+def render(results: Mapping[str, Any], shown: Sequence[exhibit.Exhibit]) -> str:
+  """Returns the page.
+
+  Args:
+    results: as `results.json`.
+    shown: figures, as from `exhibits.exhibits`.
+  """
+  return template().render(
     results=results,
     intro=_introduction(results),
     verdict=verdict.verdict(results),
