@@ -122,7 +122,7 @@ def program(
   whole = functools.partial(jax.lax.platform_dependent, **each)
   (batch,) = jax.export.symbolic_shape('batch')
   samples = jax.ShapeDtypeStruct((batch, *shape), inputs.dtype)
-  with _no_places():
+  with _no_places(), jax.disable_jit(False):  # A program is compiled code.
     return jax.export.export(jax.jit(whole), platforms=scorer.PLATFORMS)(
       samples
     )

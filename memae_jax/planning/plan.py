@@ -62,7 +62,8 @@ def run(
   Raises:
     UserError: it does not fit the devices.
   """
-  plan = make(config, *machines.devices(topology), limits)
+  with jax.disable_jit(False):  # The programs are compiled, not run.
+    plan = make(config, *machines.devices(topology), limits)
   print(table.text(plan))
   if folder is not None:
     path = folder / 'plan.json'
