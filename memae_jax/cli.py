@@ -149,7 +149,7 @@ def main(job: Callable[..., None], arguments: int = 0) -> None:
   streams.prepare()
   _log_to_stderr()
   _prepare_jax()
-  disk.hush(absl_logging.get_absl_handler())
+  disk.hush()
   app.run(
     lambda argv: guarded(job, *argv[1:]),
     flags_parser=lambda argv: parse(argv, arguments),

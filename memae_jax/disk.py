@@ -35,6 +35,7 @@ _OF_DISKS = (
   errno.EROFS,
 )
 _CLOSED = 'Event loop is closed'  # What follows in a library's other threads.
+_LOUD = ('', 'absl', 'asyncio')  # Loggers that libraries write to.
 _TIGHT = 2**24  # Bytes that reports and the like may take.
 
 
@@ -147,14 +148,10 @@ class _Hushed(logging.Filter):
     return not (number(error) or _told(record.getMessage()))
 
 
-def hush(*handlers: logging.Handler) -> None:
-  """Libraries print no tracebacks of what a disk refuses: it is one line.
-
-  Args:
-    *handlers: of their logs.
-  """
-  for handler in (*handlers, logging.lastResort):
-    handler.addFilter(_Hushed())
+def hush() -> None:
+  """Libraries print no tracebacks of what a disk refuses: it is one line."""
+  for name in _LOUD:  # The loggers: their handlers are set up later.
+    logging.getLogger(name).addFilter(_Hushed())
   of_threads, of_all, unraisable = (
     threading.excepthook,
     sys.excepthook,
