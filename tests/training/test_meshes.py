@@ -66,15 +66,20 @@ def test_meshes_train_and_score_alike(alone, mesh):
 def test_norms_see_the_whole_batch():
   """In training; a bias before a norm has no gradient but rounding.
 
-  Adam makes steps of it, which move scores by some permille.
+  Adam makes steps of it, which move scores by some permille. A read jumps where
+  that moves a weight across the shrinkage threshold: see docs/code.md.
   """
   norms = {'model.batch_norm': True}
   one, scored_one, exp, _ = _train((1, 1, 1), **norms)
   many, scored, _, state = _train((1, 8, 1), **norms)
   np.testing.assert_allclose(many, one, rtol=1e-5)
   tested = len(exp.splits[0].test)
+  same = scored.kept[:, :tested] == scored_one.kept[:, :tested]
+  assert same.mean() > 0.98
   np.testing.assert_allclose(
-    scored.error[:, :tested], scored_one.error[:, :tested], rtol=0.02
+    scored.error[:, :tested][same],
+    scored_one.error[:, :tested][same],
+    rtol=0.02,
   )
   for leaf in jax.tree.leaves(state.batch_stats):
     parts = [np.asarray(shard.data) for shard in leaf.addressable_shards]
