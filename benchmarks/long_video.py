@@ -54,6 +54,7 @@ def run(*flags: str) -> tuple[float, float]:
     stdout=subprocess.DEVNULL,
   )
   _, status, used = os.wait4(process.pid, 0)
+  process.returncode = os.waitstatus_to_exitcode(status)
   if status:
     raise SystemExit('it failed; its error is above')
   return used.ru_maxrss / 1024, time.perf_counter() - begun
