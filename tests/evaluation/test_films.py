@@ -196,7 +196,7 @@ def test_the_rate_of_a_folder_of_frames(footage, wanted, rate, at):
   assert at is not None or found.at(np.array([8, 9])) is None
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_memory_does_not_grow_with_the_length(tmp_path):
   found = long_video.measure(tmp_path, [500, 2500], 64)
   growth = found[2500]['peak_mib'] - found[500]['peak_mib']
