@@ -9,7 +9,6 @@ import csv
 import gzip
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -40,16 +39,13 @@ def _command(*words, module=_MAIN, env=None, limit=None, cwd=None):
     'JAX_NUM_CPU_DEVICES': '1',
     **(env or {}),
   }
-  bound = None
-  if limit:
-    bound = lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+  bound = ['prlimit', f'--as={limit}'] if limit else []
   done = subprocess.run(
-    [sys.executable, '-m', module, *map(str, words)],
+    [*bound, sys.executable, '-m', module, *map(str, words)],
     cwd=cwd or helpers.ROOT,
     env=environment,
     capture_output=True,
     timeout=400,
-    preexec_fn=bound,
   )
   text = (
     part.decode('utf-8', 'replace') for part in (done.stdout, done.stderr)
@@ -191,7 +187,7 @@ def test_one_anomaly(cases, tmp_path):
   config = f'configs/arrays.py:path={path},label=kind,normal=ok,smoke'
   code, out, err = _train(tmp_path / 'run', config)
   said = (out + err).lower()
-  assert 'anomal' in said and (code == 2 or 'undefined' in said), said
+  assert 'auroc' in said and (code == 2 or 'undefined' in said), said
 
 
 def test_an_index_that_pandas_stored(cases, tmp_path):
@@ -207,9 +203,8 @@ def test_an_index_that_pandas_stored(cases, tmp_path):
     if name == 'index.parquet':
       assert '__index_level_0__' in ended[2]
   assert found['index.parquet']['mean'] == pytest.approx(0.5, abs=0.1)
-  assert found['index.parquet'] == pytest.approx(
-    found['noise_only.csv'], abs=0.02
-  )
+  want = found['noise_only.csv']['mean']  # Of numbers in fewer digits.
+  assert found['index.parquet']['mean'] == pytest.approx(want, abs=0.02)
 
 
 def test_worse_than_the_mean(cases, tmp_path):
@@ -355,7 +350,8 @@ def test_a_film_plays_as_fast_as_its_source(cases, run_of_videos):
       assert float(stream.average_rate) == pytest.approx(rate, rel=0.05)
       seconds = stream.frames / stream.average_rate
       assert float(seconds) == pytest.approx(other.frames / rate, abs=20 / rate)
-    rows = list(csv.DictReader((film.parent / 'scores.csv').open()))
+    table = (film.parent / 'scores.csv').read_text()
+    rows = list(csv.DictReader(table.splitlines()))
     (time,) = [key for key in rows[0] if 'second' in key or 'time' in key]
     step = float(rows[1][time]) - float(rows[0][time])
     assert step == pytest.approx(1 / rate, rel=0.05)
@@ -383,7 +379,7 @@ def test_output_in_ascii(tmp_path):
   ended = _train(workdir, config)
   assert ended[0] == 0, ended[2]
   for words, module in (
-    ((workdir, f'--workdir={tmp_path / "c"}'), 'memae_jax.compare'),
+    ((workdir, f'--output={tmp_path / "c"}'), 'memae_jax.compare'),
     (('--mode=eval', f'--workdir={workdir}'), _MAIN),
   ):
     code, out, err = _command(*words, module=module, env=ascii_only)

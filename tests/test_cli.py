@@ -231,8 +231,11 @@ def finished(tmp_path_factory):
 
 
 def _files(workdir):
+  """All files but locks, which say who held them last."""
   return {
-    path: path.read_bytes() for path in workdir.rglob('*') if path.is_file()
+    path: path.read_bytes()
+    for path in workdir.rglob('*')
+    if path.is_file() and path.name not in ('.lock', '.claim')
   }
 
 
