@@ -1,5 +1,6 @@
 """SIGTERM has one rule: exit code 75 and a line, from the first second on."""
 
+import pathlib
 import signal
 import subprocess
 import sys
@@ -135,11 +136,23 @@ def test_what_is_a_command_of_ours(monkeypatch, words, expected):
   assert not host.is_command('memae_jax')
 
 
+def _until_it_listens(process):
+  """Waits for its handler of SIGTERM, which Python does not set by itself."""
+  status = pathlib.Path(f'/proc/{process.pid}/status')
+  if not status.exists():
+    pytest.skip('no /proc: when a process listens cannot be seen')
+  caught = 0
+  while not caught >> (signal.SIGTERM - 1) & 1:
+    assert process.poll() is None
+    (line,) = [x for x in status.read_text().splitlines() if 'SigCgt' in x]
+    caught = int(line.split()[1], 16)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize('module', ['main', 'study', 'compare', 'scorer'])
 def test_before_anything_is_imported(module):
   process = helpers.start(module=f'memae_jax.{module}')
-  time.sleep(1.0)
+  _until_it_listens(process)
   process.send_signal(signal.SIGTERM)
   out, err = process.communicate(timeout=60)
   assert (process.returncode, out) == (75, ''), err
