@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 
 from memae_jax import errors
+from memae_jax.data import foreign
 
 _LOG = logging.getLogger(__name__)
 _AGAIN = 'and run the same command again'
@@ -81,7 +82,7 @@ def line(error: BaseException, where: str | os.PathLike = '') -> str:
   if not found:
     return ''
   named = next((e.filename for e in _chain(error) if _names_file(e)), '')
-  shown = os.fsencode(where or named).decode('utf-8', 'backslashreplace')
+  shown = foreign.name_of(where or named)
   mend = f'; {_MENDS[found]}' if found in _MENDS else ''
   return f'{shown}{": " if shown else ""}{os.strerror(found)}{mend}'
 

@@ -89,6 +89,38 @@ def reading(
     ) from error
 
 
+class _Limited(io.RawIOBase):
+  """A stream that ends with an error where it gives more than it may."""
+
+  def __init__(self, stream, path, limit, much):
+    self._stream, self._path, self._left = stream, path, limit
+    self._much = much
+
+  def readable(self) -> bool:
+    return True
+
+  def readinto(self, buffer) -> int:
+    count = self._stream.readinto(buffer)
+    self._left -= count
+    if self._left < 0:
+      raise errors.UserError(
+        f'{name_of(self._path)} unpacks to {self._much}; unpack it yourself if'
+        ' you trust it'
+      )
+    return count
+
+  def close(self) -> None:
+    self._stream.close()
+    super().close()
+
+
+def _gunzipped(path: Any, limit: int, much: str) -> io.BufferedIOBase:
+  """What a gzip file packs, if it is not more than `limit` bytes: `much`."""
+  return io.BufferedReader(
+    _Limited(gzip.open(path, 'rb'), path, limit, much), _CHUNK
+  )
+
+
 def unpacked(
   path: Any,
   limit: int = UNPACKED_LIMIT,
@@ -104,41 +136,9 @@ def unpacked(
   Raises:
     UserError: it is damaged, or unpacks to more.
   """
-  total = 0
   with reading(path, 'gzip file', mend, 'complete'):
-    with gzip.open(path, 'rb') as packed:
-      while part := packed.read(_CHUNK):
-        total += len(part)
-        if total > limit:
-          raise errors.UserError(
-            f'{name_of(path)} unpacks to more than {limit:,} bytes; unpack it'
-            ' yourself if you trust it'
-          )
-        yield part
-
-
-class _Limited(io.RawIOBase):
-  """A stream that ends with an error where it gives more than it may."""
-
-  def __init__(self, stream, path, limit):
-    self._stream, self._path, self._left = stream, path, limit
-
-  def readable(self) -> bool:
-    return True
-
-  def readinto(self, buffer) -> int:
-    count = self._stream.readinto(buffer)
-    self._left -= count
-    if self._left < 0:
-      raise errors.UserError(
-        f'{name_of(self._path)} unpacks to far more than its size; unpack it'
-        ' yourself if you trust it'
-      )
-    return count
-
-  def close(self) -> None:
-    self._stream.close()
-    super().close()
+    with _gunzipped(path, limit, f'more than {limit:,} bytes') as file:
+      yield from iter(lambda: file.read(_CHUNK), b'')
 
 
 def opened(path: Any, limit: int = UNPACKED_LIMIT) -> io.BufferedIOBase:
@@ -155,9 +155,7 @@ def opened(path: Any, limit: int = UNPACKED_LIMIT) -> io.BufferedIOBase:
   if found.suffix.lower() != '.gz':
     return found.open('rb')
   limit = min(limit, max(_BOMB, 300 * found.stat().st_size))
-  return io.BufferedReader(
-    _Limited(gzip.open(found, 'rb'), path, limit), _CHUNK
-  )
+  return _gunzipped(found, limit, 'far more than its size')
 
 
 def memory() -> int:

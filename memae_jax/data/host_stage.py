@@ -128,11 +128,14 @@ def refuse(
     )
 
 
+def shifts(stage: types.HostStage) -> bool:
+  """Whether a stage subtracts an offset, or brings a column to another unit."""
+  return bool(stage.centre.any() or (stage.unit != 1).any())
+
+
 def is_identity(stage: types.HostStage) -> bool:
   """Whether a stage changes nothing but the type."""
-  return not (
-    stage.log1p.any() or stage.centre.any() or (stage.unit != 1).any()
-  )
+  return not (stage.log1p.any() or shifts(stage))
 
 
 def to_json(stage: types.HostStage) -> dict[str, list]:

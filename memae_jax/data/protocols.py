@@ -69,7 +69,7 @@ def _described(source, config, found: types.Split, removed) -> types.Split:
   is_drawn = config.protocol not in _OWN_TEST
   train, transform = found.train, found.transform
   twice, lines = overlap.find(source, found, is_drawn)
-  warnings = found.warnings + lines
+  scaling = transforms.notes(source, transform, train)
   notes = {
     'train': len(train),
     'validation': len(found.validation),
@@ -77,13 +77,17 @@ def _described(source, config, found: types.Split, removed) -> types.Split:
     'anomalies': int(found.anomalous.sum()),
     **removed,
     **twice,
-    **transforms.notes(source, transform, train),
+    **scaling,
     'test_unknown_categories': _unknown(
       source, transform, found.validation, found.test, config.unknown_category
     ),
   }
-  warnings += transforms.warnings(source, transform, train)
-  warnings += _alone(source, found.test, found.anomalous)
+  warnings = (
+    *found.warnings,
+    *lines,
+    *transforms.warnings(scaling),
+    *_alone(source, found.test, found.anomalous),
+  )
   return found._replace(notes=notes, warnings=warnings)
 
 

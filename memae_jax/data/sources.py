@@ -209,7 +209,7 @@ def data_sha256(source: types.Source) -> str:
   there = [part for part in optional if part is not None]
   names = [repr(column) for column in source.columns]
   host = source.host
-  if host is not None and (host.centre.any() or (host.unit != 1).any()):
+  if host is not None and host_stage.shifts(host):
     there += [host.centre, host.unit]
   return _sha256(
     source.inputs, source.labels, *there, *names, *source.label_names

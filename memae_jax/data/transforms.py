@@ -3,6 +3,7 @@
 It runs inside the compiled step, on what `host_stage` left of raw samples.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -147,16 +148,17 @@ def notes(
   }
 
 
-def warnings(
-  source: types.Source, transform: types.Transform, train: np.ndarray
-) -> tuple[str, ...]:
-  """Names the inputs that float32 holds too coarsely beside an offset."""
-  inputs = notes(source, transform, train).get('low_precision_inputs', [])
+def warnings(found: Mapping[str, Any]) -> tuple[str, ...]:
+  """Warns of inputs that float32 holds too coarsely beside an offset.
+
+  Args:
+    found: from `notes`.
+  """
   return tuple(
     f'input "{name}" is rounded coarsely: its normal training values lie too'
     ' close together for float32, far from those of other rows; subtract an'
     ' offset, or take its logarithm (data.log1p)'
-    for name in inputs
+    for name in found.get('low_precision_inputs', ())
   )
 
 

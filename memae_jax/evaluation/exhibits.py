@@ -184,7 +184,6 @@ def _curves(results, replicas) -> Iterator[Exhibit]:
   """The scores of the frames of each test video."""
   for variant, replica in _first(replicas).items():
     if replica.frames is not None:
-      held = replica.validation_score
       quantile = results['config']['eval']['normal_quantile']
       below = words.percent(quantile)
       yield Exhibit(
@@ -196,10 +195,7 @@ def _curves(results, replicas) -> Iterator[Exhibit]:
         f' anomalous. Dashed: the {below} quantile of the validation'
         ' normals, a threshold that needs no label. There is no line where'
         ' frames have no score, since they are the centre of no clip.',
-        video.score_curves(
-          replica.frames,
-          float(np.quantile(held, quantile)) if len(held) else None,
-        ),
+        video.score_curves(replica.frames, replica.threshold(quantile)),
       )
 
 

@@ -46,16 +46,13 @@ def write_all(
   Returns:
     The files, `folder/VIDEO.mp4` or `.gif`.
   """
-  out, videos, held = [], exp.source.videos, first.validation_score
+  out, videos = [], exp.source.videos
   for name in chosen(exp):
     at = pictures.in_time(exp, 0, name)
     rows = first.sample[at]
     layers = layers_lib.Layers(existing(folder))
     for frames, maps in pictures.error_maps(exp, weights, 0, rows):
       layers.add(frames, maps)
-    threshold = None
-    if len(held):
-      threshold = float(np.quantile(held, exp.config.eval.normal_quantile))
     out.append(
       write(
         folder / name,
@@ -63,7 +60,7 @@ def write_all(
         first.score[at],
         first.anomalous[at],
         videos.frame[rows],
-        threshold,
+        first.threshold(exp.config.eval.normal_quantile),
         filmed(videos.footage[videos.video[rows[0]]], exp.config.eval),
       )
     )

@@ -75,7 +75,6 @@ def of_run(
   same.check(trained, config, workdir, other_data=True)
   other = same.names_other_data(trained, config)
   exp = experiment.build(config, stored if other else None)
-  same.check_origin(exp, stored, workdir)
   if config.eval.video or (steps == 'latest' and not watch):
     return _newest(exp, workdir, results)
   return _steps(exp, workdir, results, steps, watch)

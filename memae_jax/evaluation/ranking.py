@@ -31,7 +31,7 @@ def flags(
   """
   out = {}
   for replica in _first(networks):
-    limit = _limit(replica, quantile)
+    limit = replica.threshold(quantile)
     above = None if limit is None else int((replica.score > limit).sum())
     top = int(np.argmax(replica.score))
     out[replica.fields['variant']] = {
@@ -55,9 +55,7 @@ def highest(
   """The samples with the highest scores by the first network of each variant.
 
   Args:
-    source: of the samples.
-    networks: all of the fleet.
-    quantile: of the validation normals, above which a sample is flagged.
+    source, networks, quantile: see `flags`.
 
   Returns:
     By variant: name of the network, and a row a sample; {} where nobody would
@@ -113,11 +111,6 @@ def _first(networks) -> list[scores.ReplicaScores]:
   return [of[name] for name in scores.first_names(pairs)]
 
 
-def _limit(replica: scores.ReplicaScores, quantile: float) -> float | None:
-  held = replica.validation_score
-  return float(np.quantile(held, quantile)) if len(held) else None
-
-
 def _columns(source: types.Source) -> list[str]:
   known = ['label', 'anomalous'] if source.labelled else []
   return [*_places(source), *known, 'score', 'flagged']
@@ -131,7 +124,7 @@ def _rows(source, replica, quantile, most):
   if source.labelled:
     names = np.array(source.label_names, object)
     columns += [names[source.labels[sample]], replica.anomalous[order].tolist()]
-  limit = _limit(replica, quantile)
+  limit = replica.threshold(quantile)
   flagged = [None] * len(order)
   if limit is not None:
     flagged = (score > limit).tolist()

@@ -88,6 +88,14 @@ class ReplicaScores(NamedTuple):
   frames: frames_lib.FrameScores | None = None
   rules: dict[str, np.ndarray] | None = None
 
+  def threshold(self, quantile: float) -> float | None:
+    """The quantile of the validation normals, above which a sample is flagged.
+
+    None without validation normals.
+    """
+    held = self.validation_score
+    return float(np.quantile(held, quantile)) if len(held) else None
+
 
 def first_names(pairs: Iterable[tuple[str, str]]) -> list[str]:
   """Returns the first name of each variant, from (variant, name) of all."""

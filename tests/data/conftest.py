@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from memae_jax import config as config_lib
-from memae_jax.data import tables, types
+from memae_jax.data import sources, tables, types
 
 
 @pytest.fixture(scope='session')
@@ -14,6 +14,18 @@ def data_config():
     one_class = protocol in config_lib.ONE_CLASS
     classes = {'normal_classes': (0,) if one_class else ()}
     return config_lib.resolve({'data': fields, 'fleet': classes}).data
+
+  return make
+
+
+@pytest.fixture(scope='session')
+def load_pictures(data_config):
+  """Reads a folder of pictures as the source `image_folder`."""
+
+  def make(root, **fields):
+    fields = {'protocol': 'given', **fields}
+    config = data_config(name='image_folder', path=str(root), **fields)
+    return sources.load(config)
 
   return make
 

@@ -44,18 +44,8 @@ def folder(tmp_path):
   return root
 
 
-@pytest.fixture(scope='session')
-def load(data_config):
-  def make(root, **fields):
-    fields = {'protocol': 'given', **fields}
-    config = data_config(name='image_folder', path=str(root), **fields)
-    return sources.load(config)
-
-  return make
-
-
-def test_layout(folder, load, data_config):
-  source = load(folder)
+def test_layout(folder, load_pictures, data_config):
+  source = load_pictures(folder)
   assert source.inputs.shape == (8, 12, 16, 1)
   assert source.inputs.dtype == np.uint8
   shifts = source.inputs[:, 0, 0, 0] - GREY[0, 0]
@@ -83,35 +73,35 @@ def test_layout(folder, load, data_config):
 
 
 @pytest.mark.parametrize('name', ['normal', 'ok'])
-def test_other_names_of_the_normal_folder(folder, load, name):
+def test_other_names_of_the_normal_folder(folder, load_pictures, name):
   (folder / 'train/good').rename(folder / f'train/{name}')
-  source = load(folder)
+  source = load_pictures(folder)
   assert source.label_names == (name, 'dent', 'scratch')
   (folder / 'test/good').rename(folder / f'test/{name}')
-  assert sorted(load(folder).labels) == sorted(source.labels)
+  assert sorted(load_pictures(folder).labels) == sorted(source.labels)
 
 
-def test_without_a_test_folder(folder, load):
+def test_without_a_test_folder(folder, load_pictures):
   (folder / 'test').rename(folder / 'elsewhere')
-  source = load(folder, protocol='random_rows')
+  source = load_pictures(folder, protocol='random_rows')
   assert source.is_test is None and not source.labelled
   assert len(source.inputs) == 4
 
 
-def test_given_without_a_test_folder(folder, load, data_config):
+def test_given_without_a_test_folder(folder, load_pictures, data_config):
   (folder / 'test').rename(folder / 'elsewhere')
   config = data_config(name='image_folder', protocol='given')
   with pytest.raises(errors.UserError, match='needs a test set.*folder test'):
-    protocols.split(load(folder), config, 0)
+    protocols.split(load_pictures(folder), config, 0)
 
 
-def test_without_masks(folder, load):
+def test_without_masks(folder, load_pictures):
   (folder / 'ground_truth').rename(folder / 'elsewhere')
-  source = load(folder)
+  source = load_pictures(folder)
   assert source.masks is None and source.has_mask is None
 
 
-def test_other_files_are_counted_and_hidden_ones_ignored(folder, load):
+def test_other_files_are_counted_and_hidden_ones_ignored(folder, load_pictures):
   (folder / 'train/good/notes.txt').write_text('x')
   (folder / 'test/Thumbs.db').write_text('x')
   (folder / 'ground_truth/dent/007_mask.png').write_text('x')
@@ -120,30 +110,30 @@ def test_other_files_are_counted_and_hidden_ones_ignored(folder, load):
   (folder / 'train/good/._1.png').write_text('x')
   (folder / 'test/.cache').mkdir()
   (folder / 'test/.cache/a.png').write_text('x')
-  source = load(folder)
+  source = load_pictures(folder)
   assert len(source.inputs) == 8
   pictures_, masks = source.dropped
   assert pictures_['count'] == 2 and 'train/good/notes.txt' in pictures_['why']
   assert masks['count'] == 1 and 'dent/007_mask.png' in masks['why']
 
 
-def test_nested_folders_and_capital_suffixes(folder, load):
+def test_nested_folders_and_capital_suffixes(folder, load_pictures):
   _save(folder / 'test/dent/left/000.PNG', GREY, format='PNG')
   _save(folder / 'ground_truth/dent/left/000_mask.png', GREY > 100)
-  source = load(folder)
+  source = load_pictures(folder)
   assert source.labels.tolist() == [0] * 4 + [1, 1, 0, 2, 2]
   np.testing.assert_array_equal(source.masks[5], GREY > 100)
 
 
-def test_identity_covers_the_masks(folder, load):
-  before = sources.data_sha256(load(folder))
-  assert sources.data_sha256(load(folder)) == before
+def test_identity_covers_the_masks(folder, load_pictures):
+  before = sources.data_sha256(load_pictures(folder))
+  assert sources.data_sha256(load_pictures(folder)) == before
   _save(folder / 'ground_truth/scratch/000_mask.png', GREY > 100)
-  assert sources.data_sha256(load(folder)) != before
+  assert sources.data_sha256(load_pictures(folder)) != before
 
 
-def test_max_samples_keeps_masks_beside_pictures(folder, load):
-  whole, part = load(folder), load(folder, max_samples=5)
+def test_max_samples_keeps_masks_beside_pictures(folder, load_pictures):
+  whole, part = load_pictures(folder), load_pictures(folder, max_samples=5)
   assert part.masks.shape == (5, 12, 16) and part.has_mask.shape == (5,)
   for pixels, mask, has_mask in zip(part.inputs, part.masks, part.has_mask):
     (i,) = np.flatnonzero((whole.inputs == pixels).all(axis=(1, 2, 3)))
@@ -234,14 +224,14 @@ def test_colour(tmp_path):
   assert np.abs(got[..., 0] - luma).max() < 1.01
 
 
-def test_one_colour_picture_makes_all_rgb(folder, load):
+def test_one_colour_picture_makes_all_rgb(folder, load_pictures):
   _save(folder / 'test/dent/000.png', RGB)
-  source = load(folder)
+  source = load_pictures(folder)
   assert source.inputs.shape == (8, 12, 16, 3)
   np.testing.assert_array_equal(source.inputs[4], RGB)
   first = GREY + np.uint8(2)
   np.testing.assert_array_equal(source.inputs[0], np.stack([first] * 3, 2))
-  assert load(folder, colour='grey').inputs.shape[-1] == 1
+  assert load_pictures(folder, colour='grey').inputs.shape[-1] == 1
 
 
 def test_exif_orientation(tmp_path):
@@ -262,13 +252,13 @@ def test_resizing_averages_areas(tmp_path):
   assert np.abs(halved - means).max() <= 1
 
 
-def test_image_size(folder, load):
+def test_image_size(folder, load_pictures):
   _save(folder / 'test/dent/000.png', RGB[:, :, 0].repeat(2, 0).repeat(2, 1))
   mask = np.zeros((24, 32), bool)
   mask[12:] = True
   (folder / 'ground_truth/dent/000.bmp').unlink()
   _save(folder / 'ground_truth/dent/000_mask.png', mask)
-  source = load(folder, image_size=6)
+  source = load_pictures(folder, image_size=6)
   assert source.inputs.shape == (8, 6, 6, 1)
   assert source.masks.shape == (8, 6, 6)
   np.testing.assert_array_equal(source.masks[4, :, 0], [0, 0, 0, 1, 1, 1])
@@ -294,55 +284,57 @@ def test_masks_are_what_is_not_black(tmp_path, values, suffix):
   assert size == (2, 2) and mask.tolist() == [[False, True], [True, True]]
 
 
-def _refused(load, root, match, **fields):
+def _refused(load_pictures, root, match, **fields):
   with pytest.raises(errors.UserError, match=match) as caught:
-    load(root, **fields)
+    load_pictures(root, **fields)
   assert '\n' not in str(caught.value)
 
 
-def test_text_named_png(folder, load):
+def test_text_named_png(folder, load_pictures):
   (folder / 'test/dent/000.png').write_text('no picture')
-  _refused(load, folder, r'test/dent/000.png is no picture.*replace')
+  _refused(load_pictures, folder, r'test/dent/000.png is no picture.*replace')
 
 
 @pytest.mark.parametrize('suffix', ['jpg', 'png', 'webp', 'tif', 'bmp'])
-def test_truncated_pictures(folder, load, suffix):
+def test_truncated_pictures(folder, load_pictures, suffix):
   path = folder / f'train/good/5.{suffix}'
   _save(path, RNG.integers(0, 256, (12, 16), np.uint8))
   path.write_bytes(path.read_bytes()[:-60])
-  _refused(load, folder, rf'train/good/5.{suffix} (cannot be read|is no)')
+  _refused(
+    load_pictures, folder, rf'train/good/5.{suffix} (cannot be read|is no)'
+  )
 
 
-def test_empty_picture(folder, load):
+def test_empty_picture(folder, load_pictures):
   (folder / 'train/good/5.png').write_bytes(b'')
-  _refused(load, folder, 'train/good/5.png is no picture')
+  _refused(load_pictures, folder, 'train/good/5.png is no picture')
 
 
-def test_text_as_mask(folder, load):
+def test_text_as_mask(folder, load_pictures):
   (folder / 'ground_truth/scratch/001_mask.png').write_text('no mask')
-  _refused(load, folder, 'scratch/001_mask.png is no picture')
+  _refused(load_pictures, folder, 'scratch/001_mask.png is no picture')
 
 
-def test_gif_named_png(folder, load):
+def test_gif_named_png(folder, load_pictures):
   _save(folder / 'train/good/5.png', GREY, format='GIF')
-  _refused(load, folder, 'train/good/5.png is no picture of a kind')
+  _refused(load_pictures, folder, 'train/good/5.png is no picture of a kind')
 
 
-def test_many_pages(folder, load):
+def test_many_pages(folder, load_pictures):
   page = Image.fromarray(GREY)
   page.save(
     folder / 'train/good/5.tif', save_all=True, append_images=[page, page]
   )
-  _refused(load, folder, '5.tif is no readable picture.*3 pictures')
+  _refused(load_pictures, folder, '5.tif is no readable picture.*3 pictures')
 
 
 @pytest.mark.parametrize('kind', [np.int32, np.float32])
-def test_pixels_of_32_bits(folder, load, kind):
+def test_pixels_of_32_bits(folder, load_pictures, kind):
   _save(folder / 'train/good/5.tif', GREY.astype(kind))
-  _refused(load, folder, '5.tif has pixels of 32 bits.*save it')
+  _refused(load_pictures, folder, '5.tif has pixels of 32 bits.*save it')
 
 
-def test_decompression_bomb(folder, load):
+def test_decompression_bomb(folder, load_pictures):
   def chunk(name, content):
     body = name + content
     return struct.pack('>I', len(content)) + body + struct.pack(
@@ -356,24 +348,26 @@ def test_decompression_bomb(folder, load):
     + chunk(b'IDAT', zlib.compress(b''))
     + chunk(b'IEND', b'')
   )
-  _refused(load, folder, '5.png is no readable picture.*decompression bomb')
+  _refused(
+    load_pictures, folder, '5.png is no readable picture.*decompression bomb'
+  )
 
 
-def test_mixed_sizes(folder, load):
+def test_mixed_sizes(folder, load_pictures):
   _save(folder / 'test/scratch/001.png', GREY[:10])
   _refused(
-    load,
+    load_pictures,
     folder,
     'scratch/001.png is 16x10, but .*train/good/1.png is 16x12.*image_size',
   )
-  assert load(folder, image_size=8).inputs.shape == (8, 8, 8, 1)
+  assert load_pictures(folder, image_size=8).inputs.shape == (8, 8, 8, 1)
 
 
 @pytest.mark.parametrize('side', [0, 8])
-def test_mask_of_another_size(folder, load, side):
+def test_mask_of_another_size(folder, load_pictures, side):
   _save(folder / 'ground_truth/scratch/000_mask.png', GREY[:, :15] > 9)
   _refused(
-    load,
+    load_pictures,
     folder,
     'scratch/000_mask.png is 15x12, but its picture .*000.png is 16x12',
     image_size=side,
@@ -381,18 +375,20 @@ def test_mask_of_another_size(folder, load, side):
 
 
 @pytest.mark.parametrize('name', ['train/good', 'test/scratch', 'test/good'])
-def test_empty_class(folder, load, name):
+def test_empty_class(folder, load_pictures, name):
   for file in (folder / name).iterdir():
     file.unlink()
   (folder / name / 'notes.txt').write_text('x')
-  _refused(load, folder, f'{name} has no picture.*put some there')
+  _refused(load_pictures, folder, f'{name} has no picture.*put some there')
 
 
-def test_no_folder(tmp_path, load):
-  _refused(load, tmp_path / 'nowhere', 'nowhere is no folder; expected train')
-  _refused(load, tmp_path, 'has no folder train; expected train/good')
+def test_no_folder(tmp_path, load_pictures):
+  _refused(
+    load_pictures, tmp_path / 'nowhere', 'nowhere is no folder; expected train'
+  )
+  _refused(load_pictures, tmp_path, 'has no folder train; expected train/good')
   (tmp_path / 'file').write_text('x')
-  _refused(load, tmp_path / 'file', 'file is no folder')
+  _refused(load_pictures, tmp_path / 'file', 'file is no folder')
 
 
 def test_empty_path(data_config):
@@ -401,26 +397,28 @@ def test_empty_path(data_config):
     image_folder.load(config)
 
 
-def test_train_needs_one_folder(folder, load):
+def test_train_needs_one_folder(folder, load_pictures):
   _save(folder / 'train/scratch/1.png', GREY)
-  _refused(load, folder, 'train has good, scratch, but needs one folder')
+  _refused(
+    load_pictures, folder, 'train has good, scratch, but needs one folder'
+  )
   (folder / 'train/scratch/1.png').unlink()  # Empty folders are left out.
   (folder / 'train/good').rename(folder / 'good')
-  _refused(load, folder, 'train has no folder, but needs one')
+  _refused(load_pictures, folder, 'train has no folder, but needs one')
 
 
-def test_pictures_directly_in_test(folder, load):
+def test_pictures_directly_in_test(folder, load_pictures):
   (folder / 'test').rename(folder / 'elsewhere')
   _save(folder / 'test/1.png', GREY)
-  _refused(load, folder, 'test has no folder; expected train/good')
+  _refused(load_pictures, folder, 'test has no folder; expected train/good')
 
 
-def test_real_screws(shared, load, data_config):
+def test_real_screws(shared, load_pictures, data_config):
   root = shared / 'data/mvtec/screw'
   if not root.is_dir():
     pytest.skip('no folder shared/data/mvtec/screw with the real pictures')
   start = time.perf_counter()
-  source = load(root)
+  source = load_pictures(root)
   assert time.perf_counter() - start < 60  # About 1.2 s when left alone.
   assert source.inputs.shape == (457, 256, 256, 1)
   assert source.is_test.sum() == 137 and (source.labels > 0).sum() == 96
@@ -428,7 +426,7 @@ def test_real_screws(shared, load, data_config):
   anomalous = source.masks.any(axis=(1, 2))
   np.testing.assert_array_equal(anomalous, source.labels > 0)
   assert source.dropped == () and source.notes['duplicate_rows'] == 0
-  small = load(root, image_size=64, max_samples=20)
+  small = load_pictures(root, image_size=64, max_samples=20)
   assert small.inputs.shape == (20, 64, 64, 1)
 
 

@@ -7,23 +7,12 @@ import pytest
 from PIL import Image
 
 from memae_jax import errors
-from memae_jax.data import sources
 
 SIDE = 8
 SQUARE = np.zeros((SIDE, SIDE), np.uint8)
 SQUARE[2:5, 1:3] = 255  # 6 pixels.
 CORNER = np.zeros((SIDE, SIDE), np.uint8)
 CORNER[:2, :2] = 255  # 4 pixels.
-
-
-@pytest.fixture(scope='session')
-def load(data_config):
-  def make(root, **fields):
-    fields = {'protocol': 'given', **fields}
-    config = data_config(name='image_folder', path=str(root), **fields)
-    return sources.load(config)
-
-  return make
 
 
 def _pixels(seed):
@@ -87,8 +76,10 @@ def _marked(source):
     ('no_defect', 'no_defect'),
   ],
 )
-def test_normal_folders_by_any_usual_name(tmp_path, load, normal, tested):
-  source = load(_plain(tmp_path, normal, tested=tested))
+def test_normal_folders_by_any_usual_name(
+  tmp_path, load_pictures, normal, tested
+):
+  source = load_pictures(_plain(tmp_path, normal, tested=tested))
   assert source.label_names == (normal, 'crack')
   assert source.labels.sum() == 2 and source.is_test.sum() == 4
   kinds = _kinds(source)
@@ -105,42 +96,44 @@ def test_normal_folders_by_any_usual_name(tmp_path, load, normal, tested):
   ['0', 'healthy', 'Negative', 'good_2', 'ok-front', 'defect_free', 'goods',
    'no defect', 'normal 1', 'passed', 'non_defective'],
 )  # fmt: skip
-def test_names_with_two_meanings_are_refused(tmp_path, load, name):
+def test_names_with_two_meanings_are_refused(tmp_path, load_pictures, name):
   _plain(tmp_path, tested=name)
   with pytest.raises(errors.UserError, match=f'{name} may be normal.*call it'):
-    load(tmp_path)
+    load_pictures(tmp_path)
 
 
 @pytest.mark.parametrize(
   'name', ['not_good', 'abnormal', 'ko', 'NG', 'broken', '1', 'bad', 'okra']
 )
-def test_kinds_that_only_look_like_normal(tmp_path, load, name):
-  source = load(_plain(tmp_path, kinds=(name,)))
+def test_kinds_that_only_look_like_normal(tmp_path, load_pictures, name):
+  source = load_pictures(_plain(tmp_path, kinds=(name,)))
   assert source.label_names == ('good', name) and source.labels.sum() == 2
 
 
-def test_pictures_that_train_without_a_folder(tmp_path, load):
+def test_pictures_that_train_without_a_folder(tmp_path, load_pictures):
   _plain(tmp_path)
   for file in (tmp_path / 'train/good').iterdir():
     file.rename(tmp_path / 'train' / file.name)
-  source = load(tmp_path)
+  source = load_pictures(tmp_path)
   assert source.label_names == ('good', 'crack') and source.warnings == ()
   assert source.labels[~source.is_test].tolist() == [0] * 4
   assert source.places['file'][0] == 'train/000.png'
 
 
-def test_pictures_beside_the_folders_are_warned_of(tmp_path, load):
+def test_pictures_beside_the_folders_are_warned_of(tmp_path, load_pictures):
   _plain(tmp_path)
   _save(tmp_path / 'train/000.png')
   _save(tmp_path / 'test/000.png')
-  (line,) = load(tmp_path).warnings
+  (line,) = load_pictures(tmp_path).warnings
   assert line.startswith('2 pictures such as train/000.png are left out')
 
 
-def test_a_kind_with_the_name_of_the_train_folder_is_refused(tmp_path, load):
+def test_a_kind_with_the_name_of_the_train_folder_is_refused(
+  tmp_path, load_pictures
+):
   _plain(tmp_path, normal='scratch', kinds=('scratch',))
   with pytest.raises(errors.UserError, match='has scratch, named as .* good;'):
-    load(tmp_path)
+    load_pictures(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -150,8 +143,10 @@ def test_a_kind_with_the_name_of_the_train_folder_is_refused(tmp_path, load):
     ((), 'good', r'all 2 test pictures are normal'),
   ],
 )
-def test_one_kind_only_is_warned_of(tmp_path, load, kinds, tested, match):
-  source = load(_plain(tmp_path, kinds=kinds, tested=tested))
+def test_one_kind_only_is_warned_of(
+  tmp_path, load_pictures, kinds, tested, match
+):
+  source = load_pictures(_plain(tmp_path, kinds=kinds, tested=tested))
   (line,) = source.warnings
   assert line.startswith(match.split('.*')[0])
 
@@ -194,7 +189,7 @@ def test_one_kind_only_is_warned_of(tmp_path, load, kinds, tested, match):
     'test/mask/{}.png',
   ],
 )
-def test_masks_by_any_usual_name(tmp_path, load, paths):
+def test_masks_by_any_usual_name(tmp_path, load_pictures, paths):
   _plain(tmp_path)
   if 'mask/{}' in paths or paths.startswith('ground_truth/{}'):
     (tmp_path / 'test/good').rename(tmp_path / 'test/elsewhere')
@@ -204,7 +199,7 @@ def test_masks_by_any_usual_name(tmp_path, load, paths):
       file.unlink()
   _save(tmp_path / paths.format('000'), SQUARE)
   _save(tmp_path / paths.format('001'), CORNER)
-  source = load(tmp_path)
+  source = load_pictures(tmp_path)
   assert source.label_names == ('good', 'crack')
   assert len(source.inputs) == 8 and source.labels.sum() == 2
   files = source.places['file'].tolist()
@@ -223,18 +218,18 @@ def test_masks_by_any_usual_name(tmp_path, load, paths):
   assert source.dropped == ()
 
 
-def test_btad(tmp_path, load):
+def test_btad(tmp_path, load_pictures):
   _plain(tmp_path, 'ok', ('ko',), 'ok', '.bmp')
   _save(tmp_path / 'ground_truth/ko/000.png', SQUARE)
   _save(tmp_path / 'ground_truth/ko/001.png', CORNER)
   _save(tmp_path / 'ground_truth/ok/000.png', SQUARE * 0)
-  source = load(tmp_path)
+  source = load_pictures(tmp_path)
   assert source.label_names == ('ok', 'ko')
   assert _marked(source) == {'test/ko/000.bmp': 6, 'test/ko/001.bmp': 4}
   assert source.dropped == () and source.warnings == ()
 
 
-def test_loco(tmp_path, load):
+def test_loco(tmp_path, load_pictures):
   kinds = ('logical_anomalies', 'structural_anomalies')
   _plain(tmp_path, kinds=kinds)
   _save(tmp_path / 'validation/good/000.png')
@@ -245,7 +240,7 @@ def test_loco(tmp_path, load):
   _save(masks / f'{kinds[0]}/001/000.png', CORNER)
   _save(masks / f'{kinds[1]}/000/000.png', SQUARE)
   _save(masks / f'{kinds[1]}/001/000.png', SQUARE)
-  source = load(tmp_path)
+  source = load_pictures(tmp_path)
   assert _marked(source) == {
     'test/logical_anomalies/000.png': 10,  # Both.
     'test/logical_anomalies/001.png': 4,
@@ -259,21 +254,21 @@ def test_loco(tmp_path, load):
   assert '1 of 4 masks are of several files' in lines
 
 
-def test_numbered_masks_all_count(tmp_path, load):
+def test_numbered_masks_all_count(tmp_path, load_pictures):
   _plain(tmp_path)
   _save(tmp_path / 'ground_truth/crack/000_mask_1.png', SQUARE)
   _save(tmp_path / 'ground_truth/crack/000_mask_2.png', CORNER)
   _save(tmp_path / 'ground_truth/crack/001_mask0.png', CORNER)
-  source = load(tmp_path)
+  source = load_pictures(tmp_path)
   assert _marked(source) == {'test/crack/000.png': 10, 'test/crack/001.png': 4}
 
 
-def test_visa_as_one_class(tmp_path, load):
+def test_visa_as_one_class(tmp_path, load_pictures):
   _plain(tmp_path, kinds=('bad',), suffix='.JPG')
   labels = (SQUARE > 0) * np.uint8(1) + (CORNER > 0) * np.uint8(3)
   _save(tmp_path / 'ground_truth/bad/000.png', labels)
   _save(tmp_path / 'ground_truth/bad/001.png', CORNER)
-  assert _marked(load(tmp_path)) == {
+  assert _marked(load_pictures(tmp_path)) == {
     'test/bad/000.JPG': 10,  # Of a kind of defect each: not black.
     'test/bad/001.JPG': 4,
   }
@@ -289,7 +284,7 @@ def _visa(root):
 
 
 @pytest.mark.parametrize('beside', [True, False])
-def test_visa_with_its_split(tmp_path, load, beside):
+def test_visa_with_its_split(tmp_path, load_pictures, beside):
   root = _visa(tmp_path / 'candle')
   normal, other = 'candle/Data/Images/Normal', 'candle/Data/Images/Anomaly'
   mask = 'candle/Data/Masks/Anomaly'
@@ -304,7 +299,7 @@ def test_visa_with_its_split(tmp_path, load, beside):
   csv = (tmp_path if beside else root) / 'split_csv/1cls.csv'
   csv.parent.mkdir()
   csv.write_text('\n'.join(rows) + '\n')
-  source = load(root)
+  source = load_pictures(root)
   files = source.places['file']
   assert sorted(files[source.is_test]) == [
     *(f'Data/Images/Anomaly/{i:03d}.JPG' for i in range(3)),
@@ -317,23 +312,23 @@ def test_visa_with_its_split(tmp_path, load, beside):
   assert 'Data/Images/Normal, train: 3 normal' in source.remarks
   (root / 'Data/Images/Normal/0003.JPG').unlink()
   with pytest.raises(errors.UserError, match='Normal/0003.JPG, which is not'):
-    load(root)
+    load_pictures(root)
   csv.write_text('object,split,label,image,mask\n')
   with pytest.raises(errors.UserError, match='has no row of "candle"'):
-    load(root)
+    load_pictures(root)
 
 
-def test_visa_without_a_split(tmp_path, load):
-  source = load(_visa(tmp_path / 'candle'), protocol='random_rows')
+def test_visa_without_a_split(tmp_path, load_pictures):
+  source = load_pictures(_visa(tmp_path / 'candle'), protocol='random_rows')
   assert source.is_test is None and source.labelled
   assert source.labels.sum() == 3 and len(source.inputs) == 8
   assert source.masks.any(axis=(1, 2)).sum() == 3
 
 
-def test_visa_without_normal_pictures(tmp_path, load):
+def test_visa_without_normal_pictures(tmp_path, load_pictures):
   _save(tmp_path / 'candle/Data/Images/Anomaly/000.JPG')
   with pytest.raises(errors.UserError, match='candle has no normal picture'):
-    load(tmp_path / 'candle', protocol='random_rows')
+    load_pictures(tmp_path / 'candle', protocol='random_rows')
 
 
 def _dagm(root, said=None):
@@ -351,8 +346,8 @@ def _dagm(root, said=None):
   return root
 
 
-def test_dagm(tmp_path, load):
-  source = load(_dagm(tmp_path / 'Class1'))
+def test_dagm(tmp_path, load_pictures):
+  source = load_pictures(_dagm(tmp_path / 'Class1'))
   assert source.label_names == ('normal', 'defect')
   assert len(source.inputs) == 11 and source.is_test.sum() == 6
   assert _marked(source) == {'Test/0005.PNG': 6}
@@ -363,27 +358,27 @@ def test_dagm(tmp_path, load):
   assert left['count'] == 1 and 'Train/0005.PNG' in left['why']
 
 
-def test_dagm_whose_labels_contradict_the_masks(tmp_path, load):
+def test_dagm_whose_labels_contradict_the_masks(tmp_path, load_pictures):
   with pytest.raises(
     errors.UserError, match='0001.PNG has a defect, but .* no'
   ):
-    load(_dagm(tmp_path / 'Class1', said=True))
+    load_pictures(_dagm(tmp_path / 'Class1', said=True))
 
 
-def test_mvtec_3d_reads_the_colours(tmp_path, load):
+def test_mvtec_3d_reads_the_colours(tmp_path, load_pictures):
   for place in ('train/good', 'test/good', 'test/hole'):
     for i in range(3):
       _save(tmp_path / f'{place}/rgb/{i:03d}.png')
       _save(tmp_path / f'{place}/xyz/{i:03d}.tiff', _pixels(1).astype('f4'))
       _save(tmp_path / f'{place}/gt/{i:03d}.png', SQUARE * ('hole' in place))
-  source = load(tmp_path)
+  source = load_pictures(tmp_path)
   assert set(_kinds(source).values()) == {'', 'hole'}
   assert len(source.inputs) == 9
   assert _marked(source) == {f'test/hole/rgb/{i:03d}.png': 6 for i in range(3)}
   assert source.warnings == ()
 
 
-def test_folders_that_no_person_made(tmp_path, load):
+def test_folders_that_no_person_made(tmp_path, load_pictures):
   _plain(tmp_path)
   for name in ('@eaDir', '__MACOSX', '.ipynb_checkpoints', '#recycle', '.git'):
     for parent in ('train', 'test', 'train/good', 'test/crack', 'ground_truth'):
@@ -393,13 +388,13 @@ def test_folders_that_no_person_made(tmp_path, load):
   (tmp_path / 'test/hole').mkdir()
   (tmp_path / 'test/hole/Thumbs.db').write_bytes(b'x')
   _save(tmp_path / 'ground_truth/crack/000.png', SQUARE)
-  source = load(tmp_path)
+  source = load_pictures(tmp_path)
   assert source.label_names == ('good', 'crack') and len(source.inputs) == 8
   for empty in ('test/dent', 'test/hole', 'train/bad'):
     assert f'{empty}: empty' in source.remarks
 
 
-def test_linked_folders(tmp_path, load):
+def test_linked_folders(tmp_path, load_pictures):
   root = _plain(tmp_path / 'set')
   for i in range(3):
     _save(tmp_path / f'camera/monday/{i}.png')
@@ -409,7 +404,7 @@ def test_linked_folders(tmp_path, load):
   (root / 'train/good/all').symlink_to(root)
   (root / 'train/good/nowhere').symlink_to(tmp_path / 'nowhere')
   (tmp_path / 'camera/monday/up').symlink_to(tmp_path / 'camera')
-  kinds = _kinds(load(root))
+  kinds = _kinds(load_pictures(root))
   assert [f for f in kinds if f.startswith('train')] == [
     *(f'train/good/{i:03d}.png' for i in range(4)),
     *(f'train/good/monday/{i}.png' for i in range(3)),
@@ -419,11 +414,11 @@ def test_linked_folders(tmp_path, load):
   ]
 
 
-def test_a_linked_train_folder(tmp_path, load):
+def test_a_linked_train_folder(tmp_path, load_pictures):
   _plain(tmp_path / 'set')
   (tmp_path / 'set/train/good').rename(tmp_path / 'good')
   (tmp_path / 'set/train/good').symlink_to(tmp_path / 'good')
-  assert (~load(tmp_path / 'set').is_test).sum() == 4
+  assert (~load_pictures(tmp_path / 'set').is_test).sum() == 4
 
 
 def _two_masks(root):
@@ -472,40 +467,40 @@ def _two_trains(root):
     (_two_trains, r'has (Train and train|train and Train); remove or rename'),
   ],
 )
-def test_two_meanings_are_refused(tmp_path, load, change, match):
+def test_two_meanings_are_refused(tmp_path, load_pictures, change, match):
   change(_plain(tmp_path))
   with pytest.raises(errors.UserError, match=match) as caught:
-    load(tmp_path)
+    load_pictures(tmp_path)
   assert '\n' not in str(caught.value)
 
 
-def test_two_masks_that_agree(tmp_path, load):
+def test_two_masks_that_agree(tmp_path, load_pictures):
   _plain(tmp_path)
   _save(tmp_path / 'ground_truth/crack/000_mask.png', SQUARE)
   _save(tmp_path / 'ground_truth/crack/000.bmp', SQUARE)
-  assert _marked(load(tmp_path)) == {'test/crack/000.png': 6}
+  assert _marked(load_pictures(tmp_path)) == {'test/crack/000.png': 6}
 
 
-def test_pictures_called_like_masks(tmp_path, load):
+def test_pictures_called_like_masks(tmp_path, load_pictures):
   """Faces with and without masks: no file is black and white."""
   _plain(tmp_path, kinds=('face', 'face_mask', 'label'))
   _save(tmp_path / 'test/face/000_mask.png')
-  source = load(tmp_path)
+  source = load_pictures(tmp_path)
   assert source.label_names == ('good', 'face', 'face_mask', 'label')
   assert np.bincount(source.labels).tolist() == [6, 3, 2, 2]
   assert source.masks is None
 
 
-def test_masks_that_are_missing_are_counted_at_the_top(tmp_path, load):
+def test_masks_that_are_missing_are_counted_at_the_top(tmp_path, load_pictures):
   _plain(tmp_path)
   _save(tmp_path / 'ground_truth/crack/first.png', SQUARE)
-  (line,) = load(tmp_path).warnings
+  (line,) = load_pictures(tmp_path).warnings
   assert line.startswith(
     '2 of 2 anomalous test pictures have no mask, such as test/crack/000.png;'
     ' 1 files fit no picture, such as ground_truth/crack/first.png; expected'
   )
   _save(tmp_path / 'ground_truth/crack/001.png', SQUARE)
-  assert load(tmp_path).warnings[0].startswith('1 of 2 anomalous')
+  assert load_pictures(tmp_path).warnings[0].startswith('1 of 2 anomalous')
 
 
 @pytest.mark.parametrize(
@@ -516,40 +511,40 @@ def test_masks_that_are_missing_are_counted_at_the_top(tmp_path, load):
     (SQUARE * 0, r'2 of 2 masks of anomalous pictures mark nothing'),
   ],
 )
-def test_doubtful_masks_are_warned_of(tmp_path, load, mask, match):
+def test_doubtful_masks_are_warned_of(tmp_path, load_pictures, mask, match):
   _plain(tmp_path)
   for i in range(2):
     _save(tmp_path / f'ground_truth/crack/{i:03d}.png', mask.astype(np.uint8))
-  (line,) = load(tmp_path).warnings
+  (line,) = load_pictures(tmp_path).warnings
   assert match.split('.*')[0].removeprefix('r') in line
 
 
-def test_a_mask_of_a_normal_picture(tmp_path, load):
+def test_a_mask_of_a_normal_picture(tmp_path, load_pictures):
   _plain(tmp_path)
   for i in range(2):
     _save(tmp_path / f'ground_truth/crack/{i:03d}.png', SQUARE)
     _save(tmp_path / f'ground_truth/good/{i:03d}.png', CORNER * (i > 0))
-  source = load(tmp_path)
+  source = load_pictures(tmp_path)
   assert set(_marked(source)) == {'test/crack/000.png', 'test/crack/001.png'}
   (line,) = source.warnings
   assert line.startswith('1 of 2 masks of normal pictures mark something')
 
 
-def test_pictures_of_other_kinds_are_warned_of(tmp_path, load):
+def test_pictures_of_other_kinds_are_warned_of(tmp_path, load_pictures):
   _plain(tmp_path)
   _save(tmp_path / 'train/good/9.gif')
   _save(tmp_path / 'test/crack/9.ppm')
-  (line,) = load(tmp_path).warnings
+  (line,) = load_pictures(tmp_path).warnings
   assert line.startswith('2 pictures such as train/good/9.gif are left out')
 
 
-def test_the_folder_above_is_named_a_mend(tmp_path, load):
+def test_the_folder_above_is_named_a_mend(tmp_path, load_pictures):
   _plain(tmp_path / 'bottle')
   with pytest.raises(errors.UserError, match='such as .*/bottle'):
-    load(tmp_path)
+    load_pictures(tmp_path)
 
 
-def test_names_that_are_not_utf8(tmp_path, load):
+def test_names_that_are_not_utf8(tmp_path, load_pictures):
   root = _plain(tmp_path)
   raw = os.fsencode(root)
   for folder, name in ((b'test/crack', b'fissur\xe9.png'),
@@ -558,7 +553,7 @@ def test_names_that_are_not_utf8(tmp_path, load):
     content = (root / 'test/crack/000.png').read_bytes()
     with open(os.path.join(raw, folder, name), 'wb') as file:
       file.write(content)
-  source = load(root)
+  source = load_pictures(root)
   assert source.label_names == ('good', 'crack', r'd\xe9faut')
   files = source.places['file'].tolist()
   assert r'test/crack/fissur\xe9.png' in files

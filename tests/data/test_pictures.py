@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 
 from memae_jax import errors, export
 from memae_jax.data import levels as levels_lib
-from memae_jax.data import pictures, sources, unseen
+from memae_jax.data import pictures, unseen
 from memae_jax.training import experiment
 from tests import helpers
 
@@ -18,16 +18,6 @@ RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 256, (12, 16), np.uint8)
 RGB = RNG.integers(0, 256, (12, 16, 3), np.uint8)
 TWELVE = levels_lib.Levels(0, 4095)
-
-
-@pytest.fixture(scope='session')
-def load(data_config):
-  def make(root, **fields):
-    fields = {'protocol': 'given', **fields}
-    config = data_config(name='image_folder', path=str(root), **fields)
-    return sources.load(config)
-
-  return make
 
 
 def _save(path, pixels, **options):
@@ -302,9 +292,9 @@ def _twelve_bit_folder(root, high=4096):
   return values
 
 
-def test_a_folder_of_12_bits_and_what_is_scored_later(tmp_path, load):
+def test_a_folder_of_12_bits_and_what_is_scored_later(tmp_path, load_pictures):
   values = _twelve_bit_folder(tmp_path)
-  source = load(tmp_path)
+  source = load_pictures(tmp_path)
   assert source.levels == (0, 4095)
   for name, pixels in zip(source.places['file'], source.inputs):
     want = _scaled(values[name], 0, 4095)
@@ -326,10 +316,10 @@ def test_a_folder_of_12_bits_and_what_is_scored_later(tmp_path, load):
   assert whole.max() == round(5000 / 257)
 
 
-def test_levels_of_the_config(tmp_path, load):
+def test_levels_of_the_config(tmp_path, load_pictures):
   values = _twelve_bit_folder(tmp_path, high=900)
-  assert load(tmp_path).levels == (0, 1023)
-  source = load(tmp_path, levels=(0, 4095))
+  assert load_pictures(tmp_path).levels == (0, 1023)
+  source = load_pictures(tmp_path, levels=(0, 4095))
   assert source.levels == (0, 4095)
   assert any('4095 becomes 255' in line for line in source.remarks)
   name = source.places['file'][0]
@@ -359,22 +349,22 @@ def test_levels_go_with_the_network(tmp_path):
     build(tmp_path / 'b', stored, **{'data.levels': (0, 1023)})
 
 
-def test_depths_that_differ_are_warned_of(tmp_path, load):
+def test_depths_that_differ_are_warned_of(tmp_path, load_pictures):
   _twelve_bit_folder(tmp_path)
   _save(tmp_path / 'train/good/9.png', GREY[:6, :5])
-  (line,) = load(tmp_path).warnings
+  (line,) = load_pictures(tmp_path).warnings
   assert line.startswith('4 of 5 pictures that train have 16 bits')
   for file in (tmp_path / 'train/good').iterdir():
     _save(file, GREY[:6, :5])
-  (line,) = load(tmp_path).warnings
+  (line,) = load_pictures(tmp_path).warnings
   assert line.startswith('2 test pictures such as test/crack/5.png have 16')
 
 
-def test_pictures_in_alpha_are_warned_of(tmp_path, load):
+def test_pictures_in_alpha_are_warned_of(tmp_path, load_pictures):
   full = np.dstack([np.zeros_like(RGB), GREY])
   for name in ('train/good/1', 'train/good/2', 'test/good/1', 'test/hole/1'):
     _save(tmp_path / f'{name}.png', full)
-  source = load(tmp_path)
+  source = load_pictures(tmp_path)
   assert (source.inputs[..., 0] == GREY).all()
   (line,) = source.warnings
   assert line.startswith('4 of 4 pictures such as train/good/1.png have one')
@@ -392,41 +382,43 @@ STORED = np.zeros((12, 16), np.uint8)
 STORED[1:3, 4:9] = 255
 
 
-def test_a_mask_of_the_stored_pixels_is_turned_with_its_picture(tmp_path, load):
+def test_a_mask_of_the_stored_pixels_is_turned_with_its_picture(
+  tmp_path, load_pictures
+):
   _with_masks(tmp_path, 6, STORED)
-  source = load(tmp_path)
+  source = load_pictures(tmp_path)
   want = np.rot90(STORED, -1) > 0
   np.testing.assert_array_equal(source.masks[-1], want)
   assert any('1 of 1 masks turned as the EXIF' in r for r in source.remarks)
   assert any('4 pictures turned upright' in r for r in source.remarks)
 
 
-def test_a_mask_of_the_shown_pixels_stays(tmp_path, load):
+def test_a_mask_of_the_shown_pixels_stays(tmp_path, load_pictures):
   shown = np.rot90(STORED, -1)
   _with_masks(tmp_path, 6, shown)
-  np.testing.assert_array_equal(load(tmp_path).masks[-1], shown > 0)
+  np.testing.assert_array_equal(load_pictures(tmp_path).masks[-1], shown > 0)
 
 
-def test_a_mask_with_its_own_orientation(tmp_path, load):
+def test_a_mask_with_its_own_orientation(tmp_path, load_pictures):
   _with_masks(tmp_path, 6, STORED)
   exif = Image.Exif()
   exif[0x0112] = 6
   _save(tmp_path / 'ground_truth/hole/1.png', STORED, exif=exif)
   want = np.rot90(STORED, -1) > 0
-  np.testing.assert_array_equal(load(tmp_path).masks[-1], want)
+  np.testing.assert_array_equal(load_pictures(tmp_path).masks[-1], want)
 
 
 @pytest.mark.parametrize(
   ('orientation', 'size'), [(3, (12, 16)), (8, (12, 12))]
 )
 def test_a_mask_that_may_be_either_is_refused(
-  tmp_path, load, orientation, size
+  tmp_path, load_pictures, orientation, size
 ):
   _with_masks(tmp_path, orientation, STORED[:, : size[1]], size)
   with pytest.raises(errors.UserError, match='as stored or as shown'):
-    load(tmp_path)
+    load_pictures(tmp_path)
   _save(tmp_path / 'ground_truth/hole/1.png', STORED[:, : size[1]] * 0 + 255)
-  assert load(tmp_path).masks[-1].all()  # The same either way.
+  assert load_pictures(tmp_path).masks[-1].all()  # The same either way.
 
 
 def _mask_file(tmp_path, pixels, name='m.png', **options):

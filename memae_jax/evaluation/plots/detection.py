@@ -33,8 +33,8 @@ def score_distributions(
       kind = f'{name} ({mask.sum():,})'
       ax.stairs(share, bins, fill=True, color=colour, alpha=0.35)
       ax.stairs(share, bins, color=colour, linewidth=1.2, label=kind)
-    if len(replica.validation_score):
-      threshold = np.quantile(replica.validation_score, normal_quantile)
+    threshold = replica.threshold(normal_quantile)
+    if threshold is not None:
       below = words.percent(normal_quantile)
       ax.axvline(
         threshold,
