@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 import ml_collections
 
 from memae_jax import errors, paths
+from memae_jax.methods import registry
 
-VARIANTS = ('memae', 'nonspar', 'ae', 'ae_l1', 'dae', 'vae')
 DATASETS = (
   'digits',
   'mnist',
@@ -44,14 +44,6 @@ BASELINES = (
   'kde',
   'isolation_forest',
   'ocsvm',
-)
-SCORES = (
-  'mse',
-  'mae_clip',
-  'release2019',
-  'mse_centre',
-  'psnr_centre',
-  'mse_averaged',
 )
 
 
@@ -118,7 +110,17 @@ def _text(default, doc) -> Field:
 
 
 def _choice(default, options, doc) -> Field:
+  """One of some words.
+
+  Args:
+    default: of them.
+    options: all; or a function that returns them, as a plugin may add some.
+    doc: of the field.
+  """
+  known = options if callable(options) else lambda: options
+
   def convert(value):
+    options = known()
     if value not in options:
       raise ValueError(
         f'must be one of {", ".join(options)}'
@@ -128,7 +130,8 @@ def _choice(default, options, doc) -> Field:
       )
     return value
 
-  return Field(default, ' | '.join(options), convert, doc)
+  kind = 'word' if callable(options) else ' | '.join(options)
+  return Field(default, kind, convert, doc)
 
 
 def _mark(words: Mapping[str, str], doc) -> Field:
@@ -173,6 +176,18 @@ def _many(item: Field, default, doc) -> Field:
     return tuple(item.convert(v) for v in value)
 
   return Field(default, f'tuple of {item.kind}', convert, doc, item)
+
+
+def _scores() -> tuple[str, ...]:
+  from memae_jax import losses  # Which needs JAX.
+
+  return losses.names()
+
+
+def _losses() -> tuple[str, ...]:
+  from memae_jax import losses
+
+  return losses.names(trains=True)
 
 
 _POSITIVE = _number(1.0, '', above=0)
@@ -443,6 +458,11 @@ SCHEMA: dict[str, Any] = {
       ' as many steps.',
       above=0,
     ),
+    'loss': _choice(
+      'mse',
+      _losses,
+      'How a reconstruction differs from its input, in training.',
+    ),
     'learning_rate': _number(1e-4, 'Of Adam.', above=0),
     'schedule': _choice(
       'constant', ('constant', 'cosine'), 'Of the learning rate.'
@@ -493,7 +513,7 @@ SCHEMA: dict[str, Any] = {
       _NATURAL, (), 'One-class protocols: one replica for each class.'
     ),
     'variants': _many(
-      _choice('memae', VARIANTS, ''),
+      _choice('memae', registry.names, ''),
       ('memae',),
       'memae, nonspar (no shrinkage, no entropy), ae (no memory), ae_l1'
       ' (penalty on the code), dae (denoising), vae (variational).',
@@ -529,7 +549,7 @@ SCHEMA: dict[str, Any] = {
     ),
     'score': _choice(
       'mse',
-      SCORES,
+      _scores,
       'Anomaly score. mse: mean squared error. Of videos also mae_clip (the'
       ' released code since 2021), release2019 (before), mse_centre and'
       ' psnr_centre (of the scored frame alone), mse_averaged (of a frame in'
@@ -806,7 +826,7 @@ def resolve(config: Mapping) -> ml_collections.FrozenConfigDict:
   if not axes['variants']:
     raise errors.UserError(
       'config field "fleet.variants" is empty; name at least one of '
-      + ', '.join(VARIANTS)
+      + ', '.join(registry.names())
     )
   memory, baselines = resolved['model']['memory'], resolved['eval']['baselines']
   threshold = max(axes['thresholds'] or (memory['threshold'],))

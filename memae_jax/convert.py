@@ -25,6 +25,7 @@ from memae_jax import cli, errors, parallel, paths, writers
 from memae_jax import config as config_lib
 from memae_jax.data import foreign
 from memae_jax.evaluation import collect
+from memae_jax.methods import registry
 from memae_jax.models import reference_weights
 from memae_jax.training import experiment, fleet, loop, step
 
@@ -152,14 +153,15 @@ def to_run(path: pathlib.Path, workdir: pathlib.Path, given: Any) -> None:
     )
   like = jax.tree.map(
     lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype),
-    step.weights(exp.programs.init_shapes)._asdict(),
+    step.weights(exp.programs.init_shapes).variables,
   )
   try:
     found = reference_weights.from_reference(weights, like)
   except errors.UserError as error:
     raise errors.UserError(f'{path}: {error}') from error
+  now = step.split(found)
   state = step.ReplicaState(
-    **found, opt_state=exp.trainer.optimizer.init(found['params']), best=None
+    *now, opt_state=exp.trainer.optimizer.init(now.params), best=None
   )
   state = jax.tree.map(lambda x: np.asarray(x)[None], state)
   state = parallel.place(state, exp.mesh, parallel.BY_REPLICA)
@@ -193,21 +195,20 @@ def to_file(run: pathlib.Path, path: pathlib.Path, name: str = '') -> None:
   exp = experiment.build(config_lib.load(run / 'config.json'))
   index = fleet.find(exp.replicas, name)
   replica = exp.replicas[index]
-  if replica.variant == 'vae':
+  if not registry.find(replica.variant).released:
     names = [other.name for other in exp.replicas]
     raise errors.UserError(
-      f'replica "{replica.name}" draws its code, which the released network'
-      f' cannot; give --replica with another of {", ".join(names)}'
+      f'replica "{replica.name}" has parts that the released network has not;'
+      f' give --replica with another of {", ".join(names)}'
     )
   _check_network(exp.config, replica.has_memory)
   _, weights, _ = collect.restored(exp, run)
-  params, batch_stats = exp.programs.one(weights, index)
-  kept = {part: params[part] for part in ('encoder', 'decoder')}
-  if replica.has_memory:
-    kept['bank'] = {'slots': params['bank']['slots'][: replica.slots]}
-  arrays = reference_weights.to_reference(
-    {'params': kept, 'batch_stats': batch_stats}
+  _, variables = exp.trainer.method.alone(
+    replica, exp.programs.one(weights, index).variables
   )
+  parts = ('encoder', 'decoder', 'bank')[: 3 if replica.has_memory else 2]
+  kept = {part: variables['params'][part] for part in parts}
+  arrays = reference_weights.to_reference(variables | {'params': kept})
   content = io.BytesIO()
   torch.save({k: torch.tensor(v) for k, v in arrays.items()}, content)
   writers.write_atomic(path, content.getvalue())

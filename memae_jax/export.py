@@ -29,17 +29,11 @@ import jax.numpy as jnp
 import numpy as np
 from absl import flags
 
-from memae_jax import cli, errors, paths, scorer, writers
+from memae_jax import cli, errors, losses, paths, scorer, writers
 from memae_jax import config as config_lib
 from memae_jax.data import host_stage, transforms
 from memae_jax.evaluation import collect, facts, video
-from memae_jax.models import memae
-from memae_jax.training import (
-  experiment,
-  fleet,
-  score_rules,
-  step,
-)
+from memae_jax.training import experiment, fleet, step
 
 # Elements of a block of samples, by platform: what keeps a device busy, and no
 # more, since one sample costs as much as a block.
@@ -70,21 +64,6 @@ def _in_blocks(function, size: int):
   return mapped
 
 
-def _alone(
-  exp: experiment.Experiment, weights: step.Weights, index: int
-) -> tuple[memae.MemAE, step.Weights]:
-  """The network of one replica without what only others of the fleet need."""
-  model, replica = exp.trainer.model, exp.replicas[index]
-  one = exp.programs.one(weights, index)
-  if replica.variant != 'vae':
-    model = model.clone(head=None)
-  if not replica.has_memory:
-    return model.clone(bank=None), one
-  model = model.clone(bank=model.bank.clone(slots=replica.slots))
-  bank = {'slots': one.params['bank']['slots'][: replica.slots]}
-  return model, one._replace(params=one.params | {'bank': bank})
-
-
 def program(
   exp: experiment.Experiment, weights: step.Weights, index: int
 ) -> jax.export.Exported:
@@ -101,20 +80,27 @@ def program(
     weights: of the fleet.
     index: of the replica.
   """
-  model, one = _alone(exp, weights, index)
-  knobs, transform = exp.programs.knobs(index), exp.splits[index].transform
-  rule = score_rules.RULES[exp.config.eval.score]
-  inputs = exp.source.inputs
+  method, variables = exp.trainer.method.alone(
+    exp.replicas[index], exp.programs.one(weights, index).variables
+  )
+  hyper, transform = (
+    exp.programs.method_hyper(index),
+    exp.splits[index].transform,
+  )
+  inputs, seed = exp.source.inputs, exp.replicas[index].seed
 
   def block(x):
     x = transforms.apply(x, transform)
-    out = model.apply(one._asdict(), x, knobs)
-    both = x, out.reconstruction
-    error = score_rules.error_map if x.ndim > 2 else lambda a, b: (b - a) ** 2
-    found = {'score': rule(*both), 'errors': error(*both)}
-    if out.read is not None:
-      kept = out.read.kept.reshape(len(x), -1)
-      found['kept'] = jnp.sum(kept, axis=1, dtype=jnp.int32)
+    # By its place in a block; all blocks draw the same.
+    keys = step.sample_keys(jnp.uint32(seed), 0, jnp.arange(len(x)))
+    mask = jnp.ones(len(x), bool)
+    out = method.predict(variables, x, hyper, mask, keys)
+    found = {'score': out.scores[exp.rule]}
+    maps = losses.map_of(exp.rule, out.maps)
+    if maps is not None:
+      found['errors'] = maps
+    if out.kept is not None:
+      found['kept'] = out.kept
     return found
 
   shape = inputs.shape[1:]
@@ -148,10 +134,10 @@ def threshold(
 ) -> float:
   """The quantile of the validation normals that evaluation flags above."""
   rows = [split.validation for split in exp.splits]
-  normal = exp.score(weights, rows)
+  normal = exp.programs.score(weights, rows)
   found = video.by_rule(exp.source, normal, index, rows[index])
-  config = exp.config.eval
-  limit = float(np.quantile(found[config.score], config.normal_quantile))
+  quantile = exp.config.eval.normal_quantile
+  limit = float(np.quantile(found[exp.rule], quantile))
   if not np.isfinite(limit):
     raise errors.UserError(
       f'the threshold of replica "{exp.replicas[index].name}" is {limit}: its'
@@ -213,11 +199,13 @@ def to_file(run: pathlib.Path, path: pathlib.Path, name: str = '') -> None:
   scorer.check_flatbuffers()
   exp = experiment.build(config_lib.load(run / 'config.json'))
   index = fleet.find(exp.replicas, name)
-  if exp.config.eval.score not in score_rules.RULES:
+  known = exp.programs.score_names
+  if losses.find(exp.rule).over_clips:
+    alone = [name for name in known if not losses.find(name).over_clips]
     raise errors.UserError(
-      f'config field "eval.score" is "{exp.config.eval.score}", which takes all'
-      ' clips of a video, but a scorer takes any; one of'
-      f' {", ".join(score_rules.RULES)} can be exported'
+      f'config field "eval.score" is "{exp.rule}", which takes all clips of a'
+      f' video, but a scorer takes any; one of {", ".join(alone)} can be'
+      ' exported'
     )
   at, weights, steps = collect.restored(exp, run)
   limit = threshold(exp, weights, index)

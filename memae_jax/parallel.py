@@ -12,7 +12,7 @@ host never sees the padding. One process or many: the same code.
 import contextlib
 import contextvars
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -27,6 +27,9 @@ ALIKE = PartitionSpec()
 BY_REPLICA = PartitionSpec(REPLICA)
 BY_SAMPLE = PartitionSpec(REPLICA, DATA)
 BY_SLOT = PartitionSpec(REPLICA, MEMORY)
+
+# How many slots there are at the end of each path of a tree.
+Memories = Mapping[tuple[str, ...], int]
 
 _ABSTRACT = contextvars.ContextVar('abstract', default=False)
 
@@ -90,36 +93,56 @@ def padded(count: int, shards: int) -> int:
   return math.ceil(count / shards) * shards
 
 
-def _of_slots(path: tuple[Any, ...]) -> bool:
-  """Whether a leaf has one row a slot: the bank, its moments, its usage."""
-  names = [getattr(k, 'key', getattr(k, 'name', None)) for k in path]
-  return names[-2:] == ['bank', 'slots'] or names[-1] == 'usage'
+def _names(path: tuple[Any, ...]) -> tuple[str, ...]:
+  return tuple(str(getattr(k, 'key', getattr(k, 'name', k))) for k in path)
 
 
-def specs(tree: Any) -> Any:
+def _slots(path: tuple[Any, ...], memories: Memories) -> int | None:
+  """How many rows a leaf has for each slot: one, for `count` slots; or none.
+
+  Slots, and their moments in the optimizer, lie at the end of the same path.
+  """
+  names = _names(path)
+  for end, count in memories.items():
+    if names[-len(end) :] == end:
+      return count
+  return None
+
+
+def specs(tree: Any, memories: Memories) -> Any:
   """Where the [R, ...] leaves of a fleet's state go.
 
   Args:
     tree: of arrays or shapes.
+    memories: how many slots there are at the end of each path.
   """
-  return jax.tree_util.tree_map_with_path(
-    lambda path, _: BY_SLOT if _of_slots(path) else BY_REPLICA, tree
-  )
+  where = lambda path, _: BY_SLOT if _slots(path, memories) else BY_REPLICA
+  return jax.tree.map_with_path(where, tree)
 
 
 def real_shapes(
-  tree: Any, replicas: int, slots: int | None
+  tree: Any, replicas: int, memories: Memories
 ) -> tuple[tuple[int, ...], ...]:
   """Shapes of the leaves of a fleet's state without padding, in order."""
   return tuple(
     (replicas, slots, *leaf.shape[2:])
-    if _of_slots(path)
+    if (slots := _slots(path, memories))
     else (replicas, *leaf.shape[1:])
-    for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
+    for path, leaf in jax.tree.leaves_with_path(tree)
   )
 
 
-def widened(tree: Any, mesh: Mesh) -> Any:
+def without_padding(tree: Any, memories: Memories) -> Any:
+  """The leaves of one replica, on the host, with the slots that there are."""
+
+  def cut(path, leaf):
+    slots = _slots(path, memories)
+    return leaf[:slots] if slots else leaf
+
+  return jax.tree.map_with_path(cut, tree)
+
+
+def widened(tree: Any, mesh: Mesh, memories: Memories) -> Any:
   """The shapes [R, ...] of a fleet's state as they are on the devices.
 
   Returns:
@@ -129,13 +152,13 @@ def widened(tree: Any, mesh: Mesh) -> Any:
   def wide(path, leaf):
     shape = list(leaf.shape)
     shape[0] = padded(shape[0], mesh.shape[REPLICA])
-    of_slots = _of_slots(path)
+    of_slots = _slots(path, memories)
     if of_slots:
       shape[1] = padded(shape[1], mesh.shape[MEMORY])
     sharding = NamedSharding(mesh, BY_SLOT if of_slots else BY_REPLICA)
     return jax.ShapeDtypeStruct(tuple(shape), leaf.dtype, sharding=sharding)
 
-  return jax.tree_util.tree_map_with_path(wide, tree)
+  return jax.tree.map_with_path(wide, tree)
 
 
 def _rows(host: np.ndarray, index: tuple[slice, ...]) -> np.ndarray:

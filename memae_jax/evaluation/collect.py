@@ -5,13 +5,14 @@ import functools
 import math
 import pathlib
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import jax
 import numpy as np
 import threadpoolctl
 
-from memae_jax import errors, host, writers
+from memae_jax import errors, host, losses, writers
 from memae_jax.data import transforms
 from memae_jax.evaluation import baselines as baselines_lib
 from memae_jax.evaluation import (
@@ -23,6 +24,7 @@ from memae_jax.evaluation import (
   video,
 )
 from memae_jax.memory import usage
+from memae_jax.methods import base
 from memae_jax.training import experiment, loop, step
 
 Errors = list[tuple[np.ndarray, np.ndarray]]  # Of each replica: [T] and [V].
@@ -31,30 +33,32 @@ _PASSES, _SECONDS = 5, 0.2  # Scoring is timed so often, or for so long.
 _MAP_BYTES = 2**28  # Error maps are kept up to this, in the order of the fleet.
 
 
-def _errors(exp, tested: step.Scored, held_out: step.Scored) -> Errors:
-  """The scores by `eval.score`, without padding."""
-  rule = exp.config.eval.score
-  of = lambda scored, i, rows: video.by_rule(exp.source, scored, i, rows)[rule]
+def _errors(exp, tested: base.Prediction, held_out: base.Prediction) -> Errors:
+  """The scores by `Experiment.rule`, without padding."""
+  of = lambda scored, i, rows: video.by_rule(exp.source, scored, i, rows)[
+    exp.rule
+  ]
   return [
     (of(tested, i, s.test), of(held_out, i, s.validation))
     for i, s in enumerate(exp.splits)
   ]
 
 
-def _tested(exp, weights, with_maps: bool) -> tuple[step.Scored, float]:
+def _tested(exp, weights, wanted) -> tuple[base.Prediction, float]:
   """Scores of the test samples, and the seconds that they take."""
   rows, passes = [s.test for s in exp.splits], []
-  exp.warm_up(weights, rows, with_maps)  # Compiling is no scoring.
+  exp.programs.warm_up(weights, rows, wanted)  # Compiling is no scoring.
   # What takes milliseconds is timed again, since other work may delay it.
   while not passes or (len(passes) < _PASSES and sum(passes) < _SECONDS):
     begun = time.perf_counter()
-    found = exp.score(weights, rows, with_maps, '' if passes else 'scoring')
+    label = '' if passes else 'scoring'
+    found = exp.programs.score(weights, rows, wanted, label)
     passes.append(time.perf_counter() - begun)
   return found, float(np.median(passes))
 
 
-def _held_out(exp, weights) -> step.Scored:
-  return exp.score(weights, [s.validation for s in exp.splits])
+def _held_out(exp, weights) -> base.Prediction:
+  return exp.programs.score(weights, [s.validation for s in exp.splits])
 
 
 def _beyond_contrast(exp, index: int, error, held_out) -> np.ndarray | None:
@@ -98,8 +102,8 @@ def restored(
 
 def untrained(exp: experiment.Experiment) -> Errors:
   """Scores of the fleet before its first step: test and validation."""
-  weights = step.weights(exp.init())
-  tested = exp.score(weights, [s.test for s in exp.splits])
+  weights = step.weights(exp.programs.init())
+  tested = exp.programs.score(weights, [s.test for s in exp.splits])
   return _errors(exp, tested, _held_out(exp, weights))
 
 
@@ -119,13 +123,15 @@ def networks(
   """
   weights, steps = chosen(exp, state, at)
   has_masks = exp.source.masks is not None
-  tested, seconds = _tested(exp, weights, has_masks)
+  tested, seconds = _tested(exp, weights, ('maps',) if has_masks else ())
   held_out = _held_out(exp, weights)
-  _check_top_k(exp, tested.reads)
+  _check_top_k(exp, tested.totals)
   pairs = _errors(exp, tested, held_out)
   changed = [None] * len(exp.replicas)
   if exp.config.eval.pseudo and pseudo.kinds(exp.source.inputs.shape[1:]):
-    changed = pseudo.evaluate(exp, weights, [held for _, held in pairs])
+    changed = pseudo.evaluate(
+      exp, weights, [held for _, held in pairs], exp.rule
+    )
   # Pictures are many bytes, and the report shows one run of each variant.
   pictured = scores.first_names((r.variant, r.name) for r in exp.replicas)
   room = _MAP_BYTES
@@ -135,22 +141,17 @@ def networks(
     key, has_memory = (replica.seed, replica.normal_class), replica.has_memory
     if key not in mean_errors:
       mean_errors[key] = _mean_error(exp, split)
+    totals = jax.tree.map(lambda x, i=i: x[i], tested.totals)
     if has_memory:
-      reads = jax.tree.map(lambda x, i=i: x[i], tested.reads)
-      found = {k: float(v) for k, v in usage.summary(reads).items()}
-      memory[replica.name] = {
-        'slots': replica.slots,
-        'used': found.pop('slots_used'),
-        **found,
-        'duplicate_slots': _duplicates(exp, weights, i),
-      }
+      memory[replica.name] = _memory(exp, weights, i, totals)
     fields = replica._asdict()
     del fields['name']
     score, validation_score = pairs[i]
     found_pixels, maps = None, None
     if has_masks:
       known = exp.source.has_mask[split.test]
-      maps, rows = tested.maps[i, : len(known)][known], split.test[known]
+      maps = losses.map_of(exp.rule, tested.maps)
+      maps, rows = maps[i, : len(known)][known], split.test[known]
       found_pixels = _pixels(exp.source, rows, maps)
       maps = np.minimum(maps, np.finfo(np.float16).max).astype(np.float16)
       room -= maps.nbytes
@@ -164,7 +165,7 @@ def networks(
         sample=split.test,
         validation_score=validation_score,
         kept=tested.kept[i, : len(split.test)] if has_memory else None,
-        usage=tested.reads.usage[i, : replica.slots] if has_memory else None,
+        usage=_first(totals).usage[: replica.slots] if has_memory else None,
         decoded_slots=pictures.decoded_slots(exp, weights, i)
         if has_memory and shown
         else None,
@@ -191,12 +192,32 @@ def networks(
   return out, memory, throughput
 
 
-def _check_top_k(exp, reads) -> None:
+def _first(totals: Mapping[str, Any]) -> Any:
+  """Of several memories, the one that is shown."""
+  return next(iter(totals.values()))
+
+
+def _memory(exp, weights, index: int, totals) -> dict[str, Any]:
+  """What the results say of the memory of a replica."""
+  found = {k: float(v) for k, v in usage.summary(_first(totals)).items()}
+  return {
+    'slots': exp.replicas[index].slots,
+    'used': found.pop('slots_used'),
+    **found,
+    'duplicate_slots': _duplicates(exp, weights, index),
+  }
+
+
+def _check_top_k(exp, totals) -> None:
   """Raises UserError if trained reads lost survivors."""
-  if reads is None:
-    return
   read = np.asarray([replica.has_memory for replica in exp.replicas])
-  share = np.max(reads.lost / reads.queries, where=read, initial=0)
+  share = max(
+    (
+      np.max(reads.lost / reads.queries, where=read, initial=0)
+      for reads in totals.values()
+    ),
+    default=0,
+  )
   if share > 0:
     raise errors.UserError(
       f'up to {share:.1%} of the reads have more survivors than'
@@ -210,7 +231,7 @@ def _duplicates(exp, weights, index: int) -> int | None:
   count = exp.replicas[index].slots
   if count > _MOST_PAIRED or exp.programs.is_large:
     return None
-  slots = exp.programs.one(weights, index).params['bank']['slots'][:count]
+  slots = _first(exp.programs.slots(weights, index))[:count]
   return int(usage.duplicate_slots(slots))
 
 

@@ -6,24 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from memae_jax import losses
 from memae_jax.data import clips
 from memae_jax.evaluation import contrast, pixels, words
 from memae_jax.training import experiment
 
-_SCORES = {
-  'mse': 'mean over the elements of a sample of the squared reconstruction'
-  ' error, in squared units of the model input',
-  'mae_clip': 'mean over all pixels and frames of a clip of the length of the'
-  ' error over the channels, in units of the model input',
-  'release2019': 'mean over the pixels of the length of the error over the'
-  ' frames of a clip, in units of [0, 1]',
-  'mse_centre': 'mean squared error of the scored frame, in squared units of'
-  ' the model input',
-  'psnr_centre': 'minus the peak signal-to-noise ratio of the scored frame, in'
-  ' decibels',
-  'mse_averaged': 'mean squared error of the scored frame, mean over all the'
-  ' clips that hold it, in squared units of the model input',
-}
 _SECOND = {
   'name': contrast.METRIC,
   'definition': 'log error minus slope times log variance of the raw image;'
@@ -126,10 +113,10 @@ def dataset(exp: experiment.Experiment) -> dict[str, Any]:
 
 def score(exp: experiment.Experiment) -> dict[str, Any]:
   """What the anomaly score is; images have a second one."""
-  rule, videos = exp.config.eval.score, exp.source.videos
+  rule, videos = exp.rule, exp.source.videos
   found = {
     'name': rule,
-    'definition': _SCORES[rule],
+    'definition': losses.find(rule).definition,
     'direction': 'higher is more anomalous',
     'normalisation': 'none',
   }
@@ -150,8 +137,7 @@ def error_maps(exp: experiment.Experiment) -> dict[str, Any] | None:
   known = [int(exp.source.has_mask[split.test].sum()) for split in exp.splits]
   pixel_count = max(known) * math.prod(exp.source.masks.shape[1:])
   return {
-    'definition': 'squared error of each pixel, mean over the channels, in'
-    ' squared units of the model input; not smoothed'
+    'definition': f'{losses.find(exp.rule).of_pixels}; not smoothed'
     + ('; of the scored frame of a clip' if exp.source.videos else ''),
     'samples': _spread(known),
     'ranking': pixels.method(pixel_count),

@@ -13,12 +13,13 @@ from typing import Any
 import jax
 import numpy as np
 
-from memae_jax import errors, spreadsheet, writers
+from memae_jax import errors, losses, spreadsheet, writers
 from memae_jax.data import clips, decoding, foreign, types
 from memae_jax.evaluation import collect, facts, films, video
 from memae_jax.evaluation import frames as frames_lib
 from memae_jax.evaluation import layers as layers_lib
 from memae_jax.evaluation.plots import video as plots
+from memae_jax.methods import base
 from memae_jax.training import experiment, step
 
 _LOG = logging.getLogger(__name__)
@@ -58,7 +59,7 @@ def score(
   weights = collect.chosen(exp, state, at)[0]
   scored = _scored(exp, weights, found, layers)
   limits = _thresholds(exp, weights)
-  rule, rows = exp.config.eval.score, np.arange(len(found))
+  rule, rows = exp.rule, np.arange(len(found))
   source = exp.source._replace(inputs=found)
   columns = {
     replica.name: video.by_rule(source, scored, i, rows)[rule]
@@ -104,7 +105,7 @@ def _clips_of(
   return foreign.name_of(video.name), found, footage
 
 
-def _scored(exp, weights, found, layers) -> step.Scored:
+def _scored(exp, weights, found, layers) -> base.Prediction:
   """Scores clips, some at a time, and keeps the maps of the first replica."""
   block = min(exp.config.eval.batch_size, len(found))
   progress = writers.Progress('scoring', len(found))
@@ -114,10 +115,11 @@ def _scored(exp, weights, found, layers) -> step.Scored:
     # All are of one size, so that the program compiles once.
     rows = np.minimum(np.arange(block), len(some) - 1)
     raw = [some.take(rows)] * len(exp.replicas)
-    part = exp.programs.score_raw(weights, raw, True)
+    part = exp.programs.score_raw(weights, raw, ('maps',))
+    maps = losses.map_of(exp.rule, part.maps)
     frames = found.frames[some.scored].astype(np.float32) / 255
-    layers.add(frames, part.maps[0, : len(some)])
-    parts.append(part._replace(maps=None, reads=None))
+    layers.add(frames, maps[0, : len(some)])
+    parts.append(part._replace(maps={}, totals={}))
     progress.at(first + len(some), 'frames')
   progress.close()
   whole = jax.tree.map(lambda *x: np.concatenate(x, axis=1), *parts)
@@ -127,8 +129,8 @@ def _scored(exp, weights, found, layers) -> step.Scored:
 def _thresholds(exp, weights) -> dict[str, float]:
   """The quantile of the validation normals, of each replica."""
   held_out = [split.validation for split in exp.splits]
-  normal = exp.score(weights, held_out)
-  rule, quantile = exp.config.eval.score, exp.config.eval.normal_quantile
+  normal = exp.programs.score(weights, held_out)
+  rule, quantile = exp.rule, exp.config.eval.normal_quantile
   of = lambda i, rows: video.by_rule(exp.source, normal, i, rows)[rule]
   return {
     replica.name: float(np.quantile(of(i, held_out[i]), quantile))

@@ -14,18 +14,10 @@ from memae_jax.evaluation import (
   pseudo,
   scores,
   video_intervals,
-  words,
 )
 from memae_jax.evaluation import frames as frames_lib
+from memae_jax.methods import registry
 
-_PAIRS = (
-  ('memae', 'ae'),
-  ('memae', 'nonspar'),
-  ('nonspar', 'ae'),
-  ('memae', 'ae_l1'),
-  ('memae', 'dae'),
-  ('memae', 'vae'),
-)
 _SHARED = ('seed', 'normal_class', 'learning_rate')
 _SWEPT = ('slots', 'threshold', 'alpha', 'learning_rate')
 
@@ -56,7 +48,7 @@ def _differences(rows: Sequence[classes.Row]) -> dict[str, Any]:
   """
   found = _by_variant([(row[0], row) for row in classes.units(rows)])
   out = {}
-  for a, b in _PAIRS:
+  for a, b in _pairs(list(found)):
     shared = (*_SHARED, 'slots') if b == 'nonspar' else _SHARED
     key = lambda fields, shared=shared: tuple(map(fields.get, shared))
     partner = {key(fields): values for fields, values in found.get(b, ())}
@@ -72,6 +64,20 @@ def _differences(rows: Sequence[classes.Row]) -> dict[str, Any]:
     for name, both in pairs.items():
       out[name] = intervals.paired_difference(*zip(*both))
   return out
+
+
+def _pairs(names: Sequence[str]) -> list[tuple[str, str]]:
+  """Which methods are compared: rivals, and the first one with all others.
+
+  Args:
+    names: of the methods, the headline first.
+  """
+  known = [name for name in registry.names() if name in names]
+  pairs = [(a, b) for a in known for b in registry.find(a).rivals if b in names]
+  first = [(names[0], b) for b in names[1:]]
+  return pairs + [
+    (a, b) for a, b in first if (a, b) not in pairs and (b, a) not in pairs
+  ]
 
 
 def _swept(fields: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -212,7 +218,7 @@ def _rules(networks: Sequence[scores.ReplicaScores]) -> dict[str, Any]:
           for r in group
         ]
       )
-      for rule in words.SCORES
+      for rule in group[0].rules
     }
   return out
 

@@ -1,18 +1,18 @@
 """What a network makes of samples and of its own slots, to be looked at."""
 
-import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-import jax
 import numpy as np
 
+from memae_jax import losses, parallel
 from memae_jax.data import transforms, types
 from memae_jax.evaluation import scores
-from memae_jax.models import memae
+from memae_jax.methods import base
 from memae_jax.training import experiment
 
 _LARGE = 64  # Pixels a side; larger pictures need the room of two.
+_BLOCK = 16  # Samples, or a multiple, that a network is shown at once.
 _STRIP = 10  # Frames.
 _CONTRAST = 3.0  # Mean absolute deviations from grey to black and to white.
 _FOREIGN = 2  # Normal classes whose networks are shown foreign samples.
@@ -52,7 +52,10 @@ def gallery(
       kind = 'anomalous' if anomalous else 'normal'
       titles += [f'{kind}, {title}'] * len(chosen)
   chosen = split.test[rows]
-  x, out = _rebuilt(exp, weights, index, chosen)
+  rebuilt = _rebuilt(exp, weights, index, chosen)
+  if rebuilt is None:
+    return None
+  x, out = rebuilt
   return scores.Gallery(
     inputs=_as_image(x, exp.source, split),
     reconstructions=_as_image(out, exp.source, split),
@@ -91,7 +94,10 @@ def foreign(exp: experiment.Experiment, weights: Any) -> list[scores.Foreign]:
     name = exp.source.label_names.__getitem__
     x, rebuilt = None, {}
     for variant, i in variants.items():
-      x, rebuilt[variant] = _rebuilt(exp, weights, i, rows)
+      if (both := _rebuilt(exp, weights, i, rows)) is not None:
+        x, rebuilt[variant] = both
+    if not rebuilt:
+      continue
     image = lambda v, split=split: _as_image(v, exp.source, split)
     out.append(
       scores.Foreign(
@@ -135,7 +141,10 @@ def strips(
     some = np.linspace(0, len(at) - 1, _STRIP).round().astype(int)
     at = at[np.unique(some)]
     rows = exp.splits[i].test[at]
-    x, rebuilt = _rebuilt(exp, weights, i, rows)
+    both = _rebuilt(exp, weights, i, rows)
+    if both is None:
+      continue
+    x, rebuilt = both
     out[replica.name] = scores.Gallery(
       inputs=_as_image(x, source, exp.splits[i]),
       reconstructions=_as_image(rebuilt, source, exp.splits[i]),
@@ -173,31 +182,48 @@ def error_maps(
 
   Yields:
     Of some samples at a time, [k, H, W, C] float32 in [0, 1], and their maps,
-    [k, H, W] squared error, mean over the channels, in model units.
+    [k, H, W], as of the headline score.
   """
   block = exp.config.eval.batch_size
   for first in range(0, len(rows), block):
-    x, out = _rebuilt(exp, weights, index, rows[first : first + block])
-    frames = _as_image(x, exp.source, exp.splits[index])
-    yield frames, np.square(x - out).mean(axis=-1)
+    some = rows[first : first + block]
+    found = _predicted(exp, weights, {index: some}, ('maps',))
+    frames = _as_image(_scored(exp, some, index), exp.source, exp.splits[index])
+    maps = losses.map_of(exp.rule, found.maps)
+    yield frames, maps[index, : len(some)]
 
 
-def _rebuilt(exp, weights, index, rows) -> tuple[np.ndarray, np.ndarray]:
+def _predicted(
+  exp, weights, rows: Mapping[int, np.ndarray], wanted: Iterable[str]
+) -> base.Prediction:
+  """What some replicas say of samples of the source, [R, K, ...]."""
+  # Of few sizes, so that few programs compile.
+  size = parallel.padded(max(map(len, rows.values())), _BLOCK)
+  some = next(iter(rows.values()))
+  of_all = [
+    np.resize(rows.get(i, some), size) for i in range(len(exp.replicas))
+  ]
+  return exp.programs.score(weights, of_all, wanted)
+
+
+def _scored(exp, rows, index: int) -> np.ndarray:
+  """Model inputs of samples for a replica; of clips, the scored frames."""
+  x = transforms.apply(exp.source.inputs[rows], exp.splits[index].transform)
+  return x[:, x.shape[1] // 2] if exp.source.videos else x
+
+
+def _rebuilt(exp, weights, index, rows) -> tuple[np.ndarray, np.ndarray] | None:
   """Model inputs of samples of the source, and what a replica makes of them.
 
-  Of clips, the frames that are scored.
+  Of clips, the frames that are scored. None where it makes nothing of them.
   """
-  x = transforms.apply(exp.source.inputs[rows], exp.splits[index].transform)
-  out = _reconstruct(
-    exp.trainer.model,
-    *exp.programs.one(weights, index),
-    x,
-    exp.programs.knobs(index),
-  )
-  if exp.source.videos:
-    centre = x.shape[1] // 2
-    x, out = x[:, centre], out[:, centre]
-  return x, np.asarray(out)
+  found = _predicted(exp, weights, {index: rows}, ('output',)).output
+  if found is None:
+    return None
+  out = np.asarray(found[index, : len(rows)])
+  if exp.source.videos and out.ndim == 5:
+    out = out[:, out.shape[1] // 2]
+  return _scored(exp, rows, index), out
 
 
 def decoded_slots(
@@ -213,27 +239,17 @@ def decoded_slots(
   Returns:
     None where a slot holds one position of an encoding: it is no sample.
   """
-  if exp.config.model.memory.per_position:
+  slots = next(iter(exp.programs.slots(weights, index).values()))
+  decoded = exp.trainer.method.decode_slots(
+    exp.programs.one(weights, index).variables,
+    slots[: exp.replicas[index].slots],
+  )
+  if decoded is None:
     return None
-  params, batch_stats = exp.programs.one(weights, index)
-  slots = params['bank']['slots'][: exp.replicas[index].slots]
-  decoded = _decode(exp.trainer.model, params, batch_stats, slots)
   decoded = np.asarray(decoded)
   if decoded.ndim == 4:
     return _as_image(decoded, exp.source, exp.splits[index])
   return decoded
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def _reconstruct(model, params, batch_stats, x, knobs):
-  variables = {'params': params, 'batch_stats': batch_stats}
-  return model.apply(variables, x, knobs).reconstruction
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def _decode(model, params, batch_stats, codes):
-  variables = {'params': params, 'batch_stats': batch_stats}
-  return model.apply(variables, codes, method=memae.MemAE.decode)
 
 
 def _range(source: types.Source, split: types.Split) -> tuple[float, float]:

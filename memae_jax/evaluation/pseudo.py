@@ -92,7 +92,10 @@ def make(kind: str, images: np.ndarray, seed: Sequence[int]) -> np.ndarray:
 
 
 def evaluate(
-  exp: experiment.Experiment, weights: Any, held_out: Sequence[np.ndarray]
+  exp: experiment.Experiment,
+  weights: Any,
+  held_out: Sequence[np.ndarray],
+  rule: str = 'mse',
 ) -> list[dict[str, float]]:
   """Returns {kind: AUROC} of each replica; empty where there are no two images.
 
@@ -101,8 +104,9 @@ def evaluate(
 
   Args:
     exp: the experiment.
-    weights: of the fleet, with `params` and `batch_stats`.
-    held_out: [V_r] errors of the validation normals of each replica.
+    weights: of the fleet, with `params` and `collections`.
+    held_out: [V_r] scores of the validation normals of each replica.
+    rule: name of that score.
   """
   found: list[dict[str, float]] = [{} for _ in exp.replicas]
   if min(len(split.validation) for split in exp.splits) < 2:
@@ -111,7 +115,7 @@ def evaluate(
   progress = writers.Progress('pseudo-anomalies', len(names))
   for done, kind in enumerate(names, 1):
     made = _made(exp, kind)
-    errors = exp.programs.score_raw(weights, made).error
+    errors = exp.programs.score_raw(weights, made).scores[rule]
     for out, normal, changed, images in zip(found, held_out, errors, made):
       changed = changed[: len(images)]  # The rest is padding.
       out[kind] = float(

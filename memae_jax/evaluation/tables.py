@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from memae_jax import spreadsheet
+from memae_jax import losses, spreadsheet
 from memae_jax.evaluation import classes, contrast, words
 
 Cell = dict[str, Any]
@@ -152,7 +152,8 @@ def rules(results: Mapping[str, Any]) -> list[tuple[str, list[Cell]]]:
   """Title of each rule of scores, and AUROC, normalised, of each variant."""
   return [
     (
-      words.SCORES[rule] + (' (the score)' if rule == _score(results) else ''),
+      losses.find(rule).title
+      + (' (the score)' if rule == _score(results) else ''),
       [
         cell(found[rule].get('auroc_normalised'), digits(results))
         for found in results['rules'].values()

@@ -5,11 +5,11 @@ import numpy as np
 from memae_jax.data import transforms, types
 from memae_jax.evaluation import frames as frames_lib
 from memae_jax.evaluation import regions
-from memae_jax.training import score_rules, step
+from memae_jax.methods import base
 
 
 def by_rule(
-  source: types.Source, scored: step.Scored, index: int, rows: np.ndarray
+  source: types.Source, scored: base.Prediction, index: int, rows: np.ndarray
 ) -> dict[str, np.ndarray]:
   """Returns the scores [n] of some samples by every rule.
 
@@ -18,16 +18,12 @@ def by_rule(
     scored: of the fleet, padded at the end, on the host.
     index: of the replica.
     rows: [n] samples, in the order of their scores.
-
-  Returns:
-    By name of the rule; samples that are no clips have `mse` alone.
   """
-  if scored.rules is None:
-    return {'mse': scored.error[index, : len(rows)]}
-  found = {k: v[index, : len(rows)] for k, v in scored.rules.items()}
-  found[score_rules.AVERAGED] = frames_lib.average_clips(
-    found[score_rules.AVERAGED], source.inputs.number[rows]
-  )
+  found = {k: v[index, : len(rows)] for k, v in scored.scores.items()}
+  for name, values in found.items():
+    if values.ndim > 1:  # Of the frames of clips, see `losses.Rule.over_clips`.
+      number = source.inputs.number[rows]
+      found[name] = frames_lib.average_clips(values, number)
   return found
 
 

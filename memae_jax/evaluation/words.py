@@ -4,13 +4,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-LABELS = {
-  'memae': 'MemAE',
-  'nonspar': 'MemAE-nonSpar',
-  'ae': 'AE',
-  'ae_l1': 'AE-L1',
-  'dae': 'Denoising AE',
-  'vae': 'VAE',
+from memae_jax.methods import registry
+
+_LABELS = {  # Of baselines; methods say theirs.
   'random': 'Random scores',
   'untrained': 'Untrained network',
   'frame_difference': 'Frame difference',
@@ -163,14 +159,6 @@ HEADLINE = (
 )
 _BELOW_ZERO = ('variance_explained',)
 PIXELS = ('pixel_auroc', 'pixel_average_precision', 'aupro', 'rbdc')
-SCORES = {
-  'mse': 'Mean squared error of the clip',
-  'mae_clip': "Mean length of a pixel's error (released code since 2021)",
-  'release2019': 'Mean length of the error over time (released code of 2019)',
-  'mse_centre': 'Mean squared error of the scored frame',
-  'psnr_centre': 'Minus its peak signal-to-noise ratio',
-  'mse_averaged': 'Mean squared error of the scored frame in all its clips',
-}
 KINDS = {
   'rotate': 'Turned by 90°',
   'flip': 'Upside down',
@@ -193,8 +181,10 @@ _LONG = 24  # Of a list, this many are shown.
 
 
 def label(name: str) -> str:
-  """Returns the name of a variant or baseline that a reader knows."""
-  return LABELS.get(name, name)
+  """Returns the name of a method or baseline that a reader knows."""
+  if name in registry.names():
+    return registry.find(name).label
+  return _LABELS.get(name, name)
 
 
 def weights(checkpoint: Mapping[str, Any]) -> str:

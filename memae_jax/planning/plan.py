@@ -22,6 +22,7 @@ import jax
 from memae_jax import config as config_lib
 from memae_jax import errors, parallel, writers
 from memae_jax.data import feed
+from memae_jax.methods import base
 from memae_jax.planning import flops, hlo, machines, table
 from memae_jax.training import experiment
 
@@ -92,7 +93,7 @@ def make(
   train, score = _program('train', exp, chip), _program('score', exp, chip)
   # What the compiler says it has is more exact than a data sheet.
   chip = dataclasses.replace(chip, memory=train['memory'])
-  bank = exp.trainer.model.bank
+  memories = exp.trainer.method.memories
   plan = {
     'notes': NOTES,
     'config': config.to_dict(),
@@ -101,7 +102,7 @@ def make(
     'mesh': dict(exp.mesh.shape),
     'feed': exp.programs.name,
     'replicas': len(exp.replicas),
-    'slots': exp.trainer.slots if bank else None,
+    'slots': max(memories.values(), default=None),
     'steps': exp.steps,
     'environment': exp.started_in,
     'train': train,
@@ -134,7 +135,7 @@ def _held(exp) -> dict[str, int]:
   if programs.name == 'resident':
     inputs += [programs.data.train, programs.data.train_count, programs.inputs]
   return {
-    'parameters': _shard_bytes((state.params, state.batch_stats)),
+    'parameters': _shard_bytes((state.params, state.collections)),
     'optimizer': _shard_bytes(state.opt_state),
     'best_weights': _shard_bytes(state.best),
     'inputs': _shard_bytes(inputs),
@@ -285,11 +286,12 @@ def _limits(exp, devices, chip, peak: int) -> dict[str, Any]:
       return {'largest': None, 'checked': False, 'reason': str(error)}
 
   found = {}
-  if exp.trainer.model.bank:
-    width = exp.programs.init_shapes.params['bank']['slots'].shape[-1]
+  if exp.trainer.method.memories:
+    (path, at), *_ = exp.trainer.method.memories.items()
+    params = exp.programs.init_shapes.params
+    width = base.leaf(params, path).shape[-1]
     share = math.ceil(len(exp.replicas) / mesh[parallel.REPLICA])
     each = 5 * 4 * width * share / mesh[parallel.MEMORY]  # About.
-    at = exp.trainer.slots
     other = at + max(at, int((chip.memory - peak) / 2 / each))
     if peak > chip.memory:
       other = max(1, at // 2)

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from memae_jax import config as config_lib
 from memae_jax import config_file, errors
 from memae_jax.evaluation import words
+from memae_jax.methods import registry
 from memae_jax.training import fleet
 
 Fields = dict[str, Any]
@@ -201,29 +202,20 @@ def _set(config: Mapping[str, Any], fields: Fields) -> dict[str, Any]:
   return out
 
 
-def _reads(variant: str, field: str) -> bool:
-  """Whether a variant's weights depend on a field at all."""
-  if field.startswith('model.memory.') or field == 'train.alpha':
-    if variant == 'nonspar':
-      return field not in ('model.memory.threshold', 'train.alpha')
-    return variant == 'memae'
-  return True
-
-
 def _expanded(base, given: Fields, label: str) -> Iterable[Point]:
   """The points with one value of each axis that `given` stands for."""
   whole = config_lib.resolve(
     _set(base, {k: v for k, v in given.items() if k == 'variant'})
   )
   for variant in whole.fleet.variants:
-    read = {k: v for k, v in given.items() if _reads(variant, k)}
+    read = {k: v for k, v in given.items() if registry.reads(variant, k)}
     several = len(whole.fleet.variants) > 1
     own = {'variant': variant}
     config = config_lib.resolve(_set(base, read | own))
     axes = {
       field: config.fleet[axis]
       for field, axis in AXES.items()
-      if config.fleet[axis] and _reads(variant, field)
+      if config.fleet[axis] and registry.reads(variant, field)
     }
     cleared = {f'fleet.{axis}': () for axis in AXES.values()}
     for values in itertools.product(*axes.values()):
@@ -294,7 +286,7 @@ def filled(one: Point, names: Sequence[str]) -> Fields:
   return {
     name: flat[name]
     for name in dict.fromkeys((*names, *one.fields))
-    if name in flat and _reads(variant, name)
+    if name in flat and registry.reads(variant, name)
   }
 
 

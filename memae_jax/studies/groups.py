@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from memae_jax import config as config_lib
+from memae_jax.methods import registry
 from memae_jax.studies import grid
 
 Points = tuple[grid.Point, ...]
@@ -47,10 +48,11 @@ def _block(point: grid.Point) -> _Block:
   variant, slots, threshold, alpha, *rest = (
     tuple(sorted(set(values), key=lambda v: (v is None, v))) for values in found
   )
-  if variant == ('memae',):
-    return _Block((point,), slots, threshold, alpha, *rest, variant)
+  reads = lambda field: any(registry.reads(name, field) for name in variant)
   slots = () if slots == (None,) else slots
-  return _Block((point,), slots, (), (), *rest, variant)
+  threshold = threshold if reads('model.memory.threshold') else ()
+  alpha = alpha if reads('train.alpha') else ()
+  return _Block((point,), slots, threshold, alpha, *rest, variant)
 
 
 def _union(blocks: Sequence[_Block]) -> _Block:
@@ -60,7 +62,7 @@ def _union(blocks: Sequence[_Block]) -> _Block:
     if blocks[0].normal_class != (None,) or axis != 'normal_class'
   }
   out['variant'] = tuple(
-    v for v in config_lib.VARIANTS if any(v in b.variant for b in blocks)
+    v for v in registry.names() if any(v in b.variant for b in blocks)
   )
   points = tuple(point for block in blocks for point in block.points)
   return blocks[0]._replace(points=points, **out)
@@ -113,7 +115,7 @@ def group(points: Sequence[grid.Point]) -> list[Points]:
     for axis in _MERGED:
       blocks = _along(blocks, axis)
     merged: list[_Block] = []
-    first = lambda block: config_lib.VARIANTS.index(block.variant[0])
+    first = lambda block: registry.names().index(block.variant[0])
     for block in sorted(blocks, key=first):
       at = next((i for i, m in enumerate(merged) if _fits(m, block)), None)
       if at is None:

@@ -26,6 +26,7 @@ _LOG = logging.getLogger(__name__)
 
 Shapes = tuple[tuple[int, ...], ...]
 CHECKSUMS = 'checksums.json'  # SHA-256 of each file of a checkpoint.
+LAYOUT = 2  # In `meta`; the first, of which `meta` says nothing, had 1.
 _LOOKS = 10  # At a folder that another process changes meanwhile.
 
 
@@ -88,6 +89,33 @@ def _although_others_remove(look: Callable[[], Any]) -> Any:
     except FileNotFoundError:
       continue
   return look()
+
+
+def _first_layout(state: Any) -> dict[str, Any]:
+  """A state as it was stored when its only collection was `batch_stats`."""
+  out = {'opt_state': state.opt_state, 'best': None}
+  for part, weights in ((out, state), (best := {}, state.best)):
+    if weights is not None:
+      part['params'] = weights.params
+      part['batch_stats'] = weights.collections.get('batch_stats', {})
+  if state.best is not None:
+    both = {'step': state.best.step, 'error': state.best.error}
+    out['best'] = best | both
+  return out
+
+
+def _of_first_layout(stored: dict[str, Any], like: Any) -> Any:
+  """A state like another one, of what `_first_layout` describes."""
+
+  def weights(part, like):
+    kept = like.collections and {'batch_stats': part['batch_stats']}
+    return like.replace(params=part['params'], collections=kept)
+
+  best = like.best
+  if best is not None:
+    both = {key: stored['best'][key] for key in ('step', 'error')}
+    best = weights(stored['best'], best).replace(**both)
+  return weights(stored, like).replace(opt_state=stored['opt_state'], best=best)
 
 
 class Checkpoints:
@@ -291,6 +319,10 @@ class Checkpoints:
     Raises:
       UserError: the checkpoint is damaged or belongs to another model.
     """
+    before = self.meta(step).get('layout', 1) == 1
+    wanted = like
+    if before:
+      like = _first_layout(like)
     first = jax.tree.leaves(like)[0].sharding
     alike = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     if isinstance(first, jax.sharding.NamedSharding):
@@ -306,6 +338,8 @@ class Checkpoints:
     restored = self._read(
       step, 'state', lambda path: self._states.restore(path, args=args)
     )
+    if before:
+      restored['state'] = _of_first_layout(restored['state'], wanted)
     found = fingerprint(restored['state'], self._real)
     if parallel.any_process(int(found) != int(restored['fingerprint'])):
       raise errors.UserError(

@@ -2,7 +2,7 @@
 
 import logging
 import resource
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jax
@@ -51,28 +51,31 @@ def raise_unless_sound(
 def scalars(sums: step.Sums, replicas: tuple[fleet.Replica, ...]) -> Values:
   """Means over the steps that were summed."""
   steps = np.asarray(sums.steps, np.float32)
-  out = {
-    key: (np.asarray(getattr(sums, key)) / steps).tolist()
-    for key in ('loss', 'reconstruction', 'entropy', 'grad_norm')
-  }
-  return out | reads(sums.reads, replicas)
+  sums_of = {'loss': sums.loss, **sums.terms, 'grad_norm': sums.grad_norm}
+  out = {k: (np.asarray(v) / steps).tolist() for k, v in sums_of.items()}
+  return out | reads(sums.totals, replicas)
 
 
 def reads(
-  total: usage.ReadTotals | None, replicas: tuple[fleet.Replica, ...]
+  totals: Mapping[str, usage.ReadTotals], replicas: tuple[fleet.Replica, ...]
 ) -> Values:
-  """Read diagnostics, on the host; None for replicas without a memory."""
-  if total is None:
-    return {}
-  with jax.transfer_guard('allow'):
-    summary = jax.device_get(jax.vmap(usage.summary)(total))
-  return {
-    key: [
-      float(value) if replica.has_memory else None
-      for replica, value in zip(replicas, values)
-    ]
-    for key, values in summary.items()
-  }
+  """Read diagnostics, on the host; None for replicas without a memory.
+
+  Where there are several memories, each name ends with that of its memory.
+  """
+  out: Values = {}
+  for memory, total in totals.items():
+    with jax.transfer_guard('allow'):
+      summary = jax.device_get(jax.vmap(usage.summary)(total))
+    end = f'/{memory}' if len(totals) > 1 else ''
+    out |= {
+      key + end: [
+        float(value) if replica.has_memory else None
+        for replica, value in zip(replicas, values)
+      ]
+      for key, values in summary.items()
+    }
+  return out
 
 
 def peak_memory(devices: Iterable[jax.Device]) -> dict[str, Any]:
@@ -91,7 +94,8 @@ def peak_memory(devices: Iterable[jax.Device]) -> dict[str, Any]:
 
 def warn_dead(values: dict[str, Any], step_: int) -> None:
   """Warns when more than half of the reads find no slot."""
-  rates = [v for v in values.get('dead_read_rate', ()) if v is not None]
+  named = [v for k, v in values.items() if k.startswith('dead_read_rate')]
+  rates = [rate for rates in named for rate in rates if rate is not None]
   if rates and max(rates) > 0.5:
     _LOG.warning(
       'step %d: up to %.0f %% of the reads are dead (no slot survives the'

@@ -4,18 +4,19 @@ Training and evaluation both start here, so they cannot disagree.
 """
 
 import dataclasses
+import functools
 import hashlib
 import json
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from memae_jax import config as config_lib
-from memae_jax import errors, jax_settings, parallel
+from memae_jax import errors, jax_settings, losses, parallel
 from memae_jax.data import (
   feed,
   host_stage,
@@ -25,8 +26,9 @@ from memae_jax.data import (
   tables,
   types,
 )
-from memae_jax.models import memae
+from memae_jax.methods import base, registry
 from memae_jax.training import (
+  checkpoint,
   diagnostics,
   environment,
   fleet,
@@ -34,6 +36,7 @@ from memae_jax.training import (
   step,
 )
 
+Splits = tuple[types.Split, ...]
 _LOG = logging.getLogger(__name__)
 
 
@@ -42,7 +45,7 @@ class Experiment:
   """Everything but the weights.
 
   splits: one for each replica; replicas of the same seed and class share it.
-  programs: what runs on the devices; the methods below are theirs.
+  programs: what runs on the devices.
   started_in: what this process runs on, see `environment.describe`.
   steps: training steps of the run. log_every, validate_every,
     checkpoint_every: resolved intervals, multiples of the first.
@@ -78,6 +81,7 @@ class Experiment:
       for split in self.splits
     ]
     return {
+      'layout': checkpoint.LAYOUT,
       'config': self.config.to_dict(),
       'replicas': [r.name for r in self.replicas],
       'environment': self.environment,
@@ -87,6 +91,12 @@ class Experiment:
       'steps': self.steps,
       **self.identity,
     }
+
+  @functools.cached_property
+  def rule(self) -> str:
+    """Name of the anomaly score: `eval.score`, or one of the method's own."""
+    names, wanted = self.programs.score_names, self.config.eval.score
+    return wanted if wanted in names else names[0]
 
   @property
   def warnings(self) -> tuple[str, ...]:
@@ -98,31 +108,6 @@ class Experiment:
     """What this process runs on, and its peak memory so far."""
     peak = diagnostics.peak_memory(self.mesh.devices.flat)
     return self.started_in | {'peak_memory': peak}
-
-  @property
-  def hyper(self) -> fleet.Hyper:
-    """The traced values of the replicas, [R] each, on the devices."""
-    return self.programs.hyper
-
-  def init(self) -> step.ReplicaState:
-    """See `programs.Programs`."""
-    return self.programs.init()
-
-  def run(self, state, start: int, stop: int):
-    """See `programs.Programs`."""
-    return self.programs.run(state, start, stop)
-
-  def validate(self, state, now: int):
-    """See `programs.Programs`."""
-    return self.programs.validate(state, now)
-
-  def warm_up(self, weights, rows, with_maps=False) -> None:
-    """See `programs.Programs`."""
-    self.programs.warm_up(weights, rows, with_maps)
-
-  def score(self, weights, rows, with_maps=False, label='') -> step.Scored:
-    """See `programs.Programs`."""
-    return self.programs.score(weights, rows, with_maps, label)
 
 
 def _intervals(config: Any, steps: int) -> tuple[int, int, int]:
@@ -182,22 +167,15 @@ def _as_trained(source, splits, stored) -> tuple[types.Split, ...]:
 
 
 def _source(config: Any, stored: Mapping[str, Any]) -> types.Source:
-  """The samples, if they can be scored as `config.eval` asks.
+  """The samples, read as those of the training were.
 
-  They are read as those of the training were: numbers by its host stage,
-  pictures of 16 bits by its levels.
+  Numbers by its host stage, pictures of 16 bits by its levels.
   """
   data, host = config.data, stored.get('host')
   levels = stored.get('inputs', {}).get('levels')
   if levels and data.name == 'image_folder' and not data.levels:
     data = config_lib.changed(config, {'data.levels': tuple(levels)}).data
-  source = sources.load(data, host and host_stage.from_json(host))
-  if config.eval.score != 'mse' and source.videos is None:
-    raise errors.UserError(
-      f'config field "eval.score" is "{config.eval.score}", which scores clips,'
-      f' but data set "{source.name}" has none; use "mse"'
-    )
-  return source
+  return sources.load(data, host and host_stage.from_json(host))
 
 
 def _warnings(source, splits) -> tuple[str, ...]:
@@ -220,10 +198,114 @@ def _check_alike_everywhere(config: Any, identity: Mapping[str, str]) -> None:
     )
 
 
+class Lengths(NamedTuple):
+  """Steps of a run, and the intervals at which it looks at itself."""
+
+  steps: int
+  log_every: int
+  validate_every: int
+  checkpoint_every: int
+
+
+def _samples(
+  config: Any, stored: Mapping[str, Any], source: types.Source | None
+) -> tuple[types.Source, dict[str, str]]:
+  """The samples of a run, and what tells them from others."""
+  source = source or _source(config, stored)
+  _check_rules(config, source)
+  return source, {
+    'data_sha256': sources.data_sha256(source),
+    'label_sha256': sources.label_sha256(source),
+  }
+
+
+def _check_rules(config: Any, source: types.Source) -> None:
+  """Raises UserError if the samples have no such score, or no such loss."""
+  fitting = [rule.name for rule in losses.fitting(source.inputs.ndim)]
+  for field in ('eval.score', 'train.loss'):
+    group, key = field.split('.')
+    name = config[group][key]
+    if name in losses.names() and name not in fitting:
+      raise errors.UserError(
+        f'config field "{field}" is "{name}", which samples such as those of'
+        f' data set "{source.name}" do not have; use {" or ".join(fitting)}'
+      )
+
+
+def _splits(config: Any, source: types.Source, replicas) -> Splits:
+  """One split for each replica; those of one seed and class share it."""
+  made: dict[Any, types.Split] = {}
+  for replica in replicas:
+    key = replica.seed, replica.normal_class
+    if key not in made:
+      made[key] = protocols.split(source, config.data, *key)
+  return tuple(made[r.seed, r.normal_class] for r in replicas)
+
+
+def _lengths(config: Any, splits: Splits, steps: int | None) -> Lengths:
+  """How long the run is; `steps`: of a training that is only evaluated."""
+  batch, most = config.batch_size, max(len(s.train) for s in splits)
+  if steps is None:
+    steps = math.ceil(config.epochs * most / batch)
+  if steps * batch >= 2**32:
+    raise errors.UserError(
+      f'{steps} steps of {batch} samples pass 2**32; lower train.epochs'
+    )
+  return Lengths(steps, *_intervals(config, steps))
+
+
+def _trainer(
+  config: Any, source: types.Source, replicas, steps
+) -> step.Trainer:
+  """What stays the same over the run of a family."""
+  entry = registry.find(replicas[0].variant)
+  if entry.couples_batch and config.train.accumulate > 1:
+    raise errors.UserError(
+      f'config field "train.accumulate" is {config.train.accumulate}, but the'
+      f' loss of "{entry.name}" is of a batch as a whole; set it to 1'
+    )
+  return step.Trainer(
+    method=entry.build(config, source.inputs.shape[1:], replicas),
+    optimizer=step.optimizer(config.train),
+    schedule=step.schedule(config.train, steps),
+    batch_size=config.train.batch_size,
+    clip_norm=config.train.clip_norm,
+    accumulate=config.train.accumulate,
+    keep_best=config.eval.checkpoint == 'validation',
+  )
+
+
+def _check_samples(method: base.Method, splits: Splits) -> None:
+  """Raises UserError if a method cannot start from so few samples."""
+  fewest, slots = min(len(s.train) for s in splits), method.memories.values()
+  if method.least_samples > fewest:
+    raise errors.UserError(
+      f'the {max(slots)} slots start from the encodings of'
+      f' {method.least_samples} training samples, but a replica has only'
+      f' {fewest}; lower model.memory.slots, or set model.memory.init to'
+      ' "uniform"'
+    )
+
+
+def _programs(config, source, mesh, trainer, replicas, splits, steps):
+  """The compiled programs of a family, by how its samples are fed."""
+  kind = programs.KINDS[feed.choose(source.inputs, config.data)]
+  return kind(
+    trainer=trainer,
+    mesh=mesh,
+    config=config,
+    hyper=fleet.hyper(replicas, config, trainer.method),
+    splits=splits,
+    inputs=source.inputs,
+    steps=steps,
+  )
+
+
 def build(
   config: Any,
   stored: dict[str, Any] | None = None,
   devices: Sequence[jax.Device] | None = None,
+  source: types.Source | None = None,
 ) -> Experiment:
   """Loads the data, makes the splits and describes the programs.
 
@@ -232,6 +314,8 @@ def build(
     stored: `meta` of a checkpoint that is to be evaluated, maybe on other
       data than it was trained on; then they are scaled as those were.
     devices: that the mesh is made of, see `parallel.mesh`.
+    source: the samples, where they are at hand; else `config.data` has them
+      read.
 
   Raises:
     UserError: the data are missing or do not fit the config.
@@ -239,11 +323,7 @@ def build(
   replicas = fleet.replicas(config)
   devices = jax_settings.devices() if devices is None else devices
   with parallel.together():
-    source = _source(config, stored or {})
-    identity = {
-      'data_sha256': sources.data_sha256(source),
-      'label_sha256': sources.label_sha256(source),
-    }
+    source, identity = _samples(config, stored or {}, source)
     _LOG.info(
       '%s: %d samples of shape %s, %d replicas',
       source.name,
@@ -251,12 +331,7 @@ def build(
       source.inputs.shape[1:],
       len(replicas),
     )
-    made: dict[Any, types.Split] = {}
-    for replica in replicas:
-      key = replica.seed, replica.normal_class
-      if key not in made:
-        made[key] = protocols.split(source, config.data, *key)
-    splits = tuple(made[r.seed, r.normal_class] for r in replicas)
+    splits = _splits(config, source, replicas)
   for line in source.remarks:
     _LOG.info('%s', line)
   for line in _warnings(source, splits):
@@ -267,45 +342,15 @@ def build(
     trained_on = stored['data_sha256']
     splits = _as_trained(source, splits, stored)
     _LOG.info('other data than those of the training')
-
-  sizes = [len(s.train) for s in splits]
-  slots = None
-  if any(r.has_memory for r in replicas):
-    slots = max(r.slots for r in replicas)
-  batch = config.train.batch_size
-  steps = math.ceil(config.train.epochs * max(sizes) / batch)
-  if trained_on:
-    steps = stored['steps']
-  if steps * batch >= 2**32:
-    raise errors.UserError(
-      f'{steps} steps of {batch} samples pass 2**32; lower train.epochs'
-    )
-  log, validation, checkpoint = _intervals(config.train, steps)
-  trainer = step.Trainer(
-    model=memae.build(
-      config.model,
-      source.inputs.shape[1:],
-      slots,
-      with_head=any(r.variant == 'vae' for r in replicas),
-      dtype=config.model.compute,
-    ),
-    optimizer=step.optimizer(config.train),
-    schedule=step.schedule(config.train, steps),
-    batch_size=batch,
-    memory_init=config.model.memory.init,
-    clip_norm=config.train.clip_norm,
-    accumulate=config.train.accumulate,
-    noisy=any(r.variant == 'dae' for r in replicas),
-    keep_best=config.eval.checkpoint == 'validation',
+  lengths = _lengths(
+    config.train, splits, stored['steps'] if trained_on else None
   )
-  if trainer.least_samples > min(sizes) and not trained_on:
-    raise errors.UserError(
-      f'the {slots} slots start from the encodings of {trainer.least_samples}'
-      f' training samples, but a replica has only {min(sizes)}; lower'
-      ' model.memory.slots, or set model.memory.init to "uniform"'
-    )
-  mesh = parallel.mesh(config.mesh, len(replicas), batch, devices)
-  kind = programs.KINDS[feed.choose(source.inputs, config.data)]
+  trainer = _trainer(config, source, replicas, lengths.steps)
+  if not trained_on:
+    _check_samples(trainer.method, splits)
+  mesh = parallel.mesh(
+    config.mesh, len(replicas), config.train.batch_size, devices
+  )
   return Experiment(
     config=config,
     source=source,
@@ -314,19 +359,10 @@ def build(
     splits=splits,
     mesh=mesh,
     trainer=trainer,
-    programs=kind(
-      trainer=trainer,
-      mesh=mesh,
-      config=config,
-      hyper=fleet.hyper(replicas, config.train),
-      splits=splits,
-      inputs=source.inputs,
-      steps=steps,
+    programs=_programs(
+      config, source, mesh, trainer, replicas, splits, lengths.steps
     ),
     started_in=environment.describe(mesh),
-    steps=steps,
-    log_every=log,
-    validate_every=validation,
-    checkpoint_every=checkpoint,
     trained_on=trained_on,
+    **lengths._asdict(),
   )

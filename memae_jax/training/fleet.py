@@ -13,16 +13,21 @@ import jax
 import numpy as np
 
 from memae_jax import errors, parallel
-from memae_jax.models import memae
+from memae_jax.methods import base, registry
 
-_WITH_MEMORY = ('memae', 'nonspar')
+# Axes of a fleet that some methods do not read: the field that each is of.
+_FIELDS = {
+  'slots': 'model.memory.slots',
+  'threshold': 'model.memory.threshold',
+  'alpha': 'train.alpha',
+}
 
 
 class Replica(NamedTuple):
   """One independent run of the fleet.
 
-  `threshold` is in multiples of 1/N. `nonspar` has threshold 0 and alpha 0;
-  all but `memae` and `nonspar` bypass the memory.
+  variant: name of its method. `threshold` is in multiples of 1/N; it and
+  `alpha` are 0 where the method does not read them.
   """
 
   name: str
@@ -36,24 +41,19 @@ class Replica(NamedTuple):
 
   @property
   def has_memory(self) -> bool:
-    """Whether the decoder sees what the memory returns."""
-    return self.variant in _WITH_MEMORY
+    """Whether what it scores comes out of slots."""
+    return registry.find(self.variant).memories
 
 
 class Hyper(NamedTuple):
   """The traced values of a replica (scalars), or of a fleet ([R] each).
 
-  alpha, code_l1, kl_weight: weights of the losses beside the reconstruction.
-  noise: deviation of the noise on inputs in training.
+  method: what `base.Method.hyper` of the family makes.
   """
 
   seed: jax.Array
-  knobs: memae.Knobs
-  alpha: jax.Array
-  code_l1: jax.Array
-  kl_weight: jax.Array
-  noise: jax.Array
   learning_rate: jax.Array
+  method: Any
 
 
 def replicas(config: Any) -> tuple[Replica, ...]:
@@ -75,10 +75,13 @@ def replicas(config: Any) -> tuple[Replica, ...]:
   found = {}
   for values in itertools.product(*grid.values()):
     fields = dict(zip(grid, values))
-    if fields['variant'] != 'memae':
-      fields |= {'threshold': 0.0, 'alpha': 0.0}
-    if fields['variant'] not in _WITH_MEMORY:
-      fields['slots'] = max(grid['slots'])
+    unread = [
+      key
+      for key, field in _FIELDS.items()
+      if not registry.reads(fields['variant'], field)
+    ]
+    for key in unread:
+      fields[key] = max(grid[key]) if key == 'slots' else 0.0
     shown = [fields['variant']] + [
       f'{key}={fields[key]}' for key in list(grid)[1:] if len(grid[key]) > 1
     ]
@@ -100,32 +103,21 @@ def find(fleet: Sequence[Replica], name: str) -> int:
   return names.index(name) if name else 0
 
 
-def hyper(fleet: Sequence[Replica], config: Any) -> Hyper:
+def hyper(fleet: Sequence[Replica], config: Any, method: base.Method) -> Hyper:
   """Stacks the traced values of the replicas, [R] each, on the host.
 
   Args:
     fleet: from `replicas`.
-    config: resolved `config.train`, with the weights that belong to a variant.
+    config: resolved.
+    method: of their family.
   """
   column = lambda key, dtype: np.asarray(
     [getattr(r, key) for r in fleet], dtype
   )
-  only = lambda variant, value: np.asarray(
-    [value if r.variant == variant else 0 for r in fleet], np.float32
-  )
   return Hyper(
     seed=column('seed', np.uint32),
-    knobs=memae.Knobs(
-      use_memory=column('has_memory', bool),
-      sample_code=np.asarray([r.variant == 'vae' for r in fleet]),
-      threshold=column('threshold', np.float32),
-      slots=column('slots', np.int32),
-    ),
-    alpha=column('alpha', np.float32),
-    code_l1=only('ae_l1', config.code_l1),
-    kl_weight=only('vae', config.kl_weight),
-    noise=only('dae', config.noise),
     learning_rate=column('learning_rate', np.float32),
+    method=method.hyper(fleet, config),
   )
 
 

@@ -157,7 +157,7 @@ def train(
       lambda stored: same.check_origin(exp, stored, workdir, goes_on=True),
     )
     if found is None:
-      now, state = 0, exp.init()
+      now, state = 0, exp.programs.init()
       written = -1
     else:
       now, state, _ = found
@@ -182,10 +182,10 @@ def train(
       stack.enter_context(jax.transfer_guard('disallow'))
 
     def validate(state):
-      state, error, reads = exp.validate(state, now)
+      state, error, totals = exp.programs.validate(state, now)
       diagnostics.raise_unless_sound(error, exp.replicas, now)
-      values = {'reconstruction': error.tolist()}
-      values |= diagnostics.reads(reads, exp.replicas)
+      values = {exp.trainer.method.criterion[1]: error.tolist()}
+      values |= diagnostics.reads(totals, exp.replicas)
       writer.write(now, 'validation', values)
       diagnostics.warn_dead(values, now)
       return state
@@ -195,7 +195,7 @@ def train(
     while now < exp.steps:
       # At multiples, wherever a shorter run ended.
       stop = min((now // exp.log_every + 1) * exp.log_every, exp.steps)
-      state, sums = exp.run(state, now, stop)
+      state, sums = exp.programs.run(state, now, stop)
       sums = exp.programs.to_host(sums)
       diagnostics.raise_unless_finite(sums, exp.replicas)
       values = diagnostics.scalars(sums, exp.replicas)

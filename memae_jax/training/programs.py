@@ -7,7 +7,7 @@ else in the code knows which one runs.
 
 import functools
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -16,7 +16,7 @@ import numpy as np
 from memae_jax import parallel, writers
 from memae_jax.data import feed, transforms, types
 from memae_jax.memory import usage
-from memae_jax.models import memae
+from memae_jax.methods import base
 from memae_jax.training import fleet, step
 
 _LARGE = 2**28  # Bytes of slots.
@@ -53,7 +53,7 @@ class Programs:
       inputs: raw samples, on the host.
       steps: of the run.
     """
-    self._plain, self._trainer = trainer, trainer.within(mesh)
+    self._trainer, self._part = trainer, trainer.within(mesh)
     self._mesh, self._steps = mesh, steps
     self._how = config.train.fleet_map
     self._block = config.eval.batch_size
@@ -72,60 +72,85 @@ class Programs:
   def init_shapes(self) -> step.ReplicaState:
     """Shapes, types and shardings of that state."""
     samples = jax.ShapeDtypeStruct(
-      (self._plain.init_samples, *self._host_inputs.shape[1:]), np.float32
+      (self._trainer.init_samples, *self._host_inputs.shape[1:]), np.float32
     )
     shapes = jax.eval_shape(
-      jax.vmap(self._plain.init, (0, None)), self._host_hyper, samples
+      jax.vmap(self._trainer.init, (0, None)), self._host_hyper, samples
     )
-    return parallel.widened(shapes, self._mesh)
+    return parallel.widened(shapes, self._mesh, self._memories)
 
   @property
   def real_shapes(self) -> tuple[tuple[int, ...], ...]:
     """Shapes of the leaves of that state without padding."""
-    slots = self._plain.slots if self._plain.model.bank else None
-    return parallel.real_shapes(self.init_shapes, len(self._splits), slots)
+    return parallel.real_shapes(
+      self.init_shapes, len(self._splits), self._memories
+    )
 
   @functools.cached_property
   def _state_specs(self) -> step.ReplicaState:
-    return parallel.specs(self.init_shapes)
+    return parallel.specs(self.init_shapes, self._memories)
 
   @property
   def _weight_specs(self) -> step.Weights:
     return step.weights(self._state_specs)
 
   @property
-  def _read_specs(self) -> Any:
-    return _READS if self._plain.model.bank else parallel.BY_REPLICA
+  def _memories(self) -> Mapping[base.Path, int]:
+    return self._trainer.method.memories
+
+  @property
+  def _total_specs(self) -> dict[str, Any]:
+    return {base.memory_name(path): _READS for path in self._memories}
 
   @property
   def _sum_specs(self) -> step.Sums:
-    return step.Sums(*[parallel.BY_REPLICA] * 6, reads=self._read_specs)
+    sums = step.Sums(*[parallel.BY_REPLICA] * len(step.Sums._fields))
+    return sums._replace(totals=self._total_specs)
+
+  @functools.cached_property
+  def score_names(self) -> tuple[str, ...]:
+    """Names of the scores that the method gives, its own first."""
+    one = jax.tree.map(
+      lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype),
+      step.weights(self.init_shapes),
+    )
+    hyper = jax.tree.map(lambda x: x[0], self._host_hyper)
+    x = jax.ShapeDtypeStruct((1, *self._host_inputs.shape[1:]), np.float32)
+    mask, index = np.ones(1, bool), np.zeros(1, np.int32)
+    found = jax.eval_shape(self._trainer.score, one, hyper, x, mask, index)
+    return tuple(found.scores)
+
+  def slots(self, weights: Any, index: int) -> dict[base.Path, jax.Array]:
+    """The slots [N, C] of each memory of one replica, on the host, padded not.
+
+    Args:
+      weights: of the fleet.
+      index: of the replica.
+    """
+    params = self.one(weights, index).params
+    return {path: base.leaf(params, path) for path in self._memories}
 
   @property
   def is_large(self) -> bool:
-    """Whether the slots of a replica are too many for one device's pictures."""
-    if not self._plain.model.bank:
-      return False
-    slots = self.init_shapes.params['bank']['slots']
-    return 4 * slots.shape[1] * slots.shape[2] > _LARGE
+    """Whether the slots of a replica are too many to be looked at."""
+    params = self.init_shapes.params
+    slots = [base.leaf(params, path) for path in self._memories]
+    return sum(4 * x.shape[1] * x.shape[2] for x in slots) > _LARGE
 
   def one(self, weights: Any, index: int) -> step.Weights:
     """The weights of one replica, on the host: not for `is_large` memories.
 
     Args:
-      weights: has `params` and `batch_stats` of the fleet.
+      weights: has `params` and `collections` of the fleet.
       index: of the replica.
     """
     at = self._share(np.int32(index))
     found = parallel.to_host(self._pick(step.weights(weights), at))
-    if self._plain.model.bank:
-      slots = found.params['bank']['slots']
-      found.params['bank']['slots'] = slots[: self._plain.slots]
-    return found
+    return parallel.without_padding(found, self._memories)
 
-  def knobs(self, index: int) -> memae.Knobs:
-    """Those of one replica, on the host."""
-    return jax.tree.map(lambda x: x[index], self._host_hyper.knobs)
+  def method_hyper(self, index: int) -> Any:
+    """The values of one replica that its method takes, on the host."""
+    return jax.tree.map(lambda x: x[index], self._host_hyper.method)
 
   @functools.cached_property
   def _pick(self):
@@ -150,12 +175,12 @@ class Programs:
   def score_call(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
     """As `run_call`, of what `score` calls for a block of the test set."""
     index, real = self._blocks([split.test for split in self._splits])
-    return functools.partial(self._score_block.trace, False), (
+    return functools.partial(self._score_block.trace, frozenset()), (
       step.weights(self.init_shapes),
       self.hyper,
       self.transform,
       self._raw_like(index[:, 0]),
-      self._by_sample(real[:, 0]),
+      *self._by_sample((real[:, 0], index[:, 0])),
     )
 
   def _raw_like(self, index: np.ndarray) -> Any:
@@ -168,15 +193,15 @@ class Programs:
     self,
     weights: Any,
     rows: Sequence[np.ndarray],
-    with_maps: bool = False,
+    wanted: Iterable[str] = (),
     label: str = '',
-  ) -> step.Scored:
+  ) -> base.Prediction:
     """Scores samples.
 
     Args:
-      weights: has `params` and `batch_stats` of the fleet.
+      weights: has `params` and `collections` of the fleet.
       rows: indices of samples, one array for each replica.
-      with_maps: also the errors of the pixels.
+      wanted: large fields that are wanted, see `step.Trainer.score`.
       label: shows progress under that name.
 
     Returns:
@@ -185,24 +210,27 @@ class Programs:
     """
     index, real = self._blocks(rows)
     count = index.shape[1]
-    read = lambda i: (self._place(index[:, i]), self._by_sample(real[:, i]))
+    read = lambda i: (
+      self._place(index[:, i]),
+      *self._by_sample((real[:, i], index[:, i])),
+    )
     progress = writers.Progress(label, count) if label else None
     blocks = self._ahead(read, count)
-    scored = self._score_read(weights, blocks, with_maps, progress)
+    scored = self._score_read(weights, blocks, wanted, progress)
     if progress:
       progress.close()
     return scored
 
   def warm_up(
-    self, weights: Any, rows: Sequence[np.ndarray], with_maps: bool = False
+    self, weights: Any, rows: Sequence[np.ndarray], wanted: Iterable[str] = ()
   ) -> None:
     """Scores the first block of what `score` is about to, so all is compiled.
 
     Args:
-      weights, rows, with_maps: as there.
+      weights, rows, wanted: as there.
     """
     size = self._blocks(rows)[0].shape[-1]
-    self.score(weights, [one[:size] for one in rows], with_maps)
+    self.score(weights, [one[:size] for one in rows], wanted)
 
   def _place(self, index: np.ndarray) -> jax.Array:
     """Raw samples [R, B, ...] of the indices [R, B], on the devices."""
@@ -213,14 +241,17 @@ class Programs:
     return map(read, range(count))
 
   def score_raw(
-    self, weights: Any, raw: Sequence[feed.Inputs], with_maps: bool = False
-  ) -> step.Scored:
+    self,
+    weights: Any,
+    raw: Sequence[feed.Inputs],
+    wanted: Iterable[str] = (),
+  ) -> base.Prediction:
     """As `score`, of raw samples that are no part of the data set.
 
     Args:
       weights: as there.
       raw: [n_r, ...] samples of each replica, on the host.
-      with_maps: as there.
+      wanted: as there.
 
     Returns:
       As there.
@@ -229,24 +260,27 @@ class Programs:
 
     def read(number):
       part = [one[rows] for one, rows in zip(raw, index[:, number])]
-      return self._by_sample(np.stack(part)), self._by_sample(real[:, number])
+      return self._by_sample(
+        (np.stack(part), real[:, number], index[:, number])
+      )
 
     blocks = map(read, range(index.shape[1]))
-    return self._score_read(weights, blocks, with_maps)
+    return self._score_read(weights, blocks, wanted)
 
   def _score_read(
     self,
     weights: Any,
-    blocks: Iterable[tuple[jax.Array, jax.Array]],
-    with_maps: bool,
+    blocks: Iterable[tuple[jax.Array, jax.Array, jax.Array]],
+    wanted: Iterable[str],
     progress: writers.Progress | None = None,
-  ) -> step.Scored:
-    """Scores blocks of raw samples [R, B, ...] and what of them is real."""
+  ) -> base.Prediction:
+    """Scores blocks of raw samples [R, B, ...], what is real, and which."""
     weights, scored = step.weights(weights), []
-    for raw, real in blocks:
+    wanted = frozenset(wanted)
+    for raw, real, index in blocks:
       scored.append(
         self._score_block(
-          with_maps, weights, self.hyper, self.transform, raw, real
+          wanted, weights, self.hyper, self.transform, raw, real, index
         )
       )
       # The one before must be done, or blocks would pile up on the device.
@@ -258,17 +292,20 @@ class Programs:
 
   @functools.cached_property
   def _score_block(self):
-    def score(with_maps, *mapped):
+    def score(wanted, *mapped):
       def one(mapped):
-        weights, hyper, transform, raw, real = mapped
+        weights, hyper, transform, raw, real, index = mapped
         x = transforms.apply(raw, transform)
-        return self._trainer.score(weights, hyper, x, real, with_maps)
+        return self._part.score(weights, hyper, x, real, index, wanted)
 
-      both = parallel.BY_REPLICA, parallel.BY_REPLICA
-      samples = parallel.BY_SAMPLE, parallel.BY_SAMPLE
-      given = self._weight_specs, *both, *samples
-      result = step.Scored(*[parallel.BY_SAMPLE] * 5)
-      result = result._replace(reads=self._read_specs)
+      given = (
+        self._weight_specs,
+        *[parallel.BY_REPLICA] * 2,
+        *[parallel.BY_SAMPLE] * 3,
+      )
+      result = base.Prediction(
+        *[parallel.BY_SAMPLE] * len(base.Prediction._fields)
+      )._replace(totals=self._total_specs)
       return self._mapped(one, given, result)(mapped)
 
     return jax.jit(score, static_argnums=0)
@@ -285,13 +322,14 @@ class Programs:
     rows = [split.validation for split in self._splits]
     scored = self.score(state, rows)
     _, real = self._blocks(rows)
+    name, _ = self._trainer.method.criterion
     state, error = self._keep_best(
       state,
-      self._split(scored.error),
+      self._split(scored.scores[name]),
       self._split(real.reshape(len(rows), -1)),
       self._share(np.int32(now)),
     )
-    return state, self.to_host(error), scored.reads
+    return state, self.to_host(error), scored.totals
 
   def feed_facts(self) -> dict[str, float]:
     """What the feed has to say about the last `run`."""
@@ -301,7 +339,7 @@ class Programs:
   def _keep_best(self):
     by = parallel.BY_REPLICA
     mapped = self._mapped(
-      self._trainer.keep_best_weights,
+      self._part.keep_best_weights,
       (self._state_specs, by, by),
       (self._state_specs, by),
     )
@@ -352,11 +390,11 @@ class Programs:
     return jax.tree.map(lambda x: x[:replicas], parallel.to_host(tree))
 
 
-def _joined(scored: step.Scored) -> step.Scored:
+def _joined(scored: base.Prediction) -> base.Prediction:
   """Puts blocks [R, N, ...] together."""
   flat = lambda x: x.reshape(len(x), -1, *x.shape[3:])
-  total = jax.tree.map(lambda x: x.sum(axis=1), scored.reads)
-  return jax.tree.map(flat, scored._replace(reads=None))._replace(reads=total)
+  totals = jax.tree.map(lambda x: x.sum(axis=1), scored.totals)
+  return jax.tree.map(flat, scored._replace(totals={}))._replace(totals=totals)
 
 
 class Resident(Programs):
@@ -381,12 +419,12 @@ class Resident(Programs):
 
   @functools.cached_property
   def _init(self):
-    size = self._trainer.init_samples
+    size = self._part.init_samples
 
     def one(mapped, inputs):
       hyper, data = mapped
       samples = step.batch_at(data, inputs, hyper.seed, 0, size)
-      return self._trainer.init(hyper, samples)
+      return self._part.init(hyper, samples)
 
     mapped = self._mapped(one, result=self._state_specs)
     return self._run_once(
@@ -408,7 +446,7 @@ class Resident(Programs):
   def _run(self):
     by = parallel.BY_REPLICA
     mapped = self._mapped(
-      self._trainer.run,
+      self._part.run,
       (self._state_specs, by, by),
       (self._state_specs, self._sum_specs),
     )
@@ -453,7 +491,7 @@ class Streaming(Programs):
     )
 
   def _init_args(self):
-    index = self._order.rows(0, self._trainer.init_samples)
+    index = self._order.rows(0, self._part.init_samples)
     raw = self._split(feed.gather(self._host_inputs, index))
     return self.hyper, self.transform, raw
 
@@ -461,15 +499,15 @@ class Streaming(Programs):
   def _init(self):
     def one(mapped):
       hyper, transform, raw = mapped
-      return self._trainer.init(hyper, transforms.apply(raw, transform))
+      return self._part.init(hyper, transforms.apply(raw, transform))
 
     mapped = self._mapped(one, result=self._state_specs)
     return self._run_once(lambda *args: mapped(args))
 
   def _order_of(self, now: int) -> np.ndarray:
     """Indices [R, B] of the samples of a step, with padding."""
-    size, trainer = self._trainer.batch_size, self._trainer
-    return self._order.rows(now * size, trainer.rows * trainer.spread.data)
+    size, trainer = self._part.batch_size, self._part
+    return self._order.rows(now * size, trainer.rows * trainer.across.data)
 
   def _batch(self, now: int) -> tuple[jax.Array, jax.Array]:
     return self._place(self._order_of(now)), self._share(np.int32(now))
@@ -504,7 +542,7 @@ class Streaming(Programs):
   def _step(self):
     def one(mapped, now):
       state, hyper, transform, raw = mapped
-      return self._trainer.step(
+      return self._part.step(
         state, hyper, transforms.apply(raw, transform), now
       )
 

@@ -8,17 +8,13 @@ anomalous.
 
 import matplotlib.figure
 
+from memae_jax.methods import registry
+
 WIDTH = 9.6  # Inches; the report shows figures about 1,000 pixels wide.
 NORMAL, ANOMALOUS, INK, MUTED = '#56748f', '#d55e00', '#222222', '#6b6b6b'
 OUTLINE = '#00e5ff'  # Of masks; rare in pictures of things.
 MARGIN = 0.05  # Between curves and frame, as a share of the axis.
-_STYLES = {  # Colour, line, marker.
-  'memae': ('#0072b2', '-', 'o'),
-  'nonspar': ('#cc79a7', '-', 's'),
-  'ae': ('#009e73', '-', '^'),
-  'ae_l1': ('#56b4e9', '-', 'v'),
-  'dae': ('#e69f00', '-', 'P'),
-  'vae': ('#332288', '-', 'D'),
+_STYLES = {  # Colour, line and marker of baselines.
   'random': ('#999999', ':', 'x'),
   'untrained': ('#999999', '-.', 'x'),
   'mean': ('#999999', '--', 'x'),
@@ -33,7 +29,8 @@ _SPARE = ('#aa4499', '#117733', '#999933', '#882255')
 def of(name: str) -> tuple[str, str, str]:
   """Returns colour, line and marker of a variant or baseline."""
   spare = _SPARE[sum(map(ord, name)) % len(_SPARE)]
-  return _STYLES.get(name, (spare, '-', 'D'))
+  known = registry.find(name).style if name in registry.names() else ()
+  return known or _STYLES.get(name, (spare, '-', 'D'))
 
 
 def axes(rows=1, columns=1, height=2.6, **kwargs):

@@ -1,0 +1,240 @@
+"""How an output differs from its target: losses, scores and maps of errors.
+
+Everything starts from one map of errors of a sample. Its mean can train a
+network (`train.loss`), a reduction of it is an anomaly score (`eval.score`),
+and its mean over the channels is the picture of what is wrong.
+
+Published numbers on videos come from several reductions, which rank clips
+differently; each has a name here. Those of videos take model inputs and
+reconstructions [B, T, H, W, C] in [-1, 1].
+"""
+
+import dataclasses
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from memae_jax import errors as errors_lib
+
+TABLE, IMAGE, CLIP = 2, 4, 5  # Axes of a batch of samples.
+_LEAST = 1e-10  # Of a mean squared error in [0, 1]: 100 dB at most.
+
+
+def squared(x: jax.Array, output: jax.Array) -> jax.Array:
+  """[B, ...] squared error of each element, float32 (float64 if given that)."""
+  error = output - x
+  return error.astype(jnp.promote_types(jnp.float32, error.dtype)) ** 2
+
+
+def frame_means(errors: jax.Array) -> jax.Array:
+  """[B, T] mean error of each frame; of others, each index of their axis 1."""
+  return jnp.mean(errors, axis=range(2, errors.ndim))
+
+
+def mean(errors: jax.Array) -> jax.Array:
+  """[B] mean over the elements of a sample: equation 8 over its size."""
+  return jnp.mean(frame_means(errors), axis=1)
+
+
+def pixels(errors: jax.Array) -> jax.Array:
+  """[B, H, W] mean over the channels; of clips, that of the scored frame.
+
+  Rows of tables, [B, D], stay as they are.
+  """
+  if errors.ndim == TABLE:
+    return errors
+  return jnp.mean(_centre(errors) if errors.ndim == CLIP else errors, axis=-1)
+
+
+def _centre(frames: jax.Array) -> jax.Array:
+  """The frame that a clip's score is given to: the 9th of 16."""
+  return frames[:, frames.shape[1] // 2]
+
+
+def _mae_clip(errors: jax.Array) -> jax.Array:
+  """Mean length of the error of a pixel: the released code since April 2021.
+
+  With one channel it is the mean absolute error over all frames of the clip.
+  """
+  return jnp.mean(jnp.sqrt(jnp.sum(errors, axis=-1)), axis=(1, 2, 3))
+
+
+def _release2019(errors: jax.Array) -> jax.Array:
+  """Mean over pixels of the error's length over time: the code of 2019.
+
+  In units of [0, 1] and, as there, a sum over the frames and not their mean:
+  it grows with the root of T.
+  """
+  return jnp.mean(jnp.sqrt(jnp.sum(errors / 4, axis=1)), axis=(1, 2, 3))
+
+
+def _mse_centre(errors: jax.Array) -> jax.Array:
+  """Mean squared error of the centre frame, which the score is given to."""
+  return _centre(frame_means(errors))
+
+
+def _psnr_centre(errors: jax.Array) -> jax.Array:
+  """Minus the peak signal-to-noise ratio of the centre frame, in dB.
+
+  The logarithm of `mse_centre`: the same ROC raw, but not after normalising
+  the scores of each video.
+  """
+  unit = _mse_centre(errors) / 4  # To units of [0, 1].
+  return 10 * jnp.log10(jnp.maximum(unit, _LEAST))
+
+
+@dataclasses.dataclass(frozen=True)
+class Rule:
+  """A reduction of a map of errors; higher is more anomalous.
+
+  Attributes:
+    name: in configs and results.
+    title: in reports.
+    definition: what it is, with its unit, for a reader.
+    errors: (target [B, ...], output) -> [B, ...] the map of errors; None for
+      a score that only some methods give, by what else they know.
+    reduce: that map -> [B]; [B, T] where `over_clips`.
+    of_pixels: what its map of errors shows.
+    axes: how many axes a batch of its samples has: `TABLE`, `IMAGE`, `CLIP`.
+    trains: whether its mean over a batch can be minimised.
+    over_clips: whether a frame gets the mean of what all clips that hold it
+      say, so that it needs whole videos.
+  """
+
+  name: str
+  title: str
+  definition: str
+  errors: Callable[[jax.Array, jax.Array], jax.Array] | None = squared
+  reduce: Callable[[jax.Array], jax.Array] = mean
+  of_pixels: str = (
+    'squared error of each pixel, mean over the channels, in squared units of'
+    ' the model input'
+  )
+  axes: tuple[int, ...] = (TABLE, IMAGE, CLIP)
+  trains: bool = False
+  over_clips: bool = False
+
+
+_RULES: dict[str, Rule] = {}
+
+
+def register(*rules: Rule) -> None:
+  """Makes rules known.
+
+  Raises:
+    UserError: a name is taken.
+  """
+  for rule in rules:
+    if rule.name in _RULES:
+      raise errors_lib.UserError(
+        f'score rule "{rule.name}" is registered twice; give one another name'
+      )
+    _RULES[rule.name] = rule
+
+
+def names(trains: bool = False) -> tuple[str, ...]:
+  """Returns the names of all rules, or of those that can train."""
+  return tuple(r.name for r in _RULES.values() if r.trains or not trains)
+
+
+def find(name: str) -> Rule:
+  """Returns a rule by name.
+
+  Raises:
+    UserError: there is none.
+  """
+  if name not in _RULES:
+    raise errors_lib.UserError(
+      f'score rule "{name}" is unknown' + errors_lib.did_you_mean(name, _RULES)
+    )
+  return _RULES[name]
+
+
+def fitting(axes: int) -> tuple[Rule, ...]:
+  """Returns the rules for outputs whose batches have so many axes."""
+  rules = _RULES.values()
+  return tuple(rule for rule in rules if rule.errors and axes in rule.axes)
+
+
+def of(target: jax.Array, output: jax.Array) -> dict[str, dict[str, jax.Array]]:
+  """Returns the `scores` and `maps` of a `Prediction` by every fitting rule.
+
+  One pass over the network serves them all.
+
+  Args:
+    target: [B, ...] what the output should be.
+    output: the same shape.
+  """
+  scores, maps, made = {}, {}, {}
+  for rule in fitting(target.ndim):
+    if rule.errors not in made:
+      made[rule.errors] = rule.errors(target, output)
+      maps[rule.name] = pixels(made[rule.errors])
+    scores[rule.name] = rule.reduce(made[rule.errors])
+  return {'scores': scores, 'maps': maps}
+
+
+def map_of(name: str, maps: dict[str, jax.Array]) -> jax.Array | None:
+  """Returns the map of a rule: its own, or one of the same errors.
+
+  Args:
+    name: of the rule.
+    maps: of a `Prediction`; None where it has none of them.
+  """
+  if name in maps or name not in _RULES:
+    return maps.get(name)
+  errors = _RULES[name].errors
+  same = [n for n in maps if n in _RULES and _RULES[n].errors is errors]
+  return maps[same[0]] if same else None
+
+
+register(
+  Rule(
+    'mse',
+    'Mean squared error',
+    'mean over the elements of a sample of the squared reconstruction error,'
+    ' in squared units of the model input',
+    trains=True,
+  ),
+  Rule(
+    'mae_clip',
+    "Mean length of a pixel's error (released code since 2021)",
+    'mean over all pixels and frames of a clip of the length of the error over'
+    ' the channels, in units of the model input',
+    reduce=_mae_clip,
+    axes=(CLIP,),
+  ),
+  Rule(
+    'release2019',
+    'Mean length of the error over time (released code of 2019)',
+    'mean over the pixels of the length of the error over the frames of a'
+    ' clip, in units of [0, 1]',
+    reduce=_release2019,
+    axes=(CLIP,),
+  ),
+  Rule(
+    'mse_centre',
+    'Mean squared error of the scored frame',
+    'mean squared error of the scored frame, in squared units of the model'
+    ' input',
+    reduce=_mse_centre,
+    axes=(CLIP,),
+  ),
+  Rule(
+    'psnr_centre',
+    'Minus its peak signal-to-noise ratio',
+    'minus the peak signal-to-noise ratio of the scored frame, in decibels',
+    reduce=_psnr_centre,
+    axes=(CLIP,),
+  ),
+  Rule(
+    'mse_averaged',
+    'Mean squared error of the scored frame in all its clips',
+    'mean squared error of the scored frame, mean over all the clips that hold'
+    ' it, in squared units of the model input',
+    reduce=frame_means,
+    axes=(CLIP,),
+    over_clips=True,
+  ),
+)

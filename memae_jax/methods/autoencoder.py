@@ -1,0 +1,268 @@
+"""Autoencoders with a memory and without one: one family, one program.
+
+All replicas have the same network and start from the same weights, so that
+they can be compared in pairs; traced values say which parts of it each uses.
+"""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from memae_jax import losses
+from memae_jax.memory import usage
+from memae_jax.methods import base
+from memae_jax.models import memae, memory_bank
+
+_SLOTS = ('bank', 'slots')
+_CODE_NOISE = 1  # Which of the draws of a step.
+
+
+class Hyper(NamedTuple):
+  """The traced values of a replica (scalars), or of a fleet ([R] each).
+
+  alpha, code_l1, kl_weight: weights of the losses beside the reconstruction.
+  noise: deviation of the noise on inputs in training.
+  """
+
+  knobs: memae.Knobs
+  alpha: jax.Array
+  code_l1: jax.Array
+  kl_weight: jax.Array
+  noise: jax.Array
+
+
+def build(
+  config: Any, input_shape: tuple[int, ...], replicas: Sequence[Any]
+) -> 'Autoencoder':
+  """Builds the family.
+
+  Args:
+    config: resolved.
+    input_shape: of one sample.
+    replicas: of the family; what none of them uses is left out.
+
+  Raises:
+    UserError: the network does not fit its fields or the samples.
+  """
+  of = lambda name: any(r.variant == name for r in replicas)
+  slots = [r.slots for r in replicas if r.has_memory]
+  return Autoencoder(
+    model=memae.build(
+      config.model,
+      input_shape,
+      max(slots, default=None),
+      with_head=of('vae'),
+      dtype=config.model.compute,
+    ),
+    memory_init=config.model.memory.init,
+    noisy=of('dae'),
+    penalised=of('ae_l1'),
+    loss_name=config.train.loss,
+  )
+
+
+@dataclasses.dataclass(frozen=True)
+class Autoencoder(base.Method):
+  """See `base.Method`.
+
+  Attributes:
+    model: the network.
+    memory_init: see `model.memory.init`.
+    noisy: whether any replica is a denoising autoencoder.
+    penalised: whether any replica has a penalty on its code.
+    loss_name: of the rule in `losses` that trains it.
+    padding: slots that exist only to make the devices' shares equal.
+    across: the devices of a replica.
+  """
+
+  model: memae.MemAE
+  memory_init: str = 'uniform'
+  noisy: bool = False
+  penalised: bool = False
+  loss_name: str = 'mse'
+  padding: int = 0
+  across: base.Across = base.Across()
+
+  @property
+  def criterion(self):
+    """See `base.Method`."""
+    return self.loss_name, 'reconstruction'
+
+  @property
+  def memories(self):
+    """See `base.Method`."""
+    return {_SLOTS: self.slots} if self.model.bank else {}
+
+  @property
+  def slots(self) -> int:
+    """Memory size of all devices, without padding."""
+    return self.model.bank.slots * self.across.memory - self.padding
+
+  def hyper(self, replicas, config):
+    """See `base.Method`."""
+    column = lambda key, dtype: np.asarray(
+      [getattr(r, key) for r in replicas], dtype
+    )
+    of = lambda name, value: np.asarray(
+      [value if r.variant == name else 0 for r in replicas], np.float32
+    )
+    return Hyper(
+      knobs=memae.Knobs(
+        use_memory=column('has_memory', bool),
+        sample_code=np.asarray([r.variant == 'vae' for r in replicas]),
+        threshold=column('threshold', np.float32),
+        slots=column('slots', np.int32),
+      ),
+      alpha=column('alpha', np.float32),
+      code_l1=of('ae_l1', config.train.code_l1),
+      kl_weight=of('vae', config.train.kl_weight),
+      noise=of('dae', config.train.noise),
+    )
+
+  def on(self, across):
+    """See `base.Method`."""
+    model = self.model.spread(
+      across.data_axis, across.memory_axis, across.memory
+    )
+    padding = 0
+    if model.bank is not None:
+      padding = model.bank.slots * across.memory - self.model.bank.slots
+    return dataclasses.replace(
+      self, model=model, padding=padding, across=across
+    )
+
+  @property
+  def _from_encodings(self) -> bool:
+    return self.model.bank is not None and self.memory_init == 'encodings'
+
+  @property
+  def least_samples(self):
+    """How many training samples have a query for each slot at the start."""
+    if not self._from_encodings:
+      return 1
+    bank = self.model.bank
+    positions = (
+      math.prod(self.model.code_shape[:-1]) if bank.per_position else 1
+    )
+    return math.ceil(self.slots / positions)
+
+  def init_samples(self, batch_size):
+    """See `base.Method`.
+
+    Where a sample has many queries, at least a batch, or the slots would all
+    be of a few samples.
+    """
+    if self._from_encodings and self.model.bank.per_position:
+      return max(self.least_samples, batch_size)
+    return self.least_samples
+
+  def init(self, key, samples, hyper):
+    """See `base.Method`."""
+    variables = self.model.init(key, samples[:1], hyper.knobs)
+    if self._from_encodings:
+      slots = self._encodings(key, variables, samples)
+      variables['params']['bank']['slots'] = jax.lax.dynamic_slice_in_dim(
+        slots, self.model.bank.first(), self.model.bank.slots
+      )
+    return variables
+
+  def _encodings(self, key, variables, samples) -> jax.Array:
+    """Slots [N, C] of all devices: encodings under the initial encoder."""
+    bank = self.model.bank
+    # As in training, or BatchNorm would not have seen any data yet.
+    codes, _ = self.model.apply(
+      variables,
+      samples,
+      True,
+      method=memae.MemAE.encode,
+      mutable=['batch_stats'],
+    )
+    queries = memory_bank.queries(codes, bank.per_position)
+    if bank.per_position:  # Those of a sample lie side by side.
+      queries = jax.random.permutation(key, queries)
+    return jnp.pad(queries[: self.slots], ((0, self.padding), (0, 0)))
+
+  def loss(self, variables, batch, hyper, across):
+    """See `base.Method`."""
+    del across  # Every term is a mean over samples.
+    x = corrupted = batch.x
+    if self.noisy:
+      corrupted = x + hyper.noise * batch.normal(x.shape[1:])
+    noise = None
+    if self.model.head is not None:
+      noise = batch.normal(self.model.code_shape, _CODE_NOISE)
+    out, updates = self.model.apply(
+      variables,
+      corrupted,
+      hyper.knobs,
+      train=True,
+      sample_mask=batch.mask,
+      code_noise=noise,
+      mutable=['batch_stats'],
+    )
+    rule = losses.find(self.loss_name)
+    loss = batch.mean(rule.reduce(rule.errors(x, out.reconstruction)))
+    terms, totals = {'reconstruction': loss}, {}
+    if out.read is not None:
+      totals = self._totals(out.read, batch.mask)
+      use = hyper.knobs.use_memory
+      terms['entropy'] = jnp.where(use, batch.mean(out.read.entropy), 0)
+      loss += hyper.alpha * terms['entropy']
+    if out.divergence is not None:
+      divergence = batch.mean(out.divergence) / math.prod(x.shape[1:])
+      weight = hyper.kl_weight
+      terms['divergence'] = jnp.where(weight > 0, divergence, 0)
+      loss += jnp.where(weight > 0, weight * divergence, 0)
+    if self.penalised:
+      terms['code_l1'] = batch.mean(jnp.abs(out.code))
+      loss += hyper.code_l1 * terms['code_l1']
+    return base.LossParts(loss, terms, updates, totals)
+
+  def predict(self, variables, x, hyper, mask, keys):
+    """See `base.Method`."""
+    del keys  # A variational head takes the means of its codes.
+    out = self.model.apply(variables, x, hyper.knobs, sample_mask=mask)
+    found = base.Prediction(
+      **losses.of(x, out.reconstruction),
+      output=out.reconstruction,
+    )
+    if out.read is None:
+      return found
+    kept = out.read.kept.reshape(len(x), -1)
+    return found._replace(
+      kept=jnp.sum(kept, axis=-1, dtype=jnp.int32),
+      totals=self._totals(out.read, mask),
+    )
+
+  def _totals(self, read, mask) -> dict[str, usage.ReadTotals]:
+    """Totals of the reads of this device's samples; `mask` None for all."""
+    bank = self.model.bank
+    if mask is not None:
+      mask = jnp.repeat(mask, read.kept.shape[0] // len(mask))
+    most = bank.top_k if bank.read == 'top_k' else None
+    return {_SLOTS[0]: usage.totals(read, mask, most)}
+
+  def decode_slots(self, variables, slots):
+    """See `base.Method`."""
+    if self.model.bank.per_position:  # A slot holds a part of a sample.
+      return None
+    return self.model.apply(variables, slots, method=memae.MemAE.decode)
+
+  def alone(self, replica, variables):
+    """See `base.Method`."""
+    model = self.model
+    if replica.variant != 'vae':
+      model = model.clone(head=None)
+    if not replica.has_memory:
+      model = model.clone(bank=None)
+    else:
+      model = model.clone(bank=model.bank.clone(slots=replica.slots))
+      slots = variables['params']['bank']['slots'][: replica.slots]
+      bank = {'bank': {'slots': slots}}
+      variables = variables | {'params': variables['params'] | bank}
+    return dataclasses.replace(self, model=model), variables

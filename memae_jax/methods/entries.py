@@ -1,0 +1,66 @@
+"""The methods of this package, one entry each."""
+
+from memae_jax.methods.registry import Entry
+
+
+def _autoencoder(config, input_shape, replicas):
+  from memae_jax.methods import autoencoder  # Only now JAX is needed.
+
+  return autoencoder.build(config, input_shape, replicas)
+
+
+_FAMILY = {'family': 'autoencoder', 'build': _autoencoder}
+
+ALL = (
+  Entry(
+    name='memae',
+    label='MemAE',
+    style=('#0072b2', '-', 'o'),
+    reads=('model.memory.', 'train.alpha'),
+    memories=True,
+    rivals=('ae', 'nonspar', 'ae_l1', 'dae', 'vae'),
+    released=True,
+    **_FAMILY,
+  ),
+  Entry(
+    name='nonspar',
+    label='MemAE-nonSpar',
+    style=('#cc79a7', '-', 's'),
+    reads=('model.memory.', 'train.alpha'),
+    fixed={'model.memory.threshold': 0.0, 'train.alpha': 0.0},
+    memories=True,
+    rivals=('ae',),
+    released=True,
+    **_FAMILY,
+  ),
+  Entry(
+    name='ae',
+    label='AE',
+    style=('#009e73', '-', '^'),
+    released=True,
+    **_FAMILY,
+  ),
+  Entry(
+    name='ae_l1',
+    label='AE-L1',
+    style=('#56b4e9', '-', 'v'),
+    reads=('train.code_l1',),
+    released=True,
+    **_FAMILY,
+  ),
+  Entry(
+    name='dae',
+    label='Denoising AE',
+    style=('#e69f00', '-', 'P'),
+    reads=('train.noise',),
+    released=True,
+    **_FAMILY,
+  ),
+  Entry(
+    name='vae',
+    label='VAE',
+    style=('#332288', '-', 'D'),
+    reads=('train.kl_weight',),
+    **_FAMILY,
+  ),
+)

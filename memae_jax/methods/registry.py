@@ -1,0 +1,98 @@
+"""The methods by name: facts alone, so that it imports no JAX.
+
+A method is a name that `fleet.variants` takes. Those of one family train side
+by side in one program; another family is trained after it.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from memae_jax import errors
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+  """What is known of a method without building it.
+
+  Attributes:
+    name: in configs, results and commands.
+    label: its name for a reader.
+    style: colour, line and marker in figures; empty: chosen by the name.
+    family: methods of the same family share a program.
+    build: (config, input_shape, replicas) -> `base.Method` of its family.
+    reads: beginnings of the config fields that only some methods read, and
+      this one does.
+    fixed: fields among these with a value of its own instead.
+    memories: whether what it decodes or scores comes out of slots.
+    rivals: methods that it is compared with in pairs, wherever both are.
+    couples_batch: whether its loss depends on a batch as a whole, so that a
+      batch cannot be taken in parts.
+    released: whether the released PyTorch network holds its weights.
+  """
+
+  name: str
+  label: str
+  family: str
+  build: Callable[[Any, tuple[int, ...], Sequence[Any]], Any]
+  style: tuple[str, str, str] | tuple[()] = ()
+  reads: tuple[str, ...] = ()
+  fixed: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+  memories: bool = False
+  rivals: tuple[str, ...] = ()
+  couples_batch: bool = False
+  released: bool = False
+
+
+_ENTRIES: dict[str, Entry] = {}
+
+
+def register(*entries: Entry) -> None:
+  """Makes methods known.
+
+  Raises:
+    UserError: a name is taken, or is no name.
+  """
+  for entry in entries:
+    if not entry.name.isidentifier():
+      raise errors.UserError(
+        f'method "{entry.name}" needs a name of letters, digits and "_"'
+      )
+    if entry.name in _ENTRIES:
+      raise errors.UserError(
+        f'method "{entry.name}" is registered twice; give one another name'
+      )
+    _ENTRIES[entry.name] = entry
+
+
+def names() -> tuple[str, ...]:
+  """Returns the names of all methods, in the order of their registration."""
+  return tuple(_ENTRIES)
+
+
+def find(name: str) -> Entry:
+  """Returns a method by name.
+
+  Raises:
+    UserError: there is none.
+  """
+  if name not in _ENTRIES:
+    raise errors.UserError(
+      f'method "{name}" is unknown' + errors.did_you_mean(name, _ENTRIES)
+    )
+  return _ENTRIES[name]
+
+
+def reads(name: str, field: str) -> bool:
+  """Whether the weights of a method depend on a config field at all.
+
+  Args:
+    name: of the method.
+    field: such as 'train.alpha'; one that no method has for its own is read
+      by all.
+  """
+  begins = lambda entry: any(field.startswith(part) for part in entry.reads)
+  if not any(map(begins, _ENTRIES.values())):
+    return True
+  entry = find(name)
+  return begins(entry) and field not in entry.fixed
