@@ -34,11 +34,11 @@ def runner(path, feed, steps):
   config.data.feed = feed
   config.train.batch_size = BATCH
   exp = experiment.build(config_lib.resolve(config))
-  at, state = 0, exp.init()
+  at, state = 0, exp.programs.init()
 
   def train():
     nonlocal at, state
-    state, sums = exp.run(state, at, at + steps)
+    state, sums = exp.programs.run(state, at, at + steps)
     at += steps
     jax.block_until_ready(sums)
 

@@ -85,12 +85,12 @@ def test_there_and_back(slots, tmp_path):
   assert at == 0 and 'a.pt' in meta['environment']['weights']
   assert [r.variant for r in exp.replicas] == ['memae' if slots else 'ae']
   rows = exp.splits[0].test[:5]
-  scored = jax.device_get(exp.score(step.weights(state), [rows]))
+  scored = jax.device_get(exp.programs.score(step.weights(state), [rows]))
   x = transforms.apply(
     exp.source.inputs[rows], jax.tree.map(np.asarray, exp.splits[0].transform)
   )
   want = np.mean((_reconstructed(peer, x) - x) ** 2, axis=(1, 2, 3, 4))
-  np.testing.assert_allclose(scored.error[0, :5], want, rtol=1e-4)
+  np.testing.assert_allclose(scored.scores['mse'][0, :5], want, rtol=1e-4)
 
   convert.to_file(run, tmp_path / 'b.pt')
   there, back = peer.state_dict(), _arrays(tmp_path / 'b.pt')

@@ -119,17 +119,17 @@ def _scores(workdir):
       exp.programs.init_shapes, lambda _: None
     )
   assert at == exp.steps
-  scored = exp.score(step.weights(state), [s.test for s in exp.splits])
-  jax.block_until_ready(scored.error)
+  scored = exp.programs.score(step.weights(state), [s.test for s in exp.splits])
+  jax.block_until_ready(scored.scores['mse'])
   (newest,) = (workdir / 'eval').glob('*/scores.npz')
   stored = np.load(newest)
   for i, (replica, split) in enumerate(zip(exp.replicas, exp.splits)):
     np.testing.assert_allclose(
       stored[f'{replica.name}/score'],
-      scored.error[i, : len(split.test)],
+      scored.scores['mse'][i, : len(split.test)],
       rtol=1e-5,
     )
-    yield scored.error[i, : len(split.test)]
+    yield scored.scores['mse'][i, : len(split.test)]
 
 
 _ONE_CANNOT_READ = """

@@ -221,7 +221,7 @@ def _samples(
 
 def _check_rules(config: Any, source: types.Source) -> None:
   """Raises UserError if the samples have no such score, or no such loss."""
-  fitting = [rule.name for rule in losses.fitting(source.inputs.ndim)]
+  fitting = [rule.name for rule in losses.fitting(len(source.inputs.shape))]
   for field in ('eval.score', 'train.loss'):
     group, key = field.split('.')
     name = config[group][key]

@@ -7,6 +7,7 @@ import pytest
 from memae_jax import config as config_lib
 from memae_jax.data import protocols, sources, transforms
 from memae_jax.evaluation import baselines, collect, outcome, scores
+from memae_jax.methods import base
 from memae_jax.training import fleet, step
 
 NAMES = ('random', 'pca', 'untrained')
@@ -122,10 +123,9 @@ def test_notes_of_baselines_tell_how_many_rows_fit(exp, before):
 def test_all_calls_score_one_structure_of_weights():
   seen = []
 
-  def score(weights, rows, with_maps=False, label=''):
+  def score(weights, rows, wanted=(), label=''):
     seen.append(jax.tree.structure(weights))
-    error = np.zeros((1, len(rows[0])))
-    return step.Scored(error, None, None)
+    return base.Prediction({'mse': np.zeros((1, len(rows[0])))})
 
   best = step.Best({'w': np.ones(1)}, {}, np.array([7]), np.zeros(1))
   state = step.ReplicaState({'w': np.zeros(1)}, {}, {}, best)

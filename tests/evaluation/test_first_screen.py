@@ -262,16 +262,16 @@ def test_the_speed_of_scoring_is_after_a_warm_up_of_the_same_program():
 def test_nothing_compiles_after_a_warm_up():
   config = helpers.digits(**{'eval.batch_size': 32, 'model.widths': (4,)})
   exp = experiment.build(config)
-  weights = step.weights(exp.init())
+  weights = step.weights(exp.programs.init())
   whole = [split.test for split in exp.splits]
   programs = exp.programs._score_block, exp.programs._gather
   # Several blocks, and less than one, of unlike lengths.
   for rows in (whole, [whole[0][:7], whole[1][:5]]):
-    exp.warm_up(weights, rows, True)
+    exp.programs.warm_up(weights, rows, ('maps',))
     before = [program._cache_size() for program in programs]
-    scored = exp.score(weights, rows, True)
+    scored = exp.programs.score(weights, rows, ('maps',))
     assert [program._cache_size() for program in programs] == before
-    assert scored.error.shape[1] >= max(map(len, rows))
+    assert scored.scores['mse'].shape[1] >= max(map(len, rows))
 
 
 @pytest.mark.parametrize('count,is_known', [(0, 0), (2, 0), (3, 0), (4, 1)])

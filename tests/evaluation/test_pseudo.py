@@ -4,9 +4,10 @@ import jax
 import numpy as np
 import pytest
 
+from memae_jax import losses
 from memae_jax.data import transforms
 from memae_jax.evaluation import collect, pseudo
-from memae_jax.training import experiment, score_rules
+from memae_jax.training import experiment
 from tests import helpers
 
 
@@ -18,10 +19,14 @@ def exp():
 
 
 def _evaluate(exp):
-  state = exp.init()
+  state = exp.programs.init()
   weights = collect.chosen(exp, state, 0)[0]
-  held = jax.device_get(exp.score(weights, [s.validation for s in exp.splits]))
-  held = [e[: len(s.validation)] for e, s in zip(held.error, exp.splits)]
+  held = jax.device_get(
+    exp.programs.score(weights, [s.validation for s in exp.splits])
+  )
+  held = [
+    e[: len(s.validation)] for e, s in zip(held.scores['mse'], exp.splits)
+  ]
   return pseudo.evaluate(exp, weights, held)
 
 
@@ -58,16 +63,17 @@ def test_scores_are_those_of_the_network_and_deterministic(exp):
   found = _evaluate(exp)
   assert found == _evaluate(exp)
   assert [set(one) for one in found] == [set(pseudo.KINDS)] * 4
-  weights = collect.chosen(exp, exp.init(), 0)[0]
-  one = jax.tree.map(lambda x: np.asarray(x)[2], (weights, exp.hyper.knobs))
+  weights = collect.chosen(exp, exp.programs.init(), 0)[0]
+  one = jax.tree.map(
+    lambda x: np.asarray(x)[2], (weights, exp.programs.hyper.method.knobs)
+  )
   split = exp.splits[2]
   raw = exp.source.inputs[split.validation]
 
   def error(images):
     x = transforms.apply(images, split.transform)
-    variables = {'params': one[0].params, 'batch_stats': one[0].batch_stats}
-    out = exp.trainer.model.apply(variables, x, one[1])
-    return np.asarray(score_rules.mse(x, out.reconstruction))
+    out = exp.trainer.method.model.apply(one[0].variables, x, one[1])
+    return np.asarray(losses.mean(losses.squared(x, out.reconstruction)))
 
   normal, flipped = error(raw), error(raw[:, ::-1])
   won = (flipped[:, None] > normal) + (flipped[:, None] == normal) / 2

@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 
 from memae_jax import config as config_lib
+from memae_jax import losses
 from memae_jax.data import clips, moving_shapes, protocols, transforms
-from memae_jax.evaluation import collect, facts, video, words
+from memae_jax.evaluation import collect, video
 from memae_jax.evaluation import frames as frames_lib
-from memae_jax.training import experiment, score_rules
+from memae_jax.training import experiment
 from tests import helpers
 
 CONFIG = {
@@ -50,34 +51,32 @@ def exp():
 
 @pytest.fixture(scope='module')
 def scored(exp):
-  found = exp.score(exp.init(), [s.test for s in exp.splits], True)
+  found = exp.programs.score(
+    exp.programs.init(), [s.test for s in exp.splits], ('maps',)
+  )
   return jax.device_get(found)
-
-
-def test_rules_have_one_list_of_names():
-  names = [*score_rules.RULES, score_rules.AVERAGED]
-  assert list(config_lib.SCORES) == names == list(words.SCORES)
-  assert list(facts._SCORES) == names
 
 
 def test_each_frame_is_scored_once_by_each_rule(exp, scored):
   rows = exp.splits[0].test
   found = video.by_rule(exp.source, scored, 0, rows)
-  assert sorted(found) == sorted(config_lib.SCORES)
+  assert sorted(found) == sorted(losses.names())
   for name, score in found.items():
     frames = video.frames(exp.source, rows, score, exp.splits[0].anomalous)
     frames_lib.checked(frames)  # No frame twice.
     assert len(score) == 6 * (80 - 7), name
     row = frames_lib.videos(frames)[0]
     assert row['dropped'] == [[0, 3], [77, 79]] and row['frames'] == 80
-  np.testing.assert_array_equal(found['mse'], scored.error[0, : len(rows)])
+  np.testing.assert_array_equal(
+    found['mse'], scored.scores['mse'][0, : len(rows)]
+  )
   assert (found['mse_averaged'] != found['mse_centre']).any()
 
 
 def test_maps_are_of_the_scored_frame(exp, scored):
   rows = exp.splits[0].test
   found = video.by_rule(exp.source, scored, 1, rows)['mse_centre']
-  maps = scored.maps[1, : len(rows)]
+  maps = losses.map_of('mse_centre', scored.maps)[1, : len(rows)]
   assert maps.shape == (len(rows), 16, 16)
   np.testing.assert_allclose(maps.mean(axis=(1, 2)), found, rtol=1e-5)
 
@@ -85,7 +84,7 @@ def test_maps_are_of_the_scored_frame(exp, scored):
 def _scores(exp, rows=None):
   """Scores by every rule under untrained weights, in the order of frames."""
   rows = exp.splits[0].test if rows is None else rows
-  found = exp.score(exp.init(), [rows] * len(exp.replicas))
+  found = exp.programs.score(exp.programs.init(), [rows] * len(exp.replicas))
   order = np.lexsort((exp.source.videos.frame[rows],
                       exp.source.videos.video[rows]))  # fmt: skip
   by_rule = video.by_rule(exp.source, found, 0, rows)

@@ -1,5 +1,6 @@
 """The video network gives the numbers of the released implementation."""
 
+import dataclasses
 import functools
 
 import jax
@@ -43,11 +44,11 @@ def run(exp, lowering, monkeypatch):
   for name in ('conv', 'conv_transpose'):
     forced = functools.partial(getattr(conv, name), lowering=lowering)
     monkeypatch.setattr(conv, name, forced)
-  hyper = jax.tree.map(lambda x: np.asarray(x)[0], exp.hyper)
+  hyper = jax.tree.map(lambda x: np.asarray(x)[0], exp.programs.hyper)
   shapes = jax.eval_shape(
     exp.trainer.init, hyper, jnp.zeros((1, *exp.source.inputs.shape[1:]))
   )
-  return exp.trainer, hyper, step.weights(shapes)._asdict()
+  return exp.trainer, hyper, step.weights(shapes).variables
 
 
 def _set_by_formula(like, dtype):
@@ -89,13 +90,12 @@ def _train_twice(exp, run, x):
   trainer, hyper, like = run
   with jax.enable_x64(True):
     x = jnp.asarray(_channels_last(x), jnp.float64)
-    trainer = trainer._replace(
-      model=memae.build(exp.config.model, x.shape[1:], SLOTS, dtype=x.dtype),
-      batch_size=len(x),
-    )
+    model = memae.build(exp.config.model, x.shape[1:], SLOTS, dtype=x.dtype)
+    method = dataclasses.replace(trainer.method, model=model)
+    trainer = trainer._replace(method=method, batch_size=len(x))
     variables = _set_by_formula(like, x.dtype)
     adam = trainer.optimizer.init(variables['params'])
-    state = step.ReplicaState(**variables, opt_state=adam, best=None)
+    state = step.ReplicaState(*step.split(variables), adam, best=None)
     one = jax.jit(trainer.step)
     after, first = one(state, hyper, x, 0)
     _, second = one(after, hyper, x, 1)
@@ -110,7 +110,7 @@ def test_evaluation(golden, run):
   trainer, hyper, like = run
   x = _channels_last(golden['input'])
   variables = _set_by_formula(like, np.float32)
-  out = jax.jit(trainer.model.apply)(variables, x, hyper.knobs)
+  out = jax.jit(trainer.method.model.apply)(variables, x, hyper.method.knobs)
   assert out.reconstruction.dtype == np.float32
   close = functools.partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-4)
   close(out.code, _channels_last(golden['eval_encoding']))

@@ -3,12 +3,12 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memae_jax import config as config_lib
+from memae_jax.methods import registry
 from memae_jax.studies import grid, groups
 from tests.studies import test_grid
 
 VALUES = {
-  'variant': config_lib.VARIANTS,
+  'variant': registry.names(),
   'slots': (2, 3, 5),
   'threshold': (0.0, 0.5, 1.0),
   'alpha': (0.0, 0.1),

@@ -36,10 +36,10 @@ _DATA = {
 def _first_step(data, **fields):
   """A fleet before its first step; state and sums after it; scores."""
   exp = experiment.build(helpers.digits(**_NETWORK, **_DATA[data], **fields))
-  first = exp.init()
-  scored = exp.score(first, [split.test for split in exp.splits])
+  first = exp.programs.init()
+  scored = exp.programs.score(first, [split.test for split in exp.splits])
   before = jax.device_get(first)
-  state, sums = exp.run(first, 0, 1)
+  state, sums = exp.programs.run(first, 0, 1)
   return exp, before, jax.device_get((state, sums, scored))
 
 
@@ -72,16 +72,19 @@ def test_bfloat16_is_close_and_stays_inside(plain):
   assert types((now, close, other)) == types((state, sums, scored))
   assert {x.dtype for x in jax.tree.leaves(before.params)} == {np.dtype('f4')}
   np.testing.assert_allclose(close.loss, sums.loss, rtol=2e-2)
-  np.testing.assert_allclose(other.error, scored.error, rtol=2e-2)
+  np.testing.assert_allclose(
+    other.scores['mse'], scored.scores['mse'], rtol=2e-2
+  )
 
   x = np.random.default_rng(0).standard_normal(
     (3, *exp.source.inputs.shape[1:])
   )
   x = jnp.asarray(x, jnp.float32)
   one = helpers.take(before, 0)
-  variables = {'params': one.params, 'batch_stats': one.batch_stats}
   out, rough = (
-    e.trainer.model.apply(variables, x, helpers.take(e.hyper, 0).knobs)
+    e.trainer.method.model.apply(
+      one.variables, x, helpers.take(e.programs.hyper, 0).method.knobs
+    )
     for e in (exp, half)
   )
   assert types(rough) == types(out)

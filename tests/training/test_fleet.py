@@ -11,7 +11,7 @@ from tests import helpers
 
 def _train(config, steps=12):
   exp = experiment.build(config)
-  state, sums = exp.run(exp.init(), 0, steps)
+  state, sums = exp.programs.run(exp.programs.init(), 0, steps)
   return exp, jax.device_get(state), jax.device_get(sums)
 
 
@@ -86,7 +86,7 @@ def test_a_smaller_memory_in_a_fleet_equals_one_of_its_own_size():
   exp, state, _ = _train(helpers.digits(**{'fleet.slots': (4, 10)}))
   index = next(i for i, r in enumerate(exp.replicas) if r.slots == 4)
   slots = np.asarray(state.params['bank']['slots'][index])
-  fresh = np.asarray(exp.init().params['bank']['slots'][index])
+  fresh = np.asarray(exp.programs.init().params['bank']['slots'][index])
   np.testing.assert_array_equal(slots[4:], fresh[4:])  # Never read or moved.
   assert not np.array_equal(slots[:4], fresh[:4])
 
@@ -105,10 +105,10 @@ def test_devices_do_not_change_the_result():
 
 def test_steps_in_pieces_are_the_same_bits():
   exp = experiment.build(helpers.digits())
-  whole, _ = exp.run(exp.init(), 0, 12)
-  state = exp.init()
+  whole, _ = exp.programs.run(exp.programs.init(), 0, 12)
+  state = exp.programs.init()
   for start, stop in ((0, 1), (1, 8), (8, 12)):
-    state, _ = exp.run(state, start, stop)
+    state, _ = exp.programs.run(state, start, stop)
   for one, two in zip(jax.tree.leaves(whole), jax.tree.leaves(state)):
     np.testing.assert_array_equal(one, two)
 
@@ -121,27 +121,27 @@ def test_one_compilation_and_no_host_transfer():
     )
   )
   exp = experiment.build(helpers.digits())
-  state, _ = exp.run(exp.init(), 0, 3)
+  state, _ = exp.programs.run(exp.programs.init(), 0, 3)
   jax.block_until_ready(state)
   before = len(compiled)
   assert before > 0
   with jax.transfer_guard('disallow'):
     for start, stop in ((3, 5), (5, 6), (6, 30)):
-      state, sums = exp.run(state, start, stop)
+      state, sums = exp.programs.run(state, start, stop)
   jax.block_until_ready((state, sums))
   assert len(compiled) == before
 
 
 def test_state_is_donated():
   exp = experiment.build(helpers.digits())
-  state = exp.init()
-  exp.run(state, 0, 1)
+  state = exp.programs.init()
+  exp.programs.run(state, 0, 1)
   assert all(leaf.is_deleted() for leaf in jax.tree.leaves(state.params))
 
 
 def test_memory_from_encodings():
   exp = experiment.build(helpers.digits(**{'model.memory.init': 'encodings'}))
-  state = exp.init()
+  state = exp.programs.init()
   slots = np.asarray(state.params['bank']['slots'])
   assert np.isfinite(slots).all()
   # Each slot answers to the sample it came from: all distinct, none tiny.
@@ -153,14 +153,14 @@ def test_memory_from_encodings_of_positions():
   exp = experiment.build(
     helpers.clips(**{'model.memory.init': 'encodings', 'model.memory.slots': 9})
   )
-  assert exp.trainer.least_samples == 1  # 2 x 2 x 3 positions.
+  assert exp.trainer.method.least_samples == 1  # 2 x 2 x 3 positions.
   assert exp.trainer.init_samples == exp.config.train.batch_size == 16
-  state = helpers.take(exp.init(), 0)
+  state = helpers.take(exp.programs.init(), 0)
   samples = step.batch_at(
     helpers.take(exp.programs.data, 0), exp.programs.inputs, np.uint32(0), 0, 16
   )
-  codes, _ = exp.trainer.model.apply(
-    {'params': state.params, 'batch_stats': state.batch_stats},
+  codes, _ = exp.trainer.method.model.apply(
+    {'params': state.params, **state.collections},
     samples,
     True,
     method=memae.MemAE.encode,
@@ -182,12 +182,12 @@ def test_best_weights_are_those_of_the_lowest_validation_error():
       }
     )
   )
-  state = exp.init()
+  state = exp.programs.init()
   errors = []
   for now in range(0, 12, 2):
-    state, error, _ = exp.validate(state, now)
+    state, error, _ = exp.programs.validate(state, now)
     errors.append(np.asarray(error))
-    state, _ = exp.run(state, now, now + 2)
+    state, _ = exp.programs.run(state, now, now + 2)
   errors = np.stack(errors)
   np.testing.assert_array_equal(state.best.step, 2 * np.argmin(errors, axis=0))
   np.testing.assert_array_equal(state.best.error, errors.min(axis=0))

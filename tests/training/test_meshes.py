@@ -29,11 +29,11 @@ def _train(mesh, steps=_STEPS, **changes):
   """Losses [steps, R], scores [R, K], usage [R, N] and the state."""
   exp = experiment.build(helpers.digits(**_DIGITS | _fields(mesh) | changes))
   assert tuple(exp.mesh.shape.values()) == mesh
-  state, losses = exp.init(), []
+  state, losses = exp.programs.init(), []
   for now in range(steps):
-    state, sums = exp.run(state, now, now + 1)
+    state, sums = exp.programs.run(state, now, now + 1)
     losses.append(exp.programs.to_host(sums.loss))
-  scored = exp.score(step.weights(state), [s.test for s in exp.splits])
+  scored = exp.programs.score(step.weights(state), [s.test for s in exp.splits])
   return np.asarray(losses), scored, exp, state
 
 
@@ -52,11 +52,17 @@ def test_meshes_train_and_score_alike(alone, mesh):
   np.testing.assert_allclose(losses, alone[0], rtol=1e-5)
   tested = len(exp.splits[0].test)
   np.testing.assert_allclose(
-    scored.error[:, :tested], alone[1].error[:, :tested], rtol=2e-5
+    scored.scores['mse'][:, :tested],
+    alone[1].scores['mse'][:, :tested],
+    rtol=2e-5,
   )
-  usage = scored.reads.usage[:, :10]
-  np.testing.assert_allclose(usage, alone[1].reads.usage, rtol=1e-3, atol=1e-2)
-  np.testing.assert_array_equal(scored.reads.queries, alone[1].reads.queries)
+  usage = scored.totals['bank'].usage[:, :10]
+  np.testing.assert_allclose(
+    usage, alone[1].totals['bank'].usage, rtol=1e-3, atol=1e-2
+  )
+  np.testing.assert_array_equal(
+    scored.totals['bank'].queries, alone[1].totals['bank'].queries
+  )
   # No array of the memory is whole on a device of a mesh that spreads it.
   slots = state.params['bank']['slots']
   assert slots.addressable_shards[0].data.shape[1] == -(-10 // mesh[2])
@@ -77,11 +83,11 @@ def test_norms_see_the_whole_batch():
   same = scored.kept[:, :tested] == scored_one.kept[:, :tested]
   assert same.mean() > 0.98
   np.testing.assert_allclose(
-    scored.error[:, :tested][same],
-    scored_one.error[:, :tested][same],
+    scored.scores['mse'][:, :tested][same],
+    scored_one.scores['mse'][:, :tested][same],
     rtol=0.02,
   )
-  for leaf in jax.tree.leaves(state.batch_stats):
+  for leaf in jax.tree.leaves(state.collections):
     parts = [np.asarray(shard.data) for shard in leaf.addressable_shards]
     assert len(parts) == 8
     for part in parts[1:]:
@@ -180,18 +186,22 @@ def test_a_part_of_nothing_but_padding_moves_no_norm():
   """18 samples in 12 parts of 2: three parts are empty."""
   norms = {'model.batch_norm': True, 'train.accumulate': 12}
   _, _, exp, state = _train((1, 1, 1), 0, **norms)
-  before = jax.device_get(state.batch_stats)
+  before = jax.device_get(state.collections)
   assert exp.trainer.rows == 24
-  state, _ = exp.run(state, 0, 1)
+  state, _ = exp.programs.run(state, 0, 1)
   x = step.batch_at(
     helpers.take(exp.programs.data, 0), exp.programs.inputs, np.uint32(0), 0, 18
   ).reshape(18, -1)
-  dense = helpers.take(exp.init().params, 0)['encoder']['_Hidden_0']['Dense_0']
+  dense = helpers.take(exp.programs.init().params, 0)['encoder']['_Hidden_0'][
+    'Dense_0'
+  ]
   dense = jax.device_get(dense)
   parts = (np.asarray(x) @ dense['kernel'] + dense['bias']).reshape(9, 2, -1)
   expected = np.asarray(before['encoder']['_Hidden_0']['NormAct_0'][
     'BatchNorm_0']['var'])[0]  # fmt: skip
   for part in parts:
     expected = 0.9 * expected + 0.1 * part.var(axis=0)
-  found = state.batch_stats['encoder']['_Hidden_0']['NormAct_0']['BatchNorm_0']
+  found = state.collections['batch_stats']['encoder']['_Hidden_0']['NormAct_0'][
+    'BatchNorm_0'
+  ]
   np.testing.assert_allclose(found['var'][0], expected, rtol=1e-4)

@@ -7,15 +7,16 @@ import optax
 import pytest
 
 from memae_jax import errors
+from memae_jax.methods import base
 from memae_jax.training import experiment, step
 from tests import helpers
 
 
 def test_one_step_is_adam_on_the_stated_loss():
   exp = experiment.build(helpers.digits(**{'fleet.normal_classes': (3,)}))
-  state = exp.init()
+  state = exp.programs.init()
   replica = jax.tree.map(lambda x: np.asarray(x)[0], state)
-  hyper = jax.tree.map(lambda x: np.asarray(x)[0], exp.hyper)
+  hyper = jax.tree.map(lambda x: np.asarray(x)[0], exp.programs.hyper)
   data = jax.tree.map(lambda x: np.asarray(x)[0], exp.programs.data)
   batch = step.batch_at(data, exp.programs.inputs, hyper.seed, 0, 16)
   split = exp.splits[0]
@@ -24,12 +25,14 @@ def test_one_step_is_adam_on_the_stated_loss():
     assert np.isclose(raw, row, atol=1e-6).all(axis=(1, 2, 3)).any()
 
   def loss(params):
-    out = exp.trainer.model.apply({'params': params}, batch, hyper.knobs)
+    out = exp.trainer.method.model.apply(
+      {'params': params}, batch, hyper.method.knobs
+    )
     error = jnp.mean((batch - out.reconstruction) ** 2)
     return error + 2e-4 * jnp.mean(out.read.entropy)
 
   value, grads = jax.value_and_grad(loss)(replica.params)
-  after, sums = exp.run(state, 0, 1)
+  after, sums = exp.programs.run(state, 0, 1)
   np.testing.assert_allclose(sums.loss[0], value, rtol=1e-5)
   # The gradient that was taken, from Adam's first moment.
   moment = optax.tree_utils.tree_get(after.opt_state, 'mu')
@@ -87,21 +90,26 @@ def test_clipping_and_weight_decay():
 
 def test_scores_leave_padding_out():
   exp = experiment.build(helpers.digits())
-  state = exp.init()
+  state = exp.programs.init()
   rows = [split.test for split in exp.splits]
-  whole = jax.device_get(exp.score(state, rows))
+  whole = jax.device_get(exp.programs.score(state, rows))
   for i, row in enumerate(rows):
     for k in (0, len(row) - 1):
       single = jax.device_get(
-        exp.score(state, [r[min(k, len(r) - 1) :][:1] for r in rows])
+        exp.programs.score(state, [r[min(k, len(r) - 1) :][:1] for r in rows])
       )
       np.testing.assert_allclose(
-        whole.error[i, min(k, len(row) - 1)], single.error[i, 0], rtol=1e-5
+        whole.scores['mse'][i, min(k, len(row) - 1)],
+        single.scores['mse'][i, 0],
+        rtol=1e-5,
       )
-  np.testing.assert_array_equal(whole.reads.queries, [len(row) for row in rows])
+  np.testing.assert_array_equal(
+    whole.totals['bank'].queries, [len(row) for row in rows]
+  )
   np.testing.assert_allclose(
-    np.sum(whole.reads.usage, axis=1),
-    np.asarray(whole.reads.queries) - np.asarray(whole.reads.dead),
+    np.sum(whole.totals['bank'].usage, axis=1),
+    np.asarray(whole.totals['bank'].queries)
+    - np.asarray(whole.totals['bank'].dead),
     rtol=1e-4,
   )
 
@@ -119,27 +127,28 @@ def _first_loss(variant, **fields):
     | fields
   )
   exp = experiment.build(config)
-  state = exp.init()
+  state = exp.programs.init()
   params = jax.tree.map(lambda x: np.asarray(x)[0], state.params)
-  hyper = jax.tree.map(lambda x: np.asarray(x)[0], exp.hyper)
+  hyper = jax.tree.map(lambda x: np.asarray(x)[0], exp.programs.hyper)
   data = jax.tree.map(lambda x: np.asarray(x)[0], exp.programs.data)
   batch = step.batch_at(data, exp.programs.inputs, hyper.seed, 0, 16)
-  key = jax.random.fold_in(jax.random.key(hyper.seed), 0)
-  noise = jax.random.normal(jax.random.fold_in(key, 1), (16, 8))
+  keys = step.sample_keys(hyper.seed, 0, jnp.arange(16))
+  part = base.Batch(batch, None, keys, 16)
+  noise = part.normal((8,), 1)
 
   def reconstruct(x):
-    out = exp.trainer.model.apply(
-      {'params': params}, x, hyper.knobs, train=True, code_noise=noise
+    out = exp.trainer.method.model.apply(
+      {'params': params}, x, hyper.method.knobs, train=True, code_noise=noise
     )
     return out, jnp.mean((batch - out.reconstruction) ** 2)
 
-  _, sums = exp.run(state, 0, 1)
-  return float(sums.loss[0]), batch, key, reconstruct
+  _, sums = exp.programs.run(state, 0, 1)
+  return float(sums.loss[0]), part, reconstruct
 
 
 def test_ae_l1_adds_the_size_of_the_code():
-  loss, batch, _, reconstruct = _first_loss('ae_l1')
-  out, error = reconstruct(batch)
+  loss, part, reconstruct = _first_loss('ae_l1')
+  out, error = reconstruct(part.x)
   assert out.read is None and out.divergence is None
   expected = error + 0.25 * jnp.mean(jnp.abs(out.code))
   np.testing.assert_allclose(loss, expected, rtol=1e-5)
@@ -147,17 +156,17 @@ def test_ae_l1_adds_the_size_of_the_code():
 
 
 def test_dae_reconstructs_clean_inputs_from_noisy_ones():
-  loss, batch, key, reconstruct = _first_loss('dae')
-  noise = jax.random.normal(key, batch.shape)
+  loss, part, reconstruct = _first_loss('dae')
+  noise = part.normal(part.x.shape[1:])
   np.testing.assert_allclose(
-    loss, reconstruct(batch + 0.5 * noise)[1], rtol=1e-5
+    loss, reconstruct(part.x + 0.5 * noise)[1], rtol=1e-5
   )
-  assert abs(loss - reconstruct(batch)[1]) > 1e-5
+  assert abs(loss - reconstruct(part.x)[1]) > 1e-5
 
 
 def test_vae_adds_the_divergence_of_its_code():
-  loss, batch, _, reconstruct = _first_loss('vae')
-  out, error = reconstruct(batch)
+  loss, part, reconstruct = _first_loss('vae')
+  out, error = reconstruct(part.x)
   expected = error + 0.125 * jnp.mean(out.divergence) / 64
   np.testing.assert_allclose(loss, expected, rtol=1e-5)
   assert float(out.divergence.min()) > 0
@@ -173,7 +182,7 @@ def test_variants_of_one_seed_start_from_the_same_weights():
       }
     )
   )
-  state = exp.init()
+  state = exp.programs.init()
   for leaf in jax.tree.leaves(state.params):
     for row in np.asarray(leaf)[1:]:
       np.testing.assert_array_equal(row, np.asarray(leaf)[0])

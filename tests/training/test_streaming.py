@@ -37,16 +37,16 @@ def runs(both):
   """What each of them computes: all on the host."""
   found = []
   for exp in both:
-    state = exp.init()
+    state = exp.programs.init()
     first = jax.device_get(state)
     with jax.transfer_guard('disallow'):
-      state, *before = exp.validate(state, 0)
+      state, *before = exp.programs.validate(state, 0)
       sums = []
       for start, stop in ((0, 4), (4, 5), (5, exp.steps)):
-        state, total = exp.run(state, start, stop)
+        state, total = exp.programs.run(state, start, stop)
         sums.append(total)
-      state, *after = exp.validate(state, exp.steps)
-    scored = exp.score(state, [s.test for s in exp.splits])
+      state, *after = exp.programs.validate(state, exp.steps)
+    scored = exp.programs.score(state, [s.test for s in exp.splits])
     found.append(jax.device_get((first, state, sums, before, after, scored)))
   return found
 
@@ -70,7 +70,7 @@ def test_what_the_feeds_say(both, runs):
 
 def test_steps_in_pieces_and_out_of_order_are_the_same_bits(both, runs):
   _, exp = both
-  state, _ = exp.run(exp.init(), 0, exp.steps)
+  state, _ = exp.programs.run(exp.programs.init(), 0, exp.steps)
   for leaf, other in zip(
     jax.tree.leaves(state.params), jax.tree.leaves(runs[1][1].params)
   ):
@@ -85,10 +85,10 @@ def test_one_compilation_and_donated_states(both, runs):
     )
   )
   _, exp = both
-  state = exp.init()
+  state = exp.programs.init()
   for start, stop in ((0, 1), (1, 7)):
     before = state
-    state, _ = exp.run(state, start, stop)
+    state, _ = exp.programs.run(state, start, stop)
     assert all(x.is_deleted() for x in jax.tree.leaves(before.params))
   assert not compiled
 
