@@ -7,16 +7,14 @@ values out of range are errors that name the field.
 
 import ast
 import json
-import math
-import numbers
 import pathlib
 import reprlib
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import ml_collections
 
-from memae_jax import errors, paths
+from memae_jax import errors, fields, paths
 from memae_jax.methods import registry
 
 DATASETS = (
@@ -53,131 +51,6 @@ READS = ('auto', 'dense', 'streaming', 'top_k')
 _UNREADABLE = (ValueError, RecursionError, MemoryError)
 
 
-class Field(NamedTuple):
-  """One value of the schema; `item`: each member of it, if it has several."""
-
-  default: Any
-  kind: str
-  convert: Callable[[Any], Any]  # Raises ValueError saying what is expected.
-  doc: str
-  item: Any = None
-
-
-def _number(default, doc, low=None, high=None, above=None) -> Field:
-  def convert(value):
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-      raise ValueError('must be a number')
-    if value != value or value in (float('inf'), float('-inf')):
-      raise ValueError('must be finite')
-    if low is not None and value < low:
-      raise ValueError(f'must be at least {low}')
-    if above is not None and value <= above:
-      raise ValueError(f'must be greater than {above}')
-    if high is not None and value > high:
-      raise ValueError(f'must be at most {high}')
-    return type(default)(value)
-
-  return Field(default, type(default).__name__, convert, doc)
-
-
-def _integer(default, doc, low=None, high=None) -> Field:
-  number = _number(default, doc, low, high)
-
-  def convert(value):
-    if isinstance(value, float) and not value.is_integer():
-      raise ValueError('must be a whole number')
-    return number.convert(value)
-
-  return number._replace(kind='int', convert=convert)
-
-
-def _boolean(default, doc) -> Field:
-  def convert(value):
-    if not isinstance(value, bool):
-      raise ValueError('must be True or False')
-    return value
-
-  return Field(default, 'bool', convert, doc)
-
-
-def _text(default, doc) -> Field:
-  def convert(value):
-    if not isinstance(value, str):
-      raise ValueError('must be text')
-    return value
-
-  return Field(default, 'str', convert, doc)
-
-
-def _choice(default, options, doc) -> Field:
-  """One of some words.
-
-  Args:
-    default: of them.
-    options: all; or a function that returns them, as a plugin may add some.
-    doc: of the field.
-  """
-  known = options if callable(options) else lambda: options
-
-  def convert(value):
-    options = known()
-    if value not in options:
-      raise ValueError(
-        f'must be one of {", ".join(options)}'
-        + errors.did_you_mean(value, options).replace(
-          f' (known: {", ".join(sorted(options))})', ''
-        )
-      )
-    return value
-
-  kind = 'word' if callable(options) else ' | '.join(options)
-  return Field(default, kind, convert, doc)
-
-
-def _mark(words: Mapping[str, str], doc) -> Field:
-  """A mark by its word; the mark itself does, too. Empty: it is guessed."""
-  options = ('', *words.values())
-
-  def convert(value):
-    value = words.get(value, value) if isinstance(value, str) else value
-    if value not in options:
-      raise ValueError(f'must be one of {", ".join(options[1:])}, or empty')
-    return value
-
-  return Field('', ' | '.join(options), convert, doc)
-
-
-def _name() -> Field:
-  """Text, such as a label; a number stands for what `str` writes."""
-
-  def convert(value):
-    if isinstance(value, numbers.Real) and math.isfinite(value):
-      return str(value)
-    if not isinstance(value, str):
-      raise ValueError('must be text')
-    return value
-
-  return Field('', 'str', convert, '')
-
-
-def _many(item: Field, default, doc) -> Field:
-  """A tuple whose members are each checked by `item`.
-
-  One member may stand alone; text is divided at its commas.
-  """
-
-  def convert(value):
-    if isinstance(value, str):
-      value = tuple(part.strip() for part in value.split(',') if part.strip())
-    elif isinstance(value, (int, float)) and not isinstance(value, bool):
-      value = (value,)
-    if not isinstance(value, (list, tuple)):
-      raise ValueError('must be a tuple')
-    return tuple(item.convert(v) for v in value)
-
-  return Field(default, f'tuple of {item.kind}', convert, doc, item)
-
-
 def _scores() -> tuple[str, ...]:
   from memae_jax import losses  # Which needs JAX.
 
@@ -190,27 +63,27 @@ def _losses() -> tuple[str, ...]:
   return losses.names(trains=True)
 
 
-_POSITIVE = _number(1.0, '', above=0)
-_NATURAL = _integer(0, '', low=0)
-_COUNT = _integer(1, '', low=1)
-_NAME = _name()
+_POSITIVE = fields.number(1.0, '', above=0)
+_NATURAL = fields.integer(0, '', low=0)
+_COUNT = fields.integer(1, '', low=1)
+_NAME = fields.name()
 
 SCHEMA: dict[str, Any] = {
-  'name': _text('', 'Name of the experiment, used in reports.'),
-  'paper': _choice(
+  'name': fields.text('', 'Name of the experiment, used in reports.'),
+  'paper': fields.choice(
     '', ('', *PAPERS), 'Table of the paper shown beside the results.'
   ),
   'data': {
-    'name': _choice('digits', DATASETS, 'Which data set.'),
-    'data_dir': _text(
+    'name': fields.choice('digits', DATASETS, 'Which data set.'),
+    'data_dir': fields.text(
       '',
       'Where prepared data sets live. Empty: $MEMAE_DATA_DIR, else'
       ' ~/memae_data.',
     ),
-    'max_samples': _integer(
+    'max_samples': fields.integer(
       0, 'Keep a random subset of this many samples. 0: all.', low=0
     ),
-    'protocol': _choice(
+    'protocol': fields.choice(
       'one_class',
       PROTOCOLS,
       'one_class: the normals are split, anomalies are drawn for the'
@@ -219,22 +92,22 @@ SCHEMA: dict[str, Any] = {
       ' are split, the normals of the training half train. given: the source'
       ' brings its own test set.',
     ),
-    'train_fraction': _number(
+    'train_fraction': fields.number(
       2 / 3, 'Share of the split that trains.', above=0, high=0.99
     ),
-    'validation_fraction': _number(
+    'validation_fraction': fields.number(
       0.1, 'Share of the training normals held out.', above=0, high=0.9
     ),
-    'anomaly_fraction': _number(
+    'anomaly_fraction': fields.number(
       0.3,
       'one_class: share of anomalies in the test set. 0: take all.',
       low=0.0,
       high=0.99,
     ),
-    'unique_train': _boolean(
+    'unique_train': fields.boolean(
       False, 'Train on each distinct row once. The test set is untouched.'
     ),
-    'scaling': _choice(
+    'scaling': fields.choice(
       'fixed',
       ('fixed', 'minmax', 'standard', 'contrast', 'none'),
       'fixed: the range of the data type to [-1, 1] (images). minmax:'
@@ -243,86 +116,90 @@ SCHEMA: dict[str, Any] = {
       ' value 1 (global contrast normalisation, as Deep SVDD has it), then the'
       ' range of the training normals to [-1, 1].',
     ),
-    'log1p': _boolean(
+    'log1p': fields.boolean(
       False, 'log(1 + x) of non-negative numeric columns, before scaling.'
     ),
-    'clip': _number(
+    'clip': fields.number(
       0.0, 'Scaled inputs are clipped to +-clip; 0: not.', low=0.0
     ),
-    'path': _text(
+    'path': fields.text(
       '',
       'arrays: npz, csv or parquet file. image_folder: a folder with'
       ' train/good, test/good, test/KIND and, if any, ground_truth/KIND.'
       ' frames: a folder with train/VIDEO and, if any, test/VIDEO and'
       ' ground_truth/VIDEO.',
     ),
-    'image_size': _integer(
+    'image_size': fields.integer(
       0,
       'Pictures and frames are resized to squares of this many pixels; 0: all'
       ' must have one size.',
       low=0,
     ),
-    'image_width': _integer(
+    'image_width': fields.integer(
       0, 'Videos: width of frames image_size high; 0: squares.', low=0
     ),
-    'colour': _choice(
+    'colour': fields.choice(
       'auto',
       ('auto', 'grey', 'rgb'),
       'Channels of a picture or frame; auto: grey if no pixel has a colour,'
       ' and for the published videos.',
     ),
-    'levels': _many(
+    'levels': fields.many(
       _NATURAL,
       (),
       'image_folder: the values of 16-bit pictures that become 0 and 255, such'
       ' as (0, 4095); empty: by the pictures that train.',
     ),
-    'label_path': _text(
+    'label_path': fields.text(
       '',
       'Videos: file or folder with the labels of the test frames (.npy, .csv,'
       ' .mat, .m, masks); empty: as published, or from masks.',
     ),
-    'clip_frames': _integer(16, 'Videos: frames T of a clip.', low=2),
-    'clip_stride': _integer(
+    'clip_frames': fields.integer(16, 'Videos: frames T of a clip.', low=2),
+    'clip_stride': fields.integer(
       1,
       'Videos: frames between the starts of training clips. Each test frame is'
       ' scored once, whatever this is.',
       low=1,
     ),
-    'frame_step': _integer(
+    'frame_step': fields.integer(
       1, 'Videos: a clip takes every so many frames.', low=1
     ),
-    'feed': _choice(
+    'feed': fields.choice(
       'auto',
       ('auto', 'resident', 'streaming'),
       'resident: all samples on the device. streaming: batches are gathered'
       ' on the host, ahead of the step. auto: resident where it fits.',
     ),
-    'resident_bytes': _integer(
+    'resident_bytes': fields.integer(
       2**30, 'Most bytes a device holds of the raw samples.', low=1
     ),
-    'test_path': _text('', 'arrays: a second file with the test rows.'),
-    'label_column': _text('', 'arrays: name of the label column or array.'),
-    'normal_labels': _many(
+    'test_path': fields.text('', 'arrays: a second file with the test rows.'),
+    'label_column': fields.text(
+      '', 'arrays: name of the label column or array.'
+    ),
+    'normal_labels': fields.many(
       _NAME, (), 'Labels that are normal; all others are anomalous.'
     ),
-    'categorical_columns': _many(_NAME, (), 'arrays: columns to one-hot.'),
-    'drop_columns': _many(_NAME, (), 'arrays: columns to leave out.'),
-    'key_column': _text(
+    'categorical_columns': fields.many(
+      _NAME, (), 'arrays: columns to one-hot.'
+    ),
+    'drop_columns': fields.many(_NAME, (), 'arrays: columns to leave out.'),
+    'key_column': fields.text(
       '', 'arrays: a column that names the rows; no input, shown with scores.'
     ),
-    'separator': _mark(
+    'separator': fields.mark(
       {',': 'comma', ';': 'semicolon', '\t': 'tab', '|': 'bar', ' ': 'blank'},
       'arrays: what stands between the cells of a text file; empty: guessed.',
     ),
-    'encoding': _text(
+    'encoding': fields.text(
       '', 'arrays: of a text file, such as utf-8 or cp1252; empty: guessed.'
     ),
-    'decimal': _mark(
+    'decimal': fields.mark(
       {'.': 'point', ',': 'comma'},
       'arrays: the mark before decimals; empty: guessed for each column.',
     ),
-    'thousands': _mark(
+    'thousands': fields.mark(
       {
         ',': 'comma',
         '.': 'point',
@@ -333,18 +210,18 @@ SCHEMA: dict[str, Any] = {
       'arrays: the mark between groups of three digits; empty: any that is not'
       ' the decimal mark.',
     ),
-    'missing_marks': _many(
+    'missing_marks': fields.many(
       _NAME,
       (),
       'arrays: what stands for a missing value, such as -999, beside empty'
       ' cells, NA, ?, - and their like.',
     ),
-    'missing': _choice(
+    'missing': fields.choice(
       'error',
       ('error', 'median'),
       'arrays: what a missing number does; median of training normals.',
     ),
-    'unknown_category': _choice(
+    'unknown_category': fields.choice(
       'error',
       ('error', 'zero'),
       'A category that the training normals lack: refuse the data, or'
@@ -352,202 +229,218 @@ SCHEMA: dict[str, Any] = {
     ),
   },
   'model': {
-    'network': _choice('dense', ('dense', 'conv'), 'Encoder and decoder.'),
-    'widths': _many(
+    'network': fields.choice(
+      'dense', ('dense', 'conv'), 'Encoder and decoder.'
+    ),
+    'widths': fields.many(
       _COUNT,
       (60, 30, 10),
       'dense: hidden widths. conv: channels of each layer.',
     ),
-    'code': _integer(3, 'dense: width C of the encoding.', low=1),
-    'kernels': _many(
+    'code': fields.integer(3, 'dense: width C of the encoding.', low=1),
+    'kernels': fields.many(
       _COUNT, (), 'conv: kernel size of each layer; empty: 3 each.'
     ),
-    'strides': _many(_COUNT, (), 'conv: stride of each layer; empty: 2 each.'),
-    'time_strides': _many(
+    'strides': fields.many(
+      _COUNT, (), 'conv: stride of each layer; empty: 2 each.'
+    ),
+    'time_strides': fields.many(
       _COUNT,
       (),
       'conv: stride in time of each layer, of clips; empty: strides.',
     ),
-    'decoder_widths': _many(
+    'decoder_widths': fields.many(
       _COUNT, (), 'conv: channels before the output; empty: mirrored.'
     ),
-    'decoder_kernels': _many(_COUNT, (), 'conv: empty: mirrored.'),
-    'layout': _choice(
+    'decoder_kernels': fields.many(_COUNT, (), 'conv: empty: mirrored.'),
+    'layout': fields.choice(
       'strided',
       ('strided', 'pool'),
       'conv: strided and transposed convolutions, or max-pooling and'
       ' up-sampling around plain ones.',
     ),
-    'activation': _choice(
+    'activation': fields.choice(
       'tanh', ('tanh', 'relu', 'leaky_relu'), 'Of hidden layers.'
     ),
-    'batch_norm': _boolean(False, 'After each hidden layer.'),
-    'compute': _choice(
+    'batch_norm': fields.boolean(False, 'After each hidden layer.'),
+    'compute': fields.choice(
       'float32',
       ('float32', 'bfloat16'),
       'Type that encoder and decoder compute in. All else is float32:'
       ' parameters, moments, memory, losses and scores.',
     ),
-    'remat': _boolean(
+    'remat': fields.boolean(
       False,
       'conv: keep only the convolutions for the backward pass and compute'
       ' norms and activations again. Saves memory where XLA leaves it so, which'
       ' on a CPU it does not.',
     ),
     'memory': {
-      'slots': _integer(50, 'Memory size N.', low=1),
-      'per_position': _boolean(
+      'slots': fields.integer(50, 'Memory size N.', low=1),
+      'per_position': fields.boolean(
         False,
         'conv: one query for each position of the encoding; else its whole'
         ' is one query.',
       ),
-      'similarity': _choice(
+      'similarity': fields.choice(
         'cosine', ('cosine', 'dot'), 'cosine: paper. dot: its code.'
       ),
-      'temperature': _number(1.0, 'Similarities are divided by it.', above=0),
-      'threshold': _number(
+      'temperature': fields.number(
+        1.0, 'Similarities are divided by it.', above=0
+      ),
+      'threshold': fields.number(
         1.0,
         'Shrinkage threshold lambda in multiples of 1/N (paper: 1 to'
         ' 3). 0: no shrinkage.',
         low=0.0,
       ),
-      'on_empty': _choice(
+      'on_empty': fields.choice(
         'zero',
         ('zero', 'top1'),
         'Read of a query that no slot survives for.',
       ),
-      'shrink_gradient': _choice(
+      'shrink_gradient': fields.choice(
         'exact',
         ('exact', 'published'),
         'exact: of the softmax over the survivors. published: of the'
         ' relu formula.',
       ),
-      'init': _choice(
+      'init': fields.choice(
         'uniform',
         ('uniform', 'encodings'),
         'uniform: +-1/sqrt(C) as released. encodings: of training'
         ' samples under the initial encoder.',
       ),
-      'read': _choice(
+      'read': fields.choice(
         'auto',
         READS,
         'dense: all addressing weights at once. streaming: over chunks of'
         ' slots, never all weights. auto: dense where it fits read_bytes.'
         ' top_k: only to evaluate, where few slots survive.',
       ),
-      'top_k': _integer(
+      'top_k': fields.integer(
         64, 'top_k: slots that it looks at, for each query.', low=1
       ),
-      'read_bytes': _integer(
+      'read_bytes': fields.integer(
         2**28, 'What the addressing weights of a read may take.', low=2**16
       ),
     },
   },
+  # Of each family of methods that has any, see `methods.registry.Entry`.
+  'methods': registry.SETTINGS,
   'train': {
-    'seed': _integer(0, 'Seed of the first replica.', low=0, high=2**31),
-    'batch_size': _integer(64, 'Samples a step.', low=1),
-    'accumulate': _integer(
+    'seed': fields.integer(0, 'Seed of the first replica.', low=0, high=2**31),
+    'batch_size': fields.integer(64, 'Samples a step.', low=1),
+    'accumulate': fields.integer(
       1,
       'A batch is taken in so many parts, one after another: less memory. The'
       ' same gradients but for norms, which see a part each.',
       low=1,
     ),
-    'epochs': _number(
+    'epochs': fields.number(
       100.0,
       'Passes over the largest training set of the fleet; all replicas take'
       ' as many steps.',
       above=0,
     ),
-    'loss': _choice(
+    'loss': fields.choice(
       'mse',
       _losses,
       'How a reconstruction differs from its input, in training.',
     ),
-    'learning_rate': _number(1e-4, 'Of Adam.', above=0),
-    'schedule': _choice(
+    'learning_rate': fields.number(1e-4, 'Of Adam.', above=0),
+    'schedule': fields.choice(
       'constant', ('constant', 'cosine'), 'Of the learning rate.'
     ),
-    'warmup_steps': _integer(0, 'Linear warm-up.', low=0),
-    'clip_norm': _number(0.0, 'Global gradient norm; 0: off.', low=0.0),
-    'weight_decay': _number(0.0, 'Decoupled (AdamW).', low=0.0),
-    'alpha': _number(2e-4, 'Weight of the entropy loss.', low=0.0),
-    'code_l1': _number(
+    'warmup_steps': fields.integer(0, 'Linear warm-up.', low=0),
+    'clip_norm': fields.number(0.0, 'Global gradient norm; 0: off.', low=0.0),
+    'weight_decay': fields.number(0.0, 'Decoupled (AdamW).', low=0.0),
+    'alpha': fields.number(2e-4, 'Weight of the entropy loss.', low=0.0),
+    'code_l1': fields.number(
       1e-3, 'ae_l1: weight of the mean absolute value of the code.', low=0.0
     ),
-    'noise': _number(
+    'noise': fields.number(
       0.5, 'dae: deviation of the Gaussian noise on model inputs.', low=0.0
     ),
-    'kl_weight': _number(
+    'kl_weight': fields.number(
       0.1,
       'vae: weight of the divergence from the prior, over the elements of a'
       ' sample.',
       low=0.0,
     ),
-    'log_every': _integer(
+    'log_every': fields.integer(
       0, 'Steps between log events; 0: about 100 in a run.', low=0
     ),
-    'checkpoint_every': _integer(
+    'checkpoint_every': fields.integer(
       0,
       'Steps between checkpoints, a multiple of log_every (rounded); 0: about'
       ' 10 in a run.',
       low=0,
     ),
-    'validate_every': _integer(
+    'validate_every': fields.integer(
       0,
       'Steps between validations, a multiple of log_every (rounded); 0: about'
       ' 20 in a run.',
       low=0,
     ),
-    'keep': _integer(2, 'Newest checkpoints kept.', low=1),
-    'keep_all': _boolean(False, 'Keep every checkpoint, for curves.'),
-    'fleet_map': _choice(
+    'keep': fields.integer(2, 'Newest checkpoints kept.', low=1),
+    'keep_all': fields.boolean(False, 'Keep every checkpoint, for curves.'),
+    'fleet_map': fields.choice(
       'auto',
       ('auto', 'vmap', 'map'),
       'How replicas share a device; auto: map on CPU, else vmap.',
     ),
-    'tensorboard': _boolean(False, 'Also write TensorBoard events.'),
+    'tensorboard': fields.boolean(False, 'Also write TensorBoard events.'),
   },
   'fleet': {
-    'seeds': _integer(1, 'Replicas with seeds train.seed, +1, ...', low=1),
-    'normal_classes': _many(
+    'seeds': fields.integer(
+      1, 'Replicas with seeds train.seed, +1, ...', low=1
+    ),
+    'normal_classes': fields.many(
       _NATURAL, (), 'One-class protocols: one replica for each class.'
     ),
-    'variants': _many(
-      _choice('memae', registry.names, ''),
+    'variants': fields.many(
+      fields.choice('memae', registry.names, ''),
       ('memae',),
       'memae, nonspar (no shrinkage, no entropy), ae (no memory), ae_l1'
       ' (penalty on the code), dae (denoising), vae (variational).',
     ),
-    'slots': _many(_COUNT, (), 'Memory sizes; empty: model.memory.slots.'),
-    'thresholds': _many(
-      _number(1.0, '', low=0.0), (), 'Empty: model.memory.threshold.'
+    'slots': fields.many(
+      _COUNT, (), 'Memory sizes; empty: model.memory.slots.'
     ),
-    'alphas': _many(_number(1.0, '', low=0.0), (), 'Empty: train.alpha.'),
-    'learning_rates': _many(_POSITIVE, (), 'Empty: train.learning_rate.'),
+    'thresholds': fields.many(
+      fields.number(1.0, '', low=0.0), (), 'Empty: model.memory.threshold.'
+    ),
+    'alphas': fields.many(
+      fields.number(1.0, '', low=0.0), (), 'Empty: train.alpha.'
+    ),
+    'learning_rates': fields.many(_POSITIVE, (), 'Empty: train.learning_rate.'),
   },
   'mesh': {
-    'replica': _integer(
+    'replica': fields.integer(
       0, 'Devices that replicas are spread over; 0: as many as serve.', low=0
     ),
-    'data': _integer(
+    'data': fields.integer(
       0,
       'Devices that a batch is spread over; 0: those that are left (on the'
       ' CPU of one process, 1).',
       low=0,
     ),
-    'memory': _integer(1, 'Devices that the slots are spread over.', low=1),
+    'memory': fields.integer(
+      1, 'Devices that the slots are spread over.', low=1
+    ),
   },
   'eval': {
-    'checkpoint': _choice(
+    'checkpoint': fields.choice(
       'last',
       ('last', 'validation'),
       'Which weights are evaluated: the last, or for each replica those'
       ' with the lowest validation error.',
     ),
-    'batch_size': _integer(
+    'batch_size': fields.integer(
       1024, 'Samples of each replica scored at once.', low=1
     ),
-    'score': _choice(
+    'score': fields.choice(
       'mse',
       _scores,
       'Anomaly score. mse: mean squared error. Of videos also mae_clip (the'
@@ -555,55 +448,55 @@ SCHEMA: dict[str, Any] = {
       ' psnr_centre (of the scored frame alone), mse_averaged (of a frame in'
       ' all its clips). Results have a table of all.',
     ),
-    'video': _text(
+    'video': fields.text(
       '',
       'With --mode=eval: score this video file, or folder of frames, and'
       ' nothing else.',
     ),
-    'frame_rate': _number(
+    'frame_rate': fields.number(
       0.0,
       'Frames a second of videos that are folders of pictures, for the times of'
       ' scores and the speed of films; 0: not known, and films play 10 a'
       ' second. Video files say theirs.',
       low=0,
     ),
-    'films': _many(
+    'films': fields.many(
       _NAME,
       (),
       'Test videos to make a film of, with the errors laid over; empty: the'
       ' first one that has an anomaly.',
     ),
-    'flag_ratio': _number(
+    'flag_ratio': fields.number(
       0.0,
       'Share of the test set that is flagged for F1 at the known ratio;'
       ' 0: the base rate.',
       low=0.0,
       high=1.0,
     ),
-    'normal_quantile': _number(
+    'normal_quantile': fields.number(
       0.95,
       'The threshold on validation normals for F1 without test labels.',
       above=0,
       high=1.0,
     ),
-    'baselines': _many(
-      _choice('pca', BASELINES, ''),
+    'baselines': fields.many(
+      fields.choice('pca', BASELINES, ''),
       BASELINES,
       'On the same samples; frame_difference is for videos only.',
     ),
-    'baseline_samples': _integer(
+    'baseline_samples': fields.integer(
       20000, 'At most this many samples fit a baseline.', low=10
     ),
-    'course': _boolean(
+    'course': fields.boolean(
       False,
       'Evaluate every kept checkpoint (with train.keep_all), as --steps=all.',
     ),
-    'pseudo': _boolean(
+    'pseudo': fields.boolean(
       True,
       'Images: also score changed validation normals, to choose settings'
       ' without test data.',
     ),
-    'bootstrap': _integer(200, 'Resamples for an interval.', low=0),
+    'bootstrap': fields.integer(200, 'Resamples for an interval.', low=0),
   },
 }
 
@@ -667,9 +560,11 @@ def names_run(field: str) -> bool:
   return trains(field) or field.startswith('eval.')
 
 
-def _walk(schema: Mapping, leaf: Callable[[Field], Any]) -> dict[str, Any]:
+def _walk(
+  schema: Mapping, leaf: Callable[[fields.Field], Any]
+) -> dict[str, Any]:
   return {
-    key: leaf(node) if isinstance(node, Field) else _walk(node, leaf)
+    key: leaf(node) if isinstance(node, fields.Field) else _walk(node, leaf)
     for key, node in schema.items()
   }
 
@@ -734,7 +629,7 @@ def _unknown(name: str, key: str, schema: Mapping) -> errors.UserError:
   )
 
 
-def find(name: str) -> Field | Mapping[str, Any]:
+def find(name: str) -> fields.Field | Mapping[str, Any]:
   """Returns the field or group `a.b.c` of the schema.
 
   Raises:
@@ -742,7 +637,7 @@ def find(name: str) -> Field | Mapping[str, Any]:
   """
   node = SCHEMA
   for key in name.split('.'):
-    if isinstance(node, Field):
+    if isinstance(node, fields.Field):
       raise errors.UserError(
         f'config field "{name}" is unknown; what stands before "{key}" is no'
         ' group of fields'
@@ -768,7 +663,7 @@ def _resolve(values: Mapping, schema: Mapping, prefix: str) -> dict[str, Any]:
     if key not in schema:
       raise _unknown(name, key, schema)
     node = schema[key]
-    if isinstance(node, Field):
+    if isinstance(node, fields.Field):
       try:
         out[key] = node.convert(value)
       except ValueError as error:
@@ -904,6 +799,24 @@ def changed(
   out = ml_collections.ConfigDict(config.to_dict())
   out.update_from_flattened_dict(fields)
   return resolve(out)
+
+
+def of_family(config: Any, family: str) -> ml_collections.FrozenConfigDict:
+  """Returns a config as a family of methods reads it.
+
+  Its settings that are named as fields of `train` take their place.
+
+  Args:
+    config: resolved.
+    family: of methods.
+  """
+  own = config.methods.get(family, {})
+  shared = {name: own[name] for name in own if name in config.train}
+  if not shared:
+    return config
+  out = ml_collections.ConfigDict(config.to_dict())
+  out.train.update(shared)
+  return ml_collections.FrozenConfigDict(out)
 
 
 def to_json(config: ml_collections.FrozenConfigDict) -> str:

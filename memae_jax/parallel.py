@@ -132,12 +132,18 @@ def real_shapes(
   )
 
 
-def without_padding(tree: Any, memories: Memories) -> Any:
-  """The leaves of one replica, on the host, with the slots that there are."""
+def without_padding(tree: Any, memories: Memories, axis: int = 0) -> Any:
+  """Leaves on the host with the slots that there are.
+
+  Args:
+    tree: of one replica, or of a fleet with `axis` 1.
+    memories: how many slots there are at the end of each path.
+    axis: of the slots.
+  """
 
   def cut(path, leaf):
     slots = _slots(path, memories)
-    return leaf[:slots] if slots else leaf
+    return leaf[(slice(None),) * axis + (slice(slots),)] if slots else leaf
 
   return jax.tree.map_with_path(cut, tree)
 
@@ -215,6 +221,26 @@ def place(tree: Any, mesh: Mesh, spec: PartitionSpec) -> Any:
     return _filled(shape, sharding, lambda index: _rows(host, index))
 
   return jax.tree.map(put, tree)
+
+
+def place_like(tree: Any, shapes: Any) -> Any:
+  """Puts host arrays [R, ...] on the mesh, as others lie there.
+
+  Args:
+    tree: of arrays that are the same in every process, without padding.
+    shapes: ShapeDtypeStructs with padding and shardings, see `widened`.
+  """
+
+  def put(host, like):
+    host = np.asarray(host, like.dtype)
+    more = [(0, 0)] * host.ndim
+    more[0] = (0, like.shape[0] - len(host))
+    host = np.pad(host, more, 'edge')
+    more = [(0, n - have) for n, have in zip(like.shape, host.shape)]
+    host = np.pad(host, more)
+    return _filled(like.shape, like.sharding, lambda index: host[index])
+
+  return jax.tree.map(put, tree, shapes)
 
 
 def read_in(

@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from memae_jax import config as config_lib
-from memae_jax import errors
+from memae_jax import errors, fields
 
 _CLOSING = {'(': ')', '[': ']'}
 _QUOTES = ('"', "'")
@@ -36,7 +36,7 @@ def literal(name: str, text: str) -> str:
     ) from error
 
 
-def members(field: config_lib.Field, text: str) -> list[Any]:
+def members(field: fields.Field, text: str) -> list[Any]:
   """Divides the text of a field that has several values.
 
   Text of names is kept as it is written, 007 and 1.0 too; commas inside

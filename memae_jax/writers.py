@@ -183,6 +183,11 @@ def _no_event(path, number: int, error: ValueError) -> errors.UserError:
   )
 
 
+def log(workdir: pathlib.Path, family: str = '') -> pathlib.Path:
+  """Where a run logs: metrics.jsonl, and a file for each further family."""
+  return workdir / f'metrics{family and f"-{family}"}.jsonl'
+
+
 class MetricsWriter:
   """Appends to metrics.jsonl, one object a log event, and to TensorBoard.
 
@@ -191,9 +196,13 @@ class MetricsWriter:
   """
 
   def __init__(
-    self, workdir: pathlib.Path, step: int, tensorboard: bool = False
+    self,
+    workdir: pathlib.Path,
+    step: int,
+    tensorboard: bool = False,
+    family: str = '',
   ):
-    """Opens `workdir/metrics.jsonl`; step -1 starts it anew."""
+    """Opens the `log` of a family; step -1 starts it anew."""
     first, board = parallel.is_first(), None
     if tensorboard and first:
       try:
@@ -203,7 +212,7 @@ class MetricsWriter:
           'train.tensorboard needs tensorboardX: pip install'
           " -e '.[tensorboard]'"
         ) from error
-    self._path = workdir / 'metrics.jsonl'
+    self._path = log(workdir, family)
     kept = [e for e in read_events(self._path) if e['step'] <= step]
     write_atomic(
       self._path, ''.join(json.dumps(event) + '\n' for event in kept)
@@ -212,7 +221,7 @@ class MetricsWriter:
     where = self._path if first else pathlib.Path(os.devnull)
     self._file = where.open('ab', buffering=0)
     self._board = board and board(
-      str(workdir / 'tensorboard'), purge_step=max(step, 0)
+      str(workdir / 'tensorboard' / family), purge_step=max(step, 0)
     )
 
   def write(

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memae_jax import config as config_lib
-from memae_jax import errors
+from memae_jax import errors, fields
 from memae_jax.data import prepare
 from memae_jax.evaluation import paper
 from tests import fakes, helpers
@@ -118,7 +118,7 @@ def test_each_published_video_set_has_its_own_numbers():
 
 def _leaves(schema, prefix=''):
   for key, node in schema.items():
-    if isinstance(node, config_lib.Field):
+    if isinstance(node, fields.Field):
       yield prefix + key, node
     else:
       yield from _leaves(node, f'{prefix}{key}.')

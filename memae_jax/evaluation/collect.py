@@ -5,7 +5,7 @@ import functools
 import math
 import pathlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -107,21 +107,38 @@ def untrained(exp: experiment.Experiment) -> Errors:
   return _errors(exp, tested, _held_out(exp, weights))
 
 
+def members(
+  exp: experiment.Experiment,
+  state: step.ReplicaState,
+  at: int,
+  run: pathlib.Path,
+) -> list[tuple[experiment.Experiment, step.Weights, Any]]:
+  """The families of a run, with the weights of each and the step of those.
+
+  Args:
+    exp: the experiment, of the first family.
+    state: of its fleet.
+    at: the step of that.
+    run: folder of the run; other families have their newest checkpoints there.
+  """
+  others = [(other, *restored(other, run)[1:]) for other in exp.others]
+  return [(exp, *chosen(exp, state, at)), *others]
+
+
 def networks(
-  exp: experiment.Experiment, state: step.ReplicaState, at: int
+  exp: experiment.Experiment, weights: step.Weights, steps: Sequence[int]
 ) -> tuple[list[scores.ReplicaScores], dict[str, Any], dict[str, Any]]:
   """Scores the fleet on its test sets.
 
   Args:
     exp: the experiment.
-    state: weights of the fleet.
-    at: the step of the checkpoint.
+    weights: of the fleet.
+    steps: [R] of the weights of each replica.
 
   Returns:
     The scores of each replica, memory statistics by replica name, and the
     throughput of scoring.
   """
-  weights, steps = chosen(exp, state, at)
   has_masks = exp.source.masks is not None
   tested, seconds = _tested(exp, weights, ('maps',) if has_masks else ())
   held_out = _held_out(exp, weights)
@@ -155,7 +172,7 @@ def networks(
       found_pixels = _pixels(exp.source, rows, maps)
       maps = np.minimum(maps, np.finfo(np.float16).max).astype(np.float16)
       room -= maps.nbytes
-    shown = replica.name in pictured and not exp.programs.is_large
+    shown = replica.name in pictured
     out.append(
       scores.ReplicaScores(
         name=replica.name,
@@ -167,7 +184,7 @@ def networks(
         kept=tested.kept[i, : len(split.test)] if has_memory else None,
         usage=_first(totals).usage[: replica.slots] if has_memory else None,
         decoded_slots=pictures.decoded_slots(exp, weights, i)
-        if has_memory and shown
+        if has_memory and shown and not exp.programs.is_large
         else None,
         gallery=pictures.gallery(exp, weights, i, score) if shown else None,
         step=int(steps[i]),

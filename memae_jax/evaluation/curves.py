@@ -20,6 +20,8 @@ PANELS = {
   'mean_kept': ('Slots kept a read', '', 'mean_kept'),
   'slots_used': ('Slots used', '', 'slots_used'),
 }
+# The events of `metrics.jsonl`, and the replicas in the order of the log.
+Log = tuple[Sequence[Mapping[str, Any]], Sequence[scores.ReplicaScores]]
 _MOST = 400  # Points of a curve.
 
 

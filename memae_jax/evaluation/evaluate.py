@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import pathlib
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -59,6 +60,20 @@ class Shared(NamedTuple):
   notes: dict[str, str]
 
 
+class Family(NamedTuple):
+  """What was scored of one family.
+
+  networks: its replicas. memory: statistics by replica. throughput: of scoring.
+  weights: of the fleet.
+  """
+
+  exp: experiment.Experiment
+  networks: list[scores.ReplicaScores]
+  memory: dict[str, Any]
+  throughput: dict[str, Any]
+  weights: step.Weights
+
+
 def shared(exp: experiment.Experiment) -> Shared:
   """Scores the baselines, among them the untrained networks."""
   with jax.transfer_guard('allow'):
@@ -97,12 +112,19 @@ def evaluate(
   """
   # A wrong name and a damaged log must not wait for the end.
   films.chosen(exp)
-  events = writers.read_events(workdir / 'metrics.jsonl')
+  events = [
+    writers.read_events(writers.log(workdir, member.place))
+    for member in exp.members
+  ]
   _LOG.info('evaluating step %d', at)
   baselines, notes = compared or shared(exp)
   with jax.transfer_guard('allow'):
-    networks, memory, throughput = collect.networks(exp, state, at)
-    weights = collect.chosen(exp, state, at)[0]
+    families = [
+      Family(one, *collect.networks(one, weights, steps), weights)
+      for one, weights, steps in collect.members(exp, state, at, workdir)
+    ]
+  networks = [replica for family in families for replica in family.networks]
+  memory = {k: v for family in families for k, v in family.memory.items()}
   _LOG.info('computing metrics of %d sets of scores', len(networks + baselines))
   results = {
     'name': exp.config.name,
@@ -125,7 +147,8 @@ def evaluate(
     ),
     'baseline_notes': notes,
     'paper': paper.beside(exp.config),
-    'throughput': throughput | facts.training_speed(exp, events),
+    'throughput': families[0].throughput | facts.training_speed(exp, events[0]),
+    'families': _others(families, events),
     'environment': exp.environment | {'training': trained},
   }
   listed = exp.source, networks, exp.config.eval.normal_quantile
@@ -145,21 +168,39 @@ def evaluate(
   if results['highest']:
     writers.write_atomic(folder / 'scores.csv', ranking.as_csv(*listed))
   with jax.transfer_guard('allow'):
-    foreign, strips = [], {}
-    if not exp.programs.is_large:
-      foreign = pictures.foreign(exp, weights)
-      strips = pictures.strips(exp, weights, networks)
+    foreign = pictures.foreign([(f.exp, f.weights) for f in families])
+    strips = {}
+    for family in families:
+      strips |= pictures.strips(family.exp, family.weights, family.networks)
   shown = exhibits.exhibits(
-    results, networks, events, exp.source.columns, baselines, foreign, strips
+    results,
+    networks,
+    [(e, family.networks) for e, family in zip(events, families)],
+    exp.source.columns,
+    baselines,
+    foreign,
+    strips,
   )
   _write_page(results, shown, folder, places)
+  weights = families[0].weights
   with jax.transfer_guard('allow'):
-    if exp.programs.is_large:
-      _LOG.info('no pictures and films: the memory is too large for a device')
-      return results
     for film in films.write_all(exp, weights, networks[0], folder / 'films'):
       _LOG.info('film: %s', film)
   return results
+
+
+def _others(families: Sequence[Family], events) -> dict[str, Any]:
+  """What is said once of a run of one family, of each further family."""
+  return {
+    family.exp.family: {
+      'methods': list(dict.fromkeys(r.variant for r in family.exp.replicas)),
+      'step': family.networks[0].step,
+      'of_steps': family.exp.steps,
+      'score': facts.score(family.exp),
+      'throughput': family.throughput | facts.training_speed(family.exp, log),
+    }
+    for family, log in zip(families[1:], events[1:])
+  }
 
 
 def _stored(networks) -> dict[str, np.ndarray]:

@@ -21,7 +21,7 @@ from memae_jax.evaluation.plots import (
 def exhibits(
   results: Mapping[str, Any],
   replicas: Sequence[scores.ReplicaScores],
-  events: Sequence[Mapping[str, Any]] = (),
+  logs: Sequence[curves.Log] = (),
   source_columns: Sequence[types.Column] = (),
   baseline_scores: Sequence[scores.ReplicaScores] = (),
   foreign: Sequence[scores.Foreign] = (),
@@ -32,7 +32,7 @@ def exhibits(
   Args:
     results: as `results.json`.
     replicas: the scores of each network.
-    events: of `metrics.jsonl`, see `curves.curves`.
+    logs: the log events of each family, and its replicas.
     source_columns: of a table, else empty.
     baseline_scores: scores of baselines on the same samples, whose
       `fields['variant']` is the baseline's name; they join the curves.
@@ -49,7 +49,7 @@ def exhibits(
     *_foreign(foreign),
     *_slots(replicas, source_columns),
     *_usage(replicas),
-    *_training(events, replicas),
+    *_training(logs),
     *_course(results, replicas),
   ]
 
@@ -304,8 +304,11 @@ def _usage(replicas) -> Iterator[Exhibit]:
     )
 
 
-def _training(events, replicas) -> Iterator[Exhibit]:
-  found = curves.curves(events, replicas)
+def _training(logs) -> Iterator[Exhibit]:
+  found: dict[str, dict] = {}
+  for log in logs:
+    for panel, lines in curves.curves(*log).items():
+      found.setdefault(panel, {}).update(lines)
   if found:
     yield Exhibit(
       'training',

@@ -76,7 +76,7 @@ def chosen(
   if words == 'best':
     found = {
       event['step']: error
-      for event in writers.read_events(workdir / 'metrics.jsonl')
+      for event in writers.read_events(writers.log(workdir, exp.place))
       if event['split'] == 'validation' and event['step'] in kept
       if isinstance(error := event.get('reconstruction'), (int, float))
     }

@@ -67,7 +67,9 @@ def gallery(
   )
 
 
-def foreign(exp: experiment.Experiment, weights: Any) -> list[scores.Foreign]:
+def foreign(
+  members: Sequence[tuple[experiment.Experiment, Any]],
+) -> list[scores.Foreign]:
   """What the variants make of classes that they never saw, or nothing.
 
   For the first classes of a one-class fleet: a test sample of each other
@@ -75,26 +77,29 @@ def foreign(exp: experiment.Experiment, weights: Any) -> list[scores.Foreign]:
   first seed.
 
   Args:
-    exp: the experiment.
-    weights: of the fleet.
+    members: the experiment of each family, and the weights of its fleet.
   """
+  exp = members[0][0]
   if not exp.source.has_images:
     return []
-  groups: dict[int, dict[str, int]] = {}
-  for i, replica in enumerate(exp.replicas):
-    same_seed = replica.seed == exp.replicas[0].seed
-    if replica.normal_class is not None and same_seed:
-      groups.setdefault(replica.normal_class, {}).setdefault(replica.variant, i)
+  groups: dict[int, dict[str, tuple[Any, Any, int]]] = {}
+  for member, weights in members:
+    for i, replica in enumerate(member.replicas):
+      same_seed = replica.seed == exp.replicas[0].seed
+      if replica.normal_class is not None and same_seed:
+        variants = groups.setdefault(replica.normal_class, {})
+        variants.setdefault(replica.variant, (member, weights, i))
   out = []
   for kind, variants in list(groups.items())[:_FOREIGN]:
-    split = exp.splits[next(iter(variants.values()))]
+    member, _, i = next(iter(variants.values()))
+    split = member.splits[i]
     others = split.test[split.anomalous]
     labels, first = np.unique(exp.source.labels[others], return_index=True)
     rows = others[first[:_MOST_LABELS]]
     name = exp.source.label_names.__getitem__
     x, rebuilt = None, {}
-    for variant, i in variants.items():
-      if (both := _rebuilt(exp, weights, i, rows)) is not None:
+    for variant, one in variants.items():
+      if (both := _rebuilt(*one, rows)) is not None:
         x, rebuilt[variant] = both
     if not rebuilt:
       continue

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import flax.struct
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from memae_jax import parallel
 from memae_jax.memory import usage
@@ -30,6 +31,18 @@ def leaf(tree: Any, path: Path) -> Any:
   for name in path:
     tree = tree[name]
   return tree
+
+
+def slots_of(variables: Variables, path: Path) -> Any:
+  """Returns the slots at a path of `Method.memories`.
+
+  Args:
+    variables: of a replica or fleet; a path starts in 'params', or with the
+      name of another collection.
+    path: of the slots.
+  """
+  inside = variables if path[0] in variables else variables['params']
+  return leaf(inside, path)
 
 
 class Prediction(NamedTuple):
@@ -145,6 +158,25 @@ class Across(NamedTuple):
     return jax.lax.axis_index(parallel.DATA) if self.data > 1 else 0
 
 
+class Train(NamedTuple):
+  """A stage of gradient descent, `train.epochs` long."""
+
+
+class Collect(NamedTuple):
+  """A stage of passes over the training normals, without a gradient.
+
+  Attributes:
+    rounds: at most so many passes.
+    keeps: 'sum' adds up what `Method.collect` gives for the samples of a
+      block, 'rows' lays the samples side by side.
+    most: so many of the samples at most, drawn by the seed; 0: all.
+  """
+
+  rounds: int = 1
+  keeps: str = 'sum'
+  most: int = 0
+
+
 class Method:
   """A method of one family; what a subclass leaves out is as here.
 
@@ -154,9 +186,11 @@ class Method:
       moments of the optimizer.
     criterion: the score whose mean over validation normals chooses the best
       weights, and its name in the log.
+    stages: by which it learns, one after another.
   """
 
   memories: Mapping[Path, int] = {}
+  stages: tuple[Train | Collect, ...] = (Train(),)
   criterion: tuple[str, str] = ('mse', 'reconstruction')
 
   def hyper(self, replicas: Sequence[Any], config: Any) -> Any:
@@ -204,6 +238,50 @@ class Method:
       batch: the samples of this device.
       hyper: its values of `hyper`.
       across: sums over devices; what is summed may be differentiated.
+    """
+    raise NotImplementedError
+
+  def collect(
+    self,
+    variables: Variables,
+    x: jax.Array,
+    hyper: Any,
+    mask: jax.Array,
+    round_: jax.Array,
+  ) -> Any:
+    """What a pass of a `Collect` stage takes of samples.
+
+    Args:
+      variables: of the replica.
+      x: [B, ...] model inputs.
+      hyper: its values of `hyper`.
+      mask: [B] bool, False for padding, which must not count in a sum.
+      round_: number of the pass in its stage, from 0.
+
+    Returns:
+      A tree of arrays, [B, ...] each where the stage keeps rows.
+    """
+    raise NotImplementedError
+
+  def finish(
+    self,
+    variables: Variables,
+    collected: Any,
+    hyper: Any,
+    round_: int,
+    rng: np.random.Generator,
+  ) -> tuple[Variables, bool]:
+    """Ends a pass, on the host.
+
+    Args:
+      variables: of the replica, NumPy arrays.
+      collected: sums, in float64, or rows of all samples, of this replica.
+      hyper: its values of `hyper`.
+      round_: number of the pass in its stage, from 0.
+      rng: of the replica and the pass.
+
+    Returns:
+      The new variables, of the same shapes, and whether the stage is done.
     """
     raise NotImplementedError
 

@@ -28,6 +28,9 @@ class Entry:
     rivals: methods that it is compared with in pairs, wherever both are.
     couples_batch: whether its loss depends on a batch as a whole, so that a
       batch cannot be taken in parts.
+    settings: fields of the family's own, `methods.FAMILY.NAME` in configs, by
+      NAME: see `memae_jax.fields`. One that is named as a field of `train`,
+      such as epochs, takes its place for this family.
     released: whether the released PyTorch network holds its weights.
   """
 
@@ -41,10 +44,13 @@ class Entry:
   memories: bool = False
   rivals: tuple[str, ...] = ()
   couples_batch: bool = False
+  settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
   released: bool = False
 
 
 _ENTRIES: dict[str, Entry] = {}
+# Fields of each family, which are the group `methods` of a config.
+SETTINGS: dict[str, dict[str, Any]] = {}
 
 
 def register(*entries: Entry) -> None:
@@ -63,6 +69,8 @@ def register(*entries: Entry) -> None:
         f'method "{entry.name}" is registered twice; give one another name'
       )
     _ENTRIES[entry.name] = entry
+    if entry.settings:
+      SETTINGS.setdefault(entry.family, {}).update(entry.settings)
 
 
 def names() -> tuple[str, ...]:

@@ -119,7 +119,7 @@ def _of_first_layout(stored: dict[str, Any], like: Any) -> Any:
 
 
 class Checkpoints:
-  """Asynchronous checkpoints under `workdir/checkpoints`."""
+  """Asynchronous checkpoints of a family, under `workdir/checkpoints`."""
 
   def __init__(
     self,
@@ -128,6 +128,7 @@ class Checkpoints:
     keep_all: bool = False,
     read_only: bool = False,
     real: Shapes | None = None,
+    place: str = '',
   ):
     """Opens the folder.
 
@@ -137,9 +138,11 @@ class Checkpoints:
       keep_all: all are.
       read_only: nothing is written, and the folder must exist.
       real: shape of each leaf of a state without padding, if it has any.
+      place: folder in that of the checkpoints, see `Experiment.place`.
     """
     self._real = real
-    self._folder = pathlib.Path(workdir).absolute() / 'checkpoints'
+    self._folder = pathlib.Path(workdir).absolute() / 'checkpoints' / place
+    self._damaged = workdir / 'damaged_checkpoints' / place
     keep_some = not (keep_all or read_only)
     policy = checkpoint_managers.LatestN(keep) if keep_some else None
     self._read_only = read_only
@@ -393,12 +396,12 @@ class Checkpoints:
     Raises:
       UserError: they cannot be moved.
     """
-    target = self._folder.parent / 'damaged_checkpoints'
+    target = self._damaged
     # All of them first: whoever looks at the folder must not see it change.
     with parallel.together():
       try:
         if parallel.is_first():
-          target.mkdir(exist_ok=True)
+          target.mkdir(parents=True, exist_ok=True)
           for step in steps:
             number = sum(1 for _ in target.iterdir())
             (self._folder / str(step)).rename(target / f'{step}_{number}')

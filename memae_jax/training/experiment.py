@@ -37,6 +37,10 @@ from memae_jax.training import (
 )
 
 Splits = tuple[types.Split, ...]
+_EARLIER = (
+  'the checkpoint is of an earlier version and does not say how its data were'
+  ' scaled; other data need one of this version'
+)
 _LOG = logging.getLogger(__name__)
 
 
@@ -47,8 +51,11 @@ class Experiment:
   splits: one for each replica; replicas of the same seed and class share it.
   programs: what runs on the devices.
   started_in: what this process runs on, see `environment.describe`.
-  steps: training steps of the run. log_every, validate_every,
-    checkpoint_every: resolved intervals, multiples of the first.
+  family: of its methods; the run may have `others`, each an experiment of its
+    own with the same samples.
+  steps: of the run: of gradient descent, train_steps for each such stage, and
+    passes over the samples. log_every, validate_every, checkpoint_every:
+    resolved intervals, multiples of the first.
   trained_on: data_sha256 of the training, where these data are others.
   """
 
@@ -62,10 +69,27 @@ class Experiment:
   programs: programs.Programs
   started_in: dict[str, Any]
   steps: int
+  train_steps: int
   log_every: int
   validate_every: int
   checkpoint_every: int
+  family: str
   trained_on: str | None = None
+  others: tuple['Experiment', ...] = ()
+
+  @property
+  def members(self) -> tuple['Experiment', ...]:
+    """Those of all families, this one first."""
+    return (self, *self.others)
+
+  @property
+  def place(self) -> str:
+    """The folder of its checkpoints within those of the run; '' for the first.
+
+    A run of one family has its checkpoints where it always had them.
+    """
+    first = next(iter(fleet.families(self.config)))
+    return '' if self.family == first else self.family
 
   def folder(self, at: int) -> str:
     """Name of the folder for what is evaluated at a step."""
@@ -89,8 +113,23 @@ class Experiment:
       'host': host and host_stage.to_json(host),
       'transforms': transforms,
       'steps': self.steps,
+      'lengths': {member.family: member.steps for member in self.members},
       **self.identity,
     }
+
+  def stage(self, now: int) -> tuple[int, int, base.Train | base.Collect]:
+    """First step, end and kind of the stage that a step belongs to."""
+    first = 0
+    for stage in self.trainer.method.stages:
+      end = first + self.stage_steps(stage)
+      if now < end:
+        return first, end, stage
+      first = end
+    raise ValueError(f'step {now} is beyond the last stage')
+
+  def stage_steps(self, stage: base.Train | base.Collect) -> int:
+    """Steps of a stage; a pass over the samples is one."""
+    return stage.rounds if isinstance(stage, base.Collect) else self.train_steps
 
   @functools.cached_property
   def rule(self) -> str:
@@ -138,13 +177,12 @@ def _inputs(source: types.Source) -> dict[str, Any]:
   }
 
 
-def _as_trained(source, splits, stored) -> tuple[types.Split, ...]:
+def _as_trained(
+  config: Any, source: types.Source, splits: dict, stored: Mapping[str, Any]
+) -> dict:
   """The splits of other data, scaled as those of the training were."""
   if 'steps' not in stored:
-    raise errors.UserError(
-      'the checkpoint is of an earlier version and does not say how its data'
-      ' were scaled; other data need one of this version'
-    )
+    raise errors.UserError(_EARLIER)
   found = _inputs(source)
   for key, value in stored['inputs'].items():
     if found[key] != value:
@@ -160,10 +198,14 @@ def _as_trained(source, splits, stored) -> tuple[types.Split, ...]:
   numbers = lambda fields: types.Transform(
     **{k: v and np.asarray(v, np.float32) for k, v in fields.items()}
   )
-  return tuple(
-    split._replace(transform=numbers(transform))
-    for split, transform in zip(splits, stored['transforms'], strict=True)
-  )
+  first, *_ = fleet.families(config).values()
+  made = {
+    (replica.seed, replica.normal_class): numbers(transform)
+    for replica, transform in zip(first, stored['transforms'], strict=True)
+  }
+  return {
+    key: split._replace(transform=made[key]) for key, split in splits.items()
+  }
 
 
 def _source(config: Any, stored: Mapping[str, Any]) -> types.Source:
@@ -198,10 +240,26 @@ def _check_alike_everywhere(config: Any, identity: Mapping[str, str]) -> None:
     )
 
 
+class Loaded(NamedTuple):
+  """What all families of a run share.
+
+  splits: by seed and normal class. trained_on: see `Experiment`.
+  """
+
+  source: types.Source
+  identity: dict[str, str]
+  splits: dict[tuple[int, int | None], types.Split]
+  trained_on: str | None
+
+
 class Lengths(NamedTuple):
-  """Steps of a run, and the intervals at which it looks at itself."""
+  """Steps of a run, and the intervals at which it looks at itself.
+
+  train_steps: of a stage of gradient descent.
+  """
 
   steps: int
+  train_steps: int
   log_every: int
   validate_every: int
   checkpoint_every: int
@@ -232,40 +290,53 @@ def _check_rules(config: Any, source: types.Source) -> None:
       )
 
 
-def _splits(config: Any, source: types.Source, replicas) -> Splits:
-  """One split for each replica; those of one seed and class share it."""
-  made: dict[Any, types.Split] = {}
-  for replica in replicas:
-    key = replica.seed, replica.normal_class
-    if key not in made:
-      made[key] = protocols.split(source, config.data, *key)
-  return tuple(made[r.seed, r.normal_class] for r in replicas)
+def _splits(config: Any, source: types.Source, replicas) -> dict:
+  """The split of each seed and normal class, which replicas share."""
+  keys = dict.fromkeys((r.seed, r.normal_class) for r in replicas)
+  return {key: protocols.split(source, config.data, *key) for key in keys}
 
 
-def _lengths(config: Any, splits: Splits, steps: int | None) -> Lengths:
-  """How long the run is; `steps`: of a training that is only evaluated."""
-  batch, most = config.batch_size, max(len(s.train) for s in splits)
-  if steps is None:
-    steps = math.ceil(config.epochs * most / batch)
+def _lengths(
+  config: Any, splits: Splits, method: base.Method, steps: int | None
+) -> Lengths:
+  """How long the run is.
+
+  Args:
+    config: `config.train`.
+    splits: of the replicas.
+    method: of their family.
+    steps: of a training that is only evaluated, else None.
+  """
+  stages, batch = method.stages, config.batch_size
+  passes = sum(s.rounds for s in stages if isinstance(s, base.Collect))
+  trained = sum(isinstance(stage, base.Train) for stage in stages)
+  most = max(len(s.train) for s in splits)
+  each = math.ceil(config.epochs * most / batch)
+  if steps is not None and trained:
+    each = (steps - passes) // trained
+  steps = trained * each + passes
   if steps * batch >= 2**32:
     raise errors.UserError(
       f'{steps} steps of {batch} samples pass 2**32; lower train.epochs'
     )
-  return Lengths(steps, *_intervals(config, steps))
+  return Lengths(steps, each, *_intervals(config, steps))
 
 
-def _trainer(
-  config: Any, source: types.Source, replicas, steps
-) -> step.Trainer:
-  """What stays the same over the run of a family."""
+def _method(config: Any, source: types.Source, replicas) -> base.Method:
+  """The method of a family."""
   entry = registry.find(replicas[0].variant)
   if entry.couples_batch and config.train.accumulate > 1:
     raise errors.UserError(
       f'config field "train.accumulate" is {config.train.accumulate}, but the'
       f' loss of "{entry.name}" is of a batch as a whole; set it to 1'
     )
+  return entry.build(config, source.inputs.shape[1:], replicas)
+
+
+def _trainer(config: Any, method: base.Method, steps: int) -> step.Trainer:
+  """What stays the same over the run of a family."""
   return step.Trainer(
-    method=entry.build(config, source.inputs.shape[1:], replicas),
+    method=method,
     optimizer=step.optimizer(config.train),
     schedule=step.schedule(config.train, steps),
     batch_size=config.train.batch_size,
@@ -320,8 +391,9 @@ def build(
   Raises:
     UserError: the data are missing or do not fit the config.
   """
-  replicas = fleet.replicas(config)
   devices = jax_settings.devices() if devices is None else devices
+  families = fleet.families(config)
+  everyone = [replica for group in families.values() for replica in group]
   with parallel.together():
     source, identity = _samples(config, stored or {}, source)
     _LOG.info(
@@ -329,40 +401,66 @@ def build(
       source.name,
       len(source.inputs),
       source.inputs.shape[1:],
-      len(replicas),
+      len(everyone),
     )
-    splits = _splits(config, source, replicas)
+    splits = _splits(config, source, everyone)
   for line in source.remarks:
     _LOG.info('%s', line)
-  for line in _warnings(source, splits):
+  for line in _warnings(source, splits.values()):
     _LOG.warning('warning: %s', line)
   _check_alike_everywhere(config, identity)
-  trained_on = None
+  trained_on, lengths = None, {}
   if stored and stored['data_sha256'] != identity['data_sha256']:
     trained_on = stored['data_sha256']
-    splits = _as_trained(source, splits, stored)
+    splits = _as_trained(config, source, splits, stored)
+    lengths = stored.get('lengths') or dict.fromkeys(families, stored['steps'])
     _LOG.info('other data than those of the training')
-  lengths = _lengths(
-    config.train, splits, stored['steps'] if trained_on else None
-  )
-  trainer = _trainer(config, source, replicas, lengths.steps)
-  if not trained_on:
-    _check_samples(trainer.method, splits)
-  mesh = parallel.mesh(
-    config.mesh, len(replicas), config.train.batch_size, devices
-  )
+  loaded = Loaded(source, identity, splits, trained_on)
+  first, *others = [
+    _family(config, name, loaded, devices, lengths.get(name))
+    for name in families
+  ]
+  return dataclasses.replace(first, others=tuple(others))
+
+
+def _family(
+  config: Any,
+  name: str,
+  loaded: Loaded,
+  devices: Sequence[jax.Device],
+  steps: int | None,
+) -> Experiment:
+  """The experiment of one family, whose training had so many steps if it had.
+
+  Args:
+    config: of the run.
+    name: of the family.
+    loaded: what all families share.
+    devices: for the mesh.
+    steps: of a training that is only evaluated, else None.
+  """
+  source, replicas = loaded.source, fleet.families(config)[name]
+  splits = tuple(loaded.splits[r.seed, r.normal_class] for r in replicas)
+  own = config_lib.of_family(config, name)
+  method = _method(own, source, replicas)
+  lengths = _lengths(own.train, splits, method, steps)
+  trainer = _trainer(own, method, lengths.train_steps)
+  if not loaded.trained_on:
+    _check_samples(method, splits)
+  mesh = parallel.mesh(own.mesh, len(replicas), own.train.batch_size, devices)
   return Experiment(
     config=config,
+    family=name,
     source=source,
-    identity=identity,
+    identity=loaded.identity,
     replicas=replicas,
     splits=splits,
     mesh=mesh,
     trainer=trainer,
     programs=_programs(
-      config, source, mesh, trainer, replicas, splits, lengths.steps
+      own, source, mesh, trainer, replicas, splits, lengths.steps
     ),
     started_in=environment.describe(mesh),
-    trained_on=trained_on,
+    trained_on=loaded.trained_on,
     **lengths._asdict(),
   )

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from memae_jax import config as config_lib
 from memae_jax import errors, parallel
 from memae_jax.methods import base, registry
 
@@ -87,6 +88,22 @@ def replicas(config: Any) -> tuple[Replica, ...]:
     ]
     found.setdefault(tuple(fields.items()), Replica('/'.join(shown), **fields))
   return tuple(found.values())
+
+
+def families(config: Any) -> dict[str, tuple[Replica, ...]]:
+  """Returns the replicas by family, in the order of `fleet.variants`."""
+  found: dict[str, list[Replica]] = {}
+  for name in config.fleet.variants:
+    family = registry.find(name).family
+    found.setdefault(family, [])
+  for family, group in found.items():
+    own = config_lib.of_family(config, family)
+    group += [
+      replica
+      for replica in replicas(own)
+      if registry.find(replica.variant).family == family
+    ]
+  return {family: tuple(group) for family, group in found.items()}
 
 
 def find(fleet: Sequence[Replica], name: str) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 
 from memae_jax import config as config_lib
 from memae_jax import disk, errors, host, parallel, writers
+from memae_jax.methods import base
 from memae_jax.training import checkpoint as checkpoint_lib
 from memae_jax.training import diagnostics, experiment, same, step
 
@@ -47,6 +48,7 @@ def opened(
     options.keep_all,
     read_only,
     real=exp.programs.real_shapes,
+    place=exp.place,
   )
 
 
@@ -128,13 +130,36 @@ def _at_home(exp: experiment.Experiment, workdir, lock, now: int, state: Any):
     _check_home(exp, workdir, lock, now, state)
 
 
+def _advance(
+  exp: experiment.Experiment, state: step.ReplicaState, now: int
+) -> tuple[step.ReplicaState, int, dict[str, Any]]:
+  """Goes on to the next log event, within the stage of a step.
+
+  Returns:
+    The state, its step, and what is logged of the steps.
+  """
+  first, end, stage = exp.stage(now)
+  if isinstance(stage, base.Collect):
+    with jax.transfer_guard('allow'):
+      state, done = exp.programs.collect(state, stage, now - first)
+    return state, end if done else now + 1, {}
+  # At multiples, wherever a shorter run ended.
+  stop = min((now // exp.log_every + 1) * exp.log_every, end)
+  state, sums = exp.programs.run(state, now, stop)
+  sums = exp.programs.to_host(sums)
+  diagnostics.raise_unless_finite(sums, exp.replicas)
+  return state, stop, diagnostics.scalars(sums, exp.replicas)
+
+
 def train(
   exp: experiment.Experiment, workdir: pathlib.Path
 ) -> step.ReplicaState:
-  """Trains to the last step, resuming from the newest sound checkpoint.
+  """Trains every family to its last step, one after another.
+
+  Each resumes from its newest sound checkpoint.
 
   Returns:
-    The state of the fleet at `exp.steps`.
+    The state of the first family's fleet at `exp.steps`.
 
   Raises:
     UserError: the folder holds another run, or one that is trained further,
@@ -142,6 +167,17 @@ def train(
     Preempted: SIGTERM came; the state is saved.
     TrainingDiverged: a loss or gradient is not finite.
   """
+  state = _train(exp, workdir)
+  for other in exp.others:
+    _LOG.info('training %s', ', '.join(r.name for r in other.replicas))
+    _train(other, workdir)
+  return state
+
+
+def _train(
+  exp: experiment.Experiment, workdir: pathlib.Path
+) -> step.ReplicaState:
+  """As `train`, of one family."""
   options = exp.config.train
   with contextlib.ExitStack() as stack:
     with parallel.together():
@@ -173,7 +209,9 @@ def train(
     with parallel.together():
       if parallel.is_first() and now < exp.steps:
         _check_room(exp, workdir, steps)
-      writer = writers.MetricsWriter(workdir, written, options.tensorboard)
+      writer = writers.MetricsWriter(
+        workdir, written, options.tensorboard, exp.place
+      )
       stack.callback(writer.close)
       store_config(workdir, exp.config)  # Nothing is refused from here on.
     progress = writers.Progress('train', exp.steps, now)
@@ -193,15 +231,10 @@ def train(
     if found is None:
       state = validate(state)
     while now < exp.steps:
-      # At multiples, wherever a shorter run ended.
-      stop = min((now // exp.log_every + 1) * exp.log_every, exp.steps)
-      state, sums = exp.programs.run(state, now, stop)
-      sums = exp.programs.to_host(sums)
-      diagnostics.raise_unless_finite(sums, exp.replicas)
-      values = diagnostics.scalars(sums, exp.replicas)
-      now = stop
+      state, now, values = _advance(exp, state, now)
       writer.write(now, 'train', values, exp.programs.feed_facts())
-      progress.at(now, f'loss {np.mean(values["loss"]):.4g}')
+      said = f'loss {np.mean(values["loss"]):.4g}' if values else 'passes'
+      progress.at(now, said)
       last = now == exp.steps
       if last or now % exp.validate_every == 0:
         state = validate(state)

@@ -127,14 +127,14 @@ class Programs:
       weights: of the fleet.
       index: of the replica.
     """
-    params = self.one(weights, index).params
-    return {path: base.leaf(params, path) for path in self._memories}
+    variables = self.one(weights, index).variables
+    return {path: base.slots_of(variables, path) for path in self._memories}
 
   @property
   def is_large(self) -> bool:
     """Whether the slots of a replica are too many to be looked at."""
-    params = self.init_shapes.params
-    slots = [base.leaf(params, path) for path in self._memories]
+    variables = step.weights(self.init_shapes).variables
+    slots = [base.slots_of(variables, path) for path in self._memories]
     return sum(4 * x.shape[1] * x.shape[2] for x in slots) > _LARGE
 
   def one(self, weights: Any, index: int) -> step.Weights:
@@ -330,6 +330,105 @@ class Programs:
       self._share(np.int32(now)),
     )
     return state, self.to_host(error), scored.totals
+
+  def collect(
+    self, state: step.ReplicaState, stage: base.Collect, round_: int
+  ) -> tuple[step.ReplicaState, bool]:
+    """Takes a pass over the training normals.
+
+    Args:
+      state: of the fleet.
+      stage: that the pass belongs to.
+      round_: its number in that stage.
+
+    Returns:
+      The state after it, and whether no replica needs another pass.
+    """
+    rows = [self._some(i, stage.most) for i in range(len(self._splits))]
+    found = self._collected(state, rows, stage.keeps, round_)
+    weights = self.to_host(step.weights(state))
+    weights = parallel.without_padding(weights, self._memories, axis=1)
+    one = lambda tree, i: jax.tree.map(lambda x: np.asarray(x[i]), tree)
+    made = []
+    for i, seed in enumerate(self._host_hyper.seed.tolist()):
+      part = one(found, i)
+      if stage.keeps == 'rows':
+        part = jax.tree.map(lambda x, i=i: x[: len(rows[i])], part)
+      made.append(
+        self._trainer.method.finish(
+          one(weights, i).variables,
+          part,
+          self.method_hyper(i),
+          round_,
+          np.random.default_rng([seed, round_]),
+        )
+      )
+    now = [step.split(variables) for variables, _ in made]
+    now = jax.tree.map(lambda *x: np.stack(x), *now)
+    shapes = step.weights(self.init_shapes)
+    placed = parallel.place_like(now, shapes)
+    state = state.replace(params=placed.params, collections=placed.collections)
+    return state, all(done for _, done in made)
+
+  def _some(self, index: int, most: int) -> np.ndarray:
+    """Training samples of a replica, at most so many of them."""
+    rows = self._splits[index].train
+    if not most or len(rows) <= most:
+      return rows
+    rng = np.random.default_rng([int(self._host_hyper.seed[index]), most])
+    return np.sort(rng.choice(rows, most, replace=False))
+
+  def _collected(self, state, rows, keeps: str, round_: int) -> Any:
+    """What the method takes of samples: rows [R, K, ...], or sums [R, ...]."""
+    index, real = self._blocks(rows)
+    weights, parts, total = step.weights(state), [], None
+    for i in range(index.shape[1]):
+      part = self.to_host(
+        self._collect_block(
+          keeps,
+          weights,
+          self.hyper,
+          self.transform,
+          self._place(index[:, i]),
+          self._by_sample(real[:, i]),
+          self._share(np.int32(round_)),
+        )
+      )
+      if keeps == 'rows':
+        parts.append(part)
+        continue
+      part = jax.tree.map(lambda x: x.astype(np.float64), part)
+      total = part if total is None else jax.tree.map(np.add, total, part)
+    if keeps == 'sum':
+      return total
+    return jax.tree.map(lambda *x: np.concatenate(x, axis=1), *parts)
+
+  @functools.cached_property
+  def _collect_block(self):
+    def collect(keeps, *given):
+      *mapped, round_ = given
+
+      def one(mapped, round_):
+        weights, hyper, transform, raw, real = mapped
+        found = self._part.method.collect(
+          weights.variables,
+          transforms.apply(raw, transform),
+          hyper.method,
+          real,
+          round_,
+        )
+        return found if keeps == 'rows' else self._part.across.sum(found)
+
+      where = (
+        self._weight_specs,
+        *[parallel.BY_REPLICA] * 2,
+        *[parallel.BY_SAMPLE] * 2,
+      )
+      by_row = keeps == 'rows'
+      result = parallel.BY_SAMPLE if by_row else parallel.BY_REPLICA
+      return self._mapped(one, where, result)(tuple(mapped), round_)
+
+    return jax.jit(collect, static_argnums=0)
 
   def feed_facts(self) -> dict[str, float]:
     """What the feed has to say about the last `run`."""

@@ -79,7 +79,7 @@ def weights(state: Any) -> Weights:
 def split(variables: base.Variables) -> Weights:
   """Returns variables as weights: what gradients change, and the rest."""
   rest = {name: tree for name, tree in variables.items() if name != 'params'}
-  return Weights(variables['params'], rest)
+  return Weights(variables.get('params', {}), rest)
 
 
 class Sums(NamedTuple):
@@ -291,7 +291,8 @@ class Trainer(NamedTuple):
       return square
     own = jnp.float32(0)
     for path in self.method.memories:
-      own += jnp.sum(jnp.square(base.leaf(grads, path)))
+      if path[0] in grads:  # Others have no gradient.
+        own += jnp.sum(jnp.square(base.leaf(grads, path)))
     return square - own + self.across.sum_slots(own)
 
   def run(self, mapped, inputs, start, stop) -> tuple[ReplicaState, Sums]:
