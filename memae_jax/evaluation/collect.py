@@ -14,7 +14,6 @@ import threadpoolctl
 
 from memae_jax import errors, host, losses, writers
 from memae_jax.data import transforms
-from memae_jax.evaluation import baselines as baselines_lib
 from memae_jax.evaluation import (
   contrast,
   pictures,
@@ -25,6 +24,7 @@ from memae_jax.evaluation import (
 )
 from memae_jax.memory import usage
 from memae_jax.methods import base
+from memae_jax.methods import classical as baselines_lib
 from memae_jax.training import experiment, loop, step
 
 Errors = list[tuple[np.ndarray, np.ndarray]]  # Of each replica: [T] and [V].
@@ -151,13 +151,13 @@ def networks(
     )
   # Pictures are many bytes, and the report shows one run of each variant.
   pictured = scores.first_names((r.variant, r.name) for r in exp.replicas)
-  room = _MAP_BYTES
+  room, is_error = _MAP_BYTES, losses.find(exp.rule).errors is not None
   mean_errors: dict[Any, float | None] = {}
   out, memory = [], {}
   for i, (replica, split) in enumerate(zip(exp.replicas, exp.splits)):
     key, has_memory = (replica.seed, replica.normal_class), replica.has_memory
     if key not in mean_errors:
-      mean_errors[key] = _mean_error(exp, split)
+      mean_errors[key] = _mean_error(exp, split) if is_error else None
     totals = jax.tree.map(lambda x, i=i: x[i], tested.totals)
     if has_memory:
       memory[replica.name] = _memory(exp, weights, i, totals)
@@ -191,7 +191,9 @@ def networks(
         pseudo=changed[i],
         pixels=found_pixels,
         mean_error=mean_errors[key],
-        beyond_contrast=_beyond_contrast(exp, i, *pairs[i]),
+        beyond_contrast=_beyond_contrast(exp, i, *pairs[i])
+        if is_error
+        else None,
         maps=maps if room >= 0 else None,
         frames=video.frames(exp.source, split.test, score, split.anomalous),
         rules=video.by_rule(exp.source, tested, i, split.test)
@@ -322,7 +324,8 @@ def _baselines_of_split(exp, before, index: int):
   mean_error = _mean_error(exp, split)
   rows = np.concatenate([split.test, split.validation])
   reader = functools.partial(_Rows, exp.source, split.transform)
-  for name in config.baselines:
+  methods = exp.config.fleet.variants
+  for name in (name for name in config.baselines if name not in methods):
     if name == 'untrained':
       score, validation_score = before[index]
       note = f'the network of "{replica.name}" before training'

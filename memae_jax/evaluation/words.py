@@ -6,15 +6,10 @@ from typing import Any
 
 from memae_jax.methods import registry
 
-_LABELS = {  # Of baselines; methods say theirs.
+BASELINES = {  # That are no methods, which say their names themselves.
   'random': 'Random scores',
   'untrained': 'Untrained network',
   'frame_difference': 'Frame difference',
-  'mean': 'Distance to the mean',
-  'pca': 'PCA',
-  'kde': 'Kernel density',
-  'isolation_forest': 'Isolation forest',
-  'ocsvm': 'One-class SVM',
 }
 # Name of each metric: title, and what it says.
 METRICS = {
@@ -184,7 +179,14 @@ def label(name: str) -> str:
   """Returns the name of a method or baseline that a reader knows."""
   if name in registry.names():
     return registry.find(name).label
-  return _LABELS.get(name, name)
+  return BASELINES.get(name, name)
+
+
+def is_reference(name: str) -> bool:
+  """Whether a method or baseline is only there to be compared with."""
+  if name in registry.names():
+    return registry.find(name).classical
+  return name in BASELINES
 
 
 def weights(checkpoint: Mapping[str, Any]) -> str:

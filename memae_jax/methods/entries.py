@@ -9,6 +9,12 @@ def _autoencoder(config, input_shape, replicas):
   return autoencoder.build(config, input_shape, replicas)
 
 
+def _fitted(config, input_shape, replicas):
+  from memae_jax.methods import fitted
+
+  return fitted.build(config, input_shape, replicas)
+
+
 _FAMILY = {'family': 'autoencoder', 'build': _autoencoder}
 
 ALL = (
@@ -62,5 +68,15 @@ ALL = (
     style=('#332288', '-', 'D'),
     reads=('train.kl_weight',),
     **_FAMILY,
+  ),
+  *(
+    Entry(name, label, name, _fitted, style=style, classical=True)
+    for name, label, style in (
+      ('mean', 'Distance to the mean', ('#999999', '--', 'x')),
+      ('pca', 'PCA', ('#444444', '--', 'x')),
+      ('kde', 'Kernel density', ('#444444', ':', 'x')),
+      ('isolation_forest', 'Isolation forest', ('#8c6d31', '--', 'x')),
+      ('ocsvm', 'One-class SVM', ('#8c6d31', ':', 'x')),
+    )
   ),
 )

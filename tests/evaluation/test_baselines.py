@@ -6,7 +6,8 @@ import sklearn.neighbors
 import sklearn.svm
 
 from memae_jax import errors
-from memae_jax.evaluation import baselines, paper
+from memae_jax.evaluation import paper
+from memae_jax.methods import classical as baselines
 from memae_jax.methods import registry
 
 # The caller scores the others.

@@ -6,8 +6,9 @@ import pytest
 
 from memae_jax import config as config_lib
 from memae_jax.data import protocols, sources, transforms
-from memae_jax.evaluation import baselines, collect, outcome, scores
+from memae_jax.evaluation import collect, outcome, scores
 from memae_jax.methods import base
+from memae_jax.methods import classical as baselines
 from memae_jax.training import fleet, step
 
 NAMES = ('random', 'pca', 'untrained')

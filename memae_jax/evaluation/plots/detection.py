@@ -9,7 +9,6 @@ import sklearn.metrics
 
 from memae_jax.evaluation import scores, words
 from memae_jax.evaluation.plots import style
-from memae_jax.methods import registry
 
 
 def score_distributions(
@@ -98,7 +97,7 @@ def detection_curves(
   grid = np.unique(np.r_[np.linspace(0, 1, 201), np.geomspace(1e-4, 0.01, 20)])
   for name, replicas in groups.items():
     colour, line, _ = style.of(name)
-    known = name in registry.names() or name == words.label(name)
+    known = not words.is_reference(name)
     look = {
       'color': colour,
       'linestyle': line,

@@ -17,11 +17,6 @@ MARGIN = 0.05  # Between curves and frame, as a share of the axis.
 _STYLES = {  # Colour, line and marker of baselines.
   'random': ('#999999', ':', 'x'),
   'untrained': ('#999999', '-.', 'x'),
-  'mean': ('#999999', '--', 'x'),
-  'pca': ('#444444', '--', 'x'),
-  'kde': ('#444444', ':', 'x'),
-  'isolation_forest': ('#8c6d31', '--', 'x'),
-  'ocsvm': ('#8c6d31', ':', 'x'),
 }
 _SPARE = ('#aa4499', '#117733', '#999933', '#882255')
 

@@ -28,6 +28,13 @@ PCA_WIDE = 1024  # Above this width, that many rows fit the components.
 # A forest swaps the warning filters of the process while it works.
 _ONE_FOREST = threading.Lock()
 FOREST_TREES, FOREST_ROWS = 100, 256  # As published by Liu et al. (2008).
+NODES = {  # Of a tree of a forest, and their types.
+  'feature': np.int32,
+  'split': np.float32,
+  'left': np.int32,
+  'right': np.int32,
+  'length': np.float32,
+}
 SVM_NU = 0.1
 # Their score is a reconstruction error.
 RECONSTRUCT = ('untrained', 'mean', 'pca')
@@ -62,23 +69,23 @@ def _in_blocks(score: Callable, test: Rows) -> np.ndarray:
   return np.concatenate(parts) if parts else np.zeros(0)
 
 
-def _random(train, test, rng, max_train):
-  del train, max_train
-  return rng.random(len(test)), 'uniform random scores'
+def _random(train, rng, most):
+  del train, most
+  return {}, 'uniform random scores', lambda x: rng.random(len(x))
 
 
-def _mean(train, test, rng, max_train):
+def _mean(train, rng, most):
   """What a network scores that reconstructs nothing of its input."""
-  rows, words = _subset(train, max_train, rng)
+  rows, words = _subset(train, most, rng)
   mean = rows.mean(axis=0, dtype=np.float64)
   score = lambda x: np.square(x - mean).mean(axis=1)
-  return _in_blocks(score, test), f'squared distance to the mean; {words}'
+  return {'mean': mean}, f'squared distance to the mean; {words}', score
 
 
-def _components(train, rng, max_train):
+def _components(train, rng, most):
   """Returns the rows of a fit, their PCA and words; no PCA of constant rows."""
   wide = train.shape[1] > PCA_WIDE
-  most = min(max_train, PCA_WIDE) if wide else max_train
+  most = min(most, PCA_WIDE) if wide else most
   rows, words = _subset(train, most, rng)
   rows = rows.astype(np.float64)
   if not np.ptp(rows, axis=0).any():
@@ -97,14 +104,21 @@ def _components(train, rng, max_train):
   )
 
 
-def _pca(train, test, rng, max_train):
+def _plane(rows, pca) -> dict[str, np.ndarray]:
+  """The mean [D] and the components [k, D] of a PCA, or of constant rows."""
+  if pca is None:
+    return {'mean': rows[0], 'components': np.zeros((0, rows.shape[1]))}
+  return {'mean': pca.mean_, 'components': pca.components_}
+
+
+def _pca(train, rng, most):
   """Mean squared error of the reconstruction from the leading components."""
-  rows, pca, words = _components(train, rng, max_train)
+  rows, pca, words = _components(train, rng, most)
   rebuilt = lambda x: (
     pca.inverse_transform(pca.transform(x)) if pca else rows[0]
   )
   score = lambda x: np.square(x - rebuilt(x)).mean(axis=1)
-  return _in_blocks(score, test), f'reconstruction error of {words}'
+  return _plane(rows, pca), f'reconstruction error of {words}', score
 
 
 def _log_density(squared_distance, bandwidth) -> np.ndarray:
@@ -137,43 +151,91 @@ def _bandwidth(codes: np.ndarray) -> float:
   return max((scale * factor for factor in KDE_GRID), key=likelihood)
 
 
-def _kde(train, test, rng, max_train):
+def _kde(train, rng, most):
   """Negative log density of a Gaussian kernel on the leading components."""
-  rows, pca, words = _components(train, rng, min(max_train, KERNEL_ROWS))
+  rows, pca, words = _components(train, rng, min(most, KERNEL_ROWS))
   if pca is None or len(rows) < 2:
-    return np.zeros(len(test)), f'constant density of {words}'
+    flat = _plane(rows, None) | {'codes': np.zeros((1, 0)), 'bandwidth': 1.0}
+    words = f'constant density of {words}'
+    return flat, words, lambda x: np.zeros(len(x))
   codes = pca.transform(rows)
   bandwidth = _bandwidth(codes)
 
   def score(x):
     return -_log_density(_squared_distance(pca.transform(x), codes), bandwidth)
 
-  return _in_blocks(score, test), (
-    f'Gaussian kernel of bandwidth {bandwidth:.3g}, the likeliest by leaving'
-    f' one training normal out, on {words}'
+  fitted = {'codes': codes, 'bandwidth': bandwidth}
+  return (
+    _plane(rows, pca) | fitted,
+    (
+      f'Gaussian kernel of bandwidth {bandwidth:.3g}, the likeliest by leaving'
+      f' one training normal out, on {words}'
+    ),
+    score,
   )
 
 
-def _isolation_forest(train, test, rng, max_train):
-  rows, words = _subset(train, max_train, rng)
+def _isolation_forest(train, rng, most):
+  rows, words = _subset(train, most, rng)
   forest = sklearn.ensemble.IsolationForest(
     n_estimators=FOREST_TREES,
     max_samples=min(FOREST_ROWS, len(rows)),
     random_state=int(rng.integers(2**31)),
   )
-  score = lambda x: -forest.score_samples(x.astype(np.float32))
   with _ONE_FOREST:
     forest.fit(rows)
-    found = _in_blocks(score, test)
-  return (
-    found,
-    f'{FOREST_TREES} trees of {min(FOREST_ROWS, len(rows))} rows; {words}',
-  )
+
+  def score(x):
+    with _ONE_FOREST:
+      return -forest.score_samples(x.astype(np.float32))
+
+  words = f'{FOREST_TREES} trees of {min(FOREST_ROWS, len(rows))} rows; {words}'
+  return _trees(forest), words, score
 
 
-def _ocsvm(train, test, rng, max_train):
+def _path_length(rows: np.ndarray) -> np.ndarray:
+  """Mean steps of an unsuccessful search among so many rows."""
+  rows = np.asarray(rows, np.float64)
+  many = np.maximum(rows, 3)
+  mean = 2 * (np.log(many - 1) + np.euler_gamma) - 2 * (many - 1) / many
+  return np.where(rows <= 1, 0, np.where(rows == 2, 1, mean))
+
+
+def _trees(forest) -> dict[str, np.ndarray]:
+  """The nodes [trees, M] of a forest; a leaf is its own child.
+
+  `length` is how long the path to a node is, over the mean of its rows.
+  """
+  size = 2 * FOREST_ROWS
+  out = {
+    name: np.zeros((FOREST_TREES, size), kind) for name, kind in NODES.items()
+  }
+  for number, tree in enumerate(forest.estimators_):
+    nodes, count = tree.tree_, tree.tree_.node_count
+    here = np.arange(count)
+    leaf = nodes.children_left < 0
+    left = np.where(leaf, here, nodes.children_left)
+    right = np.where(leaf, here, nodes.children_right)
+    depth = np.zeros(count)
+    inner = here[~leaf]
+    for _ in range(nodes.max_depth):
+      depth[left[inner]] = depth[right[inner]] = depth[inner] + 1
+    values = {
+      'feature': np.where(leaf, 0, nodes.feature),
+      'split': np.where(leaf, 0, nodes.threshold),
+      'left': left,
+      'right': right,
+      'length': depth + _path_length(nodes.n_node_samples),
+    }
+    for name, array in values.items():
+      out[name][number, :count] = array
+  mean = _path_length(forest.max_samples_)
+  return out | {'length': out['length'] / max(float(mean), 1e-9)}
+
+
+def _ocsvm(train, rng, most):
   """Negative distance to the surface; kernel products are ours for speed."""
-  rows, words = _subset(train, min(max_train, KERNEL_ROWS), rng)
+  rows, words = _subset(train, min(most, KERNEL_ROWS), rng)
   rows = rows.astype(np.float64)
   gamma = 1 / (rows.shape[1] * (rows.var() or 1.0))  # 'scale'.
   svm = sklearn.svm.OneClassSVM(nu=SVM_NU, gamma=gamma).fit(rows)
@@ -183,9 +245,13 @@ def _ocsvm(train, test, rng, max_train):
     kernel = sklearn.metrics.pairwise.rbf_kernel(x, svm.support_vectors_, gamma)
     return -(kernel @ weights + svm.intercept_[0])
 
-  return _in_blocks(score, test), (
-    f'RBF kernel, nu {SVM_NU}, gamma "scale"; {words}'
-  )
+  fitted = {
+    'support': svm.support_vectors_,
+    'weights': weights,
+    'intercept': svm.intercept_[0],
+    'gamma': gamma,
+  }
+  return fitted, f'RBF kernel, nu {SVM_NU}, gamma "scale"; {words}', score
 
 
 _DETECTORS = {
@@ -196,6 +262,24 @@ _DETECTORS = {
   'isolation_forest': _isolation_forest,
   'ocsvm': _ocsvm,
 }
+
+
+def fit(
+  name: str, train: Rows, seed: int, most: int
+) -> tuple[dict[str, np.ndarray], str, Callable[[np.ndarray], np.ndarray]]:
+  """Fits a detector on training normals.
+
+  Args:
+    name: of the detector.
+    train: [n, D] of the training normals.
+    seed: of the subset and of the detector.
+    most: at most this many rows fit.
+
+  Returns:
+    What was fitted, as arrays; words that say on what; and the score [n] of
+    float64 rows [n, D].
+  """
+  return _DETECTORS[name](train, np.random.default_rng(seed), most)
 
 
 def run(
@@ -238,5 +322,5 @@ def run(
       f'baseline "{name}": training samples have {train.shape[1]} values, test'
       f' samples {test.shape[1]}; transform both alike'
     )
-  rng = np.random.default_rng(seed)
-  return _DETECTORS[name](train, test, rng, max_train)
+  _, words, score = fit(name, train, seed, max_train)
+  return _in_blocks(score, test), words

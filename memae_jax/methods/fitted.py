@@ -1,0 +1,238 @@
+"""The classical detectors as methods: fitted on the host, scored on devices.
+
+What `classical` fits is a collection of arrays of fixed shapes, so that a
+detector is evaluated, stored, spread over devices and exported as a network is.
+"""
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from memae_jax import losses
+from memae_jax.methods import base, classical
+
+_FITTED = 'fitted'
+
+
+def build(
+  config: Any, input_shape: tuple[int, ...], replicas: Sequence[Any]
+) -> 'Fitted':
+  """Builds the method of one classical detector.
+
+  Args:
+    config: resolved.
+    input_shape: of one sample.
+    replicas: all of the detector.
+  """
+  return Fitted(
+    replicas[0].variant, tuple(input_shape), config.eval.baseline_samples
+  )
+
+
+@dataclasses.dataclass(frozen=True)
+class Fitted(base.Method):
+  """See `base.Method`.
+
+  Attributes:
+    name: of the detector.
+    shape: of one sample; of clips, it is fitted on the frames that are scored.
+    most: so many samples fit it at most.
+  """
+
+  name: str
+  shape: tuple[int, ...]
+  most: int
+
+  @property
+  def criterion(self):
+    """See `base.Method`."""
+    name = 'mse' if self.name in _REBUILT else self.name
+    return name, name
+
+  @property
+  def stages(self):
+    """See `base.Method`."""
+    return (base.Collect(keeps='rows', most=self.most),)
+
+  @property
+  def _width(self) -> int:
+    return math.prod(self.shape[1 if len(self.shape) == 4 else 0 :])
+
+  def hyper(self, replicas, config):
+    """The seed of the fit, by seed and normal class."""
+    del config
+    streams = [
+      np.random.SeedSequence([replica.seed, replica.normal_class or 0])
+      for replica in replicas
+    ]
+    return np.asarray([int(s.generate_state(1)[0]) for s in streams], np.uint32)
+
+  def init(self, key, samples, hyper):
+    """See `base.Method`: nothing is fitted yet."""
+    del key, samples, hyper
+    shapes = _SHAPES[self.name](self._width, self.most)
+    return {
+      _FITTED: {
+        name: jnp.zeros(shape, classical.NODES.get(name, jnp.float32))
+        for name, shape in shapes.items()
+      }
+    }
+
+  def collect(self, variables, x, hyper, mask, round_):
+    """See `base.Method`: the samples themselves, flat."""
+    del variables, hyper, mask, round_
+    return self._flat(x)
+
+  def _flat(self, x: jax.Array) -> jax.Array:
+    """[B, D] samples; of clips, the frames that are scored."""
+    frames = x[:, x.shape[1] // 2] if x.ndim == losses.CLIP else x
+    return frames.reshape(len(x), -1)
+
+  def finish(self, variables, collected, hyper, round_, rng):
+    """See `base.Method`: fits the detector."""
+    del round_, rng
+    found, _, _ = classical.fit(self.name, collected, int(hyper), self.most)
+    if 'codes' in found:  # How many of them are no padding.
+      found['count'] = len(found['codes'])
+    fitted = {}
+    for name, there in variables[_FITTED].items():
+      array = np.asarray(found[name], there.dtype)
+      more = [(0, n - have) for n, have in zip(there.shape, array.shape)]
+      fitted[name] = np.pad(array, more) if more else array
+    return {_FITTED: fitted}, True
+
+  def predict(self, variables, x, hyper, mask, keys):
+    """See `base.Method`."""
+    del hyper, mask, keys
+    fitted, rows = variables[_FITTED], self._flat(x)
+    if self.name not in _REBUILT:
+      return base.Prediction({self.name: _SCORES[self.name](fitted, rows)})
+    out = _REBUILT[self.name](fitted, rows)
+    if x.ndim == losses.CLIP:  # The other frames are as they should be.
+      middle = out.reshape(len(x), *x.shape[2:])
+      out = x.at[:, x.shape[1] // 2].set(middle)
+    out = out.reshape(x.shape)
+    return base.Prediction(**losses.of(x, out), output=out)
+
+
+def _codes(fitted: Mapping[str, jax.Array], rows: jax.Array) -> jax.Array:
+  """[B, k] rows on the components; 0 on those that are padding."""
+  return (rows - fitted['mean']) @ fitted['components'].T
+
+
+def _on_plane(fitted, rows):
+  return _codes(fitted, rows) @ fitted['components'] + fitted['mean']
+
+
+def _squared_distance(rows: jax.Array, others: jax.Array) -> jax.Array:
+  """[B, M] between [B, D] and [M, D]."""
+  inner = rows @ others.T
+  norms = jnp.sum(rows**2, axis=1)[:, None] + jnp.sum(others**2, axis=1)
+  return jnp.maximum(norms - 2 * inner, 0)
+
+
+def _density(fitted, rows):
+  """[B] negative log of the sum of Gaussian kernels, in nats."""
+  width = jnp.where(fitted['bandwidth'] > 0, fitted['bandwidth'], 1)
+  far = _squared_distance(_codes(fitted, rows), fitted['codes'])
+  real = jnp.arange(len(fitted['codes'])) < fitted['count']
+  kernel = jnp.where(real, -0.5 * far / width**2, -jnp.inf)
+  # Not fitted yet: every kernel is padding.
+  found = jax.nn.logsumexp(jnp.where(real.any(), kernel, 0), axis=1)
+  return -found
+
+
+def _surface(fitted, rows):
+  """[B] negative distance to the surface of a one-class SVM."""
+  far = _squared_distance(rows, fitted['support'])
+  kernel = jnp.exp(-fitted['gamma'] * far)
+  return -(kernel @ fitted['weights'] + fitted['intercept'])
+
+
+def _isolation(fitted, rows):
+  """[B] of an isolation forest: equation 2 of Liu et al. (2008)."""
+  trees = jnp.arange(classical.FOREST_TREES)
+
+  def down(_, node):
+    feature, split = (
+      fitted['feature'][trees, node],
+      fitted['split'][trees, node],
+    )
+    value = jnp.take_along_axis(rows, feature, axis=1)
+    left, right = fitted['left'][trees, node], fitted['right'][trees, node]
+    return jnp.where(value <= split, left, right)
+
+  depth = math.ceil(math.log2(classical.FOREST_ROWS))
+  start = jnp.zeros((len(rows), len(trees)), jnp.int32)
+  node = jax.lax.fori_loop(0, depth, down, start)
+  return 2.0 ** -jnp.mean(fitted['length'][trees, node], axis=1)
+
+
+def _pca_shapes(width: int, most: int) -> dict[str, tuple[int, ...]]:
+  count = min(width, most, classical.PCA_WIDE)
+  return {'mean': (width,), 'components': (count, width)}
+
+
+def _kde_shapes(width: int, most: int) -> dict[str, tuple[int, ...]]:
+  rows = min(most, classical.KERNEL_ROWS)
+  plane = _pca_shapes(width, rows)
+  codes = rows, plane['components'][0]
+  return plane | {'codes': codes, 'bandwidth': (), 'count': ()}
+
+
+def _svm_shapes(width: int, most: int) -> dict[str, tuple[int, ...]]:
+  rows = min(most, classical.KERNEL_ROWS)
+  of_one = {'intercept': (), 'gamma': ()}
+  return {'support': (rows, width), 'weights': (rows,), **of_one}
+
+
+def _forest_shapes(width: int, most: int) -> dict[str, tuple[int, ...]]:
+  del width, most
+  size = classical.FOREST_TREES, 2 * classical.FOREST_ROWS
+  return dict.fromkeys(classical.NODES, size)
+
+
+_SHAPES = {
+  'mean': lambda width, most: {'mean': (width,)},
+  'pca': _pca_shapes,
+  'kde': _kde_shapes,
+  'ocsvm': _svm_shapes,
+  'isolation_forest': _forest_shapes,
+}
+_REBUILT = {
+  'mean': lambda fitted, rows: jnp.broadcast_to(fitted['mean'], rows.shape),
+  'pca': _on_plane,
+}
+_SCORES = {
+  'kde': _density,
+  'ocsvm': _surface,
+  'isolation_forest': _isolation,
+}
+
+losses.register(
+  losses.Rule(
+    'kde',
+    'Kernel density',
+    'negative log of the sum of Gaussian kernels on the leading components, in'
+    ' nats',
+    errors=None,
+  ),
+  losses.Rule(
+    'ocsvm',
+    'Distance to the surface',
+    'negative distance to the surface of a one-class support vector machine',
+    errors=None,
+  ),
+  losses.Rule(
+    'isolation_forest',
+    'Isolation',
+    'two to the power of minus the mean path length over that of an'
+    ' unsuccessful search',
+    errors=None,
+  ),
+)
