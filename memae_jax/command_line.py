@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from absl import flags
 
 from memae_jax import config as config_lib
-from memae_jax import config_file, errors, flag_file, paths, values
+from memae_jax import config_file, errors, flag_file, paths, plugins, values
 
 # Also with the dashes that a word processor makes of hyphens.
 _FLAG = re.compile(
@@ -46,7 +46,9 @@ def read(argv: Sequence[str]) -> Command:
   Raises:
     UserError: a flag names no field or file, or lacks its value.
   """
-  options, rest = _options(flag_file.expanded(argv[1:]))
+  given = flag_file.expanded(argv[1:])
+  plugins.load(plugins.named(given))  # They may bring fields of their own.
+  options, rest = _options(given)
   _add_stored_config(options)
   words, members = [argv[0]], []
   if 'config' in options and 'config' in flags.FLAGS:  # First, for overrides.

@@ -14,7 +14,7 @@ from typing import Any
 
 import ml_collections
 
-from memae_jax import errors, fields, paths
+from memae_jax import errors, fields, paths, plugins
 from memae_jax.methods import registry
 
 DATASETS = (
@@ -70,6 +70,9 @@ _NAME = fields.name()
 
 SCHEMA: dict[str, Any] = {
   'name': fields.text('', 'Name of the experiment, used in reports.'),
+  'plugins': fields.many(
+    _NAME, (), 'Modules that were loaded by --plugin; not to be set.'
+  ),
   'paper': fields.choice(
     '', ('', *PAPERS), 'Table of the paper shown beside the results.'
   ),
@@ -523,6 +526,7 @@ _PATHS = (
 _NO_WEIGHT = (  # Fields that change no weight, or only its rounding.
   'name',
   'paper',
+  'plugins',
   'data.data_dir',
   'data.feed',
   'data.key_column',
@@ -700,7 +704,11 @@ def resolve(config: Mapping) -> ml_collections.FrozenConfigDict:
   """
   if isinstance(config, ml_collections.ConfigDict):
     config = config.to_dict()
+  plugins.check(config.get('plugins', ()))
   resolved = _resolve(config, SCHEMA, '')
+  resolved['plugins'] = tuple(
+    dict.fromkeys((*resolved['plugins'], *plugins.loaded()))
+  )
   protocol, axes = resolved['data']['protocol'], resolved['fleet']
   if protocol in ONE_CLASS and not axes['normal_classes']:
     raise errors.UserError(

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from memae_jax import config as config_lib
-from memae_jax import errors, writers
+from memae_jax import errors, plugins, writers
 from memae_jax.evaluation import results_file
 from memae_jax.studies import grid, groups
 
@@ -271,6 +271,7 @@ def train(run: Run, held: Any, stopping) -> str:
     sys.executable,
     '-m',
     'memae_jax.main',
+    *(f'--plugin={name}' for name in plugins.loaded()),
     f'--config={run.folder / "config.json"}',
     f'--workdir={run.folder}',
   ]

@@ -1,0 +1,73 @@
+"""Modules from outside that add methods, losses, scores, metrics or data sets.
+
+A module that `--plugin=NAME` names is imported before anything is read. Its
+name is stored in the config of the run; a command on that run asks for it, and
+nothing is imported that a command does not name.
+"""
+
+import importlib
+import re
+from collections.abc import Iterable, Sequence
+
+from absl import flags
+
+from memae_jax import errors
+
+_FLAG = re.compile(r'--?plugin(?:=(.*))?', re.S)
+_LOADED: list[str] = []
+flags.DEFINE_multi_string(
+  'plugin', [], 'Module that registers methods or others; repeatable.'
+)
+
+
+def named(words: Sequence[str]) -> list[str]:
+  """Returns the modules that the words of a command name."""
+  found = []
+  for word, after in zip(words, [*words[1:], '']):
+    if match := _FLAG.fullmatch(word):
+      found.append(after if match[1] is None else match[1])
+  return found
+
+
+def load(names: Iterable[str]) -> None:
+  """Imports modules, each once.
+
+  Args:
+    names: as Python imports them, such as my_detectors.
+
+  Raises:
+    UserError: one cannot be imported.
+  """
+  for name in names:
+    if name in _LOADED:
+      continue
+    if not re.fullmatch(r'\w+(\.\w+)*', name):
+      raise errors.UserError(
+        f'--plugin={name} is no name of a module; write it as in "import", such'
+        ' as --plugin=my_detectors'
+      )
+    try:
+      importlib.import_module(name)
+    except errors.UserError:
+      raise
+    except Exception as error:
+      raise errors.UserError(
+        f'--plugin={name} cannot be imported ({type(error).__name__}: {error});'
+        ' run from its folder, or put that on PYTHONPATH'
+      ) from error
+    _LOADED.append(name)
+
+
+def loaded() -> tuple[str, ...]:
+  """Returns the names of the modules that were loaded."""
+  return tuple(_LOADED)
+
+
+def check(names: Iterable[str]) -> None:
+  """Raises UserError if a config needs a module that was not loaded."""
+  missing = [name for name in names if name not in _LOADED]
+  if missing:
+    wanted = ' '.join(f'--plugin={name}' for name in missing)
+    raise errors.UserError(
+      f'this run needs the plugin "{missing[0]}"; add {wanted} to the command'
+    )
