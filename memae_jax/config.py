@@ -684,13 +684,19 @@ def _resolve(values: Mapping, schema: Mapping, prefix: str) -> dict[str, Any]:
   return out
 
 
+def _whole(values: Mapping) -> dict[str, Any]:
+  """All fields, if the modules are there that some of them may be of."""
+  plugins.check(values.get('plugins', ()))
+  return _resolve(values, SCHEMA, '')
+
+
 def filled(values: Mapping) -> ml_collections.ConfigDict:
   """Returns a config of some fields and the defaults of all others.
 
   Raises:
     UserError: an unknown field, a wrong type or a value out of range.
   """
-  return ml_collections.ConfigDict(_resolve(values, SCHEMA, ''))
+  return ml_collections.ConfigDict(_whole(values))
 
 
 def resolve(config: Mapping) -> ml_collections.FrozenConfigDict:
@@ -704,8 +710,7 @@ def resolve(config: Mapping) -> ml_collections.FrozenConfigDict:
   """
   if isinstance(config, ml_collections.ConfigDict):
     config = config.to_dict()
-  plugins.check(config.get('plugins', ()))
-  resolved = _resolve(config, SCHEMA, '')
+  resolved = _whole(config)
   resolved['plugins'] = tuple(
     dict.fromkeys((*resolved['plugins'], *plugins.loaded()))
   )

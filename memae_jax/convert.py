@@ -27,7 +27,7 @@ from memae_jax.data import foreign
 from memae_jax.evaluation import collect
 from memae_jax.methods import registry
 from memae_jax.models import reference_weights
-from memae_jax.training import experiment, fleet, loop, step
+from memae_jax.training import experiment, loop, step
 
 _LOG = logging.getLogger(__name__)
 _DEFAULT = pathlib.Path('configs/ped2.py')
@@ -192,8 +192,7 @@ def to_file(run: pathlib.Path, path: pathlib.Path, name: str = '') -> None:
       hold it.
   """
   torch = _torch()
-  exp = experiment.build(config_lib.load(run / 'config.json'))
-  index = fleet.find(exp.replicas, name)
+  exp, index = experiment.build(config_lib.load(run / 'config.json')).find(name)
   replica = exp.replicas[index]
   if not registry.find(replica.variant).released:
     names = [other.name for other in exp.replicas]

@@ -33,7 +33,8 @@ from memae_jax import cli, errors, losses, paths, scorer, writers
 from memae_jax import config as config_lib
 from memae_jax.data import host_stage, transforms
 from memae_jax.evaluation import collect, facts, video
-from memae_jax.training import experiment, fleet, step
+from memae_jax.methods import registry
+from memae_jax.training import experiment, step
 
 # Elements of a block of samples, by platform: what keeps a device busy, and no
 # more, since one sample costs as much as a block.
@@ -197,8 +198,13 @@ def to_file(run: pathlib.Path, path: pathlib.Path, name: str = '') -> None:
       one sample at a time.
   """
   scorer.check_flatbuffers()
-  exp = experiment.build(config_lib.load(run / 'config.json'))
-  index = fleet.find(exp.replicas, name)
+  exp, index = experiment.build(config_lib.load(run / 'config.json')).find(name)
+  entry = registry.find(exp.replicas[index].variant)
+  if not entry.exportable:
+    raise errors.UserError(
+      f'method "{entry.name}" cannot be exported; give --replica=NAME of'
+      ' another'
+    )
   known = exp.programs.score_names
   if losses.find(exp.rule).over_clips:
     alone = [name for name in known if not losses.find(name).over_clips]

@@ -247,6 +247,7 @@ class Method:
     x: jax.Array,
     hyper: Any,
     mask: jax.Array,
+    stage: int,
     round_: jax.Array,
   ) -> Any:
     """What a pass of a `Collect` stage takes of samples.
@@ -256,6 +257,7 @@ class Method:
       x: [B, ...] model inputs.
       hyper: its values of `hyper`.
       mask: [B] bool, False for padding, which must not count in a sum.
+      stage: which of `stages` it is.
       round_: number of the pass in its stage, from 0.
 
     Returns:
@@ -268,6 +270,7 @@ class Method:
     variables: Variables,
     collected: Any,
     hyper: Any,
+    stage: int,
     round_: int,
     rng: np.random.Generator,
   ) -> tuple[Variables, bool]:
@@ -277,6 +280,7 @@ class Method:
       variables: of the replica, NumPy arrays.
       collected: sums, in float64, or rows of all samples, of this replica.
       hyper: its values of `hyper`.
+      stage: which of `stages` it is.
       round_: number of the pass in its stage, from 0.
       rng: of the replica and the pass.
 

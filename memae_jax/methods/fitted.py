@@ -83,9 +83,9 @@ class Fitted(base.Method):
       }
     }
 
-  def collect(self, variables, x, hyper, mask, round_):
+  def collect(self, variables, x, hyper, mask, stage, round_):
     """See `base.Method`: the samples themselves, flat."""
-    del variables, hyper, mask, round_
+    del variables, hyper, mask, stage, round_
     return self._flat(x)
 
   def _flat(self, x: jax.Array) -> jax.Array:
@@ -93,9 +93,9 @@ class Fitted(base.Method):
     frames = x[:, x.shape[1] // 2] if x.ndim == losses.CLIP else x
     return frames.reshape(len(x), -1)
 
-  def finish(self, variables, collected, hyper, round_, rng):
+  def finish(self, variables, collected, hyper, stage, round_, rng):
     """See `base.Method`: fits the detector."""
-    del round_, rng
+    del stage, round_, rng
     found, _, _ = classical.fit(self.name, collected, int(hyper), self.most)
     if 'codes' in found:  # How many of them are no padding.
       found['count'] = len(found['codes'])
@@ -122,17 +122,18 @@ class Fitted(base.Method):
 
 def _codes(fitted: Mapping[str, jax.Array], rows: jax.Array) -> jax.Array:
   """[B, k] rows on the components; 0 on those that are padding."""
-  return (rows - fitted['mean']) @ fitted['components'].T
+  return (rows - fitted['mean'][None]) @ fitted['components'].T
 
 
 def _on_plane(fitted, rows):
-  return _codes(fitted, rows) @ fitted['components'] + fitted['mean']
+  plane = _codes(fitted, rows) @ fitted['components']
+  return plane + fitted['mean'][None]
 
 
 def _squared_distance(rows: jax.Array, others: jax.Array) -> jax.Array:
   """[B, M] between [B, D] and [M, D]."""
   inner = rows @ others.T
-  norms = jnp.sum(rows**2, axis=1)[:, None] + jnp.sum(others**2, axis=1)
+  norms = jnp.sum(rows**2, axis=1)[:, None] + jnp.sum(others**2, axis=1)[None]
   return jnp.maximum(norms - 2 * inner, 0)
 
 
@@ -141,7 +142,7 @@ def _density(fitted, rows):
   width = jnp.where(fitted['bandwidth'] > 0, fitted['bandwidth'], 1)
   far = _squared_distance(_codes(fitted, rows), fitted['codes'])
   real = jnp.arange(len(fitted['codes'])) < fitted['count']
-  kernel = jnp.where(real, -0.5 * far / width**2, -jnp.inf)
+  kernel = jnp.where(real[None], -0.5 * far / width**2, -jnp.inf)
   # Not fitted yet: every kernel is padding.
   found = jax.nn.logsumexp(jnp.where(real.any(), kernel, 0), axis=1)
   return -found

@@ -32,6 +32,7 @@ class Entry:
       NAME: see `memae_jax.fields`. One that is named as a field of `train`,
       such as epochs, takes its place for this family.
     released: whether the released PyTorch network holds its weights.
+    exportable: whether `predict` can be a program of its own.
     classical: whether it is a reference, which figures draw thinner.
   """
 
@@ -47,6 +48,7 @@ class Entry:
   couples_batch: bool = False
   settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
   released: bool = False
+  exportable: bool = True
   classical: bool = False
 
 

@@ -82,6 +82,16 @@ class Experiment:
     """Those of all families, this one first."""
     return (self, *self.others)
 
+  def find(self, name: str) -> tuple['Experiment', int]:
+    """Returns the family of a replica and its index there; '' is the first.
+
+    Raises:
+      UserError: there is none of that name.
+    """
+    everyone = [(m, i) for m in self.members for i in range(len(m.replicas))]
+    replicas = [member.replicas[i] for member, i in everyone]
+    return everyone[fleet.find(replicas, name)]
+
   @property
   def place(self) -> str:
     """The folder of its checkpoints within those of the run; '' for the first.
@@ -117,19 +127,15 @@ class Experiment:
       **self.identity,
     }
 
-  def stage(self, now: int) -> tuple[int, int, base.Train | base.Collect]:
-    """First step, end and kind of the stage that a step belongs to."""
-    first = 0
-    for stage in self.trainer.method.stages:
-      end = first + self.stage_steps(stage)
+  def stage(self, now: int) -> tuple[int, int, int]:
+    """First step, end and number of the stage that a step belongs to."""
+    end = 0
+    for number, stage in enumerate(self.trainer.method.stages):
+      is_pass = isinstance(stage, base.Collect)
+      first, end = end, end + (stage.rounds if is_pass else self.train_steps)
       if now < end:
-        return first, end, stage
-      first = end
+        return first, end, number
     raise ValueError(f'step {now} is beyond the last stage')
-
-  def stage_steps(self, stage: base.Train | base.Collect) -> int:
-    """Steps of a stage; a pass over the samples is one."""
-    return stage.rounds if isinstance(stage, base.Collect) else self.train_steps
 
   @functools.cached_property
   def rule(self) -> str:

@@ -138,10 +138,10 @@ def _advance(
   Returns:
     The state, its step, and what is logged of the steps.
   """
-  first, end, stage = exp.stage(now)
-  if isinstance(stage, base.Collect):
+  first, end, number = exp.stage(now)
+  if isinstance(exp.trainer.method.stages[number], base.Collect):
     with jax.transfer_guard('allow'):
-      state, done = exp.programs.collect(state, stage, now - first)
+      state, done = exp.programs.collect(state, number, now - first)
     return state, end if done else now + 1, {}
   # At multiples, wherever a shorter run ended.
   stop = min((now // exp.log_every + 1) * exp.log_every, end)

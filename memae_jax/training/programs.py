@@ -332,20 +332,21 @@ class Programs:
     return state, self.to_host(error), scored.totals
 
   def collect(
-    self, state: step.ReplicaState, stage: base.Collect, round_: int
+    self, state: step.ReplicaState, number: int, round_: int
   ) -> tuple[step.ReplicaState, bool]:
     """Takes a pass over the training normals.
 
     Args:
       state: of the fleet.
-      stage: that the pass belongs to.
+      number: of the stage that the pass belongs to.
       round_: its number in that stage.
 
     Returns:
       The state after it, and whether no replica needs another pass.
     """
+    stage = self._trainer.method.stages[number]
     rows = [self._some(i, stage.most) for i in range(len(self._splits))]
-    found = self._collected(state, rows, stage.keeps, round_)
+    found = self._collected(state, rows, number, round_)
     weights = self.to_host(step.weights(state))
     weights = parallel.without_padding(weights, self._memories, axis=1)
     one = lambda tree, i: jax.tree.map(lambda x: np.asarray(x[i]), tree)
@@ -359,8 +360,9 @@ class Programs:
           one(weights, i).variables,
           part,
           self.method_hyper(i),
+          number,
           round_,
-          np.random.default_rng([seed, round_]),
+          np.random.default_rng([seed, number, round_]),
         )
       )
     now = [step.split(variables) for variables, _ in made]
@@ -378,14 +380,15 @@ class Programs:
     rng = np.random.default_rng([int(self._host_hyper.seed[index]), most])
     return np.sort(rng.choice(rows, most, replace=False))
 
-  def _collected(self, state, rows, keeps: str, round_: int) -> Any:
+  def _collected(self, state, rows, number: int, round_: int) -> Any:
     """What the method takes of samples: rows [R, K, ...], or sums [R, ...]."""
+    keeps = self._trainer.method.stages[number].keeps
     index, real = self._blocks(rows)
     weights, parts, total = step.weights(state), [], None
     for i in range(index.shape[1]):
       part = self.to_host(
         self._collect_block(
-          keeps,
+          number,
           weights,
           self.hyper,
           self.transform,
@@ -405,8 +408,9 @@ class Programs:
 
   @functools.cached_property
   def _collect_block(self):
-    def collect(keeps, *given):
+    def collect(number, *given):
       *mapped, round_ = given
+      by_row = self._trainer.method.stages[number].keeps == 'rows'
 
       def one(mapped, round_):
         weights, hyper, transform, raw, real = mapped
@@ -415,16 +419,16 @@ class Programs:
           transforms.apply(raw, transform),
           hyper.method,
           real,
+          number,
           round_,
         )
-        return found if keeps == 'rows' else self._part.across.sum(found)
+        return found if by_row else self._part.across.sum(found)
 
       where = (
         self._weight_specs,
         *[parallel.BY_REPLICA] * 2,
         *[parallel.BY_SAMPLE] * 2,
       )
-      by_row = keeps == 'rows'
       result = parallel.BY_SAMPLE if by_row else parallel.BY_REPLICA
       return self._mapped(one, where, result)(tuple(mapped), round_)
 
