@@ -20,16 +20,20 @@ _RELEASED = {
 }
 
 
-def _parts(version: str) -> tuple[int, ...]:
-  """The numbers of a version, without what marks it as a draft."""
+def parts(version: str) -> tuple[int, ...]:
+  """The numbers of a version, without what marks it as a draft.
+
+  Args:
+    version: such as 0.12.0 or 0.12.0rc1.
+  """
   return tuple(map(int, re.match(r'\d+(?:\.\d+)*', version)[0].split('.')))
 
 
 def readable_until(version: str) -> datetime.date | None:
   """Returns the last day whose JAX is sure to read what this one exports.
 
-  A version that is not listed is at least as new as the newest listed one that
-  is not above it, so the day that is given is no later than the true one.
+  A version that is not listed is newer than the listed ones below it, so the
+  day that is given for it is no later than the true one.
 
   Args:
     version: of the JAX that exports.
@@ -37,10 +41,10 @@ def readable_until(version: str) -> datetime.date | None:
   Returns:
     The day; None for versions before all that are listed.
   """
-  before = [v for v in _RELEASED if _parts(v) <= _parts(version)]
+  before = [v for v in _RELEASED if v == version or parts(v) < parts(version)]
   if not before:
     return None
-  day = datetime.date.fromisoformat(_RELEASED[max(before, key=_parts)])
+  day = datetime.date.fromisoformat(_RELEASED[max(before, key=parts)])
   year, month = divmod(day.month - 1 + _MONTHS, 12)
   # No month is shorter than 28 days.
   return day.replace(day.year + year, month + 1, min(day.day, 28))
