@@ -166,7 +166,8 @@ def threshold(
 def _readable_until() -> str:
   """Which JAX reads what this one exports, in words."""
   day = expiry.readable_until(jax.__version__)
-  return f'any JAX released until {day}' if day else 'JAX of its time'
+  later = f'later ones released until {day}' if day else 'those of its time'
+  return f'that JAX and {later}'
 
 
 def _meta(exp, index: int, limit: float, at: int, taken: int) -> dict[str, Any]:

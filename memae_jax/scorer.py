@@ -170,24 +170,25 @@ def _fits(exported: jax.export.Exported, shape, dtype) -> bool:
 
 def _unfit(path: Any, meta: dict[str, Any], error: Exception) -> Exception:
   """One line: which JAX wrote a program, which cannot read it, the mend."""
-  why = foreign.reason(error)
+  why, writer = foreign.reason(error), _jax_of(meta)
   if 'backward-compatibility window' in why:  # As jax 0.12 says it.
-    why = 'what JAX more than six months older wrote has expired'
-  writer = _jax_of(meta)
+    why = 'it has expired'
+  until = meta.get('readable_until')
+  until = f'by {until}' if until else 'until unknown'  # Of earlier exports.
   return errors.UserError(
-    f'{path} was written by jax {writer}, readable by'
-    f' {meta.get("readable_until", "JAX of its time")}; jax {jax.__version__}'
-    f' cannot read it ({why}); export the run again with this jax, or score'
-    f' with jax {writer}'
+    f'{path} was written by jax {writer}, readable {until}; jax'
+    f' {jax.__version__} cannot read it ({why}); export the run again with this'
+    f' jax, or score with jax {writer}'
   )
 
 
 def _jax_of(meta: dict[str, Any]) -> str:
   try:
     # Earlier exports have it only there.
-    return meta.get('jax') or meta['environment']['versions']['jax']
+    written = meta.get('jax') or meta['environment']['versions']['jax']
   except (KeyError, TypeError):
     return 'of an unknown version'
+  return ' '.join(str(written).split())[:40]
 
 
 class Scorer:

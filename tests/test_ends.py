@@ -26,7 +26,7 @@ def _agree(found, want):
   line, writer, reader = found['refused'], want['jax'], found['jax']
   assert expiry.parts(writer) > expiry.parts(reader), line
   assert '\n' not in line
-  assert f'was written by jax {writer}, readable by any JAX released' in line
+  assert f'was written by jax {writer}, readable by that JAX' in line
   assert f'jax {reader} cannot read it' in line
   assert line.endswith(
     f'export the run again with this jax, or score with jax {writer}'
