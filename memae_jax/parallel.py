@@ -102,7 +102,7 @@ def specs(tree: Any) -> Any:
   Args:
     tree: of arrays or shapes.
   """
-  return jax.tree_util.tree_map_with_path(
+  return jax.tree.map_with_path(
     lambda path, _: BY_SLOT if _of_slots(path) else BY_REPLICA, tree
   )
 
@@ -115,7 +115,7 @@ def real_shapes(
     (replicas, slots, *leaf.shape[2:])
     if _of_slots(path)
     else (replicas, *leaf.shape[1:])
-    for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
+    for path, leaf in jax.tree.leaves_with_path(tree)
   )
 
 
@@ -135,7 +135,7 @@ def widened(tree: Any, mesh: Mesh) -> Any:
     sharding = NamedSharding(mesh, BY_SLOT if of_slots else BY_REPLICA)
     return jax.ShapeDtypeStruct(tuple(shape), leaf.dtype, sharding=sharding)
 
-  return jax.tree_util.tree_map_with_path(wide, tree)
+  return jax.tree.map_with_path(wide, tree)
 
 
 def _rows(host: np.ndarray, index: tuple[slice, ...]) -> np.ndarray:
