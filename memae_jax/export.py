@@ -8,13 +8,15 @@ program.bin  what `jax.export` serialises: samples [B, ...] of any B to score,
              errors and slots kept, for CPU, CUDA and TPU; the weights and the
              scaling of the inputs are inside, but for what numbers go
              through in float64 before (`data.host_stage`)
-meta.json    that, threshold, meaning of score and inputs, origin, versions
+meta.json    that, threshold, meaning of score and inputs, origin, versions,
+             until when it can be read
 
 The network sees blocks of one size, whatever B is: memory is bounded, and the
 score of a sample does not depend on how many others came with it.
 """
 
 import contextlib
+import datetime
 import functools
 import hashlib
 import io
@@ -29,7 +31,7 @@ import jax.numpy as jnp
 import numpy as np
 from absl import flags
 
-from memae_jax import cli, errors, losses, paths, scorer, writers
+from memae_jax import cli, errors, expiry, losses, paths, scorer, writers
 from memae_jax import config as config_lib
 from memae_jax.data import host_stage, transforms
 from memae_jax.evaluation import collect, facts, video
@@ -148,16 +150,26 @@ def threshold(
   return limit
 
 
+def _readable_until() -> str:
+  """Which JAX reads what this one exports, in words."""
+  day = expiry.readable_until(jax.__version__)
+  later = f'later ones released until {day}' if day else 'those of its time'
+  return f'that JAX and {later}'
+
+
 def _meta(exp, index: int, limit: float, at: int, taken: int) -> dict[str, Any]:
   """What the file says beside the program."""
   config, source = exp.config, exp.source
   score = facts.score(exp)
   score.pop('second', None)
-  quantile = config.eval.normal_quantile
+  quantile, until = config.eval.normal_quantile, _readable_until()
   data = {key: config.data[key] for key in scorer.READING}
   return {
     'format': scorer.FORMAT,
     'version': scorer.VERSION,
+    'jax': jax.__version__,
+    'exported': datetime.datetime.now(datetime.UTC).date().isoformat(),
+    'readable_until': until,
     'threshold': limit,
     'threshold_rule': f'{quantile:.0%} quantile of the validation normals;'
     ' what scores above it is flagged',
@@ -224,6 +236,7 @@ def to_file(run: pathlib.Path, path: pathlib.Path, name: str = '') -> None:
     f'replica "{exp.replicas[index].name}" of {run} is in {path}; score with'
     f' python -m memae_jax.scorer {path} INPUT'
   )
+  print(f'written by jax {jax.__version__}, readable by {_readable_until()}')
 
 
 def write(path: pathlib.Path, binary: bytes, meta: dict[str, Any]) -> None:

@@ -69,6 +69,8 @@ def chosen() -> dict[str, Any]:
   """Returns the settings that may change numbers and are not JAX's default."""
   usual = {name: value for name, (value, _) in _FIXED.items()}
   usual |= _PRECISION | _ROUNDING
+  for name in usual.keys() - jax.config.values.keys():
+    del usual[name]  # Of other versions of JAX.
   out = {name: _value(name) for name in usual if _value(name) != usual[name]}
   variables = {name: _flags(os.environ.get(name, '')) for name in _VARIABLES}
   return out | {name: text for name, text in variables.items() if text}

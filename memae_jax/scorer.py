@@ -62,10 +62,7 @@ def load(path: str | os.PathLike) -> 'Scorer':
   try:
     exported = jax.export.deserialize(bytearray(binary))
   except Exception as error:  # Of many kinds; the content is sound.
-    raise errors.UserError(
-      f'{path} was written by jax {_jax_of(meta)}, and jax {jax.__version__}'
-      f' cannot read it ({foreign.reason(error)}); export the run again'
-    ) from error
+    raise _unfit(path, meta, error) from error
   return Scorer(path, meta, exported)
 
 
@@ -119,6 +116,10 @@ def _check_meta(meta: Any) -> None:
       f'has version {meta["version"]!r} of its format, this memae_jax reads'
       f' {VERSION}; export the run again'
     )
+  for key in ('jax', 'exported', 'readable_until'):
+    told = meta.get(key, '')  # Earlier exports lack them.
+    if not (isinstance(told, str) and told.isprintable() and len(told) < 100):
+      raise ValueError(f'its "{key}" is no line of text')
   found, limit = meta['input'], meta['threshold']
   shape, blocks = found['shape'], meta['blocks']
   if type(limit) not in (int, float) or not math.isfinite(limit):
@@ -167,9 +168,27 @@ def _fits(exported: jax.export.Exported, shape, dtype) -> bool:
   )
 
 
+def _unfit(path: Any, meta: dict[str, Any], error: Exception) -> Exception:
+  """One line: which JAX wrote a program, which cannot read it, the mend."""
+  why, writer = foreign.reason(error), _jax_of(meta)
+  if 'backward-compatibility window' in why:  # As jax 0.12 says it.
+    why = 'it has expired'
+  until = meta.get('readable_until')
+  until = f'by {until}' if until else 'until unknown'  # Of earlier exports.
+  return errors.UserError(
+    f'{path} was written by jax {writer}, readable {until}; jax'
+    f' {jax.__version__} cannot read it ({why}); export the run again with this'
+    f' jax, or score with jax {writer}'
+  )
+
+
 def _jax_of(meta: dict[str, Any]) -> str:
-  versions = (meta.get('environment') or {}).get('versions') or {}
-  return str(versions.get('jax', 'of an unknown version'))
+  try:
+    # Earlier exports have it only there.
+    written = meta.get('jax') or meta['environment']['versions']['jax']
+  except (KeyError, TypeError):
+    return 'of an unknown version'
+  return ' '.join(str(written).split())[:40]
 
 
 class Scorer:
@@ -316,10 +335,7 @@ class Scorer:
     except Exception as error:
       if 'RESOURCE_EXHAUSTED' in str(error):
         raise
-      raise errors.UserError(
-        f'the program of {self._path} cannot be run by jax {jax.__version__}'
-        f' ({foreign.reason(error)}); export the run again'
-      ) from error
+      raise _unfit(self._path, self.meta, error) from error
 
   def _batches(self, samples) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yields parts of the samples, and these padded to one of a few sizes.

@@ -1,5 +1,6 @@
 """Strict JAX settings, eight simulated devices, and the real data if there."""
 
+import collections
 import os
 import pathlib
 
@@ -35,6 +36,7 @@ _THOROUGH = os.environ.get('MEMAE_TEST_THOROUGH') == '1'
 hypothesis.settings.register_profile('memae', derandomize=not _THOROUGH)
 hypothesis.settings.load_profile('memae')
 
+_FILES = 25  # Of a table of times.
 SHARED = pathlib.Path(__file__).resolve().parents[2] / 'shared'
 
 
@@ -46,6 +48,23 @@ def pytest_collection_modifyitems(items):
   for item in items:
     if 'thorough' in item.keywords:
       item.add_marker(skip)
+
+
+def pytest_terminal_summary(terminalreporter):
+  """Prints where the time went: the slowest files, and each folder."""
+  seconds = collections.Counter()
+  for reports in terminalreporter.stats.values():
+    for report in reports:
+      if hasattr(report, 'duration') and hasattr(report, 'when'):
+        seconds[report.nodeid.partition('::')[0]] += report.duration
+  if len(seconds) < _FILES:
+    return
+  folders = collections.Counter()
+  for name, value in seconds.items():
+    folders[name.rpartition('/')[0]] += value
+  terminalreporter.section('seconds by folder, and of the slowest files')
+  for name, value in (*folders.most_common(), *seconds.most_common(_FILES)):
+    terminalreporter.line(f'{value:8.1f}  {name}')
 
 
 @pytest.fixture(autouse=True, scope='module')

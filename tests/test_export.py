@@ -1,9 +1,11 @@
 """An exported detector scores as evaluation does, and needs only JAX."""
 
 import csv
+import datetime
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -15,11 +17,12 @@ import pytest
 from PIL import Image
 
 from memae_jax import config as config_lib
-from memae_jax import errors, export, scorer, writers
+from memae_jax import errors, expiry, export, scorer, writers
 from memae_jax.evaluation import collect
 from memae_jax.training import checkpoint, experiment, fleet, loop
 from tests import films, helpers
 
+_DAY = datetime.timedelta(days=2)
 _CONV = {
   'model.network': 'conv',
   'model.widths': (4, 6),
@@ -187,6 +190,13 @@ def test_what_the_file_says(trained, exported):
   assert meta['checkpoint']['step'] == exp.steps
   assert meta['score']['name'] == 'mse'
   assert meta['environment']['versions']['jax'] == jax.__version__
+  assert meta['jax'] == jax.__version__
+  today = datetime.datetime.now(datetime.UTC).date()
+  assert today - datetime.date.fromisoformat(meta['exported']) < _DAY
+  until = expiry.readable_until(jax.__version__)
+  assert meta['readable_until'] == (
+    f'that JAX and later ones released until {until}'
+  )
   again = folder / 'again'
   export.to_file(folder, again, exp.replicas[1].name)
   binary = _members(path)[scorer.PROGRAM]
@@ -326,6 +336,8 @@ def _flipped(path, part=0.5):
     (lambda p: _with_meta(p, threshold='high'), "threshold is 'high'"),
     (lambda p: _with_meta(p, threshold=np.nan), 'threshold is nan'),
     (lambda p: _with_meta(p, threshold=None), 'threshold is None'),
+    (lambda p: _with_meta(p, jax=['0.10']), '"jax" is no line of text'),
+    (lambda p: _with_meta(p, readable_until='a\nb'), '"readable_until" is no'),
   ],
 )
 def test_files_that_are_refused(exported, tmp_path, change, message):
@@ -403,12 +415,54 @@ def test_programs_that_are_refused(exported, tmp_path):
   path = tmp_path / 'bad.scorer'
   meta = json.loads(_members(good)[scorer.META])
   export.write(path, b'no program', meta)
-  _refused('was written by jax .* export the run again', scorer.load, path)
+  now = re.escape(jax.__version__)
+  _refused(
+    f'was written by jax {now}, readable by that JAX and later ones released'
+    f' until .*; jax {now} cannot read it .* export the run again with this'
+    f' jax, or score with jax {now}$',
+    scorer.load,
+    path,
+  )
   meta['input']['shape'] = [9, 8, 1]
   export.write(path, _members(other)[scorer.PROGRAM], meta)
   _refused('something else than its meta.json says', scorer.load, path)
   _refused('is no file', scorer.load, tmp_path)
   _refused('is no file', scorer.load, tmp_path / 'nowhere')
+
+
+def test_files_that_do_not_say_until_when_they_can_be_read(exported, tmp_path):
+  path, found = exported('dense')
+  members = _members(path)
+  meta = json.loads(members[scorer.META])
+  for key in 'jax', 'exported', 'readable_until':
+    del meta[key]
+  early = tmp_path / 'early.scorer'
+  early.write_bytes(_archive(members | {scorer.META: json.dumps(meta)}))
+  x = np.zeros((2, 8, 8, 1), np.uint8)
+  np.testing.assert_array_equal(scorer.load(early).score(x), found.score(x))
+  export.write(early, b'no program', meta)
+  now = re.escape(jax.__version__)
+  _refused(f'jax {now}, readable until unknown;', scorer.load, early)
+  meta['environment'] = ['other']
+  export.write(early, b'no program', meta)
+  _refused('jax of an unknown version, .* again with', scorer.load, early)
+
+
+def test_a_program_that_has_expired(exported, monkeypatch):
+  """In the words of jax 0.12."""
+
+  def expired(_):
+    raise ValueError(
+      'Exported being deserialized seems to be older than the 6-month'
+      ' backward-compatibility window and cannot be deserialized anymore.'
+    )
+
+  monkeypatch.setattr(jax.export, 'deserialize', expired)
+  _refused(
+    r'cannot read it \(it has expired\); export the run again',
+    scorer.load,
+    exported('dense')[0],
+  )
 
 
 def test_runs_that_are_refused(trained, tmp_path):
@@ -562,6 +616,9 @@ def test_exporting_from_the_command_line(trained, tmp_path):
   out, err = process.communicate(timeout=300)
   assert process.returncode == 0, err
   assert 'python -m memae_jax.scorer' in out
+  assert (
+    'readable by that JAX and later ones released until' in out.splitlines()[-1]
+  )
   assert scorer.load(tmp_path / 'a').threshold > 0
   process = helpers.start(str(folder), module='memae_jax.export')
   _, err = process.communicate(timeout=300)

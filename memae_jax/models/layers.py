@@ -52,23 +52,27 @@ class BatchNorm(nn.Module):
     x = (x - last(now[0])) * last(jax.lax.rsqrt(now[1] + self.epsilon) * scale)
     return (x + last(bias)).astype(self.dtype)
 
-  def _moments(self, x, real) -> tuple[jax.Array, jax.Array, jax.Array | int]:
-    """Mean and variance [C] over all else, and of how many values."""
+  def _moments(self, x, real) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Mean and variance [C] over all else, and of how many values.
+
+    The mean comes first: E[x^2] - E[x]^2 loses the digits of a variance that
+    is small beside the mean.
+    """
     along = tuple(range(x.ndim - 1))
-    count = 1
-    if self.axis is None and real is None:
-      mean, square = jnp.mean(x, along), jnp.mean(x * x, along)
-    else:
-      if real is not None:
-        x = jnp.where(real.reshape((-1,) + (1,) * (x.ndim - 1)), x, 0)
-      samples = jnp.sum(real) if real is not None else x.shape[0]
-      count = jnp.asarray(samples, x.dtype) * (x[0].size // x.shape[-1])
-      sums = count, jnp.sum(x, along), jnp.sum(x * x, along)
-      if self.axis is not None:
-        sums = jax.lax.psum(sums, self.axis)
-      count, some = sums[0], jnp.maximum(sums[0], 1)
-      mean, square = sums[1] / some, sums[2] / some
-    return mean, jnp.maximum(square - mean * mean, 0), count
+    keep = whole = lambda x: x
+    samples = x.shape[0]
+    if real is not None:
+      mask = jnp.expand_dims(real, tuple(range(1, x.ndim)))
+      keep = lambda x: jnp.where(mask, x, 0)
+      samples = jnp.sum(real)
+    if self.axis is not None:
+      whole = lambda x: jax.lax.psum(x, self.axis)
+    count = jnp.asarray(samples, x.dtype) * (x[0].size // x.shape[-1])
+    count, total = whole((count, jnp.sum(keep(x), along)))
+    some = jnp.maximum(count, 1)
+    mean = total / some
+    away = jnp.square(x - jnp.expand_dims(mean, along))
+    return mean, whole(jnp.sum(keep(away), along)) / some, count
 
 
 class NormAct(nn.Module):

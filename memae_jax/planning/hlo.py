@@ -12,7 +12,10 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+import jax
 import numpy as np
+
+from memae_jax import errors
 
 COLLECTIVES = (
   'all-reduce',
@@ -76,6 +79,20 @@ def nbytes(shape: str) -> int:
     int(_width(dtype) * math.prod(_sides(size)))
     for dtype, size, _ in _ARRAY.findall(shape)
   )
+
+
+def _members(shape: str) -> list[str]:
+  """Splits the shape of a tuple."""
+  depth, found = 0, ['']
+  for letter in shape[1:-1]:
+    depth += {**dict.fromkeys('([{', 1), **dict.fromkeys(')]}', -1)}.get(
+      letter, 0
+    )
+    if letter == ',' and not depth:
+      found.append('')
+    else:
+      found[-1] += letter
+  return found
 
 
 def _sides(text: str) -> list[int]:
@@ -283,7 +300,7 @@ class Module:
       entry = found.setdefault((kind, axes, group), [0, 0])
       shape = one.shape
       if one.op.endswith('-start') and kind != 'all-reduce':
-        shape = _ARRAY.sub('', shape, count=1)  # (from, to, ...)
+        shape = _members(shape)[1]  # (from, to, ...)
       entry[0] += times
       entry[1] += times * nbytes(shape)
     return sorted(
@@ -313,7 +330,16 @@ def _axes(
 
 
 def _groups(text: str, devices: int) -> np.ndarray:
-  """[groups, members] numbers of devices."""
+  """[groups, members] numbers of devices.
+
+  Raises:
+    UserError: they are written in an unknown way.
+  """
+  named = re.search(
+    r"replica_groups=mesh\[((?:'[^']+'=\d+,?)+)\] \{([^}]*)\}", text
+  )
+  if named:
+    return _of_axes(named[1], named[2])
   iota = re.search(
     r'replica_groups=\[([\d,]+)\]<=\[([\d,]+)\](?:T\(([\d,]+)\))?', text
   )
@@ -329,4 +355,29 @@ def _groups(text: str, devices: int) -> np.ndarray:
   if listed:
     rows = re.findall(r'\{([\d,]+)', listed[1])
     return np.asarray([numbers(row) for row in rows])
+  told = re.search(r'replica_groups=(?!\{\})\S+', text)
+  if told:
+    raise errors.UserError(
+      f'a program that jax {jax.__version__} has compiled says "{told[0]}",'
+      ' which the plan cannot read; plan with an earlier jax'
+    )
   return np.arange(devices)[None]
+
+
+def _of_axes(sizes: str, named: str) -> np.ndarray:
+  """[groups, members] of a mesh such as 'x'=8,'y'=2 and axes 'y','x':(2)4.
+
+  The last is a part of an axis: of 4, after a part of 2.
+  """
+  sides = []  # Of each axis: before the part, the part, after it.
+  for name, size in re.findall(r"'([^']+)'=(\d+)", sizes):
+    part = re.search(rf"'{re.escape(name)}'(?::\((\d+)\)(\d+))?", named)
+    before, own = int(size), 1
+    if part:
+      before, own = int(part[1] or 1), int(part[2] or size)
+    sides += [before, own, int(size) // (before * own)]
+  grid = np.arange(math.prod(sides)).reshape(sides)
+  grid = np.moveaxis(
+    grid, range(1, len(sides), 3), range(-(len(sides) // 3), 0)
+  )
+  return grid.reshape(-1, math.prod(sides[1::3]))

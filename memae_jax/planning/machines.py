@@ -1,6 +1,7 @@
 """Machines to compile for: which devices they have and what those can do."""
 
 import dataclasses
+import importlib.metadata
 import importlib.util
 import math
 import os
@@ -58,7 +59,7 @@ def devices(topology: str) -> tuple[list[jax.Device], Chip]:
     topology: such as 'v5e:4x4' or 'cpu:8'; '' for this machine.
 
   Raises:
-    UserError: there is no such topology, or libtpu is not installed.
+    UserError: there is no such topology, or no libtpu that fits.
   """
   if not topology:
     found = jax.devices()
@@ -91,12 +92,31 @@ def _simulated(count: int) -> list[jax.Device]:
   return found
 
 
+def _check_libtpu() -> None:
+  """Raises UserError unless libtpu is the one that JAX's extra `tpu` names.
+
+  Another one may crash, or compile to something else.
+  """
+  pins = (
+    re.match(r'libtpu\s*==\s*([\d.]+)\.\*', line)
+    for line in importlib.metadata.requires('jax') or ()
+  )
+  wanted = next((pin[1] for pin in pins if pin), None)
+  found = importlib.metadata.version('libtpu')
+  if wanted and not f'{found}.'.startswith(f'{wanted}.'):
+    raise errors.UserError(
+      f'libtpu {found} does not belong to jax {jax.__version__}, which takes'
+      f" {wanted}.*: pip install 'libtpu=={wanted}.*'"
+    )
+
+
 def _described(name: str, size: str) -> list[jax.Device]:
   if importlib.util.find_spec('libtpu') is None:
     raise errors.UserError(
       f'--topology={name}:{size} needs libtpu, which compiles for TPUs without'
       " one: pip install -e '.[plan]'"
     )
+  _check_libtpu()
   # No TPU is used: none is asked for, and one in use is no hindrance.
   os.environ.setdefault('TPU_SKIP_MDS_QUERY', '1')
   os.environ.setdefault('ALLOW_MULTIPLE_LIBTPU_LOAD', '1')

@@ -69,9 +69,7 @@ def test_the_networks_of_the_paper(name):
   )
   shapes = lambda part: [
     leaf.shape
-    for path, leaf in jax.tree_util.tree_leaves_with_path(
-      variables['params'][part]
-    )
+    for path, leaf in jax.tree.leaves_with_path(variables['params'][part])
     if 'kernel' in str(path)
   ]
   kernels = kernels or (3,) * len(widths)

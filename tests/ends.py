@@ -1,0 +1,69 @@
+"""A small run and its scorer, written by one JAX and read by another.
+
+python -m tests.ends write FOLDER
+python -m tests.ends read FOLDER
+
+Both print what scoring gives; `write` puts it into numbers.json, too. The zip
+files in tests/golden are such folders without their locks, see its README.
+"""
+
+import json
+import pathlib
+import sys
+from typing import Any
+
+import jax
+import numpy as np
+from absl import flags
+
+from memae_jax import config as config_lib
+from memae_jax import errors, export, scorer
+from memae_jax.evaluation import collect
+from memae_jax.training import experiment, loop
+from tests import helpers
+
+_NUMBERS = 'numbers.json'
+_SOME = 20  # Samples.
+
+
+def write(folder: pathlib.Path) -> dict[str, Any]:
+  """Trains for a few steps, exports, and returns what `read` does."""
+  changes = {'fleet.normal_classes': (0,), 'train.epochs': 1.0}
+  exp = experiment.build(helpers.digits(**changes))
+  loop.train(exp, folder / 'run')
+  export.to_file(folder / 'run', folder / 'digits.scorer')
+  found = read(folder)
+  (folder / _NUMBERS).write_text(json.dumps(found))
+  return found
+
+
+def written(folder: pathlib.Path) -> dict[str, Any]:
+  """Returns what `read` gave the writer."""
+  return json.loads((folder / _NUMBERS).read_text())
+
+
+def read(folder: pathlib.Path) -> dict[str, Any]:
+  """Scores samples by the checkpoint and by the exported file.
+
+  Returns:
+    `jax`; `checkpoint`, scores of test samples; `scorer`, those of the first
+    samples and the threshold, or `refused`, the line that says why not.
+  """
+  run = folder / 'run'
+  exp = experiment.build(config_lib.load(run / 'config.json'))
+  _, weights, _ = collect.restored(exp, run)
+  scored = exp.score(weights, [split.test for split in exp.splits])
+  error = np.asarray(scored.error)[0, :_SOME]
+  found = {'jax': jax.__version__, 'checkpoint': error.tolist()}
+  try:
+    one = scorer.load(folder / 'digits.scorer')
+    scores = one.score(exp.source.inputs[:_SOME])
+    return found | {'scorer': [*scores.tolist(), one.threshold]}
+  except errors.UserError as error:
+    return found | {'refused': str(error)}
+
+
+if __name__ == '__main__':
+  flags.FLAGS.mark_as_parsed()
+  job = {'write': write, 'read': read}[sys.argv[1]]
+  print(json.dumps(job(pathlib.Path(sys.argv[2]))))
