@@ -9,12 +9,10 @@ one seed there is only one mean, and the unit is the run.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from memae_jax.evaluation import intervals
+from memae_jax.evaluation import intervals, metric_facts
 
 Metrics = Mapping[str, float | None]
 Row = tuple[Mapping[str, Any], Metrics]  # Fields and metrics of a run.
-
-SHOWN = ('auroc', 'auroc_contrast', 'average_precision')  # Of a class.
 
 
 def averaged(fields: Sequence[Mapping[str, Any]]) -> int:
@@ -77,7 +75,11 @@ def by_class(
     groups: dict[str, list[Metrics]] = {}
     for fields, values in rows:
       if fields.get('normal_class') == kind:
-        shown = {name: values[name] for name in SHOWN if name in values}
+        shown = {
+          name: values[name]
+          for name in metric_facts.names('of_class')
+          if name in values
+        }
         groups.setdefault(fields['variant'], []).append(shown)
     out[names[kind] if names else str(kind)] = {
       method: intervals.summarise(group, 'seed')

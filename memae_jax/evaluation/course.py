@@ -5,10 +5,9 @@ import pathlib
 from typing import Any
 
 from memae_jax import errors
-from memae_jax.evaluation import results_file
+from memae_jax.evaluation import metric_facts, results_file
 
 _LOG = logging.getLogger(__name__)
-METRICS = ('f1_at_ratio', 'auroc', 'auroc_normalised', 'average_precision')
 
 
 def _of_one_kind(results: dict[str, Any]) -> list[Any]:
@@ -52,6 +51,6 @@ def stored(workdir: pathlib.Path, results: dict[str, Any]) -> Any:
       [replica['metrics'].get(name) for replica in found[at]['replicas']]
       for at in steps
     ]
-    for name in METRICS
+    for name in metric_facts.names('over_steps')
     if any(name in replica['metrics'] for replica in results['replicas'])
   }

@@ -17,6 +17,7 @@ from memae_jax.evaluation import (
   exhibits,
   facts,
   films,
+  metric_facts,
   outcome,
   paper,
   pictures,
@@ -29,18 +30,6 @@ from memae_jax.evaluation import (
 from memae_jax.training import experiment, step
 
 _LOG = logging.getLogger(__name__)
-_FIRST_LOOK = (
-  'auroc',
-  'auroc_normalised',
-  'auroc_macro',
-  'auroc_contrast',
-  'average_precision',
-  'f1_at_ratio',
-  'pixel_auroc',
-  'aupro',
-  'variance_explained',
-  'pseudo_auroc',
-)
 _STORED = (
   'score',
   'anomalous',
@@ -273,10 +262,9 @@ def report_of(
 
 def headline(results: dict[str, Any]) -> str:
   """The table of a person's first look: variants and baselines."""
-  names = [
-    name for name in _FIRST_LOOK if tables.defined(results['variants'], name)
-  ]
-  missing = verdict.undefined(results, _FIRST_LOOK)
+  known = metric_facts.names('first_look')
+  names = [name for name in known if tables.defined(results['variants'], name)]
+  missing = verdict.undefined(results, known)
   if not names:
     return '\n'.join(missing) or 'no metrics'
   lines = ['  '.join([f'{"":18}'] + [f'{name:>20}' for name in names])]

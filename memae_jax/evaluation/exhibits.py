@@ -6,7 +6,14 @@ from typing import Any
 import numpy as np
 
 from memae_jax.data import types
-from memae_jax.evaluation import curves, intervals, scores, tables, words
+from memae_jax.evaluation import (
+  curves,
+  intervals,
+  metric_facts,
+  scores,
+  tables,
+  words,
+)
 from memae_jax.evaluation.exhibit import Exhibit
 from memae_jax.evaluation.plots import (
   comparison,
@@ -88,7 +95,9 @@ def _comparisons(results) -> Iterator[Exhibit]:
   """How good, and how sure: dots, classes and sweeps."""
   summaries = tables.methods(results)
   summaries.pop('random', None)  # It would squeeze all others into a corner.
-  shown = [m for m in words.HEADLINE if tables.defined(summaries, m)][:4]
+  shown = [
+    m for m in metric_facts.names('headline') if tables.defined(summaries, m)
+  ][:4]
   auroc = words.title('auroc')
   values, classes = tables.units(results), results['averaged_classes']
   several = any(len(v) > 1 for group in values.values() for v in group.values())

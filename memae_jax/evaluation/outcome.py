@@ -10,6 +10,7 @@ from memae_jax.evaluation import (
   classes,
   contrast,
   intervals,
+  metric_facts,
   metrics,
   pseudo,
   scores,
@@ -115,6 +116,9 @@ def _measure(
     values, reasons = values | found, reasons | why
   if replica.pixels is not None:
     values, reasons = values | replica.pixels[0], reasons | replica.pixels[1]
+  for metric in map(metric_facts.find, metric_facts.names('compute')):
+    if has_labels or not metric.needs_labels:
+      values[metric.name] = metric.compute(replica, config)
   if replica.pseudo:
     values[pseudo.METRIC] = float(np.mean(list(replica.pseudo.values())))
   elif replica.pseudo is not None:

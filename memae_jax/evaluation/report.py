@@ -15,6 +15,7 @@ import jinja2
 from memae_jax.evaluation import (
   exhibit,
   intervals,
+  metric_facts,
   provenance,
   tables,
   verdict,
@@ -128,8 +129,8 @@ def render(results: Mapping[str, Any], shown: Sequence[exhibit.Exhibit]) -> str:
     verdict=verdict.verdict(results),
     first_look=_first_look(results),
     columns=[
-      (*words.METRICS[c], c in words.LOWER_IS_BETTER)
-      for c in tables.columns(results)
+      (m.title, m.meaning, m.lower_is_better)
+      for m in map(metric_facts.find, tables.columns(results))
     ],
     rows=tables.headline(results),
     differences=tables.differences(results),
@@ -148,7 +149,7 @@ def render(results: Mapping[str, Any], shown: Sequence[exhibit.Exhibit]) -> str:
     ],
     memory=tables.memory(results),
     provenance=provenance.sections(results),
-    metrics=words.METRICS,
+    metrics=[metric_facts.find(name) for name in metric_facts.names()],
     methods=[words.label(name) for name in tables.methods(results)],
     every_metric=tables.every_metric(results),
     every_run=tables.every_run(results),

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from memae_jax import losses, spreadsheet
-from memae_jax.evaluation import classes, contrast, words
+from memae_jax.evaluation import classes, metric_facts, words
 
 Cell = dict[str, Any]
 
@@ -14,12 +14,17 @@ Cell = dict[str, Any]
 def columns(results: Mapping[str, Any]) -> list[str]:
   """The metrics of the headline table: those of the paper come first."""
   paper = results['paper'] or {}
-  known = dict.fromkeys((*paper.get('metrics', ()), *words.HEADLINE))
-  # Some metrics are of images or of videos only.
-  special = (contrast.METRIC, 'auroc_normalised', 'auroc_macro')
+  known = dict.fromkeys(
+    (*paper.get('metrics', ()), *metric_facts.names('headline'))
+  )
+  special = metric_facts.names('only_some')
   some = [m for m in special if not defined(results['variants'], m)]
   shown = [m for m in known if m not in some][:5]
-  pixels = [m for m in words.PIXELS if defined(results['variants'], m)]
+  pixels = [
+    m
+    for m in metric_facts.names('of_pixels')
+    if defined(results['variants'], m)
+  ]
   return shown[: 3 if pixels else 5] + pixels  # More would not fit the page.
 
 
@@ -232,14 +237,14 @@ def every_metric(results: Mapping[str, Any]) -> list[tuple[str, list[Cell]]]:
   groups = list(methods(results).values())
   return [
     (
-      title,
+      metric.title,
       [
-        cell(g.get(metric), digits(results), least=words.least(metric))
+        cell(g.get(metric.name), digits(results), least=metric.least)
         for g in groups
       ],
     )
-    for metric, (title, _) in words.METRICS.items()
-    if any(metric in group for group in groups)
+    for metric in map(metric_facts.find, metric_facts.names())
+    if any(metric.name in group for group in groups)
   ]
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from memae_jax.evaluation import tables, words
+from memae_jax.evaluation import metric_facts, tables, words
 
 _FEW_STEPS = 200  # A rule of thumb.
 _LITTLE_EXPLAINED = 0.25
@@ -84,7 +84,7 @@ def _against_ae(difference, digits) -> str:
 
 
 def _reasons(
-  results, metrics=words.METRICS
+  results: Mapping[str, Any], metrics: Sequence[str]
 ) -> dict[str, tuple[list[str], int]]:
   """Why metrics are undefined: {reason: (their titles, count of runs)}."""
   titles: dict[str, dict[str, None]] = {}
@@ -198,7 +198,7 @@ def warnings(results: Mapping[str, Any]) -> list[str]:
   if not results['dataset']['labelled']:
     out.append('The data have no labels: scores only, no metrics.')
   else:
-    for reason, (_, count) in _reasons(results).items():
+    for reason, (_, count) in _reasons(results, metric_facts.names()).items():
       if 'every one of' in reason:
         out.append(
           f'In {count} of {total} runs {reason}: detection metrics are'

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from memae_jax.evaluation import metric_facts
 from memae_jax.methods import registry
 
 BASELINES = {  # That are no methods, which say their names themselves.
@@ -11,149 +12,6 @@ BASELINES = {  # That are no methods, which say their names themselves.
   'untrained': 'Untrained network',
   'frame_difference': 'Frame difference',
 }
-# Name of each metric: title, and what it says.
-METRICS = {
-  'auroc': (
-    'AUROC',
-    'chance that an anomalous sample scores above a normal one;'
-    ' 0.5 is guessing',
-  ),
-  'auroc_normalised': (
-    'AUROC, normalised',
-    'of frames whose scores were scaled to [0, 1] in each video, as most papers'
-    ' do; uses the whole video, and takes for granted that it has an anomaly',
-  ),
-  'auroc_macro': (
-    'AUROC, mean of videos',
-    'mean of the AUROC of each video, over those with normal and anomalous'
-    ' frames; the others are left out, and named below',
-  ),
-  'average_precision': (
-    'Average precision',
-    'area under precision and recall; the base rate is guessing',
-  ),
-  'average_precision_normalised': (
-    'Average precision, normalised',
-    'of the scores scaled in each video',
-  ),
-  'average_precision_normal': (
-    'Average precision of normals',
-    'the same with the normal samples as the class to be found',
-  ),
-  'eer': (
-    'Equal error rate',
-    'where as large a share of normals is flagged as of anomalies is'
-    ' missed; lower is better',
-  ),
-  'eer_normalised': (
-    'Equal error rate, normalised',
-    'of the scores scaled in each video; lower is better',
-  ),
-  'precision_at_ratio': (
-    'Precision at the ratio',
-    'share of the flagged that is anomalous, when the top samples are'
-    ' flagged; uses the known test ratio',
-  ),
-  'recall_at_ratio': (
-    'Recall at the ratio',
-    'share of the anomalies that is flagged; uses the known test ratio',
-  ),
-  'f1_at_ratio': (
-    'F1 at the ratio',
-    'of that precision and recall; uses the known test ratio. Samples'
-    ' that tie at the cut are taken in their order',
-  ),
-  'f1_at_ratio_tie_span': (
-    'Tie span of F1 at the ratio',
-    'how far another order of the tied samples could move it',
-  ),
-  'precision_at_normal_quantile': (
-    'Precision at the quantile',
-    'share of the flagged that is anomalous, when samples above a quantile'
-    ' of the validation normals are flagged; uses no test label',
-  ),
-  'recall_at_normal_quantile': (
-    'Recall at the quantile',
-    'share of the anomalies that is flagged so',
-  ),
-  'f1_at_normal_quantile': (
-    'F1 at the quantile',
-    'of that precision and recall; uses no test label',
-  ),
-  'false_positive_rate_at_normal_quantile': (
-    'False alarms at the quantile',
-    'share of the test normals that is flagged so; one minus the quantile'
-    ' is expected; lower is better',
-  ),
-  'f1_best_oracle': (
-    'Best F1 (oracle)',
-    'with the threshold chosen on the test labels: a bound, no result',
-  ),
-  'f1_all_positive': (
-    'F1 of flagging all',
-    'for perspective: no model is needed for it',
-  ),
-  'base_rate': ('Base rate', 'share of the test samples that is anomalous'),
-  'pixel_auroc': (
-    'Pixel AUROC',
-    'chance that an anomalous pixel has a larger error than a normal one, over'
-    ' all pixels of the test samples with a known mask',
-  ),
-  'pixel_average_precision': (
-    'Pixel average precision',
-    'the same for pixels; the base rate of pixels is guessing',
-  ),
-  'aupro': (
-    'AUPRO',
-    'share of an anomalous region that is found, mean over the regions, and'
-    ' over shares of flagged normal pixels up to 30%; 0.15 is guessing',
-  ),
-  'rbdc': (
-    'RBDC',
-    'region-based detection criterion: share of the anomalous regions that a'
-    ' flagged region overlaps, over up to one false region a frame',
-  ),
-  'tbdc': (
-    'TBDC',
-    'track-based detection criterion: the same of anomalies over time',
-  ),
-  'pixel_base_rate': (
-    'Base rate of pixels',
-    'share of the pixels of those samples that is anomalous',
-  ),
-  'auroc_contrast': (
-    'AUROC beyond contrast',
-    'of the error that the contrast of an image does not explain, by a line'
-    ' fitted on validation normals; a second score, beside the headline',
-  ),
-  'variance_explained': (
-    'Variance explained',
-    'share of the spread of validation normals that their reconstructions'
-    ' give back: 0 is no better than the mean training sample',
-  ),
-  'pseudo_auroc': (
-    'Pseudo-AUROC',
-    'chance that a changed validation normal scores above an unchanged one,'
-    ' mean over fixed kinds of change; uses no test data, and chooses settings',
-  ),
-}
-LOWER_IS_BETTER = (
-  'eer',
-  'eer_normalised',
-  'false_positive_rate_at_normal_quantile',
-)
-HEADLINE = (
-  'auroc',
-  'auroc_normalised',
-  'auroc_macro',
-  'auroc_contrast',
-  'average_precision',
-  'f1_at_ratio',
-  'eer',
-  'f1_at_normal_quantile',
-)
-_BELOW_ZERO = ('variance_explained',)
-PIXELS = ('pixel_auroc', 'pixel_average_precision', 'aupro', 'rbdc')
 KINDS = {
   'rotate': 'Turned by 90°',
   'flip': 'Upside down',
@@ -199,12 +57,7 @@ def weights(checkpoint: Mapping[str, Any]) -> str:
 
 def title(metric: str) -> str:
   """Returns the title of a metric."""
-  return METRICS[metric][0]
-
-
-def least(metric: str) -> float:
-  """Returns the least value that a metric can have; the most is 1."""
-  return -math.inf if metric in _BELOW_ZERO else 0.0
+  return metric_facts.find(metric).title
 
 
 def share(value: float, digits: int = 1) -> str:

@@ -19,6 +19,7 @@ from memae_jax import errors
 from memae_jax.evaluation import (
   classes,
   intervals,
+  metric_facts,
   tables,
   video_intervals,
   words,
@@ -257,7 +258,7 @@ def _metrics(results, rows) -> list[str]:
   names = tables.columns(results)
   if any('auroc_normalised' in row['metrics'] for row in rows):
     names = dict.fromkeys(('auroc_normalised', *names))
-  known = [name for name in names if name in words.METRICS]
+  known = [name for name in names if name in metric_facts.names()]
   return [name for name in known if tables.defined(summaries, name)][:3]
 
 

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from memae_jax import config as config_lib
 from memae_jax import config_file, errors
-from memae_jax.evaluation import words
+from memae_jax.evaluation import metric_facts
 from memae_jax.methods import registry
 from memae_jax.training import fleet
 
@@ -132,11 +132,10 @@ def load(given: str) -> tuple[Study, pathlib.Path]:
   study = config_file.called(path, arg, 'get_study')
   if not isinstance(study, Study):
     raise errors.UserError(f'{path}: get_study returns no Study')
-  if study.metric not in words.METRICS:
-    raise errors.UserError(
-      f'{path}: metric "{study.metric}" is unknown'
-      + errors.did_you_mean(study.metric, words.METRICS)
-    )
+  try:
+    metric_facts.find(study.metric)
+  except errors.UserError as error:
+    raise errors.UserError(f'{path}: {error}') from error
   if not study.points:
     raise errors.UserError(f'{path}: the study has no points')
   return study._replace(name=study.name or path.stem), path.parent

@@ -6,7 +6,7 @@ from typing import Any
 
 import jinja2
 
-from memae_jax.evaluation import exhibit, intervals, tables, words
+from memae_jax.evaluation import exhibit, intervals, metric_facts, tables, words
 from memae_jax.studies import grid, pictures
 
 _DIGITS = 4
@@ -120,7 +120,7 @@ def _metrics(found) -> list[str]:
   """The study's metric, and the others that are defined."""
   defined = [
     name
-    for name in (*words.HEADLINE, 'pseudo_auroc')
+    for name in (*metric_facts.names('headline'), 'pseudo_auroc')
     if any((r['metrics'].get(name) or {}).get('mean') for r in found['points'])
   ]
   return list(dict.fromkeys((found['metric'], *defined)))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from memae_jax import spreadsheet, writers
-from memae_jax.evaluation import words
+from memae_jax.evaluation import metric_facts
 from memae_jax.studies import grid, page, runs, stored
 
 _MEMORY = ('used', 'dead_read_rate', 'mean_kept', 'usage_perplexity')
@@ -143,7 +143,7 @@ def best(
     same: whether the errors of the points can be compared.
   """
   mean = lambda name: lambda row: (row['metrics'].get(name) or {}).get('mean')
-  test_sign = -1 if metric in words.LOWER_IS_BETTER else 1
+  test_sign = -1 if metric_facts.find(metric).lower_is_better else 1
   rules = {
     'validation_error': (lambda row: row['validation_error'], -1),
     'pseudo_auroc': (mean('pseudo_auroc'), 1),
@@ -170,7 +170,9 @@ def best(
 
 def _shown(found: Mapping[str, Any]) -> list[str]:
   """The metrics of the table: the study's first."""
-  names = dict.fromkeys((found['metric'], *words.HEADLINE, 'pseudo_auroc'))
+  names = dict.fromkeys(
+    (found['metric'], *metric_facts.names('headline'), 'pseudo_auroc')
+  )
   return [
     name
     for name in names

@@ -6,7 +6,7 @@ import matplotlib.figure
 import matplotlib.ticker
 import numpy as np
 
-from memae_jax.evaluation import words
+from memae_jax.evaluation import metric_facts, words
 from memae_jax.evaluation.plots import style
 
 
@@ -52,7 +52,7 @@ def training_curves(
     wide = every.size and 0 < 30 * every.min() < every.max()
     if wide and key in ('loss', 'validation_error'):
       ax.set_yscale('log')
-    elif every.size and every.min() >= 0 and key not in words.METRICS:
+    elif every.size and every.min() >= 0 and key not in metric_facts.names():
       # A little below zero: a curve on the frame would not be seen.
       top = every.max() or 1.0
       ax.set_ylim(-style.MARGIN * top, (1 + style.MARGIN) * top)

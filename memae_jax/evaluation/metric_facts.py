@@ -1,0 +1,286 @@
+"""What is known of each metric: its words, and where it is shown.
+
+Everything that shows, compares or asks for a metric reads it here. How most
+are computed is in `metrics`, `frames`, `pixels`, `regions` and `outcome`, which
+compute several in one pass; one that is registered with a function needs no
+other place.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable
+from typing import Any
+
+from memae_jax import errors
+
+
+@dataclasses.dataclass(frozen=True)
+class Metric:
+  """A number that says how good a detector is.
+
+  Attributes:
+    name: in results and studies.
+    title: in reports.
+    meaning: for a reader.
+    compute: (`scores.ReplicaScores`, `config.eval`) -> the value, None where
+      it is undefined; None: it is computed together with others.
+    needs_labels: whether `compute` reads which samples are anomalous.
+    lower_is_better: whether it is.
+    least: that it can be; the most is 1.
+    headline: whether it is one of the report's first table.
+    first_look: whether it is one of the terminal's table.
+    of_pixels: whether it joins the first table where there are masks.
+    of_class: whether tables of classes show it.
+    over_steps: whether curves over training show it.
+    only_some: whether only some kinds of samples have it.
+  """
+
+  name: str
+  title: str
+  meaning: str
+  compute: Callable[[Any, Any], float | None] | None = None
+  needs_labels: bool = True
+  lower_is_better: bool = False
+  least: float = 0.0
+  headline: bool = False
+  first_look: bool = False
+  of_pixels: bool = False
+  of_class: bool = False
+  over_steps: bool = False
+  only_some: bool = False
+
+
+_METRICS: dict[str, Metric] = {}
+
+
+def register(*metrics: Metric) -> None:
+  """Makes metrics known.
+
+  Raises:
+    UserError: a name is taken, or a metric has no words.
+  """
+  for metric in metrics:
+    if metric.name in _METRICS:
+      raise errors.UserError(
+        f'metric "{metric.name}" is registered twice; give one another name'
+      )
+    if not (metric.title and metric.meaning):
+      raise errors.UserError(
+        f'metric "{metric.name}" needs a title and a meaning, for reports'
+      )
+    _METRICS[metric.name] = metric
+
+
+def names(flag: str = '') -> tuple[str, ...]:
+  """Returns the names of all metrics, or of those with a flag, in order."""
+  metrics = _METRICS.values()
+  return tuple(m.name for m in metrics if not flag or getattr(m, flag))
+
+
+def find(name: str) -> Metric:
+  """Returns a metric by name.
+
+  Raises:
+    UserError: there is none.
+  """
+  if name not in _METRICS:
+    raise errors.UserError(
+      f'metric "{name}" is unknown' + errors.did_you_mean(name, _METRICS)
+    )
+  return _METRICS[name]
+
+
+register(
+  Metric(
+    'auroc',
+    'AUROC',
+    'chance that an anomalous sample scores above a normal one; 0.5 is '
+    'guessing',
+    headline=True,
+    first_look=True,
+    of_class=True,
+    over_steps=True,
+  ),
+  Metric(
+    'auroc_normalised',
+    'AUROC, normalised',
+    'of frames whose scores were scaled to [0, 1] in each video, as most '
+    'papers do; uses the whole video, and takes for granted that it has an '
+    'anomaly',
+    headline=True,
+    first_look=True,
+    over_steps=True,
+    only_some=True,
+  ),
+  Metric(
+    'auroc_macro',
+    'AUROC, mean of videos',
+    'mean of the AUROC of each video, over those with normal and anomalous '
+    'frames; the others are left out, and named below',
+    headline=True,
+    first_look=True,
+    only_some=True,
+  ),
+  Metric(
+    'auroc_contrast',
+    'AUROC beyond contrast',
+    'of the error that the contrast of an image does not explain, by a line'
+    ' fitted on validation normals; a second score, beside the headline',
+    headline=True,
+    first_look=True,
+    of_class=True,
+    only_some=True,
+  ),
+  Metric(
+    'average_precision',
+    'Average precision',
+    'area under precision and recall; the base rate is guessing',
+    headline=True,
+    first_look=True,
+    of_class=True,
+    over_steps=True,
+  ),
+  Metric(
+    'average_precision_normalised',
+    'Average precision, normalised',
+    'of the scores scaled in each video',
+  ),
+  Metric(
+    'average_precision_normal',
+    'Average precision of normals',
+    'the same with the normal samples as the class to be found',
+  ),
+  Metric(
+    'precision_at_ratio',
+    'Precision at the ratio',
+    'share of the flagged that is anomalous, when the top samples are '
+    'flagged; uses the known test ratio',
+  ),
+  Metric(
+    'recall_at_ratio',
+    'Recall at the ratio',
+    'share of the anomalies that is flagged; uses the known test ratio',
+  ),
+  Metric(
+    'f1_at_ratio',
+    'F1 at the ratio',
+    'of that precision and recall; uses the known test ratio. Samples that '
+    'tie at the cut are taken in their order',
+    headline=True,
+    first_look=True,
+    over_steps=True,
+  ),
+  Metric(
+    'f1_at_ratio_tie_span',
+    'Tie span of F1 at the ratio',
+    'how far another order of the tied samples could move it',
+  ),
+  Metric(
+    'eer',
+    'Equal error rate',
+    'where as large a share of normals is flagged as of anomalies is '
+    'missed; lower is better',
+    headline=True,
+    lower_is_better=True,
+  ),
+  Metric(
+    'eer_normalised',
+    'Equal error rate, normalised',
+    'of the scores scaled in each video; lower is better',
+    lower_is_better=True,
+  ),
+  Metric(
+    'precision_at_normal_quantile',
+    'Precision at the quantile',
+    'share of the flagged that is anomalous, when samples above a quantile '
+    'of the validation normals are flagged; uses no test label',
+  ),
+  Metric(
+    'recall_at_normal_quantile',
+    'Recall at the quantile',
+    'share of the anomalies that is flagged so',
+  ),
+  Metric(
+    'f1_at_normal_quantile',
+    'F1 at the quantile',
+    'of that precision and recall; uses no test label',
+    headline=True,
+  ),
+  Metric(
+    'false_positive_rate_at_normal_quantile',
+    'False alarms at the quantile',
+    'share of the test normals that is flagged so; one minus the quantile '
+    'is expected; lower is better',
+    lower_is_better=True,
+  ),
+  Metric(
+    'f1_best_oracle',
+    'Best F1 (oracle)',
+    'with the threshold chosen on the test labels: a bound, no result',
+  ),
+  Metric(
+    'f1_all_positive',
+    'F1 of flagging all',
+    'for perspective: no model is needed for it',
+  ),
+  Metric(
+    'base_rate',
+    'Base rate',
+    'share of the test samples that is anomalous',
+  ),
+  Metric(
+    'pixel_auroc',
+    'Pixel AUROC',
+    'chance that an anomalous pixel has a larger error than a normal one, '
+    'over all pixels of the test samples with a known mask',
+    first_look=True,
+    of_pixels=True,
+  ),
+  Metric(
+    'pixel_average_precision',
+    'Pixel average precision',
+    'the same for pixels; the base rate of pixels is guessing',
+    of_pixels=True,
+  ),
+  Metric(
+    'aupro',
+    'AUPRO',
+    'share of an anomalous region that is found, mean over the regions, and'
+    ' over shares of flagged normal pixels up to 30%; 0.15 is guessing',
+    first_look=True,
+    of_pixels=True,
+  ),
+  Metric(
+    'rbdc',
+    'RBDC',
+    'region-based detection criterion: share of the anomalous regions that '
+    'a flagged region overlaps, over up to one false region a frame',
+    of_pixels=True,
+  ),
+  Metric(
+    'tbdc',
+    'TBDC',
+    'track-based detection criterion: the same of anomalies over time',
+  ),
+  Metric(
+    'pixel_base_rate',
+    'Base rate of pixels',
+    'share of the pixels of those samples that is anomalous',
+  ),
+  Metric(
+    'variance_explained',
+    'Variance explained',
+    'share of the spread of validation normals that their reconstructions '
+    'give back: 0 is no better than the mean training sample',
+    least=-math.inf,
+    first_look=True,
+  ),
+  Metric(
+    'pseudo_auroc',
+    'Pseudo-AUROC',
+    'chance that a changed validation normal scores above an unchanged one,'
+    ' mean over fixed kinds of change; uses no test data, and chooses '
+    'settings',
+    first_look=True,
+  ),
+)
