@@ -7,13 +7,13 @@ import sklearn.datasets
 from memae_jax import config as config_lib
 from memae_jax.data import types
 from memae_jax.evaluation import (
-  baselines,
   outcome,
   paper,
   ranking,
   scores,
   verdict,
 )
+from memae_jax.methods import classical as baselines
 
 COMPONENTS = {'memae': 5, 'nonspar': 3, 'ae': 1}
 COLUMNS = (
