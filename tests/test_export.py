@@ -90,7 +90,7 @@ def _train(config, workdir):
     workdir, read_only=True, real=exp.programs.real_shapes
   ) as checkpoints:
     at, state, _ = loop.trained(exp, checkpoints, workdir)
-  found, _, _ = collect.networks(exp, state, at)
+  found, _, _ = collect.networks(exp, *collect.chosen(exp, state, at))
   return exp, {replica.name: replica for replica in found}, workdir
 
 

@@ -261,7 +261,7 @@ def make_run():
     return {
       'results': results,
       'replicas': replicas,
-      'events': list(_events(replicas)),
+      'logs': [(list(_events(replicas)), replicas)],
       'source_columns': columns,
       'baseline_scores': baseline_scores,
     }

@@ -155,13 +155,17 @@ def test_all_calls_score_one_structure_of_weights():
     source=table,
     replicas=fleet.replicas(config),
     splits=[split],
-    init=lambda: state,
-    score=score,
-    warm_up=lambda *_: None,
-    programs=types.SimpleNamespace(to_host=jax.device_get, is_large=False),
+    rule='mse',
+    programs=types.SimpleNamespace(
+      init=lambda: state,
+      score=score,
+      warm_up=lambda *_: None,
+      to_host=jax.device_get,
+      is_large=False,
+    ),
   )
   collect.untrained(exp)
-  found, _, _ = collect.networks(exp, state, 9)
+  found, _, _ = collect.networks(exp, *collect.chosen(exp, state, 9))
   assert len(seen) >= 4 and len(set(seen)) == 1
   assert found[0].step == 7
 

@@ -109,7 +109,7 @@ def test_page_stands_alone_and_says_the_numbers(digits, shown):
 
 
 def test_page_is_reproducible(digits):
-  few = {**digits, 'replicas': digits['replicas'][:1], 'events': ()}
+  few = {**digits, 'replicas': digits['replicas'][:1], 'logs': ()}
   pages = [_render(few) for _ in range(2)]
   assert pages[0] == pages[1]
 
@@ -477,6 +477,7 @@ def _of_source(masks=None):
   return types.SimpleNamespace(
     config=config_lib.resolve({**CONFIG, 'eval': {'batch_size': 2}}),
     source=source,
+    rule='mse',
     splits=[split] * 2,
     replicas=[replica('memae'), replica('ae')],
   )
@@ -501,7 +502,7 @@ def test_error_maps_are_of_the_samples_with_a_mask():
 
 
 def test_samples_of_other_classes_through_each_variant(rebuilds_zeros, digits):
-  (foreign,) = pictures.foreign(_of_source(), None)
+  (foreign,) = pictures.foreign([(_of_source(), None)])
   assert (foreign.normal, foreign.labels) == ('cat', ('dog', 'bird'))
   assert list(foreign.reconstructions) == ['memae', 'ae']
   inputs = _of_source().source.inputs
