@@ -192,7 +192,8 @@ def speed(
 
 def _row(machine, runs, precision, rates) -> dict[str, Any]:
   def make():
-    machine.rest()  # The peak of a process is that of a row.
+    if not machine.small:
+      machine.rest()  # The peak of a process is that of a row.
     row = _shared(machine, _timed(machine, runs), precision, rates)
     return row if machine.small else row | _frames_a_second(runs, row)
 
@@ -294,7 +295,8 @@ def fleets(machine: machine_lib.Machine) -> Iterable[stages.Task]:
 
 
 def _mapped(machine, runs, each: int) -> dict[str, Any]:
-  machine.rest()
+  if not machine.small:
+    machine.rest()
   row = _timed(machine, runs)
   if machine.small:
     return row

@@ -1,7 +1,7 @@
 """Stages 4 and 5: trainings by the project's command line, as users run it.
 
-Both run `memae_jax.main` as a process of its own, which SIGTERM asks to save its
-state and to end when the time is over.
+Both run `memae_jax.main` as a process of its own, which SIGTERM asks to save
+its state and to end when the time is over.
 """
 
 import json
