@@ -17,6 +17,7 @@ import scipy.fft
 _TIME, _SIDE = 16, 8  # Of a block.
 _BITS = 14  # Of a probability.
 _MOST = 1000  # Of a number that rANS codes.
+LEAST = 4.1  # Of a step: no number is larger than 4,096 / step.
 _SYMBOLS = 2 * _MOST + 1
 
 
@@ -33,7 +34,12 @@ def encode(frames: np.ndarray, step: float) -> bytes:
   Args:
     frames: [n, H, W] uint8; H and W are multiples of 8.
     step: coefficients are rounded to multiples of it, in grey levels.
+
+  Raises:
+    ValueError: the step is less than `LEAST`.
   """
+  if step < LEAST:
+    raise ValueError(f'step is {step}; at least {LEAST}')
   count, height, width = frames.shape
   more = np.pad(frames, ((0, -count % _TIME), (0, 0), (0, 0)), 'edge')
   blocks = more.reshape(
@@ -43,7 +49,7 @@ def encode(frames: np.ndarray, step: float) -> bytes:
     blocks.astype(np.float32) - 128, axes=(1, 3, 5), norm='ortho'
   )
   numbers = np.rint(values / np.float32(step)).transpose(1, 3, 5, 0, 2, 4)
-  still, moving = numbers[0].astype('<i2'), np.clip(numbers[1:], -_MOST, _MOST)
+  still, moving = numbers[0].astype('<i2'), numbers[1:]
   # [frequencies, blocks in time, block positions], from 0.
   places = len(numbers[0].reshape(_SIDE**2, len(blocks), -1)[0, 0])
   moving = (moving + _MOST).astype(np.uint16).reshape(-1, len(blocks), places)

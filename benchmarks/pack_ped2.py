@@ -265,6 +265,10 @@ def main():
 
 def run(args: argparse.Namespace) -> None:
   """See `main`."""
+  if args.step < dct_video.LEAST:
+    raise errors.UserError(
+      f'--step is {args.step}; give at least {dct_video.LEAST}'
+    )
   config = data(args.size, data_dir=args.data_dir)
   source = sources.load(config)
   with writers.replacing(args.to) as place:

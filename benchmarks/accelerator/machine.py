@@ -27,7 +27,10 @@ _VARIABLES = {
   'XLA_PYTHON_CLIENT_PREALLOCATE': 'false',
   'TF_CPP_MIN_LOG_LEVEL': '3',
 }
-_QUICKLY = '--xla_backend_optimization_level=0'
+_SMALL = {  # On a CPU: compiled quickly rather than well, and once.
+  'XLA_FLAGS': '--xla_backend_optimization_level=0',
+  'JAX_NUM_CPU_DEVICES': '1',
+}
 
 
 class Failed(Exception):
@@ -112,17 +115,13 @@ class Machine:
 
   def _variables(self) -> dict[str, str]:
     paths = [str(ROOT), os.environ.get('PYTHONPATH', '')]
-    quickly = {'XLA_FLAGS': _QUICKLY} if self.small else {}
-    return (
-      quickly
-      | _VARIABLES
-      | {
-        'PYTHONPATH': os.pathsep.join(filter(None, paths)),
-        'JAX_COMPILATION_CACHE_DIR': os.environ.get(
-          'JAX_COMPILATION_CACHE_DIR', str(self.work / 'compiled')
-        ),
-      }
-    )
+    ours = {
+      'PYTHONPATH': os.pathsep.join(filter(None, paths)),
+      'JAX_COMPILATION_CACHE_DIR': os.environ.get(
+        'JAX_COMPILATION_CACHE_DIR', str(self.work / 'compiled')
+      ),
+    }
+    return ours | _VARIABLES | (_SMALL if self.small else {})
 
   @contextlib.contextmanager
   def _command(

@@ -1,5 +1,6 @@
 """Stages 1 to 3: what the card is, how fast programs are, how fleets map."""
 
+import re
 import statistics
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -28,9 +29,10 @@ _PRECISIONS = ('float32 highest', 'float32 default', 'bfloat16')
 
 def peaks(kind: str) -> dict[str, float | None]:
   """Returns the maker's peaks of a card by precision; empty if unknown."""
-  known = [name for name in PEAKS if kind.upper().endswith(name.upper())]
-  known += [
-    name for name in PEAKS if f' {name} '.upper() in f' {kind} '.upper()
+  known = [
+    name
+    for name in PEAKS
+    if re.search(rf'(?<![A-Z0-9]){name}(?![A-Z0-9])', kind, re.IGNORECASE)
   ]
   return dict(zip(_PRECISIONS, PEAKS[known[0]])) if known else {}
 
