@@ -25,16 +25,14 @@ _SAVING, _EVALUATING = 30.0, 90.0  # Seconds kept back of a training.
 
 def resuming(machine: machine_lib.Machine) -> Iterator[stages.Task]:
   """Yields the tasks of stage 4: the same training straight and resumed."""
-  for key, variables in (
-    ('without deterministic operations', {}),
-    ('with --xla_gpu_deterministic_ops', _DETERMINISTIC),
-  ):
-    if machine.small and variables:
-      variables = {}  # A CPU has no such flag.
+  settings = {'as it is': {}, 'deterministic': _DETERMINISTIC}
+  if machine.small:
+    settings.pop('deterministic')  # A flag of GPUs.
+  for key, variables in settings.items():
     yield stages.Task(
       key,
       lambda left, v=variables, k=key: measuring.guarded(
-        lambda: _resumed(machine, k.split()[0], v)
+        lambda: _resumed(machine, k.replace(' ', '_'), v)
       ),
     )
 
