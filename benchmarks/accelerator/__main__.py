@@ -43,10 +43,15 @@ def plan(machine: machine_lib.Machine, rates) -> tuple[stages.Stage, ...]:
       '4_resume',
       'a training straight and stopped, bit for bit',
       lambda: training.resuming(machine),
-      90.0,
+      60.0,
+      keeps=True,
     ),
     stages.Stage(
-      '5_ped2', 'Ped2 at full size', lambda: training.ped2(machine), 60.0
+      '5_ped2',
+      'Ped2 at full size',
+      lambda: training.ped2(machine),
+      60.0,
+      keeps=True,
     ),
   )
 
@@ -98,6 +103,7 @@ def run(args: argparse.Namespace, stack) -> None:
   for stage in plan(machine, rates):
     stages.run(stage, books[stage.name], clock)
     machine.rest()
+  training.publish(machine)
   said = {name: book.content['cut'] or 'done' for name, book in books.items()}
   print(json.dumps({'device': kind, **facts, 'stages': said}))
 

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from benchmarks import workers
 from benchmarks.accelerator import stages
+from memae_jax import errors
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 _PATIENCE = 60.0  # Seconds that a training has to save its state.
@@ -164,21 +165,25 @@ class Machine:
     Returns:
       How it ended.
     """
-    clock = stages.Clock(seconds / 60)
+    clock, sent = stages.Clock(seconds / 60), False
     with self._command(words, variables or {}) as (process, said):
       while process.poll() is None:
         asked = until is not None and until()
         if asked or not clock.left():
           process.send_signal(signal.SIGTERM)
+          sent = True
           with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(_PATIENCE)
           break
         with contextlib.suppress(subprocess.TimeoutExpired):
           process.wait(0.02 if until else min(1, clock.left() + 0.01))
-      if process.poll() is None:
+      if process.poll() is None:  # As if it had obeyed: it goes on as well.
         process.kill()
         process.wait()
-      return Ended(process.returncode, _end_of(said))
+      code = process.returncode
+      if sent and code < 0:
+        code = errors.Preempted.exit_code
+      return Ended(code, _end_of(said))
 
 
 def _end_of(said: pathlib.Path) -> str:

@@ -35,8 +35,9 @@ class Clock:
   """The minutes of a call of the command."""
 
   def __init__(self, minutes: float):
-    """Starts it."""
-    self._end = time.monotonic() + 60 * minutes
+    """Starts it; `total` are its seconds."""
+    self.total = 60 * minutes
+    self._end = time.monotonic() + self.total
 
   def left(self) -> float:
     """Returns the seconds that are left, at least 0."""
@@ -62,12 +63,15 @@ class Stage(NamedTuple):
   about: what its rows are.
   tasks: returns them; called when the stage begins.
   least: seconds that a row may need before any was made.
+  keeps: whether a task that is out of time goes on where it was, so that no
+    row is too slow to begin.
   """
 
   name: str
   about: str
   tasks: Callable[[], Iterable[Task]]
   least: float = 30.0
+  keeps: bool = False
 
 
 class Book:
@@ -170,6 +174,13 @@ def _read(
   return None
 
 
+def _needed(stage: Stage, book: Book, clock: Clock) -> float:
+  """Seconds that the next row may need; never more than a new call has."""
+  if stage.keeps or not book.slowest():
+    return stage.least
+  return min(1.3 * book.slowest(), 0.8 * clock.total)
+
+
 def run(stage: Stage, book: Book, clock: Clock) -> None:
   """Makes the rows that are missing, as far as the time goes."""
   if book.complete:
@@ -178,8 +189,7 @@ def run(stage: Stage, book: Book, clock: Clock) -> None:
   for number, task in enumerate(tasks):
     if book.is_done(task.key):
       continue
-    needed = 1.3 * (book.slowest() or stage.least / 1.3)
-    left = clock.left()
+    needed, left = _needed(stage, book, clock), clock.left()
     if left < needed:
       book.end(
         f'{left:.0f} s were left before row {number + 1} of {len(tasks)},'
@@ -190,7 +200,7 @@ def run(stage: Stage, book: Book, clock: Clock) -> None:
     try:
       row = task.run(left)
     except OutOfTime:
-      if left < _PATIENCE:
+      if stage.keeps or left < _PATIENCE:
         book.end(
           f'row {number + 1} of {len(tasks)}, "{task.key}", had {left:.0f} s,'
           ' which was too little; run the command again'

@@ -18,6 +18,7 @@ from memae_jax import errors, writers
 
 PART = 16 * 2**20 - 2**16  # Bytes of a part of the archive.
 PARTS = 3
+ARCHIVE = 'ped2_runs.zip'
 PACKS = 'ped2.zip', 'ped2.pack'
 _DETERMINISTIC = {'XLA_FLAGS': '--xla_gpu_deterministic_ops=true'}
 _SAVING, _EVALUATING = 30.0, 90.0  # Seconds kept back of a training.
@@ -116,14 +117,13 @@ RUNS = (
 
 
 def ped2(machine: machine_lib.Machine) -> Iterator[stages.Task]:
-  """Yields the tasks of stage 5, then one that packs what they made."""
+  """Yields the tasks of stage 5."""
   pack = machine.find(*PACKS)
   for run in RUNS:
     yield stages.Task(
       run.name,
       lambda left, r=run: measuring.guarded(lambda: _trained(machine, r, pack)),
     )
-  yield stages.Task('artefacts', lambda left: artefacts(machine))
 
 
 def _trained(machine, run: Run, pack) -> dict[str, Any]:
@@ -150,6 +150,7 @@ def _trained(machine, run: Run, pack) -> dict[str, Any]:
   elif ended.code:
     raise machine_lib.Failed(ended.said)
   row = {'data': data, 'flags': words[:-1], **_outcome(workdir)}
+  row |= artefacts(machine)
   return row | ({'unfinished': True} if ended.code else {})
 
 
@@ -189,7 +190,10 @@ def _outcome(workdir: pathlib.Path) -> dict[str, Any]:
     'steps': found['checkpoint'].get('steps'),
     'metrics': found['metrics'],
     'baselines': found['baselines'],
-    'dataset': found['dataset'],
+    'dataset': {
+      key: found['dataset'][key]
+      for key in ('num_samples', 'label_sha256', 'data_sha256')
+    },
     'memory': found['memory'],
   }
 
@@ -199,10 +203,13 @@ def artefacts(machine: machine_lib.Machine) -> dict[str, Any]:
 
   Weights come last, by the order of the runs, as far as the parts go; the
   archive is `cat ped2_runs.zip.* > ped2_runs.zip`.
+
+  Returns:
+    The names of the parts, and of runs whose weights are left out.
   """
-  left, runs, out = [], machine.work / 'ped2', machine.work / 'ped2_runs.zip'
+  left, runs = [], machine.work / 'ped2'
   names = 'results.json', 'report.html', 'metrics.jsonl', 'config.json'
-  with writers.replacing(out) as place:
+  with writers.replacing(machine.work / ARCHIVE) as place:
     with zipfile.ZipFile(place, 'w', zipfile.ZIP_DEFLATED) as file:
       there = [run.name for run in RUNS if (runs / run.name).is_dir()]
       for name in there:
@@ -218,14 +225,24 @@ def artefacts(machine: machine_lib.Machine) -> dict[str, Any]:
         else:
           file.write(weights, f'{name}/weights.npz', zipfile.ZIP_STORED)
           file.fp.flush()
-  content, parts = out.read_bytes(), []
-  for path in machine.out.glob('ped2_runs.zip.*'):
-    path.unlink()
-  for number, start in enumerate(range(0, len(content), PART)):
-    path = machine.out / f'ped2_runs.zip.{number}'
-    writers.write_atomic(path, content[start : start + PART])
-    parts.append(path.name)
-  return {'parts': parts, 'bytes': len(content), 'weights_left_out': left}
+  return {'parts': publish(machine), 'weights_left_out': left}
+
+
+def publish(machine: machine_lib.Machine) -> list[str]:
+  """Copies the archive, if there is one, to the results, in parts."""
+  archive, parts = machine.work / ARCHIVE, {}
+  if archive.exists():
+    content = archive.read_bytes()
+    for number, start in enumerate(range(0, len(content), PART)):
+      parts[f'{ARCHIVE}.{number}'] = content[start : start + PART]
+  for path in machine.out.glob(f'{ARCHIVE}.*'):
+    if path.name not in parts:
+      path.unlink()
+  for name, content in parts.items():
+    path = machine.out / name
+    if not path.exists() or path.read_bytes() != content:
+      writers.write_atomic(path, content)
+  return list(parts)
 
 
 def _weights(machine, run: pathlib.Path) -> pathlib.Path | None:

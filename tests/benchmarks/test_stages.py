@@ -87,6 +87,26 @@ def test_a_row_that_had_too_little_time_is_tried_again(tmp_path):
   assert _read(tmp_path)['complete']
 
 
+def test_a_row_that_was_slow_does_not_block_the_next_call(tmp_path):
+  made = []
+  stage = _stage(made)
+  book = _book(stage, tmp_path)
+  book.add('a', {}, 500.0)
+  stages.run(stage, book, stages.Clock(9))
+  assert made == ['b', 'c']
+
+
+def test_a_task_that_keeps_what_it_has_is_never_given_up(tmp_path):
+  def late(left):
+    raise stages.OutOfTime
+
+  made = []
+  stage = _stage(made, b=late)._replace(keeps=True)
+  stages.run(stage, _book(stage, tmp_path), stages.Clock(10))
+  assert list(_read(tmp_path)['rows']) == ['a']
+  assert not _read(tmp_path)['complete']
+
+
 def test_an_unfinished_row_is_made_again(tmp_path):
   made = []
   stage = _stage(made, b=lambda left: {'unfinished': True})
