@@ -1,12 +1,23 @@
 """Processes that wait for work: they answer each line by one line of JSON."""
 
+import ctypes
+import functools
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+_ENDS_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux.
+
+
+def end_with_parent(number: int) -> None:
+  """Asks Linux to send a signal to this process when its parent is gone."""
+  if sys.platform == 'linux':
+    ctypes.CDLL(None).prctl(_ENDS_WITH_PARENT, number)
 
 
 class Stopped(Exception):
@@ -20,12 +31,18 @@ class Stopped(Exception):
 class Worker:
   """A live process `python -m ...`; it ends when this one does."""
 
-  def __init__(self, words: Sequence[str], variables: Mapping[str, str]):
+  def __init__(
+    self,
+    words: Sequence[str],
+    variables: Mapping[str, str],
+    held: Sequence[int] = (),
+  ):
     """Starts it.
 
     Args:
       words: the module and its arguments.
       variables: of the environment, beside those of this process.
+      held: files, such as locks, that it holds as well.
     """
     self._process = subprocess.Popen(
       [sys.executable, '-m', *words],
@@ -33,6 +50,8 @@ class Worker:
       stdin=subprocess.PIPE,
       stdout=subprocess.PIPE,
       text=True,
+      pass_fds=held,
+      preexec_fn=functools.partial(end_with_parent, signal.SIGKILL),
     )
 
   def ask(self, line: str, seconds: float | None = None) -> dict[str, Any]:

@@ -56,16 +56,17 @@ def plan(machine: machine_lib.Machine, rates) -> tuple[stages.Stage, ...]:
   )
 
 
-def _hold(stack, work: pathlib.Path) -> None:
+def _hold(stack, work: pathlib.Path):
   """Holds the folder of work, which an earlier call may be leaving."""
   end = time.monotonic() + _WAIT
-  while writers.claim(stack, work / '.lock', 'measuring') is None:
+  while (lock := writers.claim(stack, work / '.lock', 'measuring')) is None:
     if time.monotonic() > end:
       raise errors.UserError(
         f'another process is measuring in {work}; wait for it, or give another'
         ' --work'
       )
     time.sleep(0.5)
+  return lock
 
 
 def run(args: argparse.Namespace, stack) -> None:
@@ -74,10 +75,14 @@ def run(args: argparse.Namespace, stack) -> None:
   work = args.work or args.to.with_name(args.to.name + '-work')
   work.mkdir(parents=True, exist_ok=True)
   args.to.mkdir(parents=True, exist_ok=True)
-  _hold(stack, work)
+  lock = _hold(stack, work)
   try:
     machine = machine_lib.Machine(
-      args.to.absolute(), work.absolute(), args.data, clock
+      args.to.absolute(),
+      work.absolute(),
+      args.data and args.data.absolute(),
+      clock,
+      lock,
     )
   except machine_lib.Failed as error:
     raise errors.UserError(

@@ -6,7 +6,7 @@ line, which are asked to save and end when the time is over.
 """
 
 import contextlib
-import ctypes
+import functools
 import json
 import os
 import pathlib
@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from benchmarks import workers
 from benchmarks.accelerator import stages
@@ -22,7 +22,6 @@ from memae_jax import errors
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 _PATIENCE = 60.0  # Seconds that a training has to save its state.
-_ENDS_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux.
 _VARIABLES = {
   # Two processes share the card.
   'XLA_PYTHON_CLIENT_PREALLOCATE': 'false',
@@ -57,13 +56,22 @@ class Machine:
     work: pathlib.Path,
     data: pathlib.Path | None,
     clock: stages.Clock,
+    lock: IO[bytes],
   ):
     """Looks for the devices.
+
+    Args:
+      out: folder of results.
+      work: folder of what is kept between calls.
+      data: folder of what was brought along, if any.
+      clock: of this call.
+      lock: that its processes hold as well, until the last one has ended.
 
     Raises:
       Failed: JAX finds none.
     """
     self.out, self.work, self.data, self.clock = out, work, data, clock
+    self._held = (lock.fileno(),)
     self._workers: dict[str, workers.Worker] = {}
     self.small = False
     self.device = self.ask('jax', 'device')
@@ -95,7 +103,7 @@ class Machine:
     """
     if side not in self._workers:
       words = ['benchmarks.accelerator.worker', side]
-      self._workers[side] = workers.Worker(words, self._variables())
+      self._workers[side] = workers.Worker(words, self._variables(), self._held)
     line = json.dumps({'do': do, **options})
     try:
       found = self._workers[side].ask(line, max(self.clock.left(), 1))
@@ -138,7 +146,8 @@ class Machine:
         env=os.environ | self._variables() | variables,
         stdout=file,
         stderr=subprocess.STDOUT,
-        preexec_fn=_end_with_parent,
+        pass_fds=self._held,
+        preexec_fn=functools.partial(workers.end_with_parent, signal.SIGTERM),
       )
     try:
       yield process, said
@@ -189,9 +198,3 @@ class Machine:
 def _end_of(said: pathlib.Path) -> str:
   lines = said.read_text('utf-8', 'replace').splitlines()
   return ' '.join(' '.join(lines[-3:]).split())[-600:]
-
-
-def _end_with_parent() -> None:
-  """Asks Linux to send SIGTERM to this process when its parent is gone."""
-  if sys.platform == 'linux':
-    ctypes.CDLL(None).prctl(_ENDS_WITH_PARENT, signal.SIGTERM)

@@ -187,7 +187,7 @@ def _outcome(workdir: pathlib.Path) -> dict[str, Any]:
   found = json.loads((workdir / 'results.json').read_bytes())
   return {
     'step': found['checkpoint']['step'],
-    'steps': found['checkpoint'].get('steps'),
+    'steps': found['checkpoint']['of_steps'],
     'metrics': found['metrics'],
     'baselines': found['baselines'],
     'dataset': {
