@@ -6,10 +6,11 @@ python -m benchmarks.accelerator --minutes=M --to=OUT [--data=FOLDER]
 For a machine with a GPU, without network, that has what JAX users have (jax,
 flax, optax, orbax-checkpoint, absl-py, pillow, matplotlib, jinja2,
 scikit-learn, scipy, threadpoolctl, tqdm; PyTorch to compare with if it is
-there). What else the stages import is brought along as wheels:
+there). What else is imported is brought along as one wheel of 0.1 MB; grain and
+tensorflow-datasets are not, as the samples lie on the card:
 
   pip download --no-deps --dest=wheels ml_collections
-  pip install --no-index --no-deps --target=brought wheels/*.whl
+  pip install --no-index --no-deps --target=brought wheels/*.whl  # There.
   PYTHONPATH=brought python -m benchmarks.accelerator --minutes=9 --to=out
 
 Stages, by their worth, each with a file OUT/NAME.json:

@@ -246,9 +246,12 @@ def publish(machine: machine_lib.Machine) -> list[str]:
 
 
 def _weights(machine, run: pathlib.Path) -> pathlib.Path | None:
-  """Writes the weights of a run; None if it has none."""
+  """Writes the weights of a run; None if there is none, or no time."""
   to = machine.work / f'{run.name}_weights.npz'
   if not (run / 'checkpoints').is_dir():
     return None
-  machine.ask('jax', 'weights', run=str(run), to=str(to))
+  try:
+    machine.ask('jax', 'weights', run=str(run), to=str(to))
+  except (machine_lib.Failed, stages.OutOfTime):
+    return None  # The results of the run are worth more.
   return to
