@@ -5,7 +5,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -13,6 +13,7 @@ import numpy as np
 from memae_jax import host, parallel
 from memae_jax.data import types
 from memae_jax.models import memae
+from memae_jax.planning import flops
 from memae_jax.training import fleet, programs, step
 
 
@@ -32,23 +33,43 @@ def parser(doc: str, steps: int) -> argparse.ArgumentParser:
   return out
 
 
-def replicas(count: int, slots: int, rate: float) -> list[fleet.Replica]:
-  """MemAE with seeds 0, 1, ..., a threshold of 1/N and alpha 2e-4."""
+class Program(NamedTuple):
+  """A compiled function, the seconds that took, and what a call computes."""
+
+  call: Callable[..., Any]
+  seconds: float
+  flops: float
+
+
+def compiled(function: Any, *args: Any) -> Program:
+  """Compiles what `jax.jit` returns for these arguments."""
+  begun = time.perf_counter()
+  traced = function.trace(*args)
+  call = traced.lower().compile()
+  seconds = time.perf_counter() - begun
+  platform = jax.devices()[0].platform
+  return Program(call, seconds, flops.count(traced.jaxpr, platform)[0])
+
+
+def replicas(
+  count: int, slots: int, rate: float, variant: str = 'memae'
+) -> list[fleet.Replica]:
+  """Seeds 0, 1, ..., a threshold of 1/N and alpha 2e-4."""
   return [
-    fleet.Replica(str(i), 'memae', i, None, slots, 1.0, 2e-4, rate)
+    fleet.Replica(str(i), variant, i, None, slots, 1.0, 2e-4, rate)
     for i in range(count)
   ]
 
 
 def trainer(
-  config: Any, shape: Sequence[int], slots: int, steps: int
+  config: Any, shape: Sequence[int], slots: int | None, steps: int
 ) -> step.Trainer:
   """Single-replica code: uniform memory, no noise, last weights.
 
   Args:
     config: with the network and how it trains.
     shape: of a sample.
-    slots: memory size.
+    slots: memory size; None: no memory.
     steps: of the run.
   """
   return step.Trainer(
