@@ -5,14 +5,15 @@ import json
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from memae_jax import host, parallel
 from memae_jax.data import types
-from memae_jax.models import memae
+from memae_jax.methods import autoencoder
+from memae_jax.planning import flops
 from memae_jax.training import fleet, programs, step
 
 
@@ -32,32 +33,53 @@ def parser(doc: str, steps: int) -> argparse.ArgumentParser:
   return out
 
 
-def replicas(count: int, slots: int, rate: float) -> list[fleet.Replica]:
-  """MemAE with seeds 0, 1, ..., a threshold of 1/N and alpha 2e-4."""
+class Program(NamedTuple):
+  """A compiled function, the seconds that took, and what a call computes."""
+
+  call: Callable[..., Any]
+  seconds: float
+  flops: float
+
+
+def compiled(function: Any, *args: Any) -> Program:
+  """Compiles what `jax.jit` returns for these arguments."""
+  begun = time.perf_counter()
+  traced = function.trace(*args)
+  call = traced.lower().compile()
+  seconds = time.perf_counter() - begun
+  platform = jax.devices()[0].platform
+  return Program(call, seconds, flops.count(traced.jaxpr, platform)[0])
+
+
+def replicas(
+  count: int, slots: int, rate: float, variant: str = 'memae'
+) -> list[fleet.Replica]:
+  """Seeds 0, 1, ..., a threshold of 1/N and alpha 2e-4."""
   return [
-    fleet.Replica(str(i), 'memae', i, None, slots, 1.0, 2e-4, rate)
+    fleet.Replica(str(i), variant, i, None, slots, 1.0, 2e-4, rate)
     for i in range(count)
   ]
 
 
 def trainer(
-  config: Any, shape: Sequence[int], slots: int, steps: int
+  config: Any,
+  shape: Sequence[int],
+  members: Sequence[fleet.Replica],
+  steps: int,
 ) -> step.Trainer:
-  """Single-replica code: uniform memory, no noise, last weights.
+  """Single-replica code that keeps the last weights.
 
   Args:
-    config: with the network and how it trains.
+    config: resolved, with the network and how it trains.
     shape: of a sample.
-    slots: memory size.
+    members: of the fleet.
     steps: of the run.
   """
   return step.Trainer(
-    model=memae.build(config.model, shape, slots, dtype=config.model.compute),
+    method=autoencoder.build(config, tuple(shape), members),
     optimizer=step.optimizer(config.train),
     schedule=step.schedule(config.train, steps),
     batch_size=config.train.batch_size,
-    memory_init='uniform',
-    noisy=False,
     keep_best=False,
   )
 
@@ -89,13 +111,14 @@ def runner(
     anomalous=np.zeros(1, bool),
     transform=types.Transform(scale * one, shift * one, 0 * one, 1e9 * one),
   )
+  single = trainer(config, inputs.shape[1:], members, steps)
   fleets = programs.Resident(
-    trainer=trainer(config, inputs.shape[1:], members[0].slots, steps),
+    trainer=single,
     mesh=parallel.mesh(
       config.mesh, len(members), config.train.batch_size, devices
     ),
     config=config,
-    hyper=fleet.hyper(members, config.train),
+    hyper=fleet.hyper(members, config, single.method),
     splits=[split] * len(members),
     inputs=inputs,
     steps=steps,

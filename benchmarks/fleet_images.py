@@ -11,6 +11,7 @@ within each round; ratios are medians over the rounds. `torch` is the extra
 
 import argparse
 import functools
+from typing import Any
 from unittest import mock
 
 import jax
@@ -50,6 +51,26 @@ def torch_runner(inputs, widths, strides, slots, steps):
   return train
 
 
+def setting(name: str, how: str) -> tuple[Any, np.ndarray, int]:
+  """Returns the config of a network of `SETS`, random images and its slots.
+
+  Args:
+    name: of the set.
+    how: `train.fleet_map`.
+  """
+  shape, widths, strides, slots = SETS[name]
+  config = config_lib.default()
+  config.model.network = 'conv'
+  config.model.widths = widths
+  config.model.strides = strides
+  config.model.activation = 'leaky_relu'
+  config.model.batch_norm = True
+  config.train.batch_size = BATCH
+  config.train.fleet_map = how
+  rng = np.random.default_rng(0)
+  return config, rng.integers(0, 256, (ROWS, *shape), np.uint8), slots
+
+
 def plain_lax():
   """Makes new programs take `lax` convolutions, also on a CPU."""
   forced = {
@@ -67,17 +88,8 @@ def main():
   parser.add_argument('--lax', action=argparse.BooleanOptionalAction, default=1)
   args = parser.parse_args()
   jax.config.update('jax_num_cpu_devices', args.devices)
-  shape, widths, strides, slots = SETS[args.set]
-  config = config_lib.default()
-  config.model.network = 'conv'
-  config.model.widths = widths
-  config.model.strides = strides
-  config.model.activation = 'leaky_relu'
-  config.model.batch_norm = True
-  config.train.batch_size = BATCH
-  config.train.fleet_map = args.map
-  rng = np.random.default_rng(0)
-  inputs = rng.integers(0, 256, (ROWS, *shape), np.uint8)
+  _, widths, strides, _ = SETS[args.set]
+  config, inputs, slots = setting(args.set, args.map)
   members = common.replicas(args.replicas, slots, RATE)
   others = {}
   if args.lax:

@@ -60,17 +60,27 @@ def both_ways(kind):
   return jax.value_and_grad(objective, (0, 1), has_aux=True)
 
 
+def sparse(slots, queries):
+  """Queries near to slots, and these; with `sparse_read` few survive."""
+  noise, stored, _ = arrays(slots, queries)
+  return stored[jnp.arange(queries) * 7 % slots] + 0.01 * noise, stored
+
+
+def sparse_read(**how):
+  """Returns a compiled read without gradients of which few slots survive."""
+  return jax.jit(
+    lambda query, stored: memory.read(
+      query, stored, 1 / stored.shape[0], temperature=0.05, **how
+    )
+  )
+
+
 def sparse_times(slots, queries, tops, rounds):
   """Seconds of sparse reads without gradients: streaming, and top-k."""
-  noise, stored, _ = arrays(slots, queries)
-  query = stored[jnp.arange(queries) * 7 % slots] + 0.01 * noise
+  query, stored = sparse(slots, queries)
 
   def call(**how):
-    read = jax.jit(
-      lambda query, stored: memory.read(
-        query, stored, 1 / slots, temperature=0.05, **how
-      )
-    )
+    read = sparse_read(**how)
     return lambda: jax.block_until_ready(read(query, stored))
 
   runs = {'A streaming': call(kind='streaming')}
@@ -105,8 +115,8 @@ def temporary(function, slots, queries):
   """Bytes a compiled program holds besides arguments and results."""
   query = jax.ShapeDtypeStruct((queries, WIDTH), jnp.float32)
   stored = jax.ShapeDtypeStruct((slots, WIDTH), jnp.float32)
-  compiled = jax.jit(function).lower(query, stored, query).compile()
-  return compiled.memory_analysis().temp_size_in_bytes
+  program = common.compiled(jax.jit(function), query, stored, query)
+  return program.call.memory_analysis().temp_size_in_bytes
 
 
 def times(slots, queries, rounds):
@@ -198,14 +208,12 @@ def main():
   for sizes in args.reads:
     reads.append(times(*sizes, args.rounds))
     print(reads[-1], flush=True)
-  sparse = []
+  few = []
   for sizes in args.sparse:
-    sparse.append(sparse_times(*sizes, args.top, args.rounds))
-    print(sparse[-1], flush=True)
+    few.append(sparse_times(*sizes, args.top, args.rounds))
+    print(few[-1], flush=True)
   print(
-    json.dumps(
-      {'width': WIDTH, 'reads': reads, 'steps': steps, 'sparse': sparse}
-    )
+    json.dumps({'width': WIDTH, 'reads': reads, 'steps': steps, 'sparse': few})
   )
 
 

@@ -7,7 +7,7 @@ from torch import nn
 
 
 class MemAE(nn.Module):
-  """[B, C, *n] -> reconstruction and mean entropy of the reads.
+  """[B, C, *n] -> reconstruction and mean entropy of the reads (0 without).
 
   Kernels are 3 wide with padding 1; BatchNorm and LeakyReLU follow all layers
   but the last. Cosine similarity, lambda = 1/N, the published shrinkage.
@@ -18,7 +18,7 @@ class MemAE(nn.Module):
     shape: Sequence[int],
     widths: Sequence[int],
     strides: Sequence[tuple[int, ...]],
-    slots: int,
+    slots: int | None,
     per_position: bool,
   ):
     """Builds the network.
@@ -27,7 +27,7 @@ class MemAE(nn.Module):
       shape: (C, *n) of a sample, two or three sizes n.
       widths: channels of the encoder's layers.
       strides: of each layer.
-      slots: memory size N.
+      slots: memory size N; None: an autoencoder.
       per_position: one query a position, or one a sample.
     """
     super().__init__()
@@ -54,29 +54,36 @@ class MemAE(nn.Module):
     self.encoder, self.decoder = nn.Sequential(*there), nn.Sequential(*back)
     self.per_position = per_position
     code = widths[-1] if per_position else widths[-1] * torch.Size(size).numel()
-    self.slots = nn.Parameter((torch.rand(slots, code) * 2 - 1) / code**0.5)
+    self.slots = None
+    if slots:
+      self.slots = nn.Parameter((torch.rand(slots, code) * 2 - 1) / code**0.5)
 
   def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Reconstructs x."""
     z = self.encoder(x)
+    if self.slots is None:
+      return self.decoder(z), 0.0
     if self.per_position:
       last = z.movedim(1, -1)
-      value, entropy = self.read(last.reshape(-1, last.shape[-1]))
+      value, entropy = read(last.reshape(-1, last.shape[-1]), self.slots)
       value = value.reshape(last.shape).movedim(-1, 1)
     else:
-      value, entropy = self.read(z.flatten(1))
+      value, entropy = read(z.flatten(1), self.slots)
       value = value.reshape(z.shape)
     return self.decoder(value), entropy
 
-  def read(self, query: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """[Q, C] -> values [Q, C] and their mean entropy."""
-    unit = nn.functional.normalize
-    soft = torch.softmax(unit(query, dim=1) @ unit(self.slots, dim=1).T, 1)
-    over = soft - 1 / len(self.slots)
-    kept = torch.relu(over) * soft / (over.abs() + 1e-12)
-    weights = unit(kept, p=1, dim=1, eps=1e-12)
-    entropy = -(weights * torch.log(weights + 1e-12)).sum(1).mean()
-    return weights @ self.slots, entropy
+
+def read(
+  query: torch.Tensor, slots: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+  """[Q, C], [N, C] -> values [Q, C] and their mean entropy."""
+  unit = nn.functional.normalize
+  soft = torch.softmax(unit(query, dim=1) @ unit(slots, dim=1).T, 1)
+  over = soft - 1 / len(slots)
+  kept = torch.relu(over) * soft / (over.abs() + 1e-12)
+  weights = unit(kept, p=1, dim=1, eps=1e-12)
+  entropy = -(weights * torch.log(weights + 1e-12)).sum(1).mean()
+  return weights @ slots, entropy
 
 
 def step(model: MemAE, adam: torch.optim.Adam, x: torch.Tensor) -> torch.Tensor:

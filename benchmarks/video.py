@@ -15,11 +15,11 @@ compiled programs, the one that is timed with a full one; `first` is the former.
 """
 
 import argparse
+import functools
 import json
 import os
 import resource
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -29,7 +29,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from benchmarks import common
+from benchmarks import common, workers
 from configs import ped2
 from memae_jax import config as config_lib
 from memae_jax import host
@@ -40,15 +40,23 @@ TASKS = ('train', 'score')
 PAUSE, CALLS = 0.3, 2
 
 
-def ours(args: argparse.Namespace, clips: np.ndarray) -> Callable[[], Any]:
-  """Returns one call of `args.task`, and the seconds to compile it."""
+def ours(
+  args: argparse.Namespace, clips: np.ndarray
+) -> tuple[Callable[[], Any], common.Program]:
+  """Returns one call of `args.task`, and the program that it runs.
+
+  Args:
+    args: see `main`; `variant` memae or ae, `task` one of `TASKS`.
+    clips: [B, T, H, W, C].
+  """
   config = ped2.get_config(f'size={args.size},slots={args.slots}')
   config.model.compute, config.model.remat = args.compute, args.remat
   config = config_lib.resolve(config)
-  trainer = common.trainer(config, clips.shape[1:], args.slots, 1)
   rate = config.train.learning_rate
-  members = common.replicas(1, args.slots, rate)
-  hyper = jax.tree.map(lambda x: x[0], fleet.hyper(members, config.train))
+  members = common.replicas(1, args.slots, rate, args.variant)
+  trainer = common.trainer(config, clips.shape[1:], members, 1)
+  hyper = fleet.hyper(members, config, trainer.method)
+  hyper = jax.tree.map(lambda x: x[0], hyper)
   clips = jax.device_put(clips)
   state = jax.jit(trainer.init)(hyper, clips[:1])
   if args.task == 'train':
@@ -56,22 +64,28 @@ def ours(args: argparse.Namespace, clips: np.ndarray) -> Callable[[], Any]:
     rest = hyper, clips, np.int32(0)
   else:
     function, state = jax.jit(trainer.score), step.weights(state)
-    rest = hyper, clips, np.ones(len(clips), bool)
-  begun = time.perf_counter()
-  compiled = function.lower(state, *rest).compile()
-  seconds = time.perf_counter() - begun
+    rest = hyper, clips, np.ones(len(clips), bool), np.arange(len(clips))
+  program = common.compiled(function, state, *rest)
 
   def call():
     nonlocal state
-    result = jax.block_until_ready(compiled(state, *rest))
+    result = jax.block_until_ready(program.call(state, *rest))
     if args.task == 'train':
       state, _ = result
 
-  return call, seconds
+  return call, program
 
 
-def theirs(args: argparse.Namespace, clips: np.ndarray) -> Callable[[], Any]:
-  """As `ours`, in PyTorch."""
+def theirs(
+  args: argparse.Namespace, clips: np.ndarray, device: str = 'cpu'
+) -> Callable[[], Any]:
+  """As the call of `ours`, in PyTorch; on a GPU it does not wait for the end.
+
+  Args:
+    args: as there; bfloat16 is that of `torch.autocast`.
+    clips: as there.
+    device: of PyTorch.
+  """
   import torch
 
   from benchmarks import peer
@@ -80,20 +94,35 @@ def theirs(args: argparse.Namespace, clips: np.ndarray) -> Callable[[], Any]:
   torch.set_num_threads(host.cores())
   fields = ped2.get_config().model
   strides = [(t, s, s) for t, s in zip(fields.time_strides, fields.strides)]
-  clips = torch.from_numpy(np.moveaxis(clips, -1, 1).copy())
-  model = peer.MemAE(clips.shape[1:], fields.widths, strides, args.slots, True)
+  clips = torch.from_numpy(np.moveaxis(clips, -1, 1).copy()).to(device)
+  slots = args.slots if args.variant == 'memae' else None
+  model = peer.MemAE(clips.shape[1:], fields.widths, strides, slots, True)
+  model.to(device)
   if args.task == 'score':
     model.eval()
-    return lambda: peer.score(model, clips), 0
-  adam = torch.optim.Adam(model.parameters(), 1e-4)
-  return lambda: peer.step(model, adam, clips), 0
+    function = functools.partial(peer.score, model, clips)
+  else:
+    adam = torch.optim.Adam(model.parameters(), 1e-4)
+    function = functools.partial(peer.step, model, adam, clips)
+
+  def call():
+    low = args.compute == 'bfloat16'
+    with torch.autocast(device, torch.bfloat16, enabled=low):
+      return function()
+
+  return call
 
 
 def work(args: argparse.Namespace) -> None:
   """A process of one side and task: two calls, then two for each line read."""
   shape = (args.batch, 16, args.size, args.size, 1)
   clips = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
-  call, compiled = (ours if args.worker == 'A' else theirs)(args, clips)
+  compiled = 0
+  if args.worker == 'A':
+    call, program = ours(args, clips)
+    compiled = program.seconds
+  else:
+    call = theirs(args, clips)
 
   def say(**facts):
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -117,41 +146,28 @@ def work(args: argparse.Namespace) -> None:
     say(**best())
 
 
-class Worker:
+class Worker(workers.Worker):
   """A live process of `work`; `started` is what it says when it is ready."""
 
   def __init__(self, side: str, task: str, cache: str):
     """Starts it with the arguments of this process."""
     flags = [f'--worker={side}', f'--task={task}']
-    self._process = subprocess.Popen(
-      [sys.executable, '-m', 'benchmarks.video', *sys.argv[1:], *flags],
-      env=os.environ
-      | {
-        'JAX_PLATFORMS': 'cpu',
-        'JAX_NUM_CPU_DEVICES': '1',
-        'JAX_COMPILATION_CACHE_DIR': cache,
-        'JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS': '0',
-      },
-      stdin=subprocess.PIPE,
-      stdout=subprocess.PIPE,
-      text=True,
-    )
-    self.started = self._answer()
-
-  def _answer(self) -> dict[str, Any]:
-    line = self._process.stdout.readline()
-    if not line:
-      raise SystemExit('a worker stopped; its error is above')
-    return json.loads(line)
+    variables = {
+      'JAX_PLATFORMS': 'cpu',
+      'JAX_NUM_CPU_DEVICES': '1',
+      'JAX_COMPILATION_CACHE_DIR': cache,
+      'JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS': '0',
+    }
+    super().__init__(['benchmarks.video', *sys.argv[1:], *flags], variables)
+    self.started = self.answer()
 
   def run(self) -> dict[str, Any]:
     """One turn."""
-    print('run', file=self._process.stdin, flush=True)
-    return self._answer()
+    return self.ask('run')
 
-  def stop(self) -> dict[str, Any]:
+  def end(self) -> dict[str, Any]:
     """Ends it; returns what it said when it was ready."""
-    self._process.communicate()
+    self.stop()
     return self.started
 
 
@@ -168,7 +184,7 @@ def _times(found, key: str) -> dict[str, Any]:
 
 def compare(task: str, rounds: int, cache: str) -> dict[str, Any]:
   """Times both sides of one task in turns."""
-  first = Worker('A', task, cache).stop()
+  first = Worker('A', task, cache).end()
   workers = {side: Worker(side, task, cache) for side in 'AB'}
   found = {side: [] for side in workers}
   for number in range(rounds):
@@ -176,7 +192,7 @@ def compare(task: str, rounds: int, cache: str) -> dict[str, Any]:
       found[side].append(worker.run())
     seconds = {side: round(v[-1]['seconds'], 3) for side, v in found.items()}
     print(task, number, seconds, flush=True)
-  started = {side: worker.stop() for side, worker in workers.items()}
+  started = {side: worker.end() for side, worker in workers.items()}
   peaks = {side: v[-1]['peak_mb'] for side, v in found.items()}
   return {
     **_times(found, 'seconds'),
@@ -200,6 +216,7 @@ def main():
   parser.add_argument('--tasks', nargs='+', default=TASKS, choices=TASKS)
   parser.add_argument('--compute', default='float32')
   parser.add_argument('--remat', action='store_true')
+  parser.add_argument('--variant', default='memae', choices=('memae', 'ae'))
   parser.add_argument('--worker', choices='AB', help=argparse.SUPPRESS)
   parser.add_argument('--task', choices=TASKS, help=argparse.SUPPRESS)
   args = parser.parse_args()

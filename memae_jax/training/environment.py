@@ -24,6 +24,23 @@ _PACKAGES = (
 )
 
 
+def versions() -> dict[str, str | None]:
+  """Returns those of Python, of this project and of what it uses.
+
+  None where a package is not installed: a run may do without it.
+  """
+  found = {
+    'python': platform.python_version(),
+    'memae_jax': memae_jax.__version__,
+  }
+  for name in _PACKAGES:
+    try:
+      found[name] = importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+      found[name] = None
+  return found
+
+
 def describe(mesh: jax.sharding.Mesh) -> dict[str, Any]:
   """Returns plain facts about this process, as `results.json` has them.
 
@@ -31,11 +48,7 @@ def describe(mesh: jax.sharding.Mesh) -> dict[str, Any]:
   """
   device = mesh.devices.flat[0]
   return {
-    'versions': {
-      'python': platform.python_version(),
-      'memae_jax': memae_jax.__version__,
-      **{name: importlib.metadata.version(name) for name in _PACKAGES},
-    },
+    'versions': versions(),
     'device': device.device_kind
     if device.device_kind == device.platform
     else f'{device.platform}: {device.device_kind}',

@@ -138,6 +138,16 @@ def hyper(fleet: Sequence[Replica], config: Any, method: base.Method) -> Hyper:
   )
 
 
+def _faster(platform: str) -> str:
+  """How a fleet is mapped if nobody says.
+
+  Measured on CPUs alone (benchmarks/fleet_images.py). On GPUs `vmap` makes
+  grouped convolutions of those of the replicas, which may be slow: the third
+  stage of benchmarks/accelerator measures both, and its result belongs here.
+  """
+  return 'map' if platform == 'cpu' else 'vmap'
+
+
 def over_replicas(
   function: Callable,
   mesh: jax.sharding.Mesh,
@@ -152,8 +162,7 @@ def over_replicas(
       replica's values, or of what this device has of them.
     mesh: from `parallel.mesh`; each device runs its share of the replicas.
     how: 'vmap' batches the replicas of a device, 'map' runs one after
-      another; 'auto' takes 'map' on CPU, where it is faster (benchmarks/),
-      else 'vmap'.
+      another; 'auto' is what `_faster` says.
     given: where the leaves of `mapped` lie; a tree of specs, or part of one.
     result: where those of the result do.
 
@@ -162,7 +171,7 @@ def over_replicas(
     the result; `shared` is alike on all devices.
   """
   if how == 'auto':
-    how = 'map' if mesh.devices.flat[0].platform == 'cpu' else 'vmap'
+    how = _faster(mesh.devices.flat[0].platform)
 
   def local(mapped, *shared):
     if how == 'vmap':

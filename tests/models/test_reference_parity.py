@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from benchmarks.accelerator import golden as golden_lib
 from memae_jax.models import conv, memae, reference_weights
 from memae_jax.training import experiment, step
 from tests import helpers
@@ -51,36 +52,6 @@ def run(exp, lowering, monkeypatch):
   return exp.trainer, hyper, step.weights(shapes).variables
 
 
-def _set_by_formula(like, dtype):
-  """Variables by the formula of the golden numbers, from the shapes `like`."""
-  zeros = jax.tree.map(lambda x: np.zeros(x.shape), like)
-  weights = {}
-  for j, (name, array) in enumerate(
-    reference_weights.to_reference(zeros).items()
-  ):
-    t = np.sin(0.7310585 * np.arange(array.size) + j).reshape(array.shape)
-    if name.endswith('num_batches_tracked'):
-      continue
-    if name.endswith('running_var'):
-      t = 1 + 0.5 * t
-    elif name.endswith('running_mean'):
-      t = 0.1 * t
-    elif name == reference_weights.MEMORY:
-      t = 0.5 * t
-    elif name.endswith('bias'):
-      t = 0.05 * t
-    elif t.ndim == 1:
-      t = 1 + 0.2 * t
-    elif name.startswith('encoder'):
-      t = t * np.sqrt(2 / (27 * t.shape[1]))
-    else:
-      taps = 8 if t.shape[1] > 1 else 4
-      t = t * np.sqrt(2 / (27 * t.shape[0] / taps))
-    weights[name] = t
-  like = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, dtype), like)
-  return reference_weights.from_reference(weights, like)
-
-
 def _channels_last(array):
   return np.moveaxis(array, 1, -1)
 
@@ -93,7 +64,7 @@ def _train_twice(exp, run, x):
     model = memae.build(exp.config.model, x.shape[1:], SLOTS, dtype=x.dtype)
     method = dataclasses.replace(trainer.method, model=model)
     trainer = trainer._replace(method=method, batch_size=len(x))
-    variables = _set_by_formula(like, x.dtype)
+    variables = golden_lib.weights(like, x.dtype)
     adam = trainer.optimizer.init(variables['params'])
     state = step.ReplicaState(*step.split(variables), adam, best=None)
     one = jax.jit(trainer.step)
@@ -109,7 +80,7 @@ def _train_twice(exp, run, x):
 def test_evaluation(golden, run):
   trainer, hyper, like = run
   x = _channels_last(golden['input'])
-  variables = _set_by_formula(like, np.float32)
+  variables = golden_lib.weights(like, np.float32)
   out = jax.jit(trainer.method.model.apply)(variables, x, hyper.method.knobs)
   assert out.reconstruction.dtype == np.float32
   close = functools.partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-4)
@@ -144,7 +115,9 @@ def test_gradients_are_those_of_pytorch(golden, exp, run):
   torch = pytest.importorskip('torch', reason='PyTorch is not installed')
   from tests import torch_peer
 
-  weights = reference_weights.to_reference(_set_by_formula(run[2], np.float64))
+  weights = reference_weights.to_reference(
+    golden_lib.weights(run[2], np.float64)
+  )
   peer = torch_peer.Peer((96, 128, 256, 256), slots=SLOTS).double().train()
   assert list(peer.state_dict()) == list(weights)
   peer.load_state_dict({n: torch.from_numpy(a) for n, a in weights.items()})

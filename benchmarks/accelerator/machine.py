@@ -1,0 +1,200 @@
+"""This machine as the stages see it: its folders, its minutes, its processes.
+
+The process of the command itself never touches the accelerator. What runs there
+are workers (see `worker`), which end with it, and trainings by the command
+line, which are asked to save and end when the time is over.
+"""
+
+import contextlib
+import functools
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import IO, Any, NamedTuple
+
+from benchmarks import workers
+from benchmarks.accelerator import stages
+from memae_jax import errors
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+_PATIENCE = 60.0  # Seconds that a training has to save its state.
+_VARIABLES = {
+  # Two processes share the card.
+  'XLA_PYTHON_CLIENT_PREALLOCATE': 'false',
+  'TF_CPP_MIN_LOG_LEVEL': '3',
+}
+_SMALL = {  # On a CPU: compiled quickly rather than well, and once.
+  'XLA_FLAGS': '--xla_backend_optimization_level=0',
+  'JAX_NUM_CPU_DEVICES': '1',
+}
+
+
+class Failed(Exception):
+  """A worker or a training says, in one line, why it has no result."""
+
+
+class Ended(NamedTuple):
+  """How a training ended: its exit code, and the end of what it said."""
+
+  code: int
+  said: str
+
+
+class Machine:
+  """Folders and processes; `small` where there is no accelerator.
+
+  device: what `worker` says of it. torch: of PyTorch; None without.
+  """
+
+  def __init__(
+    self,
+    out: pathlib.Path,
+    work: pathlib.Path,
+    data: pathlib.Path | None,
+    clock: stages.Clock,
+    lock: IO[bytes],
+  ):
+    """Looks for the devices.
+
+    Args:
+      out: folder of results.
+      work: folder of what is kept between calls.
+      data: folder of what was brought along, if any.
+      clock: of this call.
+      lock: that its processes hold as well, until the last one has ended.
+
+    Raises:
+      Failed: JAX finds none.
+    """
+    self.out, self.work, self.data, self.clock = out, work, data, clock
+    self._held = (lock.fileno(),)
+    self._workers: dict[str, workers.Worker] = {}
+    self.small = False
+    self.device = self.ask('jax', 'device')
+    self.small = self.device['platform'] == 'cpu'
+    if self.small:
+      self.rest()  # The next one compiles quickly rather than well.
+    self.torch = None
+    with contextlib.suppress(Failed):
+      self.torch = self.ask('torch', 'version')
+
+  def find(self, *names: str) -> pathlib.Path | None:
+    """Returns the first of these in the folder of data that is there."""
+    for name in names if self.data else ():
+      if (self.data / name).exists():
+        return self.data / name
+    return None
+
+  def ask(self, side: str, do: str, **options: Any) -> dict[str, Any]:
+    """Asks the worker of a side, which is started where there is none.
+
+    Args:
+      side: jax or torch.
+      do: a function of `worker`.
+      **options: of the function.
+
+    Raises:
+      Failed: it says so, or it ended.
+      OutOfTime: the minutes are over.
+    """
+    if side not in self._workers:
+      words = ['benchmarks.accelerator.worker', side]
+      self._workers[side] = workers.Worker(words, self._variables(), self._held)
+    line = json.dumps({'do': do, **options})
+    try:
+      found = self._workers[side].ask(line, max(self.clock.left(), 1))
+    except workers.Stopped as stopped:
+      del self._workers[side]
+      self.rest()
+      if stopped.late:
+        raise stages.OutOfTime from stopped
+      raise Failed(str(stopped)) from stopped
+    if 'error' in found:
+      raise Failed(found['error'])
+    return found
+
+  def rest(self) -> None:
+    """Ends the workers, so that the card is free."""
+    while self._workers:
+      self._workers.popitem()[1].stop()
+
+  def _variables(self) -> dict[str, str]:
+    paths = [str(ROOT), os.environ.get('PYTHONPATH', '')]
+    ours = {
+      'PYTHONPATH': os.pathsep.join(filter(None, paths)),
+      'JAX_COMPILATION_CACHE_DIR': os.environ.get(
+        'JAX_COMPILATION_CACHE_DIR', str(self.work / 'compiled')
+      ),
+    }
+    return ours | _VARIABLES | (_SMALL if self.small else {})
+
+  @contextlib.contextmanager
+  def _command(
+    self, words: Sequence[str], variables: Mapping[str, str]
+  ) -> Iterator[tuple[subprocess.Popen, pathlib.Path]]:
+    """Yields `python -m memae_jax.main` and the file of what it says."""
+    self.rest()
+    said = self.work / 'said.txt'
+    with said.open('wb') as file:
+      process = subprocess.Popen(
+        [sys.executable, '-m', 'memae_jax.main', *words],
+        cwd=ROOT,
+        env=os.environ | self._variables() | variables,
+        stdout=file,
+        stderr=subprocess.STDOUT,
+        pass_fds=self._held,
+        preexec_fn=functools.partial(workers.end_with_parent, signal.SIGTERM),
+      )
+    try:
+      yield process, said
+    finally:
+      if process.poll() is None:
+        process.kill()
+        process.wait()
+
+  def command(
+    self,
+    words: Sequence[str],
+    seconds: float,
+    variables: Mapping[str, str] | None = None,
+    until: Any = None,
+  ) -> Ended:
+    """Runs the command line of this project.
+
+    Args:
+      words: its flags.
+      seconds: after which SIGTERM asks it to save and end.
+      variables: of the environment.
+      until: a function; once it is true, SIGTERM is sent, too.
+
+    Returns:
+      How it ended.
+    """
+    clock, sent = stages.Clock(seconds / 60), False
+    with self._command(words, variables or {}) as (process, said):
+      while process.poll() is None:
+        asked = until is not None and until()
+        if asked or not clock.left():
+          process.send_signal(signal.SIGTERM)
+          sent = True
+          with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_PATIENCE)
+          break
+        with contextlib.suppress(subprocess.TimeoutExpired):
+          process.wait(0.02 if until else min(1, clock.left() + 0.01))
+      if process.poll() is None:  # As if it had obeyed: it goes on as well.
+        process.kill()
+        process.wait()
+      code = process.returncode
+      if sent and code < 0:
+        code = errors.Preempted.exit_code
+      return Ended(code, _end_of(said))
+
+
+def _end_of(said: pathlib.Path) -> str:
+  lines = said.read_text('utf-8', 'replace').splitlines()
+  return ' '.join(' '.join(lines[-3:]).split())[-600:]

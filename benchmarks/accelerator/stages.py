@@ -1,0 +1,213 @@
+"""Stages whose rows are measured once, however often the command is ended.
+
+A stage is a list of tasks; each makes a row. A row is written as soon as it is
+there, to the folder of work and to that of results; the same command goes on
+at the first row that is missing. A task starts only if the minutes that are
+left seem to be enough for it.
+"""
+
+import json
+import pathlib
+import re
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+from memae_jax import errors, strict_json, writers
+
+NOT_RUN = 'not run on an accelerator'
+_PATIENCE = 240.0  # Seconds after which a row is given up for good.
+_NAME = re.compile(r'[A-Za-z0-9._-]+')
+_FILE = {  # Of a stage.
+  'stage': str,
+  'device': str,
+  'complete': bool,
+  'seconds': float,
+  'rows': {str: {'row_seconds': float}},
+}
+
+
+class OutOfTime(Exception):
+  """A row could not be made in the time it had."""
+
+
+class Clock:
+  """The minutes of a call of the command."""
+
+  def __init__(self, minutes: float):
+    """Starts it; `total` are its seconds."""
+    self.total = 60 * minutes
+    self._end = time.monotonic() + self.total
+
+  def left(self) -> float:
+    """Returns the seconds that are left, at least 0."""
+    return max(self._end - time.monotonic(), 0.0)
+
+
+class Task(NamedTuple):
+  """What makes a row.
+
+  key: of the row.
+  run: takes the seconds that are left and returns the row; raises OutOfTime.
+    A row with `unfinished` is made again by the next call of the command.
+  """
+
+  key: str
+  run: Callable[[float], dict[str, Any]]
+
+
+class Stage(NamedTuple):
+  """A stage.
+
+  name: of its file.
+  about: what its rows are.
+  tasks: returns them; called when the stage begins.
+  least: seconds that a row may need before any was made.
+  keeps: whether a task that is out of time goes on where it was, so that no
+    row is too slow to begin.
+  """
+
+  name: str
+  about: str
+  tasks: Callable[[], Iterable[Task]]
+  least: float = 30.0
+  keeps: bool = False
+
+
+class Book:
+  """The rows of a stage and their files, NAME.json, each whole at any time."""
+
+  def __init__(
+    self,
+    stage: Stage,
+    folders: Sequence[pathlib.Path],
+    device: str,
+    facts: dict[str, Any],
+    elsewhere: Sequence[pathlib.Path] = (),
+  ):
+    """Takes up the rows that are there.
+
+    Args:
+      stage: whose rows.
+      folders: where the file is kept.
+      device: that rows are made on.
+      facts: what the file says beside them.
+      elsewhere: folders of earlier results, only read.
+
+    Raises:
+      UserError: a file in `folders` is no such file, or of another device.
+    """
+    if not _NAME.fullmatch(stage.name):
+      raise ValueError(f'"{stage.name}" is no name of a file everywhere')
+    self._paths = [folder / f'{stage.name}.json' for folder in folders]
+    others = [folder / f'{stage.name}.json' for folder in elsewhere]
+    found = [_read(path, device) for path in self._paths]
+    found += [_read(path, device, strict=False) for path in others]
+    worth = lambda one: (one['complete'], len(one['rows']))
+    self.content = max(
+      (one for one in found if one),
+      key=worth,
+      default={
+        'stage': stage.name,
+        'about': stage.about,
+        'device': device,
+        **facts,
+        'complete': False,
+        'cut': None,
+        'seconds': 0.0,
+        'rows': {},
+      },
+    )
+    self._write()
+
+  @property
+  def rows(self) -> dict[str, dict[str, Any]]:
+    """The rows by their keys."""
+    return self.content['rows']
+
+  @property
+  def complete(self) -> bool:
+    """Whether the stage is done."""
+    return self.content['complete']
+
+  def is_done(self, key: str) -> bool:
+    """Whether a row is there and finished."""
+    return key in self.rows and not self.rows[key].get('unfinished')
+
+  def slowest(self) -> float:
+    """Returns the seconds of the row that took longest."""
+    return max((row['row_seconds'] for row in self.rows.values()), default=0)
+
+  def add(self, key: str, row: dict[str, Any], seconds: float) -> None:
+    """Writes a row."""
+    self.rows[key] = row | {'row_seconds': round(seconds, 1)}
+    self.content['seconds'] = round(self.content['seconds'] + seconds, 1)
+    self._write()
+
+  def end(self, cut: str | None) -> None:
+    """Writes that the stage is done, or why it is not."""
+    self.content |= {'complete': cut is None, 'cut': cut}
+    self._write()
+
+  def _write(self) -> None:
+    text = json.dumps(self.content, indent=1, allow_nan=False) + '\n'
+    for path in self._paths:
+      if not path.exists() or path.read_text() != text:
+        writers.write_atomic(path, text)
+
+
+def _read(
+  path: pathlib.Path, device: str, strict: bool = True
+) -> dict[str, Any] | None:
+  """Returns what a file of a stage holds, if it is of this device."""
+  try:
+    content = strict_json.load(path, _FILE, 'file of a stage', 'remove it')
+  except FileNotFoundError:
+    return None
+  if content['device'] == device:
+    return content
+  if strict:
+    raise errors.UserError(
+      f'{path} was measured on "{content["device"]}", this is "{device}"; give'
+      ' another --to'
+    )
+  return None
+
+
+def _needed(stage: Stage, book: Book, clock: Clock) -> float:
+  """Seconds that the next row may need; never more than a new call has."""
+  if stage.keeps or not book.slowest():
+    return stage.least
+  return min(1.3 * book.slowest(), 0.8 * clock.total)
+
+
+def run(stage: Stage, book: Book, clock: Clock) -> None:
+  """Makes the rows that are missing, as far as the time goes."""
+  if book.complete:
+    return
+  tasks = list(stage.tasks())
+  for number, task in enumerate(tasks):
+    if book.is_done(task.key):
+      continue
+    needed, left = _needed(stage, book, clock), clock.left()
+    if left < needed:
+      book.end(
+        f'{left:.0f} s were left before row {number + 1} of {len(tasks)},'
+        f' "{task.key}", which may need {needed:.0f}; run the command again'
+      )
+      return
+    begun = time.monotonic()
+    try:
+      row = task.run(left)
+    except OutOfTime:
+      if stage.keeps or left < _PATIENCE:
+        book.end(
+          f'row {number + 1} of {len(tasks)}, "{task.key}", had {left:.0f} s,'
+          ' which was too little; run the command again'
+        )
+        return
+      row = {'failed': f'it took over {left:.0f} s'}
+    book.add(task.key, row, time.monotonic() - begun)
+    print(stage.name, task.key, json.dumps(book.rows[task.key]), flush=True)
+  open_ = [task.key for task in tasks if not book.is_done(task.key)]
+  book.end(f'unfinished: {", ".join(open_)}' if open_ else None)
