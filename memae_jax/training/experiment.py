@@ -286,13 +286,14 @@ def _samples(
 def _check_rules(config: Any, source: types.Source) -> None:
   """Raises UserError if the samples have no such score, or no such loss."""
   fitting = [rule.name for rule in losses.fitting(len(source.inputs.shape))]
+  quoted = ' or '.join(f'"{name}"' for name in fitting)
   for field in ('eval.score', 'train.loss'):
     group, key = field.split('.')
     name = config[group][key]
-    if name in losses.names() and name not in fitting:
+    if losses.find(name).errors is not None and name not in fitting:
       raise errors.UserError(
         f'config field "{field}" is "{name}", which samples such as those of'
-        f' data set "{source.name}" do not have; use {" or ".join(fitting)}'
+        f' data set "{source.name}" do not have; use {quoted}'
       )
 
 
