@@ -15,21 +15,9 @@ from typing import Any
 import ml_collections
 
 from memae_jax import errors, fields, paths, plugins
+from memae_jax.data import registry as datasets
 from memae_jax.methods import registry
 
-DATASETS = (
-  'digits',
-  'mnist',
-  'cifar10',
-  'kddcup99',
-  'arrays',
-  'image_folder',
-  'moving_shapes',
-  'frames',
-  'ucsd_ped2',
-  'cuhk_avenue',
-  'shanghaitech',
-)
 PAPERS = ('mnist', 'cifar10', 'kddcup99', 'ped2', 'avenue', 'shanghaitech')
 PROTOCOLS = ('one_class', 'official', 'random_rows', 'given')
 ONE_CLASS = ('one_class', 'official')  # Those with a normal class.
@@ -77,7 +65,7 @@ SCHEMA: dict[str, Any] = {
     '', ('', *PAPERS), 'Table of the paper shown beside the results.'
   ),
   'data': {
-    'name': fields.choice('digits', DATASETS, 'Which data set.'),
+    'name': fields.choice('digits', datasets.names, 'Which data set.'),
     'data_dir': fields.text(
       '',
       'Where prepared data sets live. Empty: $MEMAE_DATA_DIR, else'

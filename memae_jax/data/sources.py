@@ -1,66 +1,12 @@
 """`load`: from `config.data` to a Source, whatever the data set."""
 
 import hashlib
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from memae_jax import config as config_lib
 from memae_jax import errors
-from memae_jax.data import (
-  arrays,
-  cifar10,
-  clips,
-  digits,
-  frame_folder,
-  host_stage,
-  image_folder,
-  kddcup99,
-  labels,
-  mnist,
-  moving_shapes,
-  tables,
-  types,
-  video_sets,
-)
-
-LOADERS: dict[str, Callable[[Any], types.Source]] = {
-  'arrays': arrays.load,
-  'cifar10': cifar10.load,
-  'cuhk_avenue': video_sets.load,
-  'digits': digits.load,
-  'frames': frame_folder.load,
-  'image_folder': image_folder.load,
-  'kddcup99': kddcup99.load,
-  'mnist': mnist.load,
-  'moving_shapes': moving_shapes.load,
-  'shanghaitech': video_sets.load,
-  'ucsd_ped2': video_sets.load,
-}
-_PUBLISHED = ('ucsd_ped2', 'cuhk_avenue', 'shanghaitech')
-_VIDEOS = ('frames', 'moving_shapes', *_PUBLISHED)
-_READ_BY = {  # Fields that few data sets read.
-  'path': ('arrays', 'image_folder', 'frames'),
-  'test_path': ('arrays',),
-  'label_column': ('arrays',),
-  'categorical_columns': ('arrays',),
-  'drop_columns': ('arrays',),
-  'key_column': ('arrays',),
-  'separator': ('arrays',),
-  'encoding': ('arrays',),
-  'decimal': ('arrays',),
-  'thousands': ('arrays',),
-  'missing_marks': ('arrays',),
-  'image_size': ('image_folder', *_VIDEOS),
-  'image_width': _VIDEOS,
-  'colour': ('image_folder', 'frames', *_PUBLISHED),
-  'levels': ('image_folder',),
-  'label_path': ('frames', *_PUBLISHED),
-  'clip_frames': _VIDEOS,
-  'clip_stride': _VIDEOS,
-  'frame_step': _VIDEOS,
-}
+from memae_jax.data import clips, host_stage, labels, registry, tables, types
 
 
 def load(config, host: types.HostStage | None = None) -> types.Source:
@@ -78,20 +24,17 @@ def load(config, host: types.HostStage | None = None) -> types.Source:
   Raises:
     UserError: the data are missing or bad, or a field does not fit them.
   """
-  if config.name not in LOADERS:
-    raise errors.UserError(
-      f'config field "data.name" is "{config.name}"'
-      + errors.did_you_mean(config.name, LOADERS)
-    )
-  for field, names in _READ_BY.items():
-    default = config_lib.SCHEMA['data'][field].default
-    if config.name not in names and getattr(config, field) != default:
+  found = registry.find(config.name)
+  for field, there in config_lib.SCHEMA['data'].items():
+    names = registry.readers(field)
+    is_set = getattr(config, field) != there.default
+    if names and config.name not in names and is_set:
       known = ' or '.join(f'"{name}"' for name in names)
       raise errors.UserError(
         f'config field "data.{field}" is set, but data.name "{config.name}"'
         f' does not read it; set data.name to {known}'
       )
-  source = LOADERS[config.name](config)
+  source = found.load(config)
   source = _choose_normal_labels(source, config)
   labels.check_alike(source.label_names, source.normal_labels)
   if 0 < config.max_samples < len(source.inputs):
