@@ -6,6 +6,7 @@ values out of range are errors that name the field.
 """
 
 import ast
+import contextlib
 import json
 import pathlib
 import reprlib
@@ -674,7 +675,9 @@ def _resolve(values: Mapping, schema: Mapping, prefix: str) -> dict[str, Any]:
 
 def _whole(values: Mapping) -> dict[str, Any]:
   """All fields, if the modules are there that some of them may be of."""
-  plugins.check(values.get('plugins', ()))
+  named = SCHEMA['plugins'].convert
+  with contextlib.suppress(ValueError):  # Which `_resolve` blames on the field.
+    plugins.check(named(values.get('plugins', ())))
   return _resolve(values, SCHEMA, '')
 
 

@@ -52,8 +52,8 @@ def read(folder: pathlib.Path) -> dict[str, Any]:
   run = folder / 'run'
   exp = experiment.build(config_lib.load(run / 'config.json'))
   _, weights, _ = collect.restored(exp, run)
-  scored = exp.score(weights, [split.test for split in exp.splits])
-  error = np.asarray(scored.error)[0, :_SOME]
+  scored = exp.programs.score(weights, [split.test for split in exp.splits])
+  error = np.asarray(scored.scores['mse'])[0, :_SOME]
   found = {'jax': jax.__version__, 'checkpoint': error.tolist()}
   try:
     one = scorer.load(folder / 'digits.scorer')

@@ -32,7 +32,14 @@ def cases(shared):
 
 
 def _command(*words, module=_MAIN, env=None, limit=None, cwd=None):
-  """Exit code, standard output and standard error of a command."""
+  """Exit code, standard output and standard error of a command.
+
+  What sets nothing for its process runs in this one, which is much faster.
+  """
+  if module == _MAIN and not (env or limit or cwd):
+    code, out, err = helpers.run(*map(str, words))
+    assert 'Traceback' not in out + err, err
+    return code, out, err
   environment = {
     **os.environ,
     'PYTHONPATH': str(helpers.ROOT),
@@ -434,8 +441,11 @@ def test_without_compilation(tmp_path):
     ended = _command(
       *_RUN,
       f'--workdir={workdir}',
-      '--config.train.epochs=0.3',
+      '--config.train.epochs=0.1',
+      '--config.data.max_samples=300',
+      '--config.model.widths=4',
       '--config.eval.baselines=()',
+      '--config.eval.pseudo=False',
       env={'JAX_DISABLE_JIT': disabled},
     )
     assert ended[0] == 0, ended[2]

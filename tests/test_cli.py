@@ -239,6 +239,7 @@ def _files(workdir):
   }
 
 
+@pytest.mark.slow
 def test_workdir_of_another_config(finished):
   before = _files(finished)
   code, _, err = helpers.run(
@@ -322,6 +323,7 @@ def _leaves(state):
   return jax.tree.leaves(jax.device_get(state))
 
 
+@pytest.mark.slow
 def test_a_run_is_trained_longer_as_if_in_one_go(tmp_path):
   once = experiment.build(helpers.digits())
   expected = loop.train(once, tmp_path / 'once')
@@ -365,6 +367,7 @@ def test_two_trainings_in_one_workdir(finished):
   assert code == 2 and 'another process is training in' in err
 
 
+@pytest.mark.slow
 def test_changed_data_are_named(tmp_path):
   path = helpers.write_csv(tmp_path / 'rows.csv')
   config = helpers.write_config(
@@ -400,6 +403,7 @@ def test_divergence_names_step_and_replica(tmp_path):
   assert 'learning_rate' in line
 
 
+@pytest.mark.slow
 def test_training_and_evaluation_agree(finished):
   """A fresh process gives the same metrics as the run itself."""
   trained = json.loads((finished / 'results.json').read_text())
@@ -458,6 +462,7 @@ def test_a_users_table_from_csv_to_report(tmp_path):
   assert results['metrics']['auroc']['mean'] is not None
 
 
+@pytest.mark.slow
 def test_data_without_labels(tmp_path):
   path = helpers.write_csv(tmp_path / 'rows.csv')
   config = helpers.write_config(

@@ -15,6 +15,7 @@ from memae_jax.evaluation import paper
 from tests import fakes, helpers
 
 CONFIGS = sorted(path.stem for path in (helpers.ROOT / 'configs').glob('*.py'))
+QUICK = 'digits', 'kddcup99'
 
 
 def _get(name, arg=''):
@@ -22,7 +23,13 @@ def _get(name, arg=''):
   return runpy.run_path(str(path))['get_config'](arg)
 
 
-@pytest.mark.parametrize('name', CONFIGS)
+@pytest.mark.parametrize(
+  'name',
+  [
+    pytest.param(name, marks=[] if name in QUICK else [pytest.mark.slow])
+    for name in CONFIGS
+  ],
+)
 def test_from_first_step_to_report(name, tmp_path, monkeypatch):
   argument, fields = 'smoke', []
   if name == 'ped2':

@@ -18,7 +18,13 @@ import pytest
 
 from memae_jax import cli, disk, errors, main, writers
 from memae_jax.evaluation import collect
-from memae_jax.training import checkpoint, experiment, loop, plain_path
+from memae_jax.training import (
+  checkpoint,
+  experiment,
+  loop,
+  plain_path,
+  programs,
+)
 from tests import helpers
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -271,14 +277,14 @@ def test_a_run_in_a_folder_of_any_name(tmp_path, exp):
 
 def _spoil(monkeypatch, exp, at, spoil):
   """Calls `spoil` after the step `at` of a training."""
-  real = experiment.Experiment.run
+  real = programs.Resident.run
 
   def run(self, state, start, stop):
     if start < at <= stop:
       spoil()
     return real(self, state, start, stop)
 
-  monkeypatch.setattr(experiment.Experiment, 'run', run)
+  monkeypatch.setattr(programs.Resident, 'run', run)
 
 
 @pytest.mark.parametrize('at', [1, 9, -1])

@@ -141,6 +141,7 @@ def _cases():
   return [(k, i) for k, (*_, count) in _RUNS.items() for i in range(count)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(('kind', 'index'), _cases())
 def test_the_scores_of_evaluation(trained, exported, kind, index):
   exp, stored, _ = trained(kind)
@@ -608,6 +609,7 @@ def test_the_command_line(trained, exported, tmp_path, capsys):
   assert error.startswith('error: ') and error.count('\n') == 1
 
 
+@pytest.mark.slow
 def test_exporting_from_the_command_line(trained, tmp_path):
   _, _, folder = trained('table')
   process = helpers.start(

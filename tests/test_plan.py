@@ -73,6 +73,7 @@ def test_what_is_sent_does_not_grow_with_the_memory(spread):
   assert grown == 4 * (8 + 1) * (1000 - 10) // 2
 
 
+@pytest.mark.slow
 def test_one_device_holds_all():
   found = _plan('cpu:1', limits=True, memory=2**20)
   sizes = found['train']['bytes']
@@ -116,6 +117,7 @@ def test_largest_follows_a_line_and_is_checked(at):
   assert nothing['largest'] is None
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_is_one_line(monkeypatch, tmp_path):
   small = machines.Chip('a small chip', 2**16)
   monkeypatch.setattr(machines, '_here', lambda found: small)

@@ -311,19 +311,24 @@ class Checkpoints:
     read = lambda path: self._metas.restore(path, ocp.args.JsonRestore())
     return self._read(step, 'meta', read)
 
-  def restore(self, step: int, like: Any) -> Any:
+  def restore(
+    self, step: int, like: Any, stored: dict[str, Any] | None = None
+  ) -> Any:
     """Reads a state; in all processes, or in none.
 
     Args:
       step: one of `steps()`.
       like: tree of ShapeDtypeStruct with the target shardings, which need not
         be those that it was written with, nor their padding.
+      stored: its `meta`, where that is known.
 
     Raises:
       UserError: the checkpoint is damaged or belongs to another model.
     """
-    before = self.meta(step).get('layout', 1) == 1
-    wanted = like
+    before, wanted = False, like
+    if hasattr(like, 'collections'):
+      stored = stored or self.meta(step)
+      before = stored.get('layout', 1) == 1
     if before:
       like = _first_layout(like)
     first = jax.tree.leaves(like)[0].sharding
@@ -372,7 +377,7 @@ class Checkpoints:
       if stored is None:
         continue
       check(stored)
-      state = _unless_damaged(self.restore, step, like)
+      state = _unless_damaged(self.restore, step, like, stored)
       if state is None:
         continue
       damaged = steps[steps.index(step) + 1 :]

@@ -11,6 +11,8 @@ from memae_jax.data import moving_shapes, types
 from memae_jax.evaluation import films as films_lib
 from tests import films, helpers
 
+pytestmark = pytest.mark.slow
+
 SHAPES = (
   f'--config={helpers.ROOT}/configs/moving_shapes.py:smoke,variant=memae+ae'
 )

@@ -249,8 +249,10 @@ def test_the_speed_of_scoring_is_after_a_warm_up_of_the_same_program():
   calls = []
   exp = types.SimpleNamespace(
     splits=[types.SimpleNamespace(test=np.arange(7))],
-    warm_up=lambda *given: calls.append(('warm up', given)),
-    score=lambda *given: calls.append(('score', given[:3])),
+    programs=types.SimpleNamespace(
+      warm_up=lambda *given: calls.append(('warm up', given)),
+      score=lambda *given: calls.append(('score', given[:3])),
+    ),
   )
   _, seconds = collect._tested(exp, 'weights', True)
   assert [name for name, _ in calls] == ['warm up'] + ['score'] * 5

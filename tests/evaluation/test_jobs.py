@@ -45,6 +45,7 @@ def _eval(workdir, *flags):
   return helpers.run('--mode=eval', f'--workdir={workdir}', *flags)
 
 
+@pytest.mark.slow
 def test_all_checkpoints_and_the_course(trained):
   steps = _steps(trained)
   assert len(steps) >= 5
@@ -200,6 +201,7 @@ def _table(path, weight, extra=False):
   return helpers.write_csv(path, change)
 
 
+@pytest.mark.slow
 def test_other_data_are_scaled_as_the_training_was(tmp_path):
   fields = {
     'data.name': 'arrays',

@@ -29,6 +29,7 @@ def _eval(workdir, k):
   )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_scores_are_those_of_the_dense_read(run):
   workdir, _ = run
   (path,) = (workdir / 'eval').glob('*/scores.npz')

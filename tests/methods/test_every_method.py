@@ -10,6 +10,8 @@ from memae_jax.methods import registry
 from memae_jax.training import experiment, loop, step
 from tests import helpers
 
+pytestmark = pytest.mark.slow
+
 MESHES = (1, 1, 1), (1, 8, 1), (8, 1, 1)
 
 

@@ -154,7 +154,7 @@ def test_studied_with_the_data_set(command, tmp_path):
   assert 'precision_at_ten' in text and 'prototypes' in text
   runs = list((tmp_path / 'study' / 'runs').glob('*/results.json'))
   assert {_results(run.parent)['dataset']['name'] for run in runs} == {'rings'}
-  command(
-    'compare', *(run.parent for run in runs), f'--to={tmp_path / "pair.html"}'
-  )
-  assert 'Prototypes' in (tmp_path / 'pair.html').read_text()
+  page = tmp_path / 'pair'
+  command('compare', *(run.parent for run in runs), f'--output={page}')
+  text = (page / 'compare.html').read_text()
+  assert 'Prototypes' in text

@@ -85,6 +85,7 @@ def test_the_networks_of_the_paper(name):
   assert variables['params']['bank']['slots'].shape == (5, np.prod(code))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('layout', ['strided', 'pool'])
 @pytest.mark.parametrize('per_position', [True, False])
 @pytest.mark.parametrize('shape', [(8, 8, 1), (11, 14, 3), (5, 6, 7, 2)])

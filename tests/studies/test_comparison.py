@@ -35,6 +35,7 @@ def _entry(found, name):
   return next(row for row in found['entries'] if row['name'] == name)
 
 
+@pytest.mark.slow
 def test_settings_and_pairs(made):
   found = comparison.compare([str(made / 'one'), str(made / 'two')], 40)
   assert [row['name'] for row in found['entries']] == [

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from memae_jax.training import experiment
+from memae_jax.training import experiment, step
 from tests import helpers
 
 _NETWORK = {
@@ -52,6 +52,7 @@ def plain(request):
   return request.param, _first_step(request.param)
 
 
+@pytest.mark.slow
 def test_what_is_computed_again_has_the_same_values(plain):
   data, (_, before, after) = plain
   _, *found = _first_step(data, **{'model.remat': True})
@@ -63,6 +64,7 @@ def test_what_is_computed_again_has_the_same_values(plain):
   )
 
 
+@pytest.mark.slow
 def test_bfloat16_is_close_and_stays_inside(plain):
   data, (exp, _, (state, sums, scored)) = plain
   half, before, (now, close, other) = _first_step(
@@ -80,7 +82,7 @@ def test_bfloat16_is_close_and_stays_inside(plain):
     (3, *exp.source.inputs.shape[1:])
   )
   x = jnp.asarray(x, jnp.float32)
-  one = helpers.take(before, 0)
+  one = step.weights(helpers.take(before, 0))
   out, rough = (
     e.trainer.method.model.apply(
       one.variables, x, helpers.take(e.programs.hyper, 0).method.knobs

@@ -49,6 +49,7 @@ def test_names_differ_for_large_seeds_and_close_values():
   assert len({r.name for r in found}) == len(found) == 12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('how', ['map', 'vmap'])
 def test_a_replica_trains_as_if_alone(how):
   both = helpers.digits(
@@ -91,6 +92,7 @@ def test_a_smaller_memory_in_a_fleet_equals_one_of_its_own_size():
   assert not np.array_equal(slots[:4], fresh[:4])
 
 
+@pytest.mark.slow
 def test_devices_do_not_change_the_result():
   fields = {'fleet.seeds': 4}
   config = helpers.digits(**fields)
@@ -148,6 +150,7 @@ def test_memory_from_encodings():
   assert len(np.unique(slots[0].round(5), axis=0)) == slots.shape[1]
 
 
+@pytest.mark.slow
 def test_memory_from_encodings_of_positions():
   """Slots of many samples, though one has queries enough for all of them."""
   exp = experiment.build(

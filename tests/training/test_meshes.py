@@ -94,6 +94,7 @@ def test_norms_see_the_whole_batch():
       np.testing.assert_array_equal(part, parts[0])
 
 
+@pytest.mark.slow
 def test_all_variants_on_a_mesh():
   variants = ('memae', 'nonspar', 'ae', 'ae_l1', 'dae', 'vae')
   changes = {'fleet.variants': variants, 'fleet.seeds': 1}
@@ -102,6 +103,7 @@ def test_all_variants_on_a_mesh():
   np.testing.assert_allclose(many, one, rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('mesh', [(1, 1, 1), (1, 4, 2)], ids=str)
 def test_memory_from_encodings(mesh):
   changes = {'model.memory.init': 'encodings'}
@@ -115,6 +117,7 @@ def test_memory_from_encodings(mesh):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('mesh', [(1, 1, 1), (1, 4, 1)], ids=str)
 def test_streamed_batches_on_a_mesh(alone, mesh):
   losses, _, exp, _ = _train(mesh, 6, **{'data.feed': 'streaming'})
@@ -122,6 +125,7 @@ def test_streamed_batches_on_a_mesh(alone, mesh):
   np.testing.assert_allclose(losses, alone[0][:6], rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
   ('mesh', 'parts'), [((1, 1, 1), 2), ((1, 2, 2), 5)], ids=str
 )
@@ -182,6 +186,7 @@ def test_places_and_reads_rows_alike(spec):
   assert parts == [(slice(0, 5), slice(0, 6))]
 
 
+@pytest.mark.slow
 def test_a_part_of_nothing_but_padding_moves_no_norm():
   """18 samples in 12 parts of 2: three parts are empty."""
   norms = {'model.batch_norm': True, 'train.accumulate': 12}
@@ -197,8 +202,8 @@ def test_a_part_of_nothing_but_padding_moves_no_norm():
   ]
   dense = jax.device_get(dense)
   parts = (np.asarray(x) @ dense['kernel'] + dense['bias']).reshape(9, 2, -1)
-  expected = np.asarray(before['encoder']['_Hidden_0']['NormAct_0'][
-    'BatchNorm_0']['var'])[0]  # fmt: skip
+  norms = before['batch_stats']['encoder']['_Hidden_0']['NormAct_0']
+  expected = np.asarray(norms['BatchNorm_0']['var'])[0]
   for part in parts:
     expected = 0.9 * expected + 0.1 * part.var(axis=0)
   found = state.collections['batch_stats']['encoder']['_Hidden_0']['NormAct_0'][

@@ -51,6 +51,7 @@ def runs(both):
   return found
 
 
+@pytest.mark.slow
 def test_both_feeds_train_and_score_alike(both, runs):
   assert [exp.programs.name for exp in both] == ['resident', 'streaming']
   resident, streamed = runs
@@ -93,6 +94,7 @@ def test_one_compilation_and_donated_states(both, runs):
   assert not compiled
 
 
+@pytest.mark.slow
 def test_a_streamed_run_ends_and_resumes(tmp_path):
   config = helpers.digits(**{'train.keep': 9})
   path = helpers.write_config(tmp_path / 'config.py', config)
