@@ -168,6 +168,8 @@ def _shared(machine, row, precision: str, rates: Mapping[str, Any]):
     if peak:
       run['share_of_makers_peak'] = round(rate / peak, 4)
   row['precision'] = precision
+  if precision == 'float32 default':
+    row['products_in'] = 'TF32 where the card has it, as XLA does by itself'
   row['versions'] = {
     'jax': machine.device['versions']['jax'],
     'torch': machine.torch and machine.torch['version'],

@@ -50,7 +50,8 @@ def _differences(rows: Sequence[classes.Row]) -> dict[str, Any]:
   found = _by_variant([(row[0], row) for row in classes.units(rows)])
   out = {}
   for a, b in _pairs(list(found)):
-    shared = (*_SHARED, 'slots') if b == 'nonspar' else _SHARED
+    both = registry.find(a).memories and registry.find(b).memories
+    shared = (*_SHARED, 'slots') if both else _SHARED
     key = lambda fields, shared=shared: tuple(map(fields.get, shared))
     partner = {key(fields): values for fields, values in found.get(b, ())}
     pairs: dict[str, list[tuple[Any, Any]]] = {}
