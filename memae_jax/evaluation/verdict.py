@@ -7,6 +7,7 @@ from memae_jax.evaluation import metric_facts, tables, words
 
 _FEW_STEPS = 200  # A rule of thumb.
 _LITTLE_EXPLAINED = 0.25
+_ROUNDING = 1e-5  # Of a share of variance.
 
 
 def verdict(results: Mapping[str, Any]) -> list[str]:
@@ -40,8 +41,13 @@ def verdict(results: Mapping[str, Any]) -> list[str]:
   if published is not None:
     gap = words.number(ours - published, digits, sign=True)
     out.append(f'The paper reports {published:.4f} (difference {gap}).')
-  rivals = {k: mean(v) for k, v in results['baselines'].items()}
-  rivals = {k: v for k, v in rivals.items() if v is not None}
+  rivals = {k: mean(v) for k, v in tables.methods(results).items()}
+  known = results['baselines']
+  rivals = {
+    k: v
+    for k, v in rivals.items()
+    if v is not None and k != headline and (k in known or words.is_reference(k))
+  }
   if rivals:
     out.append(_against_baselines(name, ours, rivals, digits))
   difference = results['differences'].get(f'{headline} - ae', {}).get(metric)
@@ -134,8 +140,8 @@ def footnotes(results: Mapping[str, Any]) -> list[str]:
 
 def _reconstruction(variant: str, explained: Sequence[float]) -> list[str]:
   """What is wrong with the reconstructions of a variant's runs."""
-  worse = [value for value in explained if value < 0]
-  rest = [value for value in explained if value >= 0]
+  worse = [value for value in explained if value < -_ROUNDING]
+  rest = [value for value in explained if value >= -_ROUNDING]
   of_runs = f' in {len(worse)} of {len(explained)} runs' if rest else ''
   out, name = [], words.label(variant)
   if worse:
