@@ -17,7 +17,9 @@ import pytest
 
 from tests import helpers
 
-pytestmark = pytest.mark.slow
+# A quarter of an hour of processor time; what each is about has tests of its
+# own, beside the reader or command.
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 _MAIN = 'memae_jax.main'
 _RUN = ('--config=configs/digits.py:smoke,classes=1,variant=memae',)
 

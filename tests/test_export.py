@@ -593,6 +593,7 @@ def test_the_command_line(trained, exported, tmp_path, capsys):
   x = exp.source.inputs[:6]
   np.save(tmp_path / 'x.npy', x)
   argv = [str(path), str(tmp_path / 'x.npy')]
+  capsys.readouterr()  # Of the export, where this test is its first user.
   assert scorer.main(argv) == 0
   printed = capsys.readouterr().out
   assert scorer.main([*argv, f'--to={tmp_path / "new" / "scores.csv"}']) == 0

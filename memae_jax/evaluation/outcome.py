@@ -50,7 +50,7 @@ def _differences(rows: Sequence[classes.Row]) -> dict[str, Any]:
   found = _by_variant([(row[0], row) for row in classes.units(rows)])
   out = {}
   for a, b in _pairs(list(found)):
-    both = registry.find(a).memories and registry.find(b).memories
+    both = _has_memory(a) and _has_memory(b)
     shared = (*_SHARED, 'slots') if both else _SHARED
     key = lambda fields, shared=shared: tuple(map(fields.get, shared))
     partner = {key(fields): values for fields, values in found.get(b, ())}
@@ -66,6 +66,11 @@ def _differences(rows: Sequence[classes.Row]) -> dict[str, Any]:
     for name, both in pairs.items():
       out[name] = intervals.paired_difference(*zip(*both))
   return out
+
+
+def _has_memory(name: str) -> bool:
+  """Whether a method reads slots; baselines are no methods."""
+  return name in registry.names() and registry.find(name).memories
 
 
 def _pairs(names: Sequence[str]) -> list[tuple[str, str]]:
