@@ -49,7 +49,7 @@ def _scores() -> tuple[str, ...]:
 def _losses() -> tuple[str, ...]:
   from memae_jax import losses
 
-  return losses.names(trains=True)
+  return losses.names('trains')
 
 
 _POSITIVE = fields.number(1.0, '', above=0)

@@ -15,7 +15,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from memae_jax import errors as errors_lib
+from memae_jax import catalogue
 
 TABLE, IMAGE, CLIP = 2, 4, 5  # Axes of a batch of samples.
 _LEAST = 1e-10  # Of a mean squared error in [0, 1]: 100 dB at most.
@@ -116,45 +116,14 @@ class Rule:
   over_clips: bool = False
 
 
-_RULES: dict[str, Rule] = {}
-
-
-def register(*rules: Rule) -> None:
-  """Makes rules known.
-
-  Raises:
-    UserError: a name is taken.
-  """
-  for rule in rules:
-    if rule.name in _RULES:
-      raise errors_lib.UserError(
-        f'score rule "{rule.name}" is registered twice; give one another name'
-      )
-    _RULES[rule.name] = rule
-
-
-def names(trains: bool = False) -> tuple[str, ...]:
-  """Returns the names of all rules, or of those that can train."""
-  return tuple(r.name for r in _RULES.values() if r.trains or not trains)
-
-
-def find(name: str) -> Rule:
-  """Returns a rule by name.
-
-  Raises:
-    UserError: there is none.
-  """
-  if name not in _RULES:
-    raise errors_lib.UserError(
-      f'score rule "{name}" is unknown' + errors_lib.did_you_mean(name, _RULES)
-    )
-  return _RULES[name]
+_RULES = catalogue.Catalogue[Rule]('score rule')
+register, names, find = _RULES.register, _RULES.names, _RULES.find
 
 
 def fitting(axes: int) -> tuple[Rule, ...]:
   """Returns the rules for outputs whose batches have so many axes."""
-  rules = _RULES.values()
-  return tuple(rule for rule in rules if rule.errors and axes in rule.axes)
+  rules = map(find, names('errors'))
+  return tuple(rule for rule in rules if axes in rule.axes)
 
 
 def of(target: jax.Array, output: jax.Array) -> dict[str, dict[str, jax.Array]]:
@@ -182,10 +151,11 @@ def map_of(name: str, maps: dict[str, jax.Array]) -> jax.Array | None:
     name: of the rule.
     maps: of a `Prediction`; None where it has none of them.
   """
-  if name in maps or name not in _RULES:
+  rule = _RULES.get(name)
+  if name in maps or rule is None:
     return maps.get(name)
-  errors = _RULES[name].errors
-  same = [n for n in maps if n in _RULES and _RULES[n].errors is errors]
+  known = [other for other in map(_RULES.get, maps) if other is not None]
+  same = [other.name for other in known if other.errors is rule.errors]
   return maps[same[0]] if same else None
 
 

@@ -70,8 +70,8 @@ def test_perfect_reconstruction_is_finite_and_lowest():
 
 def test_half_precision_is_scored_in_single():
   x, out = (jnp.asarray(v, jnp.bfloat16) for v in _clips())
-  for name in losses.names():
-    assert _score(name, x, out).dtype == jnp.float32
+  for rule in losses.fitting(losses.CLIP):
+    assert _score(rule.name, x, out).dtype == jnp.float32
 
 
 def test_frame_errors_average_to_the_clip():

@@ -5,7 +5,7 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
-from memae_jax import errors
+from memae_jax import catalogue
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,44 +24,15 @@ class DataSet:
   reads: tuple[str, ...] = ()
 
 
-_SETS: dict[str, DataSet] = {}
-
-
-def register(*sets: DataSet) -> None:
-  """Makes data sets known.
-
-  Raises:
-    UserError: a name is taken.
-  """
-  for one in sets:
-    if one.name in _SETS:
-      raise errors.UserError(
-        f'data set "{one.name}" is registered twice; give one another name'
-      )
-    _SETS[one.name] = one
-
-
-def names() -> tuple[str, ...]:
-  """Returns the names of all data sets, in the order of their registration."""
-  return tuple(_SETS)
-
-
-def find(name: str) -> DataSet:
-  """Returns a data set by name.
-
-  Raises:
-    UserError: there is none.
-  """
-  if name not in _SETS:
-    raise errors.UserError(
-      f'config field "data.name" is "{name}"' + errors.did_you_mean(name, _SETS)
-    )
-  return _SETS[name]
+_SETS = catalogue.Catalogue[DataSet](
+  'data set', unknown='config field "data.name" is "{name}"'
+)
+register, names, find = _SETS.register, _SETS.names, _SETS.find
 
 
 def readers(field: str) -> tuple[str, ...]:
   """Returns the data sets that read a field; () if every one does."""
-  return tuple(one.name for one in _SETS.values() if field in one.reads)
+  return tuple(name for name in names() if field in find(name).reads)
 
 
 def _load(module: str) -> Callable[[Any], Any]:

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from memae_jax import errors
+from memae_jax import catalogue, errors
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,45 +50,16 @@ class Metric:
   only_some: bool = False
 
 
-_METRICS: dict[str, Metric] = {}
-
-
-def register(*metrics: Metric) -> None:
-  """Makes metrics known.
-
-  Raises:
-    UserError: a name is taken, or a metric has no words.
-  """
-  for metric in metrics:
-    if metric.name in _METRICS:
-      raise errors.UserError(
-        f'metric "{metric.name}" is registered twice; give one another name'
-      )
-    if not (metric.title and metric.meaning):
-      raise errors.UserError(
-        f'metric "{metric.name}" needs a title and a meaning, for reports'
-      )
-    _METRICS[metric.name] = metric
-
-
-def names(flag: str = '') -> tuple[str, ...]:
-  """Returns the names of all metrics, or of those with a flag, in order."""
-  metrics = _METRICS.values()
-  return tuple(m.name for m in metrics if not flag or getattr(m, flag))
-
-
-def find(name: str) -> Metric:
-  """Returns a metric by name.
-
-  Raises:
-    UserError: there is none.
-  """
-  if name not in _METRICS:
+def _check(metric: Metric) -> None:
+  """Raises UserError for a metric without words."""
+  if not (metric.title and metric.meaning):
     raise errors.UserError(
-      f'metric "{name}" is unknown' + errors.did_you_mean(name, _METRICS)
+      f'metric "{metric.name}" needs a title and a meaning, for reports'
     )
-  return _METRICS[name]
 
+
+_METRICS = catalogue.Catalogue[Metric]('metric', _check)
+register, names, find = _METRICS.register, _METRICS.names, _METRICS.find
 
 register(
   Metric(

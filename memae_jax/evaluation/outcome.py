@@ -70,7 +70,8 @@ def _differences(rows: Sequence[classes.Row]) -> dict[str, Any]:
 
 def _has_memory(name: str) -> bool:
   """Whether a method reads slots; baselines are no methods."""
-  return name in registry.names() and registry.find(name).memories
+  method = registry.get(name)
+  return method is not None and method.memories
 
 
 def _pairs(names: Sequence[str]) -> list[tuple[str, str]]:

@@ -1,6 +1,6 @@
 """What a network makes of samples and of its own slots, to be looked at."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -192,23 +192,17 @@ def error_maps(
   block = exp.config.eval.batch_size
   for first in range(0, len(rows), block):
     some = rows[first : first + block]
-    found = _predicted(exp, weights, {index: some}, ('maps',))
+    found = _predicted(exp, weights, some, 'maps')
     frames = _as_image(_scored(exp, some, index), exp.source, exp.splits[index])
     maps = losses.map_of(exp.rule, found.maps)
     yield frames, maps[index, : len(some)]
 
 
-def _predicted(
-  exp, weights, rows: Mapping[int, np.ndarray], wanted: Iterable[str]
-) -> base.Prediction:
-  """What some replicas say of samples of the source, [R, K, ...]."""
+def _predicted(exp, weights, rows, wanted: str) -> base.Prediction:
+  """What the replicas say of samples of the source: [R, K or more, ...]."""
   # Of few sizes, so that few programs compile.
-  size = parallel.padded(max(map(len, rows.values())), _BLOCK)
-  some = next(iter(rows.values()))
-  of_all = [
-    np.resize(rows.get(i, some), size) for i in range(len(exp.replicas))
-  ]
-  return exp.programs.score(weights, of_all, wanted)
+  rows = np.resize(rows, parallel.padded(len(rows), _BLOCK))
+  return exp.programs.score(weights, [rows] * len(exp.replicas), (wanted,))
 
 
 def _scored(exp, rows, index: int) -> np.ndarray:
@@ -222,7 +216,7 @@ def _rebuilt(exp, weights, index, rows) -> tuple[np.ndarray, np.ndarray] | None:
 
   Of clips, the frames that are scored. None where it makes nothing of them.
   """
-  found = _predicted(exp, weights, {index: rows}, ('output',)).output
+  found = _predicted(exp, weights, rows, 'output').output
   if found is None:
     return None
   out = np.asarray(found[index, : len(rows)])

@@ -35,16 +35,14 @@ _LONG = 24  # Of a list, this many are shown.
 
 def label(name: str) -> str:
   """Returns the name of a method or baseline that a reader knows."""
-  if name in registry.names():
-    return registry.find(name).label
-  return BASELINES.get(name, name)
+  method = registry.get(name)
+  return method.label if method else BASELINES.get(name, name)
 
 
 def is_reference(name: str) -> bool:
   """Whether a method or baseline is only there to be compared with."""
-  if name in registry.names():
-    return registry.find(name).classical
-  return name in BASELINES
+  method = registry.get(name)
+  return method.classical if method else name in BASELINES
 
 
 def weights(checkpoint: Mapping[str, Any]) -> str:

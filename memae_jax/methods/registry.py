@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from memae_jax import errors
+from memae_jax import catalogue, errors
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,47 +52,30 @@ class Entry:
   classical: bool = False
 
 
-_ENTRIES: dict[str, Entry] = {}
+def _check(entry: Entry) -> None:
+  """Raises UserError for a name that configs and folders could not hold."""
+  if not entry.name.isidentifier():
+    raise errors.UserError(
+      f'method "{entry.name}" needs a name of letters, digits and "_"'
+    )
+
+
+_ENTRIES = catalogue.Catalogue[Entry]('method', _check)
+names, find, get = _ENTRIES.names, _ENTRIES.find, _ENTRIES.get
 # Fields of each family, which are the group `methods` of a config.
 SETTINGS: dict[str, dict[str, Any]] = {}
 
 
 def register(*entries: Entry) -> None:
-  """Makes methods known.
+  """Makes methods known, and the settings of their families.
 
   Raises:
     UserError: a name is taken, or is no name.
   """
   for entry in entries:
-    if not entry.name.isidentifier():
-      raise errors.UserError(
-        f'method "{entry.name}" needs a name of letters, digits and "_"'
-      )
-    if entry.name in _ENTRIES:
-      raise errors.UserError(
-        f'method "{entry.name}" is registered twice; give one another name'
-      )
-    _ENTRIES[entry.name] = entry
+    _ENTRIES.register(entry)
     if entry.settings:
       SETTINGS.setdefault(entry.family, {}).update(entry.settings)
-
-
-def names() -> tuple[str, ...]:
-  """Returns the names of all methods, in the order of their registration."""
-  return tuple(_ENTRIES)
-
-
-def find(name: str) -> Entry:
-  """Returns a method by name.
-
-  Raises:
-    UserError: there is none.
-  """
-  if name not in _ENTRIES:
-    raise errors.UserError(
-      f'method "{name}" is unknown' + errors.did_you_mean(name, _ENTRIES)
-    )
-  return _ENTRIES[name]
 
 
 def reads(name: str, field: str) -> bool:
@@ -104,7 +87,7 @@ def reads(name: str, field: str) -> bool:
       by all.
   """
   begins = lambda entry: any(field.startswith(part) for part in entry.reads)
-  if not any(map(begins, _ENTRIES.values())):
+  if not any(map(begins, map(find, names()))):
     return True
   entry = find(name)
   return begins(entry) and field not in entry.fixed

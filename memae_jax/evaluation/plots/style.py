@@ -24,8 +24,8 @@ _SPARE = ('#aa4499', '#117733', '#999933', '#882255')
 def of(name: str) -> tuple[str, str, str]:
   """Returns colour, line and marker of a variant or baseline."""
   spare = _SPARE[sum(map(ord, name)) % len(_SPARE)]
-  known = registry.find(name).style if name in registry.names() else ()
-  return known or _STYLES.get(name, (spare, '-', 'D'))
+  method = registry.get(name)
+  return (method and method.style) or _STYLES.get(name, (spare, '-', 'D'))
 
 
 def axes(rows=1, columns=1, height=2.6, **kwargs):
