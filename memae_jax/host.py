@@ -14,7 +14,7 @@ import threading
 
 PREEMPTED = 75  # EX_TEMPFAIL: run the same command again.
 _LINE = b'error: stopped by SIGTERM; run the same command to go on\n'
-_ended = threading.Lock()
+_ended = threading.RLock()
 
 
 def cores() -> int:
@@ -70,10 +70,12 @@ def _hear(pipe: int) -> None:
 
 def _end(*_) -> None:
   """Ends this process, which leaves no file half-written, see `writers`."""
-  if _ended.acquire(blocking=False):
-    with contextlib.suppress(OSError):
-      os.write(2, _LINE)  # Whatever holds the lock of sys.stderr.
-    os._exit(PREEMPTED)
+  # The line is said once: a second thread waits here for the end. If it went
+  # on, it could leave the program first, with exit code 0.
+  _ended.acquire()
+  with contextlib.suppress(OSError):
+    os.write(2, _LINE)  # Whatever holds the lock of sys.stderr.
+  os._exit(PREEMPTED)
 
 
 class _Noted:

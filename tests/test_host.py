@@ -14,7 +14,11 @@ from tests import helpers
 _LINE = host._LINE.decode()
 _HEARS = 'import ctypes, os, sys, time; from memae_jax import host\n'
 _READY = 'print("ready", flush=True)'
-_IN_C = 'ctypes.CDLL(None).sleep(60)'
+# A mutex locked twice; a signal would end a sleep.
+_IN_C = (
+  'c, m = ctypes.CDLL(None), ctypes.create_string_buffer(64); '
+  'c.pthread_mutex_lock(m); c.pthread_mutex_lock(m)'
+)
 CASES = {  # What the process is doing -> SIGTERMs that it takes, stdout.
   'waiting': (f'{_READY}; time.sleep(60)', 1, ''),
   # A handler of Python would come after it: the main thread is in C.
