@@ -19,7 +19,7 @@ from tests import helpers
 
 # A quarter of an hour of processor time; what each is about has tests of its
 # own, beside the reader or command.
-pytestmark = [pytest.mark.slow, pytest.mark.thorough]
+pytestmark = pytest.mark.slow
 _MAIN = 'memae_jax.main'
 _RUN = ('--config=configs/digits.py:smoke,classes=1,variant=memae',)
 

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shutil
 import time
 import types
 
@@ -22,13 +23,19 @@ _FIELDS = {
 
 
 @pytest.fixture(scope='module')
-def trained(tmp_path_factory):
+def run(tmp_path_factory):
   """A run with all its checkpoints and the evaluation of the last."""
   folder = tmp_path_factory.mktemp('jobs')
   config = helpers.write_config(folder / 'c.py', helpers.digits(**_FIELDS))
   code, _, err = helpers.run(f'--config={config}', f'--workdir={folder}/run')
   assert code == 0, err
   return folder / 'run'
+
+
+@pytest.fixture
+def trained(run, tmp_path):
+  """A copy of the run, which a test may change."""
+  return pathlib.Path(shutil.copytree(run, tmp_path / 'trained'))
 
 
 def _steps(workdir, kind='checkpoints'):
@@ -74,9 +81,6 @@ def test_all_checkpoints_and_the_course(trained):
 
 def test_given_and_best_steps(trained):
   steps = _steps(trained)
-  for at in (steps[0], steps[1]):
-    for path in (trained / 'eval' / str(at)).iterdir():
-      path.unlink()
   code, out, err = _eval(trained, f'--steps={steps[0]},{steps[1]}')
   assert code == 0 and f'{steps[0]}, {steps[1]}' in out, err
   found = json.loads((trained / f'eval/{steps[0]}/results.json').read_text())
@@ -88,7 +92,7 @@ def test_given_and_best_steps(trained):
     if e['split'] == 'validation' and e['step'] in steps
   }
   best = min(errors_, key=errors_.get)
-  (trained / f'eval/{best}/results.json').unlink()
+  (trained / f'eval/{best}/results.json').unlink(missing_ok=True)
   code, out, err = _eval(trained, '--steps=best')
   assert code == 0 and out == f'evaluated steps: {best}\n', err
   found = json.loads((trained / f'eval/{best}/results.json').read_text())
