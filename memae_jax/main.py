@@ -53,6 +53,12 @@ _PROCESS = flags.DEFINE_integer('process', -1, 'Which of them this is, from 0.')
 _PATIENCE = flags.DEFINE_integer(
   'patience', 300, 'Seconds that they wait for each other.', lower_bound=1
 )
+_HEARTBEAT = flags.DEFINE_integer(
+  'heartbeat',
+  100,
+  'Seconds without a sign of life after which one of them is taken as dead.',
+  lower_bound=1,
+)
 
 
 def train(config, workdir: pathlib.Path) -> str:
@@ -98,7 +104,11 @@ def run() -> None:
     raise errors.UserError('--workdir is missing: the folder of the run')
   workdir = paths.local(_WORKDIR.value, '--workdir')
   processes.join(
-    _COORDINATOR.value, _PROCESSES.value, _PROCESS.value, _PATIENCE.value
+    _COORDINATOR.value,
+    _PROCESSES.value,
+    _PROCESS.value,
+    _PATIENCE.value,
+    _HEARTBEAT.value,
   )
   cli.quiet_unless_first()
   if mode == 'eval':

@@ -46,7 +46,11 @@ def is_one_of_several() -> bool:
 
 
 def join(
-  coordinator: str, processes: int, process: int, patience: float = 300
+  coordinator: str,
+  processes: int,
+  process: int,
+  patience: float = 300,
+  heartbeat: int = 100,
 ) -> None:
   """Joins the processes of a distributed run, if this is one of several.
 
@@ -58,6 +62,8 @@ def join(
     processes: their number, or 0.
     process: which of them this is, or -1.
     patience: seconds to wait for the others.
+    heartbeat: seconds without a sign of life after which a process is taken as
+      dead, and those that wait for it end.
 
   Raises:
     UserError: some of the three are missing or wrong, or the others are not
@@ -74,7 +80,8 @@ def join(
     text = str(value) if is_flag else variable(key, '')
     found[name] = _number(f'--{name}' if is_flag else key, text)
   if found['processes'] is None and _in_cluster():
-    _initialize('the first process', patience)  # JAX asks SLURM or Cloud TPU.
+    # JAX asks SLURM or Cloud TPU.
+    _initialize('the first process', patience, heartbeat)
     return
   if not coordinator and not any(v is not None for v in found.values()):
     return
@@ -94,9 +101,8 @@ def join(
     _check_host(host, port, coordinator)
     if found['process'] == 0:
       _check_port(port, coordinator)
-    _initialize(
-      coordinator, patience, coordinator, found['processes'], found['process']
-    )
+    where = coordinator, found['processes'], found['process']
+    _initialize(coordinator, patience, heartbeat, *where)
 
 
 def address(text: str) -> tuple[str, int]:
@@ -159,7 +165,7 @@ def _check_port(port: int, coordinator: str) -> None:
       ) from error
 
 
-def _initialize(where: str, patience: float, *how) -> None:
+def _initialize(where: str, patience: float, heartbeat: int, *how) -> None:
   """Lets JAX join, and says every now and then what it is waiting for.
 
   JAX aborts the process, with a stack of C++, when its own time is over.
@@ -167,6 +173,7 @@ def _initialize(where: str, patience: float, *how) -> None:
   Args:
     where: the processes meet.
     patience: seconds to wait.
+    heartbeat: see `join`.
     *how: arguments of `jax.distributed.initialize`.
   """
   # SIGTERM is ours: training saves a checkpoint and says so.
@@ -176,7 +183,9 @@ def _initialize(where: str, patience: float, *how) -> None:
   def meet():
     try:
       jax.distributed.initialize(
-        *how, initialization_timeout=int(patience) + 600
+        *how,
+        initialization_timeout=int(patience) + 600,
+        heartbeat_timeout_seconds=heartbeat,
       )
     except Exception as error:
       raised.append(error)

@@ -25,9 +25,11 @@ from tests import helpers
 jax.config.update('jax_num_cpu_devices', 8)
 jax.config.update('jax_numpy_rank_promotion', 'raise')
 _CACHE = pathlib.Path(__file__).resolve().parents[1] / '.pytest_cache/compiled'
-os.environ['JAX_COMPILATION_CACHE_DIR'] = str(_CACHE)  # For child processes.
 jax.config.update('jax_compilation_cache_dir', str(_CACHE))
 jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.02)
+# And for child processes.
+os.environ['JAX_COMPILATION_CACHE_DIR'] = str(_CACHE)
+os.environ['JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS'] = '0.02'
 # grain 0.2.18 reads its flags as soon as it is used (google/grain#1355).
 flags.FLAGS.mark_as_parsed()
 

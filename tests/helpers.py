@@ -21,7 +21,7 @@ from memae_jax import config as config_lib
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 GOLDEN = ROOT / 'tests/golden'  # Numbers of PyTorch, see its README.
 STARTED: list[subprocess.Popen] = []  # What a test leaves running is ended.
-_OF_PROCESSES = 'coordinator', 'processes', 'process'
+_OF_PROCESSES = 'coordinator', 'processes', 'process', 'heartbeat'
 
 
 def digits(**changes) -> ml_collections.FrozenConfigDict:

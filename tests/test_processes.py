@@ -19,7 +19,7 @@ from memae_jax.training import checkpoint, experiment, step
 from tests import helpers
 
 _FIELDS = {
-  'train.epochs': 20.0,
+  'train.epochs': 10.0,
   'train.batch_size': 18,
   'fleet.normal_classes': (3,),
   'fleet.seeds': 2,
@@ -80,7 +80,7 @@ def test_stopped_killed_and_resumed_on_another_mesh(tmp_path):
   assert [p.returncode for p in both] == [errors.Preempted.exit_code] * 2, said
   assert 'run the same command' in said[0]
 
-  both = _start(config, workdir, '--config.mesh.data=2')
+  both = _start(config, workdir, '--config.mesh.data=2', '--heartbeat=10')
   _wait_for(both, workdir, 10)
   both[1].kill()
   both[0].communicate(timeout=300)  # It cannot go on alone, and ends.

@@ -47,6 +47,7 @@ def totals(
   )
 
 
+@jax.jit
 def summary(total: ReadTotals) -> dict[str, jax.Array]:
   """Turns totals into the scalars that are logged.
 
@@ -70,6 +71,7 @@ def summary(total: ReadTotals) -> dict[str, jax.Array]:
   }
 
 
+@jax.jit
 def duplicate_slots(
   slots: jax.Array,
   slot_mask: jax.Array | None = None,
