@@ -53,7 +53,9 @@ def both_ways(kind):
   """Returns a function: value, read and gradients of one read."""
 
   def objective(query, slots, weight):
-    read = memory.read(query, slots, 1 / slots.shape[0], kind=kind)
+    read = memory.read(
+      query, slots, 1 / slots.shape[0], memory.ReadOptions(kind=kind)
+    )
     loss = jnp.sum(read.value * weight) + jnp.mean(read.entropy)
     return loss, (jnp.mean(read.kept), read.usage)
 
@@ -70,7 +72,10 @@ def sparse_read(**how):
   """Returns a compiled read without gradients of which few slots survive."""
   return jax.jit(
     lambda query, stored: memory.read(
-      query, stored, 1 / stored.shape[0], temperature=0.05, **how
+      query,
+      stored,
+      1 / stored.shape[0],
+      memory.ReadOptions(temperature=0.05, **how),
     )
   )
 

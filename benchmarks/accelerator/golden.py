@@ -133,12 +133,14 @@ def addressing_of(
 def _read(case: Mapping[str, np.ndarray], kind: str) -> Callable[..., Any]:
   """Value, entropy and, where the case has them, gradients of a read."""
   threshold = float(case['threshold'])
-  options = {'similarity': str(case['similarity'])}
-  if kind == 'top_k':
-    options['k'] = len(case['memory'])
+  options = memory.ReadOptions(
+    similarity=str(case['similarity']),
+    kind=kind,
+    k=len(case['memory']) if kind == 'top_k' else None,
+  )
 
   def read(query, slots) -> addressing.MemoryRead:
-    return memory.read(query, slots, threshold, kind=kind, **options)
+    return memory.read(query, slots, threshold, options)
 
   def objective(query, slots):
     out = read(query, slots)

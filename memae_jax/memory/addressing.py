@@ -30,6 +30,41 @@ class MemoryRead(NamedTuple):
   usage: jax.Array
 
 
+class ReadOptions(NamedTuple):
+  """How a memory is read; a program is compiled for each, but temperatures.
+
+  similarity: 'cosine' (equation 5) or 'dot' (the released code).
+  temperature: the similarities are divided by it; may be traced.
+  on_empty: 'zero': a query that no slot survives for reads nothing. 'top1': it
+    reads its most similar slot; `kept` and `kept_mass` still say 0.
+  shrink_gradient: 'exact', or 'published', which only the dense read has; see
+    `shrinkage`.
+  kind: 'dense', 'streaming', 'top_k', or 'auto': dense if it fits
+    `read_bytes`, else streaming.
+  read_bytes: about what a read and its gradient may hold besides queries and
+    slots. Sizes the blocks of the streaming read. Under `jax.vmap` it is meant
+    for each of the mapped reads.
+  chunk: slots in a block, of which some arrays of [Q, chunk] live at a time;
+    None: as many as `read_bytes` has room for.
+  k: slots that 'top_k' looks at, for each query.
+  axis: name of a mesh axis that the slots are spread over, see
+    `streaming.read`.
+  """
+
+  similarity: str = 'cosine'
+  temperature: float | jax.Array = 1.0
+  on_empty: str = 'zero'
+  shrink_gradient: str = 'exact'
+  kind: str = 'auto'
+  read_bytes: int = 2**28
+  chunk: int | None = None
+  k: int | None = None
+  axis: str | None = None
+
+
+USUAL = ReadOptions()
+
+
 def normalise(vectors: jax.Array) -> jax.Array:
   """Unit vectors along the last axis; a zero vector stays zero."""
   square = jnp.sum(vectors * vectors, axis=-1, keepdims=True)
@@ -82,9 +117,7 @@ def address(
   Args:
     similarity_: [Q, N], -inf for slots that do not exist.
     threshold: lambda, an absolute weight (not a multiple of 1/N).
-    on_empty: 'zero': a query that no slot survives for reads nothing. 'top1':
-      it reads its most similar slot; `kept` and `kept_mass` still say 0.
-    shrink_gradient: 'exact' or 'published', see `shrinkage`.
+    on_empty, shrink_gradient: see `ReadOptions`.
 
   Returns:
     `Shrunk` with [Q, N] weights.
@@ -119,13 +152,10 @@ def read(
   query: jax.Array,
   slots: jax.Array,
   threshold: jax.Array | float,
+  options: ReadOptions = USUAL,
   *,
-  similarity: str = 'cosine',
-  temperature: float = 1.0,
   slot_mask: jax.Array | None = None,
   query_mask: jax.Array | None = None,
-  on_empty: str = 'zero',
-  shrink_gradient: str = 'exact',
 ) -> MemoryRead:
   """The dense read: all [Q, N] weights at once.
 
@@ -133,15 +163,17 @@ def read(
     query: [Q, C].
     slots: [N, C].
     threshold: lambda as an absolute weight, scalar.
-    similarity, temperature, slot_mask: see `similarities`.
+    options: of them similarity, temperature, on_empty and shrink_gradient.
+    slot_mask: [N] bool; False marks slots that do not exist.
     query_mask: [Q] bool; False marks padding, which `usage` leaves out.
-    on_empty, shrink_gradient: see `address`.
 
   Returns:
     `MemoryRead`, float32 (float64 for float64 queries).
   """
-  scores = similarities(query, slots, similarity, temperature, slot_mask)
-  shrunk = address(scores, threshold, on_empty, shrink_gradient)
+  scores = similarities(
+    query, slots, options.similarity, options.temperature, slot_mask
+  )
+  shrunk = address(scores, threshold, options.on_empty, options.shrink_gradient)
   value = jnp.matmul(
     shrunk.weights,
     slots.astype(scores.dtype),

@@ -27,20 +27,7 @@ import jax.numpy as jnp
 from memae_jax.memory import addressing, shrinkage
 
 _NONE = jnp.iinfo(jnp.int32).max
-
-
-class Rules(NamedTuple):
-  """What is fixed when a read is compiled.
-
-  similarity, on_empty: see `addressing`.
-  chunk: slots in a block.
-  axis: mesh axis that the slots are spread over, or None.
-  """
-
-  similarity: str
-  on_empty: str
-  chunk: int
-  axis: str | None
+LIVE = 4  # Arrays of [Q, slots] that a read and its gradient hold at a time.
 
 
 class Block(NamedTuple):
@@ -85,8 +72,29 @@ class Sums(NamedTuple):
   kept: jax.Array
 
 
+def chunk_size(queries: int, slots: int, read_bytes: int) -> int:
+  """Slots in a block: a multiple of 128 from 128 on, or all of them."""
+  fit = read_bytes // (LIVE * 4 * max(queries, 1))
+  return min(max(fit // 128, 1) * 128, slots)
+
+
+def fixed(
+  options: addressing.ReadOptions, query: jax.Array, slots: jax.Array
+) -> addressing.ReadOptions:
+  """What is fixed when a read is compiled: options with a chunk of at most N.
+
+  Args:
+    options: how to read.
+    query: [Q, C] as of `prepare`, which the temperature is part of.
+    slots: [N, C].
+  """
+  count = slots.shape[0]
+  chunk = options.chunk or chunk_size(query.shape[0], count, options.read_bytes)
+  return options._replace(temperature=1.0, chunk=min(chunk, count))
+
+
 def fold(
-  rules: Rules,
+  rules: addressing.ReadOptions,
   step: Callable[[Any, Block], Any],
   carry: Any,
   slots: jax.Array,
@@ -98,7 +106,7 @@ def fold(
   does not divide N: slots in padded copies would cost their size again.
 
   Args:
-    rules: with a chunk of at most N.
+    rules: see `fixed`.
     step: takes and returns a carry.
     carry: the first one.
     slots: [N, C].
@@ -170,7 +178,7 @@ def add_exponentials(
 
 
 def find_peak(
-  rules: Rules,
+  rules: addressing.ReadOptions,
   query: jax.Array,
   slots: jax.Array,
   threshold: jax.Array,
@@ -208,7 +216,7 @@ def find_peak(
 
 
 def _log_weights(
-  rules: Rules, query: jax.Array, peak: Peak, block: Block
+  rules: addressing.ReadOptions, query: jax.Array, peak: Peak, block: Block
 ) -> tuple[jax.Array, jax.Array]:
   """[Q, B] survivors, and log w_i = s_i - peak for them (0 elsewhere)."""
   score = scores(query, block, rules.similarity)
@@ -258,7 +266,7 @@ def _add(whole: jax.Array, part: jax.Array, start: jax.Array) -> jax.Array:
 
 
 def forward(
-  rules: Rules,
+  rules: addressing.ReadOptions,
   query: jax.Array,
   slots: jax.Array,
   threshold: jax.Array,
@@ -268,7 +276,7 @@ def forward(
   """The read, and what `backward` needs besides.
 
   Args:
-    rules: how to read.
+    rules: how to read, see `fixed`.
     query: [Q, C] as of `prepare`.
     slots: [N, C], with an axis those of this device; so are masks and usage.
     threshold: lambda, scalar.
@@ -294,7 +302,7 @@ def forward(
 
 
 def backward(
-  rules: Rules,
+  rules: addressing.ReadOptions,
   query: jax.Array,
   slots: jax.Array,
   slot_mask: jax.Array | None,
@@ -369,34 +377,30 @@ def read(
   query: jax.Array,
   slots: jax.Array,
   threshold: jax.Array | float,
+  options: addressing.ReadOptions = addressing.USUAL,
   *,
-  similarity: str = 'cosine',
-  temperature: float | jax.Array = 1.0,
   slot_mask: jax.Array | None = None,
   query_mask: jax.Array | None = None,
-  on_empty: str = 'zero',
-  chunk: int = 1024,
-  axis: str | None = None,
 ) -> addressing.MemoryRead:
   """Equals the dense read with the exact gradient, in blocks of slots.
 
   Args:
     query: [Q, C].
     slots: [N, C]. If `jax.jit` has them spread over devices, blocks of them
-      would be gathered: take `axis` or `sharded.read`.
+      would be gathered: take an axis.
     threshold: lambda as an absolute weight, scalar.
-    similarity, temperature, slot_mask, query_mask, on_empty: see
-      `addressing.read`.
-    chunk: slots in a block; some arrays of [Q, chunk] live at a time.
-    axis: name of a mesh axis, inside `jax.shard_map(..., check_vma=False)`.
-      Then slots, slot_mask and usage are this device's part, and all others
-      must be, and are, the same on all devices of the axis; so must the
-      cotangents be. Gradients of query are whole on each device.
+    options: of them similarity, temperature, on_empty, chunk or read_bytes,
+      and axis: name of a mesh axis, inside
+      `jax.shard_map(..., check_vma=False)`. Then slots, slot_mask and usage
+      are this device's part, and all others must be, and are, the same on all
+      devices of the axis; so must the cotangents be. Gradients of query are
+      whole on each device.
+    slot_mask, query_mask: see `addressing.read`.
 
   Returns:
     `MemoryRead`, float32 (float64 for float64 queries).
   """
-  query = prepare(query, similarity, temperature)
-  rules = Rules(similarity, on_empty, min(chunk, slots.shape[0]), axis)
+  query = prepare(query, options.similarity, options.temperature)
   threshold = jnp.asarray(threshold, query.dtype)
+  rules = fixed(options, query, slots)
   return _read(rules, query, slots, threshold, slot_mask, query_mask)

@@ -18,14 +18,10 @@ def read(
   query: jax.Array,
   slots: jax.Array,
   threshold: jax.Array | float,
+  options: addressing.ReadOptions,
   *,
-  k: int,
-  similarity: str = 'cosine',
-  temperature: float | jax.Array = 1.0,
   slot_mask: jax.Array | None = None,
   query_mask: jax.Array | None = None,
-  on_empty: str = 'zero',
-  chunk: int = 1024,
 ) -> addressing.MemoryRead:
   """Equals the dense read, for every query that at most k slots survive for.
 
@@ -36,18 +32,22 @@ def read(
     query: [Q, C].
     slots: [N, C].
     threshold: lambda as an absolute weight, scalar.
-    k: slots to look at, for each query.
-    similarity, temperature, slot_mask, query_mask, on_empty: see
-      `addressing.read`.
-    chunk: slots in a block.
+    options: of them k, similarity, temperature, on_empty, and chunk or
+      read_bytes.
+    slot_mask, query_mask: see `addressing.read`.
 
   Returns:
     `MemoryRead`; nothing in it carries a gradient.
+
+  Raises:
+    ValueError: `options` have no k.
   """
-  query = streaming.prepare(query, similarity, temperature)
+  if options.k is None:
+    raise ValueError('a read of kind "top_k" needs k')
+  query = streaming.prepare(query, options.similarity, options.temperature)
   query, slots = jax.lax.stop_gradient((query, jnp.asarray(slots)))
-  count = slots.shape[0]
-  rules = streaming.Rules(similarity, on_empty, min(chunk, count), None)
+  count, k = slots.shape[0], options.k
+  rules = streaming.fixed(options, query, slots)
   best, index, total = _nearest(rules, query, slots, slot_mask, min(k, count))
   peak = best[:, 0]
   log_z = peak + jnp.log(total)
@@ -61,7 +61,7 @@ def read(
       lambda: _count(rules, query, slots, slot_mask, floor),
       lambda: kept,
     )
-  if on_empty == 'top1':
+  if options.on_empty == 'top1':
     keep = keep.at[:, 0].set(
       jnp.where(kept == 0, jnp.isfinite(peak), keep[:, 0])
     )

@@ -115,7 +115,7 @@ class Autoencoder(base.Method):
       knobs=memae.Knobs(
         use_memory=column('has_memory', bool),
         sample_code=np.asarray([r.variant == 'vae' for r in replicas]),
-        threshold=column('threshold', np.float32),
+        relative_threshold=column('threshold', np.float32),
         slots=column('slots', np.int32),
       ),
       alpha=column('alpha', np.float32),
@@ -244,7 +244,7 @@ class Autoencoder(base.Method):
     bank = self.model.bank
     if mask is not None:
       mask = jnp.repeat(mask, read.kept.shape[0] // len(mask))
-    most = bank.top_k if bank.read == 'top_k' else None
+    most = bank.options.k
     return {_SLOTS[0]: usage.totals(read, mask, most)}
 
   def decode_slots(self, variables, slots):

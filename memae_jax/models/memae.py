@@ -16,13 +16,14 @@ class Knobs(NamedTuple):
 
   use_memory: bool scalar; False decodes the encoding itself (variant `ae`).
   sample_code: bool scalar; True draws the code from the variational head.
-  threshold: lambda as a multiple of 1/N; 0 for no shrinkage (`nonspar`).
+  relative_threshold: lambda as a multiple of 1/N; 0 for no shrinkage
+    (`nonspar`). What reads a memory takes `threshold`, an absolute weight.
   slots: N, the number of slots that exist.
   """
 
   use_memory: jax.Array
   sample_code: jax.Array
-  threshold: jax.Array
+  relative_threshold: jax.Array
   slots: jax.Array
 
 
@@ -85,7 +86,7 @@ class MemAE(nn.Module):
     if self.bank is not None:
       value, read = self.bank(
         encoding,
-        knobs.threshold / knobs.slots,
+        knobs.relative_threshold / knobs.slots,
         self.bank.first() + jnp.arange(self.bank.slots) < knobs.slots,
         sample_mask,
       )
@@ -128,12 +129,28 @@ class MemAE(nn.Module):
     """
     bank = self.bank
     if bank is not None and memory:
-      bank = bank.clone(slots=math.ceil(bank.slots / shards), axis=memory)
+      bank = bank.clone(
+        slots=math.ceil(bank.slots / shards),
+        options=bank.options._replace(axis=memory),
+      )
     return self.clone(
       encoder=self.encoder.clone(axis=data),
       decoder=self.decoder.clone(axis=data),
       bank=bank,
     )
+
+
+def read_options(config: Any) -> memory.ReadOptions:
+  """Returns how a memory is read by a resolved `config.model.memory`."""
+  return memory.ReadOptions(
+    similarity=config.similarity,
+    temperature=config.temperature,
+    on_empty=config.on_empty,
+    shrink_gradient=config.shrink_gradient,
+    kind=config.read,
+    read_bytes=config.read_bytes,
+    k=config.top_k if config.read == 'top_k' else None,
+  )
 
 
 def build(
@@ -187,13 +204,7 @@ def build(
     bank = memory_bank.MemoryBank(
       slots=slots,
       per_position=config.memory.per_position,
-      similarity=config.memory.similarity,
-      temperature=config.memory.temperature,
-      on_empty=config.memory.on_empty,
-      shrink_gradient=config.memory.shrink_gradient,
-      read=config.memory.read,
-      read_bytes=config.memory.read_bytes,
-      top_k=config.memory.top_k,
+      options=read_options(config.memory),
     )
   return MemAE(
     encoder=encoder,

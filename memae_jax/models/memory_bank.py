@@ -37,30 +37,18 @@ class MemoryBank(nn.Module):
     slots: memory size N.
     per_position: False: one query for each sample, its whole flattened
       encoding. True: one query for each position of [B, ..., C].
-    similarity, temperature, on_empty, shrink_gradient: see
-      `memae_jax.memory.addressing`.
-    read, read_bytes: see `memae_jax.memory.read`.
-    top_k: its `k`, where it reads so.
-    axis: mesh axis that the slots are spread over; `slots` are then those of
-      this device.
+    options: how it is read. With its axis, `slots` are those of this device.
   """
 
   slots: int
   per_position: bool = False
-  similarity: str = 'cosine'
-  temperature: float = 1.0
-  on_empty: str = 'zero'
-  shrink_gradient: str = 'exact'
-  read: str = 'auto'
-  read_bytes: int = 2**28
-  top_k: int = 64
-  axis: str | None = None
+  options: memory.ReadOptions = memory.ReadOptions()
 
   def first(self) -> jax.Array | int:
     """Number of the first slot of this device."""
-    if self.axis is None:
+    if self.options.axis is None:
       return 0
-    return jax.lax.axis_index(self.axis) * self.slots
+    return jax.lax.axis_index(self.options.axis) * self.slots
 
   @nn.compact
   def __call__(
@@ -75,7 +63,7 @@ class MemoryBank(nn.Module):
     Args:
       encoding: [B, ..., C].
       threshold: shrinkage threshold lambda, an absolute weight, scalar.
-      slot_mask: [N] bool; False marks slots that do not exist. With `axis`,
+      slot_mask: [N] bool; False marks slots that do not exist. With an axis,
         those of this device.
       sample_mask: [B] bool; False marks padding.
 
@@ -95,15 +83,8 @@ class MemoryBank(nn.Module):
       query,
       slots,
       threshold,
-      similarity=self.similarity,
-      temperature=self.temperature,
+      self.options,
       slot_mask=slot_mask,
       query_mask=sample_mask,
-      on_empty=self.on_empty,
-      shrink_gradient=self.shrink_gradient,
-      kind=self.read,
-      read_bytes=self.read_bytes,
-      axis=self.axis,
-      k=self.top_k if self.read == 'top_k' else None,
     )
     return read.value.reshape(encoding.shape).astype(encoding.dtype), read

@@ -14,7 +14,14 @@ from memae_jax.memory import addressing, shrinkage, usage
 from tests import helpers
 
 _STATIC = ('similarity', 'on_empty', 'shrink_gradient')
-_read = jax.jit(addressing.read, static_argnames=_STATIC)
+
+
+@functools.partial(jax.jit, static_argnames=_STATIC)
+def _read(query, slots, threshold, slot_mask=None, **options):
+  how = addressing.ReadOptions(**options)
+  return addressing.read(query, slots, threshold, how, slot_mask=slot_mask)
+
+
 _similarities = jax.jit(addressing.similarities, static_argnums=2)
 _address = jax.jit(addressing.address)
 
@@ -24,9 +31,7 @@ def _gradients(query, slots, threshold, slot_mask=None, **options):
   """Gradients of a smooth function of value and entropy, and the read."""
 
   def objective(query, slots):
-    out = addressing.read(
-      query, slots, threshold, slot_mask=slot_mask, **options
-    )
+    out = _read(query, slots, threshold, slot_mask, **options)
     return jnp.sum(jnp.sin(out.value)) + jnp.sum(out.entropy), out
 
   return jax.grad(objective, (0, 1), has_aux=True)(query, slots)
@@ -73,7 +78,7 @@ def test_golden(golden, gradient):
     kind, threshold = str(case['similarity']), float(case['threshold'])
 
     def objective(query, slots, case=case, kind=kind, threshold=threshold):
-      out = addressing.read(
+      out = _read(
         query, slots, threshold, similarity=kind, shrink_gradient=gradient
       )
       cotangent = jnp.asarray(case['value_cotangent'], jnp.float32)
@@ -218,7 +223,7 @@ def test_gradient_agrees_with_finite_differences():
     query, slots = (x.astype(np.float64) for x in _random(3))
 
     def objective(query, slots):
-      out = addressing.read(query, slots, 1.0 / 11)
+      out = _read(query, slots, 1.0 / 11)
       return jnp.sum(jnp.sin(out.value)) + jnp.sum(out.entropy)
 
     check_grads(objective, (query, slots), order=1, modes=['rev'], rtol=1e-5)
@@ -226,21 +231,19 @@ def test_gradient_agrees_with_finite_differences():
 
 def test_dead_reads():
   query, slots = _random(0)
-  zero = addressing.read(query, slots, 0.999, similarity='cosine')
+  zero = _read(query, slots, 0.999, similarity='cosine')
   assert np.all(np.asarray(zero.kept) == 0)
   assert not np.any(zero.value) and not np.any(zero.entropy)
   assert not np.any(zero.kept_mass)
-  grad = jax.grad(lambda q: jnp.sum(addressing.read(q, slots, 0.999).value))(
-    query
-  )
+  grad = jax.grad(lambda q: jnp.sum(_read(q, slots, 0.999).value))(query)
   assert not np.any(grad)
 
-  top = addressing.read(query, slots, 0.999, on_empty='top1')
+  top = _read(query, slots, 0.999, on_empty='top1')
   nearest = np.argmax(addressing.similarities(query, slots), axis=-1)
   np.testing.assert_allclose(top.value, slots[nearest], rtol=1e-6)
   assert np.all(np.asarray(top.kept) == 0) and not np.any(top.entropy)
   slot_grad = jax.grad(
-    lambda m: jnp.sum(addressing.read(query, m, 0.999, on_empty='top1').value)
+    lambda m: jnp.sum(_read(query, m, 0.999, on_empty='top1').value)
   )(slots)
   assert set(np.flatnonzero(np.any(slot_grad, axis=1))) == set(nearest.tolist())
 
@@ -252,10 +255,7 @@ def test_released_defaults_start_dead():
   normal = rng.normal(size=(400, 256))
   query = np.where(normal > 0, normal, 0.2 * normal).astype(np.float32)
   rate = lambda kind: float(
-    np.mean(
-      np.asarray(addressing.read(query, slots, 0.0025, similarity=kind).kept)
-      == 0
-    )
+    np.mean(np.asarray(_read(query, slots, 0.0025, similarity=kind).kept) == 0)
   )
   assert rate('dot') > 0.9
   assert rate('cosine') == 1.0

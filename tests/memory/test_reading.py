@@ -6,16 +6,15 @@ import numpy as np
 import pytest
 
 from memae_jax import memory
-from memae_jax.memory import addressing, reading
+from memae_jax.memory import addressing, streaming
 from tests.memory.test_streaming import random
 
 
 def _streams(queries, slots, **options):
   """Whether the program of a read has a loop over blocks of slots."""
   shape = lambda *sizes: jax.ShapeDtypeStruct(sizes, jnp.float32)
-  program = jax.make_jaxpr(lambda q, m: memory.read(q, m, 0.1, **options))(
-    shape(queries, 8), shape(slots, 8)
-  )
+  read = lambda q, m: memory.read(q, m, 0.1, memory.ReadOptions(**options))
+  program = jax.make_jaxpr(read)(shape(queries, 8), shape(slots, 8))
   return 'dynamic_slice' in str(program)
 
 
@@ -41,7 +40,7 @@ def test_auto_streams_what_does_not_fit():
   ],
 )
 def test_chunk_size(queries, slots, read_bytes, expected):
-  assert reading.chunk_size(queries, slots, read_bytes) == expected
+  assert streaming.chunk_size(queries, slots, read_bytes) == expected
 
 
 @pytest.mark.parametrize(
@@ -57,12 +56,12 @@ def test_chunk_size(queries, slots, read_bytes, expected):
 )
 def test_all_give_the_same(options):
   query, slots, _ = random(0, 5, 200, 8)
-  given = dict(
-    similarity='dot', temperature=2.0, slot_mask=np.arange(200) < 150
-  )
+  usual = memory.ReadOptions(similarity='dot', temperature=2.0)
+  masked = dict(slot_mask=np.arange(200) < 150)
   run = lambda read: jax.jit(read)(query, slots)
-  dense = run(lambda q, m: addressing.read(q, m, 1 / 150, **given))
-  read = run(lambda q, m: memory.read(q, m, 1 / 150, **given, **options))
+  dense = run(lambda q, m: addressing.read(q, m, 1 / 150, usual, **masked))
+  options = usual._replace(**options)
+  read = run(lambda q, m: memory.read(q, m, 1 / 150, options, **masked))
   for one, two in zip(read, dense, strict=True):
     np.testing.assert_allclose(one, two, rtol=1e-5, atol=1e-5)
 
@@ -80,4 +79,4 @@ def test_all_give_the_same(options):
 )
 def test_what_does_not_go_together_is_named(options, message):
   with pytest.raises(ValueError, match=message):
-    memory.read(*random(0)[:2], 0.1, **options)
+    memory.read(*random(0)[:2], 0.1, memory.ReadOptions(**options))

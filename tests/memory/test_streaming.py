@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from jax.test_util import check_grads
 
 from memae_jax.memory import addressing, streaming
+from memae_jax.memory.addressing import ReadOptions
 
 
 def _objective(read, query, slots, weight):
@@ -32,20 +33,25 @@ def outcome(read, query, slots, weight):
 
 @functools.partial(jax.jit, static_argnames=('similarity', 'on_empty', 'chunk'))
 def _dense_and_streaming(
-  query, slots, weight, threshold, chunk, temperature=1.0, **options
+  query,
+  slots,
+  weight,
+  threshold,
+  chunk,
+  temperature=1.0,
+  similarity='cosine',
+  on_empty='zero',
+  **masks,
 ):
-  reads = (
-    functools.partial(addressing.read, **options),
-    functools.partial(streaming.read, chunk=chunk, **options),
-  )
+  options = ReadOptions(similarity, temperature, on_empty, chunk=chunk)
   return [
     outcome(
-      lambda q, m, read=read: read(q, m, threshold, temperature=temperature),
+      lambda q, m, read=read: read(q, m, threshold, options, **masks),
       query,
       slots,
       weight,
     )
-    for read in reads
+    for read in (addressing.read, streaming.read)
   ]
 
 
@@ -184,7 +190,9 @@ def test_gradient_agrees_with_finite_differences():
     query, slots, weight = random(3, dtype=np.float64)
 
     def objective(query, slots):
-      read = streaming.read(query, slots, 1 / 11, temperature=0.5, chunk=4)
+      read = streaming.read(
+        query, slots, 1 / 11, ReadOptions(temperature=0.5, chunk=4)
+      )
       return _objective(read, query, slots, weight)
 
     check_grads(
@@ -207,7 +215,7 @@ def test_only_queries_and_slots_have_gradients():
   query, slots, weight = random(0)
 
   def objective(threshold, query):
-    read = streaming.read(query, slots, threshold, chunk=4)
+    read = streaming.read(query, slots, threshold, ReadOptions(chunk=4))
     return jnp.sum(read.log_z) + jnp.sum(read.kept_mass) + jnp.sum(read.usage)
 
   for gradient in jax.jit(jax.grad(objective, (0, 1)))(0.1, query):
@@ -223,7 +231,7 @@ def test_maps_over_replicas():
   def one(query, slots, weight, mask, threshold):
     return outcome(
       lambda q, m: streaming.read(
-        q, m, threshold, slot_mask=mask, chunk=4, on_empty='top1'
+        q, m, threshold, ReadOptions(chunk=4, on_empty='top1'), slot_mask=mask
       ),
       query,
       slots,
@@ -245,7 +253,7 @@ def _gradient_step(queries, slots, width, chunk):
   """value_and_grad of a read with all its results, and abstract arguments."""
 
   def objective(query, memory):
-    read = streaming.read(query, memory, 1 / slots, chunk=chunk)
+    read = streaming.read(query, memory, 1 / slots, ReadOptions(chunk=chunk))
     return jnp.sum(read.value) + jnp.sum(read.entropy), read
 
   shape = lambda *sizes: jax.ShapeDtypeStruct(sizes, jnp.float32)
@@ -277,4 +285,4 @@ def test_compiled_memory():
 
 def test_unknown_similarity_is_named():
   with pytest.raises(ValueError, match='manhattan'):
-    streaming.read(*random(0)[:2], 0.1, similarity='manhattan')
+    streaming.read(*random(0)[:2], 0.1, ReadOptions('manhattan'))

@@ -10,15 +10,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memae_jax.memory import addressing, top_k
+from memae_jax.memory.addressing import ReadOptions
 from tests.memory.test_streaming import random
 
 
 @functools.partial(jax.jit, static_argnames=('similarity', 'on_empty', 'k'))
-def _both(query, slots, threshold, k, **options):
-  return (
-    top_k.read(query, slots, threshold, k=k, chunk=5, **options),
-    addressing.read(query, slots, threshold, **options),
-  )
+def _both(
+  query,
+  slots,
+  threshold,
+  k,
+  temperature=1.0,
+  similarity='cosine',
+  on_empty='zero',
+  **masks,
+):
+  options = ReadOptions(similarity, temperature, on_empty, k=k, chunk=5)
+  return [
+    read(query, slots, threshold, options, **masks)
+    for read in (top_k.read, addressing.read)
+  ]
 
 
 def _assert_same(one, two, queries):
@@ -75,5 +86,11 @@ def test_ties_and_dead_reads(similarity):
 
 def test_no_gradient():
   query, slots, _ = random(0)
-  objective = lambda q: jnp.sum(top_k.read(q, slots, 0.1, k=4, chunk=4).value)
+  options = ReadOptions(k=4, chunk=4)
+  objective = lambda q: jnp.sum(top_k.read(q, slots, 0.1, options).value)
   assert not np.any(jax.jit(jax.grad(objective))(query))
+
+
+def test_k_is_needed():
+  with pytest.raises(ValueError, match='needs k'):
+    top_k.read(*random(0)[:2], 0.1, ReadOptions())
