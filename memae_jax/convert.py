@@ -27,7 +27,7 @@ from memae_jax.data import foreign
 from memae_jax.evaluation import collect
 from memae_jax.methods import registry
 from memae_jax.models import reference_weights
-from memae_jax.training import experiment, loop, step
+from memae_jax.training import experiment, run_folder, step
 
 _LOG = logging.getLogger(__name__)
 _DEFAULT = pathlib.Path('configs/ped2.py')
@@ -169,9 +169,9 @@ def to_run(path: pathlib.Path, workdir: pathlib.Path, given: Any) -> None:
   # Of the training nothing else is known.
   origin = {'weights': f'converted from {path.name}', 'sha256': digest}
   with writers.exclusive(workdir / '.lock', 'training'):
-    loop.check_workdir(workdir)
-    loop.store_config(workdir, config)
-    with loop.opened(exp, workdir, read_only=False) as checkpoints:
+    run_folder.check_workdir(workdir)
+    run_folder.store_config(workdir, config)
+    with run_folder.opened(exp, workdir, read_only=False) as checkpoints:
       checkpoints.save(0, state, exp.meta | {'environment': origin})
   print(
     f'{path} is a run now; evaluate it with'

@@ -20,7 +20,6 @@ import datetime
 import functools
 import hashlib
 import io
-import json
 import math
 import pathlib
 import zipfile
@@ -34,7 +33,7 @@ from absl import flags
 from memae_jax import cli, errors, expiry, losses, paths, scorer, writers
 from memae_jax import config as config_lib
 from memae_jax.data import host_stage, transforms
-from memae_jax.evaluation import collect, facts, video
+from memae_jax.evaluation import collect, facts
 from memae_jax.methods import registry
 from memae_jax.training import experiment, step
 
@@ -136,11 +135,7 @@ def threshold(
   exp: experiment.Experiment, weights: step.Weights, index: int
 ) -> float:
   """The quantile of the validation normals that evaluation flags above."""
-  rows = [split.validation for split in exp.splits]
-  normal = exp.programs.score(weights, rows)
-  found = video.by_rule(exp.source, normal, index, rows[index])
-  quantile = exp.config.eval.normal_quantile
-  limit = float(np.quantile(found[exp.rule], quantile))
+  limit = collect.thresholds(exp, weights)[index]
   if not np.isfinite(limit):
     raise errors.UserError(
       f'the threshold of replica "{exp.replicas[index].name}" is {limit}: its'
@@ -243,7 +238,7 @@ def write(path: pathlib.Path, binary: bytes, meta: dict[str, Any]) -> None:
   """Writes the archive, all of it or nothing."""
   digest = hashlib.sha256(binary).hexdigest()
   meta = meta | {'program': {'bytes': len(binary), 'sha256': digest}}
-  text = json.dumps(meta, indent=2, allow_nan=False) + '\n'
+  text = writers.json_text(meta)
   content = io.BytesIO()
   with zipfile.ZipFile(content, 'w') as archive:
     for name, part in ((scorer.META, text), (scorer.PROGRAM, binary)):

@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 
 from memae_jax import catalogue
+from memae_jax.data import clips
 
 TABLE, IMAGE, CLIP = 2, 4, 5  # Axes of a batch of samples.
 _LEAST = 1e-10  # Of a mean squared error in [0, 1]: 100 dB at most.
@@ -44,12 +45,9 @@ def pixels(errors: jax.Array) -> jax.Array:
   """
   if errors.ndim == TABLE:
     return errors
-  return jnp.mean(_centre(errors) if errors.ndim == CLIP else errors, axis=-1)
-
-
-def _centre(frames: jax.Array) -> jax.Array:
-  """The frame that a clip's score is given to: the 9th of 16."""
-  return frames[:, frames.shape[1] // 2]
+  return jnp.mean(
+    clips.scored_frame(errors) if errors.ndim == CLIP else errors, axis=-1
+  )
 
 
 def _mae_clip(errors: jax.Array) -> jax.Array:
@@ -71,7 +69,7 @@ def _release2019(errors: jax.Array) -> jax.Array:
 
 def _mse_centre(errors: jax.Array) -> jax.Array:
   """Mean squared error of the centre frame, which the score is given to."""
-  return _centre(frame_means(errors))
+  return clips.scored_frame(frame_means(errors))
 
 
 def _psnr_centre(errors: jax.Array) -> jax.Array:
@@ -206,5 +204,28 @@ register(
     reduce=frame_means,
     axes=(CLIP,),
     over_clips=True,
+  ),
+)
+# What classical methods know beside an error, see `methods.fitted`.
+register(
+  Rule(
+    'kde',
+    'Kernel density',
+    'negative log of the sum of Gaussian kernels on the leading components, in'
+    ' nats',
+    errors=None,
+  ),
+  Rule(
+    'ocsvm',
+    'Distance to the surface',
+    'negative distance to the surface of a one-class support vector machine',
+    errors=None,
+  ),
+  Rule(
+    'isolation_forest',
+    'Isolation',
+    'two to the power of minus the mean path length over that of an'
+    ' unsuccessful search',
+    errors=None,
   ),
 )

@@ -188,6 +188,11 @@ def log(workdir: pathlib.Path, family: str = '') -> pathlib.Path:
   return workdir / f'metrics{family and f"-{family}"}.jsonl'
 
 
+def json_text(value: Any) -> str:
+  """JSON for people and programs to read; NaN and infinity are refused."""
+  return json.dumps(value, indent=2, allow_nan=False) + '\n'
+
+
 class MetricsWriter:
   """Appends to metrics.jsonl, one object a log event, and to TensorBoard.
 

@@ -72,7 +72,7 @@ def _results(workdir):
   return json.loads((workdir / 'results.json').read_text())
 
 
-def _auroc(workdir, group='variants'):
+def _auroc(workdir, group='methods'):
   found = _results(workdir)[group]
   return {name: (m.get('auroc') or {}).get('mean') for name, m in found.items()}
 
@@ -150,7 +150,7 @@ def test_masks_of_other_names(cases, tmp_path, name):
   config = f'configs/image_folder.py:path={path},smoke,variant=memae'
   ended = _train(tmp_path / 'run', config)
   assert ended[0] == 0, ended[2]
-  pixels = _results(tmp_path / 'run')['variants']['memae']['pixel_auroc']
+  pixels = _results(tmp_path / 'run')['methods']['memae']['pixel_auroc']
   assert pixels['mean'] is not None
 
 
@@ -221,7 +221,7 @@ def test_worse_than_the_mean(cases, tmp_path):
   config = f'configs/image_folder.py:path={path},smoke,variant=memae'
   ended = _train(tmp_path / 'run', config)
   assert ended[0] == 0, ended[2]
-  explained = _results(tmp_path / 'run')['variants']['memae']
+  explained = _results(tmp_path / 'run')['methods']['memae']
   if explained['variance_explained']['mean'] < 0:
     page = (tmp_path / 'run/report.html').read_text()
     assert 'worse than the mean training sample' in page

@@ -10,7 +10,7 @@ import pytest
 
 from memae_jax import config as config_lib
 from memae_jax import errors, writers
-from memae_jax.training import experiment, loop
+from memae_jax.training import experiment, loop, run_folder
 from tests import helpers
 
 SMOKE = '--config=configs/digits.py:smoke'
@@ -315,7 +315,7 @@ def test_a_run_killed_before_its_first_checkpoint_starts_again(tmp_path):
   exp = experiment.build(helpers.digits())
   (tmp_path / 'checkpoints').mkdir()
   other = helpers.digits(**{'train.learning_rate': 0.5})
-  loop.store_config(tmp_path, other)
+  run_folder.store_config(tmp_path, other)
   loop.train(exp, tmp_path)  # As after a failure that asked for a change.
 
 
@@ -334,8 +334,8 @@ def test_a_run_is_trained_longer_as_if_in_one_go(tmp_path):
   code, _, err = helpers.run(workdir, '--config.train.epochs=3.0')
   assert code == 0, err
   again = experiment.build(helpers.digits())
-  with loop.opened(again, tmp_path / 'run') as checkpoints:
-    step, state, _ = loop.trained(again, checkpoints, tmp_path / 'run')
+  with run_folder.opened(again, tmp_path / 'run') as checkpoints:
+    step, state, _ = run_folder.trained(again, checkpoints, tmp_path / 'run')
   assert step == once.steps
   for one, two in zip(_leaves(expected), _leaves(state)):
     np.testing.assert_array_equal(one, two)
@@ -356,7 +356,7 @@ def test_a_run_is_trained_longer_as_if_in_one_go(tmp_path):
 def test_a_mistyped_length_is_taken_back(tmp_path):
   exp = experiment.build(helpers.digits())
   loop.train(exp, tmp_path)
-  loop.store_config(tmp_path, helpers.digits(**{'train.epochs': 4000.0}))
+  run_folder.store_config(tmp_path, helpers.digits(**{'train.epochs': 4000.0}))
   loop.train(exp, tmp_path)
   assert config_lib.load(tmp_path / 'config.json') == exp.config
 
@@ -412,7 +412,7 @@ def test_training_and_evaluation_agree(finished):
   assert process.returncode == 0, err
   assert 'memae' in out and 'report.html' in out
   again = json.loads((finished / 'results.json').read_text())
-  for key in ('metrics', 'variants', 'replicas', 'baselines', 'memory'):
+  for key in ('metrics', 'methods', 'replicas', 'baselines', 'memory'):
     assert trained[key] == again[key], key
   for key in (
       'config', 'dataset', 'checkpoint', 'score', 'metrics', 'replicas',

@@ -13,7 +13,7 @@ from memae_jax import config as config_lib
 from memae_jax import convert, errors, parallel
 from memae_jax.data import transforms
 from memae_jax.models import memae, reference_weights
-from memae_jax.training import checkpoint, experiment, loop, step
+from memae_jax.training import checkpoint, experiment, run_folder, step
 from tests import helpers
 
 torch = pytest.importorskip('torch', reason='PyTorch is not installed')
@@ -45,7 +45,7 @@ def _reconstructed(peer, x):
 def _restored(workdir):
   exp = experiment.build(config_lib.load(workdir / 'config.json'))
   with checkpoint.Checkpoints(workdir, read_only=True) as checkpoints:
-    return exp, *loop.trained(exp, checkpoints, workdir)
+    return exp, *run_folder.trained(exp, checkpoints, workdir)
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ def fleet_run(tmp_path_factory):
     lambda x: rng.normal(size=x.shape).astype(x.dtype),
     exp.programs.init_shapes,
   )
-  loop.store_config(run, exp.config)
+  run_folder.store_config(run, exp.config)
   with checkpoint.Checkpoints(run) as checkpoints:
     checkpoints.save(
       0, parallel.place(state, exp.mesh, parallel.BY_REPLICA), exp.meta
@@ -272,7 +272,7 @@ def test_replicas_of_a_fleet(fleet_run, tmp_path):
 
 
 def test_a_run_of_another_network(tmp_path):
-  loop.store_config(tmp_path, helpers.digits())
+  run_folder.store_config(tmp_path, helpers.digits())
   _refused('"dense"|dense', convert.to_file, tmp_path, tmp_path / 'a.pt')
   _refused('train first', convert.to_file, tmp_path / 'no', tmp_path / 'a.pt')
 

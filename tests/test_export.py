@@ -19,7 +19,7 @@ from PIL import Image
 from memae_jax import config as config_lib
 from memae_jax import errors, expiry, export, scorer, writers
 from memae_jax.evaluation import collect
-from memae_jax.training import checkpoint, experiment, fleet, loop
+from memae_jax.training import checkpoint, experiment, fleet, loop, run_folder
 from tests import films, helpers
 
 _DAY = datetime.timedelta(days=2)
@@ -89,7 +89,7 @@ def _train(config, workdir):
   with checkpoint.Checkpoints(
     workdir, read_only=True, real=exp.programs.real_shapes
   ) as checkpoints:
-    at, state, _ = loop.trained(exp, checkpoints, workdir)
+    at, state, _ = run_folder.trained(exp, checkpoints, workdir)
   found, _, _ = collect.networks(exp, *collect.chosen(exp, state, at))
   return exp, {replica.name: replica for replica in found}, workdir
 

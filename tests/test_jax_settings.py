@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from memae_jax import errors, jax_settings
-from memae_jax.training import experiment, loop
+from memae_jax.training import experiment, loop, run_folder
 from tests import helpers
 
 FIXED = {
@@ -74,8 +74,8 @@ def test_settings_are_stored_and_compared(settings, tmp_path, caplog):
   with pytest.raises(errors.UserError, match='jax_default_matmul_precision is'):
     loop.train(again, tmp_path)
   caplog.clear()
-  with loop.opened(again, tmp_path) as checkpoints:
-    loop.trained(again, checkpoints, tmp_path)
+  with run_folder.opened(again, tmp_path) as checkpoints:
+    run_folder.trained(again, checkpoints, tmp_path)
   assert 'warning: jax_default_matmul_precision is "highest"' in caplog.text
 
 

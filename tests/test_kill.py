@@ -50,7 +50,7 @@ def _same(one, two):
   assert one[1] == two[1]
   steps = [(e['step'], e['split']) for e in two[1]]
   assert len(set(steps)) == len(steps)
-  for key in ('metrics', 'variants', 'replicas', 'memory'):
+  for key in ('metrics', 'methods', 'replicas', 'memory'):
     assert one[2][key] == two[2][key]
 
 

@@ -56,6 +56,23 @@ def test_bytes_are_those_of_one_device(spread):
   assert 'peak' in table.text(spread)
 
 
+def test_every_family_of_a_run_is_planned(monkeypatch):
+  variants = {'fleet.variants': ('memae', 'pca')}
+  found = _plan('cpu:2', **variants)
+  (pca,) = found['others'].values()
+  assert found['train'] and pca['train'] is None  # It has no gradient.
+  assert pca['score']['bytes']['parameters'] > 4 * 64 * 64
+  assert pca['score']['samples'] == found['score']['samples']
+  text = table.text(found)
+  assert 'family autoencoder' in text and 'family pca' in text
+  json.dumps(found, allow_nan=False)
+  assert found['fits']
+  pca['score']['bytes']['peak'], pca['score']['memory'] = 10_000, 5_000
+  pca['fits'] = pca['score']['fits'] = False
+  said = plan._too_large(found)
+  assert 'scoring of "pca" needs' in said and 'eval.batch_size' in said
+
+
 def test_what_is_sent_does_not_grow_with_the_memory(spread):
   def sent(found, axis):
     return [

@@ -8,14 +8,14 @@ import numpy as np
 
 from memae_jax import config as config_lib
 from memae_jax import writers
-from memae_jax.training import experiment, loop, step
+from memae_jax.training import experiment, run_folder, step
 
 
 def _newest(run: pathlib.Path) -> tuple[int, Any, experiment.Experiment]:
   """Returns step, state (on the host) and experiment of a run."""
   exp = experiment.build(config_lib.load(run / 'config.json'))
-  with loop.opened(exp, run) as checkpoints:
-    at, state, _ = loop.trained(exp, checkpoints, run)
+  with run_folder.opened(exp, run) as checkpoints:
+    at, state, _ = run_folder.trained(exp, checkpoints, run)
   return at, exp.programs.to_host(state), exp
 
 

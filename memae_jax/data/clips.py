@@ -15,6 +15,14 @@ from memae_jax.data import foreign, types
 _MOST_RATES = 4  # That are shown.
 
 
+def scored_frame(clips: Any) -> Any:
+  """Returns the frames [B, ...] that the scores of clips [B, T, ...] belong to.
+
+  Of 16 frames that of index 8, as in the released code.
+  """
+  return clips[:, clips.shape[1] // 2]
+
+
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False)
 class Gathered:
@@ -48,8 +56,8 @@ class Gathered:
 
   @property
   def scored(self) -> np.ndarray:
-    """The frame [S] that the score of each clip belongs to: see `centre`."""
-    return self.number[:, self.number.shape[1] // 2]
+    """The frame [S] that the score of each clip belongs to."""
+    return scored_frame(self.number)
 
   def take(self, rows: np.ndarray) -> 'Gathered':
     """Returns some samples, of the same frames."""
@@ -140,9 +148,10 @@ def of_one(name: str, frames: Any, config: Any) -> Gathered:
 def centre(config: Any) -> int:
   """Which frame of a clip, from its start, the score of the clip belongs to.
 
-  With 16 frames the one of index 8, as in the released code.
+  See `scored_frame`; frames between those of the clip count, too.
   """
-  return config.clip_frames // 2 * config.frame_step
+  frames = np.arange(config.clip_frames)[None] * config.frame_step
+  return int(scored_frame(frames)[0])
 
 
 def source(

@@ -16,6 +16,7 @@ from memae_jax import errors, host, losses, writers
 from memae_jax.data import transforms
 from memae_jax.evaluation import (
   contrast,
+  metrics,
   pictures,
   pixels,
   pseudo,
@@ -25,7 +26,7 @@ from memae_jax.evaluation import (
 from memae_jax.memory import usage
 from memae_jax.methods import base
 from memae_jax.methods import classical as baselines_lib
-from memae_jax.training import experiment, loop, step
+from memae_jax.training import experiment, run_folder, step
 
 Errors = list[tuple[np.ndarray, np.ndarray]]  # Of each replica: [T] and [V].
 _MOST_PAIRED = 2**14  # Slots that are compared with each other.
@@ -61,6 +62,15 @@ def _held_out(exp, weights) -> base.Prediction:
   return exp.programs.score(weights, [s.validation for s in exp.splits])
 
 
+def thresholds(exp: experiment.Experiment, weights: Any) -> list[float | None]:
+  """Returns the threshold of each replica, as evaluation flags by."""
+  rows = [split.validation for split in exp.splits]
+  normal = exp.programs.score(weights, rows)
+  of = lambda i: video.by_rule(exp.source, normal, i, rows[i])[exp.rule]
+  quantile = exp.config.eval.normal_quantile
+  return [metrics.threshold(of(i), quantile) for i in range(len(exp.replicas))]
+
+
 def _beyond_contrast(exp, index: int, error, held_out) -> np.ndarray | None:
   """`contrast.residual` of the test samples of a replica, for images."""
   if not exp.source.has_images:
@@ -92,11 +102,14 @@ def chosen(
 
 
 def restored(
-  exp: experiment.Experiment, run: pathlib.Path
+  exp: experiment.Experiment, run: pathlib.Path, upto: int | None = None
 ) -> tuple[int, step.Weights, Any]:
-  """Step of the newest sound checkpoint of a run, and what `chosen` gives."""
-  with loop.opened(exp, run) as checkpoints:
-    at, state, _ = loop.trained(exp, checkpoints, run)
+  """Step of the newest sound checkpoint of a run, and what `chosen` gives.
+
+  Of those up to a step, if there are any.
+  """
+  with run_folder.opened(exp, run) as checkpoints:
+    at, state, _ = run_folder.trained(exp, checkpoints, run, upto)
   return at, *chosen(exp, state, at)
 
 
@@ -119,9 +132,12 @@ def members(
     exp: the experiment, of the first family.
     state: of its fleet.
     at: the step of that.
-    run: folder of the run; other families have their newest checkpoints there.
+    run: folder of the run; the other families have their checkpoints there, of
+      which the newest counts, or for an earlier step of the first family the
+      newest up to that step.
   """
-  others = [(other, *restored(other, run)[1:]) for other in exp.others]
+  upto = None if at == exp.steps else at
+  others = [(other, *restored(other, run, upto)[1:]) for other in exp.others]
   return [(exp, *chosen(exp, state, at)), *others]
 
 

@@ -1,7 +1,6 @@
 """From weights to results.json, scores.npz, report.html and pictures."""
 
 import io
-import json
 import logging
 import pathlib
 from collections.abc import Sequence
@@ -203,7 +202,7 @@ def _stored(networks) -> dict[str, np.ndarray]:
 
 def _write_numbers(results, places) -> None:
   """Writes the results, before a figure could fail; they say it is done."""
-  text = json.dumps(_plain(results), indent=2, allow_nan=False) + '\n'
+  text = writers.json_text(_plain(results))
   for target in places:
     writers.write_atomic(target / 'results.json', text)
     if results['classes']:
@@ -263,12 +262,12 @@ def report_of(
 def headline(results: dict[str, Any]) -> str:
   """The table of a person's first look: variants and baselines."""
   known = metric_facts.names('first_look')
-  names = [name for name in known if tables.defined(results['variants'], name)]
+  names = [name for name in known if tables.defined(results['methods'], name)]
   missing = verdict.undefined(results, known)
   if not names:
     return '\n'.join(missing) or 'no metrics'
   lines = ['  '.join([f'{"":18}'] + [f'{name:>20}' for name in names])]
-  for group, summary in {**results['variants'], **results['baselines']}.items():
+  for group, summary in {**results['methods'], **results['baselines']}.items():
     cells = []
     for name in names:
       value = summary.get(name, {})

@@ -153,7 +153,7 @@ def _comparisons(results) -> Iterator[Exhibit]:
 def _unit(classes: int) -> str:
   if classes:
     return f'the mean over the {classes} classes of one seed'
-  return 'one trained network'
+  return 'one trained detector'
 
 
 def _detection(results, replicas, baseline_scores) -> Iterator[Exhibit]:
@@ -180,7 +180,7 @@ def _detection(results, replicas, baseline_scores) -> Iterator[Exhibit]:
       'distributions',
       'results',
       'Do normal and anomalous scores separate?',
-      'One run of each variant: the first by name, not the best. Heights are'
+      'One run of each method: the first by name, not the best. Heights are'
       ' shares of their own kind, so rare anomalies stay visible. The dashed'
       ' line is a threshold that could be set without any label.',
       detection.score_distributions(
@@ -306,7 +306,7 @@ def _usage(replicas) -> Iterator[Exhibit]:
       'memory',
       'Is the memory used?',
       'Share of the addressing weight of the test set that falls on each'
-      ' slot, for the first run by name of each variant. The dashed line is'
+      ' slot, for the first run by name of each method. The dashed line is'
       ' equal use; red marks slots that no read touches. A few tall bars'
       ' mean that a smaller memory would do.',
       memory.slot_usage(usages),
@@ -323,7 +323,7 @@ def _training(logs) -> Iterator[Exhibit]:
       'training',
       'training',
       'Did training settle?',
-      'Line: mean over the runs of a variant; band: their range. A dead'
+      'Line: mean over the runs of a method; band: their range. A dead'
       ' read is one that no slot survives for; above one half (dashed)'
       ' the memory mostly returns zeros.',
       training.training_curves(
@@ -352,7 +352,7 @@ def _course(results, replicas) -> Iterator[Exhibit]:
       'training',
       'How did detection change over training?',
       'Metrics on the test set at each kept checkpoint; line: mean over the'
-      ' runs of a variant; band: their range. To look at only: nothing was'
+      ' runs of a method; band: their range. To look at only: nothing was'
       ' chosen by it.',
       training.training_curves(found, {m: words.title(m) for m in found}),
     )

@@ -22,6 +22,7 @@ import numpy as np
 import sklearn.metrics
 
 from memae_jax import errors
+from memae_jax.data import clips
 from memae_jax.evaluation import metrics
 
 _POOLED = ('auroc', 'average_precision', 'eer')
@@ -127,7 +128,7 @@ def average_clips(error: np.ndarray, number: np.ndarray) -> np.ndarray:
   _, place = np.unique(number, return_inverse=True)
   place = place.reshape(number.shape)
   mean = np.bincount(place.ravel(), error.ravel()) / np.bincount(place.ravel())
-  return mean[place[:, number.shape[1] // 2]].astype(np.float32)
+  return mean[clips.scored_frame(place)].astype(np.float32)
 
 
 def evaluate(

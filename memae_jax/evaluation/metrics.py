@@ -98,6 +98,17 @@ def _tie_span(score, anomalous, flagged) -> float:
   return float(2 * hits / (flagged.sum() + anomalous.sum()))
 
 
+def threshold(validation_score: np.ndarray, quantile: float) -> float | None:
+  """Returns the quantile of the scores of validation normals.
+
+  What scores above it is flagged, a rule that needs no label. None without
+  validation normals.
+  """
+  if not len(validation_score):
+    return None
+  return float(np.quantile(validation_score, quantile))
+
+
 def flag_top(score: np.ndarray, ratio: float) -> np.ndarray:
   """Flags exactly round(ratio * T) samples, those with the highest scores.
 
@@ -181,8 +192,8 @@ def evaluate(
     out['f1_all_positive'] = 2 * positives / (score.size + positives)
 
   if validation_score.size and score.size:
-    threshold = np.quantile(validation_score, normal_quantile)
-    found = _counts(score > threshold, anomalous, '_at_normal_quantile')
+    limit = threshold(validation_score, normal_quantile)
+    found = _counts(score > limit, anomalous, '_at_normal_quantile')
     if single:  # One class alone defines one of the rates, and no trade-off.
       found = {k: v for k, v in found.items() if 'e_rate' in k or 'recall' in k}
     out |= found

@@ -15,7 +15,7 @@ from memae_jax.evaluation import (
   new_video,
   report,
 )
-from memae_jax.training import experiment, loop, same
+from memae_jax.training import experiment, run_folder, same
 
 
 def check(exp: experiment.Experiment, workdir: pathlib.Path) -> None:
@@ -96,7 +96,7 @@ def _check_results(results: pathlib.Path, workdir: pathlib.Path) -> None:
 
 def _steps(exp, workdir, results, steps: str, watch: bool = False) -> str:
   """Evaluates checkpoints that have no results yet."""
-  with loop.opened(exp, workdir) as checkpoints:
+  with run_folder.opened(exp, workdir) as checkpoints:
     done = jobs.run(exp, checkpoints, workdir, results, steps, watch)
   left = f'none left; {results / "eval"} has the results'
   return f'evaluated steps: {", ".join(map(str, done)) or left}'
@@ -104,8 +104,8 @@ def _steps(exp, workdir, results, steps: str, watch: bool = False) -> str:
 
 def _newest(exp, workdir: pathlib.Path, results: pathlib.Path) -> str:
   """Evaluates the newest sound checkpoint, or scores a video with it."""
-  with loop.opened(exp, workdir) as checkpoints:
-    at, state, stored = loop.trained(exp, checkpoints, workdir)
+  with run_folder.opened(exp, workdir) as checkpoints:
+    at, state, stored = run_folder.trained(exp, checkpoints, workdir)
     if exp.config.eval.video:
       return f'scores: {new_video.score(exp, state, at, results)}'
     found = jobs.evaluate_one(

@@ -5,7 +5,6 @@ each frame.
 """
 
 import io
-import json
 import logging
 import pathlib
 from typing import Any
@@ -58,7 +57,10 @@ def score(
   layers = layers_lib.Layers(scratch)
   weights = collect.chosen(exp, state, at)[0]
   scored = _scored(exp, weights, found, layers)
-  limits = _thresholds(exp, weights)
+  limits = {
+    replica.name: limit
+    for replica, limit in zip(exp.replicas, collect.thresholds(exp, weights))
+  }
   rule, rows = exp.rule, np.arange(len(found))
   source = exp.source._replace(inputs=found)
   columns = {
@@ -69,7 +71,7 @@ def score(
   text = _csv(found.scored, footage, columns, limits)
   writers.write_atomic(folder / 'scores.csv', text)
   results = _results(exp, path, at, found, footage, columns, limits)
-  text = json.dumps(results, indent=2) + '\n'
+  text = writers.json_text(results)
   writers.write_atomic(folder / 'results.json', text)
   picture = _curve(name, found, footage, columns, limits)
   writers.write_atomic(folder / 'scores.png', picture)
@@ -124,18 +126,6 @@ def _scored(exp, weights, found, layers) -> base.Prediction:
   progress.close()
   whole = jax.tree.map(lambda *x: np.concatenate(x, axis=1), *parts)
   return jax.tree.map(lambda x: x[:, : len(found)], whole)
-
-
-def _thresholds(exp, weights) -> dict[str, float]:
-  """The quantile of the validation normals, of each replica."""
-  held_out = [split.validation for split in exp.splits]
-  normal = exp.programs.score(weights, held_out)
-  rule, quantile = exp.rule, exp.config.eval.normal_quantile
-  of = lambda i, rows: video.by_rule(exp.source, normal, i, rows)[rule]
-  return {
-    replica.name: float(np.quantile(of(i, held_out[i]), quantile))
-    for i, replica in enumerate(exp.replicas)
-  }
 
 
 def _results(exp, path, at, found, footage, columns, limits) -> dict[str, Any]:

@@ -178,7 +178,7 @@ def measure(
   return {
     'headline': headline,
     'metrics': variants[headline],
-    'variants': variants,
+    'methods': variants,
     'averaged_classes': classes.averaged([r.fields for r in networks]),
     'differences': _differences(rows),
     'classes': classes.by_class([*rows, *rival_rows], label_names),

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from memae_jax import losses, parallel
-from memae_jax.data import transforms, types
+from memae_jax.data import clips, transforms, types
 from memae_jax.evaluation import scores
 from memae_jax.methods import base
 from memae_jax.training import experiment
@@ -208,7 +208,7 @@ def _predicted(exp, weights, rows, wanted: str) -> base.Prediction:
 def _scored(exp, rows, index: int) -> np.ndarray:
   """Model inputs of samples for a replica; of clips, the scored frames."""
   x = transforms.apply(exp.source.inputs[rows], exp.splits[index].transform)
-  return x[:, x.shape[1] // 2] if exp.source.videos else x
+  return clips.scored_frame(x) if exp.source.videos else x
 
 
 def _rebuilt(exp, weights, index, rows) -> tuple[np.ndarray, np.ndarray] | None:
@@ -221,7 +221,7 @@ def _rebuilt(exp, weights, index, rows) -> tuple[np.ndarray, np.ndarray] | None:
     return None
   out = np.asarray(found[index, : len(rows)])
   if exp.source.videos and out.ndim == 5:
-    out = out[:, out.shape[1] // 2]
+    out = clips.scored_frame(out)
   return _scored(exp, rows, index), out
 
 

@@ -15,7 +15,7 @@ _NAMES = {
   'duplicate_rows': 'rows that repeat another',
   'false_positive_rate_limit': 'AUPRO is over shares of false alarms up to',
   'feed': 'where samples wait for their step',
-  'fleet_steps_per_second': 'training steps a second, all networks at once',
+  'fleet_steps_per_second': 'training steps a second, all detectors at once',
   'input_wait_fraction': 'share of training spent waiting for samples',
   'label_counts': 'samples of each label',
   'low_precision_inputs': 'inputs that float32 rounds coarsely',
@@ -24,14 +24,14 @@ _NAMES = {
   'resident_bytes': 'bytes of samples on each device',
   'samples': 'test samples with a known mask',
   'samples_per_second': 'samples scored a second',
-  'scored_samples': 'samples scored, over all networks',
+  'scored_samples': 'samples scored, over all detectors',
   'scoring_seconds': 'seconds to score them',
   'speed_reason': 'speed of training',
   'test_rows_in_train': 'test rows that equal a training row',
   'test_rows_in_validation': 'test rows that equal a validation row',
   'test_unknown_categories': 'test rows with a category not in training',
   'train_duplicates_removed': 'repeated training rows removed',
-  'training_samples_per_second': 'training samples a second, over all networks',
+  'training_samples_per_second': 'training samples a second, over all of them',
   'training_seconds': 'seconds of training, without pauses',
 }
 _PARTS = {'train': 'training', 'validation': 'validation', 'test': 'test'}
@@ -56,7 +56,7 @@ def _data(data: Mapping[str, Any]) -> Rows:
     ('dropped before that', '; '.join(dropped) or 'none'),
     ('read as', '; '.join(data['remarks']) or 'it is'),
     *(
-      (f'{name} samples of a network', words.plain(data['split'][part]))
+      (f'{name} samples of a detector', words.plain(data['split'][part]))
       for part, name in _PARTS.items()
     ),
     ('anomalous share of the test set', _share(data['base_rate'])),

@@ -141,7 +141,7 @@ def render(results: Mapping[str, Any], shown: Sequence[exhibit.Exhibit]) -> str:
     rules=tables.rules(results),
     rule_methods=[words.label(name) for name in results['rules']],
     videos=tables.videos(results),
-    video_methods=[words.label(name) for name in results['variants']],
+    video_methods=[words.label(name) for name in results['methods']],
     highest=tables.highest(results),
     pseudo=tables.pseudo(results),
     pseudo_kinds=[

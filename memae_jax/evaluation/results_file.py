@@ -58,7 +58,7 @@ WHOLE = CONFIG | {
       'videos?': [_VIDEO],
     }
   ],
-  'variants': {str: {str: _SUMMARY}},
+  'methods': {str: {str: _SUMMARY}},
   'baselines': {str: {str: _SUMMARY}},
   'paper': Maybe({'metrics?': [str]}),
   'throughput': {'training_seconds?': Maybe(float)},

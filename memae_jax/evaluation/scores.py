@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from memae_jax.evaluation import frames as frames_lib
+from memae_jax.evaluation import metrics
 
 
 class Gallery(NamedTuple):
@@ -93,8 +94,7 @@ class ReplicaScores(NamedTuple):
 
     None without validation normals.
     """
-    held = self.validation_score
-    return float(np.quantile(held, quantile)) if len(held) else None
+    return metrics.threshold(self.validation_score, quantile)
 
 
 def first_names(pairs: Iterable[tuple[str, str]]) -> list[str]:

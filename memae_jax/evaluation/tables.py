@@ -18,12 +18,10 @@ def columns(results: Mapping[str, Any]) -> list[str]:
     (*paper.get('metrics', ()), *metric_facts.names('headline'))
   )
   special = metric_facts.names('only_some')
-  some = [m for m in special if not defined(results['variants'], m)]
+  some = [m for m in special if not defined(results['methods'], m)]
   shown = [m for m in known if m not in some][:5]
   pixels = [
-    m
-    for m in metric_facts.names('of_pixels')
-    if defined(results['variants'], m)
+    m for m in metric_facts.names('of_pixels') if defined(results['methods'], m)
   ]
   return shown[: 3 if pixels else 5] + pixels  # More would not fit the page.
 
@@ -35,7 +33,7 @@ def digits(results: Mapping[str, Any]) -> int:
 
 def methods(results: Mapping[str, Any]) -> dict[str, Mapping]:
   """The summaries of all variants and then of all baselines."""
-  return {**results['variants'], **results['baselines']}
+  return {**results['methods'], **results['baselines']}
 
 
 def defined(summaries: Mapping[str, Mapping], metric: str) -> bool:
@@ -120,12 +118,12 @@ def headline(results: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
     rows.append({'kind': 'paper', 'name': name, 'cells': cells, 'n': ''})
 
-  for kind in ('variants', 'baselines'):
+  for kind in ('methods', 'baselines'):
     for name, summary in results[kind].items():
       own = [
         r
         for r in results['replicas']
-        if kind == 'variants' and r['fields']['variant'] == name
+        if kind == 'methods' and r['fields']['variant'] == name
       ]
       interval = own[0]['interval'] if len(own) == 1 else {}
       rows.append(
@@ -141,12 +139,12 @@ def headline(results: Mapping[str, Any]) -> list[dict[str, Any]]:
           ],
         }
       )
-      if kind == 'variants' and name in paper.get('variants', {}):
+      if kind == 'methods' and name in paper.get('variants', {}):
         published('as published', paper['variants'][name])
   others = {
     words.label(name): row
     for name, row in paper.get('variants', {}).items()
-    if name not in results['variants']
+    if name not in results['methods']
   } | paper.get('others', {})
   for name, row in others.items():
     published(f'{name}, as published', row)

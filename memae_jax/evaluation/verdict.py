@@ -19,7 +19,7 @@ def verdict(results: Mapping[str, Any]) -> list[str]:
     metric = 'f1_at_ratio'
   title, digits = words.title(metric), tables.digits(results)
   mean = lambda s: (s.get(metric) or {}).get('mean')
-  ours = mean(results['variants'][headline])
+  ours = mean(results['methods'][headline])
   if ours is None:
     reasons = (r['reasons'].get(metric) for r in results['replicas'])
     why = next(filter(None, reasons), 'it is undefined for a class')
@@ -32,7 +32,7 @@ def verdict(results: Mapping[str, Any]) -> list[str]:
       f' {words.share(ours)} of the time{worse}.'
     )
   if results['averaged_classes']:
-    seeds = results['variants'][headline][metric]['n']
+    seeds = results['methods'][headline][metric]['n']
     out.append(
       f'That is the mean over {results["averaged_classes"]} classes and'
       f' {seeds} seeds.'

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from memae_jax import losses
+from memae_jax.data import clips
 from memae_jax.methods import base, classical
 
 _FITTED = 'fitted'
@@ -90,7 +91,7 @@ class Fitted(base.Method):
 
   def _flat(self, x: jax.Array) -> jax.Array:
     """[B, D] samples; of clips, the frames that are scored."""
-    frames = x[:, x.shape[1] // 2] if x.ndim == losses.CLIP else x
+    frames = clips.scored_frame(x) if x.ndim == losses.CLIP else x
     return frames.reshape(len(x), -1)
 
   def finish(self, variables, collected, hyper, stage, round_, rng):
@@ -214,26 +215,3 @@ _SCORES = {
   'ocsvm': _surface,
   'isolation_forest': _isolation,
 }
-
-losses.register(
-  losses.Rule(
-    'kde',
-    'Kernel density',
-    'negative log of the sum of Gaussian kernels on the leading components, in'
-    ' nats',
-    errors=None,
-  ),
-  losses.Rule(
-    'ocsvm',
-    'Distance to the surface',
-    'negative distance to the surface of a one-class support vector machine',
-    errors=None,
-  ),
-  losses.Rule(
-    'isolation_forest',
-    'Isolation',
-    'two to the power of minus the mean path length over that of an'
-    ' unsuccessful search',
-    errors=None,
-  ),
-)

@@ -8,7 +8,6 @@ so they are lower bounds.
 """
 
 import dataclasses
-import json
 import logging
 import math
 import pathlib
@@ -33,7 +32,8 @@ _MARGIN = 0.98  # Of the memory that a largest size is aimed at.
 _MOST = 2**30  # Of slots and samples of a batch.
 
 NOTES = {
-  'all': 'compiled, not run',
+  'all': 'compiled, not run; of the first family of methods, and of `others`,'
+  ' which come after it; train: null for a method without gradient descent',
   'bytes': 'of one device; peak is their sum',
   'flops': 'of matrix products and convolutions of one device, a step; scans'
   ' count as often as they run; a loop of unknown length, as over training'
@@ -68,8 +68,7 @@ def run(
   print(table.text(plan))
   if folder is not None:
     path = folder / 'plan.json'
-    text = json.dumps(plan, indent=2, allow_nan=False)
-    writers.write_atomic(path, text + '\n')
+    writers.write_atomic(path, writers.json_text(plan))
     print(f'plan: {path}')
   if not plan['fits']:
     raise errors.UserError(_too_large(plan))
@@ -90,28 +89,43 @@ def make(
     Plain values, as plan.json has them.
   """
   exp = _described(config, devices)
-  train, score = _program('train', exp, chip), _program('score', exp, chip)
+  first = _family(exp, chip)
+  others = {other.family: _family(other, chip) for other in exp.others}
   # What the compiler says it has is more exact than a data sheet.
-  chip = dataclasses.replace(chip, memory=train['memory'])
-  memories = exp.trainer.method.memories
+  chip = dataclasses.replace(chip, memory=first['score']['memory'])
   plan = {
     'notes': NOTES,
     'config': config.to_dict(),
     'chip': dataclasses.asdict(chip),
     'devices': len(devices),
+    'environment': exp.started_in,
+    **first,
+    'others': others,
+    'fits': all(family['fits'] for family in (first, *others.values())),
+  }
+  if limits and chip.memory and first['train']:
+    peak = first['train']['bytes']['peak']
+    plan['limits'] = _limits(exp, devices, chip, peak)
+  return plan
+
+
+def _family(exp: experiment.Experiment, chip: machines.Chip) -> dict[str, Any]:
+  """What the replicas of one family take; they train one family at a time."""
+  method = exp.trainer.method
+  trains = any(isinstance(stage, base.Train) for stage in method.stages)
+  train = _program('train', exp, chip) if trains else None
+  score = _program('score', exp, chip)
+  return {
+    'family': exp.family,
     'mesh': dict(exp.mesh.shape),
     'feed': exp.programs.name,
     'replicas': len(exp.replicas),
-    'slots': max(memories.values(), default=None),
+    'slots': max(method.memories.values(), default=None),
     'steps': exp.steps,
-    'environment': exp.started_in,
     'train': train,
     'score': score,
-    'fits': train['fits'] and score['fits'],
+    'fits': (train is None or train['fits']) and score['fits'],
   }
-  if limits and chip.memory:
-    plan['limits'] = _limits(exp, devices, chip, train['bytes']['peak'])
-  return plan
 
 
 def _described(config, devices) -> experiment.Experiment:
@@ -371,19 +385,29 @@ def _rounded(value: float, unit: int) -> int:
 
 def _too_large(plan: dict[str, Any]) -> str:
   """What does not fit, by how much, and what to lower."""
-  name = 'train' if not plan['train']['fits'] else 'score'
-  program, chip = plan[name], plan['chip']['name']
+  chip = plan['chip']['name']
+  limits = plan.get('limits', {})
+  families = plan, *plan['others'].values()
+  whole = lambda family: all(
+    p is None or p['fits'] for p in (family['train'], family['score'])
+  )
+  number = [whole(family) for family in families].index(False)
+  if number:
+    limits = {}
+  plan = families[number]
+  name = 'score' if plan['train'] is None or plan['train']['fits'] else 'train'
+  program = plan[name]
   sizes, memory = program['bytes'], program['memory']
   excess = sizes['peak'] - memory
   words = {'train': 'training', 'score': 'scoring'}[name]
+  if number:
+    words += f' of "{plan["family"]}"'
   said = (
     f'{words} needs {table.size(sizes["peak"])} of each device,'
     f' {table.size(excess)} more than {chip} has; '
   )
   state = sizes['parameters'] + sizes['optimizer'] + sizes['best_weights']
-  largest = lambda what: (
-    plan.get('limits', {}).get(what, {}).get('largest') or None
-  )
+  largest = lambda what: limits.get(what, {}).get('largest') or None
   if name == 'score':
     return said + 'lower eval.batch_size'
   if plan['slots'] and state > sizes['temporaries']:

@@ -60,26 +60,54 @@ def _rows(rows: list[tuple[str, ...]]) -> list[str]:
 
 def text(plan: dict[str, Any]) -> str:
   """The plan in lines of text."""
-  both = plan['train'], plan['score']
-  chip, mesh = plan['chip'], plan['mesh']
-  axes = ', '.join(f'{axis} {count}' for axis, count in mesh.items())
+  chip = plan['chip']
+  lines = [f'{plan["devices"]} x {chip["name"]}; compiled, not run']
+  for family in (plan, *plan['others'].values()):
+    if plan['others']:
+      lines.append(f'family {family["family"]}')
+    lines += _family(family, bool(chip['memory']))
+    if family is plan:
+      limits = plan.get('limits', {})
+      lines += [_limit(what, found) for what, found in limits.items()]
+    lines.append('')
+  return '\n'.join(lines[:-1])
+
+
+def _limit(what: str, found: dict[str, Any]) -> str:
+  """The largest size of something that fits."""
+  how = 'compiled' if found['checked'] else 'estimated'
+  largest = found['largest']
+  said = 'not found' if largest is None else f'{largest:,} ({how})'
+  return f'largest {what} that training fits: {said}'
+
+
+def _family(plan: dict[str, Any], has_memory: bool) -> list[str]:
+  """Lines of a family of methods.
+
+  Args:
+    plan: of the family.
+    has_memory: whether it is known how much memory a device has.
+  """
+  names = {'train': 'training', 'score': 'scoring'}
+  both = {w: plan[name] for name, w in names.items() if plan[name]}
+  axes = ', '.join(f'{axis} {count}' for axis, count in plan['mesh'].items())
   lines = [
-    f'{plan["devices"]} x {chip["name"]}; mesh {axes}; compiled, not run',
-    f'{plan["replicas"]} replicas, {plan["slots"] or "no"} slots,'
+    f'mesh {axes}; {plan["replicas"]} replicas, {plan["slots"] or "no"} slots,'
     f' {plan["steps"]} steps, {plan["feed"]} feed',
     '',
   ]
-  rows = [('bytes of each device', 'training', 'scoring')]
+  rows = [('bytes of each device', *both)]
+  programs = both.values()
   for kind, words in _KINDS.items():
-    if any(p['bytes'].get(kind) for p in both):
-      rows.append((words, *(size(p['bytes'].get(kind, 0)) for p in both)))
-  if chip['memory']:
-    rows.append(('of', *(size(p['memory']) for p in both)))
+    if any(p['bytes'].get(kind) for p in programs):
+      rows.append((words, *(size(p['bytes'].get(kind, 0)) for p in programs)))
+  if has_memory:
+    rows.append(('of', *(size(p['memory']) for p in programs)))
   rows += [
-    ('', '', ''),
-    ('a step of', *(f'{p["samples"]} samples' for p in both)),
+    ('', *('' for _ in programs)),
+    ('a step of', *(f'{p["samples"]} samples' for p in programs)),
   ]
-  of = lambda key: [p.get(key) for p in both]
+  of = lambda key: [p.get(key) for p in programs]
   rows += [
     ('arithmetic of a device', *(_number(v, 'FLOP') for v in of('flops'))),
     (
@@ -107,7 +135,7 @@ def text(plan: dict[str, Any]) -> str:
   ]
   lines += _rows(rows) + ['']
   rows = [('collectives', 'axes', 'a step', 'bytes of a device')]
-  for name, program in (('training', both[0]), ('scoring', both[1])):
+  for name, program in both.items():
     for each in program.get('collectives', ()):
       rows.append(
         (
@@ -117,10 +145,4 @@ def text(plan: dict[str, Any]) -> str:
           size(each['nbytes']),
         )
       )
-  lines += _rows(rows) if len(rows) > 1 else ['collectives: none known']
-  for what, found in plan.get('limits', {}).items():
-    largest, checked = found['largest'], found['checked']
-    how = 'compiled' if checked else 'estimated'
-    said = 'not found' if largest is None else f'{largest:,} ({how})'
-    lines.append(f'largest {what} that training fits: {said}')
-  return '\n'.join(lines)
+  return lines + (_rows(rows) if len(rows) > 1 else ['collectives: none known'])

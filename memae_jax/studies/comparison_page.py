@@ -225,7 +225,7 @@ def _page(found: Mapping[str, Any]) -> str:
 def write(found: Mapping[str, Any], folder: pathlib.Path) -> pathlib.Path:
   """Writes compare.csv, compare.json and compare.html; returns the page."""
   html = _page(found)
-  writers.write_atomic(folder / 'compare.json', page.dumps(found))
+  writers.write_atomic(folder / 'compare.json', writers.json_text(found))
   writers.write_atomic(folder / 'compare.csv', as_csv(found))
   writers.write_atomic(folder / 'compare.html', html)
   return folder / 'compare.html'

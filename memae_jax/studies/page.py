@@ -1,6 +1,5 @@
 """The page of a study, and tables for the terminal."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -335,8 +334,3 @@ def plain(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     '  '.join(text.ljust(width) for text, width in zip(row, widths)).rstrip()
     for row in (heads, *rows)
   )
-
-
-def dumps(value: Any) -> str:
-  """JSON without NaN."""
-  return json.dumps(value, indent=2, allow_nan=False) + '\n'

@@ -27,7 +27,7 @@ def write(
     The path of the page.
   """
   found = collect(study, planned)
-  text = json.dumps(found, indent=2, allow_nan=False) + '\n'
+  text = writers.json_text(found)
   writers.write_atomic(folder / 'study.json', text)
   writers.write_atomic(folder / 'study.csv', as_csv(found))
   writers.write_atomic(folder / 'study.html', page.study(found))

@@ -357,13 +357,17 @@ class Checkpoints:
     return restored['state']
 
   def restore_newest(
-    self, like: Any, check: Callable[[dict[str, Any]], None]
+    self,
+    like: Any,
+    check: Callable[[dict[str, Any]], None],
+    upto: int | None = None,
   ) -> tuple[int, Any, dict[str, Any]] | None:
     """Reads the newest sound checkpoint; sets damaged newer ones aside.
 
     Args:
       like: as in `restore`.
       check: called with `meta` of each; raises if it is not this run's.
+      upto: takes the newest up to this step, if there are any.
 
     Returns:
       (step, state, meta), or None if there is no checkpoint.
@@ -372,7 +376,8 @@ class Checkpoints:
       UserError: there are checkpoints, but none can be read.
     """
     steps = self.steps()
-    for step in reversed(steps):
+    early = [step for step in steps if upto is None or step <= upto]
+    for step in reversed(early or steps):
       stored = _unless_damaged(self.meta, step)
       if stored is None:
         continue
@@ -381,7 +386,7 @@ class Checkpoints:
       if state is None:
         continue
       damaged = steps[steps.index(step) + 1 :]
-      if damaged and not self._read_only:
+      if damaged and upto is None and not self._read_only:
         self._set_aside(damaged)
       return step, state, stored
     if not steps:
@@ -389,7 +394,7 @@ class Checkpoints:
     if self._read_only:
       self.refresh()
       if self.steps() != steps:  # Removed by a training that goes on.
-        return self.restore_newest(like, check)
+        return self.restore_newest(like, check, upto)
     raise errors.UserError(
       f'none of the checkpoints {steps} in {self._folder} can be read; give'
       ' another --workdir, or remove the folder to start again'

@@ -226,7 +226,7 @@ def test_what_float32_cannot_hold_is_warned_of(tmp_path):
 
 def _auroc(folder):
   results = json.loads((folder / 'results.json').read_text())
-  both = {**results['variants'], **results['baselines']}
+  both = {**results['methods'], **results['baselines']}
   return {name: found['auroc']['mean'] for name, found in both.items()}
 
 

@@ -49,7 +49,7 @@ def test_the_mean_over_classes_is_the_unit_over_seeds():
   found = _measured()
   assert found['averaged_classes'] == 3
   means = {k: np.mean(v, axis=1) / 10 for k, v in WINS.items()}
-  summary = found['variants']['memae']['auroc']
+  summary = found['methods']['memae']['auroc']
   assert summary['n'] == 3
   assert summary['mean'] == pytest.approx(means['memae'].mean())
   assert summary['std'] == pytest.approx(means['memae'].std(ddof=1))
@@ -79,7 +79,7 @@ def test_every_class_has_its_row():
 def test_with_one_seed_the_run_is_the_unit():
   found = _measured(seeds=1)
   assert found['averaged_classes'] == 0
-  assert found['variants']['memae']['auroc']['n'] == 3
+  assert found['methods']['memae']['auroc']['n'] == 3
   assert found['differences']['memae - ae']['auroc']['n'] == 3
   assert found['classes']['cat']['memae']['auroc']['std'] is None
 

@@ -52,7 +52,7 @@ def test_results_name_videos_and_rules(run):
   assert results['videos']['dropped_frames'] == 6 * 15
   assert set(results['rules']) == {'memae', 'ae'}
   rules = results['rules']['memae']
-  metrics = results['variants']['memae']
+  metrics = results['methods']['memae']
   assert rules['mse']['auroc'] == metrics['auroc']
   assert {'rbdc', 'tbdc', 'auroc_macro', 'eer_normalised'} <= set(metrics)
   assert len(results['replicas'][0]['videos']) == 6

@@ -84,7 +84,7 @@ def test_page_stands_alone_and_says_the_numbers(digits, shown):
   assert not {'script', 'link', 'iframe', 'object'} & set(seen.tags)
   assert not re.search(r'https?://(?!www\.w3\.org)', page)
   results = digits['results']
-  mean = results['variants']['memae']['auroc']['mean']
+  mean = results['methods']['memae']['auroc']['mean']
   assert f'{mean:.3f}' in seen.all
   for words in (
     '6 networks (2 MemAE, 2 MemAE-nonSpar, 2 AE)',
@@ -271,7 +271,7 @@ def test_one_network_shows_its_bootstrap_interval(make_replica, make_run):
   seen = _Page(_render(run))
   assert f'[{low:.3f}, {high:.3f}]' in seen.all
   assert '95% bootstrap interval' in seen.all
-  assert 'Is one variant better' not in seen.all
+  assert 'Is one method better' not in seen.all
   assert 'It then scored' in seen.all
   assert 'class 8 is the normal one' in seen.all
   assert 'replicas' not in _figures(run)
@@ -283,7 +283,7 @@ def test_ae_alone_has_no_memory_section(make_replica, make_run):
   run['replicas'] = [make_replica('ae')[0]]
   results = run['results']
   results['replicas'][0]['fields'] = fields
-  results['variants'] = {'ae': results['variants']['memae']}
+  results['methods'] = {'ae': results['methods']['memae']}
   results |= {'headline': 'ae', 'memory': {}, 'throughput': {}}
   seen = _Page(_render(run, ()))
   assert 'Health of the memory' not in seen.all
@@ -340,12 +340,12 @@ def test_the_verdict_names_every_baseline_that_is_not_beaten(digits):
   for name, value in (('pca', 0.99), ('ocsvm', 0.98), ('random', 0.2)):
     results['baselines'][name]['auroc']['mean'] = value
   results['baselines']['isolation_forest']['auroc']['mean'] = 0.4
-  results['variants']['memae']['auroc']['mean'] = 0.45
+  results['methods']['memae']['auroc']['mean'] = 0.45
   said = ' '.join(verdict.verdict(results))
   assert 'less often than a coin' in said
   assert 'is PCA with 0.990, which MemAE does not beat.' in said
   assert 'Nor does it beat: One-class SVM (0.980).' in said
-  results['variants']['memae']['auroc']['mean'] = 0.995
+  results['methods']['memae']['auroc']['mean'] = 0.995
   said = ' '.join(verdict.verdict(results))
   assert 'which is lower' in said and 'beat' not in said
 
@@ -525,7 +525,7 @@ def test_masks_and_metrics_of_pixels_are_shown(make_replica, make_run):
     pseudo={'flip': 0.7, 'blend': 0.5},
   )
   run = make_run([(replica, train, test)])
-  found = run['results']['variants']['memae']
+  found = run['results']['methods']['memae']
   assert found['aupro']['mean'] == replica.pixels[0]['aupro']
   assert found['pseudo_auroc']['mean'] == pytest.approx(0.6)
   seen = _Page(_render(run))

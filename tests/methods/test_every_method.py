@@ -2,6 +2,7 @@
 
 import jax
 import numpy as np
+import optax
 import pytest
 
 from memae_jax import losses
@@ -28,6 +29,7 @@ def _advanced(family, mesh=(1, 1, 1), **fields):
       'fleet.seeds': -(-8 // len(names)),
       'train.epochs': 0.2,
       'train.batch_size': 16,
+      'train.log_every': 1,
       'mesh.replica': mesh[0],
       'mesh.data': mesh[1],
       'mesh.memory': mesh[2],
@@ -39,6 +41,10 @@ def _advanced(family, mesh=(1, 1, 1), **fields):
   while now < exp.steps:
     state, now, values = loop._advance(exp, state, now)
     said.append(values)
+    if now == 1 and values:  # Adam's first moment: a tenth of the gradient.
+      moment = optax.tree_utils.tree_get(state.opt_state, 'mu')
+      cut = lambda leaf: np.asarray(leaf)[: len(exp.replicas)]
+      said.append({'gradient': jax.tree.map(cut, moment)})
   rows = [split.test for split in exp.splits]
   scored = exp.programs.score(step.weights(state), rows, ('maps',))
   return exp, said, jax.device_get(scored)
@@ -64,6 +70,10 @@ def test_a_mesh_changes_no_loss_and_no_score(alone, mesh):
   assert tuple(other.mesh.shape.values()) == mesh
   for values, again in zip(said, others_said, strict=True):
     assert values.keys() == again.keys()
+    for one, two in zip(
+      *(jax.tree.leaves(v.get('gradient')) for v in (values, again))
+    ):
+      np.testing.assert_allclose(one, two, atol=1e-4 * np.abs(one).max())
     for key in set(values) & {'loss', 'reconstruction', 'grad_norm'}:
       np.testing.assert_allclose(values[key], again[key], rtol=1e-3)
   _same_scores(exp, scored, others_scored, rtol=2e-3, atol=1e-4)

@@ -6,7 +6,7 @@ import pytest
 
 from memae_jax import errors
 from memae_jax.methods import base, fitted
-from memae_jax.training import experiment, loop
+from memae_jax.training import experiment, loop, run_folder
 from tests import helpers
 
 FIELDS = {'fleet.variants': ('memae', 'ae', 'pca', 'mean'), 'train.epochs': 1.0}
@@ -24,8 +24,8 @@ def _weights(exp, run):
   """The weights of the newest checkpoint of each family."""
   found = []
   for member in exp.members:
-    with loop.opened(member, run) as checkpoints:
-      at, state, _ = loop.trained(member, checkpoints, run)
+    with run_folder.opened(member, run) as checkpoints:
+      at, state, _ = run_folder.trained(member, checkpoints, run)
     assert at == member.steps
     found.append(jax.device_get(state))
   return found

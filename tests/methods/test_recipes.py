@@ -79,16 +79,16 @@ def _results(folder):
 
 def test_all_stand_in_one_table_with_paired_differences(trained):
   results = _results(trained)
-  assert set(results['variants']) == {'memae', 'pca', *METHODS}
+  assert set(results['methods']) == {'memae', 'pca', *METHODS}
   for name in METHODS:
     assert f'memae - {name}' in results['differences']
-    assert 0 <= results['variants'][name]['auroc']['mean'] <= 1
-  assert results['variants']['prototypes']['auroc']['mean'] > 0.9
+    assert 0 <= results['methods'][name]['auroc']['mean'] <= 1
+  assert results['methods']['prototypes']['auroc']['mean'] > 0.9
   assert results['score']['name'] == 'largest'
   assert results['config']['plugins'] == [
     name for name in results['config']['plugins']
   ]
-  tens = [found['precision_at_ten'] for found in results['variants'].values()]
+  tens = [found['precision_at_ten'] for found in results['methods'].values()]
   assert all(0 <= ten['mean'] <= 1 for ten in tens)
   page = (trained / 'report.html').read_text()
   for text in ('Prototypes', 'Moving slots', 'Random mixtures', 'Whitened AE'):
@@ -102,7 +102,7 @@ def test_evaluated_again_by_another_process(trained, command):
   before = _results(trained)
   command('main', '--mode=eval', f'--workdir={trained}', given=_plugins())
   after = _results(trained)
-  assert before['variants'] == after['variants']
+  assert before['methods'] == after['methods']
 
 
 def _plugins():

@@ -248,7 +248,7 @@ def test_results_of_other_versions(made, tmp_path):
   path = tmp_path / 'run/results.json'
   results = json.loads(path.read_text())
   newer = results | {'more': {'of': 'it'}}
-  newer['variants']['memae']['new_metric'] = {'mean': 0.5, 'more': 1}
+  newer['methods']['memae']['new_metric'] = {'mean': 0.5, 'more': 1}
   newer['paper'] = {'metrics': ['new_metric', 'auroc']}
   path.write_text(json.dumps(newer))
   found = comparison.compare([str(tmp_path / 'run')], 0)

@@ -10,7 +10,7 @@ import pytest
 from memae_jax import config as config_lib
 from memae_jax import errors, export
 from memae_jax.evaluation import collect, mode
-from memae_jax.training import experiment, loop, same
+from memae_jax.training import experiment, loop, run_folder, same
 from tests import helpers
 
 # Another sound value for each field that decides what a run is. The others
@@ -108,7 +108,7 @@ def edited(run):
   exp, folder, text = run
 
   def edit(fields):
-    loop.store_config(folder, _changed(exp.config, fields))
+    run_folder.store_config(folder, _changed(exp.config, fields))
 
   yield edit
   (folder / 'config.json').write_text(text)

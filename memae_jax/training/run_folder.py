@@ -1,0 +1,129 @@
+"""The folder of a run: whose it is, its config, checkpoints, room on disk."""
+
+import contextlib
+import pathlib
+from typing import Any
+
+import jax
+
+from memae_jax import config as config_lib
+from memae_jax import disk, errors, parallel, writers
+from memae_jax.training import checkpoint as checkpoint_lib
+from memae_jax.training import experiment, same, step
+
+
+def check_workdir(workdir: pathlib.Path) -> None:
+  """Raises UserError if a folder is not one of a run.
+
+  Which config a run was trained by, its checkpoints say, see `same`.
+  """
+  if (workdir / 'config.json').exists():
+    config_lib.load(workdir / 'config.json')  # Never overwrite another's file.
+  elif writers.has_checkpoints(workdir):
+    raise errors.UserError(
+      f'{workdir} has checkpoints but no config.json; give another --workdir'
+    )
+
+
+def store_config(workdir: pathlib.Path, config: Any) -> None:
+  """Makes a config the one of the run; `check_workdir` comes first."""
+  writers.write_atomic(workdir / 'config.json', config_lib.to_json(config))
+
+
+def opened(
+  exp: experiment.Experiment,
+  workdir: pathlib.Path,
+  read_only: bool = True,
+) -> checkpoint_lib.Checkpoints:
+  """The checkpoints of a run, for states of this experiment."""
+  options = exp.config.train
+  return checkpoint_lib.Checkpoints(
+    workdir,
+    options.keep,
+    options.keep_all,
+    read_only,
+    real=exp.programs.real_shapes,
+    place=exp.place,
+  )
+
+
+def trained(
+  exp: experiment.Experiment,
+  checkpoints: checkpoint_lib.Checkpoints,
+  workdir: pathlib.Path,
+  upto: int | None = None,
+) -> tuple[int, step.ReplicaState, dict[str, Any]]:
+  """Returns step, state and `meta` of the newest sound checkpoint.
+
+  Of those up to a step, if one is given and there are any.
+
+  Raises:
+    UserError: there is none, or it was trained otherwise.
+  """
+  found = checkpoints.restore_newest(
+    exp.programs.init_shapes,
+    lambda stored: same.check_origin(exp, stored, workdir),
+    upto,
+  )
+  if found is None:
+    raise errors.UserError(f'{workdir} has no checkpoint; train first')
+  return found
+
+
+def check_room(exp: experiment.Experiment, workdir, steps: list[int]) -> None:
+  """Raises UserError where the disk cannot hold the checkpoints to come."""
+  options, leaves = exp.config.train, jax.tree.leaves(exp.programs.init_shapes)
+  each = sum(leaf.size * leaf.dtype.itemsize for leaf in leaves)
+  left = -(-exp.steps // exp.checkpoint_every) if options.keep_all else 0
+  more = max(left or options.keep + 1 - len(steps), 1)
+  mend = f'lower train.keep ({options.keep})'
+  if options.keep_all:
+    mend = 'leave out train.keep_all'
+  disk.check_room(workdir, more * each, f'{mend}, or give another --workdir')
+
+
+def _check_home(
+  exp: experiment.Experiment, workdir, lock: Any, now: int, state: Any
+) -> None:
+  """Raises UserError if the folder of a run was removed meanwhile.
+
+  The weights are saved where it was, unless somebody else works there.
+
+  Args:
+    exp: the experiment.
+    workdir: of the run.
+    lock: that is held in it, by the first process.
+    now: step of `state`.
+    state: of the fleet.
+  """
+  gone = lock is not None and not writers.is_there(lock)
+  taken = gone and (workdir / '.lock').exists()
+  if parallel.any_process(taken):
+    raise errors.UserError(
+      f'{workdir} was removed while training and is another run now; this one'
+      f' ends at step {now}, not saved'
+    )
+  if not parallel.any_process(gone and not (workdir / 'config.json').exists()):
+    return
+  with writers.exclusive(workdir / '.lock', 'training'):
+    store_config(workdir, exp.config)
+    with opened(exp, workdir, read_only=False) as checkpoints:
+      checkpoints.save(now, state, exp.meta)
+  raise errors.UserError(
+    f'{workdir} was removed while training; it is there again with the weights'
+    f' of step {now} of {exp.steps}: run the same command to go on, or remove'
+    ' it'
+  )
+
+
+@contextlib.contextmanager
+def at_home(exp: experiment.Experiment, workdir, lock, now: int, state: Any):
+  """Checks the folder of a run before and after what is written to it.
+
+  See `_check_home`; what fails inside may fail because there is none.
+  """
+  _check_home(exp, workdir, lock, now, state)
+  try:
+    yield
+  finally:
+    _check_home(exp, workdir, lock, now, state)
