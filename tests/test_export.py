@@ -76,6 +76,9 @@ _RUNS = {
 }
 
 
+_SLOW = pytest.mark.slow
+
+
 def _rows(rows):
   """Replaces the first number by one that is never negative."""
   return [rows[0]] + [
@@ -166,7 +169,13 @@ def test_the_scores_of_evaluation(trained, exported, kind, index):
   assert whole['errors'].shape == (len(x), *sides)
 
 
-@pytest.mark.parametrize('kind', list(_RUNS))
+@pytest.mark.parametrize(
+  'kind',
+  [
+    pytest.param(kind, marks=() if kind in ('dense', 'table') else _SLOW)
+    for kind in _RUNS
+  ],
+)
 def test_the_threshold_of_evaluation(trained, exported, kind):
   exp, stored, _ = trained(kind)
   _, found = exported(kind)

@@ -130,23 +130,6 @@ def test_training_beside_the_main_thread(tmp_path):
 
 
 @pytest.mark.slow
-def test_without_jit(tmp_path, settings):
-  """Slowly, with the numbers of the compiled run but for rounding."""
-  changes = {'fleet.normal_classes': (0,), 'train.epochs': 0.05}
-  for name, without in (('jit', False), ('none', True)):
-    settings('jax_disable_jit', without)
-    loop.train(experiment.build(helpers.digits(**changes)), tmp_path / name)
-  losses = [
-    [
-      event['reconstruction']
-      for event in map(json.loads, path.read_text().splitlines())
-    ]
-    for path in sorted(tmp_path.glob('*/metrics.jsonl'))
-  ]
-  np.testing.assert_allclose(*losses, rtol=1e-5)
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize(
   'variable, words',
   [

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import jax
 import numpy as np
 
 from memae_jax import losses, parallel
@@ -239,7 +240,8 @@ def decoded_slots(
     None where a slot holds one position of an encoding: it is no sample.
   """
   slots = next(iter(exp.programs.slots(weights, index).values()))
-  decoded = exp.trainer.method.decode_slots(
+  method = exp.trainer.method
+  decoded = jax.jit(lambda *given: method.decode_slots(*given))(
     exp.programs.one(weights, index).variables,
     slots[: exp.replicas[index].slots],
   )

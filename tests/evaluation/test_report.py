@@ -87,7 +87,7 @@ def test_page_stands_alone_and_says_the_numbers(digits, shown):
   mean = results['methods']['memae']['auroc']['mean']
   assert f'{mean:.3f}' in seen.all
   for words in (
-    '6 networks (2 MemAE, 2 MemAE-nonSpar, 2 AE)',
+    '6 detectors (2 MemAE, 2 MemAE-nonSpar, 2 AE)',
     '2 classes took their turn',
     'MemAE reaches AUROC',
     'The best baseline on the same samples is',
@@ -148,7 +148,7 @@ def test_sixty_tables_beside_the_paper(make_replica, make_run):
   page = _render(run)
   seen = _Page(page)
   assert len(page) < 3e6
-  assert '60 networks' in seen.all and '20 pairs' in seen.all
+  assert '60 detectors' in seen.all and '20 pairs' in seen.all
   for published in ('0.9641', '0.9627', '0.9342', '0.7399'):
     assert published in seen.all
   assert 'The paper reports 0.9641 (difference' in seen.all
