@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from memae_jax import host, parallel
 from memae_jax.data import types
 from memae_jax.methods import autoencoder
 from memae_jax.planning import flops
+from memae_jax.runtime import host, parallel
 from memae_jax.training import fleet, programs, step
 
 

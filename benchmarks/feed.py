@@ -19,7 +19,7 @@ import jax
 import numpy as np
 
 from memae_jax import config as config_lib
-from memae_jax import host
+from memae_jax.runtime import host
 from memae_jax.training import experiment
 
 BATCH = 64

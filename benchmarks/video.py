@@ -32,7 +32,7 @@ import numpy as np
 from benchmarks import common, workers
 from configs import ped2
 from memae_jax import config as config_lib
-from memae_jax import host
+from memae_jax.runtime import host
 from memae_jax.training import fleet, step
 
 BATCHES = {64: 4, 128: 2, 256: 1}

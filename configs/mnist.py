@@ -16,7 +16,7 @@ slots, epochs, smoke, and
 """
 
 from memae_jax import config as config_lib
-from memae_jax import errors
+from memae_jax.runtime import errors
 
 
 def get_config(arg=''):

@@ -13,7 +13,7 @@ products without a temperature, lambda 0.0025, slots from random numbers), data
 """
 
 from memae_jax import config as config_lib
-from memae_jax import errors
+from memae_jax.runtime import errors
 
 _SETS = {
   'ucsd_ped2': 'ped2',

@@ -17,11 +17,11 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from memae_jax import streams
+from memae_jax.runtime import streams
 
 MAIN = 'memae_jax.main'
 STUDY = 'memae_jax.study'
-# memae_jax.errors.Preempted: stopped with everything saved; run it again.
+# runtime.errors.Preempted: stopped with everything saved; run it again.
 PREEMPTED = 75
 # The second is SIGTERM before Python has started.
 AGAIN = (PREEMPTED, 128 + signal.SIGTERM)

@@ -2,7 +2,7 @@
 
 import sys
 
-from memae_jax import host
+from memae_jax.runtime import host
 
 __version__ = '0.1.0'
 

@@ -15,9 +15,10 @@ from typing import Any
 
 import ml_collections
 
-from memae_jax import errors, fields, paths, plugins
+from memae_jax import fields, plugins
 from memae_jax.data import registry as datasets
 from memae_jax.methods import registry
+from memae_jax.runtime import errors, paths
 
 PAPERS = ('mnist', 'cifar10', 'kddcup99', 'ped2', 'avenue', 'shanghaitech')
 PROTOCOLS = ('one_class', 'official', 'random_rows', 'given')

@@ -24,7 +24,7 @@ from typing import Any
 import ml_collections
 
 from memae_jax import config as config_lib
-from memae_jax import errors, paths
+from memae_jax.runtime import errors, paths
 
 _OTHERS = ('.yaml', '.yml', '.toml', '.ini', '.cfg', '.ipynb')
 _NAME = 'memae_jax_config_file'  # Of a file while it is read.

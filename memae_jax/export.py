@@ -30,11 +30,12 @@ import jax.numpy as jnp
 import numpy as np
 from absl import flags
 
-from memae_jax import cli, errors, expiry, losses, paths, scorer, writers
 from memae_jax import config as config_lib
+from memae_jax import losses, scorer
 from memae_jax.data import host_stage, transforms
 from memae_jax.evaluation import collect, facts
 from memae_jax.methods import registry
+from memae_jax.runtime import cli, errors, expiry, paths, writers
 from memae_jax.training import experiment, step
 
 # Elements of a block of samples, by platform: what keeps a device busy, and no

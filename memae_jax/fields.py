@@ -9,7 +9,7 @@ import numbers
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from memae_jax import errors
+from memae_jax.runtime import errors
 
 
 class Field(NamedTuple):

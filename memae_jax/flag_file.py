@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from memae_jax import errors, paths
+from memae_jax.runtime import errors, paths
 
 _LARGEST = 2**20  # Bytes.
 _FLAG_FILE = re.compile(r'--?flagfile(?:=(.*))?', re.DOTALL)

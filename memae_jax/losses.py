@@ -15,8 +15,8 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from memae_jax import catalogue
 from memae_jax.data import clips
+from memae_jax.runtime import catalogue
 
 TABLE, IMAGE, CLIP = 2, 4, 5  # Axes of a batch of samples.
 _LEAST = 1e-10  # Of a mean squared error in [0, 1]: 100 dB at most.

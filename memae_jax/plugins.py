@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from absl import flags
 
-from memae_jax import errors
+from memae_jax.runtime import errors
 
 _FLAG = re.compile(r'--?plugin(?:=(.*))?', re.S)
 _LOADED: list[str] = []

@@ -25,8 +25,15 @@ from typing import Any
 import jax
 import numpy as np
 
-from memae_jax import errors, jax_settings, paths, spreadsheet, streams
-from memae_jax.data import foreign, host_stage, npz
+from memae_jax.data import host_stage, npz
+from memae_jax.runtime import (
+  errors,
+  foreign,
+  jax_settings,
+  paths,
+  spreadsheet,
+  streams,
+)
 
 FORMAT, VERSION = 'memae_jax.scorer', 2
 META, PROGRAM = 'meta.json', 'program.bin'
@@ -422,7 +429,7 @@ def main(argv: list[str] | None = None) -> int:
     scorer = load(options.file)
     text, flagged, total = _table(scorer, options.input)
     if options.to:
-      from memae_jax import writers
+      from memae_jax.runtime import writers
 
       writers.write_atomic(paths.local(options.to, '--to'), text)
       print(

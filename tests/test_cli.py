@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from memae_jax import config as config_lib
-from memae_jax import errors, writers
+from memae_jax.runtime import errors, writers
 from memae_jax.training import experiment, loop, run_folder
 from tests import helpers
 

@@ -7,14 +7,9 @@ import random
 import pytest
 from absl import flags
 
-from memae_jax import (
-  cli,
-  command_line,
-  config_file,
-  errors,
-  flag_file,
-)
+from memae_jax import command_line, config_file, flag_file
 from memae_jax import config as config_lib
+from memae_jax.runtime import cli, errors
 from tests import helpers
 
 DIGITS = 'configs/digits.py:smoke'

@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memae_jax import config as config_lib
-from memae_jax import errors, fields
+from memae_jax import fields
 from memae_jax.data import prepare
 from memae_jax.evaluation import paper
+from memae_jax.runtime import errors
 from tests import fakes, helpers
 
 CONFIGS = sorted(path.stem for path in (helpers.ROOT / 'configs').glob('*.py'))

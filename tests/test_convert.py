@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from memae_jax import config as config_lib
-from memae_jax import convert, errors, parallel
+from memae_jax import convert
 from memae_jax.data import transforms
 from memae_jax.models import memae, reference_weights
+from memae_jax.runtime import errors, parallel
 from memae_jax.training import checkpoint, experiment, run_folder, step
 from tests import helpers
 

@@ -17,8 +17,9 @@ import pytest
 from PIL import Image
 
 from memae_jax import config as config_lib
-from memae_jax import errors, expiry, export, scorer, writers
+from memae_jax import export, scorer
 from memae_jax.evaluation import collect
+from memae_jax.runtime import errors, expiry, writers
 from memae_jax.training import checkpoint, experiment, fleet, loop, run_folder
 from tests import films, helpers
 
@@ -502,9 +503,10 @@ print(repr(found.score(sys.argv[2]).tolist()))
 ours = {m.removeprefix('memae_jax.') for m in sys.modules
         if m.startswith('memae_jax.')}
 assert ours <= {
-  'data', 'data.child', 'data.foreign', 'data.host_stage', 'data.npz',
-  'data.numbers', 'data.types', 'errors', 'host', 'jax_settings', 'paths',
-  'scorer', 'spreadsheet', 'streams'}, ours
+  'data', 'data.host_stage', 'data.tables', 'data.tables.npz',
+  'data.tables.numbers', 'data.types', 'runtime', 'runtime.child',
+  'runtime.errors', 'runtime.foreign', 'runtime.host', 'runtime.jax_settings',
+  'runtime.paths', 'runtime.spreadsheet', 'runtime.streams', 'scorer'}, ours
 heavy = ['flax', 'orbax', 'grain', 'tensorflow_datasets', 'sklearn', 'optax',
          'absl', 'ml_collections', 'matplotlib', 'tqdm', 'PIL', 'torch']
 assert not set(heavy) & set(sys.modules), set(heavy) & set(sys.modules)

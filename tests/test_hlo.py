@@ -18,8 +18,8 @@ from jax import lax
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from memae_jax import errors
 from memae_jax.planning import hlo, machines
+from memae_jax.runtime import errors
 from tests import helpers
 
 _MESH = {'data': 2, 'memory': 2}

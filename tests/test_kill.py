@@ -11,7 +11,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 import pytest
 
-from memae_jax import errors
+from memae_jax.runtime import errors
 from memae_jax.training import checkpoint, experiment, loop
 from tests import helpers
 

@@ -3,7 +3,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from memae_jax import errors, losses
+from memae_jax import losses
+from memae_jax.runtime import errors
 
 
 def _score(name, x, output):

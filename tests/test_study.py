@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from memae_jax import errors
+from memae_jax.runtime import errors
 from tests import helpers
 
 pytestmark = pytest.mark.slow

@@ -18,7 +18,7 @@ from typing import IO, Any, NamedTuple
 
 from benchmarks import workers
 from benchmarks.accelerator import stages
-from memae_jax import errors
+from memae_jax.runtime import errors
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 _PATIENCE = 60.0  # Seconds that a training has to save its state.

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from memae_jax import errors, strict_json, writers
+from memae_jax.runtime import errors, strict_json, writers
 
 NOT_RUN = 'not run on an accelerator'
 _PATIENCE = 240.0  # Seconds after which a row is given up for good.

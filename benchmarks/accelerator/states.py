@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from memae_jax import config as config_lib
-from memae_jax import writers
+from memae_jax.runtime import writers
 from memae_jax.training import experiment, run_folder, step
 
 

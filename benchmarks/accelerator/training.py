@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from benchmarks import pack_ped2
 from benchmarks.accelerator import machine as machine_lib
 from benchmarks.accelerator import measuring, stages
-from memae_jax import errors, writers
+from memae_jax.runtime import errors, writers
 
 PART = 16 * 2**20 - 2**16  # Bytes of a part of the archive.
 PARTS = 3

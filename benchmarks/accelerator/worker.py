@@ -18,7 +18,7 @@ def _device() -> dict[str, Any]:
   """Returns what JAX runs on."""
   import jax
 
-  from memae_jax.training import environment
+  from memae_jax.runtime import environment
 
   devices = jax.devices()
   return {
@@ -97,7 +97,7 @@ def main(side: str) -> None:
   out = os.fdopen(os.dup(1), 'w')
   os.dup2(2, 1)
   if side == 'jax':
-    from memae_jax import jax_settings
+    from memae_jax.runtime import jax_settings
 
     jax_settings.fix()
   try:

@@ -4,15 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from memae_jax import errors
-from memae_jax.data import (
-  foreign,
-  labels,
-  npz,
-  readers,
-  table_files,
-  types,
-)
+from memae_jax.data import labels, npz, readers, table_files, types
+from memae_jax.runtime import errors, foreign
 
 _SCORE_COLUMNS = ('network', 'row', 'label', 'anomalous', 'score', 'flagged')
 SUFFIXES = ('.npz', *readers.SUFFIXES)

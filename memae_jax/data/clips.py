@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from memae_jax import errors
-from memae_jax.data import foreign, types
+from memae_jax.data import types
+from memae_jax.runtime import errors, foreign
 
 _MOST_RATES = 4  # That are shown.
 

@@ -12,15 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from memae_jax import errors, host
-from memae_jax.data import (
-  film_file,
-  foreign,
-  frame_cache,
-  on_disk,
-  pictures,
-  types,
-)
+from memae_jax.data import film_file, frame_cache, on_disk, pictures, types
+from memae_jax.runtime import errors, foreign, host
 
 SUFFIXES = film_file.SUFFIXES
 _BLOCK = 64  # Frames that are written at once.

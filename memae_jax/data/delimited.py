@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from memae_jax import errors
-from memae_jax.data import encodings, foreign, numbers
+from memae_jax.data import encodings, numbers
+from memae_jax.runtime import errors, foreign
 
 SEPARATORS = {
   'comma': ',',

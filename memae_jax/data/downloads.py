@@ -10,7 +10,7 @@ import urllib.request
 
 import tqdm
 
-from memae_jax import errors
+from memae_jax.runtime import errors
 
 _CHUNK = 1 << 18
 _TIMEOUT = 60  # Seconds without a byte. TFDS would retry for minutes.

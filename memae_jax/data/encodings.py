@@ -5,8 +5,7 @@ import itertools
 import pathlib
 from collections.abc import Iterable, Iterator
 
-from memae_jax import errors
-from memae_jax.data import foreign
+from memae_jax.runtime import errors, foreign
 
 _BOMS = (  # The longer ones first.
   (codecs.BOM_UTF32_LE, 'utf-32'),

@@ -14,8 +14,8 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from memae_jax import errors
 from memae_jax.data import clips, order
+from memae_jax.runtime import errors
 
 _LOG = logging.getLogger(__name__)
 _THREADS = 4  # They read at once; most of their time is spent outside Python.

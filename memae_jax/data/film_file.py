@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from memae_jax import errors
-from memae_jax.data import film_damage, foreign
+from memae_jax.data import film_damage
+from memae_jax.runtime import errors, foreign
 
 SUFFIXES = (
   '.avi',

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from memae_jax import errors
-from memae_jax.data import delimited, foreign, numbers
+from memae_jax.data import delimited, numbers
+from memae_jax.runtime import errors, foreign
 
 _MOSTLY = 0.8  # Share of numbers from which a column is meant to be numeric.
 _WORD = {'.': 'point', ',': 'comma'}

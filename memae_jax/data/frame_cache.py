@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from memae_jax import disk, errors
+from memae_jax.runtime import disk, errors
 
 _LOG = logging.getLogger(__name__)
 _FORMAT = 2  # Raised whenever decoding changes a pixel, or says more.

@@ -15,11 +15,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from memae_jax import errors
 from memae_jax.data import (
   clips,
   decoding,
-  foreign,
   frame_cache,
   listing,
   pictures,
@@ -27,6 +25,7 @@ from memae_jax.data import (
   types,
   video_labels,
 )
+from memae_jax.runtime import errors, foreign
 
 _LAYOUT = (
   'expected train/VIDEO and test/VIDEO, each a folder of frames or a video file'

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from memae_jax import errors
 from memae_jax.data import types
+from memae_jax.runtime import errors
 
 # Means of more deviations than this are subtracted. Below it float32 rounds an
 # input by less than 1e-4 deviations, and the input stays as it is.

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from memae_jax import errors
 from memae_jax.data import prepare, types
+from memae_jax.runtime import errors
 
 
 def load(name: str, config) -> types.Source:

@@ -18,9 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from memae_jax import errors
 from memae_jax.data import (
-  foreign,
   levels,
   listing,
   mask_files,
@@ -31,6 +29,7 @@ from memae_jax.data import (
   visa_dagm,
 )
 from memae_jax.data import masks as masks_lib
+from memae_jax.runtime import errors, foreign
 
 # Pictures that are none of ours.
 _OTHER_KINDS = (

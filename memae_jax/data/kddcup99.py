@@ -6,8 +6,8 @@ ordinary traffic is the anomaly.
 
 import numpy as np
 
-from memae_jax import errors
 from memae_jax.data import prepare, tables, types
+from memae_jax.runtime import errors
 
 FLAGS = ('land', 'logged_in', 'is_host_login', 'is_guest_login')
 

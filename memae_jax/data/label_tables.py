@@ -22,8 +22,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from memae_jax import errors
-from memae_jax.data import foreign, listing, video_names
+from memae_jax.data import listing, video_names
+from memae_jax.runtime import errors, foreign
 
 # What people call the columns, without case, blanks and marks; the first that
 # is there counts.

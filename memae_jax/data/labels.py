@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from memae_jax import errors
+from memae_jax.runtime import errors
 
 _NUMBER = re.compile(r'[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?')
 _BOOLEANS = {'true': 1, 'false': 0}

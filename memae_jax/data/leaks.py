@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from memae_jax import errors
-from memae_jax.data import delimited, foreign, numbers
+from memae_jax.data import delimited, numbers
+from memae_jax.runtime import errors, foreign
 
 # What pandas calls an index, or a column without a name.
 _OWN = re.compile(

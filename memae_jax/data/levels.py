@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from memae_jax import errors
+from memae_jax.runtime import errors
 
 _DEPTHS = (8, 10, 12, 14, 16)  # Bits of cameras.
 _LEAST = 64  # Of the 256 levels, that the training pictures should span.

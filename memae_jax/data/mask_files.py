@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from memae_jax import errors
-from memae_jax.data import foreign, pictures
+from memae_jax.data import pictures
+from memae_jax.runtime import errors, foreign
 
 _WORD = r'(?:masks?|gt|labels?|ground[ _-]?truth|seg|segmentation|annotations?)'
 _WHOLE = re.compile(_WORD, re.IGNORECASE)

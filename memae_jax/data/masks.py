@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from memae_jax import errors
-from memae_jax.data import foreign, picture_layouts, pictures
+from memae_jax.data import picture_layouts, pictures
+from memae_jax.runtime import errors, foreign
 
 
 class _Read(NamedTuple):

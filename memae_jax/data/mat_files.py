@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import scipy.io
 
-from memae_jax import errors
-from memae_jax.data import foreign
+from memae_jax.runtime import errors, foreign
 
 _LABELS = ('l', 'label', 'labels', 'gt')  # Names of a label for each frame.
 _HDF5 = b'\x89HDF\r\n\x1a\n'

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from memae_jax import errors
+from memae_jax.runtime import errors
 
 _LARGEST = 10**7  # Values of a file in all: 1:1e12 is a slip, or an attack.
 _DEEPEST = 50  # Brackets in brackets.

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from memae_jax import errors
 from memae_jax.data import listing, matlab_ranges
+from memae_jax.runtime import errors
 
 _FIELD = 'gt_frame'
 _IDLE = frozenset(

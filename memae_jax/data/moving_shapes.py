@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from memae_jax import errors
 from memae_jax.data import clips, types
+from memae_jax.runtime import errors
 
 TRAIN, TEST = 8, 6  # Videos.
 LENGTH = 80  # Frames of each.

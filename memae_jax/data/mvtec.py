@@ -8,9 +8,9 @@ BTAD, and of VisA as one class.
 import pathlib
 import re
 
-from memae_jax import errors
-from memae_jax.data import foreign, listing, mask_files, pictures
+from memae_jax.data import listing, mask_files, pictures
 from memae_jax.data import picture_layouts as layouts
+from memae_jax.runtime import errors, foreign
 
 # Names of normal pictures as well as of a kind of anomaly.
 _DOUBTFUL = re.compile(

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from memae_jax import errors
-from memae_jax.data import foreign, numbers, types
+from memae_jax.data import numbers, types
+from memae_jax.runtime import errors, foreign
 
 _CHANNELS = (1, 3, 4)
 

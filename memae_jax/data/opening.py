@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
-from memae_jax import errors
-from memae_jax.data import foreign
+from memae_jax.runtime import errors, foreign
 
 SUFFIXES = (
   '.png',

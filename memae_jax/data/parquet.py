@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from memae_jax import errors
-from memae_jax.data import delimited, foreign
+from memae_jax.data import delimited
+from memae_jax.runtime import errors, foreign
 
 
 def read(path: pathlib.Path, options) -> delimited.Raw:

@@ -4,8 +4,8 @@ import pathlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from memae_jax import errors
-from memae_jax.data import foreign, listing, mask_files, pictures
+from memae_jax.data import listing, mask_files, pictures
+from memae_jax.runtime import errors, foreign
 
 EXPECTED = 'expected train/good, test/good and test/KIND with pictures in them'
 TRAIN = ('train', 'training')

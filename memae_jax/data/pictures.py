@@ -17,9 +17,9 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageOps
 
-from memae_jax import errors
-from memae_jax.data import foreign, listing, opening
 from memae_jax.data import levels as levels_lib
+from memae_jax.data import listing, opening
+from memae_jax.runtime import errors, foreign
 
 SUFFIXES = opening.SUFFIXES
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)

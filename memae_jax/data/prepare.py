@@ -15,8 +15,8 @@ import sys
 
 from absl import flags
 
-from memae_jax import cli, disk, errors, paths, writers
 from memae_jax.data import downloads
+from memae_jax.runtime import cli, disk, errors, paths, writers
 
 # Name of a data set -> module and TFDS builder. A builder has `URLS`, the
 # publisher's files, and reads and verifies them in its `raw_dir`.

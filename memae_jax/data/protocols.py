@@ -3,8 +3,8 @@
 import numpy as np
 
 from memae_jax import config as config_lib
-from memae_jax import errors
 from memae_jax.data import labels, leaks, overlap, tables, transforms, types
+from memae_jax.runtime import errors
 
 
 def split(

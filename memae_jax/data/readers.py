@@ -10,16 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from memae_jax import errors
-from memae_jax.data import (
-  delimited,
-  foreign,
-  formats,
-  labels,
-  leaks,
-  numbers,
-  parquet,
-)
+from memae_jax.data import delimited, formats, labels, leaks, numbers, parquet
+from memae_jax.runtime import errors, foreign
 
 SUFFIXES = ('.csv', '.csv.gz', '.parquet', '.pq', '.tsv', '.tsv.gz', '.txt')
 

@@ -5,7 +5,7 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
-from memae_jax import catalogue
+from memae_jax.runtime import catalogue
 
 
 @dataclasses.dataclass(frozen=True)

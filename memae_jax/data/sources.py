@@ -5,8 +5,8 @@ import hashlib
 import numpy as np
 
 from memae_jax import config as config_lib
-from memae_jax import errors
 from memae_jax.data import clips, host_stage, labels, registry, tables, types
+from memae_jax.runtime import errors
 
 
 def load(config, host: types.HostStage | None = None) -> types.Source:

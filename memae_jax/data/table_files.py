@@ -6,16 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from memae_jax import errors
-from memae_jax.data import (
-  foreign,
-  labels,
-  leaks,
-  numbers,
-  readers,
-  tables,
-  types,
-)
+from memae_jax.data import labels, leaks, numbers, readers, tables, types
+from memae_jax.runtime import errors, foreign
 
 _NO_CATEGORY = '(missing)'
 _MOST_CATEGORIES = 100  # From here on, more than half as many as rows are ids.

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from memae_jax import errors
 from memae_jax.data import clips, tables, types
+from memae_jax.runtime import errors
 
 _BLOCK = 1024  # Images whose contrast is normalised at once, to fit.
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from memae_jax import errors
-from memae_jax.data import clips, decoding, foreign, levels, pictures
+from memae_jax.data import clips, decoding, levels, pictures
+from memae_jax.runtime import errors, foreign
 
 _LOG = logging.getLogger(__name__)
 

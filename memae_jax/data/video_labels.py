@@ -19,16 +19,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from memae_jax import errors
 from memae_jax.data import (
   decoding,
-  foreign,
   label_tables,
   mat_files,
   matlab_script,
   pictures,
   video_names,
 )
+from memae_jax.runtime import errors, foreign
 
 _TABLES = ('.csv', '.tsv')
 _SUFFIXES = ('.npy', '.mat', *_TABLES)

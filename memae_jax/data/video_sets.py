@@ -4,7 +4,6 @@ import pathlib
 
 import numpy as np
 
-from memae_jax import errors
 from memae_jax.data import (
   clips,
   decoding,
@@ -14,6 +13,7 @@ from memae_jax.data import (
   types,
   video_labels,
 )
+from memae_jax.runtime import errors
 
 
 def load(config) -> types.Source:

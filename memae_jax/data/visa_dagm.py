@@ -11,9 +11,9 @@ import csv
 import io
 import pathlib
 
-from memae_jax import errors
-from memae_jax.data import foreign, listing, mask_files, pictures
+from memae_jax.data import listing, mask_files, pictures
 from memae_jax.data import picture_layouts as layouts
+from memae_jax.runtime import errors, foreign
 
 
 def visa(root: pathlib.Path) -> layouts.Layout:

@@ -12,7 +12,7 @@ import jax
 import numpy as np
 import threadpoolctl
 
-from memae_jax import errors, host, losses, writers
+from memae_jax import losses
 from memae_jax.data import transforms
 from memae_jax.evaluation import (
   contrast,
@@ -26,6 +26,7 @@ from memae_jax.evaluation import (
 from memae_jax.memory import usage
 from memae_jax.methods import base
 from memae_jax.methods import classical as baselines_lib
+from memae_jax.runtime import errors, host, writers
 from memae_jax.training import experiment, run_folder, step
 
 Errors = list[tuple[np.ndarray, np.ndarray]]  # Of each replica: [T] and [V].

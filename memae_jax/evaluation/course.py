@@ -4,8 +4,8 @@ import logging
 import pathlib
 from typing import Any
 
-from memae_jax import errors
 from memae_jax.evaluation import metric_facts, results_file
+from memae_jax.runtime import errors
 
 _LOG = logging.getLogger(__name__)
 

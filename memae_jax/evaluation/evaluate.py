@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from memae_jax import writers
 from memae_jax.evaluation import (
   collect,
   course,
@@ -26,6 +25,7 @@ from memae_jax.evaluation import (
   tables,
   verdict,
 )
+from memae_jax.runtime import writers
 from memae_jax.training import experiment, step
 
 _LOG = logging.getLogger(__name__)

@@ -5,10 +5,10 @@ import pathlib
 
 import numpy as np
 
-from memae_jax import errors
 from memae_jax.data import types
 from memae_jax.evaluation import layers as layers_lib
 from memae_jax.evaluation import overlay, pictures, scores
+from memae_jax.runtime import errors
 from memae_jax.training import experiment, step
 
 _LOG = logging.getLogger(__name__)

@@ -21,9 +21,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import sklearn.metrics
 
-from memae_jax import errors
 from memae_jax.data import clips
 from memae_jax.evaluation import metrics
+from memae_jax.runtime import errors
 
 _POOLED = ('auroc', 'average_precision', 'eer')
 METRICS = (

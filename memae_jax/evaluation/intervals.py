@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import scipy.stats
 
-from memae_jax import errors
 from memae_jax.evaluation import metrics as metrics_lib
+from memae_jax.runtime import errors
 
 TWO = 'two {}s: no interval'  # Why two of a unit have none.
 

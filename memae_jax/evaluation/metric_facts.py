@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from memae_jax import catalogue, errors
+from memae_jax.runtime import catalogue, errors
 
 
 @dataclasses.dataclass(frozen=True)

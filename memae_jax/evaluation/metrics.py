@@ -8,7 +8,7 @@ is None, with the reason beside it: never NaN, 0 or 0.5.
 import numpy as np
 import sklearn.metrics
 
-from memae_jax import errors
+from memae_jax.runtime import errors
 
 METRICS = (
   'auroc',

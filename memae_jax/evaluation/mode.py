@@ -5,8 +5,6 @@ import os
 import pathlib
 from typing import Any
 
-from memae_jax import disk, errors, writers
-from memae_jax.data import foreign
 from memae_jax.evaluation import (
   evaluate,
   exhibit,
@@ -15,6 +13,7 @@ from memae_jax.evaluation import (
   new_video,
   report,
 )
+from memae_jax.runtime import disk, errors, foreign, writers
 from memae_jax.training import experiment, run_folder, same
 
 

@@ -12,13 +12,14 @@ from typing import Any
 import jax
 import numpy as np
 
-from memae_jax import errors, losses, spreadsheet, writers
-from memae_jax.data import clips, decoding, foreign, types
+from memae_jax import losses
+from memae_jax.data import clips, decoding, types
 from memae_jax.evaluation import collect, facts, films, video
 from memae_jax.evaluation import frames as frames_lib
 from memae_jax.evaluation import layers as layers_lib
 from memae_jax.evaluation.plots import video as plots
 from memae_jax.methods import base
+from memae_jax.runtime import errors, foreign, spreadsheet, writers
 from memae_jax.training import experiment, step
 
 _LOG = logging.getLogger(__name__)

@@ -16,11 +16,11 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
-from memae_jax import errors, parallel, writers
 from memae_jax.data import types
 from memae_jax.evaluation import frames as frames_lib
 from memae_jax.evaluation import layers as layers_lib
 from memae_jax.evaluation.plots import style
+from memae_jax.runtime import errors, parallel, writers
 
 _LOG = logging.getLogger(__name__)
 _WIDTH, _CHART, _TEXT, _EDGE = 480, 96, 22, 4  # Pixels.

@@ -9,7 +9,7 @@ for any of these numbers, and no result of a single class.
 
 from typing import Any
 
-from memae_jax import errors
+from memae_jax.runtime import errors
 
 CITATION = 'Gong et al., ICCV 2019'
 

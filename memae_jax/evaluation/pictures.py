@@ -6,10 +6,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from memae_jax import losses, parallel
+from memae_jax import losses
 from memae_jax.data import clips, transforms, types
 from memae_jax.evaluation import scores
 from memae_jax.methods import base
+from memae_jax.runtime import parallel
 from memae_jax.training import experiment
 
 _LARGE = 64  # Pixels a side; larger pictures need the room of two.

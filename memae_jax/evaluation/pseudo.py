@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import sklearn.metrics
 
-from memae_jax import writers
+from memae_jax.runtime import writers
 from memae_jax.training import experiment
 
 METRIC = 'pseudo_auroc'

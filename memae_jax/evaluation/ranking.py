@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from memae_jax import spreadsheet
 from memae_jax.data import types
 from memae_jax.evaluation import scores
+from memae_jax.runtime import spreadsheet
 
 _MOST = 10
 

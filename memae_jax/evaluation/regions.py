@@ -29,7 +29,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.ndimage
 
-from memae_jax import errors
+from memae_jax.runtime import errors
 
 METRICS = ('rbdc', 'tbdc')
 OVERLAP = 0.1  # Beta of the paper.

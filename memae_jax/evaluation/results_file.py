@@ -3,8 +3,8 @@
 import pathlib
 from typing import Any
 
-from memae_jax import strict_json
-from memae_jax.strict_json import Maybe
+from memae_jax.runtime import strict_json
+from memae_jax.runtime.strict_json import Maybe
 
 NAME = 'results.json'
 MEND = 'evaluate the run again with --mode=eval'

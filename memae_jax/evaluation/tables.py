@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from memae_jax import losses, spreadsheet
+from memae_jax import losses
 from memae_jax.evaluation import classes, metric_facts, words
+from memae_jax.runtime import spreadsheet
 
 Cell = dict[str, Any]
 

@@ -12,8 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from memae_jax import parallel
 from memae_jax.memory import usage
+from memae_jax.runtime import parallel
 
 # Collections of arrays by name; gradients change 'params' alone.
 Variables = dict[str, Any]

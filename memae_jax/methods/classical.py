@@ -16,7 +16,7 @@ import sklearn.ensemble
 import sklearn.metrics
 import sklearn.svm
 
-from memae_jax import errors
+from memae_jax.runtime import errors
 
 _squared_distance = functools.partial(
   sklearn.metrics.pairwise.euclidean_distances, squared=True

@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from memae_jax import catalogue, errors
+from memae_jax.runtime import catalogue, errors
 
 
 @dataclasses.dataclass(frozen=True)

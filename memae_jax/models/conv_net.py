@@ -18,8 +18,8 @@ import jax
 import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
 
-from memae_jax import errors
 from memae_jax.models import conv, layers
+from memae_jax.runtime import errors
 
 _CONV = 'convolution'  # What `remat` keeps for the backward pass.
 

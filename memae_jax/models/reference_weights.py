@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from flax import traverse_util
 
-from memae_jax import errors
+from memae_jax.runtime import errors
 
 MEMORY = 'mem_rep.memory.weight'
 _COUNT = 'num_batches_tracked'

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from memae_jax import errors
+from memae_jax.runtime import errors
 
 COLLECTIVES = (
   'all-reduce',

@@ -10,7 +10,7 @@ import re
 import jax
 from jax.experimental import topologies
 
-from memae_jax import errors
+from memae_jax.runtime import errors
 
 GIB = 2**30
 KNOWN = 'v4:2x2x2, v5e:4x4, v5p:2x2x2, v6e:4x4, cpu:8'

@@ -19,10 +19,10 @@ from typing import Any
 import jax
 
 from memae_jax import config as config_lib
-from memae_jax import errors, parallel, writers
 from memae_jax.data import feed
 from memae_jax.methods import base
 from memae_jax.planning import flops, hlo, machines, table
+from memae_jax.runtime import errors, parallel, writers
 from memae_jax.training import experiment
 
 _LOG = logging.getLogger(__name__)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from memae_jax import errors
+from memae_jax.runtime import errors
 from memae_jax.studies import grid
 
 METRICS = {  # What each config in configs/ is judged by.

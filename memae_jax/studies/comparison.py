@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from memae_jax import config as config_lib
-from memae_jax import errors
 from memae_jax.evaluation import (
   classes,
   intervals,
@@ -24,6 +23,7 @@ from memae_jax.evaluation import (
   video_intervals,
   words,
 )
+from memae_jax.runtime import errors
 from memae_jax.studies import folders, page, runs, stored
 
 _LOG = logging.getLogger(__name__)

@@ -5,8 +5,8 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from memae_jax import spreadsheet, writers
 from memae_jax.evaluation import exhibit, intervals, tables, words
+from memae_jax.runtime import spreadsheet, writers
 from memae_jax.studies import comparison, page, pictures
 
 

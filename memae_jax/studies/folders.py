@@ -6,9 +6,9 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from memae_jax import errors, strict_json
-from memae_jax import paths as paths_lib
 from memae_jax.evaluation import results_file
+from memae_jax.runtime import errors, strict_json
+from memae_jax.runtime import paths as paths_lib
 
 _MOST_NAMES, _LONGEST_NAME = 4, 120  # Of a folder for several runs.
 

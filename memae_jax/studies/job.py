@@ -7,7 +7,7 @@ import pathlib
 import re
 from collections.abc import Sequence
 
-from memae_jax import errors, host
+from memae_jax.runtime import errors, host
 from memae_jax.studies import grid, page, runs, table
 
 _LOG = logging.getLogger(__name__)

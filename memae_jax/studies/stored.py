@@ -6,8 +6,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from memae_jax import errors
-from memae_jax.data import foreign
 from memae_jax.evaluation import (
   classes,
   intervals,
@@ -15,6 +13,7 @@ from memae_jax.evaluation import (
   video_intervals,
 )
 from memae_jax.evaluation import frames as frames_lib
+from memae_jax.runtime import errors, foreign
 from memae_jax.studies import grid
 from memae_jax.training import fleet
 

@@ -5,8 +5,8 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from memae_jax import spreadsheet, writers
 from memae_jax.evaluation import metric_facts
+from memae_jax.runtime import spreadsheet, writers
 from memae_jax.studies import grid, page, runs, stored
 
 _MEMORY = ('used', 'dead_read_rate', 'mean_kept', 'usage_perplexity')

@@ -18,8 +18,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
-from memae_jax import disk, errors, parallel, writers
-from memae_jax.training import plain_path
+from memae_jax.runtime import disk, errors, parallel, plain_path, writers
 
 _LOG = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from memae_jax import errors
 from memae_jax.memory import usage
+from memae_jax.runtime import errors
 from memae_jax.training import fleet, step
 
 _LOG = logging.getLogger(__name__)

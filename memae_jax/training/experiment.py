@@ -16,7 +16,7 @@ import jax
 import numpy as np
 
 from memae_jax import config as config_lib
-from memae_jax import errors, jax_settings, losses, parallel
+from memae_jax import losses
 from memae_jax.data import (
   feed,
   host_stage,
@@ -27,14 +27,8 @@ from memae_jax.data import (
   types,
 )
 from memae_jax.methods import base, registry
-from memae_jax.training import (
-  checkpoint,
-  diagnostics,
-  environment,
-  fleet,
-  programs,
-  step,
-)
+from memae_jax.runtime import environment, errors, jax_settings, parallel
+from memae_jax.training import checkpoint, diagnostics, fleet, programs, step
 
 Splits = tuple[types.Split, ...]
 _EARLIER = (

@@ -13,8 +13,8 @@ import jax
 import numpy as np
 
 from memae_jax import config as config_lib
-from memae_jax import errors, parallel
 from memae_jax.methods import base, registry
+from memae_jax.runtime import errors, parallel
 
 # Axes of a fleet that some methods do not read: the field that each is of.
 _FIELDS = {

@@ -8,8 +8,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from memae_jax import errors, host, parallel, writers
 from memae_jax.methods import base
+from memae_jax.runtime import errors, host, parallel, writers
 from memae_jax.training import diagnostics, experiment, run_folder, same, step
 
 _LOG = logging.getLogger(__name__)

@@ -13,10 +13,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from memae_jax import parallel, writers
 from memae_jax.data import feed, transforms, types
 from memae_jax.memory import usage
 from memae_jax.methods import base
+from memae_jax.runtime import parallel, writers
 from memae_jax.training import fleet, step
 
 _LARGE = 2**28  # Bytes of slots.

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 
 from memae_jax import config as config_lib
-from memae_jax import disk, errors, parallel, writers
+from memae_jax.runtime import disk, errors, parallel, writers
 from memae_jax.training import checkpoint as checkpoint_lib
 from memae_jax.training import experiment, same, step
 

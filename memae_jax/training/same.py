@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from memae_jax import config as config_lib
-from memae_jax import errors, jax_settings
+from memae_jax.runtime import errors, jax_settings
 
 _MOVED = ('data.path', 'data.test_path')  # Their content is checked.
 _SCALED = (  # How samples become inputs; other data must not change it.

@@ -15,10 +15,10 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from memae_jax import jax_settings, parallel
 from memae_jax.data import order, transforms, types
 from memae_jax.memory import usage
 from memae_jax.methods import base
+from memae_jax.runtime import jax_settings, parallel
 from memae_jax.training import fleet
 
 _SCORING = 2**32 - 1  # In place of a step, which no run reaches.

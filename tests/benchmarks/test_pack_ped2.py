@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from benchmarks import dct_video, pack_ped2
-from memae_jax import errors
 from memae_jax.data import sources
+from memae_jax.runtime import errors
 
 STEP = 4.2  # Spreads like uniform noise of deviation STEP / sqrt(12), or less.
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from benchmarks.accelerator import measuring, stages
-from memae_jax import errors
+from memae_jax.runtime import errors
 
 _FACTS = {'note': stages.NOT_RUN}
 

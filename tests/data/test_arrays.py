@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from memae_jax import errors
 from memae_jax.data import protocols, sources
+from memae_jax.runtime import errors
 
 CSV = """age,city,income,outcome
 31,Paris,10.5,ok

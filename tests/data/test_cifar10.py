@@ -10,9 +10,9 @@ import tarfile
 import numpy as np
 import pytest
 
-from memae_jax import errors
 from memae_jax.data import prepare, sources
 from memae_jax.data.builders import cifar10, pickles
+from memae_jax.runtime import errors
 
 COUNTS = {
   'data_batch_1': (2, 1, 3, 0, 1, 1, 1, 1, 1, 1),

@@ -5,8 +5,8 @@ import jax
 import numpy as np
 import pytest
 
-from memae_jax import errors
 from memae_jax.data import clips, feed, protocols, sources, tables, transforms
+from memae_jax.runtime import errors
 
 
 def _config(frames=16, stride=1, step=1):

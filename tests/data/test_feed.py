@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memae_jax import errors
 from memae_jax.data import feed, order
 from memae_jax.data import types as data_types
+from memae_jax.runtime import errors
 from memae_jax.training import step
 
 _SIZE = 16

@@ -6,8 +6,8 @@ import re
 import numpy as np
 import pytest
 
-from memae_jax import errors
 from memae_jax.data import decoding, film_file
+from memae_jax.runtime import errors
 from tests import films
 
 pytest.importorskip('av', reason='PyAV is not installed')

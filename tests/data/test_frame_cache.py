@@ -5,8 +5,8 @@ import tempfile
 import numpy as np
 import pytest
 
-from memae_jax import errors
 from memae_jax.data import frame_cache
+from memae_jax.runtime import errors
 
 PARTS = [np.arange(6, dtype=np.uint8).reshape(3, 2), np.ones((1, 2), np.uint8)]
 

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import strategies as st
 
 from memae_jax import config as config_lib
-from memae_jax import errors, export, scorer
+from memae_jax import export, scorer
 from memae_jax.data import host_stage, protocols, sources, transforms
 from memae_jax.evaluation import mode
+from memae_jax.runtime import errors
 from memae_jax.training import experiment, loop
 
 _OFFSETS = [0.0, 1e6, 1.7e9, -1e9, 3e12, 1e15, -1e15]

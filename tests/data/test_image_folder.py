@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from memae_jax import errors
 from memae_jax.data import image_folder, pictures, protocols, sources
+from memae_jax.runtime import errors
 from tests import fakes
 
 RNG = np.random.default_rng(0)

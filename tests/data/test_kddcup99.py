@@ -14,9 +14,9 @@ import time
 import numpy as np
 import pytest
 
-from memae_jax import errors
 from memae_jax.data import prepare, protocols, sources, tables
 from memae_jax.data.builders import kddcup99
+from memae_jax.runtime import errors
 
 PARENT = pathlib.Path(__file__).resolve().parents[2]
 

@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 import scipy.io
 
-from memae_jax import errors
-from memae_jax.data import child, video_labels
+from memae_jax.data import video_labels
 from memae_jax.data.builders import cifar10, kddcup99, mnist, raw
+from memae_jax.runtime import child, errors
 from tests import fakes
 
 MUTANTS = 2000 if os.environ.get('MEMAE_TEST_THOROUGH') == '1' else 150

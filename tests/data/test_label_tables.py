@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from memae_jax import errors
 from memae_jax.data import label_tables, video_labels
+from memae_jax.runtime import errors
 
 NAMES, LENGTHS = ('01', '02'), (12, 3)
 WANT = [[0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 1], [0, 0, 1]]

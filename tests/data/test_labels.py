@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from memae_jax import errors
 from memae_jax.data import labels, sources, types
+from memae_jax.runtime import errors
 
 PAIRS = [  # Two spellings; 'same', 'other', or 'refused' if one is normal.
   ('0', '0.0', 'same'),

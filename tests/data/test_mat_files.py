@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import scipy.io
 
-from memae_jax import errors
-from memae_jax.data import child, foreign, video_labels
+from memae_jax.data import video_labels
+from memae_jax.runtime import child, errors, foreign
 
 NAMES, LENGTHS = ('01', '02'), (5, 5)
 WANT = [[0, 1, 1, 0, 1], [0, 0, 0, 0, 0]]

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from memae_jax import errors
 from memae_jax.data import matlab_script
+from memae_jax.runtime import errors
 
 
 def _read(text):

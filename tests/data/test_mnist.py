@@ -4,9 +4,9 @@ import time
 import numpy as np
 import pytest
 
-from memae_jax import errors
 from memae_jax.data import prepare, protocols, sources
 from memae_jax.data.builders import images, mnist
+from memae_jax.runtime import errors
 from tests import fakes
 
 SIZES = {'train': 30, 'test': 12}

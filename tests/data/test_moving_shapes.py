@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from memae_jax import errors
 from memae_jax.data import moving_shapes, protocols, sources
+from memae_jax.runtime import errors
 
 
 def test_source(data_config):

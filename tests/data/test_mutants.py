@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 from pyarrow import parquet
 
-from memae_jax import errors
 from memae_jax.data import npz, readers
+from memae_jax.runtime import errors
 
 COUNT = 2000 if os.environ.get('MEMAE_TEST_THOROUGH') == '1' else 150
 ROWS = 30

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from memae_jax import errors
+from memae_jax.runtime import errors
 
 SIDE = 8
 SQUARE = np.zeros((SIDE, SIDE), np.uint8)

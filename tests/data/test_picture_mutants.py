@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from memae_jax import errors
 from memae_jax.data import levels, pictures
+from memae_jax.runtime import errors
 from tests.data import test_pictures
 
 MUTANTS = 2000 if os.environ.get('MEMAE_TEST_THOROUGH') == '1' else 150

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from memae_jax import errors, export
+from memae_jax import export
 from memae_jax.data import levels as levels_lib
 from memae_jax.data import pictures, unseen
+from memae_jax.runtime import errors
 from memae_jax.training import experiment
 from tests import helpers
 

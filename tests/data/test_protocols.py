@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memae_jax import errors
 from memae_jax.data import protocols
+from memae_jax.runtime import errors
 
 BASE = {'scaling': 'minmax', 'unknown_category': 'zero'}
 

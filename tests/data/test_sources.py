@@ -4,8 +4,8 @@ import sys
 import numpy as np
 import pytest
 
-from memae_jax import errors
 from memae_jax.data import sources
+from memae_jax.runtime import errors
 
 
 def test_digits(data_config):

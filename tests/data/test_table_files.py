@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from memae_jax import errors
 from memae_jax.data import arrays, npz, protocols, readers, sources, table_files
+from memae_jax.runtime import errors
 
 ROWS = 40
 _RNG = np.random.default_rng(0)
@@ -285,7 +285,7 @@ def test_more_inputs_than_memory(refused, monkeypatch):
   content = 'id,x,kind\n' + ''.join(
     f'a{i % 90},{i % 7}.5,ok\n' for i in range(200)
   )
-  monkeypatch.setattr('memae_jax.data.foreign.memory', lambda: 10_000)
+  monkeypatch.setattr('memae_jax.runtime.foreign.memory', lambda: 10_000)
   message = refused(content, categorical_columns=('id',))
   assert '200 rows of 91 inputs would take 213 KiB' in message
 
@@ -508,7 +508,7 @@ def test_npz_that_cannot_be_unpacked(refused):
 
 
 def test_bomb_of_csv(refused, monkeypatch):
-  monkeypatch.setattr('memae_jax.data.foreign._BOMB', 2**16)
+  monkeypatch.setattr('memae_jax.runtime.foreign._BOMB', 2**16)
   rows = b'x,kind\n' + b'1,ok\n' * 2**18
   message = refused(gzip.compress(rows), 'a.csv.gz')
   assert 'unpacks to far more' in message

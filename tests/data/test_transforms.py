@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from memae_jax import errors
 from memae_jax.data import tables, transforms, types
+from memae_jax.runtime import errors
 
 
 def _images(values, dtype=np.uint8):

@@ -3,8 +3,8 @@ import pytest
 import scipy.io
 from PIL import Image
 
-from memae_jax import errors
 from memae_jax.data import video_labels
+from memae_jax.runtime import errors
 
 NAMES, LENGTHS = ('01', '02'), (5, 3)
 WANT = [[0, 1, 1, 0, 0], [0, 0, 1]]

@@ -11,7 +11,6 @@ import pytest
 import scipy.io
 from PIL import Image
 
-from memae_jax import errors
 from memae_jax.data import prepare, protocols, sources
 from memae_jax.data.builders import (
   cuhk_avenue,
@@ -19,6 +18,7 @@ from memae_jax.data.builders import (
   shanghaitech,
   ucsd_ped2,
 )
+from memae_jax.runtime import errors
 from tests import fakes
 
 RNG = np.random.default_rng(0)

@@ -5,10 +5,10 @@ import sklearn.metrics
 import sklearn.neighbors
 import sklearn.svm
 
-from memae_jax import errors
 from memae_jax.evaluation import paper
 from memae_jax.methods import classical as baselines
 from memae_jax.methods import registry
+from memae_jax.runtime import errors
 
 # The caller scores the others.
 NAMES = ['random', 'mean', 'pca', 'kde', 'isolation_forest', 'ocsvm']

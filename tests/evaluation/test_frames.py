@@ -4,8 +4,8 @@ import sklearn.metrics
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memae_jax import errors
 from memae_jax.evaluation import frames as frames_lib
+from memae_jax.runtime import errors
 
 # Up to 4 videos of up to 6 frames with few distinct scores: ties are the rule.
 VIDEOS = st.lists(

@@ -5,8 +5,8 @@ import sklearn.metrics
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memae_jax import errors
 from memae_jax.evaluation import intervals
+from memae_jax.runtime import errors
 
 # Few distinct values, so that ties are the rule.
 SAMPLES = st.lists(

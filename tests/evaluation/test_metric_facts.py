@@ -2,7 +2,6 @@
 
 import pytest
 
-from memae_jax import errors
 from memae_jax.evaluation import (
   contrast,
   frames,
@@ -13,6 +12,7 @@ from memae_jax.evaluation import (
   regions,
   video_intervals,
 )
+from memae_jax.runtime import errors
 
 COMPUTED = {
   *metrics.METRICS,

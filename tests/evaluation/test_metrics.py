@@ -4,8 +4,8 @@ import sklearn.metrics
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memae_jax import errors
 from memae_jax.evaluation import metrics
+from memae_jax.runtime import errors
 
 # Few distinct values, so that ties are the rule.
 SAMPLES = st.lists(

@@ -6,8 +6,9 @@ import jinja2
 import matplotlib
 import pytest
 
-from memae_jax import errors, main
+from memae_jax import main
 from memae_jax.evaluation import films, mode, report
+from memae_jax.runtime import errors
 from memae_jax.training import experiment, loop
 from tests import helpers
 

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from memae_jax import errors
 from memae_jax.evaluation import layers as layers_lib
 from memae_jax.evaluation import overlay
 from memae_jax.evaluation.plots import style
+from memae_jax.runtime import errors
 
 
 def _film(count=6, height=31, width=44, channels=1):

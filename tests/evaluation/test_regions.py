@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memae_jax import errors
 from memae_jax.evaluation import regions
+from memae_jax.runtime import errors
 
 
 def _video(frames=10, size=20):

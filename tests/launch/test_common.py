@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from launch import common
-from memae_jax import errors
+from memae_jax.runtime import errors
 from tests.launch import helpers
 
 LAUNCHERS = {

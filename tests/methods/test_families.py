@@ -4,8 +4,8 @@ import jax
 import numpy as np
 import pytest
 
-from memae_jax import errors
 from memae_jax.methods import base, fitted
+from memae_jax.runtime import errors
 from memae_jax.training import experiment, loop, run_folder
 from tests import helpers
 

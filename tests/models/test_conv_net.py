@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from memae_jax import errors
 from memae_jax.models import conv_net, memae
+from memae_jax.runtime import errors
 from tests import helpers
 
 PAPER = {

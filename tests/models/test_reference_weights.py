@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from memae_jax import errors
 from memae_jax.models import memae, reference_weights
+from memae_jax.runtime import errors
 from tests import helpers
 
 WIDTHS, SLOTS = (4, 6, 8, 10), 7

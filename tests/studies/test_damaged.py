@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from memae_jax import config as config_lib
-from memae_jax import errors, writers
 from memae_jax.evaluation import course, curves, outcome, scores
 from memae_jax.evaluation import frames as frames_lib
+from memae_jax.runtime import errors, writers
 from memae_jax.studies import (
   comparison,
   comparison_page,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from memae_jax import errors
+from memae_jax.runtime import errors
 from memae_jax.studies import grid, runs
 from tests import helpers
 

@@ -4,7 +4,7 @@ import pathlib
 
 import pytest
 
-from memae_jax import errors, processes
+from memae_jax.runtime import errors, processes
 from memae_jax.studies import grid, job, runs
 from tests.studies import test_grid
 

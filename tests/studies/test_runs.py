@@ -5,7 +5,7 @@ import json
 import pytest
 
 from memae_jax import config as config_lib
-from memae_jax import errors, writers
+from memae_jax.runtime import errors, writers
 from memae_jax.studies import grid, runs
 from tests.studies import test_grid
 

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from memae_jax import errors, parallel
+from memae_jax.runtime import errors, parallel
 from memae_jax.training import experiment, step
 from tests import helpers
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from memae_jax import config as config_lib
-from memae_jax import errors, export
+from memae_jax import export
 from memae_jax.evaluation import collect, mode
+from memae_jax.runtime import errors
 from memae_jax.training import experiment, loop, run_folder, same
 from tests import helpers
 

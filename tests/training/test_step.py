@@ -6,8 +6,8 @@ import numpy as np
 import optax
 import pytest
 
-from memae_jax import errors
 from memae_jax.methods import base
+from memae_jax.runtime import errors
 from memae_jax.training import experiment, step
 from tests import helpers
 

@@ -14,9 +14,8 @@ import zlib
 import numpy as np
 import tensorflow_datasets as tfds
 
-from memae_jax import errors
-from memae_jax.data import child, foreign
 from memae_jax.data.builders import images, pickles, raw
+from memae_jax.runtime import child, errors, foreign
 
 URL = 'https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz'
 ARCHIVE = 'cifar-10-python.tar.gz'

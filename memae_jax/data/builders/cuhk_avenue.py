@@ -8,9 +8,9 @@ import pathlib
 
 import tensorflow_datasets as tfds
 
-from memae_jax import errors
 from memae_jax.data import mat_files
 from memae_jax.data.builders import videos
+from memae_jax.runtime import errors
 
 _BASE = 'http://www.cse.cuhk.edu.hk/leojia/projects/detectabnormal/'
 _MASKS = 'testing_label_mask'

@@ -12,8 +12,8 @@ import pathlib
 import numpy as np
 import tensorflow_datasets as tfds
 
-from memae_jax import errors
 from memae_jax.data.builders import raw
+from memae_jax.runtime import errors
 
 URL = 'http://kdd.ics.uci.edu/databases/kddcup99/kddcup.data_10_percent.gz'
 FILES = ('kddcup.data_10_percent.gz', 'kddcup.data_10_percent')

@@ -11,8 +11,8 @@ import struct
 import numpy as np
 import tensorflow_datasets as tfds
 
-from memae_jax import errors
 from memae_jax.data.builders import images, raw
+from memae_jax.runtime import errors
 
 _BASE = 'https://ossci-datasets.s3.amazonaws.com/mnist/'
 _UINT8 = 8  # Type in the header of an idx file.

@@ -4,8 +4,7 @@ import hashlib
 import pathlib
 from collections.abc import Sequence
 
-from memae_jax import errors
-from memae_jax.data import foreign
+from memae_jax.runtime import errors, foreign
 
 LIMIT = 2**30  # Bytes of an unpacked file; the published ones are far smaller.
 

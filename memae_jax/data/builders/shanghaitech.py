@@ -9,9 +9,9 @@ import pathlib
 
 import tensorflow_datasets as tfds
 
-from memae_jax import errors
-from memae_jax.data import foreign, listing, video_labels
+from memae_jax.data import listing, video_labels
 from memae_jax.data.builders import videos
+from memae_jax.runtime import errors, foreign
 
 
 class Shanghaitech(videos.VideoSet):

@@ -8,9 +8,9 @@ import pathlib
 
 import tensorflow_datasets as tfds
 
-from memae_jax import errors
 from memae_jax.data import decoding, listing, video_labels
 from memae_jax.data.builders import videos
+from memae_jax.runtime import errors
 
 _LABELS = ('UCSDped2.m', 'ped2.mat', 'frame_labels_ped2.npy')
 

@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow_datasets as tfds
 
-from memae_jax import errors
-from memae_jax.data import decoding, foreign, listing, pictures
+from memae_jax.data import decoding, listing, pictures
 from memae_jax.data.builders import raw
+from memae_jax.runtime import errors, foreign
 
 
 class Video(NamedTuple):

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from memae_jax import errors, writers
+from memae_jax.runtime import errors, writers
 from tests import helpers
 
 

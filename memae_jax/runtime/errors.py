@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Iterable
 
-from memae_jax import host
+from memae_jax.runtime import host
 
 
 class UserError(Exception):

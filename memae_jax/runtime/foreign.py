@@ -18,8 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from memae_jax import errors, paths
-from memae_jax.data import child
+from memae_jax.runtime import child, errors, paths
 
 UNPACKED_LIMIT = 2**33  # Bytes that a packed file may grow to: 8 GiB.
 TEXT_LIMIT = 2**28  # Bytes of a file that is read as one text: 256 MiB.

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from memae_jax import errors, processes
+from memae_jax.runtime import errors, processes
 from tests import helpers
 
 

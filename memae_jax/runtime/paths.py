@@ -4,7 +4,7 @@ import pathlib
 import re
 import urllib.parse
 
-from memae_jax import errors
+from memae_jax.runtime import errors
 
 # gs://bucket/x, and what is left of it after pathlib: gs:/bucket/x.
 _ADDRESS = re.compile(r'[A-Za-z][\w+.@-]+:/')

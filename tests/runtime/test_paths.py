@@ -5,8 +5,9 @@ import pathlib
 import pytest
 
 from memae_jax import config as config_lib
-from memae_jax import errors, paths, scorer
-from memae_jax.data import foreign, prepare
+from memae_jax import scorer
+from memae_jax.data import prepare
+from memae_jax.runtime import errors, foreign, paths
 from memae_jax.studies import folders
 from tests import helpers
 

@@ -10,8 +10,8 @@ import jax
 from absl import app, flags
 from absl import logging as absl_logging
 
-from memae_jax import (
-  command_line,
+from memae_jax import command_line
+from memae_jax.runtime import (
   disk,
   errors,
   host,

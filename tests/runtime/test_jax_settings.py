@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-from memae_jax import errors, jax_settings
+from memae_jax.runtime import errors, jax_settings
 from memae_jax.training import experiment, loop, run_folder
 from tests import helpers
 

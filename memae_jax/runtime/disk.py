@@ -10,8 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 
-from memae_jax import errors
-from memae_jax.data import foreign
+from memae_jax.runtime import errors, foreign
 
 _LOG = logging.getLogger(__name__)
 _AGAIN = 'and run the same command again'

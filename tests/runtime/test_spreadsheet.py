@@ -6,7 +6,7 @@ import io
 import numpy as np
 import pytest
 
-from memae_jax import spreadsheet
+from memae_jax.runtime import spreadsheet
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import jax
 import numpy as np
 import pytest
 
-from memae_jax import errors, writers
+from memae_jax.runtime import errors, writers
 from memae_jax.training import checkpoint, experiment, step
 from tests import helpers
 

@@ -12,7 +12,7 @@ import tempfile
 
 import jax
 
-from memae_jax import errors
+from memae_jax.runtime import errors
 
 _PLAIN = re.compile(r'[\w /.,=+%~@-]+')  # No surrogate: text that is no UTF-8.
 

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from memae_jax import errors, host
+from memae_jax.runtime import errors, host
 from tests import helpers
 
 _LINE = host._LINE.decode()

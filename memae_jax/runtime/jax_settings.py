@@ -15,7 +15,7 @@ from typing import Any
 
 import jax
 
-from memae_jax import errors
+from memae_jax.runtime import errors
 
 _LOG = logging.getLogger(__name__)
 

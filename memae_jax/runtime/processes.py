@@ -10,7 +10,7 @@ import time
 
 import jax
 
-from memae_jax import errors
+from memae_jax.runtime import errors
 
 _LOG = logging.getLogger(__name__)
 _TOLD = 10.0  # Seconds between two lines while waiting.

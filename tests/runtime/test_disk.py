@@ -16,15 +16,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from memae_jax import cli, disk, errors, main, writers
+from memae_jax import main
 from memae_jax.evaluation import collect
-from memae_jax.training import (
-  checkpoint,
-  experiment,
-  loop,
-  plain_path,
-  programs,
-)
+from memae_jax.runtime import cli, disk, errors, plain_path, writers
+from memae_jax.training import checkpoint, experiment, loop, programs
 from tests import helpers
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

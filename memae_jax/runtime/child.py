@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from multiprocessing import connection
 from typing import Any
 
-from memae_jax import errors
+from memae_jax.runtime import errors
 
 MEMORY = 2**33  # Bytes that a call may take: 8 GiB.
 _IDLE = 10  # Seconds that a process waits for the next call.
@@ -102,7 +102,7 @@ def serve(descriptor: int) -> None:
   """Calls the functions that come through a pipe, until none comes."""
   import resource
 
-  from memae_jax.data import foreign
+  from memae_jax.runtime import foreign
 
   resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
   resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

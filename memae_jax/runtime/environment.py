@@ -9,7 +9,7 @@ from typing import Any
 import jax
 
 import memae_jax
-from memae_jax import jax_settings
+from memae_jax.runtime import jax_settings
 
 _PACKAGES = (
   'jax',

@@ -15,8 +15,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from memae_jax import disk, errors, parallel, strict_json
-from memae_jax.data import foreign
+from memae_jax.runtime import disk, errors, foreign, parallel, strict_json
 
 _LOG = logging.getLogger(__name__)
 _EVENT = {  # Of metrics.jsonl.

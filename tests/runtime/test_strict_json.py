@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from memae_jax import errors, strict_json
-from memae_jax.strict_json import Maybe
+from memae_jax.runtime import errors, strict_json
+from memae_jax.runtime.strict_json import Maybe
 
 
 @pytest.mark.parametrize(

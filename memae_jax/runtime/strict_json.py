@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from memae_jax.data import foreign
+from memae_jax.runtime import foreign
 
 _LIMIT = 2**28  # Bytes of a file.
 _DEEPEST = 50  # Objects and lists within each other.

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from memae_jax import errors
+from memae_jax.runtime import errors
 
 Item = TypeVar('Item')  # Has a `name`.
 

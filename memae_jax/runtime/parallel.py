@@ -20,7 +20,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from memae_jax import errors
+from memae_jax.runtime import errors
 
 REPLICA, DATA, MEMORY = AXES = ('replica', 'data', 'memory')
 ALIKE = PartitionSpec()

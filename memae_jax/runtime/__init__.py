@@ -1,0 +1,1 @@
+"""What every command runs on: files, errors, processes and devices."""
