@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from memae_jax.data import moving_shapes
+from memae_jax.data.sets import moving_shapes
 
 _FIRST = 100  # Frames of the film by which the program is compiled.
 

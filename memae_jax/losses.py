@@ -15,7 +15,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from memae_jax.data import clips
+from memae_jax.data.videos import clips
 from memae_jax.runtime import catalogue
 
 TABLE, IMAGE, CLIP = 2, 4, 5  # Axes of a batch of samples.

@@ -25,7 +25,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from memae_jax.data import host_stage, npz
+from memae_jax.data import host_stage
+from memae_jax.data.tables import npz
 from memae_jax.runtime import (
   errors,
   foreign,
@@ -302,18 +303,20 @@ class Scorer:
       self._prepared(samples, f'{path}: ')
       return {_FOUND_BY[kind]: list(range(len(samples)))}, samples
     if kind == 'table':
-      from memae_jax.data import table_files  # An array takes none of it.
+      from memae_jax.data.tables import (
+        table_files,  # An array takes none of it.
+      )
 
       places, samples = table_files.unseen(path, self.meta['input'])
       self._prepared(samples, f'{path}: ')
       return places, samples
     try:
-      from memae_jax.data import unseen
+      from memae_jax.data import new_samples
     except ImportError as error:
       raise errors.UserError(
         f'{path} takes Pillow to read; pip install pillow, or give a .npy file'
       ) from error
-    names, samples = unseen.read(path, self.meta['input'])
+    names, samples = new_samples.read(path, self.meta['input'])
     if not hasattr(samples, 'frames'):  # Clips are copied when scored.
       self._prepared(samples, f'{path}: ')
     places = {_FOUND_BY[kind]: names}

@@ -9,10 +9,10 @@ import numpy as np
 from PIL import Image
 
 from memae_jax.data import prepare
-from memae_jax.data.builders import cifar10 as cifar10_builder
-from memae_jax.data.builders import kddcup99 as kddcup99_builder
-from memae_jax.data.builders import mnist as mnist_builder
-from memae_jax.data.builders import ucsd_ped2 as ucsd_ped2_builder
+from memae_jax.data.prepare.builders import cifar10 as cifar10_builder
+from memae_jax.data.prepare.builders import kddcup99 as kddcup99_builder
+from memae_jax.data.prepare.builders import mnist as mnist_builder
+from memae_jax.data.prepare.builders import ucsd_ped2 as ucsd_ped2_builder
 
 
 def _prepare(name, folder, monkeypatch):

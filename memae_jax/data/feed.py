@@ -14,7 +14,8 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from memae_jax.data import clips, order
+from memae_jax.data import order
+from memae_jax.data.videos import clips
 from memae_jax.runtime import errors
 
 _LOG = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from memae_jax.data import delimited, numbers
+from memae_jax.data.tables import delimited, numbers
 from memae_jax.runtime import errors, foreign
 
 # What pandas calls an index, or a column without a name.

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from memae_jax.data import tables, types
+from memae_jax.data import types
+from memae_jax.data.tables import columns
 
 # Shares of the normal test samples from which on it is worth a warning: files
 # that were split by somebody share none unless one was cut from the other;
@@ -23,7 +24,7 @@ def find(
   Returns:
     Notes and warnings for `types.Split`.
   """
-  ids = tables.row_ids(source.inputs)
+  ids = columns.row_ids(source.inputs)
   in_train, in_validation = (
     np.isin(ids[split.test], ids[rows])
     for rows in (split.train, split.validation)
@@ -64,7 +65,7 @@ def _of_normals(source, noun: str, seen: np.ndarray, is_drawn: bool) -> str:
       f' one of the {"files" if noun == "row" else "folders"}'
     )
   # Of all samples, the same for every seed: a fleet says it once.
-  ids = tables.row_ids(source.inputs)
+  ids = columns.row_ids(source.inputs)
   twice = (np.bincount(ids)[ids] > 1).sum()
   return (
     f'{twice:,} of the {len(ids):,} {noun}s equal another, and so do {kind}'

@@ -3,7 +3,8 @@
 import numpy as np
 
 from memae_jax import config as config_lib
-from memae_jax.data import labels, leaks, overlap, tables, transforms, types
+from memae_jax.data import labels, leaks, overlap, transforms, types
+from memae_jax.data.tables import columns
 from memae_jax.runtime import errors
 
 
@@ -37,7 +38,7 @@ def split(
   overlapping -= len(train)
   held = len(train)
   if config.unique_train:
-    first = np.unique(tables.row_ids(source.inputs)[train], return_index=True)[
+    first = np.unique(columns.row_ids(source.inputs)[train], return_index=True)[
       1
     ]
     train = train[np.sort(first)]
@@ -153,7 +154,7 @@ def _alone(source, test, anomalous) -> tuple[str, ...]:
   """Warns of inputs that part the test labels by themselves."""
   if not source.columns or not source.labelled:
     return ()
-  names = tables.input_names(source.columns)
+  names = columns.input_names(source.columns)
   few = leaks.alone(source.inputs, test, anomalous)
   if not few:
     return ()

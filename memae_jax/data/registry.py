@@ -2,10 +2,12 @@
 
 import dataclasses
 import importlib
+import os
+import pathlib
 from collections.abc import Callable
 from typing import Any
 
-from memae_jax.runtime import catalogue
+from memae_jax.runtime import catalogue, paths
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +30,16 @@ _SETS = catalogue.Catalogue[DataSet](
   'data set', unknown='config field "data.name" is "{name}"'
 )
 register, names, find = _SETS.register, _SETS.names, _SETS.find
+
+
+def data_dir(given: str = '') -> pathlib.Path:
+  """Returns where prepared sets live.
+
+  Args:
+    given: a folder; empty: $MEMAE_DATA_DIR, else ~/memae_data.
+  """
+  chosen = given or os.environ.get('MEMAE_DATA_DIR') or '~/memae_data'
+  return paths.local(chosen, 'the folder of prepared data').absolute()
 
 
 def readers(field: str) -> tuple[str, ...]:
@@ -67,19 +79,19 @@ _TABLE = (
 )
 
 register(
-  DataSet('digits', _load('digits')),
-  DataSet('mnist', _load('mnist')),
-  DataSet('cifar10', _load('cifar10')),
-  DataSet('kddcup99', _load('kddcup99')),
-  DataSet('arrays', _load('arrays'), _TABLE),
+  DataSet('digits', _load('sets.digits')),
+  DataSet('mnist', _load('sets.mnist')),
+  DataSet('cifar10', _load('sets.cifar10')),
+  DataSet('kddcup99', _load('sets.kddcup99')),
+  DataSet('arrays', _load('tables.arrays'), _TABLE),
   DataSet(
     'image_folder',
-    _load('image_folder'),
+    _load('images.image_folder'),
     ('path', 'image_size', 'colour', 'levels'),
   ),
-  DataSet('moving_shapes', _load('moving_shapes'), _CLIPS),
-  DataSet('frames', _load('frame_folder'), ('path', *_FRAMES)),
-  DataSet('ucsd_ped2', _load('video_sets'), _FRAMES),
-  DataSet('cuhk_avenue', _load('video_sets'), _FRAMES),
-  DataSet('shanghaitech', _load('video_sets'), _FRAMES),
+  DataSet('moving_shapes', _load('sets.moving_shapes'), _CLIPS),
+  DataSet('frames', _load('videos.frame_folder'), ('path', *_FRAMES)),
+  DataSet('ucsd_ped2', _load('sets.video_sets'), _FRAMES),
+  DataSet('cuhk_avenue', _load('sets.video_sets'), _FRAMES),
+  DataSet('shanghaitech', _load('sets.video_sets'), _FRAMES),
 )

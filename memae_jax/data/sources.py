@@ -5,7 +5,9 @@ import hashlib
 import numpy as np
 
 from memae_jax import config as config_lib
-from memae_jax.data import clips, host_stage, labels, registry, tables, types
+from memae_jax.data import host_stage, labels, registry, types
+from memae_jax.data.tables import columns
+from memae_jax.data.videos import clips
 from memae_jax.runtime import errors
 
 
@@ -41,7 +43,7 @@ def load(config, host: types.HostStage | None = None) -> types.Source:
     source = _subset(source, config.max_samples)
   source = _numbers(source, config.log1p, host)
   samples = len(source.inputs)
-  distinct = int(tables.row_ids(source.inputs).max(initial=-1)) + 1
+  distinct = int(columns.row_ids(source.inputs).max(initial=-1)) + 1
   counts = np.bincount(source.labels, minlength=len(source.label_names))
   notes = {
     **source.notes,
@@ -123,8 +125,8 @@ def _numbers(
   if source.inputs.dtype.kind != 'f':
     return source
   inputs, notes = source.inputs, source.notes
-  names = tables.input_names(source.columns)
-  numeric = ~tables.is_one_hot(source.columns) if names else np.ones(1, bool)
+  names = columns.input_names(source.columns)
+  numeric = ~columns.is_one_hot(source.columns) if names else np.ones(1, bool)
   if host is None or host.centre.shape != numeric.shape:
     chosen = np.zeros(numeric.shape, bool)
     if log1p:

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from memae_jax.data import clips, tables, types
+from memae_jax.data import types
+from memae_jax.data.tables import columns
+from memae_jax.data.videos import clips
 from memae_jax.runtime import errors
 
 _BLOCK = 1024  # Images whose contrast is normalised at once, to fit.
@@ -52,7 +54,7 @@ def fit(source: types.Source, train: np.ndarray, config) -> types.Transform:
     return _transform(*_spread(x, config.scaling, source.host), [0.0], config)
   x, fill = _filled(source, train)
   scale, shift = _spread(x, config.scaling, source.host)
-  one_hot = tables.is_one_hot(source.columns)
+  one_hot = columns.is_one_hot(source.columns)
   scale[one_hot] = x[:, one_hot].any(axis=0)
   shift[one_hot] = 0
   return _transform(scale, shift, fill, config)
@@ -133,12 +135,12 @@ def notes(
   source: types.Source, transform: types.Transform, train: np.ndarray
 ) -> dict[str, Any]:
   """Names the inputs that tell nothing, or little, on the training samples."""
-  names = np.array(tables.input_names(source.columns), object)
+  names = np.array(columns.input_names(source.columns), object)
   if not len(names):
     return {'constant_inputs': []}
   rows = source.inputs[train]
   constant = rows.min(axis=0) == rows.max(axis=0)
-  one_hot = tables.is_one_hot(source.columns)
+  one_hot = columns.is_one_hot(source.columns)
   # Rounding of |centre| * scale in float32, in units of the scaled range.
   imprecise = np.abs(transform.shift) * np.finfo(np.float32).eps > 0.01
   return {
@@ -178,8 +180,8 @@ def unknown_categories(
   if not source.columns:
     return {}
   found = {}
-  names = tables.input_names(source.columns)
-  absent = tables.is_one_hot(source.columns) & (transform.scale == 0)
+  names = columns.input_names(source.columns)
+  absent = columns.is_one_hot(source.columns) & (transform.scale == 0)
   for i in np.flatnonzero(absent):
     which = rows[source.inputs[rows, i] > 0]
     if len(which):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from memae_jax import losses
-from memae_jax.data import clips
+from memae_jax.data.videos import clips
 from memae_jax.evaluation import contrast, pixels, words
 from memae_jax.training import experiment
 

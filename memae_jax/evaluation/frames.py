@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import sklearn.metrics
 
-from memae_jax.data import clips
+from memae_jax.data.videos import clips
 from memae_jax.evaluation import metrics
 from memae_jax.runtime import errors
 

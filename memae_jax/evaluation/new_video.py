@@ -13,7 +13,8 @@ import jax
 import numpy as np
 
 from memae_jax import losses
-from memae_jax.data import clips, decoding, types
+from memae_jax.data import types
+from memae_jax.data.videos import clips, decode_video
 from memae_jax.evaluation import collect, facts, films, video
 from memae_jax.evaluation import frames as frames_lib
 from memae_jax.evaluation import layers as layers_lib
@@ -89,9 +90,9 @@ def _clips_of(
 ) -> tuple[str, clips.Gathered, types.Footage]:
   """Name and all clips of a video, as the network takes them."""
   *_, height, width, channels = exp.source.inputs.shape
-  video, config = decoding.open_video(path), exp.config.data
+  video, config = decode_video.open_video(path), exp.config.data
   colour = 'rgb' if channels == 3 else 'grey'
-  frames, footage = decoding.decode(video, (width, height), colour, scratch)
+  frames, footage = decode_video.decode(video, (width, height), colour, scratch)
   for line in footage.warnings:
     _LOG.warning('warning: %s', line)
   found = clips.of_one(foreign.name_of(path), frames, config)

@@ -7,7 +7,8 @@ import jax
 import numpy as np
 
 from memae_jax import losses
-from memae_jax.data import clips, transforms, types
+from memae_jax.data import transforms, types
+from memae_jax.data.videos import clips
 from memae_jax.evaluation import scores
 from memae_jax.methods import base
 from memae_jax.runtime import parallel

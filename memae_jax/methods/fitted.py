@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from memae_jax import losses
-from memae_jax.data import clips
+from memae_jax.data.videos import clips
 from memae_jax.methods import base, classical
 
 _FITTED = 'fitted'

@@ -17,15 +17,8 @@ import numpy as np
 
 from memae_jax import config as config_lib
 from memae_jax import losses
-from memae_jax.data import (
-  feed,
-  host_stage,
-  numbers,
-  protocols,
-  sources,
-  tables,
-  types,
-)
+from memae_jax.data import feed, host_stage, protocols, sources, types
+from memae_jax.data.tables import columns, numbers
 from memae_jax.methods import base, registry
 from memae_jax.runtime import environment, errors, jax_settings, parallel
 from memae_jax.training import checkpoint, diagnostics, fleet, programs, step
@@ -167,7 +160,7 @@ def _inputs(source: types.Source) -> dict[str, Any]:
   return {
     'shape': list(source.inputs.shape[1:]),
     'dtype': str(source.inputs.dtype),
-    'names': tables.input_names(source.columns),
+    'names': columns.input_names(source.columns),
     'levels': list(source.levels),
     'units': {
       name: unit

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from memae_jax import config as config_lib
-from memae_jax.data import sources, tables, types
+from memae_jax.data import sources, types
+from memae_jax.data.tables import columns as tables
 
 
 @pytest.fixture(scope='session')

@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from memae_jax.data import tables, transforms, types
+from memae_jax.data import transforms, types
+from memae_jax.data.tables import columns as tables
 from memae_jax.runtime import errors
 
 

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from benchmarks import long_video
-from memae_jax.data import moving_shapes, types
+from memae_jax.data import types
+from memae_jax.data.sets import moving_shapes
 from memae_jax.evaluation import films as films_lib
 from tests import films, helpers
 

@@ -6,7 +6,9 @@ import pytest
 
 from memae_jax import config as config_lib
 from memae_jax import losses
-from memae_jax.data import clips, moving_shapes, protocols, transforms
+from memae_jax.data import protocols, transforms
+from memae_jax.data.sets import moving_shapes
+from memae_jax.data.videos import clips
 from memae_jax.evaluation import collect, video
 from memae_jax.evaluation import frames as frames_lib
 from memae_jax.training import experiment

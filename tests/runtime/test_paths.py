@@ -6,7 +6,7 @@ import pytest
 
 from memae_jax import config as config_lib
 from memae_jax import scorer
-from memae_jax.data import prepare
+from memae_jax.data import registry
 from memae_jax.runtime import errors, foreign, paths
 from memae_jax.studies import folders
 from tests import helpers
@@ -38,7 +38,7 @@ def test_addresses(name, tmp_path, monkeypatch):
     lambda: scorer.load(name),
     lambda: foreign.file(name),
     lambda: folders.find([name]),
-    lambda: prepare.data_dir(),
+    lambda: registry.data_dir(),
   ):
     with pytest.raises(errors.UserError, match='address.* mount') as refused:
       take()

@@ -1,0 +1,1 @@
+"""Pictures of users: files, masks and the layouts of folders."""

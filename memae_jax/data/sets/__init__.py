@@ -1,0 +1,1 @@
+"""The published and the generated data sets."""

@@ -1,0 +1,1 @@
+"""Tables of users: from the text of a file to columns of numbers."""

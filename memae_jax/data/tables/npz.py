@@ -1,0 +1,242 @@
+"""Arrays of a user's npz file: images, or tables without column names."""
+
+import pathlib
+import warnings
+import zipfile
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from memae_jax.data import types
+from memae_jax.data.tables import numbers
+from memae_jax.runtime import errors, foreign
+
+_CHANNELS = (1, 3, 4)
+
+
+def load(paths: Sequence[str], config: Any) -> types.Samples:
+  """Reads npz files of like arrays.
+
+  Args:
+    paths: the data and, if any, the test set.
+    config: the resolved `config.data`.
+
+  Returns:
+    Samples of [S, D] float64, or of images [S, H, W, C].
+
+  Raises:
+    UserError: naming file, array and row of what is wrong.
+  """
+  for field in ('categorical_columns', 'drop_columns', 'key_column'):
+    if getattr(config, field):
+      raise errors.UserError(
+        f'config field "data.{field}" is set, but arrays of'
+        f' {foreign.name_of(paths[0])} have no column names; use csv or parquet'
+      )
+  remarks: list[str] = []
+  contents = [arrays(foreign.file(path)) for path in paths]
+  label = config.label_column
+  if label and not any(label in content for content in contents):
+    raise errors.UserError(
+      f'{foreign.name_of(paths[0])} has no array "{label}" of labels'
+      + errors.did_you_mean(label, contents[0])
+    )
+  parts = [
+    _read(foreign.name_of(path), content, config, remarks)
+    for path, content in zip(paths, contents)
+  ]
+  inputs, labels = zip(*parts)
+  for path, more in zip(paths[1:], inputs[1:]):
+    if (more.shape[1:], more.dtype) != (inputs[0].shape[1:], inputs[0].dtype):
+      raise errors.UserError(
+        f'{foreign.name_of(path)} holds samples {more.shape[1:]} {more.dtype},'
+        f' but {foreign.name_of(paths[0])} {inputs[0].shape[1:]}'
+        f' {inputs[0].dtype}'
+      )
+  columns = ()
+  if inputs[0].ndim == 2:
+    columns = tuple(
+      types.Column(f'input {i}') for i in range(inputs[0].shape[1])
+    )
+  return types.Samples(
+    inputs=np.concatenate(inputs),
+    columns=columns,
+    sizes=[len(part) for part in inputs],
+    labels=list(labels),
+    remarks=tuple(remarks),
+  )
+
+
+def _read(path: str, content, config, remarks):
+  labels = None
+  if config.label_column in content:
+    labels = _labels(path, config.label_column, content)
+  name = 'inputs' if 'inputs' in content else next(iter(content), None)
+  if name is None or (name != 'inputs' and len(content) > 1):
+    raise errors.UserError(
+      f'{path} has arrays {", ".join(content) or "none"} beside the labels;'
+      ' name the samples "inputs", or set data.label_column'
+    )
+  inputs = _inputs(path, name, content[name], config, remarks)
+  if labels is not None and len(labels) != len(inputs):
+    raise errors.UserError(
+      f'{path}: array "{config.label_column}" has {len(labels)} labels for'
+      f' {len(inputs)} samples in "{name}"'
+    )
+  return inputs, labels
+
+
+def _labels(path, name, content) -> np.ndarray:
+  labels = content.pop(name)
+  if labels.ndim == 2 and labels.shape[1] == 1:
+    labels = labels[:, 0]
+  if labels.ndim != 1 or labels.dtype.kind not in 'iubfUS':
+    raise errors.UserError(
+      f'{path}: label array "{name}" is {labels.dtype} of shape'
+      f' {labels.shape}; expected integers or text of shape [S]'
+    )
+  if labels.dtype.kind == 'f':
+    bad = ~(np.isfinite(labels) & (labels == np.round(labels)))
+    if bad.any():
+      raise errors.UserError(
+        f'{path} row {int(bad.argmax())}: label array "{name}" is'
+        f' {labels[bad.argmax()]}; expected whole numbers'
+      )
+    labels = labels.astype(np.int64)
+  if labels.dtype.kind == 'S':  # Bytes of NumPy: text of one encoding.
+    with foreign.reading(path, 'file of labels', 'save them as text'):
+      labels = np.char.decode(labels, 'utf-8')
+  text = np.char.strip(labels.astype(str)).astype(object)
+  if '' in text:
+    raise errors.UserError(
+      f'{path} row {int((text == "").argmax())}: label array "{name}" has no'
+      ' value; fill it in or drop the row'
+    )
+  return text
+
+
+def _inputs(path, name, array, config, remarks) -> np.ndarray:
+  if array.ndim not in (2, 3, 4) or array.dtype.kind not in 'iufb':
+    raise errors.UserError(
+      f'{path}: array "{name}" is {array.dtype} of shape {array.shape};'
+      ' expected numbers of shape [S, D] or images [S, H, W, C]'
+    )
+  if not array.size:
+    raise errors.UserError(f'{path}: array "{name}" {array.shape} is empty')
+  array = _as_images(path, name, array, remarks)
+  if array.ndim == 4 and array.dtype == np.uint8:
+    return array
+  array = array.astype(np.float64)
+  marks = [m for m in config.missing_marks if numbers.is_plain(m)]
+  for mark in map(float, marks if array.ndim == 2 else ()):
+    array[array == mark] = np.nan
+  refused = np.isinf(array)
+  if array.ndim == 4 or config.missing == 'error':
+    refused |= np.isnan(array)
+  if refused.any():
+    row, *rest = (int(i[0]) for i in np.nonzero(refused))
+    raise errors.UserError(
+      f'{path} row {row}: array "{name}" is {array[row, *rest]} at input'
+      f' {", ".join(map(str, rest))}; mend or drop the row'
+      + (', or set data.missing to "median"' if array.ndim == 2 else '')
+    )
+  return array
+
+
+def _as_images(path, name, array, remarks: list[str]) -> np.ndarray:
+  """Returns images with their channels last; tables as they are."""
+  before = list(array.shape)
+  if array.ndim == 3:
+    array = array[..., None]
+    what = 'grey images'
+  elif (
+    array.ndim == 4
+    and array.shape[1] in _CHANNELS
+    and array.shape[3] not in _CHANNELS
+    and array.shape[2] > 4
+  ):  # As PyTorch has them.
+    array = np.ascontiguousarray(np.moveaxis(array, 1, -1))
+    what = 'images whose channels come first'
+  else:
+    return array
+  remarks.append(
+    f'read array "{name}" {before} of {path} as {what}: [S, H, W, C] is'
+    f' {list(array.shape)}'
+  )
+  return array
+
+
+def arrays(path: pathlib.Path) -> dict[str, np.ndarray]:
+  """Reads all arrays of an npz or npy file, never pickled ones.
+
+  Args:
+    path: of the file.
+
+  Returns:
+    The arrays by name; that of an npy file, a memory map, is 'inputs'.
+
+  Raises:
+    UserError: it is damaged, foreign, or announces more than memory holds.
+  """
+  path = pathlib.Path(path)
+  if path.suffix.lower() == '.npy':
+    return {'inputs': foreign.npy(path)}
+  mend = 'save plain numeric arrays with np.savez, without pickle'
+  with foreign.reading(path, 'npz file', mend), warnings.catch_warnings():
+    warnings.simplefilter('ignore')  # Of headers that Python 2 wrote.
+    with path.open('rb') as file:
+      if file.read(6) == np.lib.format.MAGIC_PREFIX:
+        raise errors.UserError(
+          f'{foreign.name_of(path)} holds one bare array; use np.savez, or'
+          ' name it .npy'
+        )
+      return _members(file)
+
+
+def _members(file) -> dict[str, np.ndarray]:
+  content = {}
+  with zipfile.ZipFile(file) as archive:
+    for member in archive.infolist():
+      name = member.filename.removesuffix('.npy')
+      if name == member.filename or member.is_dir():
+        continue
+      if name in content:
+        raise ValueError(f'it has two arrays "{name}"')
+      if member.flag_bits & 1:
+        raise ValueError(f'array "{name}" is encrypted')
+      with archive.open(member) as part:
+        content[name] = _array(part, member.file_size)
+        if part.read(1):
+          raise ValueError(
+            f'array "{name}" has more bytes than its header says'
+          )
+  return content
+
+
+def _array(file, size: int) -> np.ndarray:
+  """Reads one array of a stream of `size` bytes, which its header must fit."""
+  version = np.lib.format.read_magic(file)
+  if version == (1, 0):
+    header = np.lib.format.read_array_header_1_0(file)
+  elif version == (2, 0):
+    header = np.lib.format.read_array_header_2_0(file)
+  else:  # Of fields with names, which are no samples.
+    raise ValueError(f'its header has version {version}')
+  shape, fortran, dtype = header
+  if dtype.hasobject:
+    raise ValueError('it holds Python objects')
+  if not all(isinstance(n, int) and n >= 0 for n in shape):
+    raise ValueError(f'its header has shape {shape}')
+  count = int(np.prod([int(n) for n in shape], dtype=object))
+  wanted = count * dtype.itemsize
+  if wanted > min(size, foreign.memory()):
+    raise ValueError(
+      f'its header announces {foreign.size_of(wanted)}, more than'
+      + (' it holds' if wanted > size else ' memory holds')
+    )
+  content = file.read(wanted)
+  if len(content) < wanted:
+    raise ValueError('it ends early')
+  flat = np.frombuffer(content, dtype, count)
+  return flat.reshape(shape, order='F' if fortran else 'C').copy(order='C')

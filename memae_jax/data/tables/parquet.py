@@ -1,0 +1,95 @@
+"""Parquet files of tables, as `delimited` reads text."""
+
+import pathlib
+from typing import Any
+
+import numpy as np
+
+from memae_jax.data.tables import delimited
+from memae_jax.runtime import errors, foreign
+
+
+def read(path: pathlib.Path, options) -> delimited.Raw:
+  """Reads a parquet file; numbers stored as text come as their text.
+
+  Args:
+    path: of the file.
+    options: `readers.Options`.
+
+  Raises:
+    UserError: naming file, column and what is wrong.
+  """
+  name = foreign.name_of(path)
+  try:
+    import pyarrow as pa
+    from pyarrow import parquet
+  except ImportError as error:
+    raise errors.UserError(
+      f"{name} needs pyarrow; pip install -e '.[parquet]'"
+    ) from error
+  with foreign.reading(path, 'parquet file', 'copy or write it again'):
+    with parquet.ParquetFile(path) as file:
+      _check_size(name, file.metadata)
+      index = _index(file.schema_arrow)
+      header = [field.strip() for field in file.schema_arrow.names]
+      delimited.check_header(path, header)
+      header = [key or delimited.unnamed(i) for i, key in enumerate(header)]
+      wanted = [i for i, key in enumerate(header) if options.wants(key)]
+      content = file.read()
+      columns = {}
+      for i in wanted:
+        column = content.column(i)
+        if pa.types.is_dictionary(column.type):
+          column = column.cast(column.type.value_type)
+        columns[header[i]] = _column(pa, name, header[i], column, options)
+  return delimited.Raw(str(path), tuple(header), columns, index=index)
+
+
+def _check_size(name: str, metadata) -> None:
+  """Raises UserError if the file announces more cells than memory holds."""
+  size = 8 * metadata.num_rows * metadata.num_columns
+  if size > foreign.memory():
+    raise errors.UserError(
+      f'{name} announces {metadata.num_rows:,} rows, which would take'
+      f' {foreign.size_of(size)}; give a part of them'
+    )
+
+
+def _index(schema) -> tuple[str, ...]:
+  """Names of the columns that pandas says are its index."""
+  try:
+    stored = (schema.pandas_metadata or {}).get('index_columns', ())
+    return tuple(key.strip() for key in stored if isinstance(key, str))
+  except (ValueError, AttributeError, TypeError):  # Damaged: it has no say.
+    return ()
+
+
+def _column(pa: Any, path, name, column, options) -> np.ndarray:
+  """Returns float64 or text [S] of a column, or raises UserError."""
+  kind, types = column.type, pa.types
+  if types.is_binary(kind) or types.is_large_binary(kind):
+    column = column.cast(pa.string())  # Raises unless it is UTF-8.
+    kind = column.type
+  is_word = (
+    types.is_string(kind)
+    or types.is_large_string(kind)
+    or types.is_string_view(kind)
+  )
+  is_number = (
+    types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind)
+  )
+  is_bool = types.is_boolean(kind)
+  if options.is_text(name) and not types.is_nested(kind):
+    cells = ('' if c is None else str(c).strip() for c in column.to_pylist())
+    return np.array(
+      [None if options.is_no_text(c) else c for c in cells], object
+    )
+  if is_word or is_bool:
+    cells = ('' if c is None else str(c).strip() for c in column.to_pylist())
+    return np.array(list(cells), object)
+  if not is_number:
+    raise errors.UserError(
+      f'{path}: column "{name}" is of type {kind}; list it in'
+      ' data.drop_columns, or store it as a number'
+    )
+  return column.cast(pa.float64(), safe=False).to_numpy()

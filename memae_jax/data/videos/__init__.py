@@ -1,0 +1,1 @@
+"""Videos of users: frames, clips of them, and labels of the frames."""

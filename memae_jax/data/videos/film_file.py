@@ -1,0 +1,264 @@
+"""Reads a video file by PyAV: its frames as they were filmed, and what it says.
+
+Frames come one by one, upright as the file's display matrix says, in the order
+in which they are shown. Interlaced ones are whole frames, of both fields.
+Frames that cannot be decoded are left out, which is said: see `film_damage`.
+"""
+
+import contextlib
+import io
+import math
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from memae_jax.data.videos import film_damage
+from memae_jax.runtime import errors, foreign
+
+SUFFIXES = (
+  '.avi',
+  '.mp4',
+  '.mkv',
+  '.mov',
+  '.webm',
+  '.m4v',
+  '.mpg',
+  '.mpeg',
+  '.ts',
+  '.mts',
+  '.m2ts',
+  '.wmv',
+  '.asf',
+  '.flv',
+  '.3gp',
+  '.3g2',
+  '.ogv',
+  '.vob',
+  '.mxf',
+)
+# FFmpeg's names of what is in such files. Others, such as playlists, name
+# further files and addresses, which nobody asked for.
+_FORMATS = (
+  'avi,mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpeg,mpegvideo,mpegts,asf,flv,ogg,'
+  'mxf,m4v,h264,hevc,mjpeg'
+)
+_MOST_PIXELS = 2**27  # Of a frame; more is a damaged header.
+_ATTACHED = 0x400  # FFmpeg's mark of a stream that is the cover of an album.
+_HEAD = 2**16  # Bytes.
+
+
+class Film:
+  """A video file that is read once, by iterating over its frames [H, W, 3].
+
+  shape: (width, height) as it is to be shown, from the first frame on.
+  Known at the end:
+  rate: frames a second; None: nothing says it.
+  seconds: of each frame, from the first one on; None: nothing says it.
+  warnings: a line each, without the name of the file.
+  """
+
+  def __init__(self, path: Any, content: bytes | None = None):
+    """Takes the place of the file, and its bytes if they are not there."""
+    self.path, self._content = path, content
+    self.shape: tuple[int, int] | None = None
+    self.rate: float | None = None
+    self.seconds: list[float] | None = None
+    self.warnings: tuple[str, ...] = ()
+    self._tally = film_damage.Tally()
+
+  def __iter__(self) -> Iterator[np.ndarray]:
+    """Yields frames [H, W, 3] uint8.
+
+    Raises:
+      UserError: there is no PyAV, or no frame that can be read.
+    """
+    av, tally = _pyav(self.path), self._tally
+    with contextlib.ExitStack() as stack:
+      stack.enter_context(foreign.reading(self.path, 'video'))
+      matrix, rotation = self._first_matrix(av), None
+      container = stack.enter_context(self._opened(av))
+      stream = _stream(container, self.path)
+      for frame in self._frames(av, container, stream):
+        now = getattr(frame, 'rotation', 0)
+        if rotation not in (None, now):
+          matrix = _matrix(frame)
+        rotation = now
+        turned, tally.angle = upright(frame.to_ndarray(format='rgb24'), matrix)
+        if self.shape is None:
+          across = turned.shape[:2] != (frame.height, frame.width)
+          self.shape = _shape(turned, stream.sample_aspect_ratio, across)
+        yield turned
+      if not tally.times:
+        why = f' ({tally.reason})' if tally.reason else ''
+        raise errors.UserError(
+          f'{foreign.name_of(self.path)} holds no frame that can be read{why};'
+          ' replace or remove it'
+        )
+      self._set_times(stream)
+      self.warnings = tuple(
+        film_damage.warnings(tally, container, stream, self.rate)
+      )
+
+  @contextlib.contextmanager
+  def _opened(self, av):
+    with contextlib.ExitStack() as stack:
+      content = self._content
+      file = stack.enter_context(
+        open(self.path, 'rb') if content is None else io.BytesIO(content)
+      )
+      self._tally.head = file.read(_HEAD)
+      self._tally.size = file.seek(0, os.SEEK_END)
+      file.seek(0)
+      # By its place, whatever its name looks like to FFmpeg, which takes UTF-8.
+      if content is None and foreign.name_of(self.path) == str(self.path):
+        file = f'file:{os.path.abspath(self.path)}'
+      options = {'format_whitelist': _FORMATS, 'protocol_whitelist': 'file'}
+      try:
+        container = av.open(file, metadata_errors='replace', options=options)
+      except av.error.FFmpegError as error:
+        raise ValueError(_words(error)) from error
+      yield stack.enter_context(container)
+
+  def _first_matrix(self, av) -> np.ndarray | None:
+    """The display matrix of the first frame.
+
+    Of a frame of its own: one whose side data are read stays for a while, and
+    a decoder whose buffers are not given back leaves other things in them
+    where a file is damaged.
+    """
+    with self._opened(av) as container:
+      stream = _stream(container, self.path)
+      with contextlib.suppress(av.error.FFmpegError):
+        for frame in container.decode(stream):
+          return _matrix(frame)
+    return None
+
+  def _frames(self, av, container, stream) -> Iterator[Any]:
+    """Yields what can be decoded, and counts what cannot."""
+    packets, packet, tally = container.demux(), True, self._tally
+    while packet is not None:
+      try:
+        packet = next(packets, None)
+      except av.error.FFmpegError as error:  # The decoder may hold some yet.
+        self._fail(error)
+        packet = None
+      if packet is not None and not tally.add_packet(packet, stream.index):
+        continue
+      try:
+        frames = stream.decode(packet)
+      except av.error.EOFError:  # It is empty.
+        continue
+      except av.error.FFmpegError as error:
+        self._fail(error)
+        continue
+      for frame in frames:
+        tally.add_frame(frame)
+        yield frame
+
+  def _fail(self, error: Exception) -> None:
+    self._tally.failed += 1
+    self._tally.reason = self._tally.reason or _words(error)
+
+  def _set_times(self, stream) -> None:
+    """Sets the rate and the seconds, by the frames before the header."""
+    stated = stream.average_rate or stream.guessed_rate
+    rate, times = float(stated) if stated else None, self._tally.clock
+    count = len(self._tally.times)
+    if times is not None:
+      times = times - times[0]
+      if count > 1:
+        measured = (count - 1) / float(times[-1])
+        usual = 1 / float(np.median(np.diff(times)))  # Whatever the gaps.
+        if not any(_alike(rate, other) for other in (measured, usual)):
+          rate = measured
+    elif rate:  # Nothing says when, or it is damaged.
+      times = np.arange(count) / rate
+    self.rate = rate
+    self.seconds = None if times is None else times.round(6).tolist()
+
+
+def _alike(stated: float | None, rate: float) -> bool:
+  return stated is not None and abs(stated / rate - 1) < 0.02
+
+
+def _words(error: Exception) -> str:
+  """What FFmpeg says, without its numbers and functions."""
+  return getattr(error, 'strerror', None) or foreign.reason(error)
+
+
+def _pyav(path):
+  try:
+    import av  # An extra, which folders of pictures do without.
+  except ImportError as error:
+    raise errors.UserError(
+      f'{foreign.name_of(path)} is a video file, which takes PyAV to read; pip'
+      " install -e '.[video]', or give a folder of pictures"
+    ) from error
+  return av
+
+
+def _stream(container, path) -> Any:
+  """Returns the first stream of moving pictures."""
+  videos = [
+    stream
+    for stream in container.streams.video
+    if not int(getattr(stream, 'disposition', 0)) & _ATTACHED
+  ]
+  if not videos:
+    kinds = sorted({stream.type for stream in container.streams})
+    raise errors.UserError(
+      f'{foreign.name_of(path)} has no moving pictures, only'
+      f' {" and ".join(kinds) or "nothing"}; replace or remove it'
+    )
+  stream = videos[0]
+  if stream.codec_context is None:
+    raise ValueError('its codec is not known to PyAV')
+  if stream.width * stream.height > _MOST_PIXELS:
+    raise ValueError(f'its header says {stream.width}x{stream.height} pixels')
+  return stream
+
+
+def _shape(pixels, ratio, across: bool) -> tuple[int, int]:
+  """(width, height) of a frame whose pixels are no squares."""
+  height, width = pixels.shape[:2]
+  stretch = float(ratio or 1)
+  if not 0.1 < stretch < 10:  # Damaged.
+    stretch = 1.0
+  if across:
+    return width, max(1, round(height * stretch))
+  return max(1, round(width * stretch)), height
+
+
+def _matrix(frame) -> np.ndarray | None:
+  """The display matrix [3, 3] of a frame."""
+  for data in frame.side_data:
+    if data.type.name == 'DISPLAYMATRIX':
+      return np.frombuffer(bytes(data), np.int32)[:9].reshape(3, 3)
+  return None
+
+
+def upright(
+  pixels: np.ndarray, matrix: np.ndarray | None
+) -> tuple[np.ndarray, float]:
+  """Turns and mirrors a frame as its display matrix says.
+
+  Args:
+    pixels: [H, W, 3].
+    matrix: [3, 3]; a point (x, y), y downwards, is shown at (x, y) times its
+      upper left [2, 2]. None: the frame is upright.
+
+  Returns:
+    The frame, and 0; or the frame as it is, and the degrees clockwise that are
+    no multiple of 90.
+  """
+  if matrix is None or not matrix[:2, :2].any():
+    return pixels, 0.0
+  (a, b), (c, d) = matrix[:2, :2].tolist()
+  angle = math.degrees(math.atan2(b, a))
+  if abs(angle - 90 * round(angle / 90)) > 1:
+    return pixels, angle % 360
+  if abs(b) > abs(a):  # What was right of a point is now below or above it.
+    pixels, a, d = pixels.swapaxes(0, 1), c, b
+  return pixels[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1], 0.0

@@ -1,0 +1,341 @@
+import hashlib
+import io
+import json
+import os
+import pickle
+import subprocess
+import sys
+import tarfile
+
+import numpy as np
+import pytest
+
+from memae_jax.data import prepare, sources
+from memae_jax.data.prepare.builders import cifar10, pickles
+from memae_jax.runtime import errors
+
+COUNTS = {
+  'data_batch_1': (2, 1, 3, 0, 1, 1, 1, 1, 1, 1),
+  'data_batch_2': (1,) * 10,
+  'test_batch': (1,) * 10,
+}
+
+
+class Python2(pickle._Pickler):
+  """Writes bytes as text of Python 2, and numpy by its old module name."""
+
+  dispatch = dict(pickle._Pickler.dispatch)
+
+  def _save_text(self, content):
+    size = len(content)
+    head = (
+      b'U' + bytes([size]) if size < 256 else b'T' + size.to_bytes(4, 'little')
+    )
+    self.write(head + content)
+    self.memoize(content)
+
+  def save_global(self, thing, name=None):
+    if getattr(thing, '__name__', '') == '_reconstruct':
+      self.write(b'cnumpy.core.multiarray\n_reconstruct\n')
+      self.memoize(thing)
+    else:
+      super().save_global(thing, name)
+
+  dispatch[bytes] = _save_text
+  dispatch[type(np.ones)] = save_global
+  dispatch[type(np._core.multiarray._reconstruct)] = save_global
+
+
+def _python2(batch):
+  out = io.BytesIO()
+  Python2(out, 2).dump(batch)
+  return out.getvalue()
+
+
+def _batch(name, seed=0, **changes):
+  rng = np.random.default_rng(seed)
+  labels = np.repeat(np.arange(10), COUNTS[name])
+  batch = {
+    b'batch_label': name.encode(),
+    b'data': rng.integers(0, 256, (len(labels), 3072), np.uint8),
+    b'labels': [int(label) for label in rng.permutation(labels)],
+    b'filenames': [b'a.png'] * len(labels),
+  }
+  return batch | {key.encode(): value for key, value in changes.items()}
+
+
+@pytest.fixture
+def raw(tmp_path, monkeypatch):
+  """The files in small, which pass as the published ones; their content."""
+  monkeypatch.setattr(cifar10, 'COUNTS', COUNTS)
+  sizes = {name: sum(counts) for name, counts in COUNTS.items()}
+  monkeypatch.setattr(cifar10.Cifar10Blocks, 'SIZES', sizes)
+  folder = tmp_path / 'raw'
+  folder.mkdir()
+  batches = {name: _batch(name, seed) for seed, name in enumerate(COUNTS)}
+  for name, batch in batches.items():
+    (folder / name).write_bytes(_python2(batch))
+  return folder, batches
+
+
+def _load(data_config, folder):
+  return sources.load(data_config(name='cifar10', data_dir=str(folder)))
+
+
+def _check(source, batches):
+  rows = np.concatenate([batch[b'data'] for batch in batches])
+  planes = rows.reshape(-1, 3, 32, 32)
+  assert source.inputs.dtype == np.uint8
+  np.testing.assert_array_equal(source.inputs, np.moveaxis(planes, 1, -1))
+  labels = [label for batch in batches for label in batch[b'labels']]
+  np.testing.assert_array_equal(source.labels, labels)
+
+
+def test_prepare_and_load(raw, tmp_path, data_config):
+  folder, batches = raw
+  path = prepare.prepare('cifar10', tmp_path / 'sets', folder)
+  assert path == tmp_path / 'sets/cifar10_blocks/1.0.0'
+  source = _load(data_config, tmp_path / 'sets')
+  _check(source, batches.values())
+  np.testing.assert_array_equal(source.is_test, np.arange(32) >= 22)
+  assert source.label_names[0] == 'airplane' and len(source.label_names) == 10
+  assert source.dropped == ()
+
+
+def test_the_fixture_writes_python_2_pickles(raw):
+  content = (raw[0] / 'test_batch').read_bytes()
+  assert b'cnumpy.core.multiarray\n' in content
+  assert b'_codecs' not in content
+  batch = pickles.load(content)
+  np.testing.assert_array_equal(
+    pickles.byte_array(batch[b'data']), raw[1]['test_batch'][b'data']
+  )
+
+
+@pytest.mark.parametrize('protocol', [3, 4])
+def test_pickles_of_python_3(raw, tmp_path, data_config, protocol):
+  folder, batches = raw
+  for name, batch in batches.items():
+    text = {key.decode(): value for key, value in batch.items()}
+    (folder / name).write_bytes(pickle.dumps(text, protocol))
+  prepare.prepare('cifar10', tmp_path / 'sets', folder)
+  _check(_load(data_config, tmp_path / 'sets'), batches.values())
+
+
+def test_the_folder_that_the_archive_unpacks_to(raw, tmp_path):
+  outer = tmp_path / 'outer'
+  outer.mkdir()
+  raw[0].rename(outer / cifar10.FOLDER)
+  assert prepare.prepare('cifar10', tmp_path / 'sets', outer).is_dir()
+
+
+def test_missing_batches_are_named(raw, tmp_path, data_config, capfd):
+  folder, batches = raw
+  (folder / 'data_batch_2').unlink()
+  prepare.prepare('cifar10', tmp_path / 'sets', folder)
+  assert 'warning:' in (err := capfd.readouterr().err) and 'data_batch_2' in err
+  source = _load(data_config, tmp_path / 'sets')
+  _check(source, [batches['data_batch_1'], batches['test_batch']])
+  assert source.is_test.sum() == 10
+  (dropped,) = source.dropped
+  assert dropped['count'] == 10 and 'data_batch_2' in dropped['why']
+
+
+def _refused(tmp_path, folder, match):
+  with pytest.raises(errors.UserError, match=match) as caught:
+    prepare.prepare('cifar10', tmp_path / 'sets', folder)
+  assert '\n' not in str(caught.value)
+  assert not list((tmp_path / 'sets').glob('cifar10_blocks/*'))
+
+
+@pytest.mark.parametrize(
+  'names', [['test_batch'], ['data_batch_1', 'data_batch_2']]
+)
+def test_too_few_batches(raw, tmp_path, names):
+  for name in names:
+    (raw[0] / name).unlink()
+  _refused(tmp_path, raw[0], 'raw holds neither.*test_batch.*download')
+
+
+ROWS = np.zeros((12, 3072), np.uint8)
+BAD = {
+  'too few rows': ({'data': ROWS[:11]}, r'\(11, 3072\), expected \(12, 3072\)'),
+  'rows of another length': ({'data': ROWS[:, 1:]}, r'\(12, 3071\)'),
+  'floats': ({'data': ROWS.astype(float)}, '"data" is an array of type.*f8'),
+  'no array': ({'data': [1, 2]}, '"data" is no array but list'),
+  'too few labels': ({'labels': [0] * 11}, 'has 11 labels, expected 12'),
+  'labels of no list': ({'labels': 3}, 'no list of labels'),
+  'label too high': ({'labels': [0] * 7 + [10] * 5}, 'row 7 has label 10'),
+  'label is text': ({'labels': [b'a'] * 12}, "row 0 has label b'a'"),
+  'other classes': ({'labels': [0] * 12}, 'not the published data_batch_1'),
+}
+
+
+@pytest.mark.parametrize('name', BAD)
+def test_bad_batches(raw, tmp_path, name):
+  changes, match = BAD[name]
+  batch = _batch('data_batch_1', **changes)
+  (raw[0] / 'data_batch_1').write_bytes(_python2(batch))
+  _refused(tmp_path, raw[0], f'data_batch_1 .*{match}')
+
+
+@pytest.mark.parametrize('key', ['data', 'labels'])
+def test_missing_key(raw, tmp_path, key):
+  batch = _batch('data_batch_1')
+  del batch[key.encode()]
+  (raw[0] / 'data_batch_1').write_bytes(_python2(batch))
+  _refused(tmp_path, raw[0], f'data_batch_1 has no key "{key}".*batch_label')
+
+
+@pytest.mark.parametrize('content', [b'', b'text\nof two lines', b'\x80\x02K'])
+def test_no_pickle(raw, tmp_path, content):
+  (raw[0] / 'test_batch').write_bytes(content)
+  _refused(tmp_path, raw[0], 'test_batch is refused as a pickle of data')
+
+
+def test_truncated_batch(raw, tmp_path):
+  file = raw[0] / 'data_batch_2'
+  file.write_bytes(file.read_bytes()[:-100])
+  _refused(tmp_path, raw[0], 'data_batch_2 is refused.*truncated|ran out')
+
+
+def test_a_pickled_list(raw, tmp_path):
+  (raw[0] / 'data_batch_2').write_bytes(pickle.dumps([1, 2]))
+  _refused(tmp_path, raw[0], 'data_batch_2 holds list, expected a dictionary')
+
+
+class Evil:
+  """Writes a file as soon as it is unpickled."""
+
+  def __init__(self, path, how):
+    self.path, self.how = path, how
+
+  def __reduce__(self):
+    if self.how is eval:
+      return eval, (f'__import__("os").system("touch {self.path}")',)
+    return self.how, (f'touch {self.path}',)
+
+
+@pytest.mark.parametrize('how', [os.system, eval, subprocess.getoutput])
+def test_a_pickle_that_runs_code_is_refused(raw, tmp_path, how):
+  mark = tmp_path / 'mark'
+  evil = pickle.dumps(_batch('data_batch_1', data=Evil(mark, how)), 2)
+  (raw[0] / 'data_batch_1').write_bytes(evil)
+  _refused(tmp_path, raw[0], 'data_batch_1 is refused.*it asks for')
+  assert not mark.exists()
+  pickle.loads(evil)  # It would have worked.
+  assert mark.exists()
+
+
+@pytest.mark.parametrize(
+  'content',
+  [
+    b'cnumpy\nload\n(S"x"\ntR.',
+    b'cnumpy\nndarray.tofile\n.',
+    b'\x80\x04\x8c\x05numpy\x8c\x0endarray.tofile\x93.',
+    b'cbuiltins\ngetattr\n.',
+    b'ccopyreg\n_reconstructor\n.',
+    b'Pperson\n.',
+  ],
+)
+def test_nothing_else_is_looked_up(content):
+  with pytest.raises(ValueError, match='asks for|persistent'):
+    pickles.load(content)
+
+
+def test_inert_arrays_are_checked():
+  state = lambda *parts: (
+    b'cnumpy\nndarray\n)R' + pickle.dumps(parts, 0)[:-1] + b'b.'
+  )
+  for parts in (
+    (),
+    (1, (2,), None, False, b'ab'),
+    (1, (10**15,), None, False, b'ab'),
+  ):
+    with pytest.raises(ValueError):
+      pickles.byte_array(pickles.load(state(*parts)))
+
+
+def _archive(folder, members, monkeypatch, known=True):
+  out = io.BytesIO()
+  with tarfile.open(fileobj=out, mode='w:gz') as archive:
+    for name, content in members.items():
+      member = tarfile.TarInfo(name)
+      if content is None:
+        member.type, member.linkname = tarfile.SYMTYPE, '/etc/passwd'
+        archive.addfile(member)
+      else:
+        member.size = len(content)
+        archive.addfile(member, io.BytesIO(content))
+  folder.mkdir()
+  (folder / cifar10.ARCHIVE).write_bytes(out.getvalue())
+  if known:
+    md5 = hashlib.md5(out.getvalue()).hexdigest()
+    monkeypatch.setattr(cifar10, 'ARCHIVE_MD5', md5)
+
+
+def _members(folder, prefix=cifar10.FOLDER):
+  return {f'{prefix}/{p.name}': p.read_bytes() for p in folder.iterdir()}
+
+
+def test_archive(raw, tmp_path, data_config, monkeypatch):
+  members = _members(raw[0]) | {'../outside': b'x', '/tmp/outside': b'x'}
+  _archive(tmp_path / 'packed', members, monkeypatch)
+  prepare.prepare('cifar10', tmp_path / 'sets', tmp_path / 'packed')
+  _check(_load(data_config, tmp_path / 'sets'), raw[1].values())
+  assert not list(tmp_path.rglob('outside'))
+  assert not list(tmp_path.rglob(cifar10.FOLDER))
+
+
+def test_archive_of_another_checksum(raw, tmp_path, monkeypatch):
+  _archive(tmp_path / 'packed', _members(raw[0]), monkeypatch, known=False)
+  _refused(tmp_path, tmp_path / 'packed', 'not the published file: md5')
+
+
+@pytest.mark.parametrize('prefix', ['..', f'../{cifar10.FOLDER}', ''])
+def test_archive_with_members_outside(raw, tmp_path, monkeypatch, prefix):
+  _archive(tmp_path / 'packed', _members(raw[0], prefix), monkeypatch)
+  before = sorted(tmp_path.rglob('*_batch*'))
+  _refused(tmp_path, tmp_path / 'packed', 'is no archive with the files')
+  assert sorted(tmp_path.rglob('*_batch*')) == before
+
+
+def test_archive_with_a_link(raw, tmp_path, monkeypatch):
+  members = _members(raw[0]) | {f'{cifar10.FOLDER}/test_batch': None}
+  _archive(tmp_path / 'packed', members, monkeypatch)
+  _refused(tmp_path, tmp_path / 'packed', 'is no archive with the files')
+
+
+def test_archive_that_is_text(raw, tmp_path, monkeypatch):
+  (raw[0] / cifar10.ARCHIVE).write_bytes(b'x')
+  monkeypatch.setattr(cifar10, 'ARCHIVE_MD5', hashlib.md5(b'x').hexdigest())
+  _refused(tmp_path, raw[0], 'is no archive with the files')
+
+
+def test_real_batches(shared, tmp_path):
+  folder = shared / 'data/cifar10'
+  if not folder.is_dir():
+    pytest.skip('no folder shared/data/cifar10 with the real pictures')
+  subprocess.run(
+    [sys.executable, folder / 'unpack.py', folder, tmp_path],
+    check=True,
+    capture_output=True,
+  )
+  facts = json.loads((folder / 'manifest.json').read_text())
+  for name, fact in facts.items():
+    file = tmp_path / name
+    pixels, labels = cifar10.decode(file.read_bytes(), str(file), name)
+    rows = np.ascontiguousarray(np.moveaxis(pixels, -1, 1))
+    assert rows.shape == (10_000, 3, 32, 32)
+    assert _sha256(rows) == fact['sha256_of_rows_uint8_Nx3072']
+    assert _sha256(labels) == fact['labels_sha256']
+
+
+def _sha256(array):
+  return hashlib.sha256(array.tobytes()).hexdigest()
+
+
+def test_published_counts():
+  counts = np.array(list(cifar10.COUNTS.values()))
+  assert (counts.sum(axis=1) == 10_000).all()
+  assert (counts[:5].sum(axis=0) == 5000).all()

@@ -1,0 +1,357 @@
+import fractions
+import os
+import pathlib
+import re
+
+import numpy as np
+import pytest
+
+from memae_jax.data.videos import decode_video, film_file
+from memae_jax.runtime import errors
+from tests import films
+
+pytest.importorskip('av', reason='PyAV is not installed')
+
+
+def _read(path, content=None):
+  film = film_file.Film(path, content)
+  return [frame.copy() for frame in film], film
+
+
+def _same(one, two):
+  return len(one) == len(two) and all(
+    a.shape == b.shape and (a == b).all() for a, b in zip(one, two)
+  )
+
+
+@pytest.mark.parametrize('suffix', [*films.SUFFIXES, '.TS', '.Mp4', '.WMV'])
+def test_all_kinds_of_files(tmp_path, suffix):
+  codec, kind = films.SUFFIXES[suffix.lower()]
+  path = tmp_path / f'a{suffix.lower()}'
+  films.write(path, films.pixels(20), codec)
+  path = path.rename(tmp_path / f'b{suffix}')
+  found, film = _read(path)
+  expected, failed = films.plain(path.read_bytes())
+  assert not failed and len(found) == 20 and _same(found, expected)
+  assert film.rate == 25 and film.shape == (48, 32) and not film.warnings
+  np.testing.assert_allclose(film.seconds, np.arange(20) / 25, atol=1e-3)
+  assert decode_video.open_video(path).name == 'b'
+
+
+# As the orientations 1 to 8 of EXIF, and what NumPy does for each.
+TURNS = {
+  'upright': ((1, 0, 0, 1), lambda x: x),
+  'mirrored': ((-1, 0, 0, 1), np.fliplr),
+  '180': ((-1, 0, 0, -1), lambda x: np.rot90(x, 2)),
+  'upside down': ((1, 0, 0, -1), np.flipud),
+  'transposed': ((0, 1, 1, 0), lambda x: x.swapaxes(0, 1)),
+  '90 clockwise': ((0, 1, -1, 0), lambda x: np.rot90(x, -1)),
+  'transverse': ((0, -1, -1, 0), lambda x: np.rot90(x, 2).swapaxes(0, 1)),
+  '270 clockwise': ((0, -1, 1, 0), lambda x: np.rot90(x, 1)),
+}
+
+
+@pytest.mark.parametrize('height,width', [(32, 48), (48, 32), (32, 32)])
+@pytest.mark.parametrize('name', TURNS)
+def test_frames_are_upright(tmp_path, name, height, width):
+  matrix, turned = TURNS[name]
+  path = films.write(tmp_path / 'a.mp4', films.pixels(4, height, width))
+  stored, _ = films.plain(path.read_bytes())
+  films.turn(path, matrix)
+  found, film = _read(path)
+  assert _same(found, [turned(frame) for frame in stored])
+  assert film.shape == found[0].shape[1::-1] and not film.warnings
+
+
+def test_a_turned_video_is_resized_when_it_is_upright(tmp_path):
+  frames = np.zeros((3, 32, 64, 3), np.uint8)
+  frames[:, :, :32] = 200  # Its left half, and turned its upper one.
+  path = films.write(tmp_path / 'a.mp4', frames)
+  films.turn(path, (0, 1, -1, 0))
+  found, footage = decode_video.decode(
+    decode_video.open_video(path), (8, 16), 'grey'
+  )
+  assert found.shape == (3, 16, 8, 1) and footage.shape == (32, 64)
+  assert (found[:][:, :7] > 180).all() and (found[:][:, 9:] < 20).all()
+
+
+def test_other_angles_are_said(tmp_path):
+  path = films.write(tmp_path / 'a.mp4', films.pixels(4))
+  stored, _ = films.plain(path.read_bytes())
+  films.turn(path, (np.cos(0.5), np.sin(0.5), -np.sin(0.5), np.cos(0.5)))
+  found, film = _read(path)
+  assert _same(found, stored)
+  assert film.warnings == (
+    'says that it is turned by 28.6 degrees; it is read as it is stored',
+  )
+
+
+@pytest.mark.parametrize('matrix,shape', [(None, (64, 32)), (1, (32, 64))])
+def test_pixels_that_are_no_squares_count_for_the_shape(
+  tmp_path, matrix, shape
+):
+  ratio = fractions.Fraction(4, 3)
+  path = films.write(tmp_path / 'a.mp4', films.pixels(4), ratio=ratio)
+  if matrix:
+    films.turn(path, (0, 1, -1, 0))
+  found, film = _read(path)
+  assert film.shape == shape and sorted(found[0].shape[:2]) == [32, 48]
+
+
+@pytest.mark.parametrize('suffix', ['.mp4', '.mkv', '.avi', '.ts'])
+@pytest.mark.parametrize('rate', [25, 1, fractions.Fraction(30000, 1001), 60])
+def test_rates(tmp_path, suffix, rate):
+  path = films.write(
+    tmp_path / f'a{suffix}', films.pixels(20), 'mpeg4', rate=rate
+  )
+  _, film = _read(path)
+  assert film.rate == pytest.approx(float(rate), rel=1e-4)
+  expected = np.arange(20) / float(rate)
+  np.testing.assert_allclose(film.seconds, expected, atol=1e-3)
+  assert film.warnings == ()
+
+
+@pytest.mark.parametrize('suffix', ['.mp4', '.mkv', '.ts'])
+def test_times_are_those_of_the_stream(tmp_path, suffix):
+  steps = np.random.default_rng(0).integers(10, 400, 20)
+  times = 5000 + np.cumsum(steps)
+  path = films.write(tmp_path / f'a{suffix}', films.pixels(20), times=times)
+  _, film = _read(path)
+  np.testing.assert_allclose(film.seconds, (times - times[0]) / 1000, atol=1e-4)
+  mean = 19000 / (times[-1] - times[0])
+  assert film.rate == pytest.approx(mean, rel=0.02) and not film.warnings
+
+
+WHOLE = {
+  'sound that is longer.mp4': {'sound': 4.0},
+  'sound that is longer.mkv': {'sound': 4.0},
+  'sound that is longer.flv': {'sound': 4.0},
+  'sound that is longer.ts': {'sound': 4.0},
+  'sound that is longer.avi': {'sound': 4.0},
+  'sound that is longer.wmv': {'sound': 4.0},
+  'begins late.mkv': {'times': 5000 + 40 * np.arange(40)},
+  'begins late.mp4': {'times': 5000 + 40 * np.arange(40)},
+  'index in front.mp4': {'how': {'movflags': 'faststart'}},
+  'fragments.mp4': {'how': {'movflags': 'frag_keyframe+empty_moov'}},
+  'no duration.mkv': {'how': {'live': '1'}},
+  'interlaced.mp4': {'options': {'x264opts': 'tff=1'}},
+  'interlaced.ts': {'options': {'x264opts': 'tff=1'}},
+  'hidden frames.webm': {
+    'options': {'auto-alt-ref': '1', 'lag-in-frames': '16'}
+  },
+  'frames between others.avi': {'codec': 'mpeg4', 'options': {'bf': '2'}},
+  'frames between others.mpg': {'options': {'bf': '2'}},
+  'a picture each 2 s.mkv': {'rate': fractions.Fraction(1, 2)},
+  'each time another.mkv': {'times': np.cumsum(np.arange(40) % 7 * 30 + 10)},
+}
+
+
+@pytest.mark.parametrize('name', WHOLE)
+def test_no_false_alarm(tmp_path, name):
+  path = films.write(tmp_path / name, films.pixels(40), **WHOLE[name])
+  found, film = _read(path)
+  expected, _ = films.plain(path.read_bytes())
+  assert len(found) == 40 and _same(found, expected) and film.warnings == ()
+
+
+CUT = {
+  'a.mkv': {'codec': 'ffv1', 'pix_fmt': 'gray'},
+  'b.mkv': {'options': {'g': '5'}},
+  'c.mkv': {'sound': 1.6, 'options': {'g': '5'}},
+  'late.mkv': {'times': 5000 + 40 * np.arange(40), 'options': {'g': '5'}},
+  'a.webm': {},
+  'a.avi': {'codec': 'ffv1', 'pix_fmt': 'gray'},
+  'b.avi': {'codec': 'mjpeg', 'pix_fmt': 'yuvj420p'},
+  'a.flv': {},
+  'front.mp4': {'how': {'movflags': 'faststart'}, 'options': {'g': '5'}},
+  'front.mov': {'how': {'movflags': 'faststart'}, 'options': {'g': '5'}},
+}
+
+
+@pytest.mark.parametrize('name', CUT)
+@pytest.mark.parametrize('share', [0.5, 0.75])
+def test_an_end_that_is_missing_is_said(tmp_path, name, share):
+  path = films.write(tmp_path / name, films.pixels(40), **CUT[name])
+  content = path.read_bytes()
+  whole, _ = films.plain(content)
+  path.write_bytes(content[: int(share * len(content))])
+  found, film = _read(path)
+  expected, _ = films.plain(path.read_bytes())
+  assert 3 <= len(found) < 40 and _same(found[: len(expected)], expected)
+  assert film.warnings[0] == (
+    f'ends early: the header says 40 frames (1.6 s), {len(found)} were read'
+    f' ({len(found) / 25:.4g} s)'
+  )
+  if name[0] == 'a' and name != 'a.flv':  # Each frame stands for itself.
+    assert _same(found, whole[: len(found)]) and len(film.warnings) == 1
+
+
+@pytest.mark.parametrize(
+  'name,words',
+  [
+    ('a.wmv', r'ends early: the header says [\d,]+ bytes, there are [\d,]+;'),
+    ('a.ts', 'ends early, within a packet; '),
+  ],
+)
+def test_an_end_whose_length_nothing_says(tmp_path, name, words):
+  path = films.write(tmp_path / name, films.pixels(40))
+  content = path.read_bytes()
+  path.write_bytes(content[: int(0.6 * len(content))])
+  found, film = _read(path)
+  assert 3 <= len(found) < 40
+  assert np.any([re.match(words, w) for w in film.warnings])
+
+
+def test_what_footage_says_is_named(tmp_path):
+  path = films.write(tmp_path / 'x/a.mkv', films.pixels(40), 'ffv1')
+  content = path.read_bytes()
+  path.write_bytes(content[: len(content) // 2])
+  _, footage = decode_video.decode(decode_video.open_video(path), 16, 'grey')
+  (line,) = footage.warnings
+  assert line.startswith('x/a.mkv ends early: the header says 40 frames')
+
+
+@pytest.mark.parametrize('suffix', ['.avi', '.mkv'])
+def test_damage_in_the_middle_is_counted(tmp_path, suffix):
+  path = tmp_path / f'a{suffix}'
+  films.write(path, films.pixels(40), 'mjpeg', 'yuvj420p')
+  content = bytearray(path.read_bytes())
+  whole, _ = films.plain(bytes(content))
+  begins = [m.start() for m in re.finditer(b'\xff\xd8\xff', content)]
+  assert len(begins) == 40
+  for damaged in (12, 20):
+    size = begins[damaged + 1] - begins[damaged] - 60
+    content[begins[damaged] : begins[damaged] + size] = bytes(size)
+  found, film = _read(path, bytes(content))
+  del whole[20], whole[12]
+  assert _same(found, whole)
+  (line,) = film.warnings
+  assert line.startswith('is damaged: 2 of 40 packets gave no frame')
+  assert '38 frames were read' in line
+  assert film.seconds[-1] == pytest.approx(39 / 25)  # The clock is right.
+
+
+def test_frames_that_a_camera_left_out_are_said(tmp_path):
+  times = [t for t in 40 * np.arange(60) if t not in (800, 840, 1600)]
+  path = films.write(tmp_path / 'a.mkv', films.pixels(57), times=times)
+  _, film = _read(path)
+  (line,) = film.warnings
+  assert line.startswith('jumps 2 times, over 3 times the usual step in all,')
+  assert 'first after 0.76 s (frame 19)' in line
+  assert film.rate == pytest.approx(25, rel=0.06)
+
+
+def _refused(path, words):
+  with pytest.raises(errors.UserError, match=words) as caught:
+    _read(path)
+  assert '\n' not in str(caught.value) and path.name in str(caught.value)
+
+
+def test_a_file_of_sound(tmp_path):
+  import av
+
+  path = tmp_path / 'a.mp4'
+  with av.open(str(path), 'w') as out:
+    stream = out.add_stream('aac', rate=44100)
+    samples = np.zeros((1, 44100), np.float32)
+    noise = av.AudioFrame.from_ndarray(samples, 'fltp', 'mono')
+    noise.rate = 44100
+    out.mux(stream.encode(noise))
+    out.mux(stream.encode(None))
+  _refused(path, 'has no moving pictures, only audio; replace or remove it')
+
+
+LISTS = {
+  'hls': '#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n{}\n#EXT-X-ENDLIST\n',
+  'concat': 'ffconcat version 1.0\nfile {}\n',
+  'address': '#EXTM3U\n#EXTINF:9,\nhttp://127.0.0.1:1/a.ts\n',
+}
+
+
+@pytest.mark.parametrize(
+  'text',
+  [
+    'export const frames: number = 25;\n' * 40,
+    '',
+    'x',
+    'G' * 188 * 20,
+    *LISTS.values(),
+  ],
+)
+@pytest.mark.parametrize('name', ['code.ts', 'a.mp4', 'b.m2ts'])
+def test_text_is_no_video(tmp_path, name, text):
+  other = films.write(tmp_path / 'other.ts', films.pixels(20))
+  (tmp_path / name).write_text(text.format(other))
+  _refused(tmp_path / name, 'no readable video|no frame|no moving pictures')
+
+
+@pytest.mark.parametrize('suffix', ['.mp4', '.mkv', '.avi', '.wmv', '.flv'])
+def test_a_title_in_latin_1(tmp_path, suffix):
+  path = films.write(
+    tmp_path / f'a{suffix}', films.pixels(20), title='a cafX here'
+  )
+  content = path.read_bytes()
+  for old, new in ((b'cafX', b'caf\xe9'), (b'X\0 \0h', b'\0\xd8 \0h')):
+    content = content.replace(old, new)  # The second: half of a surrogate.
+  assert content != path.read_bytes()
+  path.write_bytes(content)
+  found, film = _read(path)
+  assert len(found) == 20 and film.warnings == ()
+
+
+@pytest.mark.parametrize(
+  'name',
+  [
+    b'caf\xe9.mp4',
+    'Überwachung 1.mp4'.encode(),
+    b'12:30:05.mp4',
+    b'http:a.mp4',
+    b'%03d.mp4',
+    b'-i.mp4',
+    b'a?b#c.mp4',
+  ],
+)
+def test_names_of_all_kinds(tmp_path, monkeypatch, name):
+  films.write(tmp_path / 'a.mp4', films.pixels(20))
+  monkeypatch.chdir(tmp_path)
+  os.rename(b'a.mp4', name)
+  video = decode_video.open_video(pathlib.Path(os.fsdecode(name)))
+  frames, footage = decode_video.decode(video, 16, 'rgb')
+  assert frames.shape == (20, 16, 16, 3) and footage.rate == 25
+
+
+@pytest.mark.parametrize('name,codec', [('mp4', 'libx264'), ('mkv', 'ffv1'),
+                                        ('avi', 'ffv1')])  # fmt: skip
+def test_mutants_are_as_pyav_has_them_or_refused(tmp_path, name, codec):
+  path = films.write(tmp_path / f'a.{name}', films.pixels(9, 16, 24), codec)
+  content = path.read_bytes()
+  whole, _ = films.plain(content)
+  rng = np.random.default_rng(0)
+  thorough = os.environ.get('MEMAE_TEST_THOROUGH')
+  read = 0
+  for number in range(667 if thorough else 50):
+    mutant = bytearray(content)
+    if number % 3 == 0:
+      del mutant[rng.integers(len(mutant)) :]
+    elif number % 3 == 1:
+      first = rng.integers(len(mutant))
+      del mutant[first : first + rng.integers(1, 100)]
+    for _ in range(rng.integers(0, 4) if number % 3 else 0):
+      mutant[rng.integers(len(mutant))] = rng.integers(256)
+    mutant = bytes(mutant)
+    expected, failed = films.plain(mutant)
+    try:
+      found, film = _read(path, mutant)
+    except errors.UserError as error:
+      assert '\n' not in str(error) and (failed or not expected)
+      continue
+    read += 1
+    if failed:  # We go on where it stops, and say so.
+      assert film.warnings
+      # Others fill what they lack with what lay in memory.
+      assert codec != 'ffv1' or _same(found[: len(expected)], expected)
+    elif found[0].shape == expected[0].shape:  # Else its matrix was changed.
+      assert _same(found, expected) or film.warnings
+    if number % 3 == 0 and len(found) < len(whole) - 1:
+      assert film.warnings
+  assert read > (200 if thorough else 12)
