@@ -32,8 +32,8 @@ from benchmarks import dct_video
 from configs import ped2
 from memae_jax import config as config_lib
 from memae_jax.data import protocols, sources, types
-from memae_jax.evaluation import frames as frames_lib
-from memae_jax.evaluation import video
+from memae_jax.evaluation.metrics import frames as frames_lib
+from memae_jax.evaluation.scoring import clip_scores
 from memae_jax.runtime import cli, errors, host, strict_json, writers
 
 LIMIT = 35 * 2**20  # Bytes of the file.
@@ -196,8 +196,8 @@ def difference(source: types.Source, config: Any) -> dict[str, float | None]:
     config: the resolved `config.data`.
   """
   split = protocols.split(source, config, 0, None)
-  score = video.frame_difference(source, split.transform, split.test)
-  found = video.frames(source, split.test, score, split.anomalous)
+  score = clip_scores.frame_difference(source, split.transform, split.test)
+  found = clip_scores.frames(source, split.test, score, split.anomalous)
   metrics, _ = frames_lib.evaluate(found)
   names = 'auroc', 'auroc_normalised', 'auroc_macro'
   return {name: metrics[name] for name in names}

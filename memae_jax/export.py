@@ -33,7 +33,8 @@ from absl import flags
 from memae_jax import config as config_lib
 from memae_jax import losses, scorer
 from memae_jax.data import host_stage, transforms
-from memae_jax.evaluation import collect, facts
+from memae_jax.evaluation.results import describe
+from memae_jax.evaluation.scoring import collect
 from memae_jax.methods import registry
 from memae_jax.runtime import cli, errors, expiry, paths, writers
 from memae_jax.training import experiment, step
@@ -156,7 +157,7 @@ def _readable_until() -> str:
 def _meta(exp, index: int, limit: float, at: int, taken: int) -> dict[str, Any]:
   """What the file says beside the program."""
   config, source = exp.config, exp.source
-  score = facts.score(exp)
+  score = describe.score(exp)
   score.pop('second', None)
   quantile, until = config.eval.normal_quantile, _readable_until()
   data = {key: config.data[key] for key in scorer.READING}

@@ -83,9 +83,9 @@ def train(config, workdir: pathlib.Path) -> str:
 
 def _evaluation():
   """What scores and draws; imported late, as that takes seconds."""
-  from memae_jax.evaluation import mode
+  from memae_jax.evaluation import command
 
-  return mode
+  return command
 
 
 def run() -> None:

@@ -18,7 +18,7 @@ from absl import flags
 
 from memae_jax import config as config_lib
 from memae_jax import export, scorer
-from memae_jax.evaluation import collect
+from memae_jax.evaluation.scoring import collect
 from memae_jax.runtime import errors
 from memae_jax.training import experiment, loop
 from tests import helpers

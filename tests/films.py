@@ -6,6 +6,8 @@ import struct
 import numpy as np
 import pytest
 
+from memae_jax.data.videos import film_file
+
 SUFFIXES = {  # Of each: the codec, and the container where it is not plain.
   '.avi': ('mpeg4', None),
   '.mp4': ('libx264', None),
@@ -141,7 +143,7 @@ def plain(content):
 
   found = []
   try:
-    with av.open(io.BytesIO(content), metadata_errors='replace') as container:
+    with av.open(io.BytesIO(content), **film_file.titles(av)) as container:
       for frame in container.decode(video=0):
         found.append(frame.to_ndarray(format='rgb24'))
   except Exception:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from memae_jax import config as config_lib
 from memae_jax import fields
 from memae_jax.data import prepare
-from memae_jax.evaluation import paper
+from memae_jax.evaluation.results import published
 from memae_jax.runtime import errors
 from tests import fakes, helpers
 
@@ -112,14 +112,14 @@ def test_each_published_video_set_has_its_own_numbers():
   for data in ('ucsd_ped2', 'cuhk_avenue', 'shanghaitech'):
     config = config_lib.resolve(_get('ped2', f'data={data}'))
     assert config.data.name == data
-    found[data] = paper.beside(config)['variants']['memae']
+    found[data] = published.beside(config)['variants']['memae']
   assert [v['auroc_normalised'] for v in found.values()] == [
     0.941,
     0.833,
     0.712,
   ]
   other = config_lib.changed(config, {'data.name': 'ucsd_ped2'})
-  assert paper.beside(other) is None
+  assert published.beside(other) is None
   with pytest.raises(errors.UserError, match='"data" is "avenue"; use ucsd'):
     _get('ped2', 'data=avenue')
 

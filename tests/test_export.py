@@ -18,7 +18,7 @@ from PIL import Image
 
 from memae_jax import config as config_lib
 from memae_jax import export, scorer
-from memae_jax.evaluation import collect
+from memae_jax.evaluation.scoring import collect
 from memae_jax.runtime import errors, expiry, writers
 from memae_jax.training import checkpoint, experiment, fleet, loop, run_folder
 from tests import films, helpers

@@ -9,22 +9,18 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from memae_jax.evaluation import (
-  collect,
-  course,
-  exhibits,
-  facts,
-  films,
-  metric_facts,
-  outcome,
-  paper,
-  pictures,
-  ranking,
-  report,
-  scores,
-  tables,
-  verdict,
+from memae_jax.evaluation.media import films, pictures
+from memae_jax.evaluation.metrics import registry
+from memae_jax.evaluation.report import figures, findings, tables
+from memae_jax.evaluation.report import page as report
+from memae_jax.evaluation.results import (
+  describe,
+  history,
+  measure,
+  published,
+  top_samples,
 )
+from memae_jax.evaluation.scoring import collect, scores
 from memae_jax.runtime import writers
 from memae_jax.training import experiment, step
 
@@ -117,15 +113,15 @@ def evaluate(
   results = {
     'name': exp.config.name,
     'config': exp.config.to_dict(),
-    'dataset': facts.dataset(exp),
+    'dataset': describe.dataset(exp),
     'checkpoint': {
       'step': at,
       'of_steps': exp.steps,
       'rule': rule or exp.config.eval.checkpoint,
     },
-    'score': facts.score(exp),
-    'error_maps': facts.error_maps(exp),
-    **outcome.measure(
+    'score': describe.score(exp),
+    'error_maps': describe.error_maps(exp),
+    **measure.measure(
       networks,
       baselines,
       memory,
@@ -134,16 +130,17 @@ def evaluate(
       exp.source.label_names,
     ),
     'baseline_notes': notes,
-    'paper': paper.beside(exp.config),
-    'throughput': families[0].throughput | facts.training_speed(exp, events[0]),
+    'paper': published.beside(exp.config),
+    'throughput': families[0].throughput
+    | describe.training_speed(exp, events[0]),
     'families': _others(families, events),
     'environment': exp.environment | {'training': trained},
   }
   listed = exp.source, networks, exp.config.eval.normal_quantile
-  results['highest'] = ranking.highest(*listed)
-  results['flags'] = ranking.flags(*listed)
-  results['course'] = course.stored(out, results)
-  results['warnings'] = verdict.warnings(results)
+  results['highest'] = top_samples.highest(*listed)
+  results['flags'] = top_samples.flags(*listed)
+  results['course'] = history.stored(out, results)
+  results['warnings'] = findings.warnings(results)
   folder = out / 'eval' / exp.folder(at)
   places = [folder]
   if not brief and exp.trained_on is None:
@@ -154,13 +151,13 @@ def evaluate(
   if brief:
     return results
   if results['highest']:
-    writers.write_atomic(folder / 'scores.csv', ranking.as_csv(*listed))
+    writers.write_atomic(folder / 'scores.csv', top_samples.as_csv(*listed))
   with jax.transfer_guard('allow'):
     foreign = pictures.foreign([(f.exp, f.weights) for f in families])
     strips = {}
     for family in families:
       strips |= pictures.strips(family.exp, family.weights, family.networks)
-  shown = exhibits.exhibits(
+  shown = figures.exhibits(
     results,
     networks,
     [(e, family.networks) for e, family in zip(events, families)],
@@ -184,8 +181,9 @@ def _others(families: Sequence[Family], events) -> dict[str, Any]:
       'methods': list(dict.fromkeys(r.variant for r in family.exp.replicas)),
       'step': family.networks[0].step,
       'of_steps': family.exp.steps,
-      'score': facts.score(family.exp),
-      'throughput': family.throughput | facts.training_speed(family.exp, log),
+      'score': describe.score(family.exp),
+      'throughput': family.throughput
+      | describe.training_speed(family.exp, log),
     }
     for family, log in zip(families[1:], events[1:])
   }
@@ -261,9 +259,9 @@ def report_of(
 
 def headline(results: dict[str, Any]) -> str:
   """The table of a person's first look: variants and baselines."""
-  known = metric_facts.names('first_look')
+  known = registry.names('first_look')
   names = [name for name in known if tables.defined(results['methods'], name)]
-  missing = verdict.undefined(results, known)
+  missing = findings.undefined(results, known)
   if not names:
     return '\n'.join(missing) or 'no metrics'
   lines = ['  '.join([f'{"":18}'] + [f'{name:>20}' for name in names])]

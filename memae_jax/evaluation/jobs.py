@@ -13,7 +13,8 @@ from typing import Any
 import jax
 
 from memae_jax import config as config_lib
-from memae_jax.evaluation import evaluate, results_file
+from memae_jax.evaluation import evaluate
+from memae_jax.evaluation.results import results_file
 from memae_jax.runtime import errors, parallel, writers
 from memae_jax.training import checkpoint, experiment, same
 

@@ -15,14 +15,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from memae_jax import config as config_lib
-from memae_jax.evaluation import (
-  classes,
+from memae_jax.evaluation.metrics import (
+  class_means,
   intervals,
-  metric_facts,
-  tables,
+  registry,
   video_intervals,
-  words,
 )
+from memae_jax.evaluation.report import tables, wording
 from memae_jax.runtime import errors
 from memae_jax.studies import folders, page, runs, stored
 
@@ -62,7 +61,7 @@ def entries(found: Sequence[stored.Run]) -> list[Entry]:
     variants = [key[0] for key in settings]
     for key, replicas in settings.items():
       setting = dict(zip(SETTING, key))
-      shown = [words.label(key[0])]
+      shown = [wording.label(key[0])]
       if variants.count(key[0]) > 1:
         mine = [k for k in settings if k[0] == key[0]]
         shown += [
@@ -159,7 +158,7 @@ def difference(
   units = [
     [
       values
-      for _, values in classes.units([(r.fields, r.metrics) for r in side])
+      for _, values in class_means.units([(r.fields, r.metrics) for r in side])
     ]
     for side in zip(*pairs)
   ]
@@ -258,7 +257,7 @@ def _metrics(results, rows) -> list[str]:
   names = tables.columns(results)
   if any('auroc_normalised' in row['metrics'] for row in rows):
     names = dict.fromkeys(('auroc_normalised', *names))
-  known = [name for name in names if name in metric_facts.names()]
+  known = [name for name in names if name in registry.names()]
   return [name for name in known if tables.defined(summaries, name)][:3]
 
 

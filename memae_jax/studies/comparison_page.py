@@ -5,7 +5,8 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from memae_jax.evaluation import exhibit, intervals, tables, words
+from memae_jax.evaluation.metrics import intervals
+from memae_jax.evaluation.report import figure, tables, wording
 from memae_jax.runtime import spreadsheet, writers
 from memae_jax.studies import comparison, page, pictures
 
@@ -83,7 +84,7 @@ def runs_text(row: Mapping[str, Any], metric: str) -> str:
   ends = one.get('ci95_runs')
   if not ends:
     return one.get('ci95_runs_reason') or '—'
-  low, high = (words.number(v, 4, sign=True) for v in ends)
+  low, high = (wording.number(v, 4, sign=True) for v in ends)
   return f'[{low}, {high}]'
 
 
@@ -91,10 +92,10 @@ def text(found: Mapping[str, Any]) -> str:
   """The table for a terminal."""
   heads = ['run: setting']
   for metric in found['metrics']:
-    heads += [words.title(metric), '95% interval']
+    heads += [wording.title(metric), '95% interval']
   first = found['metrics'][:1]
   for metric in first:
-    heads += [f'{words.title(metric)} difference', 'over runs']
+    heads += [f'{wording.title(metric)} difference', 'over runs']
   heads.append('pairs')
   rows = []
   for row in found['entries']:
@@ -118,11 +119,11 @@ def text(found: Mapping[str, Any]) -> str:
   return '\n'.join((page.plain(heads, rows), *notes))
 
 
-def _exhibits(found: Mapping[str, Any]) -> list[exhibit.Exhibit]:
+def _exhibits(found: Mapping[str, Any]) -> list[figure.Exhibit]:
   rows, order = found['entries'], [run['name'] for run in found['runs']]
   colours = {row['name']: order.index(row['run']) for row in rows}
   panels = {
-    words.title(metric): {
+    wording.title(metric): {
       row['name']: pictures.estimate(row['metrics'].get(metric))
       for row in rows
       if pictures.estimate(row['metrics'].get(metric))
@@ -132,7 +133,7 @@ def _exhibits(found: Mapping[str, Any]) -> list[exhibit.Exhibit]:
   out = []
   if panels:
     out.append(
-      exhibit.Exhibit(
+      figure.Exhibit(
         'metrics',
         '',
         'How good?',
@@ -141,7 +142,7 @@ def _exhibits(found: Mapping[str, Any]) -> list[exhibit.Exhibit]:
       )
     )
   gaps = {
-    f'{words.title(metric)}, minus the reference': {
+    f'{wording.title(metric)}, minus the reference': {
       row['name']: pictures.estimate(row['difference']['metrics'].get(metric))
       for row in rows
       if row['difference']
@@ -152,7 +153,7 @@ def _exhibits(found: Mapping[str, Any]) -> list[exhibit.Exhibit]:
   gaps = {title: values for title, values in gaps.items() if values}
   if gaps:
     out.append(
-      exhibit.Exhibit(
+      figure.Exhibit(
         'differences',
         '',
         'Is the difference more than the choice of test samples?',
@@ -187,35 +188,35 @@ def _page(found: Mapping[str, Any]) -> str:
       if row['difference'] and row['difference']['reason']
     ],
     exhibits=_exhibits(found),
-    metrics=[words.title(metric) for metric in metrics],
+    metrics=[wording.title(metric) for metric in metrics],
     rows=[
       {
         'name': row['name'],
-        'replicas': words.plain(row['replicas']),
+        'replicas': wording.plain(row['replicas']),
         'cells': [tables.cell(row['metrics'].get(m), 4) for m in metrics],
         'gaps': [gap_cell(row, m) for m in metrics],
         'over_runs': [runs_text(row, m) for m in metrics],
         'paired': bool((row['difference'] or {}).get('pairs')),
-        'pairs': words.plain((row['difference'] or {}).get('pairs')),
+        'pairs': wording.plain((row['difference'] or {}).get('pairs')),
       }
       for row in found['entries']
     ],
     note=page.interval_note(found['entries'], metrics),
     runs=names,
     config=[
-      (field, [words.plain(values[name]) for name in names])
+      (field, [wording.plain(values[name]) for name in names])
       for field, values in found['config'].items()
     ],
     costs=[
       [
         run['name'],
-        words.plain(run['replicas']),
-        words.plain(run['step']),
-        words.plain(run['parameters']),
+        wording.plain(run['replicas']),
+        wording.plain(run['step']),
+        wording.plain(run['parameters']),
         page.seconds(run['training_seconds']),
         page.seconds(run['wall_seconds']),
         page.gib(run['peak_memory_bytes']),
-        words.plain(run['device']),
+        wording.plain(run['device']),
       ]
       for run in found['runs']
     ],

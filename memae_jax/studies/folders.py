@@ -6,7 +6,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from memae_jax.evaluation import results_file
+from memae_jax.evaluation.results import results_file
 from memae_jax.runtime import errors, strict_json
 from memae_jax.runtime import paths as paths_lib
 

@@ -5,7 +5,9 @@ from typing import Any
 
 import jinja2
 
-from memae_jax.evaluation import exhibit, intervals, metric_facts, tables, words
+from memae_jax.evaluation.metrics import intervals, registry
+from memae_jax.evaluation.report import figure as exhibit
+from memae_jax.evaluation.report import tables, wording
 from memae_jax.studies import grid, pictures
 
 _DIGITS = 4
@@ -41,10 +43,10 @@ def render(template: str, **values: Any) -> str:
 def field_text(value: Any) -> str:
   """A field's value for a reader; a dash where there is none."""
   if isinstance(value, str):
-    return words.label(value)
+    return wording.label(value)
   if isinstance(value, (int, float)) and not isinstance(value, bool):
     return f'{value:g}'
-  return words.plain(value)
+  return wording.plain(value)
 
 
 def title_of(row: Mapping[str, Any], varying: Sequence[str]) -> str:
@@ -85,14 +87,14 @@ def study(found: Mapping[str, Any]) -> str:
   return render(
     'study.html.j2',
     name=found['name'],
-    counts=f'{counts(found)}. Compared by {words.title(found["metric"])}.',
+    counts=f'{counts(found)}. Compared by {wording.title(found["metric"])}.',
     failures=[(r['run'], r['error']) for r in found['runs'] if r['error']],
     best=[sentence(one, found) for one in found['best']],
     exhibits=_exhibits(found),
     columns=[
       *(['Point'] if labelled else []),
       *map(grid.short, varying),
-      *map(words.title, metrics),
+      *map(wording.title, metrics),
       *(['As published'] if quoted else []),
       *('Slots used', 'Dead reads', 'Slots kept', 'Validation'),
       'Time',
@@ -107,10 +109,10 @@ def study(found: Mapping[str, Any]) -> str:
       else ''
     ),
     baselines=[
-      (words.label(name), tables.cell(summary, _DIGITS))
+      (wording.label(name), tables.cell(summary, _DIGITS))
       for name, summary in found['baselines'].items()
     ],
-    metric=words.title(found['metric']),
+    metric=wording.title(found['metric']),
     runs=[(_run(run), run['state'] == 'finished') for run in found['runs']],
   )
 
@@ -119,7 +121,7 @@ def _metrics(found) -> list[str]:
   """The study's metric, and the others that are defined."""
   defined = [
     name
-    for name in (*metric_facts.names('headline'), 'pseudo_auroc')
+    for name in (*registry.names('headline'), 'pseudo_auroc')
     if any((r['metrics'].get(name) or {}).get('mean') for r in found['points'])
   ]
   return list(dict.fromkeys((found['metric'], *defined)))
@@ -146,9 +148,9 @@ def _run(run) -> list[str]:
   return [
     run['run'],
     run['state'],
-    words.plain(run['points']),
-    words.plain(run['run_replicas']),
-    words.plain(run['attempts']),
+    wording.plain(run['points']),
+    wording.plain(run['run_replicas']),
+    wording.plain(run['attempts']),
     more + seconds(run['wall_seconds']),
     seconds(run['training_seconds']),
     gib(run['peak_memory_bytes']),
@@ -162,12 +164,12 @@ def _row(row, metrics, varying, labelled, quoted) -> dict[str, Any]:
     'fields': ([row['label']] if labelled else [])
     + [field_text(row['fields'].get(name)) for name in varying],
     'cells': [tables.cell(row['metrics'].get(m), _DIGITS) for m in metrics],
-    'facts': ([words.number(row['published'], 4)] if quoted else [])
+    'facts': ([wording.number(row['published'], 4)] if quoted else [])
     + [
-      words.plain(memory.get('used')),
+      wording.plain(memory.get('used')),
       '—' if dead is None else f'{dead:.1%}',
-      words.plain(memory.get('mean_kept')),
-      words.plain(row['validation_error']),
+      wording.plain(memory.get('mean_kept')),
+      wording.plain(row['validation_error']),
       seconds(row['wall_seconds'])
       if row['state'] == 'finished'
       else row['state'],
@@ -197,7 +199,7 @@ def sentence(one: Mapping[str, Any], found: Mapping[str, Any]) -> str:
     return f'{rule}: undefined, {one["reason"]}.'
   name = title_of(found['points'][one['point']], found['varying'])
   reached = tables.cell(one['metric'], _DIGITS)
-  out = f'{rule}: {name}, {words.title(found["metric"])} {reached["mean"]}'
+  out = f'{rule}: {name}, {wording.title(found["metric"])} {reached["mean"]}'
   return f'{out} {reached.get("ci", "")}'.rstrip() + '.'
 
 
@@ -216,12 +218,12 @@ def _numeric(found) -> str | None:
 
 def _axis(field: str) -> str:
   """What a curve is drawn against."""
-  return words.SWEPT.get(grid.short(field), field).removeprefix('the ')
+  return wording.SWEPT.get(grid.short(field), field).removeprefix('the ')
 
 
 def _exhibits(found) -> list[exhibit.Exhibit]:
   done = [row for row in found['points'] if row['metrics']]
-  metric, title = found['metric'], words.title(found['metric'])
+  metric, title = found['metric'], wording.title(found['metric'])
   if not any(pictures.estimate(r['metrics'].get(metric)) for r in done):
     return []
   x = _numeric(found)
@@ -306,7 +308,7 @@ def _lines(rows, x, others, summary) -> dict[str, pictures.Line]:
 
 def terminal(found: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
   """Heads and rows for `plain`."""
-  heads = ['point', words.title(found['metric']), '95% interval']
+  heads = ['point', wording.title(found['metric']), '95% interval']
   heads += ['slots used', 'dead reads', 'state']
   rows = []
   for row in found['points']:
@@ -319,7 +321,7 @@ def terminal(found: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
         title_of(row, found['varying']),
         shown['mean'] + deviation,
         shown.get('ci', '—'),
-        words.plain(memory.get('used')),
+        wording.plain(memory.get('used')),
         '—' if dead is None else f'{dead:.1%}',
         row['state'],
       ]

@@ -7,8 +7,8 @@ import matplotlib.figure
 import matplotlib.ticker
 import numpy as np
 
-from memae_jax.evaluation import words
-from memae_jax.evaluation.plots import style
+from memae_jax.evaluation.report import wording
+from memae_jax.evaluation.report.plots import style
 
 _COLOURS = (
   '#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#332288'
@@ -74,7 +74,7 @@ def curves(
     colour, line, _ = style.of(name)
     ax.axhline(level, color=colour, linestyle=line, linewidth=1)
     ax.annotate(
-      words.label(name),
+      wording.label(name),
       (1, level),
       xycoords=ax.get_yaxis_transform(),
       ha='right',

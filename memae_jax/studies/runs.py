@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 from memae_jax import config as config_lib
 from memae_jax import plugins
-from memae_jax.evaluation import results_file
+from memae_jax.evaluation.results import results_file
 from memae_jax.runtime import errors, writers
 from memae_jax.studies import grid, groups
 

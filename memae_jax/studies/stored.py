@@ -6,13 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from memae_jax.evaluation import (
-  classes,
-  intervals,
-  results_file,
-  video_intervals,
-)
-from memae_jax.evaluation import frames as frames_lib
+from memae_jax.evaluation.metrics import class_means, intervals, video_intervals
+from memae_jax.evaluation.metrics import frames as frames_lib
+from memae_jax.evaluation.results import results_file
 from memae_jax.runtime import errors, foreign
 from memae_jax.studies import grid
 from memae_jax.training import fleet
@@ -188,10 +184,10 @@ def summary(
     resamples: of the bootstrap, where there is one run.
   """
   rows = [(r.fields, r.metrics) for r in replicas]
-  units = [values for _, values in classes.units(rows)]
+  units = [values for _, values in class_means.units(rows)]
   fields = [r.fields for r in replicas]
   kinds = len({f.get('normal_class') for f in fields})
-  over = 'seeds' if classes.averaged(fields) else 'classes'
+  over = 'seeds' if class_means.averaged(fields) else 'classes'
   over = over if kinds > 1 else 'runs'
   found = intervals.summarise(units, 'seed' if over == 'seeds' else 'run')
   for name, one in found.items():

@@ -5,7 +5,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from memae_jax.evaluation import metric_facts
+from memae_jax.evaluation.metrics import registry
 from memae_jax.runtime import spreadsheet, writers
 from memae_jax.studies import grid, page, runs, stored
 
@@ -143,7 +143,7 @@ def best(
     same: whether the errors of the points can be compared.
   """
   mean = lambda name: lambda row: (row['metrics'].get(name) or {}).get('mean')
-  test_sign = -1 if metric_facts.find(metric).lower_is_better else 1
+  test_sign = -1 if registry.find(metric).lower_is_better else 1
   rules = {
     'validation_error': (lambda row: row['validation_error'], -1),
     'pseudo_auroc': (mean('pseudo_auroc'), 1),
@@ -171,7 +171,7 @@ def best(
 def _shown(found: Mapping[str, Any]) -> list[str]:
   """The metrics of the table: the study's first."""
   names = dict.fromkeys(
-    (found['metric'], *metric_facts.names('headline'), 'pseudo_auroc')
+    (found['metric'], *registry.names('headline'), 'pseudo_auroc')
   )
   return [
     name

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from memae_jax import config as config_lib
 from memae_jax import export, scorer
 from memae_jax.data import host_stage, protocols, sources, transforms
-from memae_jax.evaluation import mode
+from memae_jax.evaluation import command
 from memae_jax.runtime import errors
 from memae_jax.training import experiment, loop
 
@@ -243,14 +243,14 @@ def test_training_evaluation_and_scorer_agree_with_the_centred(
     path = _written(folder, 'csv', at)
     exp = experiment.build(_config(path))
     loop.train(exp, folder / 'run')
-    mode.after_training(exp, folder / 'run')
+    command.after_training(exp, folder / 'run')
     found[name] = _auroc(folder / 'run')
     # Evaluated again, on a copy of the table: other data, the same scaling.
     more = folder / 'more.csv'
     lines = path.read_text().splitlines()
     more.write_text('\n'.join(lines[:300]) + '\n')
     config = config_lib.changed(_config(path), {'data.path': str(more)})
-    mode.of_run(folder / 'run', config, 'latest', False)
+    command.of_run(folder / 'run', config, 'latest', False)
     (other,) = (p for p in (folder / 'run/eval').iterdir() if '-' in p.name)
     found[name, 'eval'] = _auroc(other)
     export.to_file(folder / 'run', folder / 'scorer')

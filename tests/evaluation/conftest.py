@@ -6,13 +6,9 @@ import sklearn.datasets
 
 from memae_jax import config as config_lib
 from memae_jax.data import types
-from memae_jax.evaluation import (
-  outcome,
-  paper,
-  ranking,
-  scores,
-  verdict,
-)
+from memae_jax.evaluation.report import findings
+from memae_jax.evaluation.results import measure, published, top_samples
+from memae_jax.evaluation.scoring import scores
 from memae_jax.methods import classical as baselines
 
 COMPONENTS = {'memae': 5, 'nonspar': 3, 'ae': 1}
@@ -228,9 +224,9 @@ def make_run():
         'normalisation': 'none',
       },
       'error_maps': None,
-      **outcome.measure(replicas, baseline_scores, memory, config.eval),
+      **measure.measure(replicas, baseline_scores, memory, config.eval),
       'baseline_notes': notes,
-      'paper': paper.table(paper_table),
+      'paper': published.table(paper_table),
       'throughput': {'samples_per_second': 12345.6},
       'environment': {
         'versions': {'jax': '0.10.2'},
@@ -255,8 +251,8 @@ def make_run():
     source = types.Source(
       name, np.zeros((1797, 2)), np.zeros(1797, np.int32), ('all',)
     )
-    results['flags'] = ranking.flags(source, replicas, 0.95)
-    results['warnings'] = verdict.warnings(results)
+    results['flags'] = top_samples.flags(source, replicas, 0.95)
+    results['warnings'] = findings.warnings(results)
     columns = () if replicas[0].gallery else COLUMNS
     return {
       'results': results,

@@ -6,7 +6,8 @@ import optax
 import pytest
 
 from memae_jax import losses
-from memae_jax.evaluation import collect, words
+from memae_jax.evaluation.report import wording
+from memae_jax.evaluation.scoring import collect
 from memae_jax.methods import registry
 from memae_jax.training import experiment, loop, step
 from tests import helpers
@@ -93,7 +94,7 @@ def test_scores_have_words_and_maps_have_the_shape_of_a_sample(alone):
   for maps in scored.maps.values():
     assert maps.shape[2:] == exp.source.inputs.shape[1:3]
   for name in FAMILIES[family]:
-    assert words.label(name) == registry.find(name).label != ''
+    assert wording.label(name) == registry.find(name).label != ''
   assert exp.trainer.method.criterion[0] in scored.scores
 
 

@@ -73,7 +73,8 @@ CASES = {  # What the process is doing -> SIGTERMs that it takes, stdout.
 
 def _start(code):
   return subprocess.Popen(
-    [sys.executable, '-c', _HEARS + 'host.listen()\n' + code],
+    # Not of Python's opinion of a fork beside threads.
+    [sys.executable, '-W', 'ignore', '-c', _HEARS + 'host.listen()\n' + code],
     cwd=helpers.ROOT,
     stdout=subprocess.PIPE,
     stderr=subprocess.PIPE,

@@ -8,8 +8,8 @@ import shutil
 import numpy as np
 import pytest
 
-from memae_jax.evaluation import frames as frames_lib
-from memae_jax.evaluation import intervals
+from memae_jax.evaluation.metrics import frames as frames_lib
+from memae_jax.evaluation.metrics import intervals
 from memae_jax.runtime import errors
 from memae_jax.studies import comparison, comparison_page, folders, stored
 from tests import helpers

@@ -11,14 +11,15 @@ import numpy as np
 import pytest
 
 from memae_jax import config as config_lib
-from memae_jax.evaluation import course, curves, outcome, scores
-from memae_jax.evaluation import frames as frames_lib
+from memae_jax.evaluation.metrics import frames as frames_lib
+from memae_jax.evaluation.report import training_log
+from memae_jax.evaluation.results import history, measure
+from memae_jax.evaluation.scoring import scores
 from memae_jax.runtime import errors, writers
 from memae_jax.studies import (
   comparison,
   comparison_page,
   folders,
-  page,
   runs,
   stored,
 )
@@ -66,7 +67,7 @@ def _write(folder, is_video=False, **changes):
     'dataset': {'data_sha256': 'a1', 'label_sha256': 'b2'},
     'score': {'name': 'mse'},
     'checkpoint': {'step': 7, 'of_steps': 7},
-    **outcome.measure(networks, networks[2:], memory, config.eval),
+    **measure.measure(networks, networks[2:], memory, config.eval),
     'paper': None,
     'throughput': {'training_seconds': 1.5},
     'environment': {'device': 'cpu', 'peak_memory': {'host_bytes': 5}},
@@ -98,7 +99,7 @@ def _compared(*folders):
   try:
     found = comparison.compare([str(folder) for folder in folders], 3)
     return (
-      page.dumps(found),
+      writers.json_text(found),
       comparison_page.as_csv(found),
       comparison_page.text(found),
     )
@@ -267,7 +268,7 @@ def test_a_torn_evaluation_is_left_out_of_the_course(made, tmp_path, caplog):
     (5, '{'),
   ):
     writers.write_atomic(tmp_path / f'eval/{at}/results.json', text)
-  assert course.stored(tmp_path, now)['steps'] == [3, 7]
+  assert history.stored(tmp_path, now)['steps'] == [3, 7]
   (line,) = caplog.messages
   assert 'eval/5/results.json' in line and 'left out of the course' in line
 
@@ -299,7 +300,7 @@ def test_mutants_of_the_log(tmp_path):
     except errors.UserError as error:
       assert 'metrics.jsonl line ' in str(error) and '\n' not in str(error)
       continue
-    curves.curves(found, replicas)
+    training_log.curves(found, replicas)
     whole = [line for line in data.rstrip(b'\0').splitlines()]
     alone = [json.loads(line) for line in whole[: len(found)]]
     assert found == alone and len(whole) - len(found) <= 1
@@ -408,7 +409,7 @@ def test_each_comparison_has_its_place_beside_the_runs(made, tmp_path):
     paths = [str(tmp_path / name) for name in names]
     found = comparison.compare(paths, 0)
     place = folders.place(found, paths)
-    writers.write_atomic(place / 'compare.json', page.dumps(found))
+    writers.write_atomic(place / 'compare.json', writers.json_text(found))
     return str(place.relative_to(tmp_path))
 
   assert write('a', 'b') == 'comparison-a-b'

@@ -9,7 +9,8 @@ import pytest
 
 from memae_jax import config as config_lib
 from memae_jax import export
-from memae_jax.evaluation import collect, mode
+from memae_jax.evaluation import command
+from memae_jax.evaluation.scoring import collect
 from memae_jax.runtime import errors
 from memae_jax.training import experiment, loop, run_folder, same
 from tests import helpers
@@ -132,7 +133,7 @@ def test_a_config_edited_by_hand_is_not_believed(run, edited, field):
       same.check(trained, config, folder)
     return
   with pytest.raises(errors.UserError, match=line):
-    mode.of_run(folder, config, 'latest', False)
+    command.of_run(folder, config, 'latest', False)
 
 
 @pytest.mark.parametrize('field', FREE)
@@ -168,7 +169,7 @@ def test_all_that_reads_a_run(run, edited, tmp_path, field, value):
   code, _, err = helpers.run(f'--workdir={folder}')  # Resumes.
   assert code == 2 and field in err
   with pytest.raises(errors.UserError, match=field):
-    mode.of_run(folder, config, 'all', False)
+    command.of_run(folder, config, 'all', False)
   # Whoever names the right config is not misled by the file, and mends it.
   loop.train(exp, folder)
   assert (folder / 'config.json').read_text() == text

@@ -42,7 +42,7 @@ class Apart(NamedTuple):
   warnings: which masks lie among pictures.
   """
 
-  decode_image: dict[pathlib.Path, list[pathlib.Path]]
+  pictures: dict[pathlib.Path, list[pathlib.Path]]
   masks: dict[pathlib.Path, pathlib.PurePath]
   remarks: tuple[str, ...]
   warnings: tuple[str, ...]

@@ -49,6 +49,12 @@ _ATTACHED = 0x400  # FFmpeg's mark of a stream that is the cover of an album.
 _HEAD = 2**16  # Bytes.
 
 
+def titles(av: Any) -> dict[str, str]:
+  """What makes PyAV open files whose titles are no UTF-8: it does from 19 on."""
+  old = int(av.__version__.partition('.')[0]) < 19
+  return {'metadata_errors': 'replace'} if old else {}
+
+
 class Film:
   """A video file that is read once, by iterating over its frames [H, W, 3].
 
@@ -116,7 +122,7 @@ class Film:
         file = f'file:{os.path.abspath(self.path)}'
       options = {'format_whitelist': _FORMATS, 'protocol_whitelist': 'file'}
       try:
-        container = av.open(file, metadata_errors='replace', options=options)
+        container = av.open(file, options=options, **titles(av))
       except av.error.FFmpegError as error:
         raise ValueError(_words(error)) from error
       yield stack.enter_context(container)

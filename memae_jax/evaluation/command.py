@@ -1,0 +1,111 @@
+"""Evaluates a run: at the end of its training, or by --mode=eval."""
+
+import contextlib
+import os
+import pathlib
+from typing import Any
+
+from memae_jax.evaluation import evaluate, jobs
+from memae_jax.evaluation.media import films, new_video
+from memae_jax.evaluation.report import figure
+from memae_jax.evaluation.report import page as report
+from memae_jax.runtime import disk, errors, foreign, writers
+from memae_jax.training import experiment, run_folder, same
+
+
+def check(exp: experiment.Experiment, workdir: pathlib.Path) -> None:
+  """Looks before a training for what would fail after it.
+
+  Raises:
+    UserError: a film cannot be made or named, or no report can be drawn.
+  """
+  for name in films.chosen(exp):
+    with disk.writing(workdir), contextlib.suppress(FileNotFoundError):
+      os.lstat(workdir / f'{name}.mp4')
+  try:
+    report.template()
+    figure.check()
+  except Exception as error:  # Of Jinja2, of Matplotlib, of what they use.
+    raise errors.UserError(
+      f'no report can be drawn here ({foreign.reason(error)}); mend the'
+      ' settings or the installation of Matplotlib and Jinja2'
+    ) from error
+
+
+def after_training(exp: experiment.Experiment, workdir: pathlib.Path) -> str:
+  """Evaluates what was just trained; returns words for the terminal."""
+  if exp.config.eval.course:
+    return _steps(exp, workdir, workdir, 'all')
+  return _newest(exp, workdir, workdir)
+
+
+def of_run(
+  workdir: pathlib.Path,
+  config: Any,
+  steps: str,
+  watch: bool,
+  results: pathlib.Path | None = None,
+) -> str:
+  """Evaluates a run by a config that trains alike, maybe on other data.
+
+  Args:
+    workdir: of the run.
+    config: resolved; that of the run, but for what training does not read.
+    steps: latest, all, best or numbers; see the flag --steps.
+    watch: see the flag --watch.
+    results: folder to write to; None: that of the run.
+
+  Returns:
+    Words for the terminal.
+
+  Raises:
+    UserError: there is nothing to evaluate, or the config is another run's.
+  """
+  results = results or workdir
+  if watch:
+    jobs.wait_for_run(workdir)
+  stored = jobs.origin(workdir)
+  _check_results(results, workdir)
+  trained = same.there(stored, workdir)
+  same.check(trained, config, workdir, other_data=True)
+  other = same.names_other_data(trained, config)
+  exp = experiment.build(config, stored if other else None)
+  if config.eval.video or (steps == 'latest' and not watch):
+    return _newest(exp, workdir, results)
+  return _steps(exp, workdir, results, steps, watch)
+
+
+def _check_results(results: pathlib.Path, workdir: pathlib.Path) -> None:
+  """Raises UserError if results cannot be written, or are of another run."""
+  if not disk.may_write(results):
+    raise errors.UserError(
+      f'{results} may only be read; give --results=DIR, a folder for what the'
+      ' evaluation writes'
+    )
+  other = results.absolute() != workdir.absolute()
+  if other and writers.has_checkpoints(results):
+    raise errors.UserError(
+      f'--results={results} is the folder of another run; give a new one'
+    )
+
+
+def _steps(exp, workdir, results, steps: str, watch: bool = False) -> str:
+  """Evaluates checkpoints that have no results yet."""
+  with run_folder.opened(exp, workdir) as checkpoints:
+    done = jobs.run(exp, checkpoints, workdir, results, steps, watch)
+  left = f'none left; {results / "eval"} has the results'
+  return f'evaluated steps: {", ".join(map(str, done)) or left}'
+
+
+def _newest(exp, workdir: pathlib.Path, results: pathlib.Path) -> str:
+  """Evaluates the newest sound checkpoint, or scores a video with it."""
+  with run_folder.opened(exp, workdir) as checkpoints:
+    at, state, stored = run_folder.trained(exp, checkpoints, workdir)
+    if exp.config.eval.video:
+      return f'scores: {new_video.score(exp, state, at, results)}'
+    found = jobs.evaluate_one(
+      exp, state, at, workdir, results, stored.get('environment')
+    )
+  page = evaluate.report_of(exp, at, results)
+  older = '' if at == exp.steps else f' (step {at} of {exp.steps})'
+  return f'{evaluate.headline(found)}\nreport: {page}{older}'

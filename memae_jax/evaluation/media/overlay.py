@@ -1,0 +1,242 @@
+"""A film of a video with its errors laid over it, and its scores below.
+
+It plays as fast as the video and has its shape. H.264 by PyAV where that is
+installed (`pip install -e '.[video]'`), else an animated GIF by Pillow, which
+is larger, has 256 colours and leaves out frames of a long or fast film.
+"""
+
+import fractions
+import itertools
+import logging
+import math
+import pathlib
+from collections.abc import Iterable, Iterator, Sequence
+
+import matplotlib
+import numpy as np
+from PIL import Image, ImageColor, ImageDraw, ImageFont
+
+from memae_jax.data import types
+from memae_jax.evaluation.media import layers as layers_lib
+from memae_jax.evaluation.metrics import frames as frames_lib
+from memae_jax.evaluation.report.plots import style
+from memae_jax.runtime import errors, parallel, writers
+
+_LOG = logging.getLogger(__name__)
+_WIDTH, _CHART, _TEXT, _EDGE = 480, 96, 22, 4  # Pixels.
+_TALLEST = 2 * _WIDTH
+_STRONGEST = 0.75  # Of the heat; the frame stays visible below it.
+_HOTTEST = 0.999  # Share of the pixels of a film that are less hot.
+_DASH = 8  # Pixels.
+_MOST_OF_GIF = 500  # Frames, which Pillow holds in memory.
+_FASTEST_GIF = 50  # Frames a second that browsers play as such.
+
+
+def _even(value: float) -> int:
+  """H.264 takes even sizes only."""
+  return 2 * round(value / 2)
+
+
+def _size(width: float, height: float) -> tuple[int, int]:
+  """Pixels of a picture of this shape, as wide as the film or as tall."""
+  tall = _WIDTH * height / width
+  if tall <= _TALLEST:
+    return _WIDTH, max(2, _even(tall))
+  return max(2, _even(_TALLEST * width / height)), _TALLEST
+
+
+def _heated(
+  frame: np.ndarray, error: np.ndarray, limit: float, size: tuple[int, int]
+) -> Image.Image:
+  """A frame [H, W, C] in [0, 1] under the heat of its error map [H, W]."""
+  share = np.sqrt(np.clip(error / limit, 0, 1))[..., None]
+  # Its pale end would not show on a bright frame.
+  heat = matplotlib.colormaps['inferno'](0.8 * share[..., 0])[..., :3]
+  mixed = frame + _STRONGEST * share * (heat - frame)
+  picture = Image.fromarray((255 * np.clip(mixed, 0, 1)).round().astype('u1'))
+  return picture.resize(size, Image.Resampling.BICUBIC)
+
+
+def _chart(
+  score: np.ndarray, anomalous: np.ndarray, threshold: float | None
+) -> Image.Image:
+  """The scores over time, anomalous frames shaded; drawn once for all."""
+  chart = Image.new('RGB', (2 * _WIDTH, 2 * _CHART), 'white')
+  draw = ImageDraw.Draw(chart)
+  wide = 2 * _WIDTH / len(score)
+  for first, last in frames_lib.spans(np.flatnonzero(anomalous)):
+    box = first * wide, 0, (last + 1) * wide, 2 * _CHART
+    draw.rectangle(box, fill='#f9dcc4')
+  shown = score if threshold is None else np.append(score, threshold)
+  low, high = np.nanmin(shown), np.nanmax(shown)
+  room = _CHART - 16
+  y = 2 * (_CHART - 8 - room * (shown - low) / (high - low or 1))
+  for first, last in frames_lib.spans(np.flatnonzero(np.isfinite(score))):
+    at = (np.arange(first, last + 1) + 0.5) * wide
+    points = list(zip(at.tolist(), y[first : last + 1].tolist()))
+    draw.line(points, fill=style.INK, width=3)
+  for x in range(0, 2 * _WIDTH, 2 * _DASH) if threshold is not None else ():
+    draw.line((x, y[-1], x + _DASH, y[-1]), fill=style.NORMAL, width=3)
+  return chart.resize((_WIDTH, _CHART), Image.Resampling.BOX)
+
+
+def render(
+  layers: layers_lib.Layers,
+  score: np.ndarray,
+  anomalous: np.ndarray,
+  *,
+  limit: float | None = None,
+  number: Sequence[int] | None = None,
+  seconds: Sequence[float] | None = None,
+  threshold: float | None = None,
+  shape: tuple[int, int] | None = None,
+) -> Iterator[np.ndarray]:
+  """Yields the pictures of a film, [H', W', 3] uint8 with even sizes.
+
+  Anomalous frames have a vermilion border and word; the line in the chart is
+  where the film is, the dashed one the threshold.
+
+  Args:
+    layers: of F frames; the maps are 0 where a frame was not scored.
+    score: [F], NaN where a frame was not scored.
+    anomalous: [F] bool, of the ground truth.
+    limit: the error that is hottest; None: the highest 0.1 % of this video.
+      Give the same one to films that are to be compared.
+    number: [F] of each frame in its video; None: from 0.
+    seconds: [F] of each frame in its video; None: not shown.
+    threshold: scores above it are flagged; None: there is none.
+    shape: (width, height) of what was filmed; None: that of the frames.
+
+  Raises:
+    UserError: the numbers of frames differ, or none was scored.
+  """
+  sizes = [len(layers), len(score), len(anomalous)]
+  sizes += [len(part) for part in (number, seconds) if part is not None]
+  if len(set(sizes)) > 1:
+    raise errors.UserError(
+      f'a film has {sizes[0]} frames, but its scores, labels, numbers and'
+      f' seconds are {sizes[1:]}; give one of each for each frame'
+    )
+  if not np.isfinite(score).any():
+    raise errors.UserError('no frame of the film has a score')
+  limit = limit or layers.quantile(_HOTTEST) or 1.0
+  if threshold is not None and not math.isfinite(threshold):
+    threshold = None
+  chart = _chart(np.asarray(score, float), anomalous, threshold)
+  lines = []
+  for i, value in enumerate(score):
+    line = f'frame {i if number is None else number[i]}   '
+    if seconds is not None:
+      line += f'{seconds[i]:.2f} s   '
+    line += f'score {value:.3g}' if np.isfinite(value) else 'not scored'
+    if threshold is not None and value > threshold:
+      line += '   flagged'
+    lines.append(line)
+  return _pictures(layers, lines, anomalous, limit, chart, shape)
+
+
+def _pictures(
+  layers, lines, anomalous, limit, chart, shape
+) -> Iterator[np.ndarray]:
+  font, red = ImageFont.load_default(14), ImageColor.getrgb(style.ANOMALOUS)
+  for i, (frame, error) in enumerate(layers):
+    size = _size(*(shape or error.shape[::-1]))
+    heated = _heated(frame, error, limit, size)
+    left, below = (_WIDTH - size[0]) // 2, heated.height + _TEXT
+    page = Image.new('RGB', (_WIDTH, below + _CHART), 'white')
+    draw = ImageDraw.Draw(page)
+    page.paste(heated, (left, 0))
+    page.paste(chart, (0, below))
+    if anomalous[i]:
+      box = left, 0, left + heated.width - 1, heated.height - 1
+      draw.rectangle(box, outline=red, width=_EDGE)
+      right = _WIDTH - 8, heated.height + 3
+      draw.text(right, 'anomalous', fill=red, font=font, anchor='ra')
+    at = 8, heated.height + 3
+    draw.text(at, lines[i], fill=style.INK, font=font)
+    x = (i + 0.5) * _WIDTH / len(lines)
+    draw.line((x, below, x, below + _CHART), fill=red, width=2)
+    yield np.asarray(page)
+
+
+def write(
+  path: pathlib.Path,
+  pictures: Iterable[np.ndarray],
+  rate: float = types.FILM_RATE,
+) -> pathlib.Path:
+  """Writes a film; the file is whole or not there.
+
+  Args:
+    path: ends in .mp4 or .gif.
+    pictures: [H', W', 3] uint8, all of one even size.
+    rate: pictures a second.
+
+  Returns:
+    The path written: .gif in place of .mp4 without PyAV or its H.264 encoder.
+
+  Raises:
+    UserError: another ending.
+  """
+  path = pathlib.Path(path)
+  if path.suffix not in ('.mp4', '.gif'):
+    raise errors.UserError(f'{path}: a film ends in .mp4 or .gif')
+  if path.suffix == '.mp4' and not _has_h264():
+    _LOG.warning(
+      "no H.264 encoder, so %s becomes a GIF; pip install -e '.[video]'",
+      path.name,
+    )
+    path = path.with_suffix('.gif')
+  if parallel.is_first():
+    with writers.replacing(path) as place:
+      (_mp4 if path.suffix == '.mp4' else _gif)(place, pictures, rate)
+  return path
+
+
+def _has_h264() -> bool:
+  try:
+    import av
+  except ImportError:
+    return False
+  return 'libx264' in av.codecs_available
+
+
+def _mp4(path, pictures: Iterable[np.ndarray], rate: float) -> None:
+  import av  # Here, since most runs need no film.
+
+  # Rates such as 30000/1001 are exact; mp4 counts time in whole numbers.
+  exact = fractions.Fraction(min(max(rate, 0.01), 1000)).limit_denominator(1001)
+  with av.open(str(path), 'w', format='mp4') as film:
+    stream = film.add_stream('libx264', rate=exact, options={'crf': '20'})
+    stream.pix_fmt = 'yuv420p'  # The one that every browser plays.
+    pictures = iter(pictures)
+    first = next(pictures)
+    stream.height, stream.width = first.shape[:2]
+    for picture in itertools.chain([first], pictures):
+      film.mux(stream.encode(av.VideoFrame.from_ndarray(picture, 'rgb24')))
+    film.mux(stream.encode())
+
+
+def _gif(path, pictures: Iterable[np.ndarray], rate: float) -> None:
+  images, every = _thinned(pictures, math.ceil(rate / _FASTEST_GIF))
+  # Whole hundredths, whose sum stays true.
+  ends = np.round(np.arange(len(images) + 1) * every * 100 / rate)
+  images[0].save(
+    path,
+    'GIF',
+    save_all=True,
+    append_images=images[1:],
+    duration=(10 * np.diff(ends)).astype(int).tolist(),
+    loop=0,
+  )
+
+
+def _thinned(pictures, every: int) -> tuple[list[Image.Image], int]:
+  """Some of the pictures, and from which to which number they are apart."""
+  kept = []
+  for number, picture in enumerate(pictures):
+    if number % every == 0:  # One byte a pixel, as GIF has it.
+      image = Image.fromarray(picture)
+      kept.append(image.convert('P', palette=Image.Palette.ADAPTIVE))
+    if len(kept) > _MOST_OF_GIF:
+      kept, every = kept[::2], 2 * every
+  return kept, every

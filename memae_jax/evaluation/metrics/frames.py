@@ -1,0 +1,223 @@
+"""Frame-level metrics of videos, with what the literature leaves unsaid.
+
+A published "frame AUC" may be any of three numbers that differ by many points
+on the same scores, so all three are given under names of their own:
+
+- `auroc`: micro and raw. One ROC over all scored frames of all videos.
+- `auroc_normalised`: micro, after `normalise`. What MemAE, Frame-Pred, MNAD and
+  most others report: equation 12 of the MemAE paper. It reads the whole video,
+  future included, and takes for granted that each video has an anomaly.
+- `auroc_macro`: mean of the ROC of each video, over those with both classes.
+  Some papers pad the other videos with made-up frames instead; here they are
+  left out, counted and named. Normalising a video leaves its ROC as it is, so
+  there is only one.
+
+Average precision and equal error rate are micro, with the same two names.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import sklearn.metrics
+
+from memae_jax.data.videos import clips
+from memae_jax.evaluation.metrics import detection
+from memae_jax.runtime import errors
+
+_POOLED = ('auroc', 'average_precision', 'eer')
+METRICS = (
+  *_POOLED,
+  *(f'{name}_normalised' for name in _POOLED),
+  'auroc_macro',
+  'base_rate',
+)
+
+
+class FrameScores(NamedTuple):
+  """Scored frames of some videos; frames without a score are left out.
+
+  score: [S] higher is more anomalous. anomalous: [S] bool.
+  video: [S] int, which of the V videos. frame: [S] int index in that video.
+  names: of the videos. lengths: frames of each, scored or not.
+  """
+
+  score: np.ndarray
+  anomalous: np.ndarray
+  video: np.ndarray
+  frame: np.ndarray
+  names: Sequence[str]
+  lengths: Sequence[int]
+
+
+def checked(frames: FrameScores) -> FrameScores:
+  """Returns arrays of the right types, in the order of video and frame.
+
+  Raises:
+    UserError: a score is not finite, lengths differ, a frame does not exist,
+      or one is scored twice.
+  """
+  score, anomalous = detection.labelled(frames.score, frames.anomalous)
+  video, frame = np.asarray(frames.video), np.asarray(frames.frame)
+  if not score.shape == video.shape == frame.shape:
+    raise errors.UserError(
+      f'score has {score.size} frames, but video has shape {video.shape} and'
+      f' frame {frame.shape}; give one of each for each score'
+    )
+  lengths = np.asarray(frames.lengths, np.int64)
+  if len(lengths) != len(frames.names):
+    raise errors.UserError(
+      f'{len(frames.names)} names of videos, but {len(lengths)} lengths'
+    )
+  if np.any((video < 0) | (video >= len(lengths))):
+    raise errors.UserError(f'video has values outside 0 to {len(lengths) - 1}')
+  wrong = np.flatnonzero((frame < 0) | (frame >= lengths[video]))
+  if wrong.size:
+    i = wrong[0]
+    raise errors.UserError(
+      f'video "{frames.names[video[i]]}" has {lengths[video[i]]} frames, but'
+      f' its frame {frame[i]} (from 0) has a score'
+    )
+  order = np.lexsort((frame, video))
+  video, frame = video[order], frame[order]
+  twice = np.flatnonzero((np.diff(video) == 0) & (np.diff(frame) == 0))
+  if twice.size:
+    i = twice[0]
+    raise errors.UserError(
+      f'frame {frame[i]} of video "{frames.names[video[i]]}" has several'
+      ' scores; give one'
+    )
+  return frames._replace(
+    score=score[order], anomalous=anomalous[order], video=video, frame=frame
+  )
+
+
+def normalise(score: np.ndarray, video: np.ndarray) -> np.ndarray:
+  """Returns [S] scores scaled to [0, 1] within each video.
+
+  One minus equation 12 of the MemAE paper. Where all scores of a video are
+  equal it is not defined: they become 0, that is normal.
+
+  Args:
+    score: [S].
+    video: [S] int.
+  """
+  out = np.zeros(score.shape)
+  for one in np.unique(video):
+    mine = video == one
+    low, high = score[mine].min(), score[mine].max()
+    if high > low:
+      out[mine] = (score[mine] - low) / (high - low)
+  return out
+
+
+def average_clips(error: np.ndarray, number: np.ndarray) -> np.ndarray:
+  """Scores each clip's centre frame by its mean error over all these clips.
+
+  The same frames are scored as by other rules, so that results compare; those
+  near the ends of a video are in fewer clips. The released code does not
+  average.
+
+  Args:
+    error: [K, T] of each frame of each clip.
+    number: [K, T] int, which frame that is.
+
+  Returns:
+    [K] float32.
+  """
+  _, place = np.unique(number, return_inverse=True)
+  place = place.reshape(number.shape)
+  mean = np.bincount(place.ravel(), error.ravel()) / np.bincount(place.ravel())
+  return mean[clips.scored_frame(place)].astype(np.float32)
+
+
+def evaluate(
+  frames: FrameScores,
+) -> tuple[dict[str, float | None], dict[str, str]]:
+  """Returns every metric, and why the undefined ones are so.
+
+  Args:
+    frames: of all test videos.
+
+  Returns:
+    metrics: every name of `METRICS`, None where undefined.
+    reasons: of each undefined metric, one sentence.
+
+  Raises:
+    UserError: as `checked`.
+  """
+  frames = checked(frames)
+  normalised = normalise(frames.score, frames.video)
+  out, reasons = {}, {}
+  for score, end in ((frames.score, ''), (normalised, '_normalised')):
+    found, why = detection.evaluate(score, frames.anomalous, ())
+    out |= {f'{name}{end}': value for name, value in found.items()}
+    reasons |= {f'{name}{end}': text for name, text in why.items()}
+  found = [row['auroc'] for row in videos(frames)]
+  found = [value for value in found if value is not None]
+  out['auroc_macro'] = float(np.mean(found)) if found else None
+  if not found:
+    reasons['auroc_macro'] = 'no video has both normal and anomalous frames'
+  return (
+    {name: out[name] for name in METRICS},
+    {name: reasons[name] for name in METRICS if name in reasons},
+  )
+
+
+def videos(frames: FrameScores) -> list[dict[str, Any]]:
+  """Returns a row for each video: what was scored of it, and its AUROC.
+
+  `dropped` are the frames without a score, as [first, last] ranges; `constant`
+  says that all scores are equal, so that `normalise` is not defined; `auroc`
+  is None where `reason` says why.
+
+  Raises:
+    UserError: as `checked`.
+  """
+  frames, rows = checked(frames), []
+  for i, (name, length) in enumerate(zip(frames.names, frames.lengths)):
+    mine = frames.video == i
+    score, anomalous = frames.score[mine], frames.anomalous[mine]
+    missing = np.setdiff1d(np.arange(length), frames.frame[mine])
+    row = {
+      'name': name,
+      'frames': int(length),
+      'scored': int(mine.sum()),
+      'anomalous': int(anomalous.sum()),
+      'dropped': spans(missing),
+      'constant': bool(score.size) and bool(score.min() == score.max()),
+      'auroc': None,
+    }
+    if not score.size:
+      row['reason'] = 'no frame has a score'
+    elif anomalous.all():
+      row['reason'] = 'every scored frame is anomalous'
+    elif not anomalous.any():
+      row['reason'] = 'every scored frame is normal'
+    else:
+      row['auroc'] = float(sklearn.metrics.roc_auc_score(anomalous, score))
+    rows.append(row)
+  return rows
+
+
+def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+  """Counts and names for the results, from the rows of `videos`."""
+  return {
+    'videos': len(rows),
+    'frames': sum(row['frames'] for row in rows),
+    'scored_frames': sum(row['scored'] for row in rows),
+    'dropped_frames': sum(row['frames'] - row['scored'] for row in rows),
+    'macro_videos': sum(row['auroc'] is not None for row in rows),
+    'undefined_videos': {
+      row['name']: row['reason'] for row in rows if row['auroc'] is None
+    },
+    'constant_videos': [row['name'] for row in rows if row['constant']],
+  }
+
+
+def spans(index: np.ndarray) -> list[list[int]]:
+  """Returns sorted indices as [first, last] ranges."""
+  if not len(index):
+    return []
+  parts = np.split(index, np.flatnonzero(np.diff(index) > 1) + 1)
+  return [[int(part[0]), int(part[-1])] for part in parts]

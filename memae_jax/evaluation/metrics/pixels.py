@@ -1,0 +1,112 @@
+"""How well an error map finds the pixels of a defect.
+
+All pixels of all samples with a known mask are taken together; an anomalous
+pixel is the positive class. The maps are scored as they are, without
+smoothing. Few pixels are ranked exactly, many by fine quantile bins, since
+sorting them all would take gigabytes.
+"""
+
+import numpy as np
+import scipy.ndimage
+
+from memae_jax.evaluation.metrics import intervals
+
+METRICS = (
+  'pixel_auroc',
+  'pixel_average_precision',
+  'aupro',
+  'pixel_base_rate',
+)
+EXACT_PIXELS = 10_000_000
+BINS = 2**16
+FPR_LIMIT = 0.3  # Of AUPRO, as in the papers on MVTec AD.
+
+
+def method(pixels: int) -> str:
+  """Says how so many pixels are ranked."""
+  if pixels <= EXACT_PIXELS:
+    return 'exact'
+  return f'in {BINS:,} quantile bins; pixels of a bin count as tied'
+
+
+def _ranks(maps: np.ndarray):
+  """Returns an array or an iterable of the ranks of each map, and their count.
+
+  Rank 0 is the highest value; equal values share a rank.
+  """
+  if maps.size <= EXACT_PIXELS:
+    distinct, rank = np.unique(-maps, return_inverse=True)
+    return rank.reshape(maps.shape), len(distinct)
+  some = maps.reshape(-1)[:: -(-maps.size // EXACT_PIXELS)]
+  edges = np.quantile(some, np.linspace(0, 1, BINS + 1)[1:-1])
+  edges = edges.astype(maps.dtype)  # Or every map would be copied to float64.
+  return (BINS - 1 - np.searchsorted(edges, one) for one in maps), BINS
+
+
+def _shares(mask: np.ndarray) -> tuple[np.ndarray, int]:
+  """Returns one over the area of its region for each True, and the regions.
+
+  Pixels that touch, also at a corner, are one region.
+
+  Args:
+    mask: [H, W] bool.
+  """
+  labels, count = scipy.ndimage.label(mask, np.ones((3, 3)))
+  areas = np.bincount(labels[mask], minlength=count + 1)
+  return 1 / areas[labels[mask]], count
+
+
+def _region_overlap(share, regions, negative) -> float:
+  """Mean overlap of the regions over FPR 0 to `FPR_LIMIT`, between 0 and 1."""
+  overlap = np.r_[0, np.cumsum(share) / regions]
+  fpr = np.r_[0, np.cumsum(negative) / negative.sum()]
+  inside = fpr <= FPR_LIMIT
+  last = np.interp(FPR_LIMIT, fpr, overlap)
+  area = np.trapezoid(
+    np.r_[overlap[inside], last], np.r_[fpr[inside], FPR_LIMIT]
+  )
+  return float(min(area / FPR_LIMIT, 1))  # Sums may round to above 1.
+
+
+def evaluate(
+  maps: np.ndarray, masks: np.ndarray
+) -> tuple[dict[str, float | None], dict[str, str]]:
+  """Returns the metrics of pixels, and why the undefined ones are so.
+
+  `aupro` is the area under the per-region overlap (the mean over the
+  connected regions of the share of a region that is found) against the share
+  of normal pixels that is flagged, up to `FPR_LIMIT`, and divided by it.
+
+  Args:
+    maps: [M, H, W] float32 error of each pixel, higher is more anomalous.
+    masks: [M, H, W] bool, True where a pixel is anomalous.
+
+  Returns:
+    metrics: every name of `METRICS`, None where undefined.
+    reasons: of each undefined metric, one sentence.
+  """
+  positives = int(masks.sum())
+  out: dict[str, float | None] = dict.fromkeys(METRICS)
+  if masks.size:
+    out['pixel_base_rate'] = positives / masks.size
+  if positives in (0, masks.size):
+    reason = 'no test sample has a mask'
+    if masks.size:
+      kind = 'anomalous' if positives else 'normal'
+      reason = f'every pixel of the {len(masks):,} masks is {kind}'
+    return out, {name: reason for name in METRICS if out[name] is None}
+  ranks, count = _ranks(maps)
+  positive, negative = np.zeros((2, count), np.int64)
+  share, regions = np.zeros(count), 0
+  for rank, mask in zip(ranks, masks):
+    np.add.at(negative, rank[~mask], 1)
+    if mask.any():
+      shares, found = _shares(mask)
+      regions += found
+      np.add.at(positive, rank[mask], 1)
+      np.add.at(share, rank[mask], shares)
+  found = intervals.from_counts(positive, negative)
+  out['pixel_auroc'] = found['auroc']
+  out['pixel_average_precision'] = found['average_precision']
+  out['aupro'] = _region_overlap(share, regions, negative)
+  return {name: float(value) for name, value in out.items()}, {}

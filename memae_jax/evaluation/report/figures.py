@@ -1,0 +1,353 @@
+"""Which figures a set of results can fill, and the words around each."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from memae_jax.data import types
+from memae_jax.evaluation.metrics import intervals, registry
+from memae_jax.evaluation.report import tables, training_log, wording
+from memae_jax.evaluation.report.figure import Exhibit
+from memae_jax.evaluation.report.plots import (
+  comparison,
+  detection,
+  images,
+  memory,
+  training,
+  video,
+)
+from memae_jax.evaluation.scoring import scores
+
+
+def exhibits(
+  results: Mapping[str, Any],
+  replicas: Sequence[scores.ReplicaScores],
+  logs: Sequence[training_log.Log] = (),
+  source_columns: Sequence[types.Column] = (),
+  baseline_scores: Sequence[scores.ReplicaScores] = (),
+  foreign: Sequence[scores.Foreign] = (),
+  strips: Mapping[str, scores.Gallery] | None = None,
+) -> list[Exhibit]:
+  """Returns the figures that these results can fill, in reading order.
+
+  Args:
+    results: as `results.json`.
+    replicas: the scores of each network.
+    logs: the log events of each family, and its replicas.
+    source_columns: of a table, else empty.
+    baseline_scores: scores of baselines on the same samples, whose
+      `fields['variant']` is the baseline's name; they join the curves.
+    foreign: what networks make of classes they never saw.
+    strips: frames of one video, by name of the replica.
+  """
+  return [
+    *_worst(results, replicas),
+    *_comparisons(results),
+    *_detection(results, replicas, baseline_scores),
+    *_curves(results, replicas),
+    *_strips(results, replicas, strips or {}),
+    *_galleries(results, replicas),
+    *_foreign(foreign),
+    *_slots(replicas, source_columns),
+    *_usage(replicas),
+    *_training(logs),
+    *_course(results, replicas),
+  ]
+
+
+def _first(replicas) -> dict[str, scores.ReplicaScores]:
+  """The first replica by name of each variant, in the order of variants."""
+  names = scores.first_names((r.fields['variant'], r.name) for r in replicas)
+  by_name = {replica.name: replica for replica in replicas}
+  return {by_name[name].fields['variant']: by_name[name] for name in names}
+
+
+def _worst(results, replicas) -> Iterator[Exhibit]:
+  """The sample with the highest score, for the head of the page."""
+  found = results['flags'].get(results['headline'])
+  gallery = _first(replicas)[results['headline']].gallery
+  if found is None or gallery is None or gallery.sample is None:
+    return
+  (places,) = np.nonzero(np.equal(gallery.sample, found['sample']))
+  if places.size:
+    yield Exhibit(
+      'worst',
+      'first',
+      'The sample with the highest score',
+      'The error is bright where the network fails to rebuild it.',
+      images.one_sample(gallery, int(places[0])),
+      vector=False,
+    )
+
+
+def _section(results, variant: str) -> str:
+  """Errors of the headline come before the tables, the others' after them."""
+  return 'errors' if variant == results['headline'] else 'pictures'
+
+
+def _comparisons(results) -> Iterator[Exhibit]:
+  """How good, and how sure: dots, classes and sweeps."""
+  summaries = tables.methods(results)
+  summaries.pop('random', None)  # It would squeeze all others into a corner.
+  shown = [
+    m for m in registry.names('headline') if tables.defined(summaries, m)
+  ][:4]
+  auroc = wording.title('auroc')
+  values, classes = tables.units(results), results['averaged_classes']
+  several = any(len(v) > 1 for group in values.values() for v in group.values())
+  if shown and several:
+    yield Exhibit(
+      'replicas',
+      'results',
+      'How much do the runs differ?',
+      f'A pale dot is {_unit(classes)}, the large mark the mean over them'
+      + (
+        ', and the bar its 95% interval. Where two bars overlap widely, the'
+        ' order of the means says little: paired differences say more.'
+        if intervals.has_interval(summaries, shown)
+        else '. Two make no interval.'
+      )
+      + ' Random scores are left out.',
+      comparison.metric_dots(
+        values, summaries, {m: wording.title(m) for m in shown}
+      ),
+    )
+  numbers = {r['fields'].get('normal_class') for r in results['replicas']}
+  names = dict(zip(sorted(numbers - {None}), results['classes']))
+  by_class = {
+    variant: {names.get(k, str(k)): v for k, v in sorted(found.items())}
+    for variant, found in tables.by_field(results, 'normal_class').items()
+  }
+  if len({k for v in by_class.values() for k in v}) > 1:
+    yield Exhibit(
+      'classes',
+      'results',
+      'Which normal class is hard?',
+      'One row for each class that was taken as normal; all other classes'
+      ' are anomalous there. A dot is one run. A mean over classes hides'
+      ' this spread.',
+      comparison.class_dots(by_class, auroc),
+    )
+  for field, meaning in wording.SWEPT.items():
+    points = {
+      variant: [(x, y) for x, ys in values.items() for y in ys]
+      for variant, values in tables.by_field(results, field).items()
+      if len(values) > 1
+    }
+    if points:
+      yield Exhibit(
+        f'sweep_{field}',
+        'results',
+        f'How much does {meaning} matter?',
+        f'AUROC against {meaning}. A dot is one run, the line joins the means.',
+        comparison.sweep(points, meaning.removeprefix('the '), auroc),
+      )
+
+
+def _unit(classes: int) -> str:
+  if classes:
+    return f'the mean over the {classes} classes of one seed'
+  return 'one trained detector'
+
+
+def _detection(results, replicas, baseline_scores) -> Iterator[Exhibit]:
+  """How well the scores separate: curves and distributions."""
+  groups: dict[str, list[scores.ReplicaScores]] = {}
+  for replica in (*replicas, *baseline_scores):
+    if replica.anomalous.any() and not replica.anomalous.all():
+      groups.setdefault(replica.fields['variant'], []).append(replica)
+  if groups:
+    rates = [r.anomalous.mean() for group in groups.values() for r in group]
+    yield Exhibit(
+      'curves',
+      'results',
+      'What does catching more anomalies cost?',
+      'Each curve is the mean over the runs of that method. Left: the share'
+      ' of normals that raise a false alarm (towards the upper left is'
+      ' better). Right: the share of alarms that are right (towards the'
+      ' upper right is better). Thin grey lines are guessing.',
+      detection.detection_curves(groups, float(np.mean(rates))),
+    )
+  first = [r for r in _first(replicas).values() if r.score.size]
+  if first:
+    yield Exhibit(
+      'distributions',
+      'results',
+      'Do normal and anomalous scores separate?',
+      'One run of each method: the first by name, not the best. Heights are'
+      ' shares of their own kind, so rare anomalies stay visible. The dashed'
+      ' line is a threshold that could be set without any label.',
+      detection.score_distributions(
+        first, results['config']['eval']['normal_quantile']
+      ),
+    )
+
+
+def _curves(results, replicas) -> Iterator[Exhibit]:
+  """The scores of the frames of each test video."""
+  for variant, replica in _first(replicas).items():
+    if replica.frames is not None:
+      quantile = results['config']['eval']['normal_quantile']
+      below = wording.percent(quantile)
+      yield Exhibit(
+        f'videos_{variant}',
+        'results',
+        f'When does {wording.label(variant)} see something?',
+        f'Run {replica.name}, the first by name. Score of each frame of the'
+        ' test videos (the first 24), not normalised; shaded where frames are'
+        f' anomalous. Dashed: the {below} quantile of the validation'
+        ' normals, a threshold that needs no label. There is no line where'
+        ' frames have no score, since they are the centre of no clip.',
+        video.score_curves(replica.frames, replica.threshold(quantile)),
+      )
+
+
+def _strips(results, replicas, strips) -> Iterator[Exhibit]:
+  for variant, replica in _first(replicas).items():
+    if replica.name in strips:
+      yield Exhibit(
+        f'strip_{variant}',
+        _section(results, variant),
+        f'What does {wording.label(variant)} make of a video?',
+        f'Run {replica.name}: frames of one test video, evenly spaced in time;'
+        ' orange titles are anomalous. Below each: the score. Outlined, where'
+        ' there are masks: what is anomalous.',
+        images.reconstruction_gallery(strips[replica.name]),
+        vector=False,
+      )
+
+
+def _galleries(results, replicas) -> Iterator[Exhibit]:
+  for variant, replica in _first(replicas).items():
+    if replica.gallery is not None and len(replica.gallery.score):
+      yield Exhibit(
+        f'gallery_{variant}',
+        _section(results, variant),
+        f'What does {wording.label(variant)} make of a sample?',
+        f'Run {replica.name}, the first by name. A good model rebuilds'
+        ' normal samples and fails on anomalous ones: the error, in squared'
+        ' units of the [0, 1] range, is bright where they differ. Below it: the'
+        ' score, in units of the model input.'
+        + (
+          ' Outlined in the reconstruction: the true mask.'
+          if replica.gallery.masks is not None
+          else ''
+        ),
+        images.reconstruction_gallery(replica.gallery),
+        vector=False,
+      )
+
+
+def _foreign(foreign) -> Iterator[Exhibit]:
+  for number, shown in enumerate(foreign):  # A label may be no file name.
+    yield Exhibit(
+      f'foreign_{number}',
+      'pictures',
+      f'What becomes of other classes, where "{shown.normal}" is normal?',
+      f'Networks trained on class "{shown.normal}" alone; each column is the'
+      ' first test sample of another class, named above, and below are its'
+      ' reconstructions with their scores. A network that copies what it never'
+      ' saw cannot tell it from normal; a memory should turn it into the'
+      ' normal class (Figure 4 of the paper).',
+      images.foreign_samples(shown),
+      vector=False,
+    )
+
+
+def _slots(replicas, columns) -> Iterator[Exhibit]:
+  for variant, replica in _first(replicas).items():
+    decoded, usage = replica.decoded_slots, replica.usage
+    if decoded is None or usage is None:
+      continue
+    count = min(50, len(decoded))
+    which = 'All' if count == len(decoded) else 'The most used of all'
+    caption = (
+      f'Run {replica.name}, the first by name. {which} {len(decoded):,} slots,'
+      ' each passed through the decoder, with the share of the addressing'
+      ' weight of the test set that falls on it, most used first.'
+    )
+    if decoded.ndim == 4:
+      figure = memory.slot_images(decoded, usage, count)
+      caption += ' They should look like the normal class, and differ.'
+    else:
+      table = np.reshape(decoded, (len(decoded), -1))
+      figure = memory.slot_table(table, usage, columns, count)
+      caption += (
+        ' A column is one input; numeric inputs are coloured between their'
+        ' lowest and highest value over the slots (the middle colour: the'
+        ' same in every slot), categories from 0 to 1, between white lines.'
+        ' Rows that look alike are slots that the model does not need.'
+      )
+    yield Exhibit(
+      f'slots_{variant}',
+      'pictures',
+      f'What do the slots of {wording.label(variant)} hold?',
+      caption,
+      figure,
+      vector=False,
+    )
+
+
+def _usage(replicas) -> Iterator[Exhibit]:
+  usages = {
+    variant: replica.usage
+    for variant, replica in _first(replicas).items()
+    if replica.usage is not None
+  }
+  if usages:
+    yield Exhibit(
+      'usage',
+      'memory',
+      'Is the memory used?',
+      'Share of the addressing weight of the test set that falls on each'
+      ' slot, for the first run by name of each method. The dashed line is'
+      ' equal use; red marks slots that no read touches. A few tall bars'
+      ' mean that a smaller memory would do.',
+      memory.slot_usage(usages),
+    )
+
+
+def _training(logs) -> Iterator[Exhibit]:
+  found: dict[str, dict] = {}
+  for log in logs:
+    for panel, lines in training_log.curves(*log).items():
+      found.setdefault(panel, {}).update(lines)
+  if found:
+    yield Exhibit(
+      'training',
+      'training',
+      'Did training settle?',
+      'Line: mean over the runs of a method; band: their range. A dead'
+      ' read is one that no slot survives for; above one half (dashed)'
+      ' the memory mostly returns zeros.',
+      training.training_curves(
+        found, {k: title for k, (title, _, _) in training_log.PANELS.items()}
+      ),
+    )
+
+
+def _course(results, replicas) -> Iterator[Exhibit]:
+  course = results.get('course')
+  if not course:
+    return
+  steps = np.asarray(course['steps'])
+  variants = [replica.fields['variant'] for replica in replicas]
+  found = {}
+  for metric in [key for key in course if key != 'steps']:
+    values = np.asarray(course[metric], np.float64)  # None becomes NaN.
+    if np.isfinite(values).any():
+      found[metric] = {
+        variant: (steps, values[:, [v == variant for v in variants]])
+        for variant in dict.fromkeys(variants)
+      }
+  if found:
+    yield Exhibit(
+      'course',
+      'training',
+      'How did detection change over training?',
+      'Metrics on the test set at each kept checkpoint; line: mean over the'
+      ' runs of a method; band: their range. To look at only: nothing was'
+      ' chosen by it.',
+      training.training_curves(found, {m: wording.title(m) for m in found}),
+    )

@@ -1,0 +1,223 @@
+"""The outcome in plain sentences, the unflattering ones too."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from memae_jax.evaluation.metrics import registry
+from memae_jax.evaluation.report import tables, wording
+
+_FEW_STEPS = 200  # A rule of thumb.
+_LITTLE_EXPLAINED = 0.25
+_ROUNDING = 1e-5  # Of a share of variance.
+
+
+def verdict(results: Mapping[str, Any]) -> list[str]:
+  """Returns how the headline variant did, against the paper and its rivals."""
+  headline = results['headline']
+  name, paper = wording.label(headline), results['paper'] or {}
+  metric = tables.columns(results)[0]
+  if 'f1_at_ratio' in paper.get('metrics', ()):
+    metric = 'f1_at_ratio'
+  title, digits = wording.title(metric), tables.digits(results)
+  mean = lambda s: (s.get(metric) or {}).get('mean')
+  ours = mean(results['methods'][headline])
+  if ours is None:
+    reasons = (r['reasons'].get(metric) for r in results['replicas'])
+    why = next(filter(None, reasons), 'it is undefined for a class')
+    return [f'{title} of {name} is undefined: {why}.']
+  out = [f'{name} reaches {title} {wording.number(ours, digits)}.']
+  if metric == 'auroc':
+    worse = ', less often than a coin would' if ours < 0.5 else ''
+    out[0] = (
+      f'{out[0][:-1]}: it scores an anomalous sample above a normal one'
+      f' {wording.share(ours)} of the time{worse}.'
+    )
+  if results['averaged_classes']:
+    seeds = results['methods'][headline][metric]['n']
+    out.append(
+      f'That is the mean over {results["averaged_classes"]} classes and'
+      f' {seeds} seeds.'
+    )
+  published = paper.get('variants', {}).get(headline, {}).get(metric)
+  if published is not None:
+    gap = wording.number(ours - published, digits, sign=True)
+    out.append(f'The paper reports {published:.4f} (difference {gap}).')
+  rivals = {k: mean(v) for k, v in tables.methods(results).items()}
+  known = results['baselines']
+  rivals = {
+    k: v
+    for k, v in rivals.items()
+    if v is not None
+    and k != headline
+    and (k in known or wording.is_reference(k))
+  }
+  if rivals:
+    out.append(_against_baselines(name, ours, rivals, digits))
+  difference = results['differences'].get(f'{headline} - ae', {}).get(metric)
+  if difference and difference['mean'] is not None:
+    out.append(_against_ae(difference, digits))
+  return out
+
+
+def _against_baselines(name, ours, rivals, digits) -> str:
+  ranked = sorted(rivals, key=rivals.get, reverse=True)
+  unbeaten = [rival for rival in ranked if rivals[rival] >= ours]
+  tail = f'which {name} does not beat' if unbeaten else 'which is lower'
+  out = (
+    f'The best baseline on the same samples is {wording.label(ranked[0])} with'
+    f' {wording.number(rivals[ranked[0]], digits)}, {tail}.'
+  )
+  if unbeaten[1:]:
+    others = ', '.join(
+      f'{wording.label(rival)} ({wording.number(rivals[rival], digits)})'
+      for rival in unbeaten[1:]
+    )
+    out += f' Nor does it beat: {others}.'
+  return out
+
+
+def _against_ae(difference, digits) -> str:
+  number = lambda value: wording.number(value, digits, sign=True)
+  sure = difference.get('ci95_reason', 'one pair: no interval')
+  if difference['ci95']:
+    low, high = difference['ci95']
+    sure = f'95% interval {number(low)} to {number(high)}; ' + (
+      'these runs cannot tell it from zero'
+      if low <= 0 <= high
+      else 'which excludes zero'
+    )
+  return (
+    f'Against {wording.label("ae")} on the same data and seeds the difference'
+    f' is {number(difference["mean"])} ({sure}).'
+  )
+
+
+def _reasons(
+  results: Mapping[str, Any], metrics: Sequence[str]
+) -> dict[str, tuple[list[str], int]]:
+  """Why metrics are undefined: {reason: (their titles, count of runs)}."""
+  titles: dict[str, dict[str, None]] = {}
+  runs: dict[str, set[str]] = {}
+  for replica in results['replicas']:
+    for metric, reason in replica['reasons'].items():
+      if metric not in metrics:
+        continue
+      titles.setdefault(reason, {})[wording.title(metric)] = None
+      runs.setdefault(reason, set()).add(replica['name'])
+  return {reason: (list(t), len(runs[reason])) for reason, t in titles.items()}
+
+
+def undefined(results: Mapping[str, Any], metrics: Sequence[str]) -> list[str]:
+  """Returns why some of the metrics are undefined, a line for each reason."""
+  total = len(results['replicas'])
+  return [
+    f'undefined in {count} of {total} runs, because {reason}: '
+    + ', '.join(titles)
+    for reason, (titles, count) in _reasons(results, metrics).items()
+  ]
+
+
+def footnotes(results: Mapping[str, Any]) -> list[str]:
+  """Returns what belongs below the headline table, on its columns."""
+  shown = tables.columns(results)
+  reasons = _reasons(results, shown)
+  out = undefined(results, shown)
+  for baseline, found in results['baseline_reasons'].items():
+    found = {m: why for m, why in found.items() if m in shown}
+    for reason in dict.fromkeys(found.values()):
+      titles = [wording.title(m) for m, why in found.items() if why == reason]
+      if titles != reasons.get(reason, ((),))[0]:
+        out.append(
+          f'undefined in some runs of {wording.label(baseline)}, because'
+          f' {reason}: {", ".join(titles)}'
+        )
+  for field, meaning in wording.SWEPT.items():
+    for variant, found in tables.by_field(results, field).items():
+      if len(found) > 1:
+        out.append(
+          f'the row of {wording.label(variant)} is over all values of {meaning}'
+          f' ({wording.plain(sorted(found))}); its spread is not that of seeds'
+        )
+  return out
+
+
+def _reconstruction(variant: str, explained: Sequence[float]) -> list[str]:
+  """What is wrong with the reconstructions of a variant's runs."""
+  worse = [value for value in explained if value < -_ROUNDING]
+  rest = [value for value in explained if value >= -_ROUNDING]
+  of_runs = f' in {len(worse)} of {len(explained)} runs' if rest else ''
+  out, name = [], wording.label(variant)
+  if worse:
+    ends = 'down to ' if len(worse) > 1 else ''
+    out.append(
+      f'{name} reconstructs worse than the mean training sample{of_runs}'
+      f' (variance explained {ends}{wording.plain(min(worse))}): train'
+      ' longer, or lower train.learning_rate.'
+    )
+  mean = sum(rest) / len(rest) if rest else _LITTLE_EXPLAINED
+  if mean < _LITTLE_EXPLAINED:
+    others = ' in the other runs' if worse else ''
+    out.append(
+      f'{name} reconstructs little{others}: {wording.share(mean, 0)} of the'
+      ' variance of validation normals. Its score is close to the distance to'
+      ' the mean training sample (baseline "mean").'
+    )
+  return out
+
+
+def warnings(results: Mapping[str, Any]) -> list[str]:
+  """Returns what a reader must know before any number: `results.warnings`.
+
+  Args:
+    results: all of `results.json` but the warnings.
+  """
+  out = list(results['dataset']['warnings'])
+  step, steps = (results['checkpoint'][k] for k in ('step', 'of_steps'))
+  if step < steps:
+    out.append(f'Training is not finished: step {step:,} of {steps:,}.')
+  if steps < _FEW_STEPS:
+    count = f'{steps:,} step{"" if steps == 1 else "s"}'
+    out.append(
+      f'Only {count} of training: the networks may hardly have learned; raise'
+      ' train.epochs or lower train.batch_size.'
+    )
+  if results['dataset']['trained_on']:
+    out.append(
+      'These are not the data of the training; see the protocol below.'
+    )
+  if results['checkpoint']['rule'] == 'oracle':
+    out.append('The weights were chosen on the test labels (oracle).')
+  for variant, found in tables.values(results).items():
+    out += _reconstruction(variant, found.get('variance_explained', ()))
+  rates = {
+    r['name']: r['memory']['dead_read_rate']
+    for r in results['replicas']
+    if r['memory']
+  }
+  dead = [name for name, rate in rates.items() if rate > 0.5]
+  if dead:
+    most = wording.share(max(rates.values()), 0)
+    out.append(
+      f'{len(dead)} of {len(rates)} memories mostly return zeros: up to'
+      f' {most} of the reads are dead (no slot survives the'
+      f' shrinkage threshold), first in "{dead[0]}". Lower'
+      ' model.memory.threshold or the temperature.'
+    )
+  total = len(results['replicas'])
+  if not results['dataset']['labelled']:
+    out.append('The data have no labels: scores only, no metrics.')
+  else:
+    for reason, (_, count) in _reasons(results, registry.names()).items():
+      if 'every one of' in reason:
+        out.append(
+          f'In {count} of {total} runs {reason}: detection metrics are'
+          ' undefined there and left out of the means.'
+        )
+  for variant, found in tables.values(results).items():
+    span = max(found.get('f1_at_ratio_tie_span', ()), default=0.0)
+    if span > 0.01:
+      out.append(
+        f'{wording.label(variant)}: many samples have the same score. Their'
+        f' order alone could move F1 at the ratio by up to {span:.2f}.'
+      )
+  return out

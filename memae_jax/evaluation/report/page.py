@@ -1,0 +1,157 @@
+"""One page that a stranger can read: what was done, what came out, with what.
+
+The page is self-contained: no script, no outside file. Values are those of
+`results.json`; what is undefined is a dash with its reason. Intervals of a
+share are cut to [0, 1].
+"""
+
+import json
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jinja2
+
+from memae_jax.evaluation.metrics import intervals, registry
+from memae_jax.evaluation.report import (
+  figure,
+  findings,
+  methods_section,
+  tables,
+  wording,
+)
+
+
+def _introduction(results: Mapping[str, Any]) -> dict[str, Any]:
+  """What was done, for the head of the page."""
+  replicas = results['replicas']
+  counts: dict[str, int] = {}
+  for replica in replicas:
+    name = wording.label(replica['fields']['variant'])
+    counts[name] = counts.get(name, 0) + 1
+  rates = [r['metrics']['base_rate'] or 0.0 for r in replicas]
+  classes = {r['fields'].get('normal_class') for r in replicas} - {None}
+  return {
+    'networks': len(replicas),
+    'variants': ', '.join(f'{n} {name}' for name, n in counts.items()),
+    'samples': wording.plain(results['dataset']['split']['test']),
+    'base_rate': wording.span(rates, wording.share) if any(rates) else '',
+    'classes': sorted(classes),
+    'rule': wording.weights(results['checkpoint']),
+    'one_run': max(counts.values()) == 1,
+    'has_interval': intervals.has_interval(
+      tables.methods(results), tables.columns(results)
+    ),
+    'no_interval': _no_interval(results, tables.methods(results)),
+    'has_interval_of_pairs': intervals.has_interval(
+      results['differences'], tables.columns(results)
+    ),
+    'no_interval_of_pairs': _no_interval(results, results['differences']),
+    'quantile': wording.percent(results['config']['eval']['normal_quantile']),
+  }
+
+
+def _no_interval(results, summaries: Mapping[str, Mapping]) -> str:
+  """Says why columns of the headline table lack an interval."""
+  shown = tables.columns(results)
+  return ' '.join(
+    intervals.without_interval(
+      s.get(c) for s in summaries.values() for c in shown
+    )
+  )
+
+
+def _first_look(results: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+  """Name, value and remark of what the head of the page says of a network."""
+  found = results['flags'].get(results['headline'])
+  if found is None:
+    return []
+  quantile = wording.percent(results['config']['eval']['normal_quantile'])
+  threshold, flagged, total = (found[k] for k in ('threshold', 'flagged', 'of'))
+  top = dict(found['highest'])
+  score, above = top.pop('score'), top.pop('flagged')
+  label = top.pop('label', None)
+  top.pop('anomalous', None)
+  named = lambda path: path.name if path.is_absolute() else str(path)
+  where = ', '.join(
+    named(pathlib.Path(value)) if key in ('file', 'video') else f'{key} {value}'
+    for key, value in top.items()
+  )
+  remarks = [f'score {wording.plain(score)}']
+  remarks += [f'label {label}'] if label is not None else []
+  remarks += [] if above is None else ['flagged' if above else 'not flagged']
+  return [
+    (
+      'Threshold',
+      '—' if threshold is None else wording.plain(threshold),
+      'there are no held-out normals'
+      if threshold is None
+      else f'{quantile} of held-out normals score lower',
+    ),
+    (
+      'Flagged',
+      '—' if flagged is None else f'{flagged:,} of {total:,}',
+      'of the test samples'
+      if flagged is None
+      else f'{wording.share(flagged / total)} of the test samples',
+    ),
+    (
+      'Highest score',
+      where or f'sample {found["sample"]}',
+      ', '.join(remarks),
+    ),
+  ]
+
+
+def template() -> jinja2.Template:
+  """Reads the page without its content."""
+  environment = jinja2.Environment(
+    loader=jinja2.PackageLoader('memae_jax.evaluation.report', ''),
+    autoescape=True,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    undefined=jinja2.StrictUndefined,
+  )
+  return environment.get_template('report.html.j2')
+
+
+def render(results: Mapping[str, Any], shown: Sequence[figure.Exhibit]) -> str:
+  """Returns the page.
+
+  Args:
+    results: as `results.json`.
+    shown: figures, as from `exhibits.exhibits`.
+  """
+  return template().render(
+    results=results,
+    intro=_introduction(results),
+    verdict=findings.verdict(results),
+    first_look=_first_look(results),
+    columns=[
+      (m.title, m.meaning, m.lower_is_better)
+      for m in map(registry.find, tables.columns(results))
+    ],
+    rows=tables.headline(results),
+    differences=tables.differences(results),
+    footnotes=findings.footnotes(results),
+    exhibits=shown,
+    by_class=tables.by_class(results),
+    class_methods=[wording.label(m) for m in tables.class_methods(results)],
+    rules=tables.rules(results),
+    rule_methods=[wording.label(name) for name in results['rules']],
+    videos=tables.videos(results),
+    video_methods=[wording.label(name) for name in results['methods']],
+    highest=tables.highest(results),
+    pseudo=tables.pseudo(results),
+    pseudo_kinds=[
+      wording.KINDS[kind] for kind in next(iter(results['pseudo'].values()), ())
+    ],
+    memory=tables.memory(results),
+    provenance=methods_section.sections(results),
+    metrics=[registry.find(name) for name in registry.names()],
+    methods=[wording.label(name) for name in tables.methods(results)],
+    every_metric=tables.every_metric(results),
+    every_run=tables.every_run(results),
+    plain=wording.plain,
+    config=json.dumps(results['config'], indent=2, default=str),
+  )

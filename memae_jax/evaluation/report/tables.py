@@ -1,0 +1,340 @@
+"""Rows of the report's tables, from the numbers of `results.json`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from memae_jax import losses
+from memae_jax.evaluation.metrics import class_means, registry
+from memae_jax.evaluation.report import wording
+from memae_jax.runtime import spreadsheet
+
+Cell = dict[str, Any]
+
+
+def columns(results: Mapping[str, Any]) -> list[str]:
+  """The metrics of the headline table: those of the paper come first."""
+  paper = results['paper'] or {}
+  known = dict.fromkeys(
+    (*paper.get('metrics', ()), *registry.names('headline'))
+  )
+  special = registry.names('only_some')
+  some = [m for m in special if not defined(results['methods'], m)]
+  shown = [m for m in known if m not in some][:5]
+  pixels = [
+    m for m in registry.names('of_pixels') if defined(results['methods'], m)
+  ]
+  return shown[: 3 if pixels else 5] + pixels  # More would not fit the page.
+
+
+def digits(results: Mapping[str, Any]) -> int:
+  """Digits of a metric: as many as the paper gives, where it is quoted."""
+  return 4 if results['paper'] else 3
+
+
+def methods(results: Mapping[str, Any]) -> dict[str, Mapping]:
+  """The summaries of all variants and then of all baselines."""
+  return {**results['methods'], **results['baselines']}
+
+
+def defined(summaries: Mapping[str, Mapping], metric: str) -> bool:
+  """Whether a metric has a value in any of the summaries."""
+  return any(
+    (s.get(metric) or {}).get('mean') is not None for s in summaries.values()
+  )
+
+
+def values(results: Mapping[str, Any]) -> dict[str, dict[str, list[float]]]:
+  """{variant: {metric: defined values, one a replica}}."""
+  return _by_metric([(r['fields'], r['metrics']) for r in results['replicas']])
+
+
+def units(results: Mapping[str, Any]) -> dict[str, dict[str, list[float]]]:
+  """As `values`, one for each of `classes.units`."""
+  rows = [(r['fields'], r['metrics']) for r in results['replicas']]
+  return _by_metric(class_means.units(rows))
+
+
+def _by_metric(rows) -> dict[str, dict[str, list[float]]]:
+  out: dict[str, dict[str, list[float]]] = {}
+  for fields, metrics in rows:
+    group = out.setdefault(fields['variant'], {})
+    for metric, value in metrics.items():
+      if value is not None:
+        group.setdefault(metric, []).append(value)
+  return out
+
+
+def by_field(
+  results: Mapping[str, Any], field: str
+) -> dict[str, dict[Any, list[float]]]:
+  """{variant: {value of a replica's field: AUROCs}}, where there are any."""
+  out: dict[str, dict[Any, list[float]]] = {}
+  for replica in results['replicas']:
+    fields, value = replica['fields'], replica['metrics'].get('auroc')
+    if value is not None and field in fields:
+      group = out.setdefault(fields['variant'], {})
+      group.setdefault(fields[field], []).append(value)
+  return out
+
+
+def cell(summary, digits, sign=False, interval=None, least=0.0) -> Cell:
+  """Texts of one cell; `interval` stands in where there is one run.
+
+  A difference (`sign`) shows no deviation: its interval says what matters.
+  Others are cut to what the metric can be, from `least` to 1.
+  """
+  summary = summary or {}
+  mean, ci = summary.get('mean'), summary.get('ci95') or interval
+  out = {'mean': wording.number(mean, digits, sign), 'undefined': mean is None}
+  if mean is not None and summary.get('std') is not None and not sign:
+    out['std'] = wording.number(summary['std'], digits)
+  if mean is not None and ci:
+    ends = ci if sign else np.clip(ci, least, 1)
+    low, high = (wording.number(float(v), digits, sign) for v in ends)
+    out['ci'] = f'[{low}, {high}]'
+    out['clear'] = ci[0] > 0 or ci[1] < 0
+  if summary.get('undefined'):
+    out['undefined_count'] = summary['undefined']
+  return out
+
+
+def _runs(results, summary: Mapping[str, Mapping], noun: str = 'run') -> str:
+  """Says how many observations a summary is over."""
+  n = max((s['n'] for s in summary.values()), default=0)
+  if results['averaged_classes']:
+    return f'{n} seeds × {results["averaged_classes"]} classes'
+  return f'{n} {noun}{"" if n == 1 else "s"}' if n else ''
+
+
+def headline(results: Mapping[str, Any]) -> list[dict[str, Any]]:
+  """Variants, each above the paper's, then baselines, then other methods."""
+  paper = results['paper'] or {}
+  shown, precision = columns(results), digits(results)
+  rows = []
+
+  def published(name, row):
+    cells = [
+      {'mean': wording.number(row[c], 4) if c in row else ''} for c in shown
+    ]
+    rows.append({'kind': 'paper', 'name': name, 'cells': cells, 'n': ''})
+
+  for kind in ('methods', 'baselines'):
+    for name, summary in results[kind].items():
+      own = [
+        r
+        for r in results['replicas']
+        if kind == 'methods' and r['fields']['variant'] == name
+      ]
+      interval = own[0]['interval'] if len(own) == 1 else {}
+      rows.append(
+        {
+          'kind': kind,
+          'name': wording.label(name),
+          'headline': name == results['headline'],
+          'note': results['baseline_notes'].get(name, ''),
+          'n': _runs(results, summary),
+          'cells': [
+            cell(summary.get(c), precision, interval=interval.get(c))
+            for c in shown
+          ],
+        }
+      )
+      if kind == 'methods' and name in paper.get('variants', {}):
+        published('as published', paper['variants'][name])
+  others = {
+    wording.label(name): row
+    for name, row in paper.get('variants', {}).items()
+    if name not in results['methods']
+  } | paper.get('others', {})
+  for name, row in others.items():
+    published(f'{name}, as published', row)
+  return rows
+
+
+def rules(results: Mapping[str, Any]) -> list[tuple[str, list[Cell]]]:
+  """Title of each rule of scores, and AUROC, normalised, of each variant."""
+  return [
+    (
+      losses.find(rule).title
+      + (' (the score)' if rule == _score(results) else ''),
+      [
+        cell(found[rule].get('auroc_normalised'), digits(results))
+        for found in results['rules'].values()
+      ],
+    )
+    for rule in next(iter(results['rules'].values()), ())
+  ]
+
+
+def _score(results: Mapping[str, Any]) -> str:
+  return results['config']['eval']['score']
+
+
+def videos(results: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
+  """Name of each test video, its frames, and AUROC of each variant's first."""
+  replicas: dict[str, Any] = {}
+  for replica in results['replicas']:
+    replicas.setdefault(replica['fields']['variant'], replica)
+  each = zip(*(r['videos'] for r in replicas.values()))
+  return [
+    (
+      row[0]['name'],
+      [
+        wording.plain(row[0]['frames']),
+        wording.plain(row[0]['scored']),
+        wording.plain(row[0]['anomalous']),
+        *(wording.number(found['auroc']) for found in row),
+      ],
+    )
+    for row in each
+  ]
+
+
+def highest(
+  results: Mapping[str, Any],
+) -> list[tuple[str, list[str], list[list[str]]]]:
+  """Variant, columns and rows of the samples with the highest scores."""
+  return [
+    (
+      wording.label(variant),
+      list(found['rows'][0]),
+      [
+        # Whole numbers are rows and frames, to be looked up as they are.
+        [str(v) if type(v) is int else wording.plain(v) for v in row.values()]
+        for row in found['rows']
+      ],
+    )
+    for variant, found in results['highest'].items()
+    if found['rows']
+  ]
+
+
+def _labelled(side: str) -> str:
+  """Names a side of a difference: 'memae' or 'memae (slots=3)'."""
+  variant, gap, setting = side.partition(' ')
+  return wording.label(variant) + gap + setting
+
+
+def differences(results: Mapping[str, Any]) -> list[tuple[str, str, list]]:
+  """Name, count of pairs and cells of each paired difference."""
+  return [
+    (
+      ' − '.join(_labelled(v) for v in pair.split(' - ')),
+      _runs(results, summary, 'pair'),
+      [
+        cell(summary.get(c), digits(results), sign=True)
+        for c in columns(results)
+      ],
+    )
+    for pair, summary in results['differences'].items()
+  ]
+
+
+def every_metric(results: Mapping[str, Any]) -> list[tuple[str, list[Cell]]]:
+  """All metrics (rows) of all variants and baselines (columns)."""
+  groups = list(methods(results).values())
+  return [
+    (
+      metric.title,
+      [
+        cell(g.get(metric.name), digits(results), least=metric.least)
+        for g in groups
+      ],
+    )
+    for metric in map(registry.find, registry.names())
+    if any(metric.name in group for group in groups)
+  ]
+
+
+def class_methods(results: Mapping[str, Any]) -> dict[str, Mapping]:
+  """The methods of the table of classes: random scores would only be wide."""
+  found = methods(results)
+  found.pop('random', None)
+  return found
+
+
+def by_class(
+  results: Mapping[str, Any], metric: str = 'auroc'
+) -> list[tuple[str, list[Cell]]]:
+  """Name of each class and cells of all methods; then the mean over classes."""
+  names, precision = class_methods(results), digits(results)
+  short = lambda summary: cell(
+    {**(summary or {}), 'ci95': None, 'undefined': 0}, precision
+  )
+  rows = [
+    (kind, [short(found.get(name, {}).get(metric)) for name in names])
+    for kind, found in results['classes'].items()
+  ]
+  if rows:
+    whole = [short(summary.get(metric)) for summary in names.values()]
+    rows.append(('mean', whole))
+  return rows
+
+
+def classes_csv(results: Mapping[str, Any]) -> str:
+  """AUROC of each class and method over the seeds, as CSV text.
+
+  The last row is the mean over the classes.
+  """
+  names = methods(results)
+  heads = (f'{name}{part}' for name in names for part in ('', '_std'))
+  lines: list[list[Any]] = [['normal_class', *heads]]
+  for kind, found in (*results['classes'].items(), ('mean', names)):
+    row = [found.get(name, {}).get('auroc') or {} for name in names]
+    lines.append(
+      [kind, *(summary.get(key) for summary in row for key in ('mean', 'std'))]
+    )
+  return spreadsheet.text(lines)
+
+
+def pseudo(results: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
+  """Name of each variant, AUROC of each kind of change, and their mean."""
+  return [
+    (
+      wording.label(variant),
+      [
+        wording.number(value, 3)
+        for value in (*found.values(), sum(found.values()) / len(found))
+      ],
+    )
+    for variant, found in results['pseudo'].items()
+  ]
+
+
+def every_run(results: Mapping[str, Any]) -> list[tuple[str, int, list[Cell]]]:
+  """Name, step and cells of each replica."""
+  return [
+    (
+      r['name'],
+      r['step'],
+      [
+        cell(
+          {'mean': r['metrics'].get(c)},
+          digits(results),
+          interval=r['interval'].get(c),
+        )
+        for c in columns(results)
+      ],
+    )
+    for r in results['replicas']
+  ]
+
+
+def memory(results: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
+  """What each variant's memory does, mean over its replicas."""
+  return [
+    (
+      wording.label(variant),
+      [
+        wording.plain(found['slots']),
+        wording.plain(found['used']),
+        wording.share(found['dead_read_rate']),
+        wording.plain(found['mean_kept']),
+        wording.plain(found['usage_perplexity']),
+        wording.plain(found['duplicate_slots']),
+      ],
+    )
+    for variant, found in results['memory'].items()
+  ]

@@ -1,0 +1,247 @@
+"""From scores to the part of `results.json` that they decide."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import sklearn.metrics
+
+from memae_jax.evaluation.metrics import (
+  class_means,
+  detection,
+  intervals,
+  video_intervals,
+)
+from memae_jax.evaluation.metrics import frames as frames_lib
+from memae_jax.evaluation.metrics import registry as metric_facts
+from memae_jax.evaluation.scoring import contrast, pseudo_anomalies, scores
+from memae_jax.methods import registry
+
+_SHARED = ('seed', 'normal_class', 'learning_rate')
+_SWEPT = ('slots', 'threshold', 'alpha', 'learning_rate')
+
+
+def _by_variant(rows: Sequence[tuple[Mapping, Any]]) -> dict[str, list[Any]]:
+  """{variant or baseline: values} of (fields, value)."""
+  out: dict[str, list[Any]] = {}
+  for fields, value in rows:
+    out.setdefault(fields['variant'], []).append(value)
+  return out
+
+
+def _summaries(rows: Sequence[class_means.Row]) -> dict[str, dict]:
+  """{variant or baseline: summary of its metrics} over `classes.units`."""
+  groups = _by_variant(class_means.units(rows))
+  unit = (
+    'seed' if class_means.averaged([fields for fields, _ in rows]) else 'run'
+  )
+  return {
+    name: intervals.summarise(group, unit) for name, group in groups.items()
+  }
+
+
+def _differences(rows: Sequence[class_means.Row]) -> dict[str, Any]:
+  """Paired differences between variants, by fields and not by name.
+
+  Two of `classes.units` pair if they share seed, normal class and learning
+  rate, and slots where both have a memory. A variant that was swept is
+  compared once for each of its settings, which its label then names.
+  """
+  found = _by_variant([(row[0], row) for row in class_means.units(rows)])
+  out = {}
+  for a, b in _pairs(list(found)):
+    both = _has_memory(a) and _has_memory(b)
+    shared = (*_SHARED, 'slots') if both else _SHARED
+    key = lambda fields, shared=shared: tuple(map(fields.get, shared))
+    partner = {key(fields): values for fields, values in found.get(b, ())}
+    pairs: dict[str, list[tuple[Any, Any]]] = {}
+    swept = _swept([fields for fields, _ in found.get(a, ())])
+    for fields, values in found.get(a, ()):
+      if key(fields) in partner:
+        setting = ', '.join(f'{name}={fields.get(name)}' for name in swept)
+        label = f'{a} ({setting})' if setting else a
+        pairs.setdefault(f'{label} - {b}', []).append(
+          (values, partner[key(fields)])
+        )
+    for name, both in pairs.items():
+      out[name] = intervals.paired_difference(*zip(*both))
+  return out
+
+
+def _has_memory(name: str) -> bool:
+  """Whether a method reads slots; baselines are no methods."""
+  method = registry.get(name)
+  return method is not None and method.memories
+
+
+def _pairs(names: Sequence[str]) -> list[tuple[str, str]]:
+  """Which methods are compared: rivals, and the first one with all others.
+
+  Args:
+    names: of the methods, the headline first.
+  """
+  known = [name for name in registry.names() if name in names]
+  pairs = [(a, b) for a in known for b in registry.find(a).rivals if b in names]
+  first = [(names[0], b) for b in names[1:]]
+  return pairs + [
+    (a, b) for a, b in first if (a, b) not in pairs and (b, a) not in pairs
+  ]
+
+
+def _swept(fields: Sequence[Mapping[str, Any]]) -> list[str]:
+  """The fields that take several values within one variant."""
+  return [name for name in _SWEPT if len({f.get(name) for f in fields}) > 1]
+
+
+def _measure(
+  replica: scores.ReplicaScores, config: Any, has_labels: bool
+) -> tuple[dict[str, float | None], dict[str, str]]:
+  """Every metric of one run, and why the undefined ones are so."""
+  values, reasons = detection.evaluate(
+    replica.score,
+    replica.anomalous,
+    replica.validation_score,
+    config.flag_ratio,
+    config.normal_quantile,
+    has_labels,
+  )
+  if replica.beyond_contrast is not None:
+    values[contrast.METRIC] = None
+    if values['auroc'] is None:
+      reasons[contrast.METRIC] = reasons['auroc']
+    else:
+      values[contrast.METRIC] = float(
+        sklearn.metrics.roc_auc_score(
+          replica.anomalous, replica.beyond_contrast
+        )
+      )
+  if replica.mean_error:
+    left = float(np.mean(replica.validation_score)) / replica.mean_error
+    values['variance_explained'] = 1 - left
+  if replica.frames is not None and has_labels:
+    found, why = frames_lib.evaluate(replica.frames)
+    values, reasons = values | found, reasons | why
+  if replica.pixels is not None:
+    values, reasons = values | replica.pixels[0], reasons | replica.pixels[1]
+  for metric in map(metric_facts.find, metric_facts.names('compute')):
+    if has_labels or not metric.needs_labels:
+      values[metric.name] = metric.compute(replica, config)
+  changed = pseudo_anomalies.METRIC
+  if replica.pseudo:
+    values[changed] = float(np.mean(list(replica.pseudo.values())))
+  elif replica.pseudo is not None:
+    values[changed], reasons[changed] = None, pseudo_anomalies.TOO_FEW
+  return values, reasons
+
+
+def measure(
+  networks: Sequence[scores.ReplicaScores],
+  baselines: Sequence[scores.ReplicaScores],
+  memory: Mapping[str, Mapping[str, float]],
+  config: Any,
+  has_labels: bool = True,
+  label_names: Sequence[str] = (),
+) -> dict[str, Any]:
+  """Returns the metrics of everything that was scored.
+
+  Args:
+    networks: the scores of each replica; the first one's variant is the
+      headline.
+    baselines: their scores; `fields['variant']` is the baseline's name.
+    memory: statistics by replica name.
+    config: `config.eval`.
+    has_labels: False where the data have none: metrics that need labels are
+      undefined.
+    label_names: names of the normal classes.
+
+  Returns:
+    headline, metrics (of the headline), variants, averaged_classes (see
+    `classes.averaged`), differences, classes, replicas, baselines,
+    baseline_reasons, memory, pseudo, rules and videos, as in `results.json`.
+  """
+  measured = [_measure(r, config, has_labels) for r in networks]
+  rivals = [_measure(r, config, has_labels) for r in baselines]
+  rows = [(r.fields, values) for r, (values, _) in zip(networks, measured)]
+  rival_rows = [(r.fields, values) for r, (values, _) in zip(baselines, rivals)]
+  variants = _summaries(rows)
+  headline = networks[0].fields['variant']
+  groups = _by_variant([(r.fields, r.name) for r in networks])
+  # The interval over replicas serves fleets; one replica has only its samples.
+  alone = {names[0] for names in groups.values() if len(names) == 1}
+  reasons: dict[str, dict[str, str]] = {}
+  for replica, (_, why) in zip(baselines, rivals):
+    if why:
+      reasons.setdefault(replica.fields['variant'], {}).update(why)
+  memories = _by_variant(
+    [(r.fields, memory[r.name]) for r in networks if r.name in memory]
+  )
+  changed = _by_variant([(r.fields, r.pseudo) for r in networks if r.pseudo])
+  return {
+    'headline': headline,
+    'metrics': variants[headline],
+    'methods': variants,
+    'averaged_classes': class_means.averaged([r.fields for r in networks]),
+    'differences': _differences(rows),
+    'classes': class_means.by_class([*rows, *rival_rows], label_names),
+    'replicas': [
+      {
+        'name': r.name,
+        'fields': r.fields,
+        'metrics': values,
+        'reasons': why,
+        'interval': _interval(r, config.bootstrap) if r.name in alone else {},
+        'memory': memory.get(r.name),
+        'pseudo': r.pseudo,
+        'videos': frames_lib.videos(r.frames) if r.frames else [],
+        'step': r.step,
+      }
+      for r, (values, why) in zip(networks, measured)
+    ],
+    'baselines': _summaries(rival_rows),
+    'baseline_reasons': reasons,
+    'memory': _means(memories),
+    'pseudo': _means(changed),
+    'rules': _rules(networks) if has_labels else {},
+    'videos': frames_lib.summary(frames_lib.videos(networks[0].frames))
+    if networks[0].frames
+    else None,
+  }
+
+
+def _interval(replica: scores.ReplicaScores, resamples: int) -> dict[str, Any]:
+  """Of the choice of test samples, for one run: of videos, whole ones."""
+  if replica.frames is None:
+    return intervals.bootstrap(
+      replica.score, replica.anomalous, resamples=resamples
+    )
+  found = video_intervals.bootstrap(replica.frames, resamples)
+  return {name: value['ci95'] for name, value in found.items()}
+
+
+def _rules(networks: Sequence[scores.ReplicaScores]) -> dict[str, Any]:
+  """{variant: {rule: summary of the frame metrics}}, for clips."""
+  out: dict[str, Any] = {}
+  groups = _by_variant([(r.fields, r) for r in networks if r.rules])
+  for variant, group in groups.items():
+    out[variant] = {
+      rule: intervals.summarise(
+        [
+          frames_lib.evaluate(r.frames._replace(score=r.rules[rule]))[0]
+          for r in group
+        ]
+      )
+      for rule in group[0].rules
+    }
+  return out
+
+
+def _means(groups: Mapping[str, Sequence[Mapping[str, float]]]) -> dict:
+  """{variant: {key: mean over its runs}}; None where one has no value."""
+
+  def mean(values):
+    return None if None in values else float(np.mean(values))
+
+  return {
+    variant: {key: mean([found[key] for found in group]) for key in group[0]}
+    for variant, group in groups.items()
+  }

@@ -1,0 +1,91 @@
+"""What clips of videos add to an evaluation: rules, frames and regions."""
+
+import numpy as np
+
+from memae_jax.data import transforms, types
+from memae_jax.evaluation.metrics import frames as frames_lib
+from memae_jax.evaluation.metrics import regions
+from memae_jax.methods import base
+
+
+def by_rule(
+  source: types.Source, scored: base.Prediction, index: int, rows: np.ndarray
+) -> dict[str, np.ndarray]:
+  """Returns the scores [n] of some samples by every rule.
+
+  Args:
+    source: of the samples.
+    scored: of the fleet, padded at the end, on the host.
+    index: of the replica.
+    rows: [n] samples, in the order of their scores.
+  """
+  found = {k: v[index, : len(rows)] for k, v in scored.scores.items()}
+  for name, values in found.items():
+    if values.ndim > 1:  # Of the frames of clips, see `losses.Rule.over_clips`.
+      number = source.inputs.number[rows]
+      found[name] = frames_lib.average_clips(values, number)
+  return found
+
+
+def frames(
+  source: types.Source,
+  rows: np.ndarray,
+  score: np.ndarray,
+  anomalous: np.ndarray,
+) -> frames_lib.FrameScores | None:
+  """Returns the scores as those of frames, of the videos that have any.
+
+  Args:
+    source: of the samples.
+    rows: [n] samples.
+    score: [n]. anomalous: [n] bool.
+  """
+  if source.videos is None:
+    return None
+  which, video = np.unique(source.videos.video[rows], return_inverse=True)
+  return frames_lib.FrameScores(
+    score=score,
+    anomalous=anomalous,
+    video=video,
+    frame=source.videos.frame[rows],
+    names=[source.videos.names[i] for i in which],
+    lengths=source.videos.lengths[which],
+  )
+
+
+def find_regions(
+  source: types.Source, rows: np.ndarray, maps: np.ndarray
+) -> tuple[dict[str, float | None], dict[str, str]]:
+  """Returns the metrics of `regions`; none where there are no videos.
+
+  Args:
+    source: with masks.
+    rows: [M] samples.
+    maps: [M, H, W] of the same.
+  """
+  if source.videos is None:
+    return {}, {}
+  order = np.lexsort((source.videos.frame[rows], source.videos.video[rows]))
+  rows = rows[order]
+  return regions.evaluate(
+    maps[order], source.masks[rows], source.videos.video[rows]
+  )
+
+
+def frame_difference(
+  source: types.Source, transform: types.Transform, rows: np.ndarray
+) -> np.ndarray:
+  """Returns [n] mean squared change from the frame before the scored one.
+
+  Args:
+    source: of clips.
+    transform: raw inputs -> model inputs.
+    rows: [n] samples.
+  """
+  frames, number = source.inputs.frames, source.inputs.number[rows]
+  centre = number.shape[1] // 2
+  out = np.empty(len(rows), np.float32)
+  for i, pair in enumerate(number[:, centre - 1 : centre + 1]):
+    pair = transforms.apply(frames[pair], transform)
+    out[i] = np.square(pair[1] - pair[0]).mean()
+  return out

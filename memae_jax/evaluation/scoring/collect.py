@@ -1,0 +1,393 @@
+"""Scores of a fleet and of the baselines, on the same samples."""
+
+import concurrent.futures
+import functools
+import math
+import pathlib
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+import threadpoolctl
+
+from memae_jax import losses
+from memae_jax.data import transforms
+from memae_jax.evaluation.media import pictures
+from memae_jax.evaluation.metrics import detection, pixels
+from memae_jax.evaluation.scoring import (
+  clip_scores,
+  contrast,
+  pseudo_anomalies,
+  scores,
+)
+from memae_jax.memory import usage
+from memae_jax.methods import base
+from memae_jax.methods import classical as baselines_lib
+from memae_jax.runtime import errors, host, writers
+from memae_jax.training import experiment, run_folder, step
+
+Errors = list[tuple[np.ndarray, np.ndarray]]  # Of each replica: [T] and [V].
+_MOST_PAIRED = 2**14  # Slots that are compared with each other.
+_PASSES, _SECONDS = 5, 0.2  # Scoring is timed so often, or for so long.
+_MAP_BYTES = 2**28  # Error maps are kept up to this, in the order of the fleet.
+
+
+def _errors(exp, tested: base.Prediction, held_out: base.Prediction) -> Errors:
+  """The scores by `Experiment.rule`, without padding."""
+  of = lambda scored, i, rows: clip_scores.by_rule(exp.source, scored, i, rows)[
+    exp.rule
+  ]
+  return [
+    (of(tested, i, s.test), of(held_out, i, s.validation))
+    for i, s in enumerate(exp.splits)
+  ]
+
+
+def _tested(exp, weights, wanted) -> tuple[base.Prediction, float]:
+  """Scores of the test samples, and the seconds that they take."""
+  rows, passes = [s.test for s in exp.splits], []
+  exp.programs.warm_up(weights, rows, wanted)  # Compiling is no scoring.
+  # What takes milliseconds is timed again, since other work may delay it.
+  while not passes or (len(passes) < _PASSES and sum(passes) < _SECONDS):
+    begun = time.perf_counter()
+    label = '' if passes else 'scoring'
+    found = exp.programs.score(weights, rows, wanted, label)
+    passes.append(time.perf_counter() - begun)
+  return found, float(np.median(passes))
+
+
+def _held_out(exp, weights) -> base.Prediction:
+  return exp.programs.score(weights, [s.validation for s in exp.splits])
+
+
+def thresholds(exp: experiment.Experiment, weights: Any) -> list[float | None]:
+  """Returns the threshold of each replica, as evaluation flags by."""
+  rows = [split.validation for split in exp.splits]
+  normal = exp.programs.score(weights, rows)
+  of = lambda i: clip_scores.by_rule(exp.source, normal, i, rows[i])[exp.rule]
+  quantile = exp.config.eval.normal_quantile
+  return [
+    detection.threshold(of(i), quantile) for i in range(len(exp.replicas))
+  ]
+
+
+def _beyond_contrast(exp, index: int, error, held_out) -> np.ndarray | None:
+  """`contrast.residual` of the test samples of a replica, for images."""
+  if not exp.source.has_images:
+    return None
+  split = exp.splits[index]
+  tested, held = (
+    contrast.contrast(exp.source.inputs[rows])
+    for rows in (split.test, split.validation)
+  )
+  return contrast.residual(error, tested, contrast.slope(held_out, held))
+
+
+def _mean_error(exp, split) -> float | None:
+  """`ReplicaScores.mean_error`, of a split."""
+  both, most = (split.train, split.validation), exp.config.eval.baseline_samples
+  if exp.source.videos or not all(map(len, both)):
+    return None
+  train, held_out = (_Rows(exp.source, split.transform, rows) for rows in both)
+  return float(baselines_lib.run('mean', train, held_out, 0, most)[0].mean())
+
+
+def chosen(
+  exp: experiment.Experiment, state: step.ReplicaState, at: int
+) -> tuple[step.Weights, Any]:
+  """The weights that `eval.checkpoint` asks for, and the step [R] of each."""
+  if exp.config.eval.checkpoint == 'validation':
+    return step.weights(state.best), exp.programs.to_host(state.best.step)
+  return step.weights(state), [at] * len(exp.replicas)
+
+
+def restored(
+  exp: experiment.Experiment, run: pathlib.Path, upto: int | None = None
+) -> tuple[int, step.Weights, Any]:
+  """Step of the newest sound checkpoint of a run, and what `chosen` gives.
+
+  Of those up to a step, if there are any.
+  """
+  with run_folder.opened(exp, run) as checkpoints:
+    at, state, _ = run_folder.trained(exp, checkpoints, run, upto)
+  return at, *chosen(exp, state, at)
+
+
+def untrained(exp: experiment.Experiment) -> Errors:
+  """Scores of the fleet before its first step: test and validation."""
+  weights = step.weights(exp.programs.init())
+  tested = exp.programs.score(weights, [s.test for s in exp.splits])
+  return _errors(exp, tested, _held_out(exp, weights))
+
+
+def members(
+  exp: experiment.Experiment,
+  state: step.ReplicaState,
+  at: int,
+  run: pathlib.Path,
+) -> list[tuple[experiment.Experiment, step.Weights, Any]]:
+  """The families of a run, with the weights of each and the step of those.
+
+  Args:
+    exp: the experiment, of the first family.
+    state: of its fleet.
+    at: the step of that.
+    run: folder of the run; the other families have their checkpoints there, of
+      which the newest counts, or for an earlier step of the first family the
+      newest up to that step.
+  """
+  upto = None if at == exp.steps else at
+  others = [(other, *restored(other, run, upto)[1:]) for other in exp.others]
+  return [(exp, *chosen(exp, state, at)), *others]
+
+
+def networks(
+  exp: experiment.Experiment, weights: step.Weights, steps: Sequence[int]
+) -> tuple[list[scores.ReplicaScores], dict[str, Any], dict[str, Any]]:
+  """Scores the fleet on its test sets.
+
+  Args:
+    exp: the experiment.
+    weights: of the fleet.
+    steps: [R] of the weights of each replica.
+
+  Returns:
+    The scores of each replica, memory statistics by replica name, and the
+    throughput of scoring.
+  """
+  has_masks = exp.source.masks is not None
+  tested, seconds = _tested(exp, weights, ('maps',) if has_masks else ())
+  held_out = _held_out(exp, weights)
+  _check_top_k(exp, tested.totals)
+  pairs = _errors(exp, tested, held_out)
+  changed = [None] * len(exp.replicas)
+  if exp.config.eval.pseudo and pseudo_anomalies.kinds(
+    exp.source.inputs.shape[1:]
+  ):
+    changed = pseudo_anomalies.evaluate(
+      exp, weights, [held for _, held in pairs], exp.rule
+    )
+  # Pictures are many bytes, and the report shows one run of each variant.
+  pictured = scores.first_names((r.variant, r.name) for r in exp.replicas)
+  room, is_error = _MAP_BYTES, losses.find(exp.rule).errors is not None
+  mean_errors: dict[Any, float | None] = {}
+  out, memory = [], {}
+  for i, (replica, split) in enumerate(zip(exp.replicas, exp.splits)):
+    key, has_memory = (replica.seed, replica.normal_class), replica.has_memory
+    if key not in mean_errors:
+      mean_errors[key] = _mean_error(exp, split) if is_error else None
+    totals = jax.tree.map(lambda x, i=i: x[i], tested.totals)
+    if has_memory:
+      memory[replica.name] = _memory(exp, weights, i, totals)
+    fields = replica._asdict()
+    del fields['name']
+    score, validation_score = pairs[i]
+    found_pixels, maps = None, None
+    if has_masks:
+      known = exp.source.has_mask[split.test]
+      maps = losses.map_of(exp.rule, tested.maps)
+      maps, rows = maps[i, : len(known)][known], split.test[known]
+      found_pixels = _pixels(exp.source, rows, maps)
+      maps = np.minimum(maps, np.finfo(np.float16).max).astype(np.float16)
+      room -= maps.nbytes
+    shown = replica.name in pictured
+    out.append(
+      scores.ReplicaScores(
+        name=replica.name,
+        fields={k: v for k, v in fields.items() if v is not None},
+        score=score,
+        anomalous=split.anomalous,
+        sample=split.test,
+        validation_score=validation_score,
+        kept=tested.kept[i, : len(split.test)] if has_memory else None,
+        usage=_first(totals).usage[: replica.slots] if has_memory else None,
+        decoded_slots=pictures.decoded_slots(exp, weights, i)
+        if has_memory and shown and not exp.programs.is_large
+        else None,
+        gallery=pictures.gallery(exp, weights, i, score) if shown else None,
+        step=int(steps[i]),
+        pseudo=changed[i],
+        pixels=found_pixels,
+        mean_error=mean_errors[key],
+        beyond_contrast=_beyond_contrast(exp, i, *pairs[i])
+        if is_error
+        else None,
+        maps=maps if room >= 0 else None,
+        frames=clip_scores.frames(
+          exp.source, split.test, score, split.anomalous
+        ),
+        rules=clip_scores.by_rule(exp.source, tested, i, split.test)
+        if exp.source.videos
+        else None,
+      )
+    )
+  samples = sum(len(split.test) for split in exp.splits)
+  throughput = {
+    'scored_samples': samples,
+    'scoring_seconds': seconds,
+    'samples_per_second': samples / seconds,
+    'note': 'without compilation; all replicas together',
+  }
+  return out, memory, throughput
+
+
+def _first(totals: Mapping[str, Any]) -> Any:
+  """Of several memories, the one that is shown."""
+  return next(iter(totals.values()))
+
+
+def _memory(exp, weights, index: int, totals) -> dict[str, Any]:
+  """What the results say of the memory of a replica."""
+  found = {k: float(v) for k, v in usage.summary(_first(totals)).items()}
+  return {
+    'slots': exp.replicas[index].slots,
+    'used': found.pop('slots_used'),
+    **found,
+    'duplicate_slots': _duplicates(exp, weights, index),
+  }
+
+
+def _check_top_k(exp, totals) -> None:
+  """Raises UserError if trained reads lost survivors."""
+  read = np.asarray([replica.has_memory for replica in exp.replicas])
+  share = max(
+    (
+      np.max(reads.lost / reads.queries, where=read, initial=0)
+      for reads in totals.values()
+    ),
+    default=0,
+  )
+  if share > 0:
+    raise errors.UserError(
+      f'up to {share:.1%} of the reads have more survivors than'
+      f' model.memory.top_k, {exp.config.model.memory.top_k}; raise it, or use'
+      ' model.memory.read "auto"'
+    )
+
+
+def _duplicates(exp, weights, index: int) -> int | None:
+  """Slots that another slot repeats; None where there are too many pairs."""
+  count = exp.replicas[index].slots
+  if count > _MOST_PAIRED or exp.programs.is_large:
+    return None
+  slots = _first(exp.programs.slots(weights, index))[:count]
+  return int(usage.duplicate_slots(slots))
+
+
+def _pixels(source, rows, maps):
+  """Metrics of pixels and of regions, and why the undefined ones are so."""
+  values, reasons = pixels.evaluate(maps, source.masks[rows])
+  found, why = clip_scores.find_regions(source, rows, maps)
+  return values | found, reasons | why
+
+
+def baselines(
+  exp: experiment.Experiment, before: Errors
+) -> tuple[list[scores.ReplicaScores], dict[str, str]]:
+  """Scores the trivial and classical baselines, once for each split.
+
+  Args:
+    exp: the experiment.
+    before: scores of the untrained fleet.
+
+  Returns:
+    The scores of each baseline and split, and a note on each baseline.
+  """
+  firsts: dict[Any, int] = {}
+  for i, replica in enumerate(exp.replicas):
+    if replica.variant == exp.replicas[0].variant:
+      firsts.setdefault((replica.seed, replica.normal_class), i)
+  progress = writers.Progress('baselines', len(firsts))
+  out, notes = [], {}
+  # Most of the time goes to BLAS, libsvm and numpy, which let others run. BLAS
+  # threads of its own would wait for each other, up to 30 times longer.
+  with (
+    threadpoolctl.threadpool_limits(1, 'blas'),
+    concurrent.futures.ThreadPoolExecutor(host.cores()) as pool,
+  ):
+    split = functools.partial(_baselines_of_split, exp, before)
+    for done, (found, said) in enumerate(pool.map(split, firsts.values()), 1):
+      out += found
+      notes = said | notes  # Those of the first split.
+      progress.at(done, 'splits')
+  progress.close()
+  return out, notes
+
+
+class _Rows:
+  """Model inputs [n, D] float32 of samples, read when they are asked for.
+
+  Of a clip, only the frame that is scored: whole ones would be far too wide.
+  """
+
+  def __init__(self, source, transform, rows):
+    self._source, self._transform, self._rows = source, transform, rows
+    shape = source.inputs.shape[2 if source.videos else 1 :]
+    self.shape = len(rows), math.prod(shape)
+
+  def __len__(self) -> int:
+    return len(self._rows)
+
+  def __getitem__(self, index) -> np.ndarray:
+    rows, inputs = self._rows[index], self._source.inputs
+    if self._source.videos:
+      raw = inputs.frames[inputs.take(rows).scored]
+    else:
+      raw = inputs[rows]
+    return transforms.apply(raw, self._transform).reshape(len(raw), -1)
+
+
+def _baselines_of_split(exp, before, index: int):
+  """As `baselines`, for the split of one replica."""
+  config, split = exp.config.eval, exp.splits[index]
+  replica, out, notes = exp.replicas[index], [], {}
+  mean_error = _mean_error(exp, split)
+  rows = np.concatenate([split.test, split.validation])
+  reader = functools.partial(_Rows, exp.source, split.transform)
+  methods = exp.config.fleet.variants
+  for name in (name for name in config.baselines if name not in methods):
+    if name == 'untrained':
+      score, validation_score = before[index]
+      note = f'the network of "{replica.name}" before training'
+    elif name == 'frame_difference':
+      if not exp.source.videos:
+        continue
+      both = clip_scores.frame_difference(exp.source, split.transform, rows)
+      score, validation_score = np.split(both, [len(split.test)])
+      note = 'mean squared change from the frame before'
+    else:
+      stream = np.random.SeedSequence([replica.seed, replica.normal_class or 0])
+      both, note = baselines_lib.run(
+        name,
+        reader(split.train),
+        reader(rows),
+        int(stream.generate_state(1)[0]),
+        config.baseline_samples,
+      )
+      score, validation_score = np.split(both, [len(split.test)])
+    notes[name] = note
+    rebuilt = name in baselines_lib.RECONSTRUCT
+    out.append(
+      scores.ReplicaScores(
+        name=f'{name}/{replica.seed}/{replica.normal_class}',
+        fields={
+          'variant': name,
+          'seed': replica.seed,
+          'normal_class': replica.normal_class,
+        },
+        score=np.asarray(score, np.float32),
+        anomalous=split.anomalous,
+        sample=split.test,
+        validation_score=np.asarray(validation_score, np.float32),
+        beyond_contrast=_beyond_contrast(exp, index, score, validation_score)
+        if rebuilt
+        else None,
+        mean_error=mean_error if rebuilt else None,
+        frames=clip_scores.frames(
+          exp.source, split.test, np.asarray(score), split.anomalous
+        ),
+      )
+    )
+  return out, notes

@@ -1,0 +1,105 @@
+"""What one replica gives to the evaluation."""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from memae_jax.evaluation.metrics import detection
+from memae_jax.evaluation.metrics import frames as frames_lib
+
+
+class Gallery(NamedTuple):
+  """Samples of an image data set with their reconstructions.
+
+  Images are [K, H, W, C] float32 in [0, 1]; `score` and `anomalous` are [K];
+  `title` says of each why it is shown, for example 'normal, worst'. `masks`
+  are [K, H, W] bool, True where a pixel is anomalous, or None. `sample` is [K],
+  indices into the source.
+  """
+
+  inputs: np.ndarray
+  reconstructions: np.ndarray
+  score: np.ndarray
+  anomalous: np.ndarray
+  title: tuple[str, ...]
+  masks: np.ndarray | None = None
+  sample: np.ndarray | None = None
+
+
+class Foreign(NamedTuple):
+  """Samples of other classes through the variants trained on one class.
+
+  normal: name of that class. labels: [K] names of the classes of the samples.
+  inputs, and reconstructions by variant: [K, H, W, C] float32 in [0, 1].
+  score: [K] by variant.
+  """
+
+  normal: str
+  labels: tuple[str, ...]
+  inputs: np.ndarray
+  reconstructions: dict[str, np.ndarray]
+  score: dict[str, np.ndarray]
+
+
+class ReplicaScores(NamedTuple):
+  """Anomaly scores of one replica; higher is more anomalous.
+
+  name: for example 'memae/class=3/seed=0'.
+  fields: what distinguishes it: variant, seed, normal_class, slots, ...
+  score: [T] float32; anomalous: [T] bool; sample: [T] index into the source.
+  validation_score: [V] of the held-out training normals.
+  kept: [T] slots kept by the reads of a sample, summed over its positions (0:
+    all dead); None without a memory.
+  usage: [N] total addressing weight of each slot over the test set, or None.
+  decoded_slots: [N, ...] each slot through the decoder, in input units
+    (images in [0, 1]), or None.
+  gallery: for images, else None.
+  step: training step of the weights.
+  pseudo: AUROC of each kind of pseudo-anomaly, empty where there can be none;
+    None where they were not asked for.
+  pixels: metrics of the pixels, and the reasons of undefined ones; None
+    without masks.
+  mean_error: of the validation normals, if each were reconstructed as the mean
+    training sample, in the units of `validation_score`; None for clips and for
+    scores that are no reconstruction error.
+  beyond_contrast: [T] scores of `evaluation.contrast`; None for tables and
+    for scores that are no reconstruction error.
+  maps: [M, H, W] float16 error maps of the test samples with a known mask.
+  frames: the scores as those of frames of videos, else None.
+  rules: of clips, [T] by every rule of `score_rules`; `score` is one of them.
+  """
+
+  name: str
+  fields: dict[str, Any]
+  score: np.ndarray
+  anomalous: np.ndarray
+  sample: np.ndarray
+  validation_score: np.ndarray
+  kept: np.ndarray | None = None
+  usage: np.ndarray | None = None
+  decoded_slots: np.ndarray | None = None
+  gallery: Gallery | None = None
+  step: int = 0
+  pseudo: dict[str, float] | None = None
+  pixels: tuple[dict[str, float | None], dict[str, str]] | None = None
+  mean_error: float | None = None
+  beyond_contrast: np.ndarray | None = None
+  maps: np.ndarray | None = None
+  frames: frames_lib.FrameScores | None = None
+  rules: dict[str, np.ndarray] | None = None
+
+  def threshold(self, quantile: float) -> float | None:
+    """The quantile of the validation normals, above which a sample is flagged.
+
+    None without validation normals.
+    """
+    return detection.threshold(self.validation_score, quantile)
+
+
+def first_names(pairs: Iterable[tuple[str, str]]) -> list[str]:
+  """Returns the first name of each variant, from (variant, name) of all."""
+  names: dict[str, str] = {}
+  for variant, name in pairs:
+    names[variant] = min(name, names.get(variant, name))
+  return list(names.values())

@@ -1,0 +1,108 @@
+import numpy as np
+import pytest
+import scipy.stats
+import sklearn.metrics
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from memae_jax.evaluation.metrics import intervals
+from memae_jax.runtime import errors
+
+# Few distinct values, so that ties are the rule.
+SAMPLES = st.lists(
+  st.tuples(st.integers(-3, 3), st.booleans()), min_size=2, max_size=30
+).filter(lambda pairs: len({y for _, y in pairs}) == 2)
+
+
+def _arrays(pairs):
+  return (
+    np.array([s for s, _ in pairs], np.float32),
+    np.array([y for _, y in pairs]),
+  )
+
+
+def test_summary_over_replicas():
+  found = intervals.summarise([{'a': 1.0}, {'a': 2.0}, {'a': 6.0}])['a']
+  assert (found['mean'], found['n']) == (3, 3)
+  assert found['std'] == pytest.approx(np.std([1, 2, 6], ddof=1))
+  low, high = scipy.stats.t.interval(0.95, 2, 3, scipy.stats.sem([1, 2, 6]))
+  assert found['ci95'] == pytest.approx([low, high])
+  two = intervals.summarise([{'a': 0.9}, {'a': 0.7}, {'a': None}])['a']
+  assert two == {
+    'mean': pytest.approx(0.8),
+    'std': pytest.approx(np.std([0.9, 0.7], ddof=1)),
+    'n': 2,
+    'ci95': None,
+    'ci95_reason': 'two runs: no interval',
+    'undefined': 1,
+  }
+  one = intervals.summarise([{'a': 1.0}, {'a': None}])['a']
+  assert one == {'mean': 1, 'std': None, 'n': 1, 'ci95': None, 'undefined': 1}
+  none = intervals.summarise([{'a': None}])['a']
+  assert (none['mean'], none['n'], none['undefined']) == (None, 0, 1)
+
+
+def test_paired_difference_is_the_paired_t_test():
+  rng = np.random.default_rng(0)
+  a, b = rng.random((2, 8))
+  found = intervals.paired_difference(
+    [{'m': v} for v in a], [{'m': v} for v in b]
+  )['m']
+  expected = scipy.stats.ttest_rel(a, b).confidence_interval(0.95)
+  assert found['ci95'] == pytest.approx(list(expected))
+  assert found['mean'] == pytest.approx((a - b).mean())
+  two = intervals.paired_difference([{'m': 3.0}, {'m': 2.0}], [{'m': 1.0}] * 2)
+  assert (two['m']['mean'], two['m']['ci95']) == (1.5, None)
+  assert two['m']['ci95_reason'] == 'two pairs: no interval'
+  found = intervals.paired_difference(
+    [{'m': 1.0}, {'m': 2.0}], [{'m': None}] * 2
+  )
+  assert found['m']['n'] == 0
+  with pytest.raises(errors.UserError, match='2 replicas .* with 1'):
+    intervals.paired_difference([{}, {}], [{}])
+
+
+@given(SAMPLES, st.integers(0, 9))
+@settings(deadline=None, max_examples=60)
+def test_weighted_counts_are_those_of_scikit_learn(pairs, seed):
+  score, anomalous = _arrays(pairs)
+  weights = np.random.default_rng(seed).integers(1, 4, len(score))
+  _, rank = np.unique(-score, return_inverse=True)
+  positive, negative = (
+    np.bincount(rank, weights * mask).astype(int)
+    for mask in (anomalous, ~anomalous)
+  )
+  found = intervals.from_counts(positive, negative)
+  arguments = {'sample_weight': weights}
+  assert found['auroc'] == pytest.approx(
+    sklearn.metrics.roc_auc_score(anomalous, score, **arguments)
+  )
+  assert found['average_precision'] == pytest.approx(
+    sklearn.metrics.average_precision_score(anomalous, score, **arguments)
+  )
+
+
+def test_bootstrap_interval():
+  rng = np.random.default_rng(0)
+  anomalous = rng.random(2000) < 0.2
+  score = rng.normal(size=2000) + 1.5 * anomalous
+  found = intervals.bootstrap(score, anomalous, resamples=400, seed=1)
+  assert found == intervals.bootstrap(score, anomalous, resamples=400, seed=1)
+  low, high = found['auroc']
+  value = sklearn.metrics.roc_auc_score(anomalous, score)
+  assert low < value < high
+  # DeLong et al. (1988): the spread of each sample's share of won pairs.
+  won = score[anomalous][:, None] > score[~anomalous][None, :]
+  parts = won.mean(axis=1), won.mean(axis=0)
+  deviation = sum(part.var(ddof=1) / part.size for part in parts) ** 0.5
+  assert high - low == pytest.approx(3.92 * deviation, rel=0.15)
+
+
+def test_bootstrap_undefined_and_unknown():
+  nothing = {'auroc': None, 'average_precision': None}
+  assert intervals.bootstrap([1, 2], [False, False]) == nothing
+  assert intervals.bootstrap([1, 2], [False, True], resamples=0) == nothing
+  with pytest.raises(errors.UserError, match='"f1" is not offered'):
+    intervals.bootstrap([1, 2], [False, True], ['f1'])
+  low, high = intervals.bootstrap([1, 1], [False, True])['auroc']
+  assert low == high == 0.5

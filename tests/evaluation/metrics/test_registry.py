@@ -1,0 +1,43 @@
+"""Every metric has words, and every word a metric."""
+
+import pytest
+
+from memae_jax.evaluation.metrics import (
+  detection,
+  frames,
+  pixels,
+  regions,
+  registry,
+  video_intervals,
+)
+from memae_jax.evaluation.scoring import contrast, pseudo_anomalies
+from memae_jax.runtime import errors
+
+COMPUTED = {
+  *detection.METRICS,
+  *frames.METRICS,
+  *pixels.METRICS,
+  *regions.METRICS,
+  contrast.METRIC,
+  pseudo_anomalies.METRIC,
+  'variance_explained',
+}
+
+
+def test_words_and_metrics_are_the_same_set():
+  alone = set(registry.names('compute'))
+  assert set(registry.names()) - alone == COMPUTED
+  assert set(video_intervals.METRICS) <= COMPUTED
+  for name in registry.names():
+    assert registry.find(name).title and registry.find(name).meaning
+
+
+def test_a_metric_without_words_is_refused():
+  metric = registry.Metric('mine', '', 'share of something')
+  with pytest.raises(errors.UserError, match='"mine" needs a title'):
+    registry.register(metric)
+  with pytest.raises(errors.UserError, match='"auroc" is registered twice'):
+    registry.register(registry.find('auroc'))
+  with pytest.raises(errors.UserError, match='did you mean "auroc"'):
+    registry.find('auorc')
+  assert 'mine' not in registry.names()

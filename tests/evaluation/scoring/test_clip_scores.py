@@ -1,0 +1,215 @@
+import json
+
+import jax
+import numpy as np
+import pytest
+
+from memae_jax import config as config_lib
+from memae_jax import losses
+from memae_jax.data import protocols, transforms
+from memae_jax.data.sets import moving_shapes
+from memae_jax.data.videos import clips
+from memae_jax.evaluation.metrics import frames as frames_lib
+from memae_jax.evaluation.scoring import clip_scores, collect
+from memae_jax.training import experiment
+from tests import helpers
+
+CONFIG = {
+  'data': {
+    'name': 'moving_shapes',
+    'image_size': 16,
+    'clip_frames': 8,
+    'clip_stride': 40,
+    'protocol': 'given',
+  },
+  'model': {
+    'network': 'conv',
+    'widths': (4, 4),
+    'kernels': (3, 3),
+    'strides': (4, 4),
+    'time_strides': (2, 4),
+    'activation': 'leaky_relu',
+    'batch_norm': True,
+    'memory': {'slots': 8, 'per_position': True},
+  },
+  'fleet': {'variants': ('memae', 'ae')},
+  'train': {'batch_size': 4, 'epochs': 1.0},
+  'eval': {'batch_size': 64, 'baselines': (), 'bootstrap': 0},
+}
+
+
+def _build(**changes):
+  config = json.loads(json.dumps(CONFIG))
+  for key, value in changes.items():
+    group, field = key.split('__')
+    config[group][field] = value
+  return experiment.build(config_lib.resolve(config))
+
+
+@pytest.fixture(scope='module')
+def exp():
+  return _build()
+
+
+@pytest.fixture(scope='module')
+def scored(exp):
+  found = exp.programs.score(
+    exp.programs.init(), [s.test for s in exp.splits], ('maps',)
+  )
+  return jax.device_get(found)
+
+
+def test_each_frame_is_scored_once_by_each_rule(exp, scored):
+  rows = exp.splits[0].test
+  found = clip_scores.by_rule(exp.source, scored, 0, rows)
+  fitting = losses.fitting(losses.CLIP)
+  assert sorted(found) == sorted(rule.name for rule in fitting)
+  for name, score in found.items():
+    frames = clip_scores.frames(
+      exp.source, rows, score, exp.splits[0].anomalous
+    )
+    frames_lib.checked(frames)  # No frame twice.
+    assert len(score) == 6 * (80 - 7), name
+    row = frames_lib.videos(frames)[0]
+    assert row['dropped'] == [[0, 3], [77, 79]] and row['frames'] == 80
+  np.testing.assert_array_equal(
+    found['mse'], scored.scores['mse'][0, : len(rows)]
+  )
+  assert (found['mse_averaged'] != found['mse_centre']).any()
+
+
+def test_maps_are_of_the_scored_frame(exp, scored):
+  rows = exp.splits[0].test
+  found = clip_scores.by_rule(exp.source, scored, 1, rows)['mse_centre']
+  maps = losses.map_of('mse_centre', scored.maps)[1, : len(rows)]
+  assert maps.shape == (len(rows), 16, 16)
+  np.testing.assert_allclose(maps.mean(axis=(1, 2)), found, rtol=1e-5)
+
+
+def _scores(exp, rows=None):
+  """Scores by every rule under untrained weights, in the order of frames."""
+  rows = exp.splits[0].test if rows is None else rows
+  found = exp.programs.score(exp.programs.init(), [rows] * len(exp.replicas))
+  order = np.lexsort((exp.source.videos.frame[rows],
+                      exp.source.videos.video[rows]))  # fmt: skip
+  by_rule = clip_scores.by_rule(exp.source, found, 0, rows)
+  return {name: np.asarray(score)[order] for name, score in by_rule.items()}
+
+
+@pytest.mark.parametrize(
+  'changes',
+  [
+    {'eval__batch_size': 7},
+    {'data__feed': 'streaming'},
+    {'data__feed': 'streaming', 'eval__batch_size': 100},
+  ],
+)
+def test_scores_do_not_depend_on_batches_or_feed(exp, changes):
+  expected, found = _scores(exp), _scores(_build(**changes))
+  for name in expected:
+    np.testing.assert_allclose(found[name], expected[name], rtol=2e-5)
+
+
+def test_scores_do_not_depend_on_devices(exp):
+  assert exp.mesh.size == 2  # Two replicas, one a device.
+  one = _build()
+  alone = _build(fleet__variants=('memae',))
+  assert alone.mesh.size == 1
+  for name, expected in _scores(one).items():
+    np.testing.assert_allclose(_scores(alone)[name], expected, rtol=2e-5)
+
+
+def test_scores_do_not_depend_on_the_order_of_videos(exp):
+  rows = exp.splits[0].test
+  moved = np.random.default_rng(0).permutation(rows)
+  expected, found = _scores(exp), _scores(exp, moved)
+  for name in expected:
+    np.testing.assert_allclose(found[name], expected[name], rtol=2e-5)
+
+
+def test_frame_difference_is_of_the_scored_frame(exp):
+  rows = exp.splits[0].test[[0, 5, 100]]
+  transform = exp.splits[0].transform
+  found = clip_scores.frame_difference(exp.source, transform, rows)
+  for row, score in zip(rows, found):
+    clip = transforms.apply(exp.source.inputs[[row]][0], transform)
+    expected = np.square(clip[4] - clip[3]).mean()
+    assert score == pytest.approx(expected, rel=1e-5)
+
+
+def test_baselines_see_the_scored_frame(exp):
+  rows = exp.splits[0].train[:5]
+  read = collect._Rows(exp.source, exp.splits[0].transform, rows)
+  assert read.shape == (5, 256) and len(read) == 5
+  clip = transforms.apply(exp.source.inputs[rows], exp.splits[0].transform)
+  np.testing.assert_array_equal(read[1:3], clip[1:3, 4].reshape(2, -1))
+
+
+def test_regions_are_found_in_the_order_of_frames(exp):
+  rows = exp.splits[0].test
+  masks = exp.source.masks[rows].astype(np.float32)
+  moved = np.random.default_rng(0).permutation(len(rows))
+  values, reasons = clip_scores.find_regions(
+    exp.source, rows[moved], masks[moved]
+  )
+  assert values == {'rbdc': 1.0, 'tbdc': 1.0} and not reasons
+
+
+def test_a_score_of_clips_needs_clips(tmp_path):
+  code, _, err = helpers.run(
+    f'--config={helpers.ROOT}/configs/digits.py:smoke',
+    f'--workdir={tmp_path / "run"}',
+    '--config.eval.score=mae_clip',
+  )
+  assert code == 2 and 'eval.score' in err and 'use "mse"' in err
+
+
+@pytest.mark.parametrize(
+  'name,lengths,scored',
+  [('avenue', 15324, 15009), ('shanghaitech', 40791, 39186)],
+)
+def test_published_sets_score_the_known_frames(shared, name, lengths, scored):
+  """Clip lengths as published; frames are made up, one pixel each."""
+  folder = shared / 'data' / 'labels_only'
+  found = json.loads((folder / f'{name}_clip_lengths.json').read_text())
+  found = list(found.values()) if isinstance(found, dict) else found
+  file = {'avenue': 'frame_labels_avenue.npy',
+          'shanghaitech': 'frame_labels_shanghai.npy'}[name]  # fmt: skip
+  labels = np.load(folder / file).ravel()
+  assert sum(found) == len(labels) == lengths
+  begun = np.cumsum([0, *found])
+  videos = [clips.Video('train', 20, False)] + [
+    clips.Video(f'{i:02d}', n, True, labels[begun[i] : begun[i] + n])
+    for i, n in enumerate(found)
+  ]
+  config = config_lib.resolve(
+    {'data': {'name': 'frames', 'protocol': 'given'}}
+  ).data
+  frames = np.zeros((20 + lengths, 1, 1, 1), np.uint8)
+  source = clips.source(name, frames, videos, config)
+  assert int(source.is_test.sum()) == scored
+  assert source.dropped[0]['count'] == lengths - scored
+  trimmed = [labels[b + 8 : b + n - 7] for b, n in zip(begun, found)]
+  np.testing.assert_array_equal(
+    source.labels[source.is_test], np.concatenate(trimmed)
+  )
+
+
+def test_a_fleet_of_one_kind_of_frames_says_so(exp):
+  """All-normal labels: metrics are undefined with a reason, never 0.5."""
+  split = exp.splits[0]
+  nothing = np.zeros(len(split.test), bool)
+  frames = clip_scores.frames(
+    exp.source, split.test, np.ones(len(nothing)), nothing
+  )
+  values, reasons = frames_lib.evaluate(frames)
+  assert values['auroc'] is None and 'normal' in reasons['auroc_normalised']
+  assert frames_lib.summary(frames_lib.videos(frames))['macro_videos'] == 0
+
+
+def test_whole_videos_are_held_out():
+  data = config_lib.resolve(CONFIG).data
+  source = moving_shapes.load(data)
+  split = protocols.split(source, data, 0)
+  frames = lambda rows: set(source.inputs.number[rows].ravel().tolist())
+  assert not frames(split.train) & frames(split.validation)
