@@ -19,7 +19,7 @@ from memae_jax.runtime import errors
 MEMORY = 2**33  # Bytes that a call may take: 8 GiB.
 _IDLE = 10  # Seconds that a process waits for the next call.
 _START = (
-  'import sys; sys.path[:] = sys.argv[2:]; from memae_jax.data import child;'
+  'import sys; sys.path[:] = sys.argv[2:]; from memae_jax.runtime import child;'
   ' child.serve(int(sys.argv[1]))'
 )
 _lock = threading.Lock()

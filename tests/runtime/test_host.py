@@ -12,7 +12,7 @@ from memae_jax.runtime import errors, host
 from tests import helpers
 
 _LINE = host._LINE.decode()
-_HEARS = 'import ctypes, os, sys, time; from memae_jax import host\n'
+_HEARS = 'import ctypes, os, sys, time; from memae_jax.runtime import host\n'
 _READY = 'print("ready", flush=True)'
 # A mutex locked twice; a signal would end a sleep.
 _IN_C = (

@@ -169,7 +169,8 @@ _ONE_FAILS = """
 import sys
 import jax
 jax.distributed.initialize(f'127.0.0.1:{sys.argv[2]}', 2, int(sys.argv[1]))
-from memae_jax import cli, config, errors, parallel
+from memae_jax import config
+from memae_jax.runtime import cli, errors, parallel
 from memae_jax.training import experiment
 process = jax.process_index()
 try:

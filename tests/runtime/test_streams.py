@@ -8,7 +8,7 @@ import pytest
 
 from tests import helpers
 
-_START = 'from memae_jax import streams\nstreams.prepare()\n'
+_START = 'from memae_jax.runtime import streams\nstreams.prepare()\n'
 
 
 def _run(script, redirect='', **variables):

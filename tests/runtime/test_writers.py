@@ -68,7 +68,7 @@ def test_writing_takes_no_device(tmp_path):
   """Or a study would hold the accelerators that its runs need."""
   code = (
     'import pathlib\n'
-    'from memae_jax import writers\n'
+    'from memae_jax.runtime import writers\n'
     f'writers.write_atomic(pathlib.Path({str(tmp_path / "a")!r}), "x")\n'
     'from jax._src import xla_bridge\n'
     'assert not xla_bridge.backends_are_initialized()\n'

@@ -50,7 +50,7 @@ _HEAD = 2**16  # Bytes.
 
 
 def titles(av: Any) -> dict[str, str]:
-  """What makes PyAV open files whose titles are no UTF-8: it does from 19 on."""
+  """How PyAV is told to open files whose titles are no UTF-8; 19 does so."""
   old = int(av.__version__.partition('.')[0]) < 19
   return {'metadata_errors': 'replace'} if old else {}
 
@@ -239,7 +239,8 @@ def _shape(pixels, ratio, across: bool) -> tuple[int, int]:
 
 def _matrix(frame) -> np.ndarray | None:
   """The display matrix [3, 3] of a frame."""
-  for data in frame.side_data:
+  # By number: what iterating gives is another thing from PyAV 19 on.
+  for data in map(frame.side_data.__getitem__, range(len(frame.side_data))):
     if data.type.name == 'DISPLAYMATRIX':
       return np.frombuffer(bytes(data), np.int32)[:9].reshape(3, 3)
   return None
