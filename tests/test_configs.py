@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memae_jax import config as config_lib
-from memae_jax import fields
+from memae_jax.config import fields
 from memae_jax.data import prepare
 from memae_jax.evaluation.results import published
 from memae_jax.runtime import errors

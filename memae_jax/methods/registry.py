@@ -29,7 +29,7 @@ class Entry:
     couples_batch: whether its loss depends on a batch as a whole, so that a
       batch cannot be taken in parts.
     settings: fields of the family's own, `methods.FAMILY.NAME` in configs, by
-      NAME: see `memae_jax.fields`. One that is named as a field of `train`,
+      NAME: see `config.fields`. One that is named as a field of `train`,
       such as epochs, takes its place for this family.
     released: whether the released PyTorch network holds its weights.
     exportable: whether `predict` can be a program of its own.

@@ -10,7 +10,7 @@ import jax
 from absl import app, flags
 from absl import logging as absl_logging
 
-from memae_jax import command_line
+from memae_jax.config import command_line
 from memae_jax.runtime import (
   disk,
   errors,

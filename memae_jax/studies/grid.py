@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from memae_jax import config as config_lib
-from memae_jax import config_file
+from memae_jax.config import config_file
 from memae_jax.evaluation.metrics import registry as metric_facts
 from memae_jax.methods import registry
 from memae_jax.runtime import errors

@@ -221,7 +221,9 @@ def _warnings(source, splits) -> tuple[str, ...]:
 
 def _check_alike_everywhere(config: Any, identity: Mapping[str, str]) -> None:
   """Raises UserError if the processes of a run have other data or fields."""
-  fields = config_lib.chosen(config, lambda name: not config_lib.is_path(name))
+  fields = config_lib.chosen(
+    config, lambda name: not config_lib.has_role(name, config_lib.fields.PATH)
+  )
   digest = hashlib.sha256(
     json.dumps([identity, fields], sort_keys=True).encode()
   )

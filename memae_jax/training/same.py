@@ -9,17 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from memae_jax import config as config_lib
+from memae_jax.config import fields
 from memae_jax.runtime import errors, jax_settings
-
-_MOVED = ('data.path', 'data.test_path')  # Their content is checked.
-_SCALED = (  # How samples become inputs; other data must not change it.
-  'data.scaling',
-  'data.log1p',
-  'data.clip',
-  'data.max_samples',
-)
-# When a run looks at itself; by the validation rule it keeps what it then sees.
-_LOOKS = ('train.log_every', 'train.validate_every')
 
 
 def there(stored: Mapping[str, Any], workdir: pathlib.Path) -> Any:
@@ -71,9 +62,13 @@ def check(
   def may_differ(field: str) -> bool:
     return (
       not config_lib.trains(field)
-      or field in _MOVED
-      or (other_data and field.startswith('data.') and field not in _SCALED)
-      or (last and field in _LOOKS)
+      or config_lib.has_role(field, fields.MOVED)
+      or (
+        other_data
+        and field.startswith('data.')
+        and not config_lib.has_role(field, fields.SCALES)
+      )
+      or (last and config_lib.has_role(field, fields.LOOKS))
       or (constant and field == 'train.epochs')
     )
 
@@ -89,7 +84,7 @@ def check(
     for field in differ[:3]
   )
   more = '; ...' if len(differ) > 3 else ''
-  if set(differ) <= set(_LOOKS):
+  if all(config_lib.has_role(field, fields.LOOKS) for field in differ):
     more += '; by eval.checkpoint "validation" it decides what is kept'
   mend = 'give another --workdir'
   if _edited(workdir, differ, wanted):

@@ -126,7 +126,9 @@ def test_a_config_edited_by_hand_is_not_believed(run, edited, field):
   edited({field: DECIDE[field]})
   config = config_lib.load(folder / 'config.json')
   line = f'{re.escape(field)}: .* there, .* now.*config.json was changed'
-  if field.startswith('data.') and field not in same._SCALED:
+  if field.startswith('data.') and not config_lib.has_role(
+    field, config_lib.fields.SCALES
+  ):
     trained = same.there(_origin(exp), folder)
     assert same.names_other_data(trained, config)
     with pytest.raises(errors.UserError, match=line):

@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 from absl import flags
 
 from memae_jax import config as config_lib
-from memae_jax import config_file, flag_file, plugins, values
+from memae_jax import plugins
+from memae_jax.config import config_file, flag_file, values
 from memae_jax.runtime import errors, paths
 
 # Also with the dashes that a word processor makes of hyphens.

@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from memae_jax import config as config_lib
-from memae_jax import fields
+from memae_jax.config import fields
 from memae_jax.runtime import errors
 
 _CLOSING = {'(': ')', '[': ']'}

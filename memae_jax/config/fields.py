@@ -11,15 +11,37 @@ from typing import Any, NamedTuple
 
 from memae_jax.runtime import errors
 
+PATH = 'path'  # Says where something lies: made absolute, hosts may differ.
+MOVED = 'moved'  # May differ when a run is moved: the content is checked.
+NO_WEIGHT = 'no weight'  # Changes no weight, or only its rounding.
+SCALES = 'scales'  # Decides how samples become inputs.
+LOOKS = 'looks'  # Decides when a run looks at itself.
+
 
 class Field(NamedTuple):
-  """One value of the schema; `item`: each member of it, if it has several."""
+  """One value of the schema.
+
+  default: where nothing is set. kind: in words. convert: takes a value, raises
+  ValueError saying what is expected. doc: for readers. item: each member of it,
+  if it has several. roles: what it is to a run, of those above. network: the
+  one that reads it; empty: all.
+  """
 
   default: Any
   kind: str
-  convert: Callable[[Any], Any]  # Raises ValueError saying what is expected.
+  convert: Callable[[Any], Any]
   doc: str
   item: Any = None
+  roles: tuple[str, ...] = ()
+  network: str = ''
+
+  def role(self, *roles: str) -> 'Field':
+    """Returns the field with roles."""
+    return self._replace(roles=roles)
+
+  def of_network(self, network: str) -> 'Field':
+    """Returns the field, which one network reads."""
+    return self._replace(network=network)
 
 
 def number(default, doc, low=None, high=None, above=None) -> Field:

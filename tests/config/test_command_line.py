@@ -7,8 +7,8 @@ import random
 import pytest
 from absl import flags
 
-from memae_jax import command_line, config_file, flag_file
 from memae_jax import config as config_lib
+from memae_jax.config import command_line, config_file, flag_file
 from memae_jax.runtime import cli, errors
 from tests import helpers
 

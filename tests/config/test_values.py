@@ -5,7 +5,7 @@ import ast
 import pytest
 
 from memae_jax import config as config_lib
-from memae_jax import values
+from memae_jax.config import values
 from memae_jax.runtime import errors
 
 # What is written -> what is meant, of labels, columns and films.

@@ -1,0 +1,203 @@
+"""Checks and completes configs, before anything is compiled.
+
+Unknown fields, wrong types and values out of range are errors that name the
+field.
+"""
+
+import contextlib
+import reprlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import ml_collections
+
+from memae_jax import plugins
+from memae_jax.config import data_fields, fields, schema
+from memae_jax.methods import registry
+from memae_jax.runtime import errors, paths
+
+
+def _shown(value: Any) -> str:
+  """A value in a message, however large or deep."""
+  short = reprlib.Repr()
+  short.maxstring = short.maxother = 200
+  short.maxtuple = short.maxlist = short.maxdict = 20
+  return short.repr(value)
+
+
+def _resolve(values: Mapping, group: Mapping, prefix: str) -> dict[str, Any]:
+  out = schema.walk(group, lambda field: field.default)
+  for key, value in values.items():
+    name = f'{prefix}{key}'
+    if key not in group:
+      raise schema.unknown(name, key, group)
+    node = group[key]
+    if isinstance(node, fields.Field):
+      try:
+        out[key] = node.convert(value)
+      except ValueError as error:
+        raise errors.UserError(
+          f'config field "{name}" is {_shown(value)}, but {error}'
+        ) from error
+    elif isinstance(value, (Mapping, ml_collections.ConfigDict)):
+      out[key] = _resolve(value, node, name + '.')
+    else:
+      raise errors.UserError(
+        f'config field "{name}" is {_shown(value)}, but it is a group of'
+        f' fields: {", ".join(node)}'
+      )
+  return out
+
+
+def _whole(values: Mapping) -> dict[str, Any]:
+  """All fields, if the modules are there that some of them may be of."""
+  named = schema.SCHEMA['plugins'].convert
+  with contextlib.suppress(ValueError):  # Which `_resolve` blames on the field.
+    plugins.check(named(values.get('plugins', ())))
+  return _resolve(values, schema.SCHEMA, '')
+
+
+def filled(values: Mapping) -> ml_collections.ConfigDict:
+  """Returns a config of some fields and the defaults of all others.
+
+  Raises:
+    UserError: an unknown field, a wrong type or a value out of range.
+  """
+  return ml_collections.ConfigDict(_whole(values))
+
+
+def resolve(config: Mapping) -> ml_collections.FrozenConfigDict:
+  """Returns the complete, checked config.
+
+  Args:
+    config: nested mapping with any part of the schema.
+
+  Raises:
+    UserError: an unknown field, a wrong type or a value out of range.
+  """
+  if isinstance(config, ml_collections.ConfigDict):
+    config = config.to_dict()
+  resolved = _whole(config)
+  resolved['plugins'] = tuple(
+    dict.fromkeys((*resolved['plugins'], *plugins.loaded()))
+  )
+  protocol, axes = resolved['data']['protocol'], resolved['fleet']
+  if protocol in data_fields.ONE_CLASS and not axes['normal_classes']:
+    raise errors.UserError(
+      'config field "fleet.normal_classes" is empty, but data.protocol'
+      f' "{protocol}" needs at least one class, for example (0,)'
+    )
+  if protocol not in data_fields.ONE_CLASS and axes['normal_classes']:
+    raise errors.UserError(
+      'config field "fleet.normal_classes" is set, but data.protocol'
+      f' "{protocol}" has no normal class; use (), or one of'
+      f' {", ".join(data_fields.ONE_CLASS)}'
+    )
+  for axis in [name for name in axes if name != 'seeds']:
+    if len(set(axes[axis])) != len(axes[axis]):
+      raise errors.UserError(
+        f'config field "fleet.{axis}" is {axes[axis]!r}: a value repeats'
+      )
+  if not axes['variants']:
+    raise errors.UserError(
+      'config field "fleet.variants" is empty; name at least one of '
+      + ', '.join(registry.names())
+    )
+  memory, baselines = resolved['model']['memory'], resolved['eval']['baselines']
+  threshold = max(axes['thresholds'] or (memory['threshold'],))
+  slots = min(axes['slots'] or (memory['slots'],))
+  if threshold >= slots:
+    raise errors.UserError(
+      f'the shrinkage threshold is {threshold:g}/N, but N is {slots}: no weight'
+      ' can exceed it; lower model.memory.threshold (fleet.thresholds)'
+    )
+  _refuse_unread(resolved['model'])
+  spread = resolved['mesh']['memory'] > 1
+  if memory['read'] in ('dense', 'top_k') and spread:
+    raise errors.UserError(
+      f'config field "model.memory.read" is "{memory["read"]}", which reads'
+      ' slots of one device; set mesh.memory to 1, or use "streaming"'
+    )
+  blocks = memory['read'] in ('streaming', 'top_k')
+  if memory['shrink_gradient'] == 'published' and (spread or blocks):
+    raise errors.UserError(
+      'config field "model.memory.shrink_gradient" is "published", which only'
+      ' the dense read has; set model.memory.read to "dense" and mesh.memory'
+      ' to 1, or use "exact"'
+    )
+  if len(set(baselines)) != len(baselines):
+    raise errors.UserError('config field "eval.baselines": a value repeats')
+  if resolved['data']['image_width'] and not resolved['data']['image_size']:
+    raise errors.UserError(
+      'config field "data.image_width" is set, but data.image_size, the height,'
+      ' is 0; set both'
+    )
+  for name in schema.with_role(fields.PATH):  # A run may move; data stay.
+    group, key = name.split('.')
+    if resolved[group][key]:
+      path = paths.local(resolved[group][key], f'config field "{name}"')
+      resolved[group][key] = str(path.absolute())
+  return ml_collections.FrozenConfigDict(resolved)
+
+
+def _refuse_unread(model: Mapping) -> None:
+  """Raises UserError where a field is set that the network does not read."""
+  for field, node in schema.SCHEMA['model'].items():
+    network = getattr(node, 'network', '')
+    if not network or model['network'] == network:
+      continue
+    value = model[field]
+    if value != node.default:
+      raise errors.UserError(
+        f'config field "model.{field}" is {value!r}, but model.network'
+        f' "{model["network"]}" does not read it; leave it out, or use'
+        f' "{network}"'
+      )
+
+
+def flatten(config: Mapping, prefix: str = '') -> dict[str, Any]:
+  """Returns {'data.name': 'digits', ...}."""
+  out = {}
+  for key, value in config.items():
+    if isinstance(value, Mapping):
+      out |= flatten(value, f'{prefix}{key}.')
+    else:
+      out[prefix + key] = value
+  return out
+
+
+def chosen(config: Mapping, wanted: Callable[[str], bool]) -> dict[str, Any]:
+  """The fields that are wanted by their names, as of `flatten`."""
+  fields = flatten(config.to_dict())
+  return {name: value for name, value in fields.items() if wanted(name)}
+
+
+def changed(
+  config: Mapping, fields: Mapping[str, Any]
+) -> ml_collections.FrozenConfigDict:
+  """Returns a config with other values of fields, by names as of `flatten`.
+
+  Raises:
+    UserError: a value does not fit.
+  """
+  out = ml_collections.ConfigDict(config.to_dict())
+  out.update_from_flattened_dict(fields)
+  return resolve(out)
+
+
+def of_family(config: Any, family: str) -> ml_collections.FrozenConfigDict:
+  """Returns a config as a family of methods reads it.
+
+  Its settings that are named as fields of `train` take their place.
+
+  Args:
+    config: resolved.
+    family: of methods.
+  """
+  own = config.methods.get(family, {})
+  shared = {name: own[name] for name in own if name in config.train}
+  if not shared:
+    return config
+  out = ml_collections.ConfigDict(config.to_dict())
+  out.train.update(shared)
+  return ml_collections.FrozenConfigDict(out)

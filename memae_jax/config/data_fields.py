@@ -1,0 +1,164 @@
+"""The fields of `data`: which samples there are, and who is normal."""
+
+from typing import Any
+
+from memae_jax.config import fields
+from memae_jax.data import registry as datasets
+
+PROTOCOLS = ('one_class', 'official', 'random_rows', 'given')
+ONE_CLASS = ('one_class', 'official')  # Those with a normal class.
+_NATURAL = fields.integer(0, '', low=0)
+_NAME = fields.name()
+
+DATA: dict[str, Any] = {
+  'name': fields.choice('digits', datasets.names, 'Which data set.'),
+  'data_dir': fields.text(
+    '',
+    'Where prepared data sets live. Empty: $MEMAE_DATA_DIR, else ~/memae_data.',
+  ).role(fields.PATH, fields.NO_WEIGHT),
+  'max_samples': fields.integer(
+    0, 'Keep a random subset of this many samples. 0: all.', low=0
+  ).role(fields.SCALES),
+  'protocol': fields.choice(
+    'one_class',
+    PROTOCOLS,
+    'one_class: the normals are split, anomalies are drawn for the'
+    ' test set (the paper). official: the normals of the official training'
+    ' set train, the whole official test set tests. random_rows: all rows'
+    ' are split, the normals of the training half train. given: the source'
+    ' brings its own test set.',
+  ),
+  'train_fraction': fields.number(
+    2 / 3, 'Share of the split that trains.', above=0, high=0.99
+  ),
+  'validation_fraction': fields.number(
+    0.1, 'Share of the training normals held out.', above=0, high=0.9
+  ),
+  'anomaly_fraction': fields.number(
+    0.3,
+    'one_class: share of anomalies in the test set. 0: take all.',
+    low=0.0,
+    high=0.99,
+  ),
+  'unique_train': fields.boolean(
+    False, 'Train on each distinct row once. The test set is untouched.'
+  ),
+  'scaling': fields.choice(
+    'fixed',
+    ('fixed', 'minmax', 'standard', 'contrast', 'none'),
+    'fixed: the range of the data type to [-1, 1] (images). minmax:'
+    ' to [0, 1], standard: to mean 0 and deviation 1, both fitted on'
+    ' the training normals. contrast: each image to mean 0 and mean absolute'
+    ' value 1 (global contrast normalisation, as Deep SVDD has it), then the'
+    ' range of the training normals to [-1, 1].',
+  ).role(fields.SCALES),
+  'log1p': fields.boolean(
+    False, 'log(1 + x) of non-negative numeric columns, before scaling.'
+  ).role(fields.SCALES),
+  'clip': fields.number(
+    0.0, 'Scaled inputs are clipped to +-clip; 0: not.', low=0.0
+  ).role(fields.SCALES),
+  'path': fields.text(
+    '',
+    'arrays: npz, csv or parquet file. image_folder: a folder with'
+    ' train/good, test/good, test/KIND and, if any, ground_truth/KIND.'
+    ' frames: a folder with train/VIDEO and, if any, test/VIDEO and'
+    ' ground_truth/VIDEO.',
+  ).role(fields.PATH, fields.MOVED),
+  'image_size': fields.integer(
+    0,
+    'Pictures and frames are resized to squares of this many pixels; 0: all'
+    ' must have one size.',
+    low=0,
+  ),
+  'image_width': fields.integer(
+    0, 'Videos: width of frames image_size high; 0: squares.', low=0
+  ),
+  'colour': fields.choice(
+    'auto',
+    ('auto', 'grey', 'rgb'),
+    'Channels of a picture or frame; auto: grey if no pixel has a colour,'
+    ' and for the published videos.',
+  ),
+  'levels': fields.many(
+    _NATURAL,
+    (),
+    'image_folder: the values of 16-bit pictures that become 0 and 255, such'
+    ' as (0, 4095); empty: by the pictures that train.',
+  ),
+  'label_path': fields.text(
+    '',
+    'Videos: file or folder with the labels of the test frames (.npy, .csv,'
+    ' .mat, .m, masks); empty: as published, or from masks.',
+  ).role(fields.PATH),
+  'clip_frames': fields.integer(16, 'Videos: frames T of a clip.', low=2),
+  'clip_stride': fields.integer(
+    1,
+    'Videos: frames between the starts of training clips. Each test frame is'
+    ' scored once, whatever this is.',
+    low=1,
+  ),
+  'frame_step': fields.integer(
+    1, 'Videos: a clip takes every so many frames.', low=1
+  ),
+  'feed': fields.choice(
+    'auto',
+    ('auto', 'resident', 'streaming'),
+    'resident: all samples on the device. streaming: batches are gathered'
+    ' on the host, ahead of the step. auto: resident where it fits.',
+  ).role(fields.NO_WEIGHT),
+  'resident_bytes': fields.integer(
+    2**30, 'Most bytes a device holds of the raw samples.', low=1
+  ).role(fields.NO_WEIGHT),
+  'test_path': fields.text(
+    '', 'arrays: a second file with the test rows.'
+  ).role(fields.PATH, fields.MOVED),
+  'label_column': fields.text('', 'arrays: name of the label column or array.'),
+  'normal_labels': fields.many(
+    _NAME, (), 'Labels that are normal; all others are anomalous.'
+  ),
+  'categorical_columns': fields.many(_NAME, (), 'arrays: columns to one-hot.'),
+  'drop_columns': fields.many(_NAME, (), 'arrays: columns to leave out.'),
+  'key_column': fields.text(
+    '', 'arrays: a column that names the rows; no input, shown with scores.'
+  ).role(fields.NO_WEIGHT),
+  'separator': fields.mark(
+    {',': 'comma', ';': 'semicolon', '\t': 'tab', '|': 'bar', ' ': 'blank'},
+    'arrays: what stands between the cells of a text file; empty: guessed.',
+  ),
+  'encoding': fields.text(
+    '', 'arrays: of a text file, such as utf-8 or cp1252; empty: guessed.'
+  ),
+  'decimal': fields.mark(
+    {'.': 'point', ',': 'comma'},
+    'arrays: the mark before decimals; empty: guessed for each column.',
+  ),
+  'thousands': fields.mark(
+    {
+      ',': 'comma',
+      '.': 'point',
+      ' ': 'blank',
+      "'": 'apostrophe',
+      '_': 'underscore',
+    },
+    'arrays: the mark between groups of three digits; empty: any that is not'
+    ' the decimal mark.',
+  ),
+  'missing_marks': fields.many(
+    _NAME,
+    (),
+    'arrays: what stands for a missing value, such as -999, beside empty'
+    ' cells, NA, ?, - and their like.',
+  ),
+  'missing': fields.choice(
+    'error',
+    ('error', 'median'),
+    'arrays: what a missing number does; median of training normals.',
+  ),
+  'unknown_category': fields.choice(
+    'error',
+    ('error', 'zero'),
+    'A category that the training normals lack: refuse the data, or'
+    ' encode it as all zeros and count it in the results.',
+  ),
+}

@@ -1,0 +1,109 @@
+"""The fields of `model`: the network and its memory."""
+
+from typing import Any
+
+from memae_jax.config import fields
+
+READS = ('auto', 'dense', 'streaming', 'top_k')
+_COUNT = fields.integer(1, '', low=1)
+
+MODEL: dict[str, Any] = {
+  'network': fields.choice('dense', ('dense', 'conv'), 'Encoder and decoder.'),
+  'widths': fields.many(
+    _COUNT,
+    (60, 30, 10),
+    'dense: hidden widths. conv: channels of each layer.',
+  ),
+  'code': fields.integer(
+    3, 'dense: width C of the encoding.', low=1
+  ).of_network('dense'),
+  'kernels': fields.many(
+    _COUNT, (), 'conv: kernel size of each layer; empty: 3 each.'
+  ).of_network('conv'),
+  'strides': fields.many(
+    _COUNT, (), 'conv: stride of each layer; empty: 2 each.'
+  ).of_network('conv'),
+  'time_strides': fields.many(
+    _COUNT,
+    (),
+    'conv: stride in time of each layer, of clips; empty: strides.',
+  ).of_network('conv'),
+  'decoder_widths': fields.many(
+    _COUNT, (), 'conv: channels before the output; empty: mirrored.'
+  ).of_network('conv'),
+  'decoder_kernels': fields.many(
+    _COUNT, (), 'conv: empty: mirrored.'
+  ).of_network('conv'),
+  'layout': fields.choice(
+    'strided',
+    ('strided', 'pool'),
+    'conv: strided and transposed convolutions, or max-pooling and'
+    ' up-sampling around plain ones.',
+  ).of_network('conv'),
+  'activation': fields.choice(
+    'tanh', ('tanh', 'relu', 'leaky_relu'), 'Of hidden layers.'
+  ),
+  'batch_norm': fields.boolean(False, 'After each hidden layer.'),
+  'compute': fields.choice(
+    'float32',
+    ('float32', 'bfloat16'),
+    'Type that encoder and decoder compute in. All else is float32:'
+    ' parameters, moments, memory, losses and scores.',
+  ),
+  'remat': fields.boolean(
+    False,
+    'conv: keep only the convolutions for the backward pass and compute'
+    ' norms and activations again. Saves memory where XLA leaves it so, which'
+    ' on a CPU it does not.',
+  ).of_network('conv'),
+  'memory': {
+    'slots': fields.integer(50, 'Memory size N.', low=1),
+    'per_position': fields.boolean(
+      False,
+      'conv: one query for each position of the encoding; else its whole'
+      ' is one query.',
+    ),
+    'similarity': fields.choice(
+      'cosine', ('cosine', 'dot'), 'cosine: paper. dot: its code.'
+    ),
+    'temperature': fields.number(
+      1.0, 'Similarities are divided by it.', above=0
+    ),
+    'threshold': fields.number(
+      1.0,
+      'Shrinkage threshold lambda in multiples of 1/N (paper: 1 to'
+      ' 3). 0: no shrinkage.',
+      low=0.0,
+    ),
+    'on_empty': fields.choice(
+      'zero',
+      ('zero', 'top1'),
+      'Read of a query that no slot survives for.',
+    ),
+    'shrink_gradient': fields.choice(
+      'exact',
+      ('exact', 'published'),
+      'exact: of the softmax over the survivors. published: of the'
+      ' relu formula.',
+    ),
+    'init': fields.choice(
+      'uniform',
+      ('uniform', 'encodings'),
+      'uniform: +-1/sqrt(C) as released. encodings: of training'
+      ' samples under the initial encoder.',
+    ),
+    'read': fields.choice(
+      'auto',
+      READS,
+      'dense: all addressing weights at once. streaming: over chunks of'
+      ' slots, never all weights. auto: dense where it fits read_bytes.'
+      ' top_k: only to evaluate, where few slots survive.',
+    ).role(fields.NO_WEIGHT),
+    'top_k': fields.integer(
+      64, 'top_k: slots that it looks at, for each query.', low=1
+    ).role(fields.NO_WEIGHT),
+    'read_bytes': fields.integer(
+      2**28, 'What the addressing weights of a read may take.', low=2**16
+    ).role(fields.NO_WEIGHT),
+  },
+}

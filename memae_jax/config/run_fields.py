@@ -1,0 +1,210 @@
+"""The fields of `train`, `fleet`, `mesh` and `eval`: what is done with it."""
+
+from typing import Any
+
+from memae_jax.config import fields
+from memae_jax.methods import registry
+
+BASELINES = (
+  'random',
+  'untrained',
+  'frame_difference',
+  'mean',
+  'pca',
+  'kde',
+  'isolation_forest',
+  'ocsvm',
+)
+_POSITIVE = fields.number(1.0, '', above=0)
+_NATURAL = fields.integer(0, '', low=0)
+_COUNT = fields.integer(1, '', low=1)
+_NAME = fields.name()
+
+
+def _scores() -> tuple[str, ...]:
+  from memae_jax import losses  # Which needs JAX.
+
+  return losses.names()
+
+
+def _losses() -> tuple[str, ...]:
+  from memae_jax import losses
+
+  return losses.names('trains')
+
+
+TRAIN: dict[str, Any] = {
+  'seed': fields.integer(0, 'Seed of the first replica.', low=0, high=2**31),
+  'batch_size': fields.integer(64, 'Samples a step.', low=1),
+  'accumulate': fields.integer(
+    1,
+    'A batch is taken in so many parts, one after another: less memory. The'
+    ' same gradients but for norms, which see a part each.',
+    low=1,
+  ),
+  'epochs': fields.number(
+    100.0,
+    'Passes over the largest training set of the fleet; all replicas take'
+    ' as many steps.',
+    above=0,
+  ),
+  'loss': fields.choice(
+    'mse',
+    _losses,
+    'How a reconstruction differs from its input, in training.',
+  ),
+  'learning_rate': fields.number(1e-4, 'Of Adam.', above=0),
+  'schedule': fields.choice(
+    'constant', ('constant', 'cosine'), 'Of the learning rate.'
+  ),
+  'warmup_steps': fields.integer(0, 'Linear warm-up.', low=0),
+  'clip_norm': fields.number(0.0, 'Global gradient norm; 0: off.', low=0.0),
+  'weight_decay': fields.number(0.0, 'Decoupled (AdamW).', low=0.0),
+  'alpha': fields.number(2e-4, 'Weight of the entropy loss.', low=0.0),
+  'code_l1': fields.number(
+    1e-3, 'ae_l1: weight of the mean absolute value of the code.', low=0.0
+  ),
+  'noise': fields.number(
+    0.5, 'dae: deviation of the Gaussian noise on model inputs.', low=0.0
+  ),
+  'kl_weight': fields.number(
+    0.1,
+    'vae: weight of the divergence from the prior, over the elements of a'
+    ' sample.',
+    low=0.0,
+  ),
+  'log_every': fields.integer(
+    0, 'Steps between log events; 0: about 100 in a run.', low=0
+  ).role(fields.LOOKS),
+  'checkpoint_every': fields.integer(
+    0,
+    'Steps between checkpoints, a multiple of log_every (rounded); 0: about'
+    ' 10 in a run.',
+    low=0,
+  ).role(fields.NO_WEIGHT),
+  'validate_every': fields.integer(
+    0,
+    'Steps between validations, a multiple of log_every (rounded); 0: about'
+    ' 20 in a run.',
+    low=0,
+  ).role(fields.LOOKS),
+  'keep': fields.integer(2, 'Newest checkpoints kept.', low=1).role(
+    fields.NO_WEIGHT
+  ),
+  'keep_all': fields.boolean(False, 'Keep every checkpoint, for curves.').role(
+    fields.NO_WEIGHT
+  ),
+  'fleet_map': fields.choice(
+    'auto',
+    ('auto', 'vmap', 'map'),
+    'How replicas share a device; auto: map on CPU, else vmap.',
+  ),
+  'tensorboard': fields.boolean(False, 'Also write TensorBoard events.').role(
+    fields.NO_WEIGHT
+  ),
+}
+
+FLEET: dict[str, Any] = {
+  'seeds': fields.integer(1, 'Replicas with seeds train.seed, +1, ...', low=1),
+  'normal_classes': fields.many(
+    _NATURAL, (), 'One-class protocols: one replica for each class.'
+  ),
+  'variants': fields.many(
+    fields.choice('memae', registry.names, ''),
+    ('memae',),
+    'memae, nonspar (no shrinkage, no entropy), ae (no memory), ae_l1'
+    ' (penalty on the code), dae (denoising), vae (variational).',
+  ),
+  'slots': fields.many(_COUNT, (), 'Memory sizes; empty: model.memory.slots.'),
+  'thresholds': fields.many(
+    fields.number(1.0, '', low=0.0), (), 'Empty: model.memory.threshold.'
+  ),
+  'alphas': fields.many(
+    fields.number(1.0, '', low=0.0), (), 'Empty: train.alpha.'
+  ),
+  'learning_rates': fields.many(_POSITIVE, (), 'Empty: train.learning_rate.'),
+}
+
+MESH: dict[str, Any] = {
+  'replica': fields.integer(
+    0, 'Devices that replicas are spread over; 0: as many as serve.', low=0
+  ).role(fields.NO_WEIGHT),
+  'data': fields.integer(
+    0,
+    'Devices that a batch is spread over; 0: those that are left (on the'
+    ' CPU of one process, 1).',
+    low=0,
+  ).role(fields.NO_WEIGHT),
+  'memory': fields.integer(
+    1, 'Devices that the slots are spread over.', low=1
+  ).role(fields.NO_WEIGHT),
+}
+
+EVAL: dict[str, Any] = {
+  'checkpoint': fields.choice(
+    'last',
+    ('last', 'validation'),
+    'Which weights are evaluated: the last, or for each replica those'
+    ' with the lowest validation error.',
+  ),
+  'batch_size': fields.integer(
+    1024, 'Samples of each replica scored at once.', low=1
+  ),
+  'score': fields.choice(
+    'mse',
+    _scores,
+    'Anomaly score. mse: mean squared error. Of videos also mae_clip (the'
+    ' released code since 2021), release2019 (before), mse_centre and'
+    ' psnr_centre (of the scored frame alone), mse_averaged (of a frame in'
+    ' all its clips). Results have a table of all.',
+  ),
+  'video': fields.text(
+    '',
+    'With --mode=eval: score this video file, or folder of frames, and'
+    ' nothing else.',
+  ).role(fields.PATH),
+  'frame_rate': fields.number(
+    0.0,
+    'Frames a second of videos that are folders of pictures, for the times of'
+    ' scores and the speed of films; 0: not known, and films play 10 a'
+    ' second. Video files say theirs.',
+    low=0,
+  ),
+  'films': fields.many(
+    _NAME,
+    (),
+    'Test videos to make a film of, with the errors laid over; empty: the'
+    ' first one that has an anomaly.',
+  ),
+  'flag_ratio': fields.number(
+    0.0,
+    'Share of the test set that is flagged for F1 at the known ratio;'
+    ' 0: the base rate.',
+    low=0.0,
+    high=1.0,
+  ),
+  'normal_quantile': fields.number(
+    0.95,
+    'The threshold on validation normals for F1 without test labels.',
+    above=0,
+    high=1.0,
+  ),
+  'baselines': fields.many(
+    fields.choice('pca', BASELINES, ''),
+    BASELINES,
+    'On the same samples; frame_difference is for videos only.',
+  ),
+  'baseline_samples': fields.integer(
+    20000, 'At most this many samples fit a baseline.', low=10
+  ),
+  'course': fields.boolean(
+    False,
+    'Evaluate every kept checkpoint (with train.keep_all), as --steps=all.',
+  ),
+  'pseudo': fields.boolean(
+    True,
+    'Images: also score changed validation normals, to choose settings'
+    ' without test data.',
+  ),
+  'bootstrap': fields.integer(200, 'Resamples for an interval.', low=0),
+}
