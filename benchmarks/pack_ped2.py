@@ -30,11 +30,12 @@ from PIL import Image
 
 from benchmarks import dct_video
 from configs import ped2
+from memae_jax import cli
 from memae_jax import config as config_lib
 from memae_jax.data import protocols, sources, types
 from memae_jax.evaluation.metrics import frames as frames_lib
 from memae_jax.evaluation.scoring import clip_scores
-from memae_jax.runtime import cli, errors, host, strict_json, writers
+from memae_jax.runtime import errors, host, strict_json, writers
 
 LIMIT = 35 * 2**20  # Bytes of the file.
 FAR = 0.002  # Of an AUROC.

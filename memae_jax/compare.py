@@ -12,7 +12,8 @@ import sys
 
 from absl import flags
 
-from memae_jax.runtime import cli, errors, paths
+from memae_jax import cli
+from memae_jax.runtime import errors, paths
 from memae_jax.studies import comparison, comparison_page, folders
 
 

@@ -21,11 +21,12 @@ import numpy as np
 from absl import flags
 from ml_collections import config_flags
 
+from memae_jax import cli
 from memae_jax import config as config_lib
 from memae_jax.evaluation.scoring import collect
 from memae_jax.methods import registry
 from memae_jax.models import reference_weights
-from memae_jax.runtime import cli, errors, foreign, parallel, paths, writers
+from memae_jax.runtime import errors, foreign, parallel, paths, writers
 from memae_jax.training import experiment, run_folder, step
 
 _LOG = logging.getLogger(__name__)

@@ -30,13 +30,13 @@ import jax.numpy as jnp
 import numpy as np
 from absl import flags
 
+from memae_jax import cli, losses, scorer
 from memae_jax import config as config_lib
-from memae_jax import losses, scorer
 from memae_jax.data import host_stage, transforms
 from memae_jax.evaluation.results import describe
 from memae_jax.evaluation.scoring import collect
 from memae_jax.methods import registry
-from memae_jax.runtime import cli, errors, expiry, paths, writers
+from memae_jax.runtime import errors, expiry, paths, writers
 from memae_jax.training import experiment, step
 
 # Elements of a block of samples, by platform: what keeps a device busy, and no

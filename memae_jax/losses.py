@@ -15,11 +15,18 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from memae_jax.data.videos import clips
 from memae_jax.runtime import catalogue
 
 TABLE, IMAGE, CLIP = 2, 4, 5  # Axes of a batch of samples.
 _LEAST = 1e-10  # Of a mean squared error in [0, 1]: 100 dB at most.
+
+
+def scored_frame(clips: jax.Array) -> jax.Array:
+  """Returns the frames [B, ...] that the scores of clips [B, T, ...] belong to.
+
+  Of 16 frames that of index 8, as in the released code.
+  """
+  return clips[:, clips.shape[1] // 2]
 
 
 def squared(x: jax.Array, output: jax.Array) -> jax.Array:
@@ -46,7 +53,7 @@ def pixels(errors: jax.Array) -> jax.Array:
   if errors.ndim == TABLE:
     return errors
   return jnp.mean(
-    clips.scored_frame(errors) if errors.ndim == CLIP else errors, axis=-1
+    scored_frame(errors) if errors.ndim == CLIP else errors, axis=-1
   )
 
 
@@ -69,7 +76,7 @@ def _release2019(errors: jax.Array) -> jax.Array:
 
 def _mse_centre(errors: jax.Array) -> jax.Array:
   """Mean squared error of the centre frame, which the score is given to."""
-  return clips.scored_frame(frame_means(errors))
+  return scored_frame(frame_means(errors))
 
 
 def _psnr_centre(errors: jax.Array) -> jax.Array:

@@ -15,9 +15,10 @@ import pathlib
 from absl import flags
 from ml_collections import config_flags
 
+from memae_jax import cli
 from memae_jax import config as config_lib
 from memae_jax.planning import plan
-from memae_jax.runtime import cli, errors, parallel, paths, processes, writers
+from memae_jax.runtime import errors, parallel, paths, processes, writers
 from memae_jax.training import experiment, loop
 
 _CONFIG = config_flags.DEFINE_config_file(

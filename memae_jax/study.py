@@ -12,7 +12,8 @@ study.html.
 
 from absl import flags
 
-from memae_jax.runtime import cli, errors, paths, processes
+from memae_jax import cli
+from memae_jax.runtime import errors, paths, processes
 from memae_jax.studies import job
 
 

@@ -15,9 +15,8 @@ import ml_collections
 import numpy as np
 from absl import flags
 
+from memae_jax import cli, main
 from memae_jax import config as config_lib
-from memae_jax import main
-from memae_jax.runtime import cli
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 GOLDEN = ROOT / 'tests/golden'  # Numbers of PyTorch, see its README.

@@ -11,7 +11,8 @@ import jax
 from benchmarks import accelerator
 from benchmarks.accelerator import machine as machine_lib
 from benchmarks.accelerator import measuring, stages, training
-from memae_jax.runtime import cli, errors, host, writers
+from memae_jax import cli
+from memae_jax.runtime import errors, host, writers
 
 _WAIT = 60.0  # Seconds for a training of an earlier call to end.
 

@@ -107,6 +107,12 @@ def evaluate(
       Family(one, *collect.networks(one, weights, steps), weights)
       for one, weights, steps in collect.members(exp, state, at, workdir)
     ]
+    families = [
+      family._replace(
+        networks=pictures.added(family.exp, family.weights, family.networks)
+      )
+      for family in families
+    ]
   networks = [replica for family in families for replica in family.networks]
   memory = {k: v for family in families for k, v in family.memory.items()}
   _LOG.info('computing metrics of %d sets of scores', len(networks + baselines))

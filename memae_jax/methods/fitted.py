@@ -14,7 +14,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from memae_jax import losses
-from memae_jax.data.videos import clips
 from memae_jax.methods import base, classical
 
 _FITTED = 'fitted'
@@ -91,7 +90,7 @@ class Fitted(base.Method):
 
   def _flat(self, x: jax.Array) -> jax.Array:
     """[B, D] samples; of clips, the frames that are scored."""
-    frames = clips.scored_frame(x) if x.ndim == losses.CLIP else x
+    frames = losses.scored_frame(x) if x.ndim == losses.CLIP else x
     return frames.reshape(len(x), -1)
 
   def finish(self, variables, collected, hyper, stage, round_, rng):

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from multiprocessing import connection
 from typing import Any
 
-from memae_jax.runtime import errors
+from memae_jax.runtime import errors, foreign
 
 MEMORY = 2**33  # Bytes that a call may take: 8 GiB.
 _IDLE = 10  # Seconds that a process waits for the next call.
@@ -98,11 +98,36 @@ def _end():
     pipe.close()
 
 
+def read(
+  path: Any,
+  kind: str,
+  function: Callable[..., Any],
+  *args: Any,
+  timeout: float = 600,
+):
+  """Returns `function(*args)`, called in a process of its own.
+
+  For readers in C that a damaged file can kill: only the child dies. Its memory
+  is limited.
+
+  Args:
+    path: of the file, for the message.
+    kind: what it should be.
+    function: of a module; its arguments and result are pickled between our
+      own processes.
+    *args: of it.
+    timeout: seconds after which the child is ended.
+
+  Raises:
+    UserError: as the function raised, or it failed, or its process died.
+  """
+  with foreign.reading(path, kind):
+    return call(function, args, timeout)
+
+
 def serve(descriptor: int) -> None:
   """Calls the functions that come through a pipe, until none comes."""
   import resource
-
-  from memae_jax.runtime import foreign
 
   resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
   resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

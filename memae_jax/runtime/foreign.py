@@ -13,12 +13,12 @@ import io
 import os
 import pathlib
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from memae_jax.runtime import child, errors, paths
+from memae_jax.runtime import errors, paths
 
 UNPACKED_LIMIT = 2**33  # Bytes that a packed file may grow to: 8 GiB.
 TEXT_LIMIT = 2**28  # Bytes of a file that is read as one text: 256 MiB.
@@ -224,30 +224,3 @@ def npy(path: Any) -> np.ndarray:
     if not isinstance(array, np.ndarray):
       raise ValueError('it is an npz file')
     return array
-
-
-def in_child(
-  path: Any,
-  kind: str,
-  function: Callable[..., Any],
-  *args: Any,
-  timeout: float = 600,
-):
-  """Returns `function(*args)`, called in a process of its own.
-
-  For readers in C that a damaged file can kill: only the child dies. Its memory
-  is limited, see `child`.
-
-  Args:
-    path: of the file, for the message.
-    kind: what it should be.
-    function: of a module; its arguments and result are pickled between our
-      own processes.
-    *args: of it.
-    timeout: seconds after which the child is ended.
-
-  Raises:
-    UserError: as the function raised, or it failed, or its process died.
-  """
-  with reading(path, kind):
-    return child.call(function, args, timeout)

@@ -7,9 +7,10 @@ import random
 import pytest
 from absl import flags
 
+from memae_jax import cli
 from memae_jax import config as config_lib
 from memae_jax.config import command_line, config_file, flag_file
-from memae_jax.runtime import cli, errors
+from memae_jax.runtime import errors
 from tests import helpers
 
 DIGITS = 'configs/digits.py:smoke'

@@ -16,9 +16,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from memae_jax import main
+from memae_jax import cli, main
 from memae_jax.evaluation.scoring import collect
-from memae_jax.runtime import cli, disk, errors, plain_path, writers
+from memae_jax.runtime import disk, errors, plain_path, writers
 from memae_jax.training import checkpoint, experiment, loop, programs
 from tests import helpers
 

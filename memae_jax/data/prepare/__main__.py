@@ -2,8 +2,8 @@
 
 from absl import flags
 
+from memae_jax import cli
 from memae_jax.data import prepare
-from memae_jax.runtime import cli
 
 if __name__ == '__main__':
   flags.DEFINE_string(

@@ -9,18 +9,11 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from memae_jax import losses
 from memae_jax.data import types
 from memae_jax.runtime import errors, foreign
 
 _MOST_RATES = 4  # That are shown.
-
-
-def scored_frame(clips: Any) -> Any:
-  """Returns the frames [B, ...] that the scores of clips [B, T, ...] belong to.
-
-  Of 16 frames that of index 8, as in the released code.
-  """
-  return clips[:, clips.shape[1] // 2]
 
 
 @jax.tree_util.register_dataclass
@@ -57,7 +50,7 @@ class Gathered:
   @property
   def scored(self) -> np.ndarray:
     """The frame [S] that the score of each clip belongs to."""
-    return scored_frame(self.number)
+    return losses.scored_frame(self.number)
 
   def take(self, rows: np.ndarray) -> 'Gathered':
     """Returns some samples, of the same frames."""
@@ -148,10 +141,10 @@ def of_one(name: str, frames: Any, config: Any) -> Gathered:
 def centre(config: Any) -> int:
   """Which frame of a clip, from its start, the score of the clip belongs to.
 
-  See `scored_frame`; frames between those of the clip count, too.
+  See `losses.scored_frame`; frames between those of the clip count, too.
   """
   frames = np.arange(config.clip_frames)[None] * config.frame_step
-  return int(scored_frame(frames)[0])
+  return int(losses.scored_frame(frames)[0])
 
 
 def source(

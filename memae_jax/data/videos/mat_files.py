@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import scipy.io
 
-from memae_jax.runtime import errors, foreign
+from memae_jax.runtime import child, errors, foreign
 
 _LABELS = ('l', 'label', 'labels', 'gt')  # Names of a label for each frame.
 _HDF5 = b'\x89HDF\r\n\x1a\n'
@@ -107,7 +107,7 @@ def _load(path) -> dict[str, np.ndarray]:
       f'{foreign.name_of(path)} is a .mat file of version 7.3; save it with'
       ' the option -v7'
     )
-  return foreign.in_child(path, kind, _loadmat, os.fspath(path))
+  return child.read(path, kind, _loadmat, os.fspath(path))
 
 
 def _loadmat(path: str) -> dict[str, np.ndarray]:

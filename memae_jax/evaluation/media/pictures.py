@@ -8,7 +8,6 @@ import numpy as np
 
 from memae_jax import losses
 from memae_jax.data import transforms, types
-from memae_jax.data.videos import clips
 from memae_jax.evaluation.scoring import scores
 from memae_jax.methods import base
 from memae_jax.runtime import parallel
@@ -20,6 +19,33 @@ _STRIP = 10  # Frames.
 _CONTRAST = 3.0  # Mean absolute deviations from grey to black and to white.
 _FOREIGN = 2  # Normal classes whose networks are shown foreign samples.
 _MOST_LABELS = 9  # Other classes of each.
+
+
+def added(
+  exp: experiment.Experiment,
+  weights: Any,
+  networks: Sequence[scores.ReplicaScores],
+) -> list[scores.ReplicaScores]:
+  """Adds a gallery and the decoded slots to the first run of each method.
+
+  They are many bytes, and a report shows one run of each.
+
+  Args:
+    exp: the experiment.
+    weights: of the fleet.
+    networks: the scores of its replicas, in order.
+  """
+  pictured = scores.first_names((r.variant, r.name) for r in exp.replicas)
+  out = list(networks)
+  for i, (replica, found) in enumerate(zip(exp.replicas, networks)):
+    if replica.name not in pictured:
+      continue
+    decodes = replica.has_memory and not exp.programs.is_large
+    out[i] = found._replace(
+      decoded_slots=decoded_slots(exp, weights, i) if decodes else None,
+      gallery=gallery(exp, weights, i, found.score),
+    )
+  return out
 
 
 def gallery(
@@ -211,7 +237,7 @@ def _predicted(exp, weights, rows, wanted: str) -> base.Prediction:
 def _scored(exp, rows, index: int) -> np.ndarray:
   """Model inputs of samples for a replica; of clips, the scored frames."""
   x = transforms.apply(exp.source.inputs[rows], exp.splits[index].transform)
-  return clips.scored_frame(x) if exp.source.videos else x
+  return losses.scored_frame(x) if exp.source.videos else x
 
 
 def _rebuilt(exp, weights, index, rows) -> tuple[np.ndarray, np.ndarray] | None:
@@ -224,7 +250,7 @@ def _rebuilt(exp, weights, index, rows) -> tuple[np.ndarray, np.ndarray] | None:
     return None
   out = np.asarray(found[index, : len(rows)])
   if exp.source.videos and out.ndim == 5:
-    out = clips.scored_frame(out)
+    out = losses.scored_frame(out)
   return _scored(exp, rows, index), out
 
 

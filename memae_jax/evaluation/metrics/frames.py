@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import sklearn.metrics
 
-from memae_jax.data.videos import clips
+from memae_jax import losses
 from memae_jax.evaluation.metrics import detection
 from memae_jax.runtime import errors
 
@@ -128,7 +128,7 @@ def average_clips(error: np.ndarray, number: np.ndarray) -> np.ndarray:
   _, place = np.unique(number, return_inverse=True)
   place = place.reshape(number.shape)
   mean = np.bincount(place.ravel(), error.ravel()) / np.bincount(place.ravel())
-  return mean[clips.scored_frame(place)].astype(np.float32)
+  return mean[losses.scored_frame(place)].astype(np.float32)
 
 
 def evaluate(

@@ -17,6 +17,7 @@ from memae_jax.evaluation.report.plots import (
   training,
   video,
 )
+from memae_jax.evaluation.results import describe
 from memae_jax.evaluation.scoring import scores
 
 
@@ -189,7 +190,7 @@ def _curves(results, replicas) -> Iterator[Exhibit]:
   for variant, replica in _first(replicas).items():
     if replica.frames is not None:
       quantile = results['config']['eval']['normal_quantile']
-      below = wording.percent(quantile)
+      below = describe.percent(quantile)
       yield Exhibit(
         f'videos_{variant}',
         'results',

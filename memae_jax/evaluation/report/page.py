@@ -20,6 +20,7 @@ from memae_jax.evaluation.report import (
   tables,
   wording,
 )
+from memae_jax.evaluation.results import describe
 
 
 def _introduction(results: Mapping[str, Any]) -> dict[str, Any]:
@@ -47,7 +48,7 @@ def _introduction(results: Mapping[str, Any]) -> dict[str, Any]:
       results['differences'], tables.columns(results)
     ),
     'no_interval_of_pairs': _no_interval(results, results['differences']),
-    'quantile': wording.percent(results['config']['eval']['normal_quantile']),
+    'quantile': describe.percent(results['config']['eval']['normal_quantile']),
   }
 
 
@@ -66,7 +67,7 @@ def _first_look(results: Mapping[str, Any]) -> list[tuple[str, str, str]]:
   found = results['flags'].get(results['headline'])
   if found is None:
     return []
-  quantile = wording.percent(results['config']['eval']['normal_quantile'])
+  quantile = describe.percent(results['config']['eval']['normal_quantile'])
   threshold, flagged, total = (found[k] for k in ('threshold', 'flagged', 'of'))
   top = dict(found['highest'])
   score, above = top.pop('score'), top.pop('flagged')

@@ -66,12 +66,6 @@ def share(value: float, digits: int = 1) -> str:
   return f'{value:.{digits}%}'
 
 
-def percent(value: float) -> str:
-  """Writes a share that somebody chose: 95%, 66.7% or 99.95%."""
-  text = f'{100 * value:.3g}'
-  return f'{100 * value:.10g}%' if text in ('0', '100') else f'{text}%'
-
-
 def number(value: float | None, digits: int = 3, sign: bool = False) -> str:
   """Writes a number with fixed digits, a dash for None, never "-0.000".
 

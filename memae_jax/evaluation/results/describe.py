@@ -9,7 +9,6 @@ import numpy as np
 from memae_jax import losses
 from memae_jax.data.videos import clips
 from memae_jax.evaluation.metrics import pixels
-from memae_jax.evaluation.report import wording
 from memae_jax.evaluation.scoring import contrast
 from memae_jax.training import experiment
 
@@ -39,6 +38,12 @@ _SHARES = ('train_fraction', 'validation_fraction', 'anomaly_fraction')
 _LONGEST_GAP = 10  # In median gaps between log events.
 _LEAST_GAPS = 3
 _TOO_SHORT = 'too few log events to tell the speed of training'
+
+
+def percent(value: float) -> str:
+  """Writes a share that somebody chose: 95%, 66.7% or 99.95%."""
+  text = f'{100 * value:.3g}'
+  return f'{100 * value:.10g}%' if text in ('0', '100') else f'{text}%'
 
 
 def _spread(values: Sequence[int]) -> dict[str, int]:
@@ -78,7 +83,7 @@ def dataset(exp: experiment.Experiment) -> dict[str, Any]:
   }
   found = {**source.notes, **notes}
   description = _DESCRIPTION[config.protocol].format(
-    **{key: wording.percent(config[key]) for key in _SHARES}
+    **{key: percent(config[key]) for key in _SHARES}
   )
   if config.max_samples:
     description += (

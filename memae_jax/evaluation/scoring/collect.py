@@ -14,7 +14,6 @@ import threadpoolctl
 
 from memae_jax import losses
 from memae_jax.data import transforms
-from memae_jax.evaluation.media import pictures
 from memae_jax.evaluation.metrics import detection, pixels
 from memae_jax.evaluation.scoring import (
   clip_scores,
@@ -169,8 +168,6 @@ def networks(
     changed = pseudo_anomalies.evaluate(
       exp, weights, [held for _, held in pairs], exp.rule
     )
-  # Pictures are many bytes, and the report shows one run of each variant.
-  pictured = scores.first_names((r.variant, r.name) for r in exp.replicas)
   room, is_error = _MAP_BYTES, losses.find(exp.rule).errors is not None
   mean_errors: dict[Any, float | None] = {}
   out, memory = [], {}
@@ -192,7 +189,6 @@ def networks(
       found_pixels = _pixels(exp.source, rows, maps)
       maps = np.minimum(maps, np.finfo(np.float16).max).astype(np.float16)
       room -= maps.nbytes
-    shown = replica.name in pictured
     out.append(
       scores.ReplicaScores(
         name=replica.name,
@@ -203,10 +199,6 @@ def networks(
         validation_score=validation_score,
         kept=tested.kept[i, : len(split.test)] if has_memory else None,
         usage=_first(totals).usage[: replica.slots] if has_memory else None,
-        decoded_slots=pictures.decoded_slots(exp, weights, i)
-        if has_memory and shown and not exp.programs.is_large
-        else None,
-        gallery=pictures.gallery(exp, weights, i, score) if shown else None,
         step=int(steps[i]),
         pseudo=changed[i],
         pixels=found_pixels,

@@ -160,19 +160,19 @@ def test_files_of_videos(tmp_path):
 def test_a_reader_may_die(function, argument, match):
   seconds = 1 if function is time.sleep else 600
   with pytest.raises(errors.UserError, match=match):
-    foreign.in_child('a.mat', 'file', function, argument, timeout=seconds)
-  assert foreign.in_child('a.mat', 'file', os.getpid) != os.getpid()
+    child.read('a.mat', 'file', function, argument, timeout=seconds)
+  assert child.read('a.mat', 'file', os.getpid) != os.getpid()
 
 
 def test_a_child_that_ended_is_replaced():
-  first = foreign.in_child('a.mat', 'file', os.getpid)
-  assert foreign.in_child('a.mat', 'file', os.getpid) == first
+  first = child.read('a.mat', 'file', os.getpid)
+  assert child.read('a.mat', 'file', os.getpid) == first
   with pytest.raises(errors.UserError, match='kills the reader'):
-    foreign.in_child('a.mat', 'file', os.abort)
-  second = foreign.in_child('a.mat', 'file', os.getpid)
+    child.read('a.mat', 'file', os.abort)
+  second = child.read('a.mat', 'file', os.getpid)
   assert second != first
   # Nobody asks it for a while: here, it is told that none will.
   process, pipe = child._kept
   pipe.send((os._exit, (0,)))
   process.wait()
-  assert foreign.in_child('a.mat', 'file', os.getpid) not in (first, second)
+  assert child.read('a.mat', 'file', os.getpid) not in (first, second)

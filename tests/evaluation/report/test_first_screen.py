@@ -84,7 +84,7 @@ def test_a_share_is_none_or_all_only_where_it_is(value, text):
    (0.99999, '99.999%'), (1, '100%'), (0.07, '7%'), (0.00001, '0.001%')],
 )  # fmt: skip
 def test_a_quantile_of_almost_all_is_not_all(value, text):
-  assert wording.percent(value) == text
+  assert describe.percent(value) == text
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import sklearn.metrics
 
 from memae_jax.evaluation.report import wording
 from memae_jax.evaluation.report.plots import style
+from memae_jax.evaluation.results import describe
 from memae_jax.evaluation.scoring import scores
 
 
@@ -35,7 +36,7 @@ def score_distributions(
       ax.stairs(share, bins, color=colour, linewidth=1.2, label=kind)
     threshold = replica.threshold(normal_quantile)
     if threshold is not None:
-      below = wording.percent(normal_quantile)
+      below = describe.percent(normal_quantile)
       ax.axvline(
         threshold,
         color=style.INK,
