@@ -14,7 +14,7 @@ from memae_jax.data import types
 from memae_jax.methods import autoencoder
 from memae_jax.planning import flops
 from memae_jax.runtime import host, parallel
-from memae_jax.training import fleet, programs, step
+from memae_jax.training import feeds, fleet, step
 
 
 def parser(doc: str, steps: int) -> argparse.ArgumentParser:
@@ -112,7 +112,7 @@ def runner(
     transform=types.Transform(scale * one, shift * one, 0 * one, 1e9 * one),
   )
   single = trainer(config, inputs.shape[1:], members, steps)
-  fleets = programs.Resident(
+  fleets = feeds.Resident(
     trainer=single,
     mesh=parallel.mesh(
       config.mesh, len(members), config.train.batch_size, devices

@@ -13,7 +13,6 @@ import math
 import pathlib
 import re
 import time
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -21,15 +20,12 @@ import jax
 from memae_jax import config as config_lib
 from memae_jax.data import feed
 from memae_jax.methods import base
-from memae_jax.planning import flops, hlo, machines, table
+from memae_jax.planning import fitting, flops, hlo, machines, table
 from memae_jax.runtime import errors, parallel, writers
 from memae_jax.training import experiment
 
 _LOG = logging.getLogger(__name__)
 _UNITS = {'': 1, 'K': 2**10, 'M': 2**20, 'G': 2**30, 'T': 2**40}
-_CHECKS = 2  # Compilations at most that check a largest size.
-_MARGIN = 0.98  # Of the memory that a largest size is aimed at.
-_MOST = 2**30  # Of slots and samples of a batch.
 
 NOTES = {
   'all': 'compiled, not run; of the first family of methods, and of `others`,'
@@ -295,7 +291,7 @@ def _limits(exp, devices, chip, peak: int) -> dict[str, Any]:
 
   def largest(*how):
     try:
-      return _largest(*how)
+      return fitting.largest(*how)
     except errors.UserError as error:  # Of a size that the config refuses.
       return {'largest': None, 'checked': False, 'reason': str(error)}
 
@@ -322,65 +318,6 @@ def _limits(exp, devices, chip, peak: int) -> dict[str, Any]:
     chip.memory,
   )
   return found
-
-
-def _largest(
-  peak_at: Callable[[int], int],
-  at: int,
-  peak: int,
-  other: int,
-  unit: int,
-  memory: int,
-) -> dict[str, Any]:
-  """The largest size whose peak fits.
-
-  From the line through two sizes, checked by a compilation.
-
-  Args:
-    peak_at: compiles for a size and returns its bytes.
-    at: a size.
-    peak: its bytes.
-    other: another size.
-    unit: sizes found are its multiples.
-    memory: bytes that there are.
-
-  Returns:
-    `largest` (0: none, None: not found), whether a compilation has `checked`
-    it, and `peaks` of all sizes that were compiled.
-  """
-  peaks = {at: peak}
-  if other != at:
-    peaks[other] = peak_at(other)
-  low, high = min(peaks), max(peaks)
-  for _ in range(_CHECKS):
-    slope = (peaks[high] - peaks[low]) / max(high - low, 1)
-    if slope <= 0:
-      return {'largest': None, 'checked': False, 'peaks': peaks}
-    guess = low + (_MARGIN * memory - peaks[low]) / slope
-    guess = _rounded(min(guess, _MOST), unit)
-    if guess <= 0:
-      return {'largest': 0, 'checked': False, 'peaks': peaks}
-    if guess not in peaks:
-      peaks[guess] = peak_at(guess)
-    if peaks[guess] <= memory:
-      return {'largest': guess, 'checked': True, 'peaks': peaks}
-    high = guess
-    low = max((n for n in peaks if n < high), default=low)
-  fitting = [n for n, size in peaks.items() if size <= memory]
-  return {
-    'largest': max(fitting, default=None),
-    'checked': bool(fitting),
-    'peaks': peaks,
-  }
-
-
-def _rounded(value: float, unit: int) -> int:
-  """Down to two digits, and to a multiple of the unit."""
-  if value < unit:
-    return 0
-  digits = 10 ** max(0, math.floor(math.log10(value)) - 1)
-  rounded = int(value // digits * digits)
-  return (rounded if rounded >= unit else int(value)) // unit * unit
 
 
 def _too_large(plan: dict[str, Any]) -> str:

@@ -5,29 +5,29 @@ Training and evaluation both start here, so they cannot disagree.
 
 import dataclasses
 import functools
-import hashlib
-import json
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from memae_jax import config as config_lib
-from memae_jax import losses
-from memae_jax.data import feed, host_stage, protocols, sources, types
-from memae_jax.data.tables import columns, numbers
+from memae_jax.data import feed, host_stage, types
 from memae_jax.methods import base, registry
 from memae_jax.runtime import environment, errors, jax_settings, parallel
-from memae_jax.training import checkpoint, diagnostics, fleet, programs, step
+from memae_jax.training import (
+  checkpoint,
+  diagnostics,
+  feeds,
+  fleet,
+  programs,
+  samples,
+  step,
+)
 
 Splits = tuple[types.Split, ...]
-_EARLIER = (
-  'the checkpoint is of an earlier version and does not say how its data were'
-  ' scaled; other data need one of this version'
-)
 _LOG = logging.getLogger(__name__)
 
 
@@ -106,7 +106,7 @@ class Experiment:
       'config': self.config.to_dict(),
       'replicas': [r.name for r in self.replicas],
       'environment': self.environment,
-      'inputs': _inputs(self.source),
+      'inputs': samples.inputs(self.source),
       'host': host and host_stage.to_json(host),
       'transforms': transforms,
       'steps': self.steps,
@@ -133,7 +133,7 @@ class Experiment:
   @property
   def warnings(self) -> tuple[str, ...]:
     """What makes the numbers doubtful, of the data and of their splits."""
-    return _warnings(self.source, self.splits)
+    return samples.warnings(self.source, self.splits)
 
   @property
   def environment(self) -> dict[str, Any]:
@@ -155,98 +155,6 @@ def _intervals(config: Any, steps: int) -> tuple[int, int, int]:
   )
 
 
-def _inputs(source: types.Source) -> dict[str, Any]:
-  """What a network must know of the samples that it takes."""
-  return {
-    'shape': list(source.inputs.shape[1:]),
-    'dtype': str(source.inputs.dtype),
-    'names': columns.input_names(source.columns),
-    'levels': list(source.levels),
-    'units': {
-      name: unit
-      for name, fields in source.notes.get('number_formats', {}).items()
-      if (unit := numbers.Format(**fields).unit)
-    },
-  }
-
-
-def _as_trained(
-  config: Any, source: types.Source, splits: dict, stored: Mapping[str, Any]
-) -> dict:
-  """The splits of other data, scaled as those of the training were."""
-  if 'steps' not in stored:
-    raise errors.UserError(_EARLIER)
-  found = _inputs(source)
-  for key, value in stored['inputs'].items():
-    if found[key] != value:
-      shown = [v if len(str(v)) < 200 else f'{len(v)} names' for v in
-               (found[key], value)]  # fmt: skip
-      mend = 'set data.levels to these' if key == 'levels' else (
-        'give data of the same kind'
-      )  # fmt: skip
-      raise errors.UserError(
-        f'data set "{source.name}" has inputs of {key} {shown[0]}, but the'
-        f' network was trained on {key} {shown[1]}; {mend}'
-      )
-  numbers = lambda fields: types.Transform(
-    **{k: v and np.asarray(v, np.float32) for k, v in fields.items()}
-  )
-  first, *_ = fleet.families(config).values()
-  made = {
-    (replica.seed, replica.normal_class): numbers(transform)
-    for replica, transform in zip(first, stored['transforms'], strict=True)
-  }
-  return {
-    key: split._replace(transform=made[key]) for key, split in splits.items()
-  }
-
-
-def _source(config: Any, stored: Mapping[str, Any]) -> types.Source:
-  """The samples, read as those of the training were.
-
-  Numbers by its host stage, pictures of 16 bits by its levels.
-  """
-  data, host = config.data, stored.get('host')
-  levels = stored.get('inputs', {}).get('levels')
-  if levels and data.name == 'image_folder' and not data.levels:
-    data = config_lib.changed(config, {'data.levels': tuple(levels)}).data
-  return sources.load(data, host and host_stage.from_json(host))
-
-
-def _warnings(source, splits) -> tuple[str, ...]:
-  """Each warning of the data and of their splits once."""
-  of_splits = (line for split in splits for line in split.warnings)
-  return tuple(dict.fromkeys([*source.warnings, *of_splits]))
-
-
-def _check_alike_everywhere(config: Any, identity: Mapping[str, str]) -> None:
-  """Raises UserError if the processes of a run have other data or fields."""
-  fields = config_lib.chosen(
-    config, lambda name: not config_lib.has_role(name, config_lib.fields.PATH)
-  )
-  digest = hashlib.sha256(
-    json.dumps([identity, fields], sort_keys=True).encode()
-  )
-  number = int(digest.hexdigest()[:7], 16)
-  if parallel.any_process(number != parallel.of_first(number)):
-    raise errors.UserError(
-      'the processes of this run have different data or config fields; start'
-      ' all by the same command, on the same data'
-    )
-
-
-class Loaded(NamedTuple):
-  """What all families of a run share.
-
-  splits: by seed and normal class. trained_on: see `Experiment`.
-  """
-
-  source: types.Source
-  identity: dict[str, str]
-  splits: dict[tuple[int, int | None], types.Split]
-  trained_on: str | None
-
-
 class Lengths(NamedTuple):
   """Steps of a run, and the intervals at which it looks at itself.
 
@@ -258,38 +166,6 @@ class Lengths(NamedTuple):
   log_every: int
   validate_every: int
   checkpoint_every: int
-
-
-def _samples(
-  config: Any, stored: Mapping[str, Any], source: types.Source | None
-) -> tuple[types.Source, dict[str, str]]:
-  """The samples of a run, and what tells them from others."""
-  source = source or _source(config, stored)
-  _check_rules(config, source)
-  return source, {
-    'data_sha256': sources.data_sha256(source),
-    'label_sha256': sources.label_sha256(source),
-  }
-
-
-def _check_rules(config: Any, source: types.Source) -> None:
-  """Raises UserError if the samples have no such score, or no such loss."""
-  fitting = [rule.name for rule in losses.fitting(len(source.inputs.shape))]
-  quoted = ' or '.join(f'"{name}"' for name in fitting)
-  for field in ('eval.score', 'train.loss'):
-    group, key = field.split('.')
-    name = config[group][key]
-    if losses.find(name).errors is not None and name not in fitting:
-      raise errors.UserError(
-        f'config field "{field}" is "{name}", which samples such as those of'
-        f' data set "{source.name}" do not have; use {quoted}'
-      )
-
-
-def _splits(config: Any, source: types.Source, replicas) -> dict:
-  """The split of each seed and normal class, which replicas share."""
-  keys = dict.fromkeys((r.seed, r.normal_class) for r in replicas)
-  return {key: protocols.split(source, config.data, *key) for key in keys}
 
 
 def _lengths(
@@ -356,7 +232,7 @@ def _check_samples(method: base.Method, splits: Splits) -> None:
 
 def _programs(config, source, mesh, trainer, replicas, splits, steps):
   """The compiled programs of a family, by how its samples are fed."""
-  kind = programs.KINDS[feed.choose(source.inputs, config.data)]
+  kind = feeds.KINDS[feed.choose(source.inputs, config.data)]
   return kind(
     trainer=trainer,
     mesh=mesh,
@@ -389,29 +265,7 @@ def build(
   """
   devices = jax_settings.devices() if devices is None else devices
   families = fleet.families(config)
-  everyone = [replica for group in families.values() for replica in group]
-  with parallel.together():
-    source, identity = _samples(config, stored or {}, source)
-    _LOG.info(
-      '%s: %d samples of shape %s, %d replicas',
-      source.name,
-      len(source.inputs),
-      source.inputs.shape[1:],
-      len(everyone),
-    )
-    splits = _splits(config, source, everyone)
-  for line in source.remarks:
-    _LOG.info('%s', line)
-  for line in _warnings(source, splits.values()):
-    _LOG.warning('warning: %s', line)
-  _check_alike_everywhere(config, identity)
-  trained_on, lengths = None, {}
-  if stored and stored['data_sha256'] != identity['data_sha256']:
-    trained_on = stored['data_sha256']
-    splits = _as_trained(config, source, splits, stored)
-    lengths = stored.get('lengths') or dict.fromkeys(families, stored['steps'])
-    _LOG.info('other data than those of the training')
-  loaded = Loaded(source, identity, splits, trained_on)
+  loaded, lengths = samples.load(config, stored, source, families)
   first, *others = [
     _family(config, name, loaded, devices, lengths.get(name))
     for name in families
@@ -422,7 +276,7 @@ def build(
 def _family(
   config: Any,
   name: str,
-  loaded: Loaded,
+  loaded: samples.Loaded,
   devices: Sequence[jax.Device],
   steps: int | None,
 ) -> Experiment:

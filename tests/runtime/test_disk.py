@@ -19,7 +19,7 @@ import pytest
 from memae_jax import cli, main
 from memae_jax.evaluation.scoring import collect
 from memae_jax.runtime import disk, errors, plain_path, writers
-from memae_jax.training import checkpoint, experiment, loop, programs
+from memae_jax.training import checkpoint, experiment, feeds, loop
 from tests import helpers
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -272,14 +272,14 @@ def test_a_run_in_a_folder_of_any_name(tmp_path, exp):
 
 def _spoil(monkeypatch, exp, at, spoil):
   """Calls `spoil` after the step `at` of a training."""
-  real = programs.Resident.run
+  real = feeds.Resident.run
 
   def run(self, state, start, stop):
     if start < at <= stop:
       spoil()
     return real(self, state, start, stop)
 
-  monkeypatch.setattr(programs.Resident, 'run', run)
+  monkeypatch.setattr(feeds.Resident, 'run', run)
 
 
 @pytest.mark.parametrize('at', [1, 9, -1])

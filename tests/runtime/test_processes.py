@@ -169,9 +169,9 @@ _ONE_FAILS = """
 import sys
 import jax
 jax.distributed.initialize(f'127.0.0.1:{sys.argv[2]}', 2, int(sys.argv[1]))
-from memae_jax import config
-from memae_jax.runtime import cli, errors, parallel
-from memae_jax.training import experiment
+from memae_jax import cli, config
+from memae_jax.runtime import errors, parallel
+from memae_jax.training import samples
 process = jax.process_index()
 try:
   with parallel.together():
@@ -180,13 +180,13 @@ try:
 except (OSError, errors.UserError) as error:
   print(type(error).__name__)
 ours = config.default()
-experiment._check_alike_everywhere(ours, {'data_sha256': '12'})
+samples.check_alike_everywhere(ours, {'data_sha256': '12'})
 ours.data.data_dir = f'/data/of/{process}'
-experiment._check_alike_everywhere(ours, {'data_sha256': '12'})
+samples.check_alike_everywhere(ours, {'data_sha256': '12'})
 for data, seed in ((process, 0), (0, process)):
   ours.train.seed = seed
   try:
-    experiment._check_alike_everywhere(ours, {'data_sha256': str(data)})
+    samples.check_alike_everywhere(ours, {'data_sha256': str(data)})
   except errors.UserError as error:
     print('different data' in str(error))
 sys.stdout.flush()

@@ -1,0 +1,68 @@
+"""The largest size of something that fits a memory."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+_MOST = 2**30  # Of slots and samples of a batch.
+_MARGIN = 0.98  # Of the memory that a largest size is aimed at.
+_CHECKS = 2  # Compilations at most that check a largest size.
+
+
+def largest(
+  peak_at: Callable[[int], int],
+  at: int,
+  peak: int,
+  other: int,
+  unit: int,
+  memory: int,
+) -> dict[str, Any]:
+  """The largest size whose peak fits.
+
+  From the line through two sizes, checked by a compilation.
+
+  Args:
+    peak_at: compiles for a size and returns its bytes.
+    at: a size.
+    peak: its bytes.
+    other: another size.
+    unit: sizes found are its multiples.
+    memory: bytes that there are.
+
+  Returns:
+    `largest` (0: none, None: not found), whether a compilation has `checked`
+    it, and `peaks` of all sizes that were compiled.
+  """
+  peaks = {at: peak}
+  if other != at:
+    peaks[other] = peak_at(other)
+  low, high = min(peaks), max(peaks)
+  for _ in range(_CHECKS):
+    slope = (peaks[high] - peaks[low]) / max(high - low, 1)
+    if slope <= 0:
+      return {'largest': None, 'checked': False, 'peaks': peaks}
+    guess = low + (_MARGIN * memory - peaks[low]) / slope
+    guess = _rounded(min(guess, _MOST), unit)
+    if guess <= 0:
+      return {'largest': 0, 'checked': False, 'peaks': peaks}
+    if guess not in peaks:
+      peaks[guess] = peak_at(guess)
+    if peaks[guess] <= memory:
+      return {'largest': guess, 'checked': True, 'peaks': peaks}
+    high = guess
+    low = max((n for n in peaks if n < high), default=low)
+  fitting = [n for n, size in peaks.items() if size <= memory]
+  return {
+    'largest': max(fitting, default=None),
+    'checked': bool(fitting),
+    'peaks': peaks,
+  }
+
+
+def _rounded(value: float, unit: int) -> int:
+  """Down to two digits, and to a multiple of the unit."""
+  if value < unit:
+    return 0
+  digits = 10 ** max(0, math.floor(math.log10(value)) - 1)
+  rounded = int(value // digits * digits)
+  return (rounded if rounded >= unit else int(value)) // unit * unit

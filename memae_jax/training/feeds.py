@@ -1,0 +1,194 @@
+"""How samples come to the programs of a fleet.
+
+`Resident` holds all samples on the device, `Streaming` reads batches ahead on
+the host.
+"""
+
+import functools
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import numpy as np
+
+from memae_jax.data import feed, transforms
+from memae_jax.runtime import parallel
+from memae_jax.training import fleet, programs, step
+
+
+class Resident(programs.Programs):
+  """All raw samples on each device; batches are gathered in the programs.
+
+  inputs: [S, ...] raw samples. data: [R, ...] of the fleet.
+  """
+
+  name = 'resident'
+
+  def __init__(self, *args, **kwargs):
+    super().__init__(*args, **kwargs)
+    self.resident_bytes = feed.nbytes(self._host_inputs)
+    self.inputs = self._share(feed.resident(self._host_inputs))
+    train, counts = fleet.pad_rows([s.train for s in self._splits])
+    self.data = step.ReplicaData(
+      self._split(train), self._split(counts), self.transform
+    )
+
+  def _init_args(self):
+    return self.hyper, self.data, self.inputs
+
+  @functools.cached_property
+  def _init(self):
+    size = self._part.init_samples
+
+    def one(mapped, inputs):
+      hyper, data = mapped
+      samples = step.batch_at(data, inputs, hyper.seed, 0, size)
+      return self._part.init(hyper, samples)
+
+    mapped = self._mapped(one, result=self._state_specs)
+    return self._run_once(
+      lambda hyper, data, inputs: mapped((hyper, data), inputs)
+    )
+
+  def run(self, state, start, stop):
+    """See `Programs`. Many steps are one call."""
+    bounds = self._share((np.int32(start), np.int32(stop)))
+    return self._run(state, self.hyper, self.data, self.inputs, *bounds)
+
+  def run_call(self):
+    """See `programs.Programs`."""
+    bounds = self._share((np.int32(0), np.int32(1)))
+    given = self.init_shapes, self.hyper, self.data, self.inputs, *bounds
+    return self._run.trace, given
+
+  @functools.cached_property
+  def _run(self):
+    by = parallel.BY_REPLICA
+    mapped = self._mapped(
+      self._part.run,
+      (self._state_specs, by, by),
+      (self._state_specs, self._sum_specs),
+    )
+    return jax.jit(
+      lambda state, hyper, data, inputs, *bounds: mapped(
+        (state, hyper, data), inputs, *bounds
+      ),
+      donate_argnums=0,
+    )
+
+  def _place(self, index):
+    return self._gather(self._by_sample(index), self.inputs)
+
+  @functools.cached_property
+  def _gather(self):
+    by = parallel.BY_SAMPLE
+    return jax.jit(self._mapped(lambda index, inputs: inputs[index], by, by))
+
+
+class Streaming(programs.Programs):
+  """Batches are read ahead on the host and placed on the devices.
+
+  Reading keeps ahead from one `run` to the next.
+  """
+
+  name = 'streaming'
+
+  def __init__(self, *args, **kwargs):
+    super().__init__(*args, **kwargs)
+    self._order = feed.TrainingOrder(
+      [split.train for split in self._splits], self._host_hyper.seed.tolist()
+    )
+    self._batches: Iterator[Any] = iter(())
+    self._at = -1  # The step of the next batch.
+    self._waited = 0.0  # Share of the last `run`.
+
+  def _place(self, index):
+    return parallel.read_in(
+      (*index.shape, *self._host_inputs.shape[1:]),
+      self._mesh,
+      lambda *part: feed.gather(self._host_inputs, index[part]),
+    )
+
+  def _init_args(self):
+    index = self._order.rows(0, self._part.init_samples)
+    raw = self._split(feed.gather(self._host_inputs, index))
+    return self.hyper, self.transform, raw
+
+  @functools.cached_property
+  def _init(self):
+    def one(mapped):
+      hyper, transform, raw = mapped
+      return self._part.init(hyper, transforms.apply(raw, transform))
+
+    mapped = self._mapped(one, result=self._state_specs)
+    return self._run_once(lambda *args: mapped(args))
+
+  def _order_of(self, now: int) -> np.ndarray:
+    """Indices [R, B] of the samples of a step, with padding."""
+    size, trainer = self._part.batch_size, self._part
+    return self._order.rows(now * size, trainer.rows * trainer.across.data)
+
+  def _batch(self, now: int) -> tuple[jax.Array, jax.Array]:
+    return self._place(self._order_of(now)), self._share(np.int32(now))
+
+  def run(self, state, start, stop):
+    """See `Programs`. Sums stay on the device until all steps are taken."""
+    if start != self._at:
+      self._batches = feed.ahead(self._batch, start, self._steps)
+    begun, waited, sums = time.perf_counter(), 0.0, None
+    for at in range(start, stop):
+      asked = time.perf_counter()
+      raw, now = next(self._batches)
+      self._at = at + 1
+      waited += time.perf_counter() - asked
+      before = sums
+      state, new = self._step(state, self.hyper, self.transform, raw, now)
+      sums = new if before is None else self._added(before, new)
+      # The step before must be done, or batches would pile up on the device.
+      jax.block_until_ready(before)
+    jax.block_until_ready(sums)
+    self._waited = waited / (time.perf_counter() - begun)
+    return state, sums
+
+  def run_call(self):
+    """See `Programs`. One step is one call."""
+    raw = self._raw_like(self._order_of(0))
+    now = self._share(np.int32(0))
+    given = self.init_shapes, self.hyper, self.transform, raw, now
+    return self._step.trace, given
+
+  @functools.cached_property
+  def _step(self):
+    def one(mapped, now):
+      state, hyper, transform, raw = mapped
+      return self._part.step(
+        state, hyper, transforms.apply(raw, transform), now
+      )
+
+    by = parallel.BY_REPLICA
+    mapped = self._mapped(
+      one,
+      (self._state_specs, by, by, parallel.BY_SAMPLE),
+      (self._state_specs, self._sum_specs),
+    )
+    return jax.jit(
+      lambda state, hyper, transform, raw, now: mapped(
+        (state, hyper, transform, raw), now
+      ),
+      donate_argnums=0,
+    )
+
+  @functools.cached_property
+  def _added(self):
+    return jax.jit(step.added)
+
+  def feed_facts(self) -> dict[str, float]:
+    """See `programs.Programs`."""
+    return {'input_wait_fraction': self._waited}
+
+  def _ahead(self, read, count):
+    return feed.ahead(read, 0, count)
+
+
+KINDS = {kind.name: kind for kind in (Resident, Streaming)}

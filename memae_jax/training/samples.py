@@ -1,0 +1,191 @@
+"""The samples of a run and their splits, which all its families share."""
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from memae_jax import config as config_lib
+from memae_jax import losses
+from memae_jax.data import host_stage, protocols, sources, types
+from memae_jax.data.tables import columns, numbers
+from memae_jax.runtime import errors, parallel
+from memae_jax.training import fleet
+
+_EARLIER = (
+  'the checkpoint is of an earlier version and does not say how its data were'
+  ' scaled; other data need one of this version'
+)
+_LOG = logging.getLogger(__name__)
+
+
+class Loaded(NamedTuple):
+  """What all families of a run share.
+
+  splits: by seed and normal class. trained_on: see `Experiment`.
+  """
+
+  source: types.Source
+  identity: dict[str, str]
+  splits: dict[tuple[int, int | None], types.Split]
+  trained_on: str | None
+
+
+def inputs(source: types.Source) -> dict[str, Any]:
+  """What a network must know of the samples that it takes."""
+  return {
+    'shape': list(source.inputs.shape[1:]),
+    'dtype': str(source.inputs.dtype),
+    'names': columns.input_names(source.columns),
+    'levels': list(source.levels),
+    'units': {
+      name: unit
+      for name, fields in source.notes.get('number_formats', {}).items()
+      if (unit := numbers.Format(**fields).unit)
+    },
+  }
+
+
+def _as_trained(
+  config: Any, source: types.Source, splits: dict, stored: Mapping[str, Any]
+) -> dict:
+  """The splits of other data, scaled as those of the training were."""
+  if 'steps' not in stored:
+    raise errors.UserError(_EARLIER)
+  found = inputs(source)
+  for key, value in stored['inputs'].items():
+    if found[key] != value:
+      shown = [v if len(str(v)) < 200 else f'{len(v)} names' for v in
+               (found[key], value)]  # fmt: skip
+      mend = 'set data.levels to these' if key == 'levels' else (
+        'give data of the same kind'
+      )  # fmt: skip
+      raise errors.UserError(
+        f'data set "{source.name}" has inputs of {key} {shown[0]}, but the'
+        f' network was trained on {key} {shown[1]}; {mend}'
+      )
+  numbers = lambda fields: types.Transform(
+    **{k: v and np.asarray(v, np.float32) for k, v in fields.items()}
+  )
+  first, *_ = fleet.families(config).values()
+  made = {
+    (replica.seed, replica.normal_class): numbers(transform)
+    for replica, transform in zip(first, stored['transforms'], strict=True)
+  }
+  return {
+    key: split._replace(transform=made[key]) for key, split in splits.items()
+  }
+
+
+def _source(config: Any, stored: Mapping[str, Any]) -> types.Source:
+  """The samples, read as those of the training were.
+
+  Numbers by its host stage, pictures of 16 bits by its levels.
+  """
+  data, host = config.data, stored.get('host')
+  levels = stored.get('inputs', {}).get('levels')
+  if levels and data.name == 'image_folder' and not data.levels:
+    data = config_lib.changed(config, {'data.levels': tuple(levels)}).data
+  return sources.load(data, host and host_stage.from_json(host))
+
+
+def _check_rules(config: Any, source: types.Source) -> None:
+  """Raises UserError if the samples have no such score, or no such loss."""
+  fitting = [rule.name for rule in losses.fitting(len(source.inputs.shape))]
+  quoted = ' or '.join(f'"{name}"' for name in fitting)
+  for field in ('eval.score', 'train.loss'):
+    group, key = field.split('.')
+    name = config[group][key]
+    if losses.find(name).errors is not None and name not in fitting:
+      raise errors.UserError(
+        f'config field "{field}" is "{name}", which samples such as those of'
+        f' data set "{source.name}" do not have; use {quoted}'
+      )
+
+
+def _samples(
+  config: Any, stored: Mapping[str, Any], source: types.Source | None
+) -> tuple[types.Source, dict[str, str]]:
+  """The samples of a run, and what tells them from others."""
+  source = source or _source(config, stored)
+  _check_rules(config, source)
+  return source, {
+    'data_sha256': sources.data_sha256(source),
+    'label_sha256': sources.label_sha256(source),
+  }
+
+
+def _splits(config: Any, source: types.Source, replicas) -> dict:
+  """The split of each seed and normal class, which replicas share."""
+  keys = dict.fromkeys((r.seed, r.normal_class) for r in replicas)
+  return {key: protocols.split(source, config.data, *key) for key in keys}
+
+
+def warnings(source, splits) -> tuple[str, ...]:
+  """Each warning of the data and of their splits once."""
+  of_splits = (line for split in splits for line in split.warnings)
+  return tuple(dict.fromkeys([*source.warnings, *of_splits]))
+
+
+def check_alike_everywhere(config: Any, identity: Mapping[str, str]) -> None:
+  """Raises UserError if the processes of a run have other data or fields."""
+  fields = config_lib.chosen(
+    config, lambda name: not config_lib.has_role(name, config_lib.fields.PATH)
+  )
+  digest = hashlib.sha256(
+    json.dumps([identity, fields], sort_keys=True).encode()
+  )
+  number = int(digest.hexdigest()[:7], 16)
+  if parallel.any_process(number != parallel.of_first(number)):
+    raise errors.UserError(
+      'the processes of this run have different data or config fields; start'
+      ' all by the same command, on the same data'
+    )
+
+
+def load(
+  config: Any,
+  stored: Mapping[str, Any] | None,
+  source: types.Source | None,
+  families: Mapping[str, Sequence[fleet.Replica]],
+) -> tuple[Loaded, dict[str, int]]:
+  """Loads the data and makes the splits of all replicas.
+
+  Args:
+    config: resolved.
+    stored, source: see `experiment.build`.
+    families: the replicas by family.
+
+  Returns:
+    What the families share, and the steps of each where these data are others
+    than those of the training, else {}.
+
+  Raises:
+    UserError: the data are missing or do not fit the config.
+  """
+  everyone = [replica for group in families.values() for replica in group]
+  with parallel.together():
+    source, identity = _samples(config, stored or {}, source)
+    _LOG.info(
+      '%s: %d samples of shape %s, %d replicas',
+      source.name,
+      len(source.inputs),
+      source.inputs.shape[1:],
+      len(everyone),
+    )
+    splits = _splits(config, source, everyone)
+  for line in source.remarks:
+    _LOG.info('%s', line)
+  for line in warnings(source, splits.values()):
+    _LOG.warning('warning: %s', line)
+  check_alike_everywhere(config, identity)
+  trained_on, lengths = None, {}
+  if stored and stored['data_sha256'] != identity['data_sha256']:
+    trained_on = stored['data_sha256']
+    splits = _as_trained(config, source, splits, stored)
+    lengths = stored.get('lengths') or dict.fromkeys(families, stored['steps'])
+    _LOG.info('other data than those of the training')
+  return Loaded(source, identity, splits, trained_on), lengths
