@@ -81,6 +81,27 @@ def resolve(config: Mapping) -> ml_collections.FrozenConfigDict:
   resolved['plugins'] = tuple(
     dict.fromkeys((*resolved['plugins'], *plugins.loaded()))
   )
+  _check_axes(resolved)
+  _check_memory(resolved)
+  _refuse_unread(resolved['model'])
+  baselines = resolved['eval']['baselines']
+  if len(set(baselines)) != len(baselines):
+    raise errors.UserError('config field "eval.baselines": a value repeats')
+  if resolved['data']['image_width'] and not resolved['data']['image_size']:
+    raise errors.UserError(
+      'config field "data.image_width" is set, but data.image_size, the height,'
+      ' is 0; set both'
+    )
+  for name in schema.with_role(fields.PATH):  # A run may move; data stay.
+    group, key = name.split('.')
+    if resolved[group][key]:
+      path = paths.local(resolved[group][key], f'config field "{name}"')
+      resolved[group][key] = str(path.absolute())
+  return ml_collections.FrozenConfigDict(resolved)
+
+
+def _check_axes(resolved: Mapping[str, Any]) -> None:
+  """Raises UserError where the axes of the fleet are wrong."""
   protocol, axes = resolved['data']['protocol'], resolved['fleet']
   if protocol in data_fields.ONE_CLASS and not axes['normal_classes']:
     raise errors.UserError(
@@ -103,7 +124,11 @@ def resolve(config: Mapping) -> ml_collections.FrozenConfigDict:
       'config field "fleet.variants" is empty; name at least one of '
       + ', '.join(registry.names())
     )
-  memory, baselines = resolved['model']['memory'], resolved['eval']['baselines']
+
+
+def _check_memory(resolved: Mapping[str, Any]) -> None:
+  """Raises UserError where no memory can be read as is asked for."""
+  axes, memory = resolved['fleet'], resolved['model']['memory']
   threshold = max(axes['thresholds'] or (memory['threshold'],))
   slots = min(axes['slots'] or (memory['slots'],))
   if threshold >= slots:
@@ -111,7 +136,6 @@ def resolve(config: Mapping) -> ml_collections.FrozenConfigDict:
       f'the shrinkage threshold is {threshold:g}/N, but N is {slots}: no weight'
       ' can exceed it; lower model.memory.threshold (fleet.thresholds)'
     )
-  _refuse_unread(resolved['model'])
   spread = resolved['mesh']['memory'] > 1
   if memory['read'] in ('dense', 'top_k') and spread:
     raise errors.UserError(
@@ -125,19 +149,6 @@ def resolve(config: Mapping) -> ml_collections.FrozenConfigDict:
       ' the dense read has; set model.memory.read to "dense" and mesh.memory'
       ' to 1, or use "exact"'
     )
-  if len(set(baselines)) != len(baselines):
-    raise errors.UserError('config field "eval.baselines": a value repeats')
-  if resolved['data']['image_width'] and not resolved['data']['image_size']:
-    raise errors.UserError(
-      'config field "data.image_width" is set, but data.image_size, the height,'
-      ' is 0; set both'
-    )
-  for name in schema.with_role(fields.PATH):  # A run may move; data stay.
-    group, key = name.split('.')
-    if resolved[group][key]:
-      path = paths.local(resolved[group][key], f'config field "{name}"')
-      resolved[group][key] = str(path.absolute())
-  return ml_collections.FrozenConfigDict(resolved)
 
 
 def _refuse_unread(model: Mapping) -> None:

@@ -19,6 +19,7 @@ import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
 from memae_jax.runtime import disk, errors, parallel, plain_path, writers
+from memae_jax.training import layouts
 
 _LOG = logging.getLogger(__name__)
 
@@ -88,33 +89,6 @@ def _although_others_remove(look: Callable[[], Any]) -> Any:
     except FileNotFoundError:
       continue
   return look()
-
-
-def _first_layout(state: Any) -> dict[str, Any]:
-  """A state as it was stored when its only collection was `batch_stats`."""
-  out = {'opt_state': state.opt_state, 'best': None}
-  for part, weights in ((out, state), (best := {}, state.best)):
-    if weights is not None:
-      part['params'] = weights.params
-      part['batch_stats'] = weights.collections.get('batch_stats', {})
-  if state.best is not None:
-    both = {'step': state.best.step, 'error': state.best.error}
-    out['best'] = best | both
-  return out
-
-
-def _of_first_layout(stored: dict[str, Any], like: Any) -> Any:
-  """A state like another one, of what `_first_layout` describes."""
-
-  def weights(part, like):
-    kept = like.collections and {'batch_stats': part['batch_stats']}
-    return like.replace(params=part['params'], collections=kept)
-
-  best = like.best
-  if best is not None:
-    both = {key: stored['best'][key] for key in ('step', 'error')}
-    best = weights(stored['best'], best).replace(**both)
-  return weights(stored, like).replace(opt_state=stored['opt_state'], best=best)
 
 
 class Checkpoints:
@@ -329,7 +303,7 @@ class Checkpoints:
       stored = stored or self.meta(step)
       before = stored.get('layout', 1) == 1
     if before:
-      like = _first_layout(like)
+      like = layouts.first(like)
     first = jax.tree.leaves(like)[0].sharding
     alike = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     if isinstance(first, jax.sharding.NamedSharding):
@@ -346,7 +320,7 @@ class Checkpoints:
       step, 'state', lambda path: self._states.restore(path, args=args)
     )
     if before:
-      restored['state'] = _of_first_layout(restored['state'], wanted)
+      restored['state'] = layouts.of_first(restored['state'], wanted)
     found = fingerprint(restored['state'], self._real)
     if parallel.any_process(int(found) != int(restored['fingerprint'])):
       raise errors.UserError(
