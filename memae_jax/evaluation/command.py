@@ -104,7 +104,9 @@ def _newest(exp, workdir: pathlib.Path, results: pathlib.Path) -> str:
     if exp.config.eval.video:
       return f'scores: {new_video.score(exp, state, at, results)}'
     found = jobs.evaluate_one(
-      exp, state, at, workdir, results, stored.get('environment')
+      evaluate.Request(
+        exp, state, at, workdir, results, stored.get('environment')
+      )
     )
   page = evaluate.report_of(exp, at, results)
   older = '' if at == exp.steps else f' (step {at} of {exp.steps})'

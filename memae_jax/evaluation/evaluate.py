@@ -65,98 +65,137 @@ def shared(exp: experiment.Experiment) -> Shared:
   return Shared(*collect.baselines(exp, before))
 
 
-def evaluate(
-  exp: experiment.Experiment,
-  state: step.ReplicaState,
-  at: int,
-  workdir: pathlib.Path,
-  out: pathlib.Path,
-  trained: dict[str, Any] | None = None,
-  compared: Shared | None = None,
-  rule: str = '',
-  brief: bool = False,
-) -> dict[str, Any]:
-  """Evaluates a fleet and writes everything under `out/eval/AT`.
+class Request(NamedTuple):
+  """What is evaluated, and where its results go.
 
-  Args:
-    exp: the experiment.
-    state: weights of the fleet.
-    at: the step of the checkpoint.
-    workdir: of the run.
-    out: folder of all results, mostly that of the run; results.json and
-      report.html also go to its top, unless the data are other than those of
-      the training.
-    trained: the environment that the weights were trained in.
-    compared: from `shared`, or None to make it.
-    rule: by which the step was chosen, if not as `eval.checkpoint` says.
-    brief: no report, no pictures and nothing at the top.
+  exp: the experiment. state: weights of the first family's fleet. at: the step
+  of the checkpoint. workdir: of the run.
+  out: folder of all results, mostly that of the run; results.json and
+    report.html also go to its top, unless the data are other than those of the
+    training.
+  trained: the environment that the weights were trained in.
+  compared: from `shared`, or None to make it.
+  rule: by which the step was chosen, if not as `eval.checkpoint` says.
+  brief: no report, no pictures and nothing at the top.
+  """
+
+  exp: experiment.Experiment
+  state: step.ReplicaState
+  at: int
+  workdir: pathlib.Path
+  out: pathlib.Path
+  trained: dict[str, Any] | None = None
+  compared: Shared | None = None
+  rule: str = ''
+  brief: bool = False
+
+  @property
+  def folder(self) -> pathlib.Path:
+    """The folder of the results of this step."""
+    return self.out / 'eval' / self.exp.folder(self.at)
+
+  @property
+  def places(self) -> list[pathlib.Path]:
+    """The folders that get results.json and the report."""
+    is_top = not self.brief and self.exp.trained_on is None
+    return [self.folder, self.out] if is_top else [self.folder]
+
+
+def evaluate(request: Request) -> dict[str, Any]:
+  """Evaluates a fleet and writes everything under `out/eval/AT`.
 
   Returns:
     The results, as in results.json.
   """
+  exp = request.exp
   # A wrong name and a damaged log must not wait for the end.
   films.chosen(exp)
   events = [
-    writers.read_events(writers.log(workdir, member.place))
+    writers.read_events(writers.log(request.workdir, member.place))
     for member in exp.members
   ]
-  _LOG.info('evaluating step %d', at)
-  baselines, notes = compared or shared(exp)
+  _LOG.info('evaluating step %d', request.at)
+  compared = request.compared or shared(exp)
   with jax.transfer_guard('allow'):
-    families = [
-      Family(one, *collect.networks(one, weights, steps), weights)
-      for one, weights, steps in collect.members(exp, state, at, workdir)
-    ]
-    families = [
-      family._replace(
-        networks=pictures.added(family.exp, family.weights, family.networks)
-      )
-      for family in families
-    ]
+    families = _families(request)
+  networks = [replica for family in families for replica in family.networks]
+  results = _results(request, families, compared, events)
+  _write_arrays(request.folder / 'scores.npz', _stored(networks))
+  _write_maps(exp, networks, request.folder / 'maps.npz')
+  _write_numbers(results, request.places)
+  if not request.brief:
+    _draw(request, results, families, compared.baselines, events)
+  return results
+
+
+def _families(request: Request) -> list[Family]:
+  """The families of the run with their scores and pictures."""
+  found = []
+  members = collect.members(
+    request.exp, request.state, request.at, request.workdir
+  )
+  for exp, weights, steps in members:
+    networks, memory, throughput = collect.networks(exp, weights, steps)
+    networks = pictures.added(exp, weights, networks)
+    found.append(Family(exp, networks, memory, throughput, weights))
+  return found
+
+
+def _results(
+  request: Request, families: Sequence[Family], compared: Shared, events
+) -> dict[str, Any]:
+  """All that results.json says."""
+  exp = request.exp
   networks = [replica for family in families for replica in family.networks]
   memory = {k: v for family in families for k, v in family.memory.items()}
-  _LOG.info('computing metrics of %d sets of scores', len(networks + baselines))
+  count = len(networks) + len(compared.baselines)
+  _LOG.info('computing metrics of %d sets of scores', count)
   results = {
     'name': exp.config.name,
     'config': exp.config.to_dict(),
     'dataset': describe.dataset(exp),
     'checkpoint': {
-      'step': at,
+      'step': request.at,
       'of_steps': exp.steps,
-      'rule': rule or exp.config.eval.checkpoint,
+      'rule': request.rule or exp.config.eval.checkpoint,
     },
     'score': describe.score(exp),
     'error_maps': describe.error_maps(exp),
     **measure.measure(
       networks,
-      baselines,
+      compared.baselines,
       memory,
       exp.config.eval,
       exp.source.labelled,
       exp.source.label_names,
     ),
-    'baseline_notes': notes,
+    'baseline_notes': compared.notes,
     'paper': published.beside(exp.config),
     'throughput': families[0].throughput
     | describe.training_speed(exp, events[0]),
     'families': _others(families, events),
-    'environment': exp.environment | {'training': trained},
+    'environment': exp.environment | {'training': request.trained},
   }
   listed = exp.source, networks, exp.config.eval.normal_quantile
   results['highest'] = top_samples.highest(*listed)
   results['flags'] = top_samples.flags(*listed)
-  results['course'] = history.stored(out, results)
+  results['course'] = history.stored(request.out, results)
   results['warnings'] = findings.warnings(results)
-  folder = out / 'eval' / exp.folder(at)
-  places = [folder]
-  if not brief and exp.trained_on is None:
-    places.append(out)
-  _write_arrays(folder / 'scores.npz', _stored(networks))
-  _write_maps(exp, networks, folder / 'maps.npz')
-  _write_numbers(results, places)
-  if brief:
-    return results
+  return results
+
+
+def _draw(
+  request: Request,
+  results: dict[str, Any],
+  families: Sequence[Family],
+  baselines,
+  events,
+) -> None:
+  """Writes the page, the list of samples and the films."""
+  exp, folder = request.exp, request.folder
+  networks = [replica for family in families for replica in family.networks]
   if results['highest']:
+    listed = exp.source, networks, exp.config.eval.normal_quantile
     writers.write_atomic(folder / 'scores.csv', top_samples.as_csv(*listed))
   with jax.transfer_guard('allow'):
     foreign = pictures.foreign([(f.exp, f.weights) for f in families])
@@ -172,12 +211,11 @@ def evaluate(
     foreign,
     strips,
   )
-  _write_page(results, shown, folder, places)
+  _write_page(results, shown, folder, request.places)
   weights = families[0].weights
   with jax.transfer_guard('allow'):
     for film in films.write_all(exp, weights, networks[0], folder / 'films'):
       _LOG.info('film: %s', film)
-  return results
 
 
 def _others(families: Sequence[Family], events) -> dict[str, Any]:

@@ -183,15 +183,17 @@ class Job:
     if self._shared is None:
       self._shared = evaluate.shared(self._exp)
     evaluate.evaluate(
-      self._exp,
-      state,
-      at,
-      self._workdir,
-      self._results,
-      trained,
-      self._shared,
-      rule,
-      brief=at != self._exp.steps,
+      evaluate.Request(
+        self._exp,
+        state,
+        at,
+        self._workdir,
+        self._results,
+        trained,
+        self._shared,
+        rule,
+        brief=at != self._exp.steps,
+      )
     )
     jax.block_until_ready(state)
     self.done.append(at)
@@ -222,33 +224,23 @@ def _made_alike(exp: experiment.Experiment, folder: pathlib.Path) -> bool:
     return False
 
 
-def evaluate_one(
-  exp: experiment.Experiment,
-  state: Any,
-  at: int,
-  workdir: pathlib.Path,
-  results: pathlib.Path,
-  trained: Any,
-) -> dict[str, Any]:
+def evaluate_one(request: evaluate.Request) -> dict[str, Any]:
   """Evaluates a checkpoint, or takes what a job is just making of it.
-
-  Args:
-    exp, state, at, workdir, results, trained: see `evaluate.evaluate`.
 
   Returns:
     The results.
   """
-  folder = results / 'eval' / exp.folder(at)
+  folder = request.folder
   with contextlib.ExitStack() as stack:
     made, held = False, (folder / _CLAIM, 'evaluating')
     with parallel.together():
       if parallel.is_first() and writers.claim(stack, *held) is None:
-        _LOG.info('another job evaluates step %d; waiting for it', at)
+        _LOG.info('another job evaluates step %d; waiting for it', request.at)
         stack.enter_context(writers.exclusive(*held, wait=True))
-        made = _made_alike(exp, folder)
+        made = _made_alike(request.exp, folder)
     if parallel.of_first(int(made)):
       return results_file.read(folder / 'results.json')
-    return evaluate.evaluate(exp, state, at, workdir, results, trained)
+    return evaluate.evaluate(request)
 
 
 def run(

@@ -158,63 +158,8 @@ def networks(
   """
   has_masks = exp.source.masks is not None
   tested, seconds = _tested(exp, weights, ('maps',) if has_masks else ())
-  held_out = _held_out(exp, weights)
   _check_top_k(exp, tested.totals)
-  pairs = _errors(exp, tested, held_out)
-  changed = [None] * len(exp.replicas)
-  if exp.config.eval.pseudo and pseudo_anomalies.kinds(
-    exp.source.inputs.shape[1:]
-  ):
-    changed = pseudo_anomalies.evaluate(
-      exp, weights, [held for _, held in pairs], exp.rule
-    )
-  room, is_error = _MAP_BYTES, losses.find(exp.rule).errors is not None
-  mean_errors: dict[Any, float | None] = {}
-  out, memory = [], {}
-  for i, (replica, split) in enumerate(zip(exp.replicas, exp.splits)):
-    key, has_memory = (replica.seed, replica.normal_class), replica.has_memory
-    if key not in mean_errors:
-      mean_errors[key] = _mean_error(exp, split) if is_error else None
-    totals = jax.tree.map(lambda x, i=i: x[i], tested.totals)
-    if has_memory:
-      memory[replica.name] = _memory(exp, weights, i, totals)
-    fields = replica._asdict()
-    del fields['name']
-    score, validation_score = pairs[i]
-    found_pixels, maps = None, None
-    if has_masks:
-      known = exp.source.has_mask[split.test]
-      maps = losses.map_of(exp.rule, tested.maps)
-      maps, rows = maps[i, : len(known)][known], split.test[known]
-      found_pixels = _pixels(exp.source, rows, maps)
-      maps = np.minimum(maps, np.finfo(np.float16).max).astype(np.float16)
-      room -= maps.nbytes
-    out.append(
-      scores.ReplicaScores(
-        name=replica.name,
-        fields={k: v for k, v in fields.items() if v is not None},
-        score=score,
-        anomalous=split.anomalous,
-        sample=split.test,
-        validation_score=validation_score,
-        kept=tested.kept[i, : len(split.test)] if has_memory else None,
-        usage=_first(totals).usage[: replica.slots] if has_memory else None,
-        step=int(steps[i]),
-        pseudo=changed[i],
-        pixels=found_pixels,
-        mean_error=mean_errors[key],
-        beyond_contrast=_beyond_contrast(exp, i, *pairs[i])
-        if is_error
-        else None,
-        maps=maps if room >= 0 else None,
-        frames=clip_scores.frames(
-          exp.source, split.test, score, split.anomalous
-        ),
-        rules=clip_scores.by_rule(exp.source, tested, i, split.test)
-        if exp.source.videos
-        else None,
-      )
-    )
+  pairs = _errors(exp, tested, _held_out(exp, weights))
   samples = sum(len(split.test) for split in exp.splits)
   throughput = {
     'scored_samples': samples,
@@ -222,7 +167,91 @@ def networks(
     'samples_per_second': samples / seconds,
     'note': 'without compilation; all replicas together',
   }
-  return out, memory, throughput
+  totals = [
+    jax.tree.map(lambda x, i=i: x[i], tested.totals)
+    for i in range(len(exp.replicas))
+  ]
+  memory = {
+    replica.name: _memory(exp, weights, i, totals[i])
+    for i, replica in enumerate(exp.replicas)
+    if replica.has_memory
+  }
+  out = [
+    _of_replica(exp, i, tested, pairs[i])._replace(
+      usage=_first(totals[i]).usage[: replica.slots]
+      if replica.has_memory
+      else None,
+      step=int(steps[i]),
+    )
+    for i, replica in enumerate(exp.replicas)
+  ]
+  out = _with_mean_errors(exp, _with_changed(exp, weights, pairs, out))
+  return _with_maps(exp, tested, out), memory, throughput
+
+
+def _of_replica(
+  exp, index: int, tested: base.Prediction, pair
+) -> scores.ReplicaScores:
+  """What one replica says of its test set, and of its validation normals."""
+  replica, split = exp.replicas[index], exp.splits[index]
+  score, validation_score = pair
+  fields = replica._asdict()
+  del fields['name']
+  kept = None
+  if replica.has_memory:
+    kept = tested.kept[index, : len(split.test)]
+  is_error = losses.find(exp.rule).errors is not None
+  return scores.ReplicaScores(
+    name=replica.name,
+    fields={k: v for k, v in fields.items() if v is not None},
+    score=score,
+    anomalous=split.anomalous,
+    sample=split.test,
+    validation_score=validation_score,
+    kept=kept,
+    usage=None,
+    beyond_contrast=_beyond_contrast(exp, index, *pair) if is_error else None,
+    frames=clip_scores.frames(exp.source, split.test, score, split.anomalous),
+    rules=clip_scores.by_rule(exp.source, tested, index, split.test)
+    if exp.source.videos
+    else None,
+  )
+
+
+def _with_changed(exp, weights, pairs, networks) -> list[scores.ReplicaScores]:
+  """Adds the AUROCs of changed validation normals, see `pseudo_anomalies`."""
+  shape = exp.source.inputs.shape[1:]
+  if not exp.config.eval.pseudo or not pseudo_anomalies.kinds(shape):
+    return networks
+  held_out = [held for _, held in pairs]
+  found = pseudo_anomalies.evaluate(exp, weights, held_out, exp.rule)
+  return [r._replace(pseudo=own) for r, own in zip(networks, found)]
+
+
+def _with_mean_errors(exp, networks) -> list[scores.ReplicaScores]:
+  """Adds `mean_error`, which replicas of a split share."""
+  if losses.find(exp.rule).errors is None:
+    return networks
+  keys = [(replica.seed, replica.normal_class) for replica in exp.replicas]
+  splits = dict(zip(keys, exp.splits))
+  found = {key: _mean_error(exp, split) for key, split in splits.items()}
+  return [r._replace(mean_error=found[key]) for r, key in zip(networks, keys)]
+
+
+def _with_maps(exp, tested, networks) -> list[scores.ReplicaScores]:
+  """Adds the maps of samples whose masks are known, and their metrics."""
+  if exp.source.masks is None:
+    return networks
+  room, out = _MAP_BYTES, []
+  whole = losses.map_of(exp.rule, tested.maps)
+  for i, (replica, split) in enumerate(zip(networks, exp.splits)):
+    known = exp.source.has_mask[split.test]
+    maps, rows = whole[i, : len(known)][known], split.test[known]
+    found = _pixels(exp.source, rows, maps)
+    maps = np.minimum(maps, np.finfo(np.float16).max).astype(np.float16)
+    room -= maps.nbytes
+    out.append(replica._replace(pixels=found, maps=maps if room >= 0 else None))
+  return out
 
 
 def _first(totals: Mapping[str, Any]) -> Any:
