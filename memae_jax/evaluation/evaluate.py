@@ -20,7 +20,7 @@ from memae_jax.evaluation.results import (
   published,
   top_samples,
 )
-from memae_jax.evaluation.scoring import collect, scores
+from memae_jax.evaluation.scoring import baselines, collect, scores
 from memae_jax.runtime import writers
 from memae_jax.training import experiment, step
 
@@ -62,7 +62,7 @@ def shared(exp: experiment.Experiment) -> Shared:
   """Scores the baselines, among them the untrained networks."""
   with jax.transfer_guard('allow'):
     before = collect.untrained(exp)
-  return Shared(*collect.baselines(exp, before))
+  return Shared(*baselines.run(exp, before))
 
 
 class Request(NamedTuple):

@@ -1,8 +1,5 @@
 """Scores of a fleet and of the baselines, on the same samples."""
 
-import concurrent.futures
-import functools
-import math
 import pathlib
 import time
 from collections.abc import Mapping, Sequence
@@ -10,30 +7,28 @@ from typing import Any
 
 import jax
 import numpy as np
-import threadpoolctl
 
 from memae_jax import losses
-from memae_jax.data import transforms
 from memae_jax.evaluation.metrics import detection, pixels
 from memae_jax.evaluation.scoring import (
+  baselines,
   clip_scores,
-  contrast,
   pseudo_anomalies,
   scores,
 )
 from memae_jax.memory import usage
 from memae_jax.methods import base
-from memae_jax.methods import classical as baselines_lib
-from memae_jax.runtime import errors, host, writers
+from memae_jax.runtime import errors
 from memae_jax.training import experiment, run_folder, step
 
-Errors = list[tuple[np.ndarray, np.ndarray]]  # Of each replica: [T] and [V].
 _MOST_PAIRED = 2**14  # Slots that are compared with each other.
 _PASSES, _SECONDS = 5, 0.2  # Scoring is timed so often, or for so long.
 _MAP_BYTES = 2**28  # Error maps are kept up to this, in the order of the fleet.
 
 
-def _errors(exp, tested: base.Prediction, held_out: base.Prediction) -> Errors:
+def _errors(
+  exp, tested: base.Prediction, held_out: base.Prediction
+) -> baselines.Errors:
   """The scores by `Experiment.rule`, without padding."""
   of = lambda scored, i, rows: clip_scores.by_rule(exp.source, scored, i, rows)[
     exp.rule
@@ -72,27 +67,6 @@ def thresholds(exp: experiment.Experiment, weights: Any) -> list[float | None]:
   ]
 
 
-def _beyond_contrast(exp, index: int, error, held_out) -> np.ndarray | None:
-  """`contrast.residual` of the test samples of a replica, for images."""
-  if not exp.source.has_images:
-    return None
-  split = exp.splits[index]
-  tested, held = (
-    contrast.contrast(exp.source.inputs[rows])
-    for rows in (split.test, split.validation)
-  )
-  return contrast.residual(error, tested, contrast.slope(held_out, held))
-
-
-def _mean_error(exp, split) -> float | None:
-  """`ReplicaScores.mean_error`, of a split."""
-  both, most = (split.train, split.validation), exp.config.eval.baseline_samples
-  if exp.source.videos or not all(map(len, both)):
-    return None
-  train, held_out = (_Rows(exp.source, split.transform, rows) for rows in both)
-  return float(baselines_lib.run('mean', train, held_out, 0, most)[0].mean())
-
-
 def chosen(
   exp: experiment.Experiment, state: step.ReplicaState, at: int
 ) -> tuple[step.Weights, Any]:
@@ -114,7 +88,7 @@ def restored(
   return at, *chosen(exp, state, at)
 
 
-def untrained(exp: experiment.Experiment) -> Errors:
+def untrained(exp: experiment.Experiment) -> baselines.Errors:
   """Scores of the fleet before its first step: test and validation."""
   weights = step.weights(exp.programs.init())
   tested = exp.programs.score(weights, [s.test for s in exp.splits])
@@ -210,7 +184,9 @@ def _of_replica(
     validation_score=validation_score,
     kept=kept,
     usage=None,
-    beyond_contrast=_beyond_contrast(exp, index, *pair) if is_error else None,
+    beyond_contrast=baselines.beyond_contrast(exp, index, *pair)
+    if is_error
+    else None,
     frames=clip_scores.frames(exp.source, split.test, score, split.anomalous),
     rules=clip_scores.by_rule(exp.source, tested, index, split.test)
     if exp.source.videos
@@ -234,7 +210,9 @@ def _with_mean_errors(exp, networks) -> list[scores.ReplicaScores]:
     return networks
   keys = [(replica.seed, replica.normal_class) for replica in exp.replicas]
   splits = dict(zip(keys, exp.splits))
-  found = {key: _mean_error(exp, split) for key, split in splits.items()}
+  found = {
+    key: baselines.mean_error(exp, split) for key, split in splits.items()
+  }
   return [r._replace(mean_error=found[key]) for r, key in zip(networks, keys)]
 
 
@@ -302,113 +280,3 @@ def _pixels(source, rows, maps):
   values, reasons = pixels.evaluate(maps, source.masks[rows])
   found, why = clip_scores.find_regions(source, rows, maps)
   return values | found, reasons | why
-
-
-def baselines(
-  exp: experiment.Experiment, before: Errors
-) -> tuple[list[scores.ReplicaScores], dict[str, str]]:
-  """Scores the trivial and classical baselines, once for each split.
-
-  Args:
-    exp: the experiment.
-    before: scores of the untrained fleet.
-
-  Returns:
-    The scores of each baseline and split, and a note on each baseline.
-  """
-  firsts: dict[Any, int] = {}
-  for i, replica in enumerate(exp.replicas):
-    if replica.variant == exp.replicas[0].variant:
-      firsts.setdefault((replica.seed, replica.normal_class), i)
-  progress = writers.Progress('baselines', len(firsts))
-  out, notes = [], {}
-  # Most of the time goes to BLAS, libsvm and numpy, which let others run. BLAS
-  # threads of its own would wait for each other, up to 30 times longer.
-  with (
-    threadpoolctl.threadpool_limits(1, 'blas'),
-    concurrent.futures.ThreadPoolExecutor(host.cores()) as pool,
-  ):
-    split = functools.partial(_baselines_of_split, exp, before)
-    for done, (found, said) in enumerate(pool.map(split, firsts.values()), 1):
-      out += found
-      notes = said | notes  # Those of the first split.
-      progress.at(done, 'splits')
-  progress.close()
-  return out, notes
-
-
-class _Rows:
-  """Model inputs [n, D] float32 of samples, read when they are asked for.
-
-  Of a clip, only the frame that is scored: whole ones would be far too wide.
-  """
-
-  def __init__(self, source, transform, rows):
-    self._source, self._transform, self._rows = source, transform, rows
-    shape = source.inputs.shape[2 if source.videos else 1 :]
-    self.shape = len(rows), math.prod(shape)
-
-  def __len__(self) -> int:
-    return len(self._rows)
-
-  def __getitem__(self, index) -> np.ndarray:
-    rows, inputs = self._rows[index], self._source.inputs
-    if self._source.videos:
-      raw = inputs.frames[inputs.take(rows).scored]
-    else:
-      raw = inputs[rows]
-    return transforms.apply(raw, self._transform).reshape(len(raw), -1)
-
-
-def _baselines_of_split(exp, before, index: int):
-  """As `baselines`, for the split of one replica."""
-  config, split = exp.config.eval, exp.splits[index]
-  replica, out, notes = exp.replicas[index], [], {}
-  mean_error = _mean_error(exp, split)
-  rows = np.concatenate([split.test, split.validation])
-  reader = functools.partial(_Rows, exp.source, split.transform)
-  methods = exp.config.fleet.variants
-  for name in (name for name in config.baselines if name not in methods):
-    if name == 'untrained':
-      score, validation_score = before[index]
-      note = f'the network of "{replica.name}" before training'
-    elif name == 'frame_difference':
-      if not exp.source.videos:
-        continue
-      both = clip_scores.frame_difference(exp.source, split.transform, rows)
-      score, validation_score = np.split(both, [len(split.test)])
-      note = 'mean squared change from the frame before'
-    else:
-      stream = np.random.SeedSequence([replica.seed, replica.normal_class or 0])
-      both, note = baselines_lib.run(
-        name,
-        reader(split.train),
-        reader(rows),
-        int(stream.generate_state(1)[0]),
-        config.baseline_samples,
-      )
-      score, validation_score = np.split(both, [len(split.test)])
-    notes[name] = note
-    rebuilt = name in baselines_lib.RECONSTRUCT
-    out.append(
-      scores.ReplicaScores(
-        name=f'{name}/{replica.seed}/{replica.normal_class}',
-        fields={
-          'variant': name,
-          'seed': replica.seed,
-          'normal_class': replica.normal_class,
-        },
-        score=np.asarray(score, np.float32),
-        anomalous=split.anomalous,
-        sample=split.test,
-        validation_score=np.asarray(validation_score, np.float32),
-        beyond_contrast=_beyond_contrast(exp, index, score, validation_score)
-        if rebuilt
-        else None,
-        mean_error=mean_error if rebuilt else None,
-        frames=clip_scores.frames(
-          exp.source, split.test, np.asarray(score), split.anomalous
-        ),
-      )
-    )
-  return out, notes

@@ -10,7 +10,7 @@ from memae_jax.data import protocols, transforms
 from memae_jax.data.sets import moving_shapes
 from memae_jax.data.videos import clips
 from memae_jax.evaluation.metrics import frames as frames_lib
-from memae_jax.evaluation.scoring import clip_scores, collect
+from memae_jax.evaluation.scoring import baselines, clip_scores
 from memae_jax.training import experiment
 from tests import helpers
 
@@ -139,7 +139,7 @@ def test_frame_difference_is_of_the_scored_frame(exp):
 
 def test_baselines_see_the_scored_frame(exp):
   rows = exp.splits[0].train[:5]
-  read = collect._Rows(exp.source, exp.splits[0].transform, rows)
+  read = baselines.Rows(exp.source, exp.splits[0].transform, rows)
   assert read.shape == (5, 256) and len(read) == 5
   clip = transforms.apply(exp.source.inputs[rows], exp.splits[0].transform)
   np.testing.assert_array_equal(read[1:3], clip[1:3, 4].reshape(2, -1))

@@ -7,9 +7,8 @@ import pytest
 from memae_jax import config as config_lib
 from memae_jax.data import protocols, sources, transforms
 from memae_jax.evaluation.results import measure
-from memae_jax.evaluation.scoring import collect, scores
-from memae_jax.methods import base
-from memae_jax.methods import classical as baselines
+from memae_jax.evaluation.scoring import baselines, collect, scores
+from memae_jax.methods import base, classical
 from memae_jax.training import fleet, step
 
 NAMES = ('random', 'pca', 'untrained')
@@ -18,7 +17,7 @@ CONFIG = {'data': {'name': 'digits'}, 'fleet': {'normal_classes': (0,)}}
 
 @pytest.fixture(scope='module')
 def exp():
-  """What `collect.baselines` reads of an experiment: no network."""
+  """What `baselines.run` reads of an experiment: no network."""
   config = config_lib.resolve(
     {
       'data': {'name': 'digits'},
@@ -46,7 +45,7 @@ def before(exp):
 
 
 def test_baselines_score_test_and_validation_once_a_split(exp, before):
-  found, notes = collect.baselines(exp, before)
+  found, notes = baselines.run(exp, before)
   assert set(notes) == set(NAMES)
   kinds = [(r.fields['variant'], r.fields['normal_class']) for r in found]
   assert kinds == [(name, c) for c in (0, 3) for name in NAMES]
@@ -58,7 +57,7 @@ def test_baselines_score_test_and_validation_once_a_split(exp, before):
 
 
 def test_validation_rows_do_not_change_test_scores(exp, before):
-  found, _ = collect.baselines(exp, before)
+  found, _ = baselines.run(exp, before)
   split = exp.splits[0]
   inputs = lambda rows: transforms.apply(
     exp.source.inputs[rows], split.transform
@@ -66,7 +65,7 @@ def test_validation_rows_do_not_change_test_scores(exp, before):
   for replica, name in zip(found, NAMES[:2]):
     fields = replica.fields
     stream = np.random.SeedSequence([fields['seed'], fields['normal_class']])
-    alone, _ = baselines.run(
+    alone, _ = classical.run(
       name,
       inputs(split.train),
       inputs(split.test),
@@ -78,7 +77,7 @@ def test_validation_rows_do_not_change_test_scores(exp, before):
 
 
 def test_quantile_metrics_of_baselines_are_defined(exp, before):
-  found, _ = collect.baselines(exp, before)
+  found, _ = baselines.run(exp, before)
   measured = measure.measure(found, found, {}, exp.config.eval)
   for name in NAMES:
     rate = measured['baselines'][name]['false_positive_rate_at_normal_quantile']
@@ -96,7 +95,7 @@ def test_the_variance_that_reconstructions_explain(exp, before):
   config = config_lib.resolve(
     {**CONFIG, 'eval': {'baselines': ('random', 'mean', 'pca')}}
   )
-  found, _ = collect.baselines(
+  found, _ = baselines.run(
     types.SimpleNamespace(**{**vars(exp), 'config': config}), before
   )
   split = exp.splits[0]
@@ -117,7 +116,7 @@ def test_notes_of_baselines_tell_how_many_rows_fit(exp, before):
     {**CONFIG, 'eval': {'baselines': NAMES, 'baseline_samples': 50}}
   )
   few = types.SimpleNamespace(**{**vars(exp), 'config': config})
-  _, notes = collect.baselines(few, before)
+  _, notes = baselines.run(few, before)
   total = len(exp.splits[0].train)
   assert f'fitted on 50 of {total:,} training normals' in notes['pca']
 
