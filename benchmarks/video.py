@@ -51,6 +51,7 @@ def ours(
   """
   config = ped2.get_config(f'size={args.size},slots={args.slots}')
   config.model.compute, config.model.remat = args.compute, args.remat
+  config.model.memory.init = 'uniform'  # Of no matter here; clips may be few.
   config = config_lib.resolve(config)
   rate = config.train.learning_rate
   members = common.replicas(1, args.slots, rate, args.variant)

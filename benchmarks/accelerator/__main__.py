@@ -7,6 +7,7 @@ import pathlib
 import time
 
 import jax
+from absl import logging
 
 from benchmarks import accelerator
 from benchmarks.accelerator import machine as machine_lib
@@ -116,6 +117,7 @@ def run(args: argparse.Namespace, stack) -> None:
 
 def main() -> None:
   """Parses the flags and runs."""
+  logging.set_verbosity(logging.ERROR)  # Of libraries.
   parser = argparse.ArgumentParser(
     prog='python -m benchmarks.accelerator',
     description=accelerator.__doc__.splitlines()[0],

@@ -142,7 +142,9 @@ class Jax(Programs):
       given = memory.sparse(slots, queries)
     elif direction == 'forward':
       function = jax.jit(
-        lambda query, stored: ours.read(query, stored, 1 / slots, kind=kind)
+        lambda query, stored: ours.read(
+          query, stored, 1 / slots, ours.ReadOptions(kind=kind)
+        )
       )
       given = memory.arrays(slots, queries)[:2]
     else:
