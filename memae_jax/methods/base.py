@@ -50,7 +50,7 @@ class Prediction(NamedTuple):
 
   Attributes:
     scores: [B] by name of the score rule; higher is more anomalous. A rule of
-      videos may need more of a sample: [B, ...], see `score_rules`.
+      videos may need more of a sample: [B, ...], see `losses`.
     maps: [B, H, W] of images, [B, D] of rows of a table, by name: how much
       each pixel or column adds.
     output: [B, ...] a reconstruction, in the units of the input; or None.

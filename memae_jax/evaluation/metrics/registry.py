@@ -1,9 +1,9 @@
 """What is known of each metric: its words, and where it is shown.
 
 Everything that shows, compares or asks for a metric reads it here. How most
-are computed is in `metrics`, `frames`, `pixels`, `regions` and `outcome`, which
-compute several in one pass; one that is registered with a function needs no
-other place.
+are computed is in `detection`, `frames`, `pixels`, `regions` and
+`results.measure`, which compute several in one pass; one that is registered
+with a function needs no other place.
 """
 
 import dataclasses

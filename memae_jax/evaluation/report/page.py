@@ -121,7 +121,7 @@ def render(results: Mapping[str, Any], shown: Sequence[figure.Exhibit]) -> str:
 
   Args:
     results: as `results.json`.
-    shown: figures, as from `exhibits.exhibits`.
+    shown: figures, as from `figures.exhibits`.
   """
   return template().render(
     results=results,

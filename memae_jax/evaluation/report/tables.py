@@ -51,7 +51,7 @@ def values(results: Mapping[str, Any]) -> dict[str, dict[str, list[float]]]:
 
 
 def units(results: Mapping[str, Any]) -> dict[str, dict[str, list[float]]]:
-  """As `values`, one for each of `classes.units`."""
+  """As `values`, one for each of `class_means.units`."""
   rows = [(r['fields'], r['metrics']) for r in results['replicas']]
   return _by_metric(class_means.units(rows))
 

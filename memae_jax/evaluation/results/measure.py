@@ -30,7 +30,7 @@ def _by_variant(rows: Sequence[tuple[Mapping, Any]]) -> dict[str, list[Any]]:
 
 
 def _summaries(rows: Sequence[class_means.Row]) -> dict[str, dict]:
-  """{variant or baseline: summary of its metrics} over `classes.units`."""
+  """{variant or baseline: summary of its metrics} over `class_means.units`."""
   groups = _by_variant(class_means.units(rows))
   unit = (
     'seed' if class_means.averaged([fields for fields, _ in rows]) else 'run'
@@ -43,7 +43,7 @@ def _summaries(rows: Sequence[class_means.Row]) -> dict[str, dict]:
 def _differences(rows: Sequence[class_means.Row]) -> dict[str, Any]:
   """Paired differences between variants, by fields and not by name.
 
-  Two of `classes.units` pair if they share seed, normal class and learning
+  Two of `class_means.units` pair if they share seed, normal class and learning
   rate, and slots where both have a memory. A variant that was swept is
   compared once for each of its settings, which its label then names.
   """
@@ -156,7 +156,7 @@ def measure(
 
   Returns:
     headline, metrics (of the headline), variants, averaged_classes (see
-    `classes.averaged`), differences, classes, replicas, baselines,
+    `class_means.averaged`), differences, classes, replicas, baselines,
     baseline_reasons, memory, pseudo, rules and videos, as in `results.json`.
   """
   measured = [_measure(r, config, has_labels) for r in networks]

@@ -63,11 +63,11 @@ class ReplicaScores(NamedTuple):
   mean_error: of the validation normals, if each were reconstructed as the mean
     training sample, in the units of `validation_score`; None for clips and for
     scores that are no reconstruction error.
-  beyond_contrast: [T] scores of `evaluation.contrast`; None for tables and
+  beyond_contrast: [T] scores of `scoring.contrast`; None for tables and
     for scores that are no reconstruction error.
   maps: [M, H, W] float16 error maps of the test samples with a known mask.
   frames: the scores as those of frames of videos, else None.
-  rules: of clips, [T] by every rule of `score_rules`; `score` is one of them.
+  rules: of clips, [T] by every rule of `losses`; `score` is one of them.
   """
 
   name: str
