@@ -118,7 +118,7 @@ def evaluate(request: Request) -> dict[str, Any]:
   compared = request.compared or shared(exp)
   with jax.transfer_guard('allow'):
     families = _families(request)
-  networks = [replica for family in families for replica in family.networks]
+  networks = _replicas(families)
   results = _results(request, families, compared, events)
   _write_arrays(request.folder / 'scores.npz', _stored(networks))
   _write_maps(exp, networks, request.folder / 'maps.npz')
@@ -126,6 +126,11 @@ def evaluate(request: Request) -> dict[str, Any]:
   if not request.brief:
     _draw(request, results, families, compared.baselines, events)
   return results
+
+
+def _replicas(families: Sequence[Family]) -> list[scores.ReplicaScores]:
+  """The replicas of all families."""
+  return [replica for family in families for replica in family.networks]
 
 
 def _families(request: Request) -> list[Family]:
@@ -146,7 +151,7 @@ def _results(
 ) -> dict[str, Any]:
   """All that results.json says."""
   exp = request.exp
-  networks = [replica for family in families for replica in family.networks]
+  networks = _replicas(families)
   memory = {k: v for family in families for k, v in family.memory.items()}
   count = len(networks) + len(compared.baselines)
   _LOG.info('computing metrics of %d sets of scores', count)
@@ -193,7 +198,7 @@ def _draw(
 ) -> None:
   """Writes the page, the list of samples and the films."""
   exp, folder = request.exp, request.folder
-  networks = [replica for family in families for replica in family.networks]
+  networks = _replicas(families)
   if results['highest']:
     listed = exp.source, networks, exp.config.eval.normal_quantile
     writers.write_atomic(folder / 'scores.csv', top_samples.as_csv(*listed))

@@ -3,10 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jinja2
-
 from memae_jax.evaluation.metrics import intervals, registry
 from memae_jax.evaluation.report import figure as exhibit
+from memae_jax.evaluation.report import page as report
 from memae_jax.evaluation.report import tables, wording
 from memae_jax.studies import grid, pictures
 
@@ -30,14 +29,7 @@ _RULES = {
 
 def render(template: str, **values: Any) -> str:
   """Fills a template of this package."""
-  environment = jinja2.Environment(
-    loader=jinja2.PackageLoader('memae_jax.studies', ''),
-    autoescape=True,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    undefined=jinja2.StrictUndefined,
-  )
-  return environment.get_template(template).render(**values)
+  return report.template(template, 'memae_jax.studies').render(**values)
 
 
 def field_text(value: Any) -> str:

@@ -104,16 +104,18 @@ def _first_look(results: Mapping[str, Any]) -> list[tuple[str, str, str]]:
   ]
 
 
-def template() -> jinja2.Template:
-  """Reads the page without its content."""
+def template(
+  name: str = 'report.html.j2', package: str = 'memae_jax.evaluation.report'
+) -> jinja2.Template:
+  """Reads a page without its content."""
   environment = jinja2.Environment(
-    loader=jinja2.PackageLoader('memae_jax.evaluation.report', ''),
+    loader=jinja2.PackageLoader(package, ''),
     autoescape=True,
     trim_blocks=True,
     lstrip_blocks=True,
     undefined=jinja2.StrictUndefined,
   )
-  return environment.get_template('report.html.j2')
+  return environment.get_template(name)
 
 
 def render(results: Mapping[str, Any], shown: Sequence[figure.Exhibit]) -> str:

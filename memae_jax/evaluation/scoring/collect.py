@@ -151,29 +151,25 @@ def networks(
     if replica.has_memory
   }
   out = [
-    _of_replica(exp, i, tested, pairs[i])._replace(
-      usage=_first(totals[i]).usage[: replica.slots]
-      if replica.has_memory
-      else None,
-      step=int(steps[i]),
-    )
-    for i, replica in enumerate(exp.replicas)
+    _of_replica(exp, i, tested, pairs[i], totals[i])._replace(step=int(at))
+    for i, at in enumerate(steps)
   ]
   out = _with_mean_errors(exp, _with_changed(exp, weights, pairs, out))
   return _with_maps(exp, tested, out), memory, throughput
 
 
 def _of_replica(
-  exp, index: int, tested: base.Prediction, pair
+  exp, index: int, tested: base.Prediction, pair, totals
 ) -> scores.ReplicaScores:
   """What one replica says of its test set, and of its validation normals."""
   replica, split = exp.replicas[index], exp.splits[index]
   score, validation_score = pair
   fields = replica._asdict()
   del fields['name']
-  kept = None
+  kept = usage = None
   if replica.has_memory:
     kept = tested.kept[index, : len(split.test)]
+    usage = _first(totals).usage[: replica.slots]
   is_error = losses.find(exp.rule).errors is not None
   return scores.ReplicaScores(
     name=replica.name,
@@ -183,7 +179,7 @@ def _of_replica(
     sample=split.test,
     validation_score=validation_score,
     kept=kept,
-    usage=None,
+    usage=usage,
     beyond_contrast=baselines.beyond_contrast(exp, index, *pair)
     if is_error
     else None,

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from memae_jax.data import protocols, sources
-from memae_jax.runtime import errors
 
 CSV = """age,city,income,outcome
 31,Paris,10.5,ok
@@ -41,20 +40,6 @@ def load(data_config, tmp_path):
       path.write_text(content)
     config = data_config(**{**FIELDS, 'path': str(path), **fields})
     return sources.load(config)
-
-  return make
-
-
-@pytest.fixture
-def refused(load):
-  """Returns the message that a bad input gets: one line."""
-
-  def make(*args, **fields):
-    with pytest.raises(errors.UserError) as caught:
-      load(*args, **fields)
-    message = str(caught.value)
-    assert '\n' not in message
-    return message
 
   return make
 

@@ -58,17 +58,6 @@ def load(tmp_path, data_config):
   return make
 
 
-@pytest.fixture
-def refused(load):
-  def make(*args, **fields):
-    with pytest.raises(errors.UserError) as caught:
-      load(*args, **fields)
-    assert '\n' not in str(caught.value)
-    return str(caught.value)
-
-  return make
-
-
 def _same(source, numbers=NUMBERS, normal=NORMAL):
   np.testing.assert_array_equal(source.inputs, np.float32(numbers))
   found = np.isin(source.labels, source.normal_labels)

@@ -6,28 +6,17 @@ from hypothesis import strategies as st
 
 from memae_jax.evaluation.metrics import detection
 from memae_jax.runtime import errors
-
-# Few distinct values, so that ties are the rule.
-SAMPLES = st.lists(
-  st.tuples(st.integers(-3, 3), st.booleans()), min_size=2, max_size=30
-).filter(lambda pairs: len({y for _, y in pairs}) == 2)
-
-
-def _arrays(pairs):
-  return (
-    np.array([s for s, _ in pairs], np.float32),
-    np.array([y for _, y in pairs]),
-  )
+from tests.evaluation.metrics import samples
 
 
 def _f1(flagged, anomalous):
   return sklearn.metrics.f1_score(anomalous, flagged, zero_division=0)
 
 
-@given(SAMPLES)
+@given(samples.SAMPLES)
 @settings(deadline=None, max_examples=60)
 def test_ranking_metrics_match_brute_force(pairs):
-  score, anomalous = _arrays(pairs)
+  score, anomalous = samples.arrays(pairs)
   found, reasons = detection.evaluate(score, anomalous, score[:1])
   gaps = score[anomalous][:, None] - score[~anomalous][None, :]
   assert found['auroc'] == pytest.approx(((gaps > 0) + (gaps == 0) / 2).mean())
@@ -42,10 +31,10 @@ def test_ranking_metrics_match_brute_force(pairs):
   assert {k for k, v in found.items() if v is None} == set(reasons)
 
 
-@given(SAMPLES, st.floats(0, 1))
+@given(samples.SAMPLES, st.floats(0, 1))
 @settings(deadline=None, max_examples=60)
 def test_ratio_flags_exactly_the_top(pairs, ratio):
-  score, anomalous = _arrays(pairs)
+  score, anomalous = samples.arrays(pairs)
   found, _ = detection.evaluate(score, anomalous, (), ratio)
   ratio = ratio or anomalous.mean()
   flagged = detection.flag_top(score, ratio)
@@ -65,10 +54,10 @@ def test_ratio_flags_exactly_the_top(pairs, ratio):
   assert span == pytest.approx(high - low, abs=1e-9)
 
 
-@given(SAMPLES)
+@given(samples.SAMPLES)
 @settings(deadline=None, max_examples=60)
 def test_equal_error_rate_lies_on_the_curve(pairs):
-  score, anomalous = _arrays(pairs)
+  score, anomalous = samples.arrays(pairs)
   rate = detection.evaluate(score, anomalous, ())[0]['eer']
   fpr, tpr, _ = sklearn.metrics.roc_curve(
     anomalous, score, drop_intermediate=False
@@ -81,10 +70,10 @@ def test_equal_error_rate_lies_on_the_curve(pairs):
   assert np.interp(place[i], steps, fpr) == pytest.approx(rate, abs=2e-3)
 
 
-@given(SAMPLES)
+@given(samples.SAMPLES)
 @settings(deadline=None, max_examples=60)
 def test_order_of_samples_does_not_move_ranking_metrics(pairs):
-  score, anomalous = _arrays(pairs)
+  score, anomalous = samples.arrays(pairs)
   a = detection.evaluate(score, anomalous, score)[0]
   b = detection.evaluate(score[::-1], anomalous[::-1], score)[0]
   for name in detection.METRICS:

@@ -7,18 +7,7 @@ from hypothesis import strategies as st
 
 from memae_jax.evaluation.metrics import intervals
 from memae_jax.runtime import errors
-
-# Few distinct values, so that ties are the rule.
-SAMPLES = st.lists(
-  st.tuples(st.integers(-3, 3), st.booleans()), min_size=2, max_size=30
-).filter(lambda pairs: len({y for _, y in pairs}) == 2)
-
-
-def _arrays(pairs):
-  return (
-    np.array([s for s, _ in pairs], np.float32),
-    np.array([y for _, y in pairs]),
-  )
+from tests.evaluation.metrics import samples
 
 
 def test_summary_over_replicas():
@@ -62,10 +51,10 @@ def test_paired_difference_is_the_paired_t_test():
     intervals.paired_difference([{}, {}], [{}])
 
 
-@given(SAMPLES, st.integers(0, 9))
+@given(samples.SAMPLES, st.integers(0, 9))
 @settings(deadline=None, max_examples=60)
 def test_weighted_counts_are_those_of_scikit_learn(pairs, seed):
-  score, anomalous = _arrays(pairs)
+  score, anomalous = samples.arrays(pairs)
   weights = np.random.default_rng(seed).integers(1, 4, len(score))
   _, rank = np.unique(-score, return_inverse=True)
   positive, negative = (

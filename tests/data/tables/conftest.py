@@ -1,0 +1,19 @@
+"""What tests of tables share; each file has a `load` of its own."""
+
+import pytest
+
+from memae_jax.runtime import errors
+
+
+@pytest.fixture
+def refused(load):
+  """Returns the message that a bad input gets: one line."""
+
+  def make(*args, **fields):
+    with pytest.raises(errors.UserError) as caught:
+      load(*args, **fields)
+    message = str(caught.value)
+    assert '\n' not in message
+    return message
+
+  return make
