@@ -35,7 +35,7 @@ from memae_jax import config as config_lib
 from memae_jax.data import protocols, sources, types
 from memae_jax.evaluation.metrics import frames as frames_lib
 from memae_jax.evaluation.scoring import clip_scores
-from memae_jax.runtime import errors, host, strict_json, writers
+from memae_jax.runtime import atomic, errors, host, strict_json
 
 LIMIT = 35 * 2**20  # Bytes of the file.
 FAR = 0.002  # Of an AUROC.
@@ -272,7 +272,7 @@ def run(args: argparse.Namespace) -> None:
     )
   config = data(args.size, data_dir=args.data_dir)
   source = sources.load(config)
-  with writers.replacing(args.to) as place:
+  with atomic.replacing(args.to) as place:
     write(source, place, args.step)
     facts = {'bytes': place.stat().st_size, 'step': args.step}
     facts |= compare(source, config, place)

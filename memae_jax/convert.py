@@ -26,7 +26,7 @@ from memae_jax import config as config_lib
 from memae_jax.evaluation.scoring import collect
 from memae_jax.methods import registry
 from memae_jax.models import reference_weights
-from memae_jax.runtime import errors, foreign, parallel, paths, writers
+from memae_jax.runtime import atomic, errors, foreign, locks, parallel, paths
 from memae_jax.training import experiment, run_folder, step
 
 _LOG = logging.getLogger(__name__)
@@ -130,7 +130,7 @@ def to_run(path: pathlib.Path, workdir: pathlib.Path, given: Any) -> None:
     UserError: the weights do not fit the config, the data are missing, or the
       run has checkpoints.
   """
-  if writers.has_checkpoints(workdir):
+  if run_folder.has_checkpoints(workdir):
     raise errors.UserError(
       f'{workdir} has checkpoints already; give another --workdir'
     )
@@ -168,7 +168,7 @@ def to_run(path: pathlib.Path, workdir: pathlib.Path, given: Any) -> None:
   digest = hashlib.sha256(path.read_bytes()).hexdigest()
   # Of the training nothing else is known.
   origin = {'weights': f'converted from {path.name}', 'sha256': digest}
-  with writers.exclusive(workdir / '.lock', 'training'):
+  with locks.exclusive(workdir / '.lock', 'training'):
     run_folder.check_workdir(workdir)
     run_folder.store_config(workdir, config)
     with run_folder.opened(exp, workdir, read_only=False) as checkpoints:
@@ -210,7 +210,7 @@ def to_file(run: pathlib.Path, path: pathlib.Path, name: str = '') -> None:
   arrays = reference_weights.to_reference(variables | {'params': kept})
   content = io.BytesIO()
   torch.save({k: torch.tensor(v) for k, v in arrays.items()}, content)
-  writers.write_atomic(path, content.getvalue())
+  atomic.write(path, content.getvalue())
   print(f'replica "{replica.name}" of {run} is in {path}')
 
 

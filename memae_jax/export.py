@@ -36,7 +36,7 @@ from memae_jax.data import host_stage, transforms
 from memae_jax.evaluation.results import describe
 from memae_jax.evaluation.scoring import collect
 from memae_jax.methods import registry
-from memae_jax.runtime import errors, expiry, paths, writers
+from memae_jax.runtime import atomic, errors, expiry, paths, strict_json
 from memae_jax.training import experiment, step
 
 # Elements of a block of samples, by platform: what keeps a device busy, and no
@@ -240,12 +240,12 @@ def write(path: pathlib.Path, binary: bytes, meta: dict[str, Any]) -> None:
   """Writes the archive, all of it or nothing."""
   digest = hashlib.sha256(binary).hexdigest()
   meta = meta | {'program': {'bytes': len(binary), 'sha256': digest}}
-  text = writers.json_text(meta)
+  text = strict_json.text(meta)
   content = io.BytesIO()
   with zipfile.ZipFile(content, 'w') as archive:
     for name, part in ((scorer.META, text), (scorer.PROGRAM, binary)):
       archive.writestr(zipfile.ZipInfo(name, _WHEN), part)
-  writers.write_atomic(path, content.getvalue())
+  atomic.write(path, content.getvalue())
 
 
 def run(*words: str) -> None:

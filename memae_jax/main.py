@@ -18,8 +18,8 @@ from ml_collections import config_flags
 from memae_jax import cli
 from memae_jax import config as config_lib
 from memae_jax.planning import plan
-from memae_jax.runtime import errors, parallel, paths, processes, writers
-from memae_jax.training import experiment, loop
+from memae_jax.runtime import errors, parallel, paths, processes
+from memae_jax.training import experiment, loop, run_folder
 
 _CONFIG = config_flags.DEFINE_config_file(
   'config', None, 'Experiment, such as configs/digits.py:classes=3.'
@@ -74,7 +74,7 @@ def train(config, workdir: pathlib.Path) -> str:
   evaluation.check(exp, workdir)
   loop.train(exp, workdir)
   said = evaluation.after_training(exp, workdir)
-  if parallel.is_first() and not writers.has_checkpoints(workdir):
+  if parallel.is_first() and not run_folder.has_checkpoints(workdir):
     raise errors.UserError(
       f'{workdir} was removed while its weights were evaluated; they are gone:'
       ' run the same command to train again'

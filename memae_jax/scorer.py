@@ -28,6 +28,7 @@ import numpy as np
 from memae_jax.data import host_stage
 from memae_jax.data.tables import npz
 from memae_jax.runtime import (
+  atomic,
   errors,
   foreign,
   jax_settings,
@@ -432,9 +433,7 @@ def main(argv: list[str] | None = None) -> int:
     scorer = load(options.file)
     text, flagged, total = _table(scorer, options.input)
     if options.to:
-      from memae_jax.runtime import writers
-
-      writers.write_atomic(paths.local(options.to, '--to'), text)
+      atomic.write(paths.local(options.to, '--to'), text)
       print(
         f'{flagged} of {total} above {scorer.threshold:.6g}; scores:'
         f' {options.to}'

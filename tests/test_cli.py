@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from memae_jax import config as config_lib
-from memae_jax.runtime import errors, writers
+from memae_jax.runtime import errors, locks
 from memae_jax.training import experiment, loop, run_folder
 from tests import helpers
 
@@ -362,7 +362,7 @@ def test_a_mistyped_length_is_taken_back(tmp_path):
 
 
 def test_two_trainings_in_one_workdir(finished):
-  with writers.exclusive(finished / '.lock', 'training'):
+  with locks.exclusive(finished / '.lock', 'training'):
     code, _, err = helpers.run(SMOKE, f'--workdir={finished}')
   assert code == 2 and 'another process is training in' in err
 

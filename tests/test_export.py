@@ -19,7 +19,7 @@ from PIL import Image
 from memae_jax import config as config_lib
 from memae_jax import export, scorer
 from memae_jax.evaluation.scoring import collect
-from memae_jax.runtime import errors, expiry, writers
+from memae_jax.runtime import errors, expiry, progress_bar
 from memae_jax.training import checkpoint, experiment, fleet, loop, run_folder
 from tests import films, helpers
 
@@ -640,5 +640,5 @@ def test_exporting_from_the_command_line(trained, tmp_path):
   assert err.splitlines()[-1] == 'error: give the folder of a run and --to=FILE'
 
 
-def test_writers_come_without_tqdm():
-  assert 'tqdm' not in vars(writers)
+def test_a_progress_bar_comes_without_tqdm():
+  assert 'tqdm' not in vars(progress_bar)

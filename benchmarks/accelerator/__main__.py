@@ -13,7 +13,7 @@ from benchmarks import accelerator
 from benchmarks.accelerator import machine as machine_lib
 from benchmarks.accelerator import measuring, stages, training
 from memae_jax import cli
-from memae_jax.runtime import errors, host, writers
+from memae_jax.runtime import errors, host, locks
 
 _WAIT = 60.0  # Seconds for a training of an earlier call to end.
 
@@ -61,7 +61,7 @@ def plan(machine: machine_lib.Machine, rates) -> tuple[stages.Stage, ...]:
 def _hold(stack, work: pathlib.Path):
   """Holds the folder of work, which an earlier call may be leaving."""
   end = time.monotonic() + _WAIT
-  while (lock := writers.claim(stack, work / '.lock', 'measuring')) is None:
+  while (lock := locks.claim(stack, work / '.lock', 'measuring')) is None:
     if time.monotonic() > end:
       raise errors.UserError(
         f'another process is measuring in {work}; wait for it, or give another'

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from memae_jax.runtime import errors, strict_json, writers
+from memae_jax.runtime import atomic, errors, strict_json
 
 NOT_RUN = 'not run on an accelerator'
 _PATIENCE = 240.0  # Seconds after which a row is given up for good.
@@ -153,7 +153,7 @@ class Book:
     text = json.dumps(self.content, indent=1, allow_nan=False) + '\n'
     for path in self._paths:
       if not path.exists() or path.read_text() != text:
-        writers.write_atomic(path, text)
+        atomic.write(path, text)
 
 
 def _read(

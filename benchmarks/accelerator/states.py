@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from memae_jax import config as config_lib
-from memae_jax.runtime import writers
+from memae_jax.runtime import atomic
 from memae_jax.training import experiment, run_folder, step
 
 
@@ -47,6 +47,6 @@ def write_weights(run: pathlib.Path, to: pathlib.Path) -> dict[str, Any]:
     jax.tree_util.keystr(path, simple=True, separator='/'): np.asarray(leaf)
     for path, leaf in jax.tree_util.tree_leaves_with_path(weights._asdict())
   }
-  with writers.replacing(to) as place:
+  with atomic.replacing(to) as place:
     np.savez_compressed(place, **flat)
   return {'step': at, 'steps': exp.steps, 'bytes': to.stat().st_size}

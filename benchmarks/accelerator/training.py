@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from benchmarks import pack_ped2
 from benchmarks.accelerator import machine as machine_lib
 from benchmarks.accelerator import measuring, stages
-from memae_jax.runtime import errors, writers
+from memae_jax.runtime import atomic, errors
 
 PART = 16 * 2**20 - 2**16  # Bytes of a part of the archive.
 PARTS = 3
@@ -64,7 +64,7 @@ def _resumed(machine, name: str, variables) -> dict[str, Any]:
     )
     if ended.code != errors.Preempted.exit_code:
       raise machine_lib.Failed(f'it did not stop: {ended.said}')
-    writers.write_atomic(said, ended.said)
+    atomic.write(said, ended.said)
   _whole(machine, [*words, f'--workdir={workdir}'], variables)
   differ = lambda other: machine.ask(
     'jax',
@@ -209,7 +209,7 @@ def artefacts(machine: machine_lib.Machine) -> dict[str, Any]:
   """
   left, runs = [], machine.work / 'ped2'
   names = 'results.json', 'report.html', 'metrics.jsonl', 'config.json'
-  with writers.replacing(machine.work / ARCHIVE) as place:
+  with atomic.replacing(machine.work / ARCHIVE) as place:
     with zipfile.ZipFile(place, 'w', zipfile.ZIP_DEFLATED) as file:
       there = [run.name for run in RUNS if (runs / run.name).is_dir()]
       for name in there:
@@ -241,7 +241,7 @@ def publish(machine: machine_lib.Machine) -> list[str]:
   for name, content in parts.items():
     path = machine.out / name
     if not path.exists() or path.read_bytes() != content:
-      writers.write_atomic(path, content)
+      atomic.write(path, content)
   return list(parts)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import ml_collections
 
 from memae_jax.config import checking
-from memae_jax.runtime import errors
+from memae_jax.runtime import errors, strict_json
 
 # What Python raises on text that is no value, or nested ever deeper.
 UNREADABLE = (ValueError, RecursionError, MemoryError)
@@ -15,7 +15,7 @@ UNREADABLE = (ValueError, RecursionError, MemoryError)
 
 def to_json(config: ml_collections.FrozenConfigDict) -> str:
   """Returns the config as indented JSON text."""
-  return json.dumps(config.to_dict(), indent=2) + '\n'
+  return strict_json.text(config.to_dict())
 
 
 def read(path: pathlib.Path) -> dict[str, Any]:

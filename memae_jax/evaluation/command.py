@@ -9,7 +9,7 @@ from memae_jax.evaluation import evaluate, jobs
 from memae_jax.evaluation.media import films, new_video
 from memae_jax.evaluation.report import figure
 from memae_jax.evaluation.report import page as report
-from memae_jax.runtime import disk, errors, foreign, writers
+from memae_jax.runtime import disk, errors, foreign
 from memae_jax.training import experiment, run_folder, same
 
 
@@ -83,7 +83,7 @@ def _check_results(results: pathlib.Path, workdir: pathlib.Path) -> None:
       ' evaluation writes'
     )
   other = results.absolute() != workdir.absolute()
-  if other and writers.has_checkpoints(results):
+  if other and run_folder.has_checkpoints(results):
     raise errors.UserError(
       f'--results={results} is the folder of another run; give a new one'
     )

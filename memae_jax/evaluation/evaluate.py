@@ -21,7 +21,7 @@ from memae_jax.evaluation.results import (
   top_samples,
 )
 from memae_jax.evaluation.scoring import baselines, collect, scores
-from memae_jax.runtime import writers
+from memae_jax.runtime import atomic, metrics_log, strict_json
 from memae_jax.training import experiment, step
 
 _LOG = logging.getLogger(__name__)
@@ -111,7 +111,7 @@ def evaluate(request: Request) -> dict[str, Any]:
   # A wrong name and a damaged log must not wait for the end.
   films.chosen(exp)
   events = [
-    writers.read_events(writers.log(request.workdir, member.place))
+    metrics_log.read_events(metrics_log.log(request.workdir, member.place))
     for member in exp.members
   ]
   _LOG.info('evaluating step %d', request.at)
@@ -201,7 +201,7 @@ def _draw(
   networks = _replicas(families)
   if results['highest']:
     listed = exp.source, networks, exp.config.eval.normal_quantile
-    writers.write_atomic(folder / 'scores.csv', top_samples.as_csv(*listed))
+    atomic.write(folder / 'scores.csv', top_samples.as_csv(*listed))
   with jax.transfer_guard('allow'):
     foreign = pictures.foreign([(f.exp, f.weights) for f in families])
     strips = {}
@@ -249,17 +249,17 @@ def _stored(networks) -> dict[str, np.ndarray]:
 
 def _write_numbers(results, places) -> None:
   """Writes the results, before a figure could fail; they say it is done."""
-  text = writers.json_text(_plain(results))
+  text = strict_json.text(_plain(results))
   for target in places:
-    writers.write_atomic(target / 'results.json', text)
+    atomic.write(target / 'results.json', text)
     if results['classes']:
-      writers.write_atomic(target / 'classes.csv', tables.classes_csv(results))
+      atomic.write(target / 'classes.csv', tables.classes_csv(results))
 
 
 def _write_arrays(path: pathlib.Path, arrays: dict[str, np.ndarray]) -> None:
   buffer = io.BytesIO()
   np.savez_compressed(buffer, **arrays)
-  writers.write_atomic(path, buffer.getvalue())
+  atomic.write(path, buffer.getvalue())
 
 
 def _write_maps(exp, networks, path: pathlib.Path) -> None:
@@ -281,9 +281,9 @@ def _write_page(results, shown, folder, places) -> None:
   page = report.render(results, shown)
   for exhibit in shown:
     name = f'{exhibit.name}.{exhibit.suffix}'
-    writers.write_atomic(folder / name, exhibit.data)
+    atomic.write(folder / name, exhibit.data)
   for target in places:
-    writers.write_atomic(target / 'report.html', page)
+    atomic.write(target / 'report.html', page)
 
 
 def _plain(value: Any) -> Any:

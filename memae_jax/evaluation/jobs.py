@@ -15,8 +15,8 @@ import jax
 from memae_jax import config as config_lib
 from memae_jax.evaluation import evaluate
 from memae_jax.evaluation.results import results_file
-from memae_jax.runtime import errors, parallel, writers
-from memae_jax.training import checkpoint, experiment, same
+from memae_jax.runtime import errors, locks, metrics_log, parallel
+from memae_jax.training import checkpoint, experiment, run_folder, same
 
 _LOG = logging.getLogger(__name__)
 _CLAIM = '.claim'
@@ -26,7 +26,7 @@ _PAUSE = 2.0  # Seconds between two looks for new checkpoints.
 def wait_for_run(workdir: pathlib.Path) -> None:
   """Returns once the run has a checkpoint."""
   said = False
-  while not writers.has_checkpoints(workdir):
+  while not run_folder.has_checkpoints(workdir):
     if not said:
       _LOG.info('waiting for the first checkpoint of %s', workdir)
     said = True
@@ -77,7 +77,7 @@ def chosen(
   if words == 'best':
     found = {
       event['step']: error
-      for event in writers.read_events(writers.log(workdir, exp.place))
+      for event in metrics_log.read_events(metrics_log.log(workdir, exp.place))
       if event['split'] == 'validation' and event['step'] in kept
       if isinstance(error := event.get('reconstruction'), (int, float))
     }
@@ -135,7 +135,7 @@ class Job:
   def _claim(self, at: int, stack: contextlib.ExitStack) -> bool:
     """Whether this job holds the claim on a step that is still open."""
     lock = self._folder / self._exp.folder(at) / _CLAIM
-    held = writers.claim(stack, lock, 'evaluating')
+    held = locks.claim(stack, lock, 'evaluating')
     return held is not None and bool(self._open([at]))
 
   def _next(self, steps: list[int], stack: contextlib.ExitStack) -> int:
@@ -234,9 +234,9 @@ def evaluate_one(request: evaluate.Request) -> dict[str, Any]:
   with contextlib.ExitStack() as stack:
     made, held = False, (folder / _CLAIM, 'evaluating')
     with parallel.together():
-      if parallel.is_first() and writers.claim(stack, *held) is None:
+      if parallel.is_first() and locks.claim(stack, *held) is None:
         _LOG.info('another job evaluates step %d; waiting for it', request.at)
-        stack.enter_context(writers.exclusive(*held, wait=True))
+        stack.enter_context(locks.exclusive(*held, wait=True))
         made = _made_alike(request.exp, folder)
     if parallel.of_first(int(made)):
       return results_file.read(folder / 'results.json')

@@ -21,7 +21,7 @@ from memae_jax import config as config_lib
 from memae_jax.data import feed
 from memae_jax.methods import base
 from memae_jax.planning import fitting, flops, hlo, machines, table
-from memae_jax.runtime import errors, parallel, writers
+from memae_jax.runtime import atomic, errors, parallel, strict_json
 from memae_jax.training import experiment
 
 _LOG = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ def run(
   print(table.text(plan))
   if folder is not None:
     path = folder / 'plan.json'
-    writers.write_atomic(path, writers.json_text(plan))
+    atomic.write(path, strict_json.text(plan))
     print(f'plan: {path}')
   if not plan['fits']:
     raise errors.UserError(_too_large(plan))

@@ -69,7 +69,7 @@ def _hear(pipe: int) -> None:
 
 
 def _end(*_) -> None:
-  """Ends this process, which leaves no file half-written, see `writers`."""
+  """Ends this process, which leaves no file half-written, see `atomic`."""
   # The line is said once: a second thread waits here for the end. If it went
   # on, it could leave the program first, with exit code 0.
   _ended.acquire()

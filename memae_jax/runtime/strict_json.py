@@ -146,3 +146,8 @@ def _is(value: Any, kind: type, place: str) -> None:
     raise ValueError(f'{place or "it"} is not {_NAMES[kind]}')
   if kind in (int, float) and not -_MOST < value < _MOST:
     raise ValueError(f'{place} is too large')
+
+
+def text(value: Any) -> str:
+  """JSON for people and programs to read; NaN and infinity are refused."""
+  return json.dumps(value, indent=2, allow_nan=False) + '\n'

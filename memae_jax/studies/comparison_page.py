@@ -7,7 +7,7 @@ from typing import Any
 
 from memae_jax.evaluation.metrics import intervals
 from memae_jax.evaluation.report import figure, tables, wording
-from memae_jax.runtime import spreadsheet, writers
+from memae_jax.runtime import atomic, spreadsheet, strict_json
 from memae_jax.studies import comparison, page, pictures
 
 
@@ -226,7 +226,7 @@ def _page(found: Mapping[str, Any]) -> str:
 def write(found: Mapping[str, Any], folder: pathlib.Path) -> pathlib.Path:
   """Writes compare.csv, compare.json and compare.html; returns the page."""
   html = _page(found)
-  writers.write_atomic(folder / 'compare.json', writers.json_text(found))
-  writers.write_atomic(folder / 'compare.csv', as_csv(found))
-  writers.write_atomic(folder / 'compare.html', html)
+  atomic.write(folder / 'compare.json', strict_json.text(found))
+  atomic.write(folder / 'compare.csv', as_csv(found))
+  atomic.write(folder / 'compare.html', html)
   return folder / 'compare.html'

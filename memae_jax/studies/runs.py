@@ -22,8 +22,9 @@ from typing import Any, NamedTuple
 from memae_jax import config as config_lib
 from memae_jax import plugins
 from memae_jax.evaluation.results import results_file
-from memae_jax.runtime import errors, writers
+from memae_jax.runtime import atomic, errors, locks, metrics_log
 from memae_jax.studies import grid, groups
+from memae_jax.training import run_folder
 
 _LOG = logging.getLogger(__name__)
 _ATTEMPTS = 'attempts.jsonl'
@@ -77,7 +78,7 @@ def costs(folder: pathlib.Path) -> Costs:
 
 
 def _attempts(folder: pathlib.Path) -> list[dict[str, Any]]:
-  return writers.read_events(folder / _ATTEMPTS, _ATTEMPT)
+  return metrics_log.read_events(folder / _ATTEMPTS, _ATTEMPT)
 
 
 def _last(folder: pathlib.Path) -> dict[str, Any]:
@@ -91,7 +92,7 @@ def _busy(folder: pathlib.Path) -> bool:
   if not (folder / '.claim').exists():
     return False
   with contextlib.ExitStack() as stack:
-    return writers.claim(stack, folder / '.claim', 'working') is None
+    return locks.claim(stack, folder / '.claim', 'working') is None
 
 
 def results(folder: pathlib.Path) -> dict[str, Any] | None:
@@ -129,14 +130,14 @@ def _run(folder: pathlib.Path, config: Any, points: groups.Points) -> Run:
   elif last.get('error'):
     return Run(folder, config, points, 'failed', last['error'])
   else:
-    state = 'stopped' if writers.has_checkpoints(folder) else 'new'
+    state = 'stopped' if run_folder.has_checkpoints(folder) else 'new'
   return Run(folder, config, points, state)
 
 
 def _keeps_its_points(folder: pathlib.Path) -> bool:
   """Whether a run is more than a plan."""
   return (folder / 'config.json').exists() and (
-    writers.has_checkpoints(folder)
+    run_folder.has_checkpoints(folder)
     or (folder / 'results.json').exists()
     or _busy(folder)
     or _last(folder).get('code') == _DIVERGED
@@ -223,7 +224,7 @@ def _parts(
 @contextlib.contextmanager
 def planning(folder: pathlib.Path):
   """Holds the lock under which jobs pick runs and write tables."""
-  with writers.exclusive(folder / '.plan', 'planning', wait=True):
+  with locks.exclusive(folder / '.plan', 'planning', wait=True):
     yield
 
 
@@ -233,20 +234,18 @@ def claim(stack: contextlib.ExitStack, run: Run) -> Any:
   Returns:
     The open file that is the claim, until `stack` closes.
   """
-  return writers.claim(stack, run.folder / '.claim', 'working')
+  return locks.claim(stack, run.folder / '.claim', 'working')
 
 
 def prepare(run: Run) -> None:
   """Writes the config that the run is to be trained by."""
-  writers.write_atomic(
-    run.folder / 'config.json', config_lib.to_json(run.config)
-  )
+  atomic.write(run.folder / 'config.json', config_lib.to_json(run.config))
 
 
 def _note(folder: pathlib.Path, **event: Any) -> None:
   # Written anew: what a crash tore must not spoil the line after it.
   lines = [json.dumps(one) + '\n' for one in (*_attempts(folder), event)]
-  writers.write_atomic(folder / _ATTEMPTS, ''.join(lines))
+  atomic.write(folder / _ATTEMPTS, ''.join(lines))
 
 
 def _error_line(text: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from memae_jax.evaluation.metrics import registry
-from memae_jax.runtime import spreadsheet, writers
+from memae_jax.runtime import atomic, spreadsheet, strict_json
 from memae_jax.studies import grid, page, runs, stored
 
 _MEMORY = ('used', 'dead_read_rate', 'mean_kept', 'usage_perplexity')
@@ -27,10 +27,10 @@ def write(
     The path of the page.
   """
   found = collect(study, planned)
-  text = writers.json_text(found)
-  writers.write_atomic(folder / 'study.json', text)
-  writers.write_atomic(folder / 'study.csv', as_csv(found))
-  writers.write_atomic(folder / 'study.html', page.study(found))
+  text = strict_json.text(found)
+  atomic.write(folder / 'study.json', text)
+  atomic.write(folder / 'study.csv', as_csv(found))
+  atomic.write(folder / 'study.html', page.study(found))
   return folder / 'study.html'
 
 

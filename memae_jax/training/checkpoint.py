@@ -18,7 +18,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
-from memae_jax.runtime import disk, errors, parallel, plain_path, writers
+from memae_jax.runtime import atomic, disk, errors, parallel, plain_path
 from memae_jax.training import layouts
 
 _LOG = logging.getLogger(__name__)
@@ -225,7 +225,7 @@ class Checkpoints:
       try:
         files = sorted(p for p in folder.rglob('*') if p.is_file())
         found = {p.relative_to(folder).as_posix(): _sha256(p) for p in files}
-        writers.write_atomic(folder / CHECKSUMS, json.dumps(found, indent=1))
+        atomic.write(folder / CHECKSUMS, json.dumps(found, indent=1))
       except (OSError, errors.UserError) as error:
         _LOG.warning('no checksums for %s (%s)', folder, error)
 

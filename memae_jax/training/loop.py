@@ -9,7 +9,14 @@ import jax
 import numpy as np
 
 from memae_jax.methods import base
-from memae_jax.runtime import errors, host, parallel, writers
+from memae_jax.runtime import (
+  errors,
+  host,
+  locks,
+  metrics_log,
+  parallel,
+  progress_bar,
+)
 from memae_jax.training import diagnostics, experiment, run_folder, same, step
 
 _LOG = logging.getLogger(__name__)
@@ -66,9 +73,7 @@ def _train(
   options = exp.config.train
   with contextlib.ExitStack() as stack:
     with parallel.together():
-      lock = stack.enter_context(
-        writers.exclusive(workdir / '.lock', 'training')
-      )
+      lock = stack.enter_context(locks.exclusive(workdir / '.lock', 'training'))
       run_folder.check_workdir(workdir)
     # Until the last checkpoint is whole.
     stop_requested = stack.enter_context(host.stop_requests())
@@ -96,14 +101,14 @@ def _train(
     with parallel.together():
       if parallel.is_first() and now < exp.steps:
         run_folder.check_room(exp, workdir, steps)
-      writer = writers.MetricsWriter(
+      writer = metrics_log.MetricsWriter(
         workdir, written, options.tensorboard, exp.place
       )
       stack.callback(writer.close)
       run_folder.store_config(
         workdir, exp.config
       )  # Nothing is refused from here on.
-    progress = writers.Progress('train', exp.steps, now)
+    progress = progress_bar.Progress('train', exp.steps, now)
     stack.callback(progress.close)
     if not jax.config.jax_disable_jit:  # Else each operation is a transfer.
       stack.enter_context(jax.transfer_guard('disallow'))

@@ -14,7 +14,7 @@ import numpy as np
 from memae_jax.data import feed, transforms, types
 from memae_jax.memory import usage
 from memae_jax.methods import base
-from memae_jax.runtime import parallel, writers
+from memae_jax.runtime import parallel, progress_bar
 from memae_jax.training import fleet, step
 
 _LARGE = 2**28  # Bytes of slots.
@@ -212,7 +212,7 @@ class Programs:
       self._place(index[:, i]),
       *self._by_sample((real[:, i], index[:, i])),
     )
-    progress = writers.Progress(label, count) if label else None
+    progress = progress_bar.Progress(label, count) if label else None
     blocks = self._ahead(read, count)
     scored = self._score_read(weights, blocks, wanted, progress)
     if progress:
@@ -270,7 +270,7 @@ class Programs:
     weights: Any,
     blocks: Iterable[tuple[jax.Array, jax.Array, jax.Array]],
     wanted: Iterable[str],
-    progress: writers.Progress | None = None,
+    progress: progress_bar.Progress | None = None,
   ) -> base.Prediction:
     """Scores blocks of raw samples [R, B, ...], what is real, and which."""
     weights, scored = step.weights(weights), []

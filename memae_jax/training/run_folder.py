@@ -7,7 +7,7 @@ from typing import Any
 import jax
 
 from memae_jax import config as config_lib
-from memae_jax.runtime import disk, errors, parallel, writers
+from memae_jax.runtime import atomic, disk, errors, locks, parallel
 from memae_jax.training import checkpoint as checkpoint_lib
 from memae_jax.training import experiment, same, step
 
@@ -19,7 +19,7 @@ def check_workdir(workdir: pathlib.Path) -> None:
   """
   if (workdir / 'config.json').exists():
     config_lib.load(workdir / 'config.json')  # Never overwrite another's file.
-  elif writers.has_checkpoints(workdir):
+  elif has_checkpoints(workdir):
     raise errors.UserError(
       f'{workdir} has checkpoints but no config.json; give another --workdir'
     )
@@ -27,7 +27,7 @@ def check_workdir(workdir: pathlib.Path) -> None:
 
 def store_config(workdir: pathlib.Path, config: Any) -> None:
   """Makes a config the one of the run; `check_workdir` comes first."""
-  writers.write_atomic(workdir / 'config.json', config_lib.to_json(config))
+  atomic.write(workdir / 'config.json', config_lib.to_json(config))
 
 
 def opened(
@@ -96,7 +96,7 @@ def _check_home(
     now: step of `state`.
     state: of the fleet.
   """
-  gone = lock is not None and not writers.is_there(lock)
+  gone = lock is not None and not locks.is_there(lock)
   taken = gone and (workdir / '.lock').exists()
   if parallel.any_process(taken):
     raise errors.UserError(
@@ -105,7 +105,7 @@ def _check_home(
     )
   if not parallel.any_process(gone and not (workdir / 'config.json').exists()):
     return
-  with writers.exclusive(workdir / '.lock', 'training'):
+  with locks.exclusive(workdir / '.lock', 'training'):
     store_config(workdir, exp.config)
     with opened(exp, workdir, read_only=False) as checkpoints:
       checkpoints.save(now, state, exp.meta)
@@ -127,3 +127,9 @@ def at_home(exp: experiment.Experiment, workdir, lock, now: int, state: Any):
     yield
   finally:
     _check_home(exp, workdir, lock, now, state)
+
+
+def has_checkpoints(workdir: pathlib.Path) -> bool:
+  """Whether a run has a whole checkpoint; half-written folders do not count."""
+  folders = (workdir / 'checkpoints').glob('[0-9]*')
+  return any(folder.name.isdigit() for folder in folders)

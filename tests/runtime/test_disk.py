@@ -18,7 +18,14 @@ import pytest
 
 from memae_jax import cli, main
 from memae_jax.evaluation.scoring import collect
-from memae_jax.runtime import disk, errors, plain_path, writers
+from memae_jax.runtime import (
+  atomic,
+  disk,
+  errors,
+  locks,
+  metrics_log,
+  plain_path,
+)
 from memae_jax.training import checkpoint, experiment, feeds, loop
 from tests import helpers
 
@@ -160,19 +167,19 @@ def test_only_tracebacks_of_the_disk_are_left_out(monkeypatch):
 
 @pytest.mark.skipif(not os.path.exists('/dev/full'), reason='needs /dev/full')
 def test_metrics_on_a_full_disk(tmp_path):
-  writer = writers.MetricsWriter(tmp_path, -1)
+  writer = metrics_log.MetricsWriter(tmp_path, -1)
   writer.write(1, 'train', {'loss': [1.0]})
   whole, writer._file = writer._file, open('/dev/full', 'ab', buffering=0)
   with pytest.raises(errors.UserError, match='metrics.jsonl: No space left'):
     writer.write(2, 'train', {'loss': [1.0]})
   whole.close()
   writer.close()  # Has nothing left to write.
-  (event,) = writers.read_events(tmp_path / 'metrics.jsonl')
+  (event,) = metrics_log.read_events(tmp_path / 'metrics.jsonl')
   assert event['step'] == 1
 
 
 def test_text_that_is_no_utf8_is_written(tmp_path):
-  writers.write_atomic(tmp_path / 'a', 'caf\udce9 é')
+  atomic.write(tmp_path / 'a', 'caf\udce9 é')
   assert (tmp_path / 'a').read_bytes() == 'caf\\udce9 é'.encode()
 
 
@@ -330,15 +337,15 @@ def test_a_folder_removed_while_evaluating(tmp_path, monkeypatch, exp):
 
 def test_a_lock_that_others_try_stays_held(tmp_path):
   lock = tmp_path / '.lock'
-  with writers.exclusive(lock, 'training') as held:
+  with locks.exclusive(lock, 'training') as held:
     with pytest.raises(errors.UserError, match='another process is training'):
-      with writers.exclusive(lock, 'training'):
+      with locks.exclusive(lock, 'training'):
         pass
-    assert writers.is_there(held)
+    assert locks.is_there(held)
     lock.unlink()
-    assert not writers.is_there(held)
-    with writers.exclusive(lock, 'training') as other:
-      assert writers.is_there(other) and not writers.is_there(held)
+    assert not locks.is_there(held)
+    with locks.exclusive(lock, 'training') as other:
+      assert locks.is_there(other) and not locks.is_there(held)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import jax
 import numpy as np
 import pytest
 
-from memae_jax.runtime import errors, writers
+from memae_jax.runtime import errors, locks
 from memae_jax.training import checkpoint, experiment, step
 from tests import helpers
 
@@ -240,7 +240,7 @@ def test_where_one_process_fails_no_other_waits_for_it():
 
 def test_a_run_that_is_being_trained_is_refused_by_all(tmp_path):
   config = helpers.write_config(tmp_path / 'c.py', helpers.digits(**_FIELDS))
-  with writers.exclusive(tmp_path / 'run' / '.lock', 'training'):
+  with locks.exclusive(tmp_path / 'run' / '.lock', 'training'):
     both = _start(config, tmp_path / 'run')
     said = [process.communicate(timeout=120)[1] for process in both]
   assert [p.returncode for p in both] == [errors.UserError.exit_code] * 2, said

@@ -15,7 +15,7 @@ from memae_jax.evaluation.metrics import frames as frames_lib
 from memae_jax.evaluation.report import training_log
 from memae_jax.evaluation.results import history, measure
 from memae_jax.evaluation.scoring import scores
-from memae_jax.runtime import errors, writers
+from memae_jax.runtime import atomic, errors, metrics_log, strict_json
 from memae_jax.studies import (
   comparison,
   comparison_page,
@@ -79,9 +79,9 @@ def _write(folder, is_video=False, **changes):
   }
   buffer = io.BytesIO()
   np.savez_compressed(buffer, **arrays)
-  writers.write_atomic(folder / 'eval/7/scores.npz', buffer.getvalue())
-  writers.write_atomic(folder / 'results.json', json.dumps(results))
-  writers.write_atomic(folder / 'config.json', config_lib.to_json(config))
+  atomic.write(folder / 'eval/7/scores.npz', buffer.getvalue())
+  atomic.write(folder / 'results.json', json.dumps(results))
+  atomic.write(folder / 'config.json', config_lib.to_json(config))
   return results
 
 
@@ -99,7 +99,7 @@ def _compared(*folders):
   try:
     found = comparison.compare([str(folder) for folder in folders], 3)
     return (
-      writers.json_text(found),
+      strict_json.text(found),
       comparison_page.as_csv(found),
       comparison_page.text(found),
     )
@@ -267,7 +267,7 @@ def test_a_torn_evaluation_is_left_out_of_the_course(made, tmp_path, caplog):
     (3, json.dumps(now | {'checkpoint': {'step': 3}})),
     (5, '{'),
   ):
-    writers.write_atomic(tmp_path / f'eval/{at}/results.json', text)
+    atomic.write(tmp_path / f'eval/{at}/results.json', text)
   assert history.stored(tmp_path, now)['steps'] == [3, 7]
   (line,) = caplog.messages
   assert 'eval/5/results.json' in line and 'left out of the course' in line
@@ -296,7 +296,7 @@ def test_mutants_of_the_log(tmp_path):
       data = ''.join(mine).encode()
     path.write_bytes(data)
     try:
-      found = writers.read_events(path)
+      found = metrics_log.read_events(path)
     except errors.UserError as error:
       assert 'metrics.jsonl line ' in str(error) and '\n' not in str(error)
       continue
@@ -304,8 +304,8 @@ def test_mutants_of_the_log(tmp_path):
     whole = [line for line in data.rstrip(b'\0').splitlines()]
     alone = [json.loads(line) for line in whole[: len(found)]]
     assert found == alone and len(whole) - len(found) <= 1
-    writers.MetricsWriter(tmp_path, 5).close()
-    assert all(e['step'] <= 5 for e in writers.read_events(path))
+    metrics_log.MetricsWriter(tmp_path, 5).close()
+    assert all(e['step'] <= 5 for e in metrics_log.read_events(path))
 
 
 @pytest.mark.parametrize(
@@ -323,7 +323,7 @@ def test_the_torn_end_of_a_log_is_left_out(tmp_path, end, count):
   path = tmp_path / 'metrics.jsonl'
   lines = [json.dumps(event) + '\n' for event in _events()]
   path.write_bytes(''.join(lines).encode() + end)
-  assert len(writers.read_events(path)) == count
+  assert len(metrics_log.read_events(path)) == count
 
 
 @pytest.mark.parametrize(
@@ -350,7 +350,7 @@ def test_another_line_of_a_log_is_named(tmp_path, line, words):
   lines = [json.dumps(event) + '\n' for event in _events()]
   path.write_text(''.join((*lines[:3], line + '\n', *lines[3:])))
   with pytest.raises(errors.UserError, match=f'line 4 is no event .*{words}'):
-    writers.read_events(path)
+    metrics_log.read_events(path)
 
 
 def test_a_torn_line_of_attempts_does_not_spoil_the_next(tmp_path):
@@ -365,7 +365,7 @@ def test_a_torn_line_of_attempts_does_not_spoil_the_next(tmp_path):
 def test_a_run_without_results_is_named_and_left_out(made, tmp_path, caplog):
   shutil.copytree(made / 'a', tmp_path / 'a')
   for name in ('c', 'd'):
-    writers.write_atomic(tmp_path / name / 'config.json', '{}')
+    atomic.write(tmp_path / name / 'config.json', '{}')
   both = [str(tmp_path / 'c'), str(tmp_path / 'a'), str(made / 'b')]
   found = comparison.compare(both, 0)
   assert found['left_out'] == [str(tmp_path / 'c')]
@@ -379,10 +379,10 @@ def test_a_run_without_results_is_named_and_left_out(made, tmp_path, caplog):
 
 def test_a_study_that_is_not_done_stands_for_what_is(made, tmp_path):
   shutil.copytree(made / 'a', tmp_path / 'runs/one')
-  writers.write_atomic(tmp_path / 'runs/two/config.json', '{}')
+  atomic.write(tmp_path / 'runs/two/config.json', '{}')
   found = comparison.compare([str(tmp_path)], 0)  # Not even study.json yet.
   assert found['left_out'] == [str(tmp_path / 'runs/two')]
-  writers.write_atomic(tmp_path / 'study.json', '{}')
+  atomic.write(tmp_path / 'study.json', '{}')
   assert comparison.compare([str(tmp_path)], 0) == found
 
 
@@ -409,7 +409,7 @@ def test_each_comparison_has_its_place_beside_the_runs(made, tmp_path):
     paths = [str(tmp_path / name) for name in names]
     found = comparison.compare(paths, 0)
     place = folders.place(found, paths)
-    writers.write_atomic(place / 'compare.json', writers.json_text(found))
+    atomic.write(place / 'compare.json', strict_json.text(found))
     return str(place.relative_to(tmp_path))
 
   assert write('a', 'b') == 'comparison-a-b'

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from memae_jax import config as config_lib
-from memae_jax.runtime import errors, writers
+from memae_jax.runtime import errors, locks
 from memae_jax.studies import grid, runs
 from tests.studies import test_grid
 
@@ -71,7 +71,7 @@ def test_a_run_without_weights_is_only_a_plan(tmp_path):
 def test_a_claimed_run_keeps_its_points(tmp_path):
   (run,) = runs.plan(_points(tmp_path, 3, 5), tmp_path)
   runs.prepare(run)
-  with writers.exclusive(run.folder / '.claim', 'working'):
+  with locks.exclusive(run.folder / '.claim', 'working'):
     planned = runs.plan(_points(tmp_path, 3, 5, 6), tmp_path)
     assert _shape(planned) == [((3, 5), 'new'), ((6,), 'new')]
 

@@ -17,7 +17,7 @@ from absl import flags
 
 from memae_jax.data import registry
 from memae_jax.data.prepare import downloads
-from memae_jax.runtime import disk, errors, paths, writers
+from memae_jax.runtime import disk, errors, locks, paths
 
 # Name of a data set -> module and TFDS builder. A builder has `URLS`, the
 # publisher's files, and reads and verifies them in its `raw_dir`.
@@ -105,7 +105,7 @@ def prepare(
       return pathlib.Path(open_prepared(name, folder).data_path)
   try:
     folder.mkdir(parents=True, exist_ok=True)
-    with writers.exclusive(folder / f'.{name}.lock', f'preparing "{name}"'):
+    with locks.exclusive(folder / f'.{name}.lock', f'preparing "{name}"'):
       return _prepare(name, folder, manual_dir)
   except OSError as error:  # No space, no permission.
     raise errors.UserError(

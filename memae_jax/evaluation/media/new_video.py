@@ -22,7 +22,14 @@ from memae_jax.evaluation.report.plots import video as plots
 from memae_jax.evaluation.results import describe
 from memae_jax.evaluation.scoring import clip_scores, collect
 from memae_jax.methods import base
-from memae_jax.runtime import errors, foreign, spreadsheet, writers
+from memae_jax.runtime import (
+  atomic,
+  errors,
+  foreign,
+  progress_bar,
+  spreadsheet,
+  strict_json,
+)
 from memae_jax.training import experiment, step
 
 _LOG = logging.getLogger(__name__)
@@ -73,12 +80,12 @@ def score(
   }
   folder = results / 'eval' / str(at) / 'videos' / name
   text = _csv(found.scored, footage, columns, limits)
-  writers.write_atomic(folder / 'scores.csv', text)
+  atomic.write(folder / 'scores.csv', text)
   results = _results(exp, path, at, found, footage, columns, limits)
-  text = writers.json_text(results)
-  writers.write_atomic(folder / 'results.json', text)
+  text = strict_json.text(results)
+  atomic.write(folder / 'results.json', text)
   picture = _curve(name, found, footage, columns, limits)
-  writers.write_atomic(folder / 'scores.png', picture)
+  atomic.write(folder / 'scores.png', picture)
   first, unknown = next(iter(columns.values())), np.zeros(len(found), bool)
   limit = next(iter(limits.values()))
   films.write(
@@ -114,7 +121,7 @@ def _clips_of(
 def _scored(exp, weights, found, layers) -> base.Prediction:
   """Scores clips, some at a time, and keeps the maps of the first replica."""
   block = min(exp.config.eval.batch_size, len(found))
-  progress = writers.Progress('scoring', len(found))
+  progress = progress_bar.Progress('scoring', len(found))
   parts = []
   for first in range(0, len(found), block):
     some = found.take(np.arange(first, min(first + block, len(found))))

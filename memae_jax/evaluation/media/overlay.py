@@ -20,7 +20,7 @@ from memae_jax.data import types
 from memae_jax.evaluation.media import layers as layers_lib
 from memae_jax.evaluation.metrics import frames as frames_lib
 from memae_jax.evaluation.report.plots import style
-from memae_jax.runtime import errors, parallel, writers
+from memae_jax.runtime import atomic, errors, parallel
 
 _LOG = logging.getLogger(__name__)
 _WIDTH, _CHART, _TEXT, _EDGE = 480, 96, 22, 4  # Pixels.
@@ -187,7 +187,7 @@ def write(
     )
     path = path.with_suffix('.gif')
   if parallel.is_first():
-    with writers.replacing(path) as place:
+    with atomic.replacing(path) as place:
       (_mp4 if path.suffix == '.mp4' else _gif)(place, pictures, rate)
   return path
 

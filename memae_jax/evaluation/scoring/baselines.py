@@ -11,7 +11,7 @@ import threadpoolctl
 from memae_jax.data import transforms
 from memae_jax.evaluation.scoring import clip_scores, contrast, scores
 from memae_jax.methods import classical as baselines_lib
-from memae_jax.runtime import host, writers
+from memae_jax.runtime import host, progress_bar
 from memae_jax.training import experiment
 
 Errors = list[tuple[np.ndarray, np.ndarray]]  # Of each replica: [T] and [V].
@@ -54,7 +54,7 @@ def run(
   for i, replica in enumerate(exp.replicas):
     if replica.variant == exp.replicas[0].variant:
       firsts.setdefault((replica.seed, replica.normal_class), i)
-  progress = writers.Progress('baselines', len(firsts))
+  progress = progress_bar.Progress('baselines', len(firsts))
   out, notes = [], {}
   # Most of the time goes to BLAS, libsvm and numpy, which let others run. BLAS
   # threads of its own would wait for each other, up to 30 times longer.

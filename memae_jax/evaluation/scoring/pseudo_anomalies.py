@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import sklearn.metrics
 
-from memae_jax.runtime import writers
+from memae_jax.runtime import progress_bar
 from memae_jax.training import experiment
 
 METRIC = 'pseudo_auroc'
@@ -112,7 +112,7 @@ def evaluate(
   if min(len(split.validation) for split in exp.splits) < 2:
     return found
   names = kinds(exp.source.inputs.shape[1:])
-  progress = writers.Progress('pseudo-anomalies', len(names))
+  progress = progress_bar.Progress('pseudo-anomalies', len(names))
   for done, kind in enumerate(names, 1):
     made = _made(exp, kind)
     errors = exp.programs.score_raw(weights, made).scores[rule]

@@ -1,0 +1,137 @@
+"""The log of a run, metrics.jsonl, and the same values for TensorBoard."""
+
+import json
+import os
+import pathlib
+import time
+from typing import Any
+
+from memae_jax.runtime import (
+  atomic,
+  disk,
+  errors,
+  foreign,
+  parallel,
+  strict_json,
+)
+
+_EVENT = {  # Of metrics.jsonl.
+  'step': int,
+  'time': float,
+  'split': str,
+  'replicas?': {str: [strict_json.Maybe(float)]},
+  str: strict_json.Maybe(float),
+}
+
+
+def read_events(
+  path: pathlib.Path, shape: Any = _EVENT
+) -> list[dict[str, Any]]:
+  """Reads a file of one JSON object a line, such as metrics.jsonl.
+
+  What the end of a process or of its machine tore is left out: the last line,
+  and zeros in place of what was never written.
+
+  Args:
+    path: of the file; no events where there is none.
+    shape: of an event, see `strict_json.check`.
+
+  Raises:
+    UserError: another line is no event.
+  """
+  if not path.exists():
+    return []
+  lines = foreign.content(path).rstrip(b'\0').splitlines()
+  events = []
+  for number, line in enumerate(lines, 1):
+    try:
+      event = strict_json.loads(line)
+    except ValueError as error:
+      if number == len(lines):
+        break
+      raise _no_event(path, number, error) from error
+    try:
+      strict_json.check(event, shape)
+    except ValueError as error:
+      raise _no_event(path, number, error) from error
+    events.append(event)
+  return events
+
+
+def _no_event(path, number: int, error: ValueError) -> errors.UserError:
+  return errors.UserError(
+    f'{foreign.name_of(path)} line {number} is no event of a run'
+    f' ({foreign.reason(error)}); remove that line'
+  )
+
+
+def log(workdir: pathlib.Path, family: str = '') -> pathlib.Path:
+  """Where a run logs: metrics.jsonl, and a file for each further family."""
+  return workdir / f'metrics{family and f"-{family}"}.jsonl'
+
+
+class MetricsWriter:
+  """Appends to metrics.jsonl, one object a log event, and to TensorBoard.
+
+  Opening it for a run that resumes at `step` drops events after that step,
+  so each step stands once.
+  """
+
+  def __init__(
+    self,
+    workdir: pathlib.Path,
+    step: int,
+    tensorboard: bool = False,
+    family: str = '',
+  ):
+    """Opens the `log` of a family; step -1 starts it anew."""
+    first, board = parallel.is_first(), None
+    if tensorboard and first:
+      try:
+        from tensorboardX import SummaryWriter as board
+      except ImportError as error:
+        raise errors.UserError(
+          'train.tensorboard needs tensorboardX: pip install'
+          " -e '.[tensorboard]'"
+        ) from error
+    self._path = log(workdir, family)
+    kept = [e for e in read_events(self._path) if e['step'] <= step]
+    atomic.write(
+      self._path, ''.join(json.dumps(event) + '\n' for event in kept)
+    )
+    # Nothing is left in a buffer that a full disk would refuse once more.
+    where = self._path if first else pathlib.Path(os.devnull)
+    self._file = where.open('ab', buffering=0)
+    self._board = board and board(
+      str(workdir / 'tensorboard' / family), purge_step=max(step, 0)
+    )
+
+  def write(
+    self,
+    step: int,
+    split: str,
+    replicas: dict[str, list[float | None]],
+    fleet: dict[str, float] | None = None,
+  ) -> None:
+    """Writes the values of the fleet, and of replicas: their means, and all."""
+    means = dict(fleet or {})
+    for key, values in replicas.items():
+      defined = [v for v in values if v is not None]
+      if defined:
+        means[key] = sum(defined) / len(defined)
+    event = {'step': step, 'time': time.time(), 'split': split, **means}
+    if any(len(values) > 1 for values in replicas.values()):
+      event['replicas'] = replicas
+    left = (json.dumps(event, allow_nan=False) + '\n').encode()
+    with disk.writing(self._path):
+      while left:
+        left = left[self._file.write(left) :]
+    if self._board is not None:
+      for key, value in means.items():
+        self._board.add_scalar(f'{split}/{key}', value, step)
+
+  def close(self) -> None:
+    """Closes the files."""
+    self._file.close()
+    if self._board is not None:
+      self._board.close()

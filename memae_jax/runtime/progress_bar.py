@@ -1,0 +1,63 @@
+"""Progress of long work: a bar on a terminal, lines elsewhere."""
+
+import logging
+import sys
+import time
+
+from memae_jax.runtime import parallel
+
+_LOG = logging.getLogger(__name__)
+
+
+class Progress:
+  """A bar on a terminal, a plain line now and then elsewhere."""
+
+  def __init__(self, name: str, total: int, start: int = 0):
+    """Starts at `start` of `total` steps."""
+    self._name, self._total = name, total
+    self._told = time.time()
+    # Step and time of the first report, by when all is compiled.
+    self._first: tuple[int, float] | None = None
+    self._bar = None
+    if sys.stderr.isatty() and parallel.is_first():
+      import tqdm  # A scorer does without.
+
+      self._bar = tqdm.tqdm(total=total, initial=start, desc=name, unit='step')
+
+  def at(self, step: int, text: str) -> None:
+    """Reports that `step` is reached."""
+    if self._bar is not None:
+      self._bar.set_postfix_str(text, refresh=False)
+      self._bar.update(step - self._bar.n)
+      return
+    now = time.time()
+    if self._first is None:
+      self._first = step, now
+    if now - self._told < 10 and step < self._total:
+      return
+    self._told = now
+    start, begun = self._first
+    speed = ''
+    if step > start:
+      each = max(now - begun, 1e-9) / (step - start)
+      left = _clock((self._total - step) * each)
+      shown = f'{_short(1 / each)} a second'
+      if each > 1:
+        shown = f'{_short(each)} s each'
+      speed = f'{shown}  {left} left  '
+    _LOG.info('%s %d/%d  %s%s', self._name, step, self._total, speed, text)
+
+  def close(self) -> None:
+    """Ends the bar."""
+    if self._bar is not None:
+      self._bar.close()
+
+
+def _short(value: float) -> str:
+  return f'{value:.0f}' if value >= 10 else f'{value:.2g}'
+
+
+def _clock(seconds: float) -> str:
+  minutes, seconds = divmod(round(seconds), 60)
+  hours, minutes = divmod(minutes, 60)
+  return f'{hours}:{minutes:02d}:{seconds:02d}'

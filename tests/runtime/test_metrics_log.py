@@ -1,0 +1,40 @@
+"""A log in which each step stands once."""
+
+import json
+
+import pytest
+
+from memae_jax.runtime import errors, metrics_log
+
+
+def test_resuming_drops_later_events_and_torn_lines(tmp_path):
+  writer = metrics_log.MetricsWriter(tmp_path, -1)
+  for step in (0, 5, 10):
+    writer.write(step, 'train', {'loss': [1.0, 3.0], 'dead': [None, 0.5]})
+  writer.close()
+  with (tmp_path / 'metrics.jsonl').open('a') as file:
+    file.write('{"step": 15, "lo')
+  writer = metrics_log.MetricsWriter(tmp_path, 5)
+  writer.write(10, 'train', {'loss': [2.0, 2.0]})
+  writer.close()
+  events = metrics_log.read_events(tmp_path / 'metrics.jsonl')
+  assert [e['step'] for e in events] == [0, 5, 10]
+  assert events[0]['loss'] == 2.0 and events[0]['dead'] == 0.5
+  assert events[0]['replicas']['dead'] == [None, 0.5]
+  assert all(e['time'] > 0 for e in events)
+
+
+def test_a_broken_line_in_the_middle_is_named(tmp_path):
+  path = tmp_path / 'metrics.jsonl'
+  event = json.dumps({'step': 1, 'time': 0.5, 'split': 'train'})
+  path.write_text(event + '\n{"st\n' + event + '\n')
+  with pytest.raises(errors.UserError, match='line 2'):
+    metrics_log.read_events(path)
+
+
+def test_tensorboard(tmp_path):
+  pytest.importorskip('tensorboardX', reason='extra "tensorboard"')
+  writer = metrics_log.MetricsWriter(tmp_path, -1, tensorboard=True)
+  writer.write(1, 'train', {'loss': [1.0]})
+  writer.close()
+  assert list((tmp_path / 'tensorboard').glob('events*'))
