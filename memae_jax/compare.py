@@ -13,8 +13,8 @@ import sys
 from absl import flags
 
 from memae_jax import cli
+from memae_jax.comparison import differences, folders, page
 from memae_jax.runtime import errors, paths
-from memae_jax.studies import comparison, comparison_page, folders
 
 
 def run(*words: str) -> None:
@@ -22,18 +22,18 @@ def run(*words: str) -> None:
   options = flags.FLAGS
   if not words:
     raise errors.UserError('give one or more run directories')
-  found = comparison.compare(words, options.resamples, options.reference)
-  print(comparison_page.text(found))
+  found = differences.compare(words, options.resamples, options.reference)
+  print(page.text(found))
   folder = paths.local(options.output, '--output')
   if not options.output:
     folder = folders.place(found, words)
   try:
-    page = comparison_page.write(found, folder)
+    written = page.write(found, folder)
   except OSError as error:
     raise errors.UserError(
       f'{folder} cannot be written ({error.strerror}); give another --output'
     ) from error
-  print(f'comparison: {page}')
+  print(f'comparison: {written}')
 
 
 if __name__ == '__main__':

@@ -24,6 +24,7 @@ LAYERS = (
   ('evaluation.report',),
   ('evaluation.media',),
   ('evaluation',),
+  ('comparison',),
   ('planning', 'studies'),
   (
     'cli',

@@ -207,7 +207,7 @@ def _draw(
     strips = {}
     for family in families:
       strips |= pictures.strips(family.exp, family.weights, family.networks)
-  shown = figures.exhibits(
+  shown = figures.draw(
     results,
     networks,
     [(e, family.networks) for e, family in zip(events, families)],
@@ -279,9 +279,8 @@ def _write_maps(exp, networks, path: pathlib.Path) -> None:
 def _write_page(results, shown, folder, places) -> None:
   """Writes the pictures and the page; the top-level one last."""
   page = report.render(results, shown)
-  for exhibit in shown:
-    name = f'{exhibit.name}.{exhibit.suffix}'
-    atomic.write(folder / name, exhibit.data)
+  for one in shown:
+    atomic.write(folder / f'{one.name}.{one.suffix}', one.data)
   for target in places:
     atomic.write(target / 'report.html', page)
 

@@ -6,6 +6,7 @@ import math
 import pathlib
 import re
 from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from memae_jax.runtime import errors, host
 from memae_jax.studies import grid, page, runs, table
@@ -81,55 +82,81 @@ def work(
   study, where = grid.load(given)
   points = grid.points(study, where)
   most = most_replicas(points, most, jobs)
-  folder = folder.absolute()
+  mine = _Share(study, points, folder.absolute(), index, jobs, most)
   tried: set[str] = set()
   with host.stop_requests() as stopping:
-    while not stopping() and _one(
-      study, points, folder, index, jobs, most, tried, stopping
-    ):
+    while not stopping() and _next(mine, tried, stopping):
       pass
-    with runs.planning(folder):
-      planned = runs.plan(points, folder, most)
-      written = table.write(study, planned, folder)
+    with runs.planning(mine.folder):
+      planned = mine.plan()
+      written = table.write(study, planned, mine.folder)
     stopped = stopping()
-  found = table.read(folder)
-  print(table.text(found))
-  print(page.counts(found))
+  rows = table.read(mine.folder)
+  print(table.text(rows))
+  print(page.counts(rows))
   print(f'study: {written}')
-  _end(planned, tried, stopped, folder)
+  _end(planned, tried, stopped, mine.folder)
 
 
-def _one(study, points, folder, index, jobs, most, tried, stopping) -> bool:
-  """Does the next free run of a share; False if there is none."""
-  with contextlib.ExitStack() as stack:
-    with runs.planning(folder):
-      planned = runs.plan(points, folder, most)
-      for run in planned:
-        if (
-          run.share % jobs != index
-          or run.state == 'finished'
-          or run.name in tried
-        ):
+class _Share(NamedTuple):
+  """The part of a study that one of several jobs does: every n-th run.
+
+  index, jobs: number of this job, of how many. most: replicas of a run; 0: any
+  number.
+  """
+
+  study: grid.Study
+  points: Sequence[grid.Point]
+  folder: pathlib.Path
+  index: int
+  jobs: int
+  most: int
+
+  def plan(self) -> list[runs.Run]:
+    """Returns all runs of the study, within `runs.planning`."""
+    return runs.plan(self.points, self.folder, self.most)
+
+  def claim(
+    self, stack: contextlib.ExitStack, tried: set[str]
+  ) -> tuple[runs.Run, str, Any] | None:
+    """Claims the next free run of the share until `stack` closes.
+
+    Returns:
+      The run, which one it is of how many, and the open lock; None if no run
+      is free.
+    """
+    with runs.planning(self.folder):
+      planned = self.plan()
+      for number, run in enumerate(planned, 1):
+        mine = run.share % self.jobs == self.index
+        if not mine or run.state == 'finished' or run.name in tried:
           continue
-        held = runs.claim(stack, run)
-        if held is not None:
+        lock = runs.claim(stack, run)
+        if lock is not None:
           runs.prepare(run)
-          break
-      else:
-        return False
+          return run, f'{number} of {len(planned)}', lock
+    return None
+
+
+def _next(share: _Share, tried: set[str], stopping) -> bool:
+  """Does the next free run of a share; returns whether there was one."""
+  with contextlib.ExitStack() as stack:
+    claimed = share.claim(stack, tried)
+    if claimed is None:
+      return False
+    run, number, lock = claimed
     tried.add(run.name)
     _LOG.info(
-      'run %d of %d: %s, %d replicas',
-      planned.index(run) + 1,
-      len(planned),
+      'run %s: %s, %d replicas',
+      number,
       run.name,
       len(grid.replicas(run.config)),
     )
-    error = runs.train(run, held, stopping)
+    error = runs.train(run, lock, stopping)
     if error:
       _LOG.error('%s failed: %s', run.name, error)
-  with runs.planning(folder):
-    table.write(study, runs.plan(points, folder, most), folder)
+  with runs.planning(share.folder):
+    table.write(share.study, share.plan(), share.folder)
   return True
 
 

@@ -1,22 +1,14 @@
 """The page of a study, and tables for the terminal."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from memae_jax.evaluation.metrics import intervals, registry
-from memae_jax.evaluation.report import figure as exhibit
-from memae_jax.evaluation.report import page as report
-from memae_jax.evaluation.report import tables, wording
+from memae_jax.comparison import intervals_plot, layout
+from memae_jax.evaluation.metrics import registry
+from memae_jax.evaluation.report import figure, tables, wording
 from memae_jax.studies import grid, pictures
 
 _DIGITS = 4
-_OVER = {
-  'runs': 'runs (Student t)',
-  'classes': 'the classes of one seed (Student t)',
-  'seeds': 'seeds, of means over the classes (Student t)',
-  'samples': 'test samples of one run (bootstrap)',
-  'videos': 'test videos of one run (bootstrap)',
-}
 _RULES = {
   'validation_error': 'Best on validation, by the lowest error on held-out'
   ' normals (which favours whatever reconstructs well)',
@@ -27,47 +19,18 @@ _RULES = {
 }
 
 
-def render(template: str, **values: Any) -> str:
-  """Fills a template of this package."""
-  return report.template(template, 'memae_jax.studies').render(**values)
-
-
-def field_text(value: Any) -> str:
-  """A field's value for a reader; a dash where there is none."""
-  if isinstance(value, str):
-    return wording.label(value)
-  if isinstance(value, (int, float)) and not isinstance(value, bool):
-    return f'{value:g}'
-  return wording.plain(value)
-
-
 def title_of(row: Mapping[str, Any], varying: Sequence[str]) -> str:
   """What a point is called."""
   return row['label'] or (
     ', '.join(
-      f'{grid.short(name)} {field_text(row["fields"][name])}'
+      f'{grid.short(name)} {layout.field_text(row["fields"][name])}'
       if name != 'variant'
-      else field_text(row['fields'][name])
+      else layout.field_text(row['fields'][name])
       for name in varying
       if name in row['fields']
     )
     or 'base'
   )
-
-
-def seconds(value: float | None) -> str:
-  """Writes a duration."""
-  if value is None:
-    return '—'
-  if value < 60:
-    return f'{value:.1f} s'
-  minutes = value / 60
-  return f'{minutes:.1f} min' if minutes < 90 else f'{minutes / 60:.1f} h'
-
-
-def gib(value: float | None) -> str:
-  """Writes bytes."""
-  return '—' if value is None else f'{value / 2**30:.2f} GiB'
 
 
 def study(found: Mapping[str, Any]) -> str:
@@ -76,13 +39,13 @@ def study(found: Mapping[str, Any]) -> str:
   labelled = any(row['label'] for row in found['points'])
   metrics = _metrics(found)[: 2 if labelled else 3]  # More would not fit.
   quoted = any(row['published'] is not None for row in found['points'])
-  return render(
+  return layout.render(
     'study.html.j2',
     name=found['name'],
     counts=f'{counts(found)}. Compared by {wording.title(found["metric"])}.',
     failures=[(r['run'], r['error']) for r in found['runs'] if r['error']],
     best=[sentence(one, found) for one in found['best']],
-    exhibits=_exhibits(found),
+    figures=_figures(found),
     columns=[
       *(['Point'] if labelled else []),
       *map(grid.short, varying),
@@ -94,7 +57,7 @@ def study(found: Mapping[str, Any]) -> str:
     rows=[
       _row(row, metrics, varying, labelled, quoted) for row in found['points']
     ],
-    note=interval_note(found['points'], metrics)
+    note=layout.interval_note(found['points'], metrics)
     + (
       ' Thresholds are multiples of 1/N.'
       if 'model.memory.threshold' in varying
@@ -131,7 +94,7 @@ def counts(found: Mapping[str, Any]) -> str:
   out = f'{count(points, "point")} of {found["base"]} in'
   out += f' {count(len(states), "run")}'
   out += f', {done} of them finished' if done < len(states) else ''
-  spent = seconds(found['wall_seconds'])
+  spent = layout.seconds(found['wall_seconds'])
   return f'{out}; {spent} in all'
 
 
@@ -143,9 +106,9 @@ def _run(run) -> list[str]:
     wording.plain(run['points']),
     wording.plain(run['run_replicas']),
     wording.plain(run['attempts']),
-    more + seconds(run['wall_seconds']),
-    seconds(run['training_seconds']),
-    gib(run['peak_memory_bytes']),
+    more + layout.seconds(run['wall_seconds']),
+    layout.seconds(run['training_seconds']),
+    layout.gib(run['peak_memory_bytes']),
   ]
 
 
@@ -154,7 +117,7 @@ def _row(row, metrics, varying, labelled, quoted) -> dict[str, Any]:
   dead = memory.get('dead_read_rate')
   return {
     'fields': ([row['label']] if labelled else [])
-    + [field_text(row['fields'].get(name)) for name in varying],
+    + [layout.field_text(row['fields'].get(name)) for name in varying],
     'cells': [tables.cell(row['metrics'].get(m), _DIGITS) for m in metrics],
     'facts': ([wording.number(row['published'], 4)] if quoted else [])
     + [
@@ -162,26 +125,11 @@ def _row(row, metrics, varying, labelled, quoted) -> dict[str, Any]:
       '—' if dead is None else f'{dead:.1%}',
       wording.plain(memory.get('mean_kept')),
       wording.plain(row['validation_error']),
-      seconds(row['wall_seconds'])
+      layout.seconds(row['wall_seconds'])
       if row['state'] == 'finished'
       else row['state'],
     ],
   }
-
-
-def interval_note(rows, metrics) -> str:
-  """Says what deviations and intervals are over."""
-  over = {
-    (r['metrics'].get(m) or {}).get('of') for r in rows for m in metrics
-  } - {None}
-  out = []
-  if over:
-    kinds = ' or '.join(_OVER[kind] for kind in sorted(over))
-    out.append(f'Brackets: 95% interval over {kinds}.')
-  out += intervals.without_interval(
-    r['metrics'].get(m) for r in rows for m in metrics
-  )
-  return ' '.join(out)
 
 
 def sentence(one: Mapping[str, Any], found: Mapping[str, Any]) -> str:
@@ -213,80 +161,88 @@ def _axis(field: str) -> str:
   return wording.SWEPT.get(grid.short(field), field).removeprefix('the ')
 
 
-def _exhibits(found) -> list[exhibit.Exhibit]:
+def _figures(found) -> list[figure.Figure]:
   done = [row for row in found['points'] if row['metrics']]
-  metric, title = found['metric'], wording.title(found['metric'])
-  if not any(pictures.estimate(r['metrics'].get(metric)) for r in done):
+  estimates = [
+    intervals_plot.estimate(row['metrics'].get(found['metric'])) for row in done
+  ]
+  if not any(estimates):
     return []
-  x = _numeric(found)
-  caption = interval_note(done, [metric])
-  if x is None:
-    names = [title_of(row, found['varying']) for row in done]
-    panels = {
-      title: {
-        name: pictures.estimate(row['metrics'].get(metric))
-        for name, row in zip(names, done)
-        if pictures.estimate(row['metrics'].get(metric))
-      }
-    }
-    figure = pictures.rows(panels)
-    return [exhibit.Exhibit('points', '', title, caption, figure)]
-  others = [name for name in found['varying'] if name != x]
-  level = lambda name: (found['baselines'].get(name) or {}).get('mean')
-  lines = _lines(done, x, others, lambda r: r['metrics'].get(metric))
+  swept = _numeric(found)
+  if swept is None:
+    return [_points(found, done, estimates)]
+  return [_curve(found, done, swept), *_memory(found, done, swept)]
+
+
+def _points(found, done, estimates) -> figure.Figure:
+  """Draws a row for each point."""
+  title = wording.title(found['metric'])
+  names = [title_of(row, found['varying']) for row in done]
+  rows = {name: one for name, one in zip(names, estimates) if one}
+  caption = layout.interval_note(done, [found['metric']])
+  drawn = intervals_plot.rows({title: rows})
+  return figure.Figure('points', '', title, caption, drawn)
+
+
+def _others(found, swept: str) -> list[str]:
+  return [name for name in found['varying'] if name != swept]
+
+
+def _curve(found, done, swept: str) -> figure.Figure:
+  """Draws the metric against the swept field, and closer where that helps."""
+  metric, title = found['metric'], wording.title(found['metric'])
+  lines = _lines(
+    done, swept, _others(found, swept), lambda row: row['metrics'].get(metric)
+  )
   panels = {title: lines}
   near, gone = pictures.closer(lines)
   if near:
     left_out = ', '.join(f'{at:g}' for at in gone)
-    panels[f'Closer, without {grid.short(x)} {left_out}'] = near
-  out = [
-    exhibit.Exhibit(
-      'curve',
-      '',
-      f'{title} against {grid.short(x)}',
-      caption
-      + (
-        ' Lines across: baselines on the same samples.' if level('pca') else ''
-      ),
-      pictures.curves(
-        panels,
-        _axis(x),
-        {name: level(name) for name in ('pca',) if level(name) is not None},
-        tuple(panels),
-      ),
+    panels[f'Closer, without {grid.short(swept)} {left_out}'] = near
+  caption, levels = layout.interval_note(done, [metric]), {}
+  pca = (found['baselines'].get('pca') or {}).get('mean')
+  if pca is not None:
+    levels['pca'] = pca
+    caption += ' Lines across: baselines on the same samples.'
+  return figure.Figure(
+    'curve',
+    '',
+    f'{title} against {grid.short(swept)}',
+    caption,
+    pictures.curves(panels, _axis(swept), levels, tuple(panels)),
+  )
+
+
+def _memory(found, done, swept: str) -> Iterator[figure.Figure]:
+  """Draws what the memory does, if some point has one."""
+  panels = {
+    title: _lines(
+      [row for row in done if row['memory']],
+      swept,
+      _others(found, swept),
+      lambda row, key=key: {'mean': row['memory'].get(key)},
     )
-  ]
-  memory = {
-    words_: _lines(
-      [r for r in done if r['memory']],
-      x,
-      others,
-      lambda r, key=key: {'mean': r['memory'].get(key)},
-    )
-    for words_, key in (
+    for title, key in (
       ('slots used', 'used'),
       ('dead-read rate', 'dead_read_rate'),
       ('slots kept by a read', 'mean_kept'),
     )
   }
-  if any(memory.values()):
-    out.append(
-      exhibit.Exhibit(
-        'memory',
-        '',
-        'What the memory does',
-        'On the test set, mean over the runs of a point.',
-        pictures.curves(memory, _axis(x)),
-      )
+  if any(panels.values()):
+    yield figure.Figure(
+      'memory',
+      '',
+      'What the memory does',
+      'On the test set, mean over the runs of a point.',
+      pictures.curves(panels, _axis(swept)),
     )
-  return out
 
 
 def _lines(rows, x, others, summary) -> dict[str, pictures.Line]:
   """{name of the other fields: line}, without undefined points."""
   out: dict[str, pictures.Line] = {}
   for row in rows:
-    found = pictures.estimate(summary(row))
+    found = intervals_plot.estimate(summary(row))
     if found is None:
       continue
     name = title_of(row, others)
@@ -319,12 +275,3 @@ def terminal(found: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
       ]
     )
   return heads, rows
-
-
-def plain(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-  """A table in columns of text."""
-  widths = [max(map(len, column)) for column in zip(heads, *rows)]
-  return '\n'.join(
-    '  '.join(text.ljust(width) for text, width in zip(row, widths)).rstrip()
-    for row in (heads, *rows)
-  )

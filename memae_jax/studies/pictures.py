@@ -1,37 +1,22 @@
-"""Curves of a study and rows of a comparison, with their intervals."""
+"""Curves of a study, with their intervals."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import matplotlib.figure
 import matplotlib.ticker
 import numpy as np
 
+from memae_jax.comparison import intervals_plot
 from memae_jax.evaluation.report import wording
 from memae_jax.evaluation.report.plots import style
-
-_COLOURS = (
-  '#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#332288'
-)  # fmt: skip
-_MARKERS = 'os^DvPX'
-
-
-class Estimate(NamedTuple):
-  """A value with its interval, if there is one."""
-
-  value: float
-  ci95: Sequence[float] | None = None
 
 
 class Line(NamedTuple):
   """Estimates against numbers, or one that stands for all of them."""
 
-  points: dict[float, Estimate]
-  level: Estimate | None = None
-
-
-def _inside(ci: Sequence[float], share: bool) -> np.ndarray:
-  return np.clip(ci, 0, 1) if share else np.asarray(ci)
+  points: dict[float, intervals_plot.Estimate]
+  level: intervals_plot.Estimate | None = None
 
 
 def curves(
@@ -63,9 +48,10 @@ def curves(
   for ax, (title, lines) in zip(axes[0], panels.items()):
     for name, line in lines.items():
       i = names.index(name)
-      colour, marker = _COLOURS[i % 7], _MARKERS[i % 7]
+      colour, marker = intervals_plot.look(i)
+      look = {'color': colour, 'marker': marker, 'label': name}
       shift = (i - (len(names) - 1) / 2) * 0.006
-      _draw(ax, line, colour, marker, name, title in shares, ticks, shift)
+      _draw(ax, line, look, title in shares, ticks, shift)
     _scale(ax, ticks)
     _height(ax, lines, title in shares)
     style.titles(ax, title, x)
@@ -83,37 +69,53 @@ def curves(
       color=style.MUTED,
     )
   if len(names) > 1:
-    handles, labels = ax.get_legend_handles_labels()
-    figure.legend(
-      handles,
-      labels,
-      fontsize=8.5,
-      frameon=False,
-      labelcolor=style.INK,
-      loc='outside lower center',
-      ncols=min(4, len(names)),
-    )
+    _legend(figure, ax)
   return figure
 
 
-def _draw(ax, line, colour, marker, name, share, ticks, shift) -> None:
-  """One line; intervals of several are set side by side."""
+def _legend(figure, ax) -> None:
+  """Puts the names of the lines of `ax` below all panels."""
+  handles, labels = ax.get_legend_handles_labels()
+  figure.legend(
+    handles,
+    labels,
+    fontsize=8.5,
+    frameon=False,
+    labelcolor=style.INK,
+    loc='outside lower center',
+    ncols=min(4, len(labels)),
+  )
+
+
+def _draw(ax, line, look, share: bool, ticks, shift: float) -> None:
+  """Draws one line; intervals of several are set side by side.
+
+  Args:
+    ax: where to.
+    line: a `Line`.
+    look: color, marker and label, as Matplotlib calls them.
+    share: whether intervals end at 0 and 1.
+    ticks: the numbers of all lines.
+    shift: how far to the side, as a share of the width.
+  """
+  colour = look['color']
   if line.level is not None:
-    ax.axhline(line.level.value, color=colour, linestyle='--', label=name)
+    ax.axhline(
+      line.level.value, color=colour, linestyle='--', label=look['label']
+    )
     if line.level.ci95:
-      ax.axhspan(*_inside(line.level.ci95, share), color=colour, alpha=0.07)
+      ends = intervals_plot.inside(line.level.ci95, share)
+      ax.axhspan(*ends, color=colour, alpha=0.07)
     return
   x = np.array(sorted(line.points))
   log = _is_log(ticks)
   room = ticks[-1] - ticks[0] if len(ticks) > 1 else 1.0
   at = x * (1 + 4 * shift) if log else x + shift * room
   values = [line.points[key].value for key in x]
-  ax.plot(
-    at, values, '-', marker=marker, color=colour, markersize=5, label=name
-  )
+  ax.plot(at, values, '-', markersize=5, **look)
   for place, key in zip(at, x):
     if line.points[key].ci95:
-      ends = _inside(line.points[key].ci95, share)
+      ends = intervals_plot.inside(line.points[key].ci95, share)
       ax.plot([place, place], ends, color=colour, alpha=0.55, linewidth=1.6)
 
 
@@ -174,46 +176,3 @@ def closer(lines: Mapping[str, Line]) -> tuple[dict[str, Line], list[float]]:
     for name, line in lines.items()
   }
   return near, sorted({at for _, at in gone})
-
-
-def rows(
-  panels: Mapping[str, Mapping[str, Estimate]],
-  colours: Mapping[str, int] | None = None,
-  zero: bool = False,
-) -> matplotlib.figure.Figure:
-  """A row for each name, a panel for each title: estimate and interval.
-
-  Args:
-    panels: {title: {name: estimate}}; a name may be missing in some.
-    colours: of names: those of one number share a colour.
-    zero: mark it: the values are differences, and not shares.
-  """
-  names = list(dict.fromkeys(n for found in panels.values() for n in found))
-  figure, axes = style.axes(
-    1, len(panels), 0.9 + 0.34 * len(names), sharey=True
-  )
-  for ax, (title, found) in zip(axes[0], panels.items()):
-    for row, name in enumerate(names):
-      i = (colours or {}).get(name, 0)
-      colour, marker = _COLOURS[i % 7], _MARKERS[i % 7]
-      if name not in found:
-        continue
-      one = found[name]
-      if one.ci95:
-        ends = _inside(one.ci95, not zero)
-        ax.plot(ends, [row, row], color=colour, linewidth=2)
-      ax.plot(one.value, row, marker, color=colour, markersize=6.5)
-    if zero:
-      ax.axvline(0, color=style.INK, linewidth=1, linestyle='--')
-    ax.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(4))
-    style.titles(ax, title)
-  axes[0, 0].set_yticks(range(len(names)), [style.literal(n) for n in names])
-  axes[0, 0].set_ylim(len(names) - 0.4, -0.6)
-  return figure
-
-
-def estimate(summary: Mapping[str, Any] | None) -> Estimate | None:
-  """Of a summary; None if it is undefined."""
-  if not summary or summary.get('mean') is None:
-    return None
-  return Estimate(summary['mean'], summary.get('ci95'))

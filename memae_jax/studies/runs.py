@@ -9,7 +9,6 @@ crash, and which want the devices for themselves.
 """
 
 import contextlib
-import json
 import logging
 import pathlib
 import signal
@@ -21,14 +20,13 @@ from typing import Any, NamedTuple
 
 from memae_jax import config as config_lib
 from memae_jax import plugins
+from memae_jax.comparison import attempts
 from memae_jax.evaluation.results import results_file
-from memae_jax.runtime import atomic, errors, locks, metrics_log
+from memae_jax.runtime import atomic, errors, locks
 from memae_jax.studies import grid, groups
 from memae_jax.training import run_folder
 
 _LOG = logging.getLogger(__name__)
-_ATTEMPTS = 'attempts.jsonl'
-_ATTEMPT = {'event': str, 'seconds?': float, 'code?': int, 'error?': str}
 _OUTPUT = 'output.log'
 _DIVERGED = errors.TrainingDiverged.exit_code
 _POLL = 0.1  # Seconds.
@@ -55,36 +53,6 @@ class Run(NamedTuple):
   def name(self) -> str:
     """Of its folder."""
     return self.folder.name
-
-
-class Costs(NamedTuple):
-  """What the attempts at a run took.
-
-  seconds: of those whose end is known. unknown: attempts that were killed.
-  """
-
-  seconds: float
-  attempts: int
-  unknown: int
-
-
-def costs(folder: pathlib.Path) -> Costs:
-  """Sums up the attempts at a run."""
-  events = _attempts(folder)
-  ends = [e for e in events if e['event'] == 'end']
-  begun = len(events) - len(ends)
-  seconds = sum(e.get('seconds', 0) for e in ends)
-  return Costs(seconds, begun, max(begun - len(ends), 0))
-
-
-def _attempts(folder: pathlib.Path) -> list[dict[str, Any]]:
-  return metrics_log.read_events(folder / _ATTEMPTS, _ATTEMPT)
-
-
-def _last(folder: pathlib.Path) -> dict[str, Any]:
-  """The end of the last attempt that ended."""
-  events = _attempts(folder)
-  return next((e for e in reversed(events) if e['event'] == 'end'), {})
 
 
 def _busy(folder: pathlib.Path) -> bool:
@@ -124,7 +92,7 @@ def _finished(folder: pathlib.Path, config: Any) -> bool:
 
 
 def _run(folder: pathlib.Path, config: Any, points: groups.Points) -> Run:
-  last = _last(folder)
+  last = attempts.last_end(folder)
   if _finished(folder, config):
     state = 'finished'
   elif last.get('error'):
@@ -140,7 +108,7 @@ def _keeps_its_points(folder: pathlib.Path) -> bool:
     run_folder.has_checkpoints(folder)
     or (folder / 'results.json').exists()
     or _busy(folder)
-    or _last(folder).get('code') == _DIVERGED
+    or attempts.last_end(folder).get('code') == _DIVERGED
   )
 
 
@@ -179,7 +147,10 @@ def plan(
     if not held:
       continue
     run = _run(path, _updated(config, held[0].config), held)
-    if _last(path).get('code') == _DIVERGED and run.state != 'finished':
+    if (
+      attempts.last_end(path).get('code') == _DIVERGED
+      and run.state != 'finished'
+    ):
       if len(held) > 1:  # One of them spoils it; they go on in two halves.
         diverged.add(path.name)
         continue
@@ -242,12 +213,6 @@ def prepare(run: Run) -> None:
   atomic.write(run.folder / 'config.json', config_lib.to_json(run.config))
 
 
-def _note(folder: pathlib.Path, **event: Any) -> None:
-  # Written anew: what a crash tore must not spoil the line after it.
-  lines = [json.dumps(one) + '\n' for one in (*_attempts(folder), event)]
-  atomic.write(folder / _ATTEMPTS, ''.join(lines))
-
-
 def _error_line(text: str) -> str:
   """What a log says of a failure, in one line."""
   lines = [line.strip() for line in text.splitlines() if line.strip()]
@@ -275,7 +240,7 @@ def train(run: Run, held: Any, stopping) -> str:
     f'--config={run.folder / "config.json"}',
     f'--workdir={run.folder}',
   ]
-  _note(run.folder, event='start', time=time.time())
+  attempts.note(run.folder, event='start', time=time.time())
   begun = time.monotonic()
   text_mode = {'encoding': 'utf-8', 'errors': 'replace'}
   with output.open('a', **text_mode) as log, output.open(**text_mode) as shown:
@@ -302,7 +267,7 @@ def train(run: Run, held: Any, stopping) -> str:
     error = _error_line(text)
     if code < 0:
       error = f'ended by {signal.Signals(-code).name}; its last line: {error}'
-  _note(
+  attempts.note(
     run.folder,
     event='end',
     time=time.time(),

@@ -5,9 +5,12 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from memae_jax.comparison import attempts, finished_run, layout
 from memae_jax.evaluation.metrics import registry
-from memae_jax.runtime import atomic, spreadsheet, strict_json
-from memae_jax.studies import grid, page, runs, stored
+from memae_jax.evaluation.results import results_file
+from memae_jax.runtime import atomic, errors, spreadsheet, strict_json
+from memae_jax.studies import grid, page, runs
+from memae_jax.training import fleet
 
 _MEMORY = ('used', 'dead_read_rate', 'mean_kept', 'usage_perplexity')
 _FEW = 'the points were not trained on the same data, or score by other rules'
@@ -46,9 +49,9 @@ def collect(study: grid.Study, planned: Sequence[runs.Run]) -> dict[str, Any]:
   for run in planned:
     done = None
     if run.state == 'finished':
-      done = stored.read(run.folder)
+      done = finished_run.read(run.folder)
       references = references or done.results['baselines']
-    spent = runs.costs(run.folder)
+    spent = attempts.costs(run.folder)
     facts = {
       'run': run.name,
       'state': run.state,
@@ -64,7 +67,7 @@ def collect(study: grid.Study, planned: Sequence[runs.Run]) -> dict[str, Any]:
         'attempts': spent.attempts,
         'training_seconds': done
         and done.results['throughput'].get('training_seconds'),
-        'peak_memory_bytes': done and stored.peak_memory(done.results),
+        'peak_memory_bytes': done and finished_run.peak_memory(done.results),
       }
     )
     rows += [_row(point, done, facts) for point in run.points]
@@ -92,7 +95,7 @@ def collect(study: grid.Study, planned: Sequence[runs.Run]) -> dict[str, Any]:
 
 
 def _row(
-  point: grid.Point, done: stored.Run | None, facts: Mapping[str, Any]
+  point: grid.Point, done: finished_run.Run | None, facts: Mapping[str, Any]
 ) -> dict[str, Any]:
   row = {
     'fields': point.fields,
@@ -107,10 +110,10 @@ def _row(
   if done is None:
     return row
   wanted = grid.replicas(point.config)
-  mine = [r for r in done.replicas if stored.key(r) in wanted]
-  row['metrics'] = stored.summary(mine, point.config.eval.bootstrap)
-  row['memory'] = stored.memory(mine)
-  row['validation_error'] = stored.validation_error(mine)
+  mine = [r for r in done.replicas if _key(r) in wanted]
+  row['metrics'] = finished_run.summary(mine, point.config.eval.bootstrap)
+  row['memory'] = finished_run.memory(mine)
+  row['validation_error'] = finished_run.validation_error(mine)
   return row
 
 
@@ -225,4 +228,20 @@ def _text(value: Any) -> Any:
 
 def text(found: Mapping[str, Any]) -> str:
   """The table for a terminal: points, the metric, and the memory."""
-  return page.plain(*page.terminal(found))
+  return layout.plain(*page.terminal(found))
+
+
+def _key(replica: finished_run.Replica) -> tuple:
+  """Returns `grid.key` of a replica that a run stored.
+
+  Raises:
+    UserError: the fields are those of another version.
+  """
+  fields = {'name': '', 'normal_class': None, **replica.fields}
+  try:
+    return grid.key(fleet.Replica(**fields))
+  except TypeError as error:
+    raise errors.UserError(
+      f'a replica has fields {", ".join(replica.fields)}, as another version'
+      f' wrote them ({error}); {results_file.MEND}'
+    ) from error

@@ -6,9 +6,9 @@ import pytest
 
 from memae_jax import config as config_lib
 from memae_jax import scorer
+from memae_jax.comparison import folders
 from memae_jax.data import registry
 from memae_jax.runtime import errors, foreign, paths
-from memae_jax.studies import folders
 from tests import helpers
 
 ADDRESSES = [

@@ -1,12 +1,16 @@
 """Curves stay readable."""
 
+from memae_jax.comparison import intervals_plot
 from memae_jax.studies import pictures
 
 
 def _lines(**values):
   return {
     name: pictures.Line(
-      {float(at): pictures.Estimate(value) for at, value in enumerate(line)}
+      {
+        float(at): intervals_plot.Estimate(value)
+        for at, value in enumerate(line)
+      }
     )
     for name, line in values.items()
   }

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from memae_jax import config as config_lib
+from memae_jax.comparison import attempts
 from memae_jax.runtime import errors, locks
 from memae_jax.studies import grid, runs
 from tests.studies import test_grid
@@ -27,8 +28,8 @@ def _pretend(run, weights=True, finished=False, code=None, error=''):
     }
     (run.folder / 'results.json').write_text(json.dumps(results))
   if code is not None:
-    runs._note(run.folder, event='start', time=0.0)
-    runs._note(
+    attempts.note(run.folder, event='start', time=0.0)
+    attempts.note(
       run.folder, event='end', time=1.0, seconds=2.5, code=code, error=error
     )
 
@@ -157,11 +158,11 @@ def test_most_replicas(tmp_path):
 
 def test_costs_know_what_they_do_not_know(tmp_path):
   (run,) = runs.plan(_points(tmp_path, 3), tmp_path)
-  assert runs.costs(run.folder) == (0, 0, 0)
+  assert attempts.costs(run.folder) == (0, 0, 0)
   _pretend(run, code=0)
   _pretend(run, code=0)
-  runs._note(run.folder, event='start', time=0.0)
-  assert runs.costs(run.folder) == (5.0, 3, 1)
+  attempts.note(run.folder, event='start', time=0.0)
+  assert attempts.costs(run.folder) == (5.0, 3, 1)
 
 
 def test_a_damaged_results_file_is_named(tmp_path):

@@ -14,11 +14,11 @@ def check() -> None:
   figure = matplotlib.figure.Figure((1, 1))
   figure.text(0, 0, 'a 1')
   for vector in (True, False):
-    _ = Exhibit('check', '', '', '', figure, vector).data
+    _ = Figure('check', '', '', '', figure, vector).data
 
 
 @dataclasses.dataclass(frozen=True)
-class Exhibit:
+class Figure:
   """A figure with its words. `vector`: stored as SVG, else as PNG."""
 
   name: str

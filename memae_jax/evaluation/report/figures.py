@@ -8,7 +8,7 @@ import numpy as np
 from memae_jax.data import types
 from memae_jax.evaluation.metrics import intervals, registry
 from memae_jax.evaluation.report import tables, training_log, wording
-from memae_jax.evaluation.report.figure import Exhibit
+from memae_jax.evaluation.report.figure import Figure
 from memae_jax.evaluation.report.plots import (
   comparison,
   detection,
@@ -21,7 +21,7 @@ from memae_jax.evaluation.results import describe
 from memae_jax.evaluation.scoring import scores
 
 
-def exhibits(
+def draw(
   results: Mapping[str, Any],
   replicas: Sequence[scores.ReplicaScores],
   logs: Sequence[training_log.Log] = (),
@@ -29,7 +29,7 @@ def exhibits(
   baseline_scores: Sequence[scores.ReplicaScores] = (),
   foreign: Sequence[scores.Foreign] = (),
   strips: Mapping[str, scores.Gallery] | None = None,
-) -> list[Exhibit]:
+) -> list[Figure]:
   """Returns the figures that these results can fill, in reading order.
 
   Args:
@@ -64,7 +64,7 @@ def _first(replicas) -> dict[str, scores.ReplicaScores]:
   return {by_name[name].fields['variant']: by_name[name] for name in names}
 
 
-def _worst(results, replicas) -> Iterator[Exhibit]:
+def _worst(results, replicas) -> Iterator[Figure]:
   """The sample with the highest score, for the head of the page."""
   found = results['flags'].get(results['headline'])
   gallery = _first(replicas)[results['headline']].gallery
@@ -72,7 +72,7 @@ def _worst(results, replicas) -> Iterator[Exhibit]:
     return
   (places,) = np.nonzero(np.equal(gallery.sample, found['sample']))
   if places.size:
-    yield Exhibit(
+    yield Figure(
       'worst',
       'first',
       'The sample with the highest score',
@@ -87,7 +87,7 @@ def _section(results, variant: str) -> str:
   return 'errors' if variant == results['headline'] else 'pictures'
 
 
-def _comparisons(results) -> Iterator[Exhibit]:
+def _comparisons(results) -> Iterator[Figure]:
   """How good, and how sure: dots, classes and sweeps."""
   summaries = tables.methods(results)
   summaries.pop('random', None)  # It would squeeze all others into a corner.
@@ -98,7 +98,7 @@ def _comparisons(results) -> Iterator[Exhibit]:
   values, classes = tables.units(results), results['averaged_classes']
   several = any(len(v) > 1 for group in values.values() for v in group.values())
   if shown and several:
-    yield Exhibit(
+    yield Figure(
       'replicas',
       'results',
       'How much do the runs differ?',
@@ -121,7 +121,7 @@ def _comparisons(results) -> Iterator[Exhibit]:
     for variant, found in tables.by_field(results, 'normal_class').items()
   }
   if len({k for v in by_class.values() for k in v}) > 1:
-    yield Exhibit(
+    yield Figure(
       'classes',
       'results',
       'Which normal class is hard?',
@@ -137,7 +137,7 @@ def _comparisons(results) -> Iterator[Exhibit]:
       if len(values) > 1
     }
     if points:
-      yield Exhibit(
+      yield Figure(
         f'sweep_{field}',
         'results',
         f'How much does {meaning} matter?',
@@ -152,7 +152,7 @@ def _unit(classes: int) -> str:
   return 'one trained detector'
 
 
-def _detection(results, replicas, baseline_scores) -> Iterator[Exhibit]:
+def _detection(results, replicas, baseline_scores) -> Iterator[Figure]:
   """How well the scores separate: curves and distributions."""
   groups: dict[str, list[scores.ReplicaScores]] = {}
   for replica in (*replicas, *baseline_scores):
@@ -160,7 +160,7 @@ def _detection(results, replicas, baseline_scores) -> Iterator[Exhibit]:
       groups.setdefault(replica.fields['variant'], []).append(replica)
   if groups:
     rates = [r.anomalous.mean() for group in groups.values() for r in group]
-    yield Exhibit(
+    yield Figure(
       'curves',
       'results',
       'What does catching more anomalies cost?',
@@ -172,7 +172,7 @@ def _detection(results, replicas, baseline_scores) -> Iterator[Exhibit]:
     )
   first = [r for r in _first(replicas).values() if r.score.size]
   if first:
-    yield Exhibit(
+    yield Figure(
       'distributions',
       'results',
       'Do normal and anomalous scores separate?',
@@ -185,13 +185,13 @@ def _detection(results, replicas, baseline_scores) -> Iterator[Exhibit]:
     )
 
 
-def _curves(results, replicas) -> Iterator[Exhibit]:
+def _curves(results, replicas) -> Iterator[Figure]:
   """The scores of the frames of each test video."""
   for variant, replica in _first(replicas).items():
     if replica.frames is not None:
       quantile = results['config']['eval']['normal_quantile']
       below = describe.percent(quantile)
-      yield Exhibit(
+      yield Figure(
         f'videos_{variant}',
         'results',
         f'When does {wording.label(variant)} see something?',
@@ -204,10 +204,10 @@ def _curves(results, replicas) -> Iterator[Exhibit]:
       )
 
 
-def _strips(results, replicas, strips) -> Iterator[Exhibit]:
+def _strips(results, replicas, strips) -> Iterator[Figure]:
   for variant, replica in _first(replicas).items():
     if replica.name in strips:
-      yield Exhibit(
+      yield Figure(
         f'strip_{variant}',
         _section(results, variant),
         f'What does {wording.label(variant)} make of a video?',
@@ -219,10 +219,10 @@ def _strips(results, replicas, strips) -> Iterator[Exhibit]:
       )
 
 
-def _galleries(results, replicas) -> Iterator[Exhibit]:
+def _galleries(results, replicas) -> Iterator[Figure]:
   for variant, replica in _first(replicas).items():
     if replica.gallery is not None and len(replica.gallery.score):
-      yield Exhibit(
+      yield Figure(
         f'gallery_{variant}',
         _section(results, variant),
         f'What does {wording.label(variant)} make of a sample?',
@@ -240,9 +240,9 @@ def _galleries(results, replicas) -> Iterator[Exhibit]:
       )
 
 
-def _foreign(foreign) -> Iterator[Exhibit]:
+def _foreign(foreign) -> Iterator[Figure]:
   for number, shown in enumerate(foreign):  # A label may be no file name.
-    yield Exhibit(
+    yield Figure(
       f'foreign_{number}',
       'pictures',
       f'What becomes of other classes, where "{shown.normal}" is normal?',
@@ -256,7 +256,7 @@ def _foreign(foreign) -> Iterator[Exhibit]:
     )
 
 
-def _slots(replicas, columns) -> Iterator[Exhibit]:
+def _slots(replicas, columns) -> Iterator[Figure]:
   for variant, replica in _first(replicas).items():
     decoded, usage = replica.decoded_slots, replica.usage
     if decoded is None or usage is None:
@@ -280,7 +280,7 @@ def _slots(replicas, columns) -> Iterator[Exhibit]:
         ' same in every slot), categories from 0 to 1, between white lines.'
         ' Rows that look alike are slots that the model does not need.'
       )
-    yield Exhibit(
+    yield Figure(
       f'slots_{variant}',
       'pictures',
       f'What do the slots of {wording.label(variant)} hold?',
@@ -290,14 +290,14 @@ def _slots(replicas, columns) -> Iterator[Exhibit]:
     )
 
 
-def _usage(replicas) -> Iterator[Exhibit]:
+def _usage(replicas) -> Iterator[Figure]:
   usages = {
     variant: replica.usage
     for variant, replica in _first(replicas).items()
     if replica.usage is not None
   }
   if usages:
-    yield Exhibit(
+    yield Figure(
       'usage',
       'memory',
       'Is the memory used?',
@@ -309,13 +309,13 @@ def _usage(replicas) -> Iterator[Exhibit]:
     )
 
 
-def _training(logs) -> Iterator[Exhibit]:
+def _training(logs) -> Iterator[Figure]:
   found: dict[str, dict] = {}
   for log in logs:
     for panel, lines in training_log.curves(*log).items():
       found.setdefault(panel, {}).update(lines)
   if found:
-    yield Exhibit(
+    yield Figure(
       'training',
       'training',
       'Did training settle?',
@@ -328,7 +328,7 @@ def _training(logs) -> Iterator[Exhibit]:
     )
 
 
-def _course(results, replicas) -> Iterator[Exhibit]:
+def _course(results, replicas) -> Iterator[Figure]:
   course = results.get('course')
   if not course:
     return
@@ -343,7 +343,7 @@ def _course(results, replicas) -> Iterator[Exhibit]:
         for variant in dict.fromkeys(variants)
       }
   if found:
-    yield Exhibit(
+    yield Figure(
       'course',
       'training',
       'How did detection change over training?',

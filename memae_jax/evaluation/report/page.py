@@ -105,11 +105,19 @@ def _first_look(results: Mapping[str, Any]) -> list[tuple[str, str, str]]:
 
 
 def template(
-  name: str = 'report.html.j2', package: str = 'memae_jax.evaluation.report'
+  name: str = 'report.html.j2',
+  packages: Sequence[str] = ('memae_jax.evaluation.report',),
 ) -> jinja2.Template:
-  """Reads a page without its content."""
+  """Reads a page without its content.
+
+  Args:
+    name: file name of the template.
+    packages: where it and what it includes may lie.
+  """
   environment = jinja2.Environment(
-    loader=jinja2.PackageLoader(package, ''),
+    loader=jinja2.ChoiceLoader(
+      [jinja2.PackageLoader(package, '') for package in packages]
+    ),
     autoescape=True,
     trim_blocks=True,
     lstrip_blocks=True,
@@ -118,12 +126,12 @@ def template(
   return environment.get_template(name)
 
 
-def render(results: Mapping[str, Any], shown: Sequence[figure.Exhibit]) -> str:
+def render(results: Mapping[str, Any], shown: Sequence[figure.Figure]) -> str:
   """Returns the page.
 
   Args:
     results: as `results.json`.
-    shown: figures, as from `figures.exhibits`.
+    shown: figures, as from `figures.draw`.
   """
   return template().render(
     results=results,
@@ -137,7 +145,7 @@ def render(results: Mapping[str, Any], shown: Sequence[figure.Exhibit]) -> str:
     rows=tables.headline(results),
     differences=tables.differences(results),
     footnotes=findings.footnotes(results),
-    exhibits=shown,
+    figures=shown,
     by_class=tables.by_class(results),
     class_methods=[wording.label(m) for m in tables.class_methods(results)],
     rules=tables.rules(results),

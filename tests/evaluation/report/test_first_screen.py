@@ -10,8 +10,7 @@ import pytest
 
 from memae_jax.data import types as data_types
 from memae_jax.evaluation import evaluate
-from memae_jax.evaluation.report import figures as exhibits
-from memae_jax.evaluation.report import findings, tables, wording
+from memae_jax.evaluation.report import figures, findings, tables, wording
 from memae_jax.evaluation.report import page as report
 from memae_jax.evaluation.report.plots import detection, images, style, training
 from memae_jax.evaluation.results import describe, top_samples
@@ -195,7 +194,7 @@ def test_the_first_screen_comes_before_all_tables(run):
   gallery = lead.gallery._replace(sample=np.full(8, top))
   replicas = [lead._replace(gallery=gallery), *run['replicas'][1:]]
   results['warnings'] = ['take care']
-  shown = exhibits.exhibits(**{**run, 'results': results, 'replicas': replicas})
+  shown = figures.draw(**{**run, 'results': results, 'replicas': replicas})
   assert shown[0].name == 'worst'
   page = report.render(results, shown)
   places = [

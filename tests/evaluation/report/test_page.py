@@ -14,8 +14,7 @@ from memae_jax.data import types as data_types
 from memae_jax.evaluation import evaluate
 from memae_jax.evaluation.media import pictures
 from memae_jax.evaluation.metrics import pixels
-from memae_jax.evaluation.report import figures as exhibits
-from memae_jax.evaluation.report import findings, training_log
+from memae_jax.evaluation.report import figures, findings, training_log
 from memae_jax.evaluation.report import page as report
 from memae_jax.evaluation.report.plots import detection, images, memory
 from memae_jax.evaluation.results import describe, measure
@@ -28,12 +27,12 @@ CONFIG = {'data': {'name': 'digits'}, 'fleet': {'normal_classes': (0,)}}
 
 def _render(run, shown=None):
   return report.render(
-    run['results'], exhibits.exhibits(**run) if shown is None else shown
+    run['results'], figures.draw(**run) if shown is None else shown
   )
 
 
 def _figures(run):
-  return {shown.name: shown.figure for shown in exhibits.exhibits(**run)}
+  return {shown.name: shown.figure for shown in figures.draw(**run)}
 
 
 class _Page(html.parser.HTMLParser):
@@ -70,7 +69,7 @@ def digits(make_replica, make_run):
 
 @pytest.fixture(scope='module')
 def shown(digits):
-  return exhibits.exhibits(**digits)
+  return figures.draw(**digits)
 
 
 def test_page_stands_alone_and_says_the_numbers(digits, shown):
@@ -127,8 +126,8 @@ def test_figures_and_no_global_state(digits, shown):
     'training',
   ]
   assert dict(matplotlib.rcParams) == before
-  for exhibit in shown:
-    assert exhibit.title.endswith('?') and exhibit.caption.endswith('.')
+  for figure in shown:
+    assert figure.title.endswith('?') and figure.caption.endswith('.')
 
 
 def test_the_picture_of_the_classes_calls_them_by_name(digits):
@@ -503,10 +502,10 @@ def test_samples_of_other_classes_through_each_variant(rebuilds_zeros, digits):
   assert list(foreign.reconstructions) == ['memae', 'ae']
   inputs = _of_source().source.inputs
   np.testing.assert_allclose(foreign.inputs, inputs[[2, 4]] / 255, atol=1e-6)
-  shown = exhibits.exhibits(**digits, foreign=[foreign])
-  (exhibit,) = [e for e in shown if e.name == 'foreign_0']
-  exhibit.figure.canvas.draw()
-  names = [ax.get_ylabel() for ax in exhibit.figure.axes]
+  shown = figures.draw(**digits, foreign=[foreign])
+  (figure,) = [e for e in shown if e.name == 'foreign_0']
+  figure.figure.canvas.draw()
+  names = [ax.get_ylabel() for ax in figure.figure.axes]
   assert [name for name in names if name] == ['input', 'MemAE', 'AE']
 
 

@@ -5,10 +5,10 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
+from memae_jax.comparison import differences, intervals_plot, layout
 from memae_jax.evaluation.metrics import intervals
 from memae_jax.evaluation.report import figure, tables, wording
 from memae_jax.runtime import atomic, spreadsheet, strict_json
-from memae_jax.studies import comparison, page, pictures
 
 
 def as_csv(found: Mapping[str, Any]) -> str:
@@ -19,7 +19,7 @@ def as_csv(found: Mapping[str, Any]) -> str:
   lines: list[list[Any]] = [
     [
       'run',
-      *comparison.SETTING,
+      *differences.SETTING,
       *config_fields(found),
       'replicas',
       *(m + part for m in found['metrics'] for part in parts),
@@ -32,7 +32,7 @@ def as_csv(found: Mapping[str, Any]) -> str:
   by_name = {run['name']: run for run in found['runs']}
   for row in found['entries']:
     gap = row['difference'] or {'metrics': {}, 'pairs': None, 'reason': None}
-    cells = [row['run'], *map(row['setting'].get, comparison.SETTING)]
+    cells = [row['run'], *map(row['setting'].get, differences.SETTING)]
     cells += [
       json.dumps(found['config'][field][row['run']])
       for field in config_fields(found)
@@ -59,7 +59,7 @@ def config_fields(found: Mapping[str, Any]) -> list[str]:
     field
     for field in found['config']
     if not field.startswith('fleet.')
-    and field.rsplit('.')[-1] not in comparison.SETTING
+    and field.rsplit('.')[-1] not in differences.SETTING
   ]
 
 
@@ -116,50 +116,52 @@ def text(found: Mapping[str, Any]) -> str:
     row['metrics'].get(m) for row in found['entries'] for m in found['metrics']
   ]
   notes = [*intervals.without_interval(metrics), *found['warnings']]
-  return '\n'.join((page.plain(heads, rows), *notes))
+  return '\n'.join((layout.plain(heads, rows), *notes))
 
 
-def _exhibits(found: Mapping[str, Any]) -> list[figure.Exhibit]:
+def _figures(found: Mapping[str, Any]) -> list[figure.Figure]:
   rows, order = found['entries'], [run['name'] for run in found['runs']]
   colours = {row['name']: order.index(row['run']) for row in rows}
   panels = {
     wording.title(metric): {
-      row['name']: pictures.estimate(row['metrics'].get(metric))
+      row['name']: intervals_plot.estimate(row['metrics'].get(metric))
       for row in rows
-      if pictures.estimate(row['metrics'].get(metric))
+      if intervals_plot.estimate(row['metrics'].get(metric))
     }
     for metric in found['metrics'][:2]
   }
   out = []
   if panels:
     out.append(
-      figure.Exhibit(
+      figure.Figure(
         'metrics',
         '',
         'How good?',
         'Mean and 95% interval, see the table; a colour a run.',
-        pictures.rows(panels, colours),
+        intervals_plot.rows(panels, colours),
       )
     )
   gaps = {
     f'{wording.title(metric)}, minus the reference': {
-      row['name']: pictures.estimate(row['difference']['metrics'].get(metric))
+      row['name']: intervals_plot.estimate(
+        row['difference']['metrics'].get(metric)
+      )
       for row in rows
       if row['difference']
-      and pictures.estimate(row['difference']['metrics'].get(metric))
+      and intervals_plot.estimate(row['difference']['metrics'].get(metric))
     }
     for metric in found['metrics'][:2]
   }
   gaps = {title: values for title, values in gaps.items() if values}
   if gaps:
     out.append(
-      figure.Exhibit(
+      figure.Figure(
         'differences',
         '',
         'Is the difference more than the choice of test samples?',
         f'Minus {found["reference"]}, on the same samples; 95% paired bootstrap'
         ' interval of the test samples (videos: of whole ones).',
-        pictures.rows(gaps, colours, zero=True),
+        intervals_plot.rows(gaps, colours, zero=True),
       )
     )
   return out
@@ -168,7 +170,7 @@ def _exhibits(found: Mapping[str, Any]) -> list[figure.Exhibit]:
 def _page(found: Mapping[str, Any]) -> str:
   metrics = found['metrics']
   names = [run['name'] for run in found['runs']]
-  return page.render(
+  return layout.render(
     'compare.html.j2',
     reference=found['reference'],
     notes=[
@@ -187,7 +189,7 @@ def _page(found: Mapping[str, Any]) -> str:
       for row in found['entries']
       if row['difference'] and row['difference']['reason']
     ],
-    exhibits=_exhibits(found),
+    figures=_figures(found),
     metrics=[wording.title(metric) for metric in metrics],
     rows=[
       {
@@ -201,7 +203,7 @@ def _page(found: Mapping[str, Any]) -> str:
       }
       for row in found['entries']
     ],
-    note=page.interval_note(found['entries'], metrics),
+    note=layout.interval_note(found['entries'], metrics),
     runs=names,
     config=[
       (field, [wording.plain(values[name]) for name in names])
@@ -213,9 +215,9 @@ def _page(found: Mapping[str, Any]) -> str:
         wording.plain(run['replicas']),
         wording.plain(run['step']),
         wording.plain(run['parameters']),
-        page.seconds(run['training_seconds']),
-        page.seconds(run['wall_seconds']),
-        page.gib(run['peak_memory_bytes']),
+        layout.seconds(run['training_seconds']),
+        layout.seconds(run['wall_seconds']),
+        layout.gib(run['peak_memory_bytes']),
         wording.plain(run['device']),
       ]
       for run in found['runs']

@@ -10,8 +10,6 @@ from memae_jax.evaluation.metrics import class_means, intervals, video_intervals
 from memae_jax.evaluation.metrics import frames as frames_lib
 from memae_jax.evaluation.results import results_file
 from memae_jax.runtime import errors, foreign
-from memae_jax.studies import grid
-from memae_jax.training import fleet
 
 _MOST_FRAMES = 2**26  # Of a video: a month at 25 a second.
 
@@ -115,22 +113,6 @@ def _vector(arrays, name: str, kinds: str) -> np.ndarray:
   if not np.isfinite(array).all():
     raise ValueError(f'{name} has values that are not finite')
   return array
-
-
-def key(replica: Replica) -> tuple:
-  """As `grid.key`.
-
-  Raises:
-    UserError: the fields are those of another version.
-  """
-  fields = {'name': '', 'normal_class': None, **replica.fields}
-  try:
-    return grid.key(fleet.Replica(**fields))
-  except TypeError as error:
-    raise errors.UserError(
-      f'a replica has fields {", ".join(replica.fields)}, as another version'
-      f' wrote them ({error}); {results_file.MEND}'
-    ) from error
 
 
 def _frames(found, score, anomalous, sample) -> frames_lib.FrameScores | None:

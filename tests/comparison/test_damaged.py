@@ -11,18 +11,19 @@ import numpy as np
 import pytest
 
 from memae_jax import config as config_lib
+from memae_jax.comparison import (
+  attempts,
+  differences,
+  finished_run,
+  folders,
+  page,
+)
 from memae_jax.evaluation.metrics import frames as frames_lib
 from memae_jax.evaluation.report import training_log
 from memae_jax.evaluation.results import history, measure
 from memae_jax.evaluation.scoring import scores
 from memae_jax.runtime import atomic, errors, metrics_log, strict_json
-from memae_jax.studies import (
-  comparison,
-  comparison_page,
-  folders,
-  runs,
-  stored,
-)
+from memae_jax.studies import runs
 from tests import helpers
 
 _MUTANTS = 2000 if os.environ.get('MEMAE_TEST_THOROUGH') == '1' else 150
@@ -97,11 +98,11 @@ def made(tmp_path_factory):
 def _compared(*folders):
   """Everything that a comparison writes but pictures; None if refused."""
   try:
-    found = comparison.compare([str(folder) for folder in folders], 3)
+    found = differences.compare([str(folder) for folder in folders], 3)
     return (
       strict_json.text(found),
-      comparison_page.as_csv(found),
-      comparison_page.text(found),
+      page.as_csv(found),
+      page.text(found),
     )
   except errors.UserError as error:
     assert str(folders[-1]) in str(error) and '\n' not in str(error)
@@ -203,7 +204,7 @@ def test_arrays_of_another_kind(made, tmp_path, array, words):
   shutil.copytree(made / 'a', tmp_path / 'run')
   _npz(tmp_path / 'run/eval/7/scores.npz', **{'memae/seed=0/score': array})
   with pytest.raises(errors.UserError, match=f'scores.npz .*{words}'):
-    stored.read(tmp_path / 'run')
+    finished_run.read(tmp_path / 'run')
 
 
 def test_scores_that_unpack_to_more_than_there_is(made, tmp_path):
@@ -220,7 +221,7 @@ def test_scores_that_unpack_to_more_than_there_is(made, tmp_path):
   with zipfile.ZipFile(path, 'a') as archive:
     archive.writestr('memae/seed=0/score.npy', header.getvalue())
   with pytest.raises(errors.UserError, match='scores.npz is no readable'):
-    stored.read(tmp_path / 'run')
+    finished_run.read(tmp_path / 'run')
 
 
 @pytest.mark.parametrize(
@@ -239,7 +240,7 @@ def test_what_is_no_results_file(made, tmp_path, text, words):
   shutil.copytree(made / 'a', tmp_path / 'run')
   (tmp_path / 'run/results.json').write_text(text)
   with pytest.raises(errors.UserError, match=f'results.json .*{words}.*eval'):
-    comparison.compare([str(tmp_path / 'run')], 0)
+    differences.compare([str(tmp_path / 'run')], 0)
   with pytest.raises(errors.UserError, match=f'results.json .*{words}.*remove'):
     runs.results(tmp_path / 'run')
 
@@ -252,12 +253,12 @@ def test_results_of_other_versions(made, tmp_path):
   newer['methods']['memae']['new_metric'] = {'mean': 0.5, 'more': 1}
   newer['paper'] = {'metrics': ['new_metric', 'auroc']}
   path.write_text(json.dumps(newer))
-  found = comparison.compare([str(tmp_path / 'run')], 0)
+  found = differences.compare([str(tmp_path / 'run')], 0)
   assert found['metrics'][0] == 'auroc'
   del results['replicas'][1]['reasons']
   path.write_text(json.dumps(results))
   with pytest.raises(errors.UserError, match='replicas.1.reasons is missing'):
-    comparison.compare([str(tmp_path / 'run')], 0)
+    differences.compare([str(tmp_path / 'run')], 0)
 
 
 def test_a_torn_evaluation_is_left_out_of_the_course(made, tmp_path, caplog):
@@ -354,12 +355,12 @@ def test_another_line_of_a_log_is_named(tmp_path, line, words):
 
 
 def test_a_torn_line_of_attempts_does_not_spoil_the_next(tmp_path):
-  runs._note(tmp_path, event='start')
+  attempts.note(tmp_path, event='start')
   with (tmp_path / 'attempts.jsonl').open('a') as file:
     file.write('{"event": "e')
-  runs._note(tmp_path, event='start')
-  runs._note(tmp_path, event='end', seconds=2.5, code=0)
-  assert runs.costs(tmp_path) == runs.Costs(2.5, 2, 1)
+  attempts.note(tmp_path, event='start')
+  attempts.note(tmp_path, event='end', seconds=2.5, code=0)
+  assert attempts.costs(tmp_path) == attempts.Costs(2.5, 2, 1)
 
 
 def test_a_run_without_results_is_named_and_left_out(made, tmp_path, caplog):
@@ -367,23 +368,23 @@ def test_a_run_without_results_is_named_and_left_out(made, tmp_path, caplog):
   for name in ('c', 'd'):
     atomic.write(tmp_path / name / 'config.json', '{}')
   both = [str(tmp_path / 'c'), str(tmp_path / 'a'), str(made / 'b')]
-  found = comparison.compare(both, 0)
+  found = differences.compare(both, 0)
   assert found['left_out'] == [str(tmp_path / 'c')]
   assert {row['run'] for row in found['entries']} == {'a', 'b'}
   (line,) = caplog.messages
   assert line == f'warning: {tmp_path / "c"} has no results yet; it is left out'
-  assert f'{tmp_path / "c"} has no results yet' in comparison_page._page(found)
+  assert f'{tmp_path / "c"} has no results yet' in page._page(found)
   with pytest.raises(errors.UserError, match='c is no finished run'):
-    comparison.compare([str(tmp_path / 'c'), str(tmp_path / 'd')], 0)
+    differences.compare([str(tmp_path / 'c'), str(tmp_path / 'd')], 0)
 
 
 def test_a_study_that_is_not_done_stands_for_what_is(made, tmp_path):
   shutil.copytree(made / 'a', tmp_path / 'runs/one')
   atomic.write(tmp_path / 'runs/two/config.json', '{}')
-  found = comparison.compare([str(tmp_path)], 0)  # Not even study.json yet.
+  found = differences.compare([str(tmp_path)], 0)  # Not even study.json yet.
   assert found['left_out'] == [str(tmp_path / 'runs/two')]
   atomic.write(tmp_path / 'study.json', '{}')
-  assert comparison.compare([str(tmp_path)], 0) == found
+  assert differences.compare([str(tmp_path)], 0) == found
 
 
 def test_a_run_by_two_names_counts_once(made, tmp_path, monkeypatch):
@@ -407,7 +408,7 @@ def test_each_comparison_has_its_place_beside_the_runs(made, tmp_path):
 
   def write(*names):
     paths = [str(tmp_path / name) for name in names]
-    found = comparison.compare(paths, 0)
+    found = differences.compare(paths, 0)
     place = folders.place(found, paths)
     atomic.write(place / 'compare.json', strict_json.text(found))
     return str(place.relative_to(tmp_path))

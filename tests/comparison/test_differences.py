@@ -8,10 +8,10 @@ import shutil
 import numpy as np
 import pytest
 
+from memae_jax.comparison import differences, finished_run, folders, page
 from memae_jax.evaluation.metrics import frames as frames_lib
 from memae_jax.evaluation.metrics import intervals
 from memae_jax.runtime import errors
-from memae_jax.studies import comparison, comparison_page, folders, stored
 from tests import helpers
 
 
@@ -37,7 +37,7 @@ def _entry(found, name):
 
 @pytest.mark.slow
 def test_settings_and_pairs(made):
-  found = comparison.compare([str(made / 'one'), str(made / 'two')], 40)
+  found = differences.compare([str(made / 'one'), str(made / 'two')], 40)
   assert [row['name'] for row in found['entries']] == [
     'one: MemAE, slots 3',
     'one: MemAE, slots 5',
@@ -55,23 +55,23 @@ def test_settings_and_pairs(made):
   )
   assert gap['mean'] == pytest.approx(mean - other)
   assert found['config']['train.learning_rate'] == {'one': 1e-3, 'two': 1e-2}
-  assert comparison_page.config_fields(found) == []
+  assert page.config_fields(found) == []
   f1 = _entry(found, 'one: AE')['difference']['metrics']['f1_at_ratio']
   assert f1['ci95'] is None and f1['ci95_runs'] is None and f1['n_runs'] == 2
-  assert 'Two runs: no interval.' in comparison_page._page(found)
+  assert 'Two runs: no interval.' in page._page(found)
 
 
 def test_another_reference(made):
   both = [str(made / 'one'), str(made / 'two')]
   for wanted in ('MemAE, slots 5', 'one: MemAE, slots 5', 'slots 5'):
-    found = comparison.compare(both, 0, wanted)
+    found = differences.compare(both, 0, wanted)
     assert found['reference'] == 'one: MemAE, slots 5'
-  found = comparison.compare(both[:1], 0, 'AE')  # Not MemAE.
+  found = differences.compare(both[:1], 0, 'AE')  # Not MemAE.
   assert found['reference'] == 'AE'
   assert _entry(found, 'MemAE, slots 3')['difference']['pairs'] == 2
   for wanted, words in (('slots', 'fits 2 of'), ('vae', 'fits none of')):
     with pytest.raises(errors.UserError, match=words):
-      comparison.compare([str(made / 'one')], 0, wanted)
+      differences.compare([str(made / 'one')], 0, wanted)
 
 
 @pytest.mark.parametrize(
@@ -83,11 +83,11 @@ def test_other_samples_are_not_paired(made, tmp_path, key, words):
   results = json.loads((made / 'two/results.json').read_text())
   results['dataset'][key] = 'another'
   (tmp_path / 'other/results.json').write_text(json.dumps(results))
-  found = comparison.compare([str(made / 'two'), str(tmp_path / 'other')], 10)
+  found = differences.compare([str(made / 'two'), str(tmp_path / 'other')], 10)
   gap = found['entries'][1]['difference']
   assert gap['pairs'] == 0 and not gap['metrics']
   assert gap['reason'] == f'not the same samples: {words}'
-  assert f'not the same samples: {words}' in comparison_page._page(found)
+  assert f'not the same samples: {words}' in page._page(found)
 
 
 def _clips():
@@ -109,12 +109,12 @@ def _clips():
 def test_the_frames_of_a_run_are_found_again():
   frames, found, order = _clips()
   score, anomalous = frames.score[order], frames.anomalous[order]
-  again = stored._frames(found, score, anomalous, order + 100)
+  again = finished_run._frames(found, score, anomalous, order + 100)
   for name in ('score', 'anomalous', 'video', 'frame', 'names', 'lengths'):
     np.testing.assert_array_equal(getattr(again, name), getattr(frames, name))
-  assert stored._frames(found, score, ~anomalous, order) is None
-  assert stored._frames({'videos': []}, score, anomalous, order) is None
-  replica = stored.Replica(
+  assert finished_run._frames(found, score, ~anomalous, order) is None
+  assert finished_run._frames({'videos': []}, score, anomalous, order) is None
+  replica = finished_run.Replica(
     {'variant': 'memae', 'seed': 0},
     frames_lib.evaluate(frames)[0],
     {},
@@ -125,25 +125,25 @@ def test_the_frames_of_a_run_are_found_again():
     score,
     again,
   )
-  summary = stored.summary([replica], 50)['auroc_normalised']
+  summary = finished_run.summary([replica], 50)['auroc_normalised']
   assert summary['of'] == 'videos' and summary['n'] == 1
   assert summary['ci95'][0] <= summary['ci95'][1]
   blind = replica._replace(frames=None)  # Frames are no samples.
-  assert stored.summary([blind], 50)['auroc']['ci95'] is None
+  assert finished_run.summary([blind], 50)['auroc']['ci95'] is None
 
 
 def test_files_and_text(made, tmp_path):
-  found = comparison.compare([str(made / 'two')], 10)
-  page = comparison_page.write(found, tmp_path / 'out')
-  assert '<h1>Comparison of 1 run</h1>' in page.read_text()
-  assert 'src="http' not in page.read_text()
+  found = differences.compare([str(made / 'two')], 10)
+  written = page.write(found, tmp_path / 'out')
+  assert '<h1>Comparison of 1 run</h1>' in written.read_text()
+  assert 'src="http' not in written.read_text()
   assert json.loads((tmp_path / 'out/compare.json').read_text()) == json.loads(
     json.dumps(found)
   )
-  (row,) = csv.DictReader(io.StringIO(comparison_page.as_csv(found)))
+  (row,) = csv.DictReader(io.StringIO(page.as_csv(found)))
   assert float(row['auroc']) == found['entries'][0]['metrics']['auroc']['mean']
   assert row['auroc_difference'] == '' and float(row['training_seconds']) > 0
-  assert 'MemAE  ' in comparison_page.text(found)
+  assert 'MemAE  ' in page.text(found)
 
 
 def test_draws_are_shared_by_networks_on_the_same_samples():
@@ -180,7 +180,7 @@ def test_what_is_no_finished_run_is_refused(made, tmp_path, what):
       data = data[:500]
     scores.write_bytes(data)
   with pytest.raises(errors.UserError, match=str(run)) as caught:
-    comparison.compare([str(made / 'two'), str(run)], 10)
+    differences.compare([str(made / 'two'), str(run)], 10)
   assert len(str(caught.value).splitlines()) == 1
 
 

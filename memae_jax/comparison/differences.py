@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from memae_jax import config as config_lib
+from memae_jax.comparison import attempts, finished_run, folders, layout
 from memae_jax.evaluation.metrics import (
   class_means,
   intervals,
@@ -23,7 +24,6 @@ from memae_jax.evaluation.metrics import (
 )
 from memae_jax.evaluation.report import tables, wording
 from memae_jax.runtime import errors
-from memae_jax.studies import folders, page, runs, stored
 
 _LOG = logging.getLogger(__name__)
 SETTING = ('variant', 'slots', 'threshold', 'alpha', 'learning_rate')
@@ -34,12 +34,12 @@ class Entry(NamedTuple):
   """One setting of one run; `name` tells it from the others."""
 
   name: str
-  run: stored.Run
+  run: finished_run.Run
   setting: Mapping[str, Any]
-  replicas: tuple[stored.Replica, ...]
+  replicas: tuple[finished_run.Replica, ...]
 
 
-def _names(found: Sequence[stored.Run]) -> list[str]:
+def _names(found: Sequence[finished_run.Run]) -> list[str]:
   """The shortest ends of the paths that tell them apart."""
   whole = [run.folder.absolute().parts for run in found]
   for length in range(1, max(map(len, whole)) + 1):
@@ -49,12 +49,12 @@ def _names(found: Sequence[stored.Run]) -> list[str]:
   return names
 
 
-def entries(found: Sequence[stored.Run]) -> list[Entry]:
+def entries(found: Sequence[finished_run.Run]) -> list[Entry]:
   """Every setting of every run, in the order given; one run goes unnamed."""
   out = []
   for run, name in zip(found, _names(found)):
     prefix = f'{name}: ' if len(found) > 1 else ''
-    settings: dict[tuple, list[stored.Replica]] = {}
+    settings: dict[tuple, list[finished_run.Replica]] = {}
     for replica in run.replicas:
       key = tuple(replica.fields.get(field) for field in SETTING)
       settings.setdefault(key, []).append(replica)
@@ -65,7 +65,7 @@ def entries(found: Sequence[stored.Run]) -> list[Entry]:
       if variants.count(key[0]) > 1:
         mine = [k for k in settings if k[0] == key[0]]
         shown += [
-          f'{field} {page.field_text(value)}'
+          f'{field} {layout.field_text(value)}'
           for i, (field, value) in enumerate(setting.items())
           if len({other[i] for other in mine}) > 1
         ]
@@ -77,7 +77,7 @@ def entries(found: Sequence[stored.Run]) -> list[Entry]:
 
 def _pairs(
   one: Entry, reference: Entry
-) -> tuple[list[tuple[stored.Replica, stored.Replica]], str]:
+) -> tuple[list[tuple[finished_run.Replica, finished_run.Replica]], str]:
   """Replicas that saw the same test samples, or why there are none."""
   data = [e.run.results['dataset'] for e in (one, reference)]
   for key in ('data_sha256', 'label_sha256'):
@@ -97,7 +97,7 @@ def _pairs(
   return same, '' if same else 'not the same samples: the splits differ'
 
 
-def _seed(replica: stored.Replica) -> int:
+def _seed(replica: finished_run.Replica) -> int:
   """Of the draws: the same for the same test samples, whatever network."""
   digest = hashlib.sha256(np.ascontiguousarray(replica.sample, np.int64))
   return int.from_bytes(digest.digest()[:4], 'big')
@@ -110,7 +110,7 @@ class _Resamples:
     self._count = count
     self._known: dict[int, dict[str, np.ndarray]] = {}
 
-  def of(self, replica: stored.Replica) -> dict[str, np.ndarray]:
+  def of(self, replica: finished_run.Replica) -> dict[str, np.ndarray]:
     """{metric: [R] values}; NaN where a resample does not define one."""
     key = id(replica)
     if key not in self._known:
@@ -216,7 +216,7 @@ def compare(
   finished, waiting = folders.find(paths)
   for path in waiting:
     _LOG.warning('warning: %s has no results yet; it is left out', path)
-  found = [stored.read(path) for path in finished]
+  found = [finished_run.read(path) for path in finished]
   listed = _referred(entries(found), reference)
   names = dict(zip([id(run) for run in found], _names(found)))
   draws = _Resamples(resamples)
@@ -230,9 +230,9 @@ def compare(
         'run': names[id(entry.run)],
         'setting': entry.setting,
         'replicas': len(entry.replicas),
-        'metrics': stored.summary(entry.replicas, resamples),
-        'memory': stored.memory(entry.replicas),
-        'validation_error': stored.validation_error(entry.replicas),
+        'metrics': finished_run.summary(entry.replicas, resamples),
+        'memory': finished_run.memory(entry.replicas),
+        'validation_error': finished_run.validation_error(entry.replicas),
         'difference': difference(entry, listed[0], draws) if i else None,
       }
     )
@@ -278,11 +278,11 @@ def _differing(found, names) -> dict[str, dict[str, Any]]:
   }
 
 
-def _facts(run: stored.Run, name: str) -> dict[str, Any]:
+def _facts(run: finished_run.Run, name: str) -> dict[str, Any]:
   """What a run is, and what it cost; None is unknown."""
   results = run.results
-  at, spent = results['checkpoint'], runs.costs(run.folder)
-  peak = stored.peak_memory(results)
+  at, spent = results['checkpoint'], attempts.costs(run.folder)
+  peak = finished_run.peak_memory(results)
   parameters = results.get('parameters')
   return {
     'name': name,

@@ -1,0 +1,1 @@
+"""Runs side by side: one table, and differences on the same samples."""
