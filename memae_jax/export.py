@@ -30,13 +30,14 @@ import jax.numpy as jnp
 import numpy as np
 from absl import flags
 
-from memae_jax import cli, losses, scorer
+from memae_jax import cli, losses
 from memae_jax import config as config_lib
 from memae_jax.data import host_stage, transforms
 from memae_jax.evaluation.results import describe
 from memae_jax.evaluation.scoring import collect
+from memae_jax.exported import expiry, scorer_file
 from memae_jax.methods import registry
-from memae_jax.runtime import atomic, errors, expiry, paths, strict_json
+from memae_jax.runtime import atomic, errors, paths, strict_json
 from memae_jax.training import experiment, step
 
 # Elements of a block of samples, by platform: what keeps a device busy, and no
@@ -113,7 +114,7 @@ def program(
   (batch,) = jax.export.symbolic_shape('batch')
   samples = jax.ShapeDtypeStruct((batch, *shape), inputs.dtype)
   with _no_places(), jax.disable_jit(False):  # A program is compiled code.
-    return jax.export.export(jax.jit(whole), platforms=scorer.PLATFORMS)(
+    return jax.export.export(jax.jit(whole), platforms=scorer_file.PLATFORMS)(
       samples
     )
 
@@ -160,10 +161,10 @@ def _meta(exp, index: int, limit: float, at: int, taken: int) -> dict[str, Any]:
   score = describe.score(exp)
   score.pop('second', None)
   quantile, until = config.eval.normal_quantile, _readable_until()
-  data = {key: config.data[key] for key in scorer.READING}
+  data = {key: config.data[key] for key in scorer_file.READING}
   return {
-    'format': scorer.FORMAT,
-    'version': scorer.VERSION,
+    'format': scorer_file.FORMAT,
+    'version': scorer_file.VERSION,
     'jax': jax.__version__,
     'exported': datetime.datetime.now(datetime.UTC).date().isoformat(),
     'readable_until': until,
@@ -172,7 +173,7 @@ def _meta(exp, index: int, limit: float, at: int, taken: int) -> dict[str, Any]:
     ' what scores above it is flagged',
     'score': score,
     'input': {
-      'kind': scorer.KINDS[len(source.inputs.shape) - 1],
+      'kind': scorer_file.KINDS[len(source.inputs.shape) - 1],
       'shape': list(source.inputs.shape[1:]),
       'dtype': source.inputs.dtype.name,
       'columns': [c._asdict() for c in source.columns],
@@ -206,7 +207,7 @@ def to_file(run: pathlib.Path, path: pathlib.Path, name: str = '') -> None:
     UserError: there is no such run or replica, or its scores need more than
       one sample at a time.
   """
-  scorer.check_flatbuffers()
+  scorer_file.check_flatbuffers()
   exp, index = experiment.build(config_lib.load(run / 'config.json')).find(name)
   entry = registry.find(exp.replicas[index].variant)
   if not entry.exportable:
@@ -243,7 +244,7 @@ def write(path: pathlib.Path, binary: bytes, meta: dict[str, Any]) -> None:
   text = strict_json.text(meta)
   content = io.BytesIO()
   with zipfile.ZipFile(content, 'w') as archive:
-    for name, part in ((scorer.META, text), (scorer.PROGRAM, binary)):
+    for name, part in ((scorer_file.META, text), (scorer_file.PROGRAM, binary)):
       archive.writestr(zipfile.ZipInfo(name, _WHEN), part)
   atomic.write(path, content.getvalue())
 

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 import pytest
 
-from memae_jax.runtime import expiry
+from memae_jax.exported import expiry
 from tests import ends, helpers
 
 _ZIPS = sorted(helpers.GOLDEN.glob('written_by_jax_*.zip'))

@@ -19,7 +19,8 @@ from PIL import Image
 from memae_jax import config as config_lib
 from memae_jax import export, scorer
 from memae_jax.evaluation.scoring import collect
-from memae_jax.runtime import errors, expiry, progress_bar
+from memae_jax.exported import expiry, scorer_file
+from memae_jax.runtime import errors, progress_bar
 from memae_jax.training import checkpoint, experiment, fleet, loop, run_folder
 from tests import films, helpers
 
@@ -91,7 +92,7 @@ def _train(config, workdir):
   exp = experiment.build(config)
   loop.train(exp, workdir)
   with checkpoint.Checkpoints(
-    workdir, read_only=True, real=exp.programs.real_shapes
+    workdir, read_only=True, unpadded=exp.programs.unpadded_shapes
   ) as checkpoints:
     at, state, _ = run_folder.trained(exp, checkpoints, workdir)
   found, _, _ = collect.networks(exp, *collect.chosen(exp, state, at))
@@ -210,8 +211,8 @@ def test_what_the_file_says(trained, exported):
   )
   again = folder / 'again'
   export.to_file(folder, again, exp.replicas[1].name)
-  binary = _members(path)[scorer.PROGRAM]
-  assert _members(again)[scorer.PROGRAM] == binary
+  binary = _members(path)[scorer_file.PROGRAM]
+  assert _members(again)[scorer_file.PROGRAM] == binary
   assert b'.py' not in binary
 
 
@@ -313,8 +314,8 @@ def _archive(members, how=zipfile.ZIP_STORED):
 
 def _with_meta(path, **changes):
   members = _members(path)
-  meta = json.loads(members[scorer.META]) | changes
-  return _archive(members | {scorer.META: json.dumps(meta)})
+  meta = json.loads(members[scorer_file.META]) | changes
+  return _archive(members | {scorer_file.META: json.dumps(meta)})
 
 
 def _flipped(path, part=0.5):
@@ -335,11 +336,14 @@ def _flipped(path, part=0.5):
     (lambda p: _archive(_members(p) | {'../x': b''}), 'other members'),
     (lambda p: _archive(_members(p), zipfile.ZIP_DEFLATED), 'compressed'),
     (
-      lambda p: _archive(_members(p) | {scorer.PROGRAM: b'other'}),
+      lambda p: _archive(_members(p) | {scorer_file.PROGRAM: b'other'}),
       'sha256 of the program',
     ),
-    (lambda p: _archive(_members(p) | {scorer.META: b'[]'}), 'damaged'),
-    (lambda p: _archive(_members(p) | {scorer.META: b'[' * 9**6}), 'damaged'),
+    (lambda p: _archive(_members(p) | {scorer_file.META: b'[]'}), 'damaged'),
+    (
+      lambda p: _archive(_members(p) | {scorer_file.META: b'[' * 9**6}),
+      'damaged',
+    ),
     (lambda p: _with_meta(p, format='zip'), "its format is 'zip'"),
     (lambda p: _with_meta(p, version=1), 'has version 1 .* export the run'),
     (lambda p: _with_meta(p, input={}), 'damaged'),
@@ -406,11 +410,11 @@ def test_mutants_of_what_a_file_says_never_end_in_a_traceback(
   x = _raw(exp, own.sample[:3])
   scored = 0
   for _ in range(_MUTANTS):
-    meta = json.loads(members[scorer.META])
+    meta = json.loads(members[scorer_file.META])
     read = {key: meta[key] for key in ('input', 'threshold', 'blocks')}
     _changed_meta(rng, read)
     meta |= read
-    path.write_bytes(_archive(members | {scorer.META: json.dumps(meta)}))
+    path.write_bytes(_archive(members | {scorer_file.META: json.dumps(meta)}))
     try:
       mutant = scorer.load(path)
       if scored < 20:  # Each compiles.
@@ -424,7 +428,7 @@ def test_mutants_of_what_a_file_says_never_end_in_a_traceback(
 def test_programs_that_are_refused(exported, tmp_path):
   good, other = exported('dense')[0], exported('images')[0]
   path = tmp_path / 'bad.scorer'
-  meta = json.loads(_members(good)[scorer.META])
+  meta = json.loads(_members(good)[scorer_file.META])
   export.write(path, b'no program', meta)
   now = re.escape(jax.__version__)
   _refused(
@@ -435,7 +439,7 @@ def test_programs_that_are_refused(exported, tmp_path):
     path,
   )
   meta['input']['shape'] = [9, 8, 1]
-  export.write(path, _members(other)[scorer.PROGRAM], meta)
+  export.write(path, _members(other)[scorer_file.PROGRAM], meta)
   _refused('something else than its meta.json says', scorer.load, path)
   _refused('is no file', scorer.load, tmp_path)
   _refused('is no file', scorer.load, tmp_path / 'nowhere')
@@ -444,11 +448,11 @@ def test_programs_that_are_refused(exported, tmp_path):
 def test_files_that_do_not_say_until_when_they_can_be_read(exported, tmp_path):
   path, found = exported('dense')
   members = _members(path)
-  meta = json.loads(members[scorer.META])
+  meta = json.loads(members[scorer_file.META])
   for key in 'jax', 'exported', 'readable_until':
     del meta[key]
   early = tmp_path / 'early.scorer'
-  early.write_bytes(_archive(members | {scorer.META: json.dumps(meta)}))
+  early.write_bytes(_archive(members | {scorer_file.META: json.dumps(meta)}))
   x = np.zeros((2, 8, 8, 1), np.uint8)
   np.testing.assert_array_equal(scorer.load(early).score(x), found.score(x))
   export.write(early, b'no program', meta)

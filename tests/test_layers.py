@@ -17,6 +17,7 @@ LAYERS = (
   ('plugins',),
   ('config',),
   ('data',),
+  ('exported',),
   ('training',),
   ('evaluation.metrics',),
   ('evaluation.scoring',),

@@ -163,9 +163,9 @@ class Job:
     """
     while True:
       with contextlib.ExitStack() as stack:
-        with parallel.together():
+        with parallel.all_or_none():
           mine = self._next(steps, stack) if parallel.is_first() else 0
-        at = parallel.of_first(mine)
+        at = parallel.broadcast_from_first(mine)
         if at == -1:
           return
         if at == -2:
@@ -207,7 +207,9 @@ class Job:
       self._gone &= set(steps)  # What comes again may be whole.
       self.work(steps, '', trained)
       # A run that was trained longer since may have removed that step.
-      if parallel.of_first(int(max(steps, default=-1) >= self._exp.steps)):
+      if parallel.broadcast_from_first(
+        int(max(steps, default=-1) >= self._exp.steps)
+      ):
         return
       time.sleep(_PAUSE)
 
@@ -233,12 +235,12 @@ def evaluate_one(request: evaluate.Request) -> dict[str, Any]:
   folder = request.folder
   with contextlib.ExitStack() as stack:
     made, held = False, (folder / _CLAIM, 'evaluating')
-    with parallel.together():
+    with parallel.all_or_none():
       if parallel.is_first() and locks.claim(stack, *held) is None:
         _LOG.info('another job evaluates step %d; waiting for it', request.at)
         stack.enter_context(locks.exclusive(*held, wait=True))
         made = _made_alike(request.exp, folder)
-    if parallel.of_first(int(made)):
+    if parallel.broadcast_from_first(int(made)):
       return results_file.read(folder / 'results.json')
     return evaluate.evaluate(request)
 

@@ -188,16 +188,16 @@ class ConvEncoder(nn.Module):
 
   @nn.compact
   def __call__(
-    self, x: jax.Array, train: bool, real: jax.Array | None = None
+    self, x: jax.Array, train: bool, sample_mask: jax.Array | None = None
   ) -> jax.Array:
-    """Encodes images; `real` [B] is False for padding."""
+    """Encodes images; `sample_mask` [B] is False for padding."""
     strided = self.layout == 'strided'
     for level in self.plan.levels:
       strides = level.strides if strided else None
       x = Conv(level.width, level.kernel, strides, dtype=self.dtype)(x)
       x = layers.NormAct(
         self.activation, self.batch_norm, self.dtype, self.axis
-      )(x, train, real)
+      )(x, train, sample_mask)
       if not strided:
         x = max_pool(x, level.strides)
     return x
@@ -264,9 +264,9 @@ class ConvDecoder(nn.Module):
 
   @nn.compact
   def __call__(
-    self, code: jax.Array, train: bool, real: jax.Array | None = None
+    self, code: jax.Array, train: bool, sample_mask: jax.Array | None = None
   ) -> jax.Array:
-    """Decodes to images; `real` [B] is False for padding."""
+    """Decodes to images; `sample_mask` [B] is False for padding."""
     back = self.plan.levels[::-1]
     x = code
     for i, kernel in enumerate(self.kernels):
@@ -279,6 +279,6 @@ class ConvDecoder(nn.Module):
         return x
       x = layers.NormAct(
         self.activation, self.batch_norm, self.dtype, self.axis
-      )(x, train, real)
+      )(x, train, sample_mask)
       if self.layout == 'pool':
         x = up_sample(x, back[i].strides, back[i].size)

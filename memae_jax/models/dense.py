@@ -21,12 +21,12 @@ class _Hidden(nn.Module):
   axis: str | None
 
   @nn.compact
-  def __call__(self, x: jax.Array, train: bool, real) -> jax.Array:
+  def __call__(self, x: jax.Array, train: bool, sample_mask) -> jax.Array:
     for width in self.widths:
       x = nn.Dense(width, dtype=self.dtype)(x)
       x = layers.NormAct(
         self.activation, self.batch_norm, self.dtype, self.axis
-      )(x, train, real)
+      )(x, train, sample_mask)
     return x
 
 
@@ -46,13 +46,13 @@ class DenseEncoder(nn.Module):
 
   @nn.compact
   def __call__(
-    self, x: jax.Array, train: bool, real: jax.Array | None = None
+    self, x: jax.Array, train: bool, sample_mask: jax.Array | None = None
   ) -> jax.Array:
-    """Encodes flattened inputs; `real` [B] is False for padding."""
+    """Encodes flattened inputs; `sample_mask` [B] is False for padding."""
     x = x.reshape(x.shape[0], -1)
     x = _Hidden(
       self.widths, self.activation, self.batch_norm, self.dtype, self.axis
-    )(x, train, real)
+    )(x, train, sample_mask)
     return nn.Dense(self.code, dtype=self.dtype)(x)
 
 
@@ -68,15 +68,15 @@ class DenseDecoder(nn.Module):
 
   @nn.compact
   def __call__(
-    self, code: jax.Array, train: bool, real: jax.Array | None = None
+    self, code: jax.Array, train: bool, sample_mask: jax.Array | None = None
   ) -> jax.Array:
-    """Decodes to the shape of a sample; `real` [B] is False for padding."""
+    """Decodes to the shape of a sample; padding has no `sample_mask` [B]."""
     x = _Hidden(
       tuple(reversed(self.widths)),
       self.activation,
       self.batch_norm,
       self.dtype,
       self.axis,
-    )(code, train, real)
+    )(code, train, sample_mask)
     x = nn.Dense(math.prod(self.output_shape), dtype=self.dtype)(x)
     return x.reshape(x.shape[0], *self.output_shape)

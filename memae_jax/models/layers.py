@@ -29,9 +29,9 @@ class BatchNorm(nn.Module):
 
   @nn.compact
   def __call__(
-    self, x: jax.Array, train: bool, real: jax.Array | None = None
+    self, x: jax.Array, train: bool, sample_mask: jax.Array | None = None
   ) -> jax.Array:
-    """[B, ..., C] -> the same; `real` [B] is False for padding."""
+    """[B, ..., C] -> the same; `sample_mask` [B] is False for padding."""
     width = x.shape[-1:]
     own = lambda name, fill: self.variable(
       'batch_stats', name, jnp.full, width, fill, jnp.float32
@@ -42,7 +42,7 @@ class BatchNorm(nn.Module):
     x = x.astype(jnp.promote_types(x.dtype, jnp.float32))
     now = mean.value, var.value
     if train:
-      *now, count = self._moments(x, real)
+      *now, count = self._moments(x, sample_mask)
       if not self.is_initializing():
         for old, new in zip((mean, var), now):
           moved = self.momentum * old.value + (1 - self.momentum) * new
@@ -52,7 +52,7 @@ class BatchNorm(nn.Module):
     x = (x - last(now[0])) * last(jax.lax.rsqrt(now[1] + self.epsilon) * scale)
     return (x + last(bias)).astype(self.dtype)
 
-  def _moments(self, x, real) -> tuple[jax.Array, jax.Array, jax.Array]:
+  def _moments(self, x, sample_mask) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Mean and variance [C] over all else, and of how many values.
 
     The mean comes first: E[x^2] - E[x]^2 loses the digits of a variance that
@@ -61,10 +61,10 @@ class BatchNorm(nn.Module):
     along = tuple(range(x.ndim - 1))
     keep = whole = lambda x: x
     samples = x.shape[0]
-    if real is not None:
-      mask = jnp.expand_dims(real, tuple(range(1, x.ndim)))
+    if sample_mask is not None:
+      mask = jnp.expand_dims(sample_mask, tuple(range(1, x.ndim)))
       keep = lambda x: jnp.where(mask, x, 0)
-      samples = jnp.sum(real)
+      samples = jnp.sum(sample_mask)
     if self.axis is not None:
       whole = lambda x: jax.lax.psum(x, self.axis)
     count = jnp.asarray(samples, x.dtype) * (x[0].size // x.shape[-1])
@@ -85,9 +85,9 @@ class NormAct(nn.Module):
 
   @nn.compact
   def __call__(
-    self, x: jax.Array, train: bool, real: jax.Array | None = None
+    self, x: jax.Array, train: bool, sample_mask: jax.Array | None = None
   ) -> jax.Array:
     """[B, ..., C] -> [B, ..., C]; see `BatchNorm`."""
     if self.batch_norm:
-      x = BatchNorm(self.dtype, self.axis)(x, train, real)
+      x = BatchNorm(self.dtype, self.axis)(x, train, sample_mask)
     return ACTIVATIONS[self.activation](x)

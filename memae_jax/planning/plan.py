@@ -191,7 +191,7 @@ def _program(name: str, exp, chip: machines.Chip) -> dict[str, Any]:
   return program
 
 
-_CALLS = {'train': 'run_call', 'score': 'score_call'}
+_CALLS = {'train': 'trace_run', 'score': 'trace_score'}
 
 
 def _block(exp) -> int:

@@ -23,7 +23,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from memae_jax.runtime import errors
 
 REPLICA, DATA, MEMORY = AXES = ('replica', 'data', 'memory')
-ALIKE = PartitionSpec()
+REPLICATED = PartitionSpec()
 BY_REPLICA = PartitionSpec(REPLICA)
 BY_SAMPLE = PartitionSpec(REPLICA, DATA)
 BY_SLOT = PartitionSpec(REPLICA, MEMORY)
@@ -120,7 +120,7 @@ def specs(tree: Any, memories: Memories) -> Any:
   return jax.tree.map_with_path(where, tree)
 
 
-def real_shapes(
+def unpadded_shapes(
   tree: Any, replicas: int, memories: Memories
 ) -> tuple[tuple[int, ...], ...]:
   """Shapes of the leaves of a fleet's state without padding, in order."""
@@ -148,7 +148,7 @@ def without_padding(tree: Any, memories: Memories, axis: int = 0) -> Any:
   return jax.tree.map_with_path(cut, tree)
 
 
-def widened(tree: Any, mesh: Mesh, memories: Memories) -> Any:
+def padded_shapes(tree: Any, mesh: Mesh, memories: Memories) -> Any:
   """The shapes [R, ...] of a fleet's state as they are on the devices.
 
   Returns:
@@ -228,7 +228,7 @@ def place_like(tree: Any, shapes: Any) -> Any:
 
   Args:
     tree: of arrays that are the same in every process, without padding.
-    shapes: ShapeDtypeStructs with padding and shardings, see `widened`.
+    shapes: ShapeDtypeStructs with padding and shardings, see `padded_shapes`.
   """
 
   def put(host, like):
@@ -243,7 +243,7 @@ def place_like(tree: Any, shapes: Any) -> Any:
   return jax.tree.map(put, tree, shapes)
 
 
-def read_in(
+def place_lazily(
   shape: tuple[int, ...],
   mesh: Mesh,
   read: Callable[[slice, slice], np.ndarray],
@@ -288,11 +288,11 @@ def to_host(tree: Any) -> Any:
     return multihost_utils.process_allgather(tree, tiled=True)
 
 
-def of_first_all(numbers: Sequence[int]) -> list[int]:
+def broadcast_list(numbers: Sequence[int]) -> list[int]:
   """The numbers that the first process gives; all must call it."""
   if jax.process_count() == 1:
     return list(numbers)
-  held = np.zeros(of_first(len(numbers)), np.int32)
+  held = np.zeros(broadcast_from_first(len(numbers)), np.int32)
   if is_first():
     held[:] = numbers
   if not len(held):
@@ -310,7 +310,7 @@ def is_first() -> bool:
 
 
 @contextlib.contextmanager
-def together() -> Iterator[None]:
+def all_or_none() -> Iterator[None]:
   """What it holds succeeds in every process, or fails in every process.
 
   Else one would end, and the others wait for it. What it holds must not wait
@@ -338,7 +338,7 @@ def any_process(flag: bool) -> bool:
     return bool(multihost_utils.process_allgather(np.asarray(flag)).any())
 
 
-def of_first(number: int) -> int:
+def broadcast_from_first(number: int) -> int:
   """The number that the first process gives; all must call it."""
   if jax.process_count() == 1:
     return number

@@ -31,7 +31,7 @@ _LOOKS = 10  # At a folder that another process changes meanwhile.
 
 
 @functools.partial(jax.jit, static_argnums=1)
-def fingerprint(tree: Any, real: Shapes | None = None) -> jax.Array:
+def fingerprint(tree: Any, unpadded: Shapes | None = None) -> jax.Array:
   """A uint32 that changes when any bit of any leaf does (not adversarially).
 
   Computed on the devices, so it costs one pass and no transfer; the same
@@ -40,12 +40,12 @@ def fingerprint(tree: Any, real: Shapes | None = None) -> jax.Array:
 
   Args:
     tree: of arrays.
-    real: shape of each leaf without padding.
+    unpadded: shape of each leaf without padding.
   """
   total = jnp.uint32(0)
   leaves = jax.tree.leaves(tree)
-  real = real or tuple(leaf.shape for leaf in leaves)
-  for number, (leaf, shape) in enumerate(zip(leaves, real, strict=True)):
+  unpadded = unpadded or tuple(leaf.shape for leaf in leaves)
+  for number, (leaf, shape) in enumerate(zip(leaves, unpadded, strict=True)):
     if leaf.dtype == jnp.bool_:
       leaf = leaf.astype(jnp.uint8)
     width = f'uint{8 * leaf.dtype.itemsize}'
@@ -100,7 +100,7 @@ class Checkpoints:
     keep: int = 2,
     keep_all: bool = False,
     read_only: bool = False,
-    real: Shapes | None = None,
+    unpadded: Shapes | None = None,
     place: str = '',
   ):
     """Opens the folder.
@@ -110,10 +110,10 @@ class Checkpoints:
       keep: so many of the newest are kept.
       keep_all: all are.
       read_only: nothing is written, and the folder must exist.
-      real: shape of each leaf of a state without padding, if it has any.
+      unpadded: shape of each leaf of a state without padding, if it has any.
       place: folder in that of the checkpoints, see `Experiment.place`.
     """
-    self._real = real
+    self._unpadded = unpadded
     self._folder = pathlib.Path(workdir).absolute() / 'checkpoints' / place
     self._damaged = workdir / 'damaged_checkpoints' / place
     keep_some = not (keep_all or read_only)
@@ -162,7 +162,7 @@ class Checkpoints:
     Those that the first process saw: beside a training, others may have looked
     later. All must call it.
     """
-    return parallel.of_first_all(sorted(self._manager.all_steps()))
+    return parallel.broadcast_list(sorted(self._manager.all_steps()))
 
   def refresh(self) -> None:
     """Looks for checkpoints that another process wrote or removed."""
@@ -183,7 +183,7 @@ class Checkpoints:
         step,
         args=ocp.args.Composite(
           state=ocp.args.StandardSave(
-            {'state': state, 'fingerprint': fingerprint(state, self._real)}
+            {'state': state, 'fingerprint': fingerprint(state, self._unpadded)}
           ),
           meta=ocp.args.JsonSave(meta),
         ),
@@ -320,8 +320,8 @@ class Checkpoints:
       step, 'state', lambda path: self._states.restore(path, args=args)
     )
     if before:
-      restored['state'] = layouts.of_first(restored['state'], wanted)
-    found = fingerprint(restored['state'], self._real)
+      restored['state'] = layouts.from_first(restored['state'], wanted)
+    found = fingerprint(restored['state'], self._unpadded)
     if parallel.any_process(int(found) != int(restored['fingerprint'])):
       raise errors.UserError(
         f'checkpoint {self._folder / str(step)} is damaged (its content does'
@@ -381,7 +381,7 @@ class Checkpoints:
     """
     target = self._damaged
     # All of them first: whoever looks at the folder must not see it change.
-    with parallel.together():
+    with parallel.all_or_none():
       try:
         if parallel.is_first():
           target.mkdir(parents=True, exist_ok=True)

@@ -18,7 +18,7 @@ Values = dict[str, list[float | None]]  # name -> one value a replica
 
 
 def raise_unless_finite(
-  sums: step.Sums, replicas: tuple[fleet.Replica, ...]
+  sums: step.StepSums, replicas: tuple[fleet.Replica, ...]
 ) -> None:
   """Raises TrainingDiverged that names the first bad step and its replica."""
   bad = np.asarray(sums.first_bad)
@@ -48,7 +48,7 @@ def raise_unless_sound(
     )
 
 
-def scalars(sums: step.Sums, replicas: tuple[fleet.Replica, ...]) -> Values:
+def scalars(sums: step.StepSums, replicas: tuple[fleet.Replica, ...]) -> Values:
   """Means over the steps that were summed."""
   steps = np.asarray(sums.steps, np.float32)
   sums_of = {'loss': sums.loss, **sums.terms, 'grad_norm': sums.grad_norm}

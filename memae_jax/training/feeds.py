@@ -56,7 +56,7 @@ class Resident(programs.Programs):
     bounds = self._share((np.int32(start), np.int32(stop)))
     return self._run(state, self.hyper, self.data, self.inputs, *bounds)
 
-  def run_call(self):
+  def trace_run(self):
     """See `programs.Programs`."""
     bounds = self._share((np.int32(0), np.int32(1)))
     given = self.init_shapes, self.hyper, self.data, self.inputs, *bounds
@@ -104,7 +104,7 @@ class Streaming(programs.Programs):
     self._waited = 0.0  # Share of the last `run`.
 
   def _place(self, index):
-    return parallel.read_in(
+    return parallel.place_lazily(
       (*index.shape, *self._host_inputs.shape[1:]),
       self._mesh,
       lambda *part: feed.gather(self._host_inputs, index[part]),
@@ -151,7 +151,7 @@ class Streaming(programs.Programs):
     self._waited = waited / (time.perf_counter() - begun)
     return state, sums
 
-  def run_call(self):
+  def trace_run(self):
     """See `Programs`. One step is one call."""
     raw = self._raw_like(self._order_of(0))
     now = self._share(np.int32(0))

@@ -184,7 +184,7 @@ def over_replicas(
     return jax.shard_map(
       local,
       mesh=mesh,
-      in_specs=(given,) + (parallel.ALIKE,) * len(shared),
+      in_specs=(given,) + (parallel.REPLICATED,) * len(shared),
       out_specs=result,
       check_vma=False,
     )(mapped, *shared)

@@ -16,7 +16,7 @@ def first(state: Any) -> dict[str, Any]:
   return out
 
 
-def of_first(stored: dict[str, Any], like: Any) -> Any:
+def from_first(stored: dict[str, Any], like: Any) -> Any:
   """Returns a state like another one, of what `first` describes."""
 
   def weights(part, like):

@@ -25,7 +25,7 @@ _LOG = logging.getLogger(__name__)
 def _advance(
   exp: experiment.Experiment, state: step.ReplicaState, now: int
 ) -> tuple[step.ReplicaState, int, dict[str, Any]]:
-  """Goes on to the next log event, within the stage of a step.
+  """Goes on to the next log event, within the stage that `now` belongs to.
 
   Returns:
     The state, its step, and what is logged of the steps.
@@ -69,10 +69,9 @@ def train(
 def _train(
   exp: experiment.Experiment, workdir: pathlib.Path
 ) -> step.ReplicaState:
-  """As `train`, of one family."""
-  options = exp.config.train
+  """Trains one family, as `train` says."""
   with contextlib.ExitStack() as stack:
-    with parallel.together():
+    with parallel.all_or_none():
       lock = stack.enter_context(locks.exclusive(workdir / '.lock', 'training'))
       run_folder.check_workdir(workdir)
     # Until the last checkpoint is whole.
@@ -80,58 +79,31 @@ def _train(
     checkpoints = stack.enter_context(
       run_folder.opened(exp, workdir, read_only=False)
     )
-    found = checkpoints.restore_newest(
-      exp.programs.init_shapes,
-      lambda stored: same.check_origin(exp, stored, workdir, goes_on=True),
-    )
-    if found is None:
-      now, state = 0, exp.programs.init()
-      written = -1
-    else:
-      now, state, _ = found
-      written = now
-      if now > exp.steps:
-        raise errors.UserError(
-          f'{workdir} is trained to step {now}, but train.epochs ='
-          f' {options.epochs:g} end at step {exp.steps}; give more epochs, or'
-          ' another --workdir'
-        )
-      _LOG.info('resuming at step %d of %d', now, exp.steps)
+    now, state, is_new = _begin(exp, workdir, checkpoints)
     steps = checkpoints.steps()
-    with parallel.together():
+    with parallel.all_or_none():
       if parallel.is_first() and now < exp.steps:
         run_folder.check_room(exp, workdir, steps)
-      writer = metrics_log.MetricsWriter(
-        workdir, written, options.tensorboard, exp.place
+      log = metrics_log.MetricsWriter(
+        workdir, -1 if is_new else now, exp.config.train.tensorboard, exp.place
       )
-      stack.callback(writer.close)
-      run_folder.store_config(
-        workdir, exp.config
-      )  # Nothing is refused from here on.
+      stack.callback(log.close)
+      # Nothing is refused from here on.
+      run_folder.store_config(workdir, exp.config)
     progress = progress_bar.Progress('train', exp.steps, now)
     stack.callback(progress.close)
     if not jax.config.jax_disable_jit:  # Else each operation is a transfer.
       stack.enter_context(jax.transfer_guard('disallow'))
 
-    def validate(state):
-      state, error, totals = exp.programs.validate(state, now)
-      diagnostics.raise_unless_sound(error, exp.replicas, now)
-      values = {exp.trainer.method.criterion[1]: error.tolist()}
-      values |= diagnostics.reads(totals, exp.replicas)
-      writer.write(now, 'validation', values)
-      diagnostics.warn_dead(values, now)
-      return state
-
-    if found is None:
-      state = validate(state)
+    if is_new:
+      state = _validate(exp, state, now, log)
     while now < exp.steps:
       state, now, values = _advance(exp, state, now)
-      writer.write(now, 'train', values, exp.programs.feed_facts())
-      said = f'loss {np.mean(values["loss"]):.4g}' if values else 'passes'
-      progress.at(now, said)
+      log.write(now, 'train', values, exp.programs.feed_facts())
+      progress.at(now, _in_words(values))
       last = now == exp.steps
       if last or now % exp.validate_every == 0:
-        state = validate(state)
+        state = _validate(exp, state, now, log)
       stopping = parallel.any_process(stop_requested())
       if last or stopping or now % exp.checkpoint_every == 0:
         with run_folder.at_home(exp, workdir, lock, now, state):
@@ -145,13 +117,67 @@ def _train(
         f'stopped by SIGTERM at step {now} of {exp.steps}, saved in {workdir};'
         ' run the same command to go on'
       )
+  _tell_peak(exp, now)
+  return state
+
+
+def _begin(
+  exp: experiment.Experiment, workdir: pathlib.Path, checkpoints: Any
+) -> tuple[int, step.ReplicaState, bool]:
+  """Finds where a training begins: at its newest checkpoint, or anew.
+
+  Returns:
+    The step, the state there, and whether the training is new.
+
+  Raises:
+    UserError: the run is of other data or settings, or trained further.
+  """
+  stored = checkpoints.restore_newest(
+    exp.programs.init_shapes,
+    lambda origin: same.check_origin(exp, origin, workdir, goes_on=True),
+  )
+  if stored is None:
+    return 0, exp.programs.init(), True
+  now, state, _ = stored
+  if now > exp.steps:
+    raise errors.UserError(
+      f'{workdir} is trained to step {now}, but train.epochs ='
+      f' {exp.config.train.epochs:g} end at step {exp.steps}; give more epochs,'
+      ' or another --workdir'
+    )
+  _LOG.info('resuming at step %d of %d', now, exp.steps)
+  return now, state, False
+
+
+def _validate(
+  exp: experiment.Experiment,
+  state: step.ReplicaState,
+  now: int,
+  log: metrics_log.MetricsWriter,
+) -> step.ReplicaState:
+  """Scores the validation normals, logs it, and keeps the best weights."""
+  state, error, totals = exp.programs.validate(state, now)
+  diagnostics.raise_unless_sound(error, exp.replicas, now)
+  values = {exp.trainer.method.criterion[1]: error.tolist()}
+  values |= diagnostics.reads(totals, exp.replicas)
+  log.write(now, 'validation', values)
+  diagnostics.warn_dead(values, now)
+  return state
+
+
+def _in_words(values: dict[str, Any]) -> str:
+  """Returns what progress says of a log event."""
+  return f'loss {np.mean(values["loss"]):.4g}' if values else 'passes'
+
+
+def _tell_peak(exp: experiment.Experiment, now: int) -> None:
   peak = exp.environment['peak_memory']
+  device = f'unknown ({peak["device_reason"]})'
+  if peak['device_bytes']:
+    device = f'{peak["device_bytes"] / 2**30:.2f} GiB'
   _LOG.info(
     'trained to step %d; peak memory: host %.2f GiB, device %s',
     now,
     peak['host_bytes'] / 2**30,
-    f'{peak["device_bytes"] / 2**30:.2f} GiB'
-    if peak['device_bytes']
-    else f'unknown ({peak["device_reason"]})',
+    device,
   )
-  return state

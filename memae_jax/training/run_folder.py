@@ -42,7 +42,7 @@ def opened(
     options.keep,
     options.keep_all,
     read_only,
-    real=exp.programs.real_shapes,
+    unpadded=exp.programs.unpadded_shapes,
     place=exp.place,
   )
 

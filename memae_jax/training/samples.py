@@ -139,7 +139,7 @@ def check_alike_everywhere(config: Any, identity: Mapping[str, str]) -> None:
     json.dumps([identity, fields], sort_keys=True).encode()
   )
   number = int(digest.hexdigest()[:7], 16)
-  if parallel.any_process(number != parallel.of_first(number)):
+  if parallel.any_process(number != parallel.broadcast_from_first(number)):
     raise errors.UserError(
       'the processes of this run have different data or config fields; start'
       ' all by the same command, on the same data'
@@ -167,7 +167,7 @@ def load(
     UserError: the data are missing or do not fit the config.
   """
   everyone = [replica for group in families.values() for replica in group]
-  with parallel.together():
+  with parallel.all_or_none():
     source, identity = _samples(config, stored or {}, source)
     _LOG.info(
       '%s: %d samples of shape %s, %d replicas',

@@ -82,7 +82,7 @@ def split(variables: base.Variables) -> Weights:
   return Weights(variables.get('params', {}), rest)
 
 
-class Sums(NamedTuple):
+class StepSums(NamedTuple):
   """Sums over the steps since the last log event.
 
   terms: of the loss, by name. totals: of the reads of each memory, by name.
@@ -97,7 +97,7 @@ class Sums(NamedTuple):
   totals: dict[str, usage.ReadTotals]
 
 
-def added(total: Sums, new: Sums) -> Sums:
+def added(total: StepSums, new: StepSums) -> StepSums:
   """Sums over the steps of both; those of `total` came first."""
   first_bad = jnp.where(total.first_bad >= 0, total.first_bad, new.first_bad)
   return jax.tree.map(jnp.add, total, new)._replace(first_bad=first_bad)
@@ -189,7 +189,7 @@ class Trainer(NamedTuple):
 
   def step(
     self, state: ReplicaState, hyper: fleet.Hyper, batch: jax.Array, step
-  ) -> tuple[ReplicaState, Sums]:
+  ) -> tuple[ReplicaState, StepSums]:
     """One step of gradient descent.
 
     Args:
@@ -238,7 +238,7 @@ class Trainer(NamedTuple):
     return base.Batch(batch, mask, keys, self.batch_size)
 
   def _gradients(self, params, collections, hyper, part):
-    """Gradients, `Sums` and collections by the samples of this device.
+    """Gradients, `StepSums` and collections by the samples of this device.
 
     The loss is one of the whole batch, so what devices and parts of a batch
     give adds up.
@@ -251,7 +251,7 @@ class Trainer(NamedTuple):
       return found.loss, found
 
     (loss, found), grads = jax.value_and_grad(loss_fn, has_aux=True)(params)
-    sums = Sums(
+    sums = StepSums(
       steps=jnp.int32(0),  # These three are of the whole step, see `step`.
       grad_norm=jnp.float32(0),
       first_bad=jnp.int32(0),
@@ -295,7 +295,7 @@ class Trainer(NamedTuple):
         own += jnp.sum(jnp.square(base.leaf(grads, path)))
     return square - own + self.across.sum_slots(own)
 
-  def run(self, mapped, inputs, start, stop) -> tuple[ReplicaState, Sums]:
+  def run(self, mapped, inputs, start, stop) -> tuple[ReplicaState, StepSums]:
     """Steps `start` to `stop` of one replica; mapped = (state, hyper, data).
 
     The bounds are traced: one compilation serves any number of steps.
@@ -352,14 +352,14 @@ class Trainer(NamedTuple):
     """Keeps the weights if their validation error is the lowest so far.
 
     Args:
-      mapped: (state, error [K] of validation samples, real [K] bool).
+      mapped: (state, error [K] of validation samples, mask [K] bool).
       step: that the state has reached.
 
     Returns:
       The state and the mean error.
     """
-    state, error, real = mapped
-    error = jnp.sum(jnp.where(real, error, 0)) / jnp.sum(real)
+    state, error, mask = mapped
+    error = jnp.sum(jnp.where(mask, error, 0)) / jnp.sum(mask)
     if self.keep_best:
       better = error < state.best.error
       now = Best(state.params, state.collections, step, error)

@@ -113,7 +113,7 @@ def test_stopped_killed_and_resumed_on_another_mesh(tmp_path):
 def _scores(workdir):
   exp = experiment.build(helpers.digits(**_FIELDS, **{'mesh.replica': 1}))
   with checkpoint.Checkpoints(
-    workdir, read_only=True, real=exp.programs.real_shapes
+    workdir, read_only=True, unpadded=exp.programs.unpadded_shapes
   ) as checkpoints:
     at, state, _ = checkpoints.restore_newest(
       exp.programs.init_shapes, lambda _: None
@@ -174,7 +174,7 @@ from memae_jax.runtime import errors, parallel
 from memae_jax.training import samples
 process = jax.process_index()
 try:
-  with parallel.together():
+  with parallel.all_or_none():
     if process == 1:
       raise PermissionError('of one')
 except (OSError, errors.UserError) as error:

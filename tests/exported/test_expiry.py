@@ -5,7 +5,7 @@ import datetime
 import jax
 import pytest
 
-from memae_jax.runtime import expiry
+from memae_jax.exported import expiry
 
 
 @pytest.mark.parametrize(

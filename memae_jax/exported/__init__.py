@@ -1,0 +1,1 @@
+"""Exported scorers: what their files hold, and until when JAX reads them."""

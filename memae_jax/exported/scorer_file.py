@@ -1,0 +1,172 @@
+"""What the file of an exported scorer holds, and what is wrong with others."""
+
+import hashlib
+import json
+import math
+import pathlib
+import zipfile
+from typing import Any
+
+import jax
+import numpy as np
+
+from memae_jax.data import host_stage
+from memae_jax.runtime import (
+  errors,
+  foreign,
+)
+
+FORMAT, VERSION = 'memae_jax.scorer', 2
+
+
+META, PROGRAM = 'meta.json', 'program.bin'
+
+
+PLATFORMS = ('cpu', 'cuda', 'tpu')
+
+
+KINDS = {1: 'table', 3: 'images', 4: 'clips'}  # By rank of a sample.
+
+
+# Fields of `config.data` that say how files become samples.
+READING = (
+  'colour',
+  'image_size',
+  'image_width',
+  'clip_frames',
+  'frame_step',
+  'missing',
+  'unknown_category',
+  'key_column',
+  'separator',
+  'encoding',
+  'missing_marks',
+)
+
+
+_LIMITS = {META: 2**26, PROGRAM: 2**31}  # Bytes.
+
+
+def check_flatbuffers() -> None:
+  """Raises UserError without the package that `jax.export` needs."""
+  try:
+    import flatbuffers  # noqa: F401  What jax.export imports late.
+  except ImportError as error:
+    raise errors.UserError(
+      "flatbuffers is missing; pip install -e '.[export]'"
+    ) from error
+
+
+def parts(path: pathlib.Path) -> tuple[dict[str, Any], bytes]:
+  """Returns the members of the archive, which are what they should be."""
+  if not path.is_file():
+    raise errors.UserError(f'{path} is no file; give one of memae_jax.export')
+  try:
+    with zipfile.ZipFile(path) as archive:
+      members = archive.infolist()
+      if sorted(member.filename for member in members) != [META, PROGRAM]:
+        raise ValueError('it has other members')
+      for member in members:
+        # Stored as they are, so none is larger than the file.
+        if member.compress_type != zipfile.ZIP_STORED:
+          raise ValueError(f'{member.filename} is compressed')
+        if member.file_size > _LIMITS[member.filename]:
+          raise ValueError(f'{member.filename} has {member.file_size} bytes')
+      text, binary = archive.read(META), archive.read(PROGRAM)
+    meta = json.loads(text)
+    _check_meta(meta)
+    if hashlib.sha256(binary).hexdigest() != meta['program']['sha256']:
+      raise ValueError('the sha256 of the program is another')
+  except errors.UserError as error:
+    raise errors.UserError(f'{path} {error}') from error
+  # Zip files and JSON fail in many ways.
+  except Exception as error:
+    raise errors.UserError(
+      f'{path} is damaged or no file of memae_jax.export'
+      f' ({foreign.reason(error)}); copy or export it again'
+    ) from error
+  return meta, binary
+
+
+def _check_meta(meta: Any) -> None:
+  """Raises an error unless all that is read of it here is there."""
+  if meta['format'] != FORMAT:
+    raise ValueError(f'its format is {meta["format"]!r}')
+  if meta['version'] != VERSION:
+    raise errors.UserError(
+      f'has version {meta["version"]!r} of its format, this memae_jax reads'
+      f' {VERSION}; export the run again'
+    )
+  for key in ('jax', 'exported', 'readable_until'):
+    told = meta.get(key, '')  # Earlier exports lack them.
+    if not (isinstance(told, str) and told.isprintable() and len(told) < 100):
+      raise ValueError(f'its "{key}" is no line of text')
+  found, limit = meta['input'], meta['threshold']
+  shape, blocks = found['shape'], meta['blocks']
+  if type(limit) not in (int, float) or not math.isfinite(limit):
+    raise ValueError(f'its threshold is {limit!r}')
+  names = [
+    name for c in found['columns'] for name in (c['name'], *c['categories'])
+  ]
+  if not (
+    all(type(n) is int and 1 <= n <= 2**20 for n in [*shape, *blocks.values()])
+    and all(isinstance(name, str) for name in names)
+    and isinstance(meta['program']['sha256'], str)
+    and 'default' in blocks
+    and KINDS[len(shape)] == found['kind']
+    and set(READING) <= set(found)
+    and found['dtype'] in ('uint8', 'float32')
+    and _width(found['columns']) in (0, shape[0])
+  ):
+    raise ValueError('its meta.json is not sound')
+  if found['dtype'] == 'float32':
+    stage = host_stage.from_json(found['host'])
+    if stage.centre.shape != ((shape[0],) if len(shape) == 1 else (1,)):
+      raise ValueError('its host stage is of another width')
+  low, high = found['levels']
+  if not (type(low) is type(high) is int and 0 <= low < high < 2**16):
+    raise ValueError(f'its levels are {low!r} and {high!r}')
+
+
+def _width(columns: list[dict[str, Any]]) -> int:
+  """Inputs of the columns of a table."""
+  return sum(len(column['categories']) or 1 for column in columns)
+
+
+def fits(exported: jax.export.Exported, shape, dtype) -> bool:
+  """Returns whether a program takes [B, *shape] and gives `score` [B], at least."""
+  if len(exported.in_avals) != 1:
+    return False
+  (samples,) = exported.in_avals
+  give = jax.tree.unflatten(exported.out_tree, exported.out_avals)
+  return (
+    (samples.shape[1:], samples.dtype) == (shape, dtype)
+    and isinstance(give, dict)
+    and 'score' in give
+    and (give['score'].shape, give['score'].dtype)
+    == (samples.shape[:1], np.float32)
+    and all(part.shape[:1] == samples.shape[:1] for part in give.values())
+  )
+
+
+def unreadable(path: Any, meta: dict[str, Any], error: Exception) -> Exception:
+  """Returns the error of a program that this JAX cannot read."""
+  why, writer = foreign.reason(error), _jax_of(meta)
+  if 'backward-compatibility window' in why:  # As jax 0.12 says it.
+    why = 'it has expired'
+  until = meta.get('readable_until')
+  until = f'by {until}' if until else 'until unknown'  # Of earlier exports.
+  return errors.UserError(
+    f'{path} was written by jax {writer}, readable {until}; jax'
+    f' {jax.__version__} cannot read it ({why}); export the run again with this'
+    f' jax, or score with jax {writer}'
+  )
+
+
+def _jax_of(meta: dict[str, Any]) -> str:
+  try:
+    # Earlier exports have it only there.
+    written = meta.get('jax') or meta['environment']['versions']['jax']
+  except (KeyError, TypeError):
+    return 'of an unknown version'
+  return ' '.join(str(written).split())[:40]
