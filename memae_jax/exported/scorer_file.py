@@ -134,7 +134,7 @@ def _width(columns: list[dict[str, Any]]) -> int:
 
 
 def fits(exported: jax.export.Exported, shape, dtype) -> bool:
-  """Returns whether a program takes [B, *shape] and gives `score` [B], at least."""
+  """Returns whether a program takes [B, *shape] and gives a score [B]."""
   if len(exported.in_avals) != 1:
     return False
   (samples,) = exported.in_avals

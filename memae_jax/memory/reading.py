@@ -8,7 +8,7 @@ top_k        none                 [Q, k, C]       sparse reads, inference
 
 import jax
 
-from memae_jax.memory import addressing, streaming, top_k
+from memae_jax.memory import addressing, blocks, streaming, top_k
 
 _KINDS = {
   'dense': addressing.read,
@@ -70,6 +70,6 @@ def _choose(options: addressing.ReadOptions, query, slots) -> str:
     )
   if kind != 'auto':
     return kind
-  size = streaming.LIVE * 4 * query.shape[0] * slots.shape[0]
+  size = blocks.LIVE * 4 * query.shape[0] * slots.shape[0]
   fits = axis is None and size <= options.read_bytes
   return 'dense' if fits or published else 'streaming'

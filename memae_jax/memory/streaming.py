@@ -18,30 +18,14 @@ sums over slots cross devices, whose size does not depend on N.
 """
 
 import functools
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from memae_jax.memory import addressing, shrinkage
+from memae_jax.memory import addressing, blocks, shrinkage
 
 _NONE = jnp.iinfo(jnp.int32).max
-LIVE = 4  # Arrays of [Q, slots] that a read and its gradient hold at a time.
-
-
-class Block(NamedTuple):
-  """Some consecutive slots.
-
-  start: of the first one. index: [B] their numbers, counted over all devices
-  of the axis. slots: [B, C]. exists: [B] bool, False for slots that are masked
-  or were part of an earlier block.
-  """
-
-  start: jax.Array
-  index: jax.Array
-  slots: jax.Array
-  exists: jax.Array
 
 
 class Peak(NamedTuple):
@@ -72,109 +56,19 @@ class Sums(NamedTuple):
   kept: jax.Array
 
 
-def chunk_size(queries: int, slots: int, read_bytes: int) -> int:
-  """Slots in a block: a multiple of 128 from 128 on, or all of them."""
-  fit = read_bytes // (LIVE * 4 * max(queries, 1))
-  return min(max(fit // 128, 1) * 128, slots)
+class Saved(NamedTuple):
+  """Arguments and results of a read that its gradient needs.
 
-
-def fixed(
-  options: addressing.ReadOptions, query: jax.Array, slots: jax.Array
-) -> addressing.ReadOptions:
-  """What is fixed when a read is compiled: options with a chunk of at most N.
-
-  Args:
-    options: how to read.
-    query: [Q, C] as of `prepare`, which the temperature is part of.
-    slots: [N, C].
+  query, slots, slot_mask: as of `forward`. value: [Q, C]. entropy: [Q].
+  residuals: of `forward`, too.
   """
-  count = slots.shape[0]
-  chunk = options.chunk or chunk_size(query.shape[0], count, options.read_bytes)
-  return options._replace(temperature=1.0, chunk=min(chunk, count))
 
-
-def fold(
-  rules: addressing.ReadOptions,
-  step: Callable[[Any, Block], Any],
-  carry: Any,
-  slots: jax.Array,
-  slot_mask: jax.Array | None,
-) -> Any:
-  """Calls carry = step(carry, block) for all blocks of slots, in order.
-
-  The last block ends with the last slot. It overlaps the one before if chunk
-  does not divide N: slots in padded copies would cost their size again.
-
-  Args:
-    rules: see `fixed`.
-    step: takes and returns a carry.
-    carry: the first one.
-    slots: [N, C].
-    slot_mask: [N] bool or None.
-
-  Returns:
-    The last carry.
-  """
-  count, chunk = slots.shape[0], rules.chunk
-  first = 0 if rules.axis is None else jax.lax.axis_index(rules.axis) * count
-
-  def body(number, carry):
-    start = jnp.minimum(number * chunk, count - chunk)
-    cut = lambda x: jax.lax.dynamic_slice_in_dim(x, start, chunk)
-    index = start + jnp.arange(chunk, dtype=jnp.int32)
-    exists = index >= number * chunk
-    if slot_mask is not None:
-      exists &= cut(slot_mask)
-    return step(carry, Block(start, first + index, cut(slots), exists))
-
-  return jax.lax.fori_loop(0, -(-count // chunk), body, carry)
-
-
-def prepare(
-  query: jax.Array, similarity: str, temperature: float | jax.Array
-) -> jax.Array:
-  """[Q, C] vectors whose dot products with `keys` are the similarities."""
-  query = query.astype(jnp.promote_types(jnp.float32, query.dtype))
-  return keys(query, similarity) / temperature
-
-
-def keys(slots: jax.Array, similarity: str) -> jax.Array:
-  """What queries are compared with: slots, or for 'cosine' their directions."""
-  if similarity == 'cosine':
-    return addressing.normalise(slots)
-  if similarity != 'dot':
-    raise ValueError(f'similarity is "{similarity}"; use "cosine" or "dot"')
-  return slots
-
-
-def matmul(one: jax.Array, two: jax.Array) -> jax.Array:
-  """Matrix product in full precision."""
-  return jnp.matmul(one, two, precision=jax.lax.Precision.HIGHEST)
-
-
-def scores(query: jax.Array, block: Block, similarity: str) -> jax.Array:
-  """[Q, B] similarities of prepared queries, -inf where no slot is."""
-  score = matmul(query, keys(block.slots.astype(query.dtype), similarity).T)
-  return jnp.where(block.exists[None, :], score, -jnp.inf)
-
-
-def add_exponentials(
-  peak: jax.Array, total: jax.Array, score: jax.Array
-) -> tuple[jax.Array, jax.Array]:
-  """Takes similarities into a running logsumexp.
-
-  Args:
-    peak: [Q] highest similarity so far, -inf at first.
-    total: [Q] sum of exp(s - peak) so far.
-    score: [Q, B] more similarities.
-
-  Returns:
-    The new peak and total.
-  """
-  higher = jnp.maximum(peak, jnp.max(score, axis=-1))
-  shift = jnp.where(jnp.isfinite(higher), higher, 0)
-  more = jnp.sum(jnp.exp(score - shift[:, None]), axis=-1)
-  return higher, total * jnp.exp(peak - shift) + more
+  query: jax.Array
+  slots: jax.Array
+  slot_mask: jax.Array | None
+  value: jax.Array
+  entropy: jax.Array
+  residuals: tuple[Peak, jax.Array]
 
 
 def find_peak(
@@ -189,8 +83,8 @@ def find_peak(
 
   def step(carry, block):
     peak, total, nearest = carry
-    score = scores(query, block, rules.similarity)
-    higher, total = add_exponentials(peak, total, score)
+    score = blocks.scores(query, block, rules.similarity)
+    higher, total = blocks.add_exponentials(peak, total, score)
     if top1:
       here = block.index[jnp.argmax(score, axis=-1)]
       nearest = jnp.where(higher > peak, here, nearest)
@@ -198,7 +92,7 @@ def find_peak(
 
   nothing = jnp.zeros_like(query[:, 0])
   none = jnp.full(query.shape[:1], _NONE, jnp.int32)
-  peak, total, nearest = fold(
+  peak, total, nearest = blocks.fold(
     rules, step, (nothing - jnp.inf, nothing, none), slots, slot_mask
   )
   if rules.axis is not None:
@@ -216,10 +110,13 @@ def find_peak(
 
 
 def _log_weights(
-  rules: addressing.ReadOptions, query: jax.Array, peak: Peak, block: Block
+  rules: addressing.ReadOptions,
+  query: jax.Array,
+  peak: Peak,
+  block: blocks.Block,
 ) -> tuple[jax.Array, jax.Array]:
   """[Q, B] survivors, and log w_i = s_i - peak for them (0 elsewhere)."""
-  score = scores(query, block, rules.similarity)
+  score = blocks.scores(query, block, rules.similarity)
   keep = score > peak.floor[:, None]
   if rules.on_empty == 'top1':
     only = block.index[None, :] == peak.only[:, None]
@@ -234,7 +131,7 @@ def _sum_survivors(rules, query, slots, slot_mask, peak) -> Sums:
     keep, log = _log_weights(rules, query, peak, block)
     weight = jnp.where(keep, jnp.exp(log), 0)
     return Sums(
-      value=sums.value + matmul(weight, block.slots.astype(query.dtype)),
+      value=sums.value + blocks.matmul(weight, block.slots.astype(query.dtype)),
       mass=sums.mass + jnp.sum(weight, axis=-1),
       spread=sums.spread + jnp.sum(weight * log, axis=-1),
       kept=sums.kept + jnp.sum(keep, axis=-1, dtype=query.dtype),
@@ -242,7 +139,7 @@ def _sum_survivors(rules, query, slots, slot_mask, peak) -> Sums:
 
   nothing = jnp.zeros_like(query[:, 0])
   sums = Sums(jnp.zeros_like(query), nothing, nothing, nothing)
-  sums = fold(rules, step, sums, slots, slot_mask)
+  sums = blocks.fold(rules, step, sums, slots, slot_mask)
   return sums if rules.axis is None else jax.lax.psum(sums, rules.axis)
 
 
@@ -256,7 +153,7 @@ def _usage(rules, query, slots, slot_mask, query_mask, peak, mass) -> jax.Array:
     return _add(usage, jnp.sum(weight, axis=0), block.start)
 
   nothing = jnp.zeros(slots.shape[0], query.dtype)
-  return fold(rules, step, nothing, slots, slot_mask)
+  return blocks.fold(rules, step, nothing, slots, slot_mask)
 
 
 def _add(whole: jax.Array, part: jax.Array, start: jax.Array) -> jax.Array:
@@ -303,20 +200,15 @@ def forward(
 
 def backward(
   rules: addressing.ReadOptions,
-  query: jax.Array,
-  slots: jax.Array,
-  slot_mask: jax.Array | None,
-  value: jax.Array,
-  entropy: jax.Array,
-  residuals: tuple[Peak, jax.Array],
+  saved: Saved,
   value_bar: jax.Array,
   entropy_bar: jax.Array,
 ) -> tuple[jax.Array, jax.Array]:
   """Gradients of the read.
 
   Args:
-    rules, query, slots, slot_mask: as of `forward`.
-    value, entropy, residuals: its results.
+    rules: as of `forward`.
+    saved: its arguments and results.
     value_bar: [Q, C] cotangent of the value; with an axis the same on all its
       devices.
     entropy_bar: [Q] cotangent of the entropy, likewise.
@@ -324,30 +216,34 @@ def backward(
   Returns:
     [Q, C] gradient of query, whole on every device, and [N, C] of slots.
   """
-  peak, mass = residuals
+  query, slots, slot_mask, value, entropy, (peak, mass) = saved
   log_mass = jnp.log(mass)[:, None]
   mean = jnp.sum(value_bar * value, axis=-1) + entropy_bar * entropy
 
   def step(carry, block):
     query_bar, slots_bar = carry
-    both = lambda x: (keys(x, rules.similarity), x)
+    both = lambda x: (blocks.keys(x, rules.similarity), x)
     (key, slot), pull = jax.vjp(both, block.slots.astype(query.dtype))
     keep, log = _log_weights(rules, query, peak, block)
     log = log - log_mass
     weight = jnp.where(keep, jnp.exp(log), 0)
     score_bar = weight * (
-      matmul(value_bar, slot.T) - entropy_bar[:, None] * log - mean[:, None]
+      blocks.matmul(value_bar, slot.T)
+      - entropy_bar[:, None] * log
+      - mean[:, None]
     )
     if rules.on_empty == 'top1':  # One slot takes all, whatever its score.
       score_bar = jnp.where(peak.only[:, None] == _NONE, score_bar, 0)
-    (more,) = pull((matmul(score_bar.T, query), matmul(weight.T, value_bar)))
+    (more,) = pull(
+      (blocks.matmul(score_bar.T, query), blocks.matmul(weight.T, value_bar))
+    )
     return (
-      query_bar + matmul(score_bar, key),
+      query_bar + blocks.matmul(score_bar, key),
       _add(slots_bar, more.astype(slots.dtype), block.start),
     )
 
   nothing = jnp.zeros_like(query), jnp.zeros_like(slots)
-  query_bar, slots_bar = fold(rules, step, nothing, slots, slot_mask)
+  query_bar, slots_bar = blocks.fold(rules, step, nothing, slots, slot_mask)
   if rules.axis is not None:
     query_bar = jax.lax.psum(query_bar, rules.axis)
   return query_bar, slots_bar
@@ -362,11 +258,13 @@ def _read_fwd(rules, query, slots, threshold, slot_mask, query_mask):
   read, residuals = forward(
     rules, query, slots, threshold, slot_mask, query_mask
   )
-  return read, (query, slots, slot_mask, read.value, read.entropy, residuals)
+  return read, Saved(
+    query, slots, slot_mask, read.value, read.entropy, residuals
+  )
 
 
 def _read_bwd(rules, saved, cotangent):
-  gradients = backward(rules, *saved, cotangent.value, cotangent.entropy)
+  gradients = backward(rules, saved, cotangent.value, cotangent.entropy)
   return *gradients, None, None, None
 
 
@@ -400,7 +298,7 @@ def read(
   Returns:
     `MemoryRead`, float32 (float64 for float64 queries).
   """
-  query = prepare(query, options.similarity, options.temperature)
+  query = blocks.prepare(query, options.similarity, options.temperature)
   threshold = jnp.asarray(threshold, query.dtype)
-  rules = fixed(options, query, slots)
+  rules = blocks.fixed(options, query, slots)
   return _read(rules, query, slots, threshold, slot_mask, query_mask)

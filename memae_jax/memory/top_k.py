@@ -11,7 +11,7 @@ the time on a CPU for k up to 64, half for 256 and a sixth more for 1024.
 import jax
 import jax.numpy as jnp
 
-from memae_jax.memory import addressing, shrinkage, streaming
+from memae_jax.memory import addressing, blocks, shrinkage
 
 
 def read(
@@ -44,15 +44,14 @@ def read(
   """
   if options.k is None:
     raise ValueError('a read of kind "top_k" needs k')
-  query = streaming.prepare(query, options.similarity, options.temperature)
+  query = blocks.prepare(query, options.similarity, options.temperature)
   query, slots = jax.lax.stop_gradient((query, jnp.asarray(slots)))
   count, k = slots.shape[0], options.k
-  rules = streaming.fixed(options, query, slots)
+  rules = blocks.fixed(options, query, slots)
   best, index, total = _nearest(rules, query, slots, slot_mask, min(k, count))
   peak = best[:, 0]
   log_z = peak + jnp.log(total)
   floor = shrinkage.floor(log_z, jnp.asarray(threshold, query.dtype))
-
   keep = best > floor[:, None]
   kept = jnp.sum(keep, axis=-1, dtype=jnp.int32)
   if k < count:
@@ -61,17 +60,9 @@ def read(
       lambda: _count(rules, query, slots, slot_mask, floor),
       lambda: kept,
     )
-  if options.on_empty == 'top1':
-    keep = keep.at[:, 0].set(
-      jnp.where(kept == 0, jnp.isfinite(peak), keep[:, 0])
-    )
-  shift = jnp.where(jnp.isfinite(peak), peak, 0)
-  weight = jnp.where(keep, jnp.exp(best - shift[:, None]), 0)
-  mass = jnp.sum(weight, axis=-1)
-  weight /= jnp.where(mass > 0, mass, 1)[:, None]
-  used = weight
-  if query_mask is not None:
-    used = jnp.where(query_mask[:, None], used, 0)
+  weight, mass = _weights(best, keep, kept, options.on_empty)
+  masked = True if query_mask is None else query_mask[:, None]
+  used = jnp.where(masked, weight, 0)
   chosen = slots[index].astype(query.dtype)
   return addressing.MemoryRead(
     value=jnp.einsum(
@@ -85,6 +76,29 @@ def read(
   )
 
 
+def _weights(best, keep, kept, on_empty: str) -> tuple[jax.Array, jax.Array]:
+  """Weighs the survivors among the most similar slots.
+
+  Args:
+    best: [Q, k] similarities, the highest first.
+    keep: [Q, k] bool, those above the floor.
+    kept: [Q] how many of all slots are above the floor.
+    on_empty: as of `addressing.ReadOptions`.
+
+  Returns:
+    [Q, k] addressing weights, and [Q] sum of exp(s - highest) over survivors.
+  """
+  peak = best[:, 0]
+  if on_empty == 'top1':
+    keep = keep.at[:, 0].set(
+      jnp.where(kept == 0, jnp.isfinite(peak), keep[:, 0])
+    )
+  shift = jnp.where(jnp.isfinite(peak), peak, 0)
+  weight = jnp.where(keep, jnp.exp(best - shift[:, None]), 0)
+  mass = jnp.sum(weight, axis=-1)
+  return weight / jnp.where(mass > 0, mass, 1)[:, None], mass
+
+
 def _nearest(rules, query, slots, slot_mask, k):
   """Finds the most similar slots.
 
@@ -95,8 +109,8 @@ def _nearest(rules, query, slots, slot_mask, k):
 
   def step(carry, block):
     best, index, peak, total = carry
-    score = streaming.scores(query, block, rules.similarity)
-    peak, total = streaming.add_exponentials(peak, total, score)
+    score = blocks.scores(query, block, rules.similarity)
+    peak, total = blocks.add_exponentials(peak, total, score)
     more, where = jax.lax.top_k(score, min(k, rules.chunk))
     # Earlier slots come first, so that they win ties.
     best, order = jax.lax.top_k(jnp.concatenate([best, more], axis=-1), k)
@@ -105,7 +119,7 @@ def _nearest(rules, query, slots, slot_mask, k):
 
   nothing = jnp.zeros_like(query[:, 0])
   shape = (query.shape[0], k)
-  best, index, _, total = streaming.fold(
+  best, index, _, total = blocks.fold(
     rules,
     step,
     (
@@ -124,8 +138,8 @@ def _count(rules, query, slots, slot_mask, floor) -> jax.Array:
   """[Q] int32 number of slots above the floor."""
 
   def step(kept, block):
-    score = streaming.scores(query, block, rules.similarity)
+    score = blocks.scores(query, block, rules.similarity)
     return kept + jnp.sum(score > floor[:, None], axis=-1, dtype=jnp.int32)
 
   nothing = jnp.zeros(query.shape[:1], jnp.int32)
-  return streaming.fold(rules, step, nothing, slots, slot_mask)
+  return blocks.fold(rules, step, nothing, slots, slot_mask)

@@ -64,15 +64,32 @@ def plan(
   Raises:
     UserError: lengths differ, or the input is too small or no image.
   """
-  kernels, strides = (
-    kernels or (3,) * len(widths),
-    strides or (2,) * len(widths),
-  )
-  given = {'widths': widths, 'kernels': kernels, 'strides': strides}
+  kernels = kernels or (3,) * len(widths)
+  strides = strides or (2,) * len(widths)
+  _check(widths, kernels, strides, time_strides, layout, input_shape)
+  levels, size = [], tuple(input_shape[:-1])
+  for width, kernel, stride, time in zip(
+    widths, kernels, strides, time_strides or strides
+  ):
+    each = (time, stride, stride) if time_strides else (stride,) * len(size)
+    levels.append(Layer(width, kernel, each, size))
+    reach = 2 * (kernel // 2) - kernel if layout == 'strided' else -1
+    size = tuple((n + reach) // s + 1 for n, s in zip(size, each))
+    if min(size) < 1:
+      raise errors.UserError(
+        f'a sample of shape {tuple(input_shape)} is too small for kernel'
+        f' {kernel} of layer {len(levels)}; lower model.kernels'
+      )
+  return Plan(tuple(levels), (*size, widths[-1]))
+
+
+def _check(widths, kernels, strides, time_strides, layout, input_shape) -> None:
+  """Raises UserError if the levels do not fit each other or the input."""
+  fields = {'widths': widths, 'kernels': kernels, 'strides': strides}
   if time_strides:
-    given['time_strides'] = time_strides
-  if {len(values) for values in given.values()} != {len(widths) or 1}:
-    counts = ', '.join(f'{name} {len(v)}' for name, v in given.items())
+    fields['time_strides'] = time_strides
+  if {len(values) for values in fields.values()} != {len(widths) or 1}:
+    counts = ', '.join(f'{name} {len(v)}' for name, v in fields.items())
     raise errors.UserError(
       f'config fields of "model" differ in their number of values ({counts});'
       ' give one for each layer'
@@ -87,25 +104,11 @@ def plan(
       f'config field "model.network" is "conv", but a sample has shape'
       f' {tuple(input_shape)}; use "dense"'
     )
-  levels, size = [], tuple(input_shape[:-1])
-  if time_strides and len(size) != 3:
+  if time_strides and len(input_shape) != 4:
     raise errors.UserError(
       'config field "model.time_strides" is set, but a sample has shape'
       f' {tuple(input_shape)}, without time; use ()'
     )
-  for width, kernel, stride, time in zip(
-    widths, kernels, strides, time_strides or strides
-  ):
-    each = (time, stride, stride) if time_strides else (stride,) * len(size)
-    levels.append(Layer(width, kernel, each, size))
-    reach = 2 * (kernel // 2) - kernel if layout == 'strided' else -1
-    size = tuple((n + reach) // s + 1 for n, s in zip(size, each))
-    if min(size) < 1:
-      raise errors.UserError(
-        f'a sample of shape {tuple(input_shape)} is too small for kernel'
-        f' {kernel} of layer {len(levels)}; lower model.kernels'
-      )
-  return Plan(tuple(levels), (*size, widths[-1]))
 
 
 class Conv(nn.Module):

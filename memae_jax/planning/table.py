@@ -96,19 +96,28 @@ def _family(plan: dict[str, Any], has_memory: bool) -> list[str]:
     f' {plan["steps"]} steps, {plan["feed"]} feed',
     '',
   ]
+  lines += _rows(_costs(both, has_memory)) + ['']
+  rows = _collectives(both)
+  return lines + (_rows(rows) if len(rows) > 1 else ['collectives: none known'])
+
+
+def _costs(
+  both: dict[str, dict[str, Any]], has_memory: bool
+) -> list[tuple[str, ...]]:
+  """Returns rows of bytes, arithmetic and times of the programs by name."""
   rows = [('bytes of each device', *both)]
   programs = both.values()
-  for kind, words in _KINDS.items():
+  for kind, title in _KINDS.items():
     if any(p['bytes'].get(kind) for p in programs):
-      rows.append((words, *(size(p['bytes'].get(kind, 0)) for p in programs)))
+      rows.append((title, *(size(p['bytes'].get(kind, 0)) for p in programs)))
   if has_memory:
     rows.append(('of', *(size(p['memory']) for p in programs)))
-  rows += [
+  of = lambda key: [p.get(key) for p in programs]
+  times = [v or {} for v in of('seconds')]
+  return [
+    *rows,
     ('', *('' for _ in programs)),
     ('a step of', *(f'{p["samples"]} samples' for p in programs)),
-  ]
-  of = lambda key: [p.get(key) for p in programs]
-  rows += [
     ('arithmetic of a device', *(_number(v, 'FLOP') for v in of('flops'))),
     (
       'the same in products of bfloat16',
@@ -118,23 +127,24 @@ def _family(plan: dict[str, Any], has_memory: bool) -> list[str]:
       'moved from and to its memory',
       *('-' if v is None else size(v) for v in of('bytes_moved')),
     ),
-  ]
-  times = [v or {} for v in of('seconds')]
-  for part in _PARTS:
-    words = f'time of {part} at least'
-    rows.append((words, *(_seconds(t.get(part)) for t in times)))
-  rows += [
+    *(
+      (f'time of {part} at least', *(_seconds(t.get(part)) for t in times))
+      for part in _PARTS
+    ),
     (
       'time of a step at least',
       *(f'{_seconds(t["step"])} ({t["bound"]})' if t else '-' for t in times),
     ),
     (
-      'samples a second and device at most',
+      'samples per second and device at most',
       *(_number(v) for v in of('samples_per_second_per_device')),
     ),
   ]
-  lines += _rows(rows) + ['']
-  rows = [('collectives', 'axes', 'a step', 'bytes of a device')]
+
+
+def _collectives(both: dict[str, dict[str, Any]]) -> list[tuple[str, ...]]:
+  """Returns rows of what devices send each other, below their heads."""
+  rows = [('collectives', 'axes', 'per step', 'bytes of a device')]
   for name, program in both.items():
     for each in program.get('collectives', ()):
       rows.append(
@@ -145,4 +155,4 @@ def _family(plan: dict[str, Any], has_memory: bool) -> list[str]:
           size(each['nbytes']),
         )
       )
-  return lines + (_rows(rows) if len(rows) > 1 else ['collectives: none known'])
+  return rows

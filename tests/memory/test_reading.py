@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from memae_jax import memory
-from memae_jax.memory import addressing, streaming
+from memae_jax.memory import addressing, blocks
 from tests.memory.test_streaming import random
 
 
@@ -40,7 +40,7 @@ def test_auto_streams_what_does_not_fit():
   ],
 )
 def test_chunk_size(queries, slots, read_bytes, expected):
-  assert streaming.chunk_size(queries, slots, read_bytes) == expected
+  assert blocks.chunk_size(queries, slots, read_bytes) == expected
 
 
 @pytest.mark.parametrize(

@@ -109,9 +109,8 @@ def write(
     score,
     anomalous,
     number=number,
-    seconds=footage.at(number),
+    footage=footage,
     threshold=threshold,
-    shape=footage.shape,
   )
   rate = footage.rate or types.FILM_RATE
   return overlay.write(path.with_name(f'{path.name}.mp4'), made, rate)

@@ -87,9 +87,8 @@ def render(
   *,
   limit: float | None = None,
   number: Sequence[int] | None = None,
-  seconds: Sequence[float] | None = None,
+  footage: types.Footage | None = None,
   threshold: float | None = None,
-  shape: tuple[int, int] | None = None,
 ) -> Iterator[np.ndarray]:
   """Yields the pictures of a film, [H', W', 3] uint8 with even sizes.
 
@@ -103,19 +102,20 @@ def render(
     limit: the error that is hottest; None: the highest 0.1 % of this video.
       Give the same one to films that are to be compared.
     number: [F] of each frame in its video; None: from 0.
-    seconds: [F] of each frame in its video; None: not shown.
+    footage: how the video was filmed: seconds that are shown, and its shape;
+      None: not known.
     threshold: scores above it are flagged; None: there is none.
-    shape: (width, height) of what was filmed; None: that of the frames.
 
   Raises:
     UserError: the numbers of frames differ, or none was scored.
   """
   sizes = [len(layers), len(score), len(anomalous)]
-  sizes += [len(part) for part in (number, seconds) if part is not None]
+  number = np.arange(sizes[0]) if number is None else np.asarray(number)
+  sizes.append(len(number))
   if len(set(sizes)) > 1:
     raise errors.UserError(
-      f'a film has {sizes[0]} frames, but its scores, labels, numbers and'
-      f' seconds are {sizes[1:]}; give one of each for each frame'
+      f'a film has {sizes[0]} frames, but its scores, labels and'
+      f' numbers are {sizes[1:]}; give one of each for each frame'
     )
   if not np.isfinite(score).any():
     raise errors.UserError('no frame of the film has a score')
@@ -123,16 +123,17 @@ def render(
   if threshold is not None and not math.isfinite(threshold):
     threshold = None
   chart = _chart(np.asarray(score, float), anomalous, threshold)
-  lines = []
+  footage = footage or types.Footage()
+  lines, seconds = [], footage.at(number)
   for i, value in enumerate(score):
-    line = f'frame {i if number is None else number[i]}   '
+    line = f'frame {number[i]}   '
     if seconds is not None:
       line += f'{seconds[i]:.2f} s   '
     line += f'score {value:.3g}' if np.isfinite(value) else 'not scored'
     if threshold is not None and value > threshold:
       line += '   flagged'
     lines.append(line)
-  return _pictures(layers, lines, anomalous, limit, chart, shape)
+  return _pictures(layers, lines, anomalous, limit, chart, footage.shape)
 
 
 def _pictures(

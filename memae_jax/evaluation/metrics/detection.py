@@ -163,47 +163,68 @@ def evaluate(
   validation_score = _vector(validation_score, 'validation_score')
   if not has_labels:
     return dict.fromkeys(METRICS), dict.fromkeys(METRICS, NO_LABELS)
+  single = _single_class(anomalous)
   out: dict[str, float | None] = dict.fromkeys(METRICS)
-  reasons: dict[str, str] = {}
-  positives = int(anomalous.sum())
-  single = None
-  if not score.size:
-    single = 'the test set is empty'
-  elif positives in (0, score.size):
-    kind = 'anomalous' if positives else 'normal (or has no label)'
-    single = f'every one of the {score.size:,} test samples is {kind}'
-
   if score.size:
-    out['base_rate'] = positives / score.size
+    out['base_rate'] = int(anomalous.sum()) / score.size
   if not single:
-    ap = sklearn.metrics.average_precision_score
-    out['auroc'] = float(sklearn.metrics.roc_auc_score(anomalous, score))
-    out['average_precision'] = float(ap(anomalous, score))
-    out['average_precision_normal'] = float(ap(~anomalous, -score))
-    out['eer'] = _equal_error_rate(score, anomalous)
-    flagged = flag_top(score, flag_ratio or out['base_rate'])
-    out |= _counts(flagged, anomalous, '_at_ratio')
-    out['f1_at_ratio_tie_span'] = _tie_span(score, anomalous, flagged)
-    precision, recall, _ = sklearn.metrics.precision_recall_curve(
-      anomalous, score
-    )
-    best = 2 * precision * recall / np.maximum(precision + recall, 1e-30)
-    out['f1_best_oracle'] = float(best.max())
-    out['f1_all_positive'] = 2 * positives / (score.size + positives)
-
+    out |= _of_both_classes(score, anomalous, flag_ratio or out['base_rate'])
   if validation_score.size and score.size:
     limit = threshold(validation_score, normal_quantile)
-    found = _counts(score > limit, anomalous, '_at_normal_quantile')
+    counts = _counts(score > limit, anomalous, '_at_normal_quantile')
     if single:  # One class alone defines one of the rates, and no trade-off.
-      found = {k: v for k, v in found.items() if 'e_rate' in k or 'recall' in k}
-    out |= found
-
-  for name in METRICS:
-    if out[name] is None:
-      if single:
-        reasons[name] = single
-      elif name.endswith('_at_normal_quantile') and not validation_score.size:
-        reasons[name] = 'there are no validation normals to set a threshold'
-      else:
-        reasons[name] = 'no test sample is flagged'
+      counts = {
+        name: value
+        for name, value in counts.items()
+        if 'e_rate' in name or 'recall' in name
+      }
+    out |= counts
+  reasons = {
+    name: _reason(name, single, validation_score.size > 0)
+    for name in METRICS
+    if out[name] is None
+  }
   return {name: out[name] for name in METRICS}, reasons
+
+
+def _single_class(anomalous: np.ndarray) -> str | None:
+  """Returns why there are not both classes among [T] samples, or None."""
+  if not anomalous.size:
+    return 'the test set is empty'
+  positives = int(anomalous.sum())
+  if positives not in (0, anomalous.size):
+    return None
+  kind = 'anomalous' if positives else 'normal (or has no label)'
+  return f'every one of the {anomalous.size:,} test samples is {kind}'
+
+
+def _of_both_classes(
+  score: np.ndarray, anomalous: np.ndarray, flag_ratio: float
+) -> dict[str, float | None]:
+  """Returns the metrics that need normal and anomalous samples."""
+  average_precision = sklearn.metrics.average_precision_score
+  flagged = flag_top(score, flag_ratio)
+  precision, recall, _ = sklearn.metrics.precision_recall_curve(
+    anomalous, score
+  )
+  best = 2 * precision * recall / np.maximum(precision + recall, 1e-30)
+  positives = int(anomalous.sum())
+  return {
+    'auroc': float(sklearn.metrics.roc_auc_score(anomalous, score)),
+    'average_precision': float(average_precision(anomalous, score)),
+    'average_precision_normal': float(average_precision(~anomalous, -score)),
+    'eer': _equal_error_rate(score, anomalous),
+    **_counts(flagged, anomalous, '_at_ratio'),
+    'f1_at_ratio_tie_span': _tie_span(score, anomalous, flagged),
+    'f1_best_oracle': float(best.max()),
+    'f1_all_positive': 2 * positives / (score.size + positives),
+  }
+
+
+def _reason(name: str, single: str | None, has_validation: bool) -> str:
+  """Returns why a metric is undefined, in one sentence."""
+  if single:
+    return single
+  if name.endswith('_at_normal_quantile') and not has_validation:
+    return 'there are no validation normals to set a threshold'
+  return 'no test sample is flagged'

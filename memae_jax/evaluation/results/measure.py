@@ -163,49 +163,56 @@ def measure(
   rivals = [_measure(r, config, has_labels) for r in baselines]
   rows = [(r.fields, values) for r, (values, _) in zip(networks, measured)]
   rival_rows = [(r.fields, values) for r, (values, _) in zip(baselines, rivals)]
-  variants = _summaries(rows)
+  methods = _summaries(rows)
   headline = networks[0].fields['variant']
-  groups = _by_variant([(r.fields, r.name) for r in networks])
-  # The interval over replicas serves fleets; one replica has only its samples.
-  alone = {names[0] for names in groups.values() if len(names) == 1}
   reasons: dict[str, dict[str, str]] = {}
   for replica, (_, why) in zip(baselines, rivals):
     if why:
       reasons.setdefault(replica.fields['variant'], {}).update(why)
-  memories = _by_variant(
-    [(r.fields, memory[r.name]) for r in networks if r.name in memory]
-  )
-  changed = _by_variant([(r.fields, r.pseudo) for r in networks if r.pseudo])
+  memories = [(r.fields, memory[r.name]) for r in networks if r.name in memory]
+  changed = [(r.fields, r.pseudo) for r in networks if r.pseudo]
+  frames = networks[0].frames
   return {
     'headline': headline,
-    'metrics': variants[headline],
-    'methods': variants,
+    'metrics': methods[headline],
+    'methods': methods,
     'averaged_classes': class_means.averaged([r.fields for r in networks]),
     'differences': _differences(rows),
     'classes': class_means.by_class([*rows, *rival_rows], label_names),
-    'replicas': [
-      {
-        'name': r.name,
-        'fields': r.fields,
-        'metrics': values,
-        'reasons': why,
-        'interval': _interval(r, config.bootstrap) if r.name in alone else {},
-        'memory': memory.get(r.name),
-        'pseudo': r.pseudo,
-        'videos': frames_lib.videos(r.frames) if r.frames else [],
-        'step': r.step,
-      }
-      for r, (values, why) in zip(networks, measured)
-    ],
+    'replicas': _replicas(networks, measured, memory, config.bootstrap),
     'baselines': _summaries(rival_rows),
     'baseline_reasons': reasons,
-    'memory': _means(memories),
-    'pseudo': _means(changed),
+    'memory': _means(_by_variant(memories)),
+    'pseudo': _means(_by_variant(changed)),
     'rules': _rules(networks) if has_labels else {},
-    'videos': frames_lib.summary(frames_lib.videos(networks[0].frames))
-    if networks[0].frames
-    else None,
+    'videos': frames_lib.summary(frames_lib.videos(frames)) if frames else None,
   }
+
+
+def _replicas(
+  networks: Sequence[scores.ReplicaScores],
+  measured: Sequence[tuple[dict, dict]],
+  memory: Mapping[str, Mapping[str, float]],
+  resamples: int,
+) -> list[dict[str, Any]]:
+  """Returns what `results.json` says of each replica."""
+  groups = _by_variant([(r.fields, r.name) for r in networks])
+  # The interval over replicas serves fleets; one replica has only its samples.
+  alone = {names[0] for names in groups.values() if len(names) == 1}
+  return [
+    {
+      'name': r.name,
+      'fields': r.fields,
+      'metrics': values,
+      'reasons': why,
+      'interval': _interval(r, resamples) if r.name in alone else {},
+      'memory': memory.get(r.name),
+      'pseudo': r.pseudo,
+      'videos': frames_lib.videos(r.frames) if r.frames else [],
+      'step': r.step,
+    }
+    for r, (values, why) in zip(networks, measured)
+  ]
 
 
 def _interval(replica: scores.ReplicaScores, resamples: int) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from memae_jax.data import types
 from memae_jax.evaluation.media import layers as layers_lib
 from memae_jax.evaluation.media import overlay
 from memae_jax.evaluation.report.plots import style
@@ -138,7 +139,9 @@ def test_bad_input_is_one_clear_line(tmp_path):
 def test_a_film_has_the_shape_of_the_video(shape, size):
   frames, maps, score, anomalous = _film()
   frames[:], maps[:] = 0, 0
-  page = next(_render(frames, maps, score, anomalous, shape=shape))
+  page = next(
+    _render(frames, maps, score, anomalous, footage=types.Footage(shape=shape))
+  )
   assert page.shape == (size[1] + 22 + 96, 480, 3)
   dark = np.flatnonzero((page[: size[1]].max(axis=2) < 40).any(axis=0))
   assert len(dark) == size[0]
@@ -158,8 +161,16 @@ def test_the_threshold_is_a_dashed_line_and_flags(tmp_path):
 
 def test_seconds_are_shown():
   plain = list(_render(*_film()))
-  timed = list(_render(*_film(), seconds=[0, 0.04, 0.08, 0.12, 0.16, 0.2]))
-  other = list(_render(*_film(), seconds=[1, 1.04, 1.08, 1.12, 1.16, 1.2]))
+  timed = list(
+    _render(
+      *_film(), footage=types.Footage(seconds=[0, 0.04, 0.08, 0.12, 0.16, 0.2])
+    )
+  )
+  other = list(
+    _render(
+      *_film(), footage=types.Footage(seconds=[1, 1.04, 1.08, 1.12, 1.16, 1.2])
+    )
+  )
   for i in range(6):
     assert (plain[i] != timed[i]).any() and (timed[i] != other[i]).any()
 
