@@ -15,6 +15,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
+from memae_jax import image_errors
 from memae_jax.runtime import catalogue
 
 TABLE, IMAGE, CLIP = 2, 4, 5  # Axes of a batch of samples.
@@ -105,6 +106,8 @@ class Rule:
     trains: whether its mean over a batch can be minimised.
     over_clips: whether a frame gets the mean of what all clips that hold it
       say, so that it needs whole videos.
+    scalings: values of `data.scaling` under which it means what it says;
+      empty: under all.
   """
 
   name: str
@@ -119,16 +122,26 @@ class Rule:
   axes: tuple[int, ...] = (TABLE, IMAGE, CLIP)
   trains: bool = False
   over_clips: bool = False
+  scalings: tuple[str, ...] = ()
 
 
 _RULES = catalogue.Catalogue[Rule]('score rule')
 register, names, find = _RULES.register, _RULES.names, _RULES.find
 
 
-def fitting(axes: int) -> tuple[Rule, ...]:
-  """Returns the rules for outputs whose batches have so many axes."""
-  rules = map(find, names('errors'))
-  return tuple(rule for rule in rules if axes in rule.axes)
+def fitting(axes: int, scaling: str | None = None) -> tuple[Rule, ...]:
+  """Returns the rules for outputs of some form.
+
+  Args:
+    axes: how many axes their batches have.
+    scaling: `data.scaling` of the inputs; None: whatever it is.
+  """
+  rules = [rule for rule in map(find, names('errors')) if axes in rule.axes]
+  return tuple(
+    rule
+    for rule in rules
+    if scaling is None or not rule.scalings or scaling in rule.scalings
+  )
 
 
 def of(target: jax.Array, output: jax.Array) -> dict[str, dict[str, jax.Array]]:
@@ -211,6 +224,57 @@ register(
     reduce=frame_means,
     axes=(CLIP,),
     over_clips=True,
+  ),
+)
+_PIXELS = 'mean over the channels'
+register(
+  Rule(
+    'blur_unit',
+    'Distance of blurred, unit-norm images',
+    'squared distance between image and reconstruction, both in [0, 1], blurred'
+    f' by a Gaussian of {image_errors.SIGMA:g} pixel and divided by their L2'
+    ' norms: 0 for the same direction, 2 for nothing in common',
+    errors=image_errors.blur_unit,
+    of_pixels='share of each pixel in the distance of the blurred, unit-norm'
+    f' images, times the number of pixels, {_PIXELS}',
+    axes=(IMAGE,),
+    trains=True,
+    scalings=('fixed',),
+  ),
+  Rule(
+    'contrast_unit',
+    'Distance of images of mean 0 and norm 1',
+    'squared distance between image and reconstruction, both less their means'
+    ' and divided by their L2 norms: 0 for the same direction, 2 for no'
+    ' correlation, 4 for the negative',
+    errors=image_errors.contrast_unit,
+    of_pixels='share of each pixel in the distance of the images of mean 0 and'
+    f' norm 1, times the number of pixels, {_PIXELS}',
+    axes=(IMAGE,),
+    trains=True,
+  ),
+  Rule(
+    'ssim',
+    'Structural dissimilarity',
+    '1 minus the structural similarity (windows of'
+    f' {image_errors.WINDOW} x {image_errors.WINDOW} pixels, values in [0, 1]),'
+    ' mean over the pixels: 0 for the same image, at most 2',
+    errors=image_errors.ssim,
+    of_pixels=f'1 minus the structural similarity of each pixel, {_PIXELS}',
+    axes=(IMAGE,),
+    trains=True,
+    scalings=('fixed',),
+  ),
+  Rule(
+    'gradient',
+    'Error of the gradients',
+    'mean over the pixels of the squared error of the differences to the next'
+    ' pixel below and to the right, in squared units of the model input',
+    errors=image_errors.gradient,
+    of_pixels='squared error of the differences of each pixel to the next ones,'
+    f' {_PIXELS}, in squared units of the model input',
+    axes=(IMAGE,),
+    trains=True,
   ),
 )
 # What classical methods know beside an error, see `methods.fitted`.

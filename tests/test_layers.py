@@ -13,7 +13,8 @@ PACKAGE = helpers.ROOT / 'memae_jax'
 # name that a module begins with says which is its own.
 LAYERS = (
   ('runtime',),
-  ('losses', 'memory'),
+  ('image_errors', 'memory'),
+  ('losses',),
   ('models',),
   ('methods', 'data.registry'),
   ('plugins',),
@@ -113,7 +114,7 @@ def test_imports_run_in_no_circle():
 
 COMMANDS = 'commands'
 # Modules of the root that are no commands.
-PLAIN = ('losses', 'plugins')
+PLAIN = ('image_errors', 'losses', 'plugins')
 
 
 def _room(module: str) -> str:

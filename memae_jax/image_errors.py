@@ -1,0 +1,149 @@
+"""Maps of errors of images that squared error alone does not see.
+
+Each takes model inputs and reconstructions [B, H, W, C] and returns a map of
+the same shape, float32 (float64 if given that). Their mean over a sample is
+its score, and can train a network.
+"""
+
+import functools
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+SIGMA = 1.0  # Pixels.
+WINDOW = 11  # Pixels of a side of the window of structural similarity.
+_LEAST = 1e-12  # Of a squared norm.
+_TRUNCATE = 4  # Deviations at which a Gaussian ends.
+_K1, _K2 = 0.01, 0.03  # Of Wang et al. (2004), for a range of 1.
+
+
+def to_unit(x: jax.Array) -> jax.Array:
+  """Brings [-1, 1] to [0, 1]; what lies outside is clipped."""
+  x = x.astype(jnp.promote_types(jnp.float32, x.dtype))
+  return jnp.clip((x + 1) / 2, 0, 1)
+
+
+@functools.lru_cache(maxsize=64)
+def _reflected(size: int, weights: tuple[float, ...]) -> np.ndarray:
+  """Returns [size, size], a filter of one axis as a matrix.
+
+  At the border the image is repeated as in a mirror, d c b a | a b c d.
+
+  Args:
+    size: pixels of the axis.
+    weights: of the filter, of odd length, the middle one for the pixel itself.
+  """
+  out = np.zeros((size, size))
+  reach = len(weights) // 2
+  for at in range(size):
+    for shift, weight in enumerate(weights, -reach):
+      place = (at + shift) % (2 * size)
+      out[at, min(place, 2 * size - 1 - place)] += weight
+  return out
+
+
+def _filtered(x: jax.Array, weights: tuple[float, ...]) -> jax.Array:
+  """Filters rows and columns of [B, H, W, C] alike."""
+  x = jnp.asarray(x)
+  rows, columns = (
+    _reflected(size, weights).astype(x.dtype) for size in x.shape[1:3]
+  )
+  return jnp.einsum(
+    'ij,bjkc,lk->bilc', rows, x, columns, precision=jax.lax.Precision.HIGHEST
+  )
+
+
+def gaussian(sigma: float) -> tuple[float, ...]:
+  """Returns the weights of a Gaussian filter, as scipy.ndimage has them.
+
+  Args:
+    sigma: deviation in pixels; 0 for no filter.
+  """
+  reach = math.ceil(_TRUNCATE * sigma - 0.5)
+  weights = [
+    math.exp(-0.5 * (i / sigma) ** 2) if i else 1.0
+    for i in range(-reach, reach + 1)
+  ]
+  return tuple(weight / sum(weights) for weight in weights)
+
+
+def blurred(x: jax.Array, sigma: float = SIGMA) -> jax.Array:
+  """Blurs images [B, H, W, C] by a Gaussian of `sigma` pixels."""
+  return _filtered(x, gaussian(sigma))
+
+
+def _unit_norm(x: jax.Array) -> jax.Array:
+  """Divides each sample by its L2 norm."""
+  squares = jnp.sum(x**2, axis=(1, 2, 3), keepdims=True)
+  return x * jax.lax.rsqrt(jnp.maximum(squares, _LEAST))
+
+
+def _squared_distance(one: jax.Array, other: jax.Array) -> jax.Array:
+  """Returns a map whose mean is the squared distance of two unit vectors."""
+  return (one - other) ** 2 * math.prod(one.shape[1:])
+
+
+def blur_unit(x: jax.Array, output: jax.Array) -> jax.Array:
+  """Compares images that are blurred and divided by their norms.
+
+  Blur forgives strokes that are moved by a pixel, and the norm forgives ink:
+  bold digits have large errors whatever they show.
+
+  Args:
+    x: [B, H, W, C] in [-1, 1].
+    output: its reconstruction; what lies outside of [-1, 1] is clipped.
+  """
+  return _squared_distance(
+    *(_unit_norm(blurred(to_unit(image))) for image in (x, output))
+  )
+
+
+def contrast_unit(x: jax.Array, output: jax.Array) -> jax.Array:
+  """Compares images without their means, divided by their contrasts.
+
+  The same for every linear scaling of the images: brightness and contrast do
+  not count.
+  """
+
+  def normalised(image):
+    image = image.astype(jnp.promote_types(jnp.float32, image.dtype))
+    return _unit_norm(image - jnp.mean(image, axis=(1, 2, 3), keepdims=True))
+
+  return _squared_distance(normalised(x), normalised(output))
+
+
+def ssim(x: jax.Array, output: jax.Array) -> jax.Array:
+  """Returns 1 minus the structural similarity of each pixel (Wang et al. 2004).
+
+  In the form of scikit-image: uniform windows of 11 x 11, mirrored at the
+  border, with sample covariances.
+
+  Args:
+    x: [B, H, W, C] in [-1, 1].
+    output: its reconstruction; what lies outside of [-1, 1] is clipped.
+  """
+  # Around 0 the variances lose the least to rounding.
+  x, y = (to_unit(image) - 0.5 for image in (x, output))
+  box = (1 / WINDOW,) * WINDOW
+  mean_x, mean_y = _filtered(x, box), _filtered(y, box)
+  sample = WINDOW**2 / (WINDOW**2 - 1)
+  var_x = sample * (_filtered(x * x, box) - mean_x**2)
+  var_y = sample * (_filtered(y * y, box) - mean_y**2)
+  both = sample * (_filtered(x * y, box) - mean_x * mean_y)
+  mean_x, mean_y = mean_x + 0.5, mean_y + 0.5
+  similarity = (2 * mean_x * mean_y + _K1**2) * (2 * both + _K2**2)
+  similarity /= (mean_x**2 + mean_y**2 + _K1**2) * (var_x + var_y + _K2**2)
+  return 1 - similarity
+
+
+def gradient(x: jax.Array, output: jax.Array) -> jax.Array:
+  """Returns the squared error of the differences to the next pixels.
+
+  Sum of the one to the right and the one below; 0 at the far borders.
+  """
+  error = (output - x).astype(jnp.promote_types(jnp.float32, x.dtype))
+  down = jnp.diff(error, axis=1, append=error[:, -1:])
+  right = jnp.diff(error, axis=2, append=error[:, :, -1:])
+  return down**2 + right**2
