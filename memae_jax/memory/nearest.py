@@ -1,0 +1,140 @@
+"""The nearest slots of a query, and how far they are: a memory as a detector.
+
+The same blocks as in the other reads: nothing of size [Q, N]. Candidates are
+found by matrix products; their distances are then computed from differences,
+since |q|^2 + |m|^2 - 2 q.m loses what nearly equal vectors differ by.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from memae_jax.memory import addressing, blocks
+
+METRICS = ('euclidean', 'cosine')
+_SPARE = 4  # Candidates beside the k nearest, for what rounding may swap.
+
+
+class Neighbours(NamedTuple):
+  """The k nearest slots of each query, the nearest first.
+
+  distance: [Q, k] Euclidean distances; by 'cosine' those of the unit vectors,
+    from 0 to 2. Infinite where there are fewer than k slots.
+  index: [Q, k] int32 numbers of the slots, over all devices of an axis. Of
+    slots at the same distance the one with the lower number comes first.
+  """
+
+  distance: jax.Array
+  index: jax.Array
+
+
+def nearest(
+  query: jax.Array,
+  slots: jax.Array,
+  k: int = 1,
+  metric: str = 'euclidean',
+  *,
+  slot_mask: jax.Array | None = None,
+  read_bytes: int = 2**28,
+  axis: str | None = None,
+) -> Neighbours:
+  """Finds the nearest slots.
+
+  >>> import jax.numpy as jnp
+  >>> slots = jnp.array([[0.0, 0.0], [3.0, 4.0], [6.0, 8.0]])
+  >>> found = nearest(jnp.array([[3.0, 3.0]]), slots, k=2)
+  >>> found.index.tolist(), found.distance.round(3).tolist()
+  ([[1, 0]], [[1.0, 4.243]])
+
+  Args:
+    query: [Q, C].
+    slots: [N, C]; with an axis, those of this device.
+    k: neighbours of each query, at most all slots of a device.
+    metric: 'euclidean', or 'cosine' to compare directions.
+    slot_mask: [N] bool; False marks slots that do not exist.
+    read_bytes: about what may live at a time besides queries and slots.
+    axis: name of a mesh axis that the slots are spread over, inside
+      `jax.shard_map`; all else is the same on its devices.
+
+  Returns:
+    `Neighbours`, float32 (float64 for float64 queries).
+
+  Raises:
+    ValueError: unknown metric, or k is not in 1 .. N.
+  """
+  count = slots.shape[0]
+  if metric not in METRICS:
+    raise ValueError(f'metric is "{metric}"; use "euclidean" or "cosine"')
+  if not 1 <= k <= count:
+    raise ValueError(f'k is {k}, but there are {count} slots')
+  query, slots = jnp.asarray(query), jnp.asarray(slots)
+  query = query.astype(jnp.promote_types(jnp.float32, query.dtype))
+  if metric == 'cosine':
+    query = addressing.normalise(query)
+  options = addressing.ReadOptions(read_bytes=read_bytes, axis=axis)
+  options = blocks.fixed(options, query, slots)
+  wanted = min(k + _SPARE, count)
+  index = _candidates(options, metric, query, slots, slot_mask, wanted)
+  first = 0 if axis is None else jax.lax.axis_index(axis) * count
+  distance = _distances(metric, query, slots, slot_mask, index - first)
+  found = _sorted(Neighbours(distance, index), k)
+  if axis is None:
+    return found
+  gathered = jax.lax.all_gather(found, axis, axis=1, tiled=True)
+  return _sorted(Neighbours(*gathered), k)
+
+
+def _vectors(metric: str, slots: jax.Array) -> jax.Array:
+  """Returns slots as they are compared."""
+  return addressing.normalise(slots) if metric == 'cosine' else slots
+
+
+def _candidates(options, metric, query, slots, slot_mask, k: int) -> jax.Array:
+  """Returns [Q, k] numbers of the slots that look nearest."""
+
+  def step(carry, block):
+    best, index = carry
+    key = _vectors(metric, block.slots.astype(query.dtype))
+    # Half of |q|^2 - |q - m|^2, which ranks as minus the distance.
+    score = blocks.matmul(query, key.T) - jnp.sum(key**2, axis=1)[None] / 2
+    score = jnp.where(block.exists[None, :], score, -jnp.inf)
+    more, where = jax.lax.top_k(score, min(k, options.chunk))
+    # Earlier slots come first, so that they win ties.
+    best, order = jax.lax.top_k(jnp.concatenate([best, more], axis=1), k)
+    both = jnp.concatenate([index, block.index[where]], axis=1)
+    return best, jnp.take_along_axis(both, order, axis=1)
+
+  shape = query.shape[0], k
+  first = 0
+  if options.axis is not None:
+    first = jax.lax.axis_index(options.axis) * slots.shape[0]
+  start = (
+    jnp.full(shape, -jnp.inf, query.dtype),
+    jnp.full(shape, first, jnp.int32),
+  )
+  return blocks.fold(options, step, start, slots, slot_mask)[1]
+
+
+def _distances(metric, query, slots, slot_mask, index) -> jax.Array:
+  """Returns [Q, k] distances to slots of this device, infinite to none."""
+
+  def to_one(column):
+    key = _vectors(metric, slots[column].astype(query.dtype))
+    return jnp.sqrt(jnp.sum((query - key) ** 2, axis=1))
+
+  # One candidate of every query at a time: [Q, C], not [Q, k, C].
+  distance = jax.lax.map(to_one, index.T).T
+  if slot_mask is not None:
+    distance = jnp.where(jnp.asarray(slot_mask)[index], distance, jnp.inf)
+  # Where there are fewer slots than candidates, one stands there repeatedly.
+  earlier = jnp.tril(index[:, :, None] == index[:, None, :], -1).any(axis=2)
+  return jnp.where(earlier, jnp.inf, distance)
+
+
+def _sorted(found: Neighbours, k: int) -> Neighbours:
+  """Returns the k nearest in order; equal distances by the slots' numbers."""
+  distance, index = jax.lax.sort(
+    (found.distance, found.index), dimension=1, num_keys=2
+  )
+  return Neighbours(distance[:, :k], index[:, :k])

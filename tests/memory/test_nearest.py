@@ -1,0 +1,109 @@
+"""Distances and neighbours against all pairs in float64."""
+
+import functools
+
+import jax
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from memae_jax.memory import nearest
+
+
+def _all_pairs(query, slots, k, metric='euclidean', mask=None):
+  query, slots = query.astype(np.float64), slots.astype(np.float64)
+  if metric == 'cosine':
+    query, slots = (
+      x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-300)
+      for x in (query, slots)
+    )
+  far = np.linalg.norm(query[:, None] - slots[None], axis=2)
+  if mask is not None:
+    far[:, ~mask] = np.inf
+  index = np.argsort(far, axis=1, kind='stable')[:, :k]
+  return np.take_along_axis(far, index, axis=1), index
+
+
+@functools.partial(jax.jit, static_argnums=(2, 3, 5))
+def _compiled(query, slots, k, metric, mask, read_bytes):
+  return nearest.nearest(
+    query, slots, k, metric, slot_mask=mask, read_bytes=read_bytes
+  )
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+  seed=st.integers(0, 999),
+  metric=st.sampled_from(nearest.METRICS),
+  k=st.sampled_from([1, 3, 9]),
+  read_bytes=st.sampled_from([1, 2**28]),
+)
+def test_equals_all_pairs(seed, metric, k, read_bytes):
+  rng = np.random.default_rng(seed)
+  query = rng.normal(size=(7, 5)).astype(np.float32)
+  slots = rng.normal(size=(300, 5)).astype(np.float32)
+  mask = rng.random(300) < 0.9
+  found = _compiled(query, slots, k, metric, mask, read_bytes)
+  distance, index = _all_pairs(query, slots, k, metric, mask)
+  np.testing.assert_allclose(found.distance, distance, rtol=1e-5, atol=1e-5)
+  np.testing.assert_array_equal(found.index, index)
+
+
+def test_of_equal_slots_the_first_come_first():
+  slots = np.repeat(np.eye(3, dtype=np.float32), 4, axis=0)
+  found = nearest.nearest(np.eye(3, dtype=np.float32), slots, 5)
+  np.testing.assert_array_equal(found.index[:, :4], np.arange(12).reshape(3, 4))
+  np.testing.assert_allclose(found.distance[:, :4], 0)
+  np.testing.assert_allclose(found.distance[:, 4], np.sqrt(2), rtol=1e-6)
+
+
+def test_small_distances_far_from_zero_keep_their_digits():
+  """By |q|^2 + |m|^2 - 2 q.m nothing would be left of them."""
+  rng = np.random.default_rng(0)
+  slots = (1000 + rng.normal(size=(50, 8))).astype(np.float32)
+  query = slots[:5] + np.float32(0.01)
+  found = nearest.nearest(query, slots, 1)
+  distance, _ = _all_pairs(query, slots, 1)
+  np.testing.assert_allclose(found.distance, distance, rtol=1e-4)
+
+
+def test_fewer_slots_than_neighbours_are_infinitely_far():
+  slots = np.eye(4, dtype=np.float32)
+  mask = np.array([False, True, False, True])
+  found = nearest.nearest(slots[:1], slots, 3, slot_mask=mask)
+  assert np.isfinite(found.distance[0]).tolist() == [True, True, False]
+  assert found.index[0, :2].tolist() == [1, 3]
+
+
+@pytest.mark.parametrize('k', [0, 5])
+def test_k_is_checked(k):
+  with pytest.raises(ValueError, match=f'k is {k}'):
+    nearest.nearest(np.eye(4), np.eye(4), k)
+  with pytest.raises(ValueError, match='metric is "l1"'):
+    nearest.nearest(np.eye(4), np.eye(4), 1, 'l1')
+
+
+@pytest.mark.parametrize('metric', nearest.METRICS)
+def test_slots_over_devices(metric):
+  rng = np.random.default_rng(1)
+  query = rng.normal(size=(6, 4)).astype(np.float32)
+  slots = rng.normal(size=(64, 4)).astype(np.float32)
+  slots[40:] = slots[:24]  # Equal ones on other devices.
+  mask = np.arange(64) < 61
+  auto = (jax.sharding.AxisType.Auto,)
+  mesh = jax.make_mesh((8,), ('memory',), axis_types=auto)
+  on_slots = jax.sharding.PartitionSpec('memory')
+  everywhere = jax.sharding.PartitionSpec()
+  read = functools.partial(nearest.nearest, k=3, metric=metric, axis='memory')
+  spread = jax.shard_map(
+    lambda query, slots, mask: read(query, slots, slot_mask=mask),
+    mesh=mesh,
+    in_specs=(everywhere, on_slots, on_slots),
+    out_specs=everywhere,
+    check_vma=False,
+  )
+  found = jax.jit(spread)(query, slots, mask)
+  whole = nearest.nearest(query, slots, 3, metric, slot_mask=mask)
+  np.testing.assert_allclose(found.distance, whole.distance, rtol=1e-6)
+  np.testing.assert_array_equal(found.index, whole.index)
