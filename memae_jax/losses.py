@@ -300,3 +300,14 @@ register(
     errors=None,
   ),
 )
+register(
+  Rule(
+    'memory_distance',
+    'Distance to the memory',
+    'Euclidean distance to the nearest slots, mean over the neighbours; of'
+    ' patches, that of the farthest one',
+    errors=None,
+    of_pixels='distance of each patch to the nearest slots, brought to the size'
+    ' of the picture and blurred',
+  )
+)

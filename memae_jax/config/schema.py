@@ -9,9 +9,18 @@ from typing import Any
 
 import ml_collections
 
-from memae_jax.config import data_fields, fields, model_fields, run_fields
+from memae_jax.config import (
+  data_fields,
+  fields,
+  method_fields,
+  model_fields,
+  run_fields,
+)
 from memae_jax.methods import registry
 from memae_jax.runtime import errors
+
+# Those of plugins come from their entries.
+registry.SETTINGS.setdefault('bank', {}).update(method_fields.BANK)
 
 PAPERS = ('mnist', 'cifar10', 'kddcup99', 'ped2', 'avenue', 'shanghaitech')
 

@@ -15,6 +15,12 @@ def _fitted(config, input_shape, replicas):
   return fitted.build(config, input_shape, replicas)
 
 
+def _bank(config, input_shape, replicas):
+  from memae_jax.methods import bank
+
+  return bank.build(config, input_shape, replicas)
+
+
 _FAMILY = {'family': 'autoencoder', 'build': _autoencoder}
 
 ALL = (
@@ -68,6 +74,15 @@ ALL = (
     style=('#332288', '-', 'D'),
     reads=('train.kl_weight',),
     **_FAMILY,
+  ),
+  Entry(
+    name='bank',
+    label='Bank',
+    family='bank',
+    build=_bank,
+    style=('#d55e00', '-', '*'),
+    reads=('model.memory.slots',),
+    memories=True,
   ),
   *(
     Entry(name, label, name, _fitted, style=style, classical=True)

@@ -1,0 +1,1 @@
+"""Features of pictures: what a memory of samples compares."""
