@@ -55,9 +55,12 @@ def read(argv: Sequence[str]) -> Command:
   words, members = [argv[0]], []
   if 'config' in options and 'config' in flags.FLAGS:  # First, for overrides.
     text = options.pop('config')[-1]
-    config_file.existing(text)
-    ours = f'{config_file.__file__}:' if _takes_fields() else ''
-    words.append(f'--config={ours}{text}')
+    if _takes_fields():
+      config_file.existing(text)
+      text = f'{config_file.__file__}:{text}'
+    else:
+      config_file.existing(text, function='get_study')
+    words.append(f'--config={text}')
   for name, texts in options.items():
     field, member = name.removeprefix('config.'), _MEMBER.fullmatch(name)
     for text in texts:
