@@ -18,6 +18,7 @@ object with a `mean` or a `difference` and its `std` and `ci95`.
 
 import argparse
 import decimal
+import functools
 import json
 import pathlib
 import re
@@ -90,11 +91,15 @@ SUMMARY = (
 )
 
 
-def read(name: str) -> dict[str, Any]:
+def read(name: str) -> Mapping[str, Any]:
   """Returns a file of data/, its numbers with the digits that it has."""
-  path = DATA / f'{name}.json'
+  return _read(DATA / f'{name}.json')
+
+
+@functools.cache
+def _read(path: pathlib.Path) -> Mapping[str, Any]:
   if not path.exists():
-    raise Error(f'there is no {path.relative_to(ROOT)}')
+    raise Error(f'there is no {path.name} in docs/results/data')
   return json.loads(path.read_text(), parse_float=decimal.Decimal)
 
 
@@ -269,21 +274,23 @@ def faults(text: str) -> list[str]:
 
 
 def main() -> int:
-  """Writes or checks all pages."""
+  """Writes or checks all pages; returns 1 if something is wrong."""
   parser = argparse.ArgumentParser(
     description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
   )
   parser.add_argument('--check', action='store_true')
   check = parser.parse_args().check
-  wrong = 0
+  wrong = []
   for page in pages():
-    text = page.read_text()
-    if not check:
-      page.write_text(text := filled(text))
-    for fault in faults(text):
-      wrong += 1
-      print(f'{page.relative_to(ROOT)}: {fault}')
-  return int(wrong > 0)
+    name, text = page.relative_to(ROOT), page.read_text()
+    try:
+      if not check:
+        page.write_text(text := filled(text))
+      wrong += [f'{name}: {fault}' for fault in faults(text)]
+    except Error as error:
+      wrong.append(f'{name}: {error}')
+  print('\n'.join(wrong), end='\n' * bool(wrong), file=sys.stderr)
+  return int(bool(wrong))
 
 
 if __name__ == '__main__':
