@@ -234,7 +234,8 @@ def run(name: str) -> str:
   facts = [f'commit {file["commit"]}'] if 'commit' in file else []
   facts += [file[k] for k in ('seeds', 'device', 'time') if k in file]
   lines = [f'`{command}`' for command in file['commands']]
-  lines += ['; '.join(facts) + '.'] if facts else []
+  said = '; '.join(facts)
+  lines += [f'{said[0].upper()}{said[1:]}.'] if facts else []
   lines.append(f'Data: [{name}.json](data/{name}.json), {file["source"]}.')
   return '\\\n'.join(lines) + '\n'
 
