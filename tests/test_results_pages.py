@@ -13,20 +13,23 @@ from tests import helpers
 _FOLDER = helpers.ROOT / 'docs/results'
 
 
+def _load(name: str):
+  """Loads a script; it may import those that were loaded before."""
+  spec = importlib.util.spec_from_file_location(name, _FOLDER / f'{name}.py')
+  sys.modules[name] = module = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(module)
+  return module
+
+
 @pytest.fixture(scope='module', name='scripts')
 def _scripts():
-  """Loads the scripts, which import each other as they lie in one folder."""
-  names = ('tables', 'extract', 'draw')
-  before = {name: sys.modules.get(name) for name in names}
-  for name in names:
-    spec = importlib.util.spec_from_file_location(name, _FOLDER / f'{name}.py')
-    sys.modules[name] = module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-  yield {name: sys.modules[name] for name in names}
-  for name, module in before.items():
-    sys.modules.pop(name)
-    if module is not None:
-      sys.modules[name] = module
+  """The scripts by name; they import each other as they lie in one folder."""
+  before = dict(sys.modules)
+  yield {name: _load(name) for name in ('tables', 'extract', 'draw')}
+  for name in ('tables', 'extract', 'draw', 'extract_picture'):
+    sys.modules.pop(name, None)
+    if name in before:
+      sys.modules[name] = before[name]
 
 
 @pytest.fixture(scope='module', name='tables')
@@ -187,3 +190,19 @@ def test_a_file_of_a_run(scripts, tables, tmp_path, monkeypatch):
   assert '| MemAE - AE | +0.1123 |' in tables.table('made.pairs')
   assert 'seeds 3 to 4' in tables.run('made')
   assert '0.912345678' in (tmp_path / 'made.json').read_text()
+
+
+@pytest.mark.slow
+def test_the_picture_of_digits_from_a_run(scripts, tmp_path):
+  argument = 'smoke,variant=memae+ae'
+  code, _, err = helpers.run(
+    f'--config=configs/digits.py:{argument}',
+    f'--workdir={tmp_path / "run"}',
+    '--config.eval.baselines=()',
+  )
+  assert code == 0, err
+  file = _load('extract_picture').extract_picture(tmp_path / 'run')
+  stored = scripts['tables'].read(scripts['draw'].PICTURED)
+  assert file['shown']['label'] == stored['shown']['label']
+  assert set(file['shown']['reconstruction']) == {'MemAE', 'AE'}
+  assert file['anomalous'] == stored['anomalous']
