@@ -9,7 +9,8 @@ variant (joined by "+"), slots, epochs (0: the recipe's), smoke, and recipe:
 
   robust  (default) what the paper leaves open: log1p of counts, standard
           scaling clipped at 5, distinct training rows, batch 256, Adam 1e-3
-          (explored with test metrics in sight, see RESULTS.md); dot similarity
+          (explored with test metrics in sight, see
+          docs/results/kddcup99.md); dot similarity
           (as the released code), chosen by validation error.
   plain   the literal defaults: min-max scaling, all rows, cosine similarity,
           Adam 1e-4, batch 1,024.

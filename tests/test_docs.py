@@ -10,7 +10,11 @@ import pytest
 from memae_jax import config as config_lib
 from tests import helpers
 
-_PAGES = [helpers.ROOT / 'README.md', *(helpers.ROOT / 'docs').glob('*.md')]
+_PAGES = [
+  helpers.ROOT / 'README.md',
+  helpers.ROOT / 'RESULTS.md',
+  *sorted((helpers.ROOT / 'docs').rglob('*.md')),
+]
 
 
 def _commands(page):
