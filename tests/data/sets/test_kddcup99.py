@@ -314,7 +314,7 @@ def _command(*args):
     (('kddcup99', 'mnist'), 'unexpected argument "mnist"'),
     (('kdd',), '"kdd" is unknown'),
     (('kddcup99', '--dir=x'), "'dir'"),
-    (('kddcup99', '--manual_dir=/nowhere'), '/nowhere is no folder'),
+    (('kddcup99', '--manual_dir=/nowhere'), '/nowhere is not a folder'),
   ],
 )
 def test_command_errors_are_one_line(args, word):

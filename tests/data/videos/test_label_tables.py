@@ -188,7 +188,7 @@ REFUSED = {
   ),
   'another name': (
     _frame().to_csv(index=False).replace('01,10,', '01,1-0,'),
-    'line 12: frame "1-0" of video "01" is not named as the others',
+    'line 12: frame "1-0" of video "01" is not named like the others',
   ),
   'below zero': (
     _frame(frame=_frame()['frame'] - 1).to_csv(index=False),
