@@ -66,7 +66,7 @@ def _batch(name, seed=0, **changes):
 
 @pytest.fixture
 def raw(tmp_path, monkeypatch):
-  """The files in small, which pass as the published ones; their content."""
+  """Small files that pass as the published ones, and their content."""
   monkeypatch.setattr(cifar10, 'COUNTS', COUNTS)
   sizes = {name: sum(counts) for name, counts in COUNTS.items()}
   monkeypatch.setattr(cifar10.Cifar10Blocks, 'SIZES', sizes)

@@ -222,10 +222,10 @@ def test_data_dir_is_a_file(fake, tmp_path):
     prepare.prepare('kddcup99', tmp_path / 'file', fake)
 
 
-@pytest.mark.parametrize('made', [False, True])
-def test_not_prepared_names_the_command(tmp_path, data_config, made):
+@pytest.mark.parametrize('exists', [False, True])
+def test_not_prepared_names_the_command(tmp_path, data_config, exists):
   folder = tmp_path / 'sets'
-  if made:
+  if exists:
     folder.mkdir()
   with pytest.raises(
     errors.UserError,

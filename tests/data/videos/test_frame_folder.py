@@ -43,8 +43,8 @@ def test_layout(folder, load, data_config):
     + [-2, -1, 0, 1],
   )
   assert source.labels.sum() == 2 * 4  # Frames 5 to 8 of each.
-  shown = source.masks[:].any(axis=(1, 2))
-  np.testing.assert_array_equal(shown, source.labels == 1)
+  marked = source.masks[:].any(axis=(1, 2))
+  np.testing.assert_array_equal(marked, source.labels == 1)
   assert source.has_mask.all() and source.notes['labels'] == 'masks'
   remark = source.remarks[2]
   assert remark == 'labels from masks: 2 videos, 8 of 20 frames anomalous'
@@ -167,9 +167,9 @@ def test_mp4_beside_a_folder_of_frames(tmp_path, load):
   _film(film, [20, 30, 40, 50, 60, 70], codec='mpeg4', pix_fmt='yuv420p')
   source = load(root, image_size=16, colour='rgb')
   assert source.videos.names[:3] == ('1', '10', 'film')
-  found = source.inputs[source.videos.video == 2][:, :, 8, 8].astype(int)
+  pixels = source.inputs[source.videos.video == 2][:, :, 8, 8].astype(int)
   want = np.array([[20, 30, 40, 50], [30, 40, 50, 60], [40, 50, 60, 70]])
-  assert np.abs(found - want[..., None]).max() <= 6  # The codec is lossy.
+  assert np.abs(pixels - want[..., None]).max() <= 6  # The codec is lossy.
 
 
 def _refused(load, root, match, **fields):

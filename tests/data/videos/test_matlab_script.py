@@ -209,7 +209,7 @@ _value = st.recursive(
 
 
 def _values(value):
-  """What a nested list stands for; a tuple is first, step and last."""
+  """Returns the frames of a nested list; a tuple is first, step and last."""
   if isinstance(value, int):
     return [value]
   if isinstance(value, tuple):
@@ -221,7 +221,7 @@ def _values(value):
 
 
 def _printed(value, draw):
-  """The text of a nested list in one of its many forms."""
+  """Returns the text of a nested list in one of its many forms."""
   choose = lambda *texts: draw(st.sampled_from(texts))
   blank = choose('', '', ' ', '  ')
   if isinstance(value, int):
