@@ -14,9 +14,9 @@ from memae_jax.runtime import errors
 class _Prepared(NamedTuple):
   """A prepared set of videos on disk.
 
-  builder: of TFDS.
+  builder: the TFDS builder of the set.
   index: the metadata of the set: names, labels and where they are from.
-  train, test: a record of TFDS for each video.
+  train, test: the TFDS records of the videos, in the order of their names.
   cache: the folder for decoded frames.
   """
 
@@ -27,7 +27,12 @@ class _Prepared(NamedTuple):
   cache: pathlib.Path
 
   def fingerprint(self, content: str, size: decode_image.Size) -> str:
-    """Returns the name of an entry of the cache; content: a word for it."""
+    """Returns the name of an entry of the cache.
+
+    Args:
+      content: the colour of frames, or 'masks'.
+      size: of the frames or masks.
+    """
     files = sorted(pathlib.Path(self.builder.data_path).iterdir())
     return frame_cache.fingerprint(files, content, size)
 
@@ -78,6 +83,7 @@ def load(config) -> types.Source:
 
 
 def _open(config) -> _Prepared:
+  """Opens the set that `config.name` names, without reading its videos."""
   folder = registry.data_dir(config.data_dir)
   builder = prepare.open_prepared(config.name, folder)
   train, test = (builder.as_data_source(split) for split in ('train', 'test'))
@@ -125,7 +131,7 @@ def _labels(prepared, lengths, config) -> list[np.ndarray]:
 def _masks(prepared, config) -> tuple[np.ndarray | None, list[int | None]]:
   """Returns the masks [M, H, W] of the set, and each test video's first one.
 
-  The first mask of all is empty. In a set without masks, both are None.
+  The first mask of all is empty. In a set without masks, all are None.
   """
   if not prepared.index['masks']:
     return None, [None] * len(prepared.test)
