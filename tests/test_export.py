@@ -599,7 +599,7 @@ def test_videos(trained, exported, tmp_path, capsys, caplog):
   for i in range(15, number.max() + 1 - first):
     (folder / f'{i}.png').unlink()
   _refused('has 15 frames, but a clip takes 16', found.score, folder)
-  _refused('is no video', found.score, path)
+  _refused('is not a video', found.score, path)
 
 
 def test_the_command_line(trained, exported, tmp_path, capsys):
