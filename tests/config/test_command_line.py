@@ -82,7 +82,7 @@ def test_forms_of_flags(argv, words):
     (['--workdir', '--mode=eval'], 'flag --workdir has no value'),
     (['--config.train.epoch=3'], 'did you mean "epochs"'),
     (['--noconfig.eval.pseud'], 'did you mean "pseudo"'),
-    (['--config.train.epochs[0]=3'], 'it has no members'),
+    (['--config.train.epochs[0]=3'], 'has no members'),
     (['--flagfile'], 'flag --flagfile has no value'),
     (['--flagfile=nowhere'], '--flagfile=nowhere: there is no such file'),
     (['--flagfile=configs'], 'there is no such file'),
