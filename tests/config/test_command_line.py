@@ -358,7 +358,7 @@ def test_other_files(tmp_path, name, content, words, capsys):
     ('', 'is empty'),
     ('configs', 'configs is a folder and no run'),
     ('configs/digit.py', 'did you mean "configs/digits.py"'),
-    ('~nosuchuser/c.py', 'no home folder'),
+    ('~nosuchuser/c.py', 'not a home folder'),
     ('configs/digits.py:smoke,clases=1', 'clases'),
     ('configs/digits.py:classes=' + '(' * 100_000, 'classes'),
   ],
