@@ -52,7 +52,7 @@ def directives(options) -> list[str]:
     '--open-mode=append',
     f'--output={log}',
   ]
-  return out + options.sbatch  # Of two the later one counts.
+  return out + options.sbatch  # If one is there twice, the later counts.
 
 
 def tasks_per_node(options) -> int:

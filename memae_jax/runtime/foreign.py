@@ -38,7 +38,7 @@ def reason(error: BaseException) -> str:
   if isinstance(error, MemoryError):
     return 'it asks for more memory than there is'
   if isinstance(error, OSError) and error.filename and error.strerror:
-    return error.strerror  # Of the system, such as no permission.
+    return error.strerror  # The system says it best.
   text = ' '.join(str(error).split()) or type(error).__name__
   return name_of(text)[:200]
 

@@ -14,7 +14,7 @@ from memae_jax.runtime import errors
 
 _LOG = logging.getLogger(__name__)
 _TELL_EVERY = 10.0  # Seconds between two lines while waiting.
-_LOOKUPS = 3  # Of a host name that the network cannot look up right now.
+_LOOKUPS = 3  # Tries to look up a host name.
 
 _joining: list[threading.Thread] = []
 

@@ -15,7 +15,7 @@ from memae_jax.runtime import foreign
 
 _LIMIT = 2**28  # Bytes of a file.
 _DEEPEST = 50  # Objects and lists within each other.
-_MOST = 1e100  # Of a number: squares of it are still finite.
+_MOST = 1e100  # Largest number: its square is still finite.
 _LONE = re.compile('[\ud800-\udfff]')  # Halves of characters: not UTF-8.
 _NAMES = {
   str: 'text',
