@@ -508,7 +508,8 @@ ours = {m.removeprefix('memae_jax.') for m in sys.modules
         if m.startswith('memae_jax.')}
 assert ours <= {
   'data', 'data.host_stage', 'data.tables', 'data.tables.npz',
-  'data.tables.numbers', 'data.types', 'runtime', 'runtime.child',
+  'data.tables.numbers', 'data.types', 'exported', 'exported.scorer_file',
+  'runtime', 'runtime.child',
   'runtime.errors', 'runtime.foreign', 'runtime.host', 'runtime.jax_settings',
   'runtime.paths', 'runtime.spreadsheet', 'runtime.streams', 'scorer'}, ours
 heavy = ['flax', 'orbax', 'grain', 'tensorflow_datasets', 'sklearn', 'optax',
