@@ -1,6 +1,6 @@
-"""Files that are whole or not there: written aside, then renamed.
+"""Files that are complete or not there: written aside, then renamed.
 
-Where several processes run, only the first writes.
+If several processes run, only the first writes.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ from memae_jax.runtime import disk, parallel
 
 
 def write(path: pathlib.Path, content: str | bytes) -> None:
-  """Writes a file so that a reader sees the old or the new, never a part.
+  """Writes a file so that readers see the old or the new one, never a part.
 
   Raises:
     UserError: the disk refuses it.
@@ -21,7 +21,7 @@ def write(path: pathlib.Path, content: str | bytes) -> None:
   if not parallel.is_first():
     return
   data = content
-  if isinstance(content, str):  # Names may hold bytes that are no UTF-8.
+  if isinstance(content, str):  # Names may hold bytes that are not UTF-8.
     data = content.encode('utf-8', 'backslashreplace')
   with replacing(path) as place:
     place.write_bytes(data)
@@ -29,9 +29,9 @@ def write(path: pathlib.Path, content: str | bytes) -> None:
 
 @contextlib.contextmanager
 def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
-  """Yields a place to write to, which becomes the file when it is whole.
+  """Yields a path to write to; at the end it becomes the file `path`.
 
-  It ends as `path` does. For the first process only.
+  Both have the same suffix. Only the first process may call it.
 
   Raises:
     UserError: the disk refuses it.

@@ -1,4 +1,4 @@
-"""The log of a run, metrics.jsonl, and the same values for TensorBoard."""
+"""Log of a run, metrics.jsonl, and the same values for TensorBoard."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from memae_jax.runtime import (
   strict_json,
 )
 
-_EVENT = {  # Of metrics.jsonl.
+_EVENT = {  # A line of metrics.jsonl.
   'step': int,
   'time': float,
   'split': str,
@@ -27,13 +27,13 @@ _EVENT = {  # Of metrics.jsonl.
 def read_events(
   path: pathlib.Path, shape: Any = _EVENT
 ) -> list[dict[str, Any]]:
-  """Reads a file of one JSON object a line, such as metrics.jsonl.
+  """Reads a file of one JSON object per line, such as metrics.jsonl.
 
-  What the end of a process or of its machine tore is left out: the last line,
-  and zeros in place of what was never written.
+  A process or a machine that ends early may tear the last line, or leave zeros
+  in its place; both are left out.
 
   Args:
-    path: of the file; no events where there is none.
+    path: of the file; if it does not exist there are no events.
     shape: of an event, see `strict_json.check`.
 
   Raises:
@@ -66,15 +66,15 @@ def _no_event(path, number: int, error: ValueError) -> errors.UserError:
 
 
 def log(workdir: pathlib.Path, family: str = '') -> pathlib.Path:
-  """Where a run logs: metrics.jsonl, and a file for each further family."""
+  """Returns the path of the log of a family; '' is the first family."""
   return workdir / f'metrics{family and f"-{family}"}.jsonl'
 
 
 class MetricsWriter:
-  """Appends to metrics.jsonl, one object a log event, and to TensorBoard.
+  """Appends to metrics.jsonl, one object per log event, and to TensorBoard.
 
-  Opening it for a run that resumes at `step` drops events after that step,
-  so each step stands once.
+  Opening it for a run that resumes at `step` drops the events after that step,
+  so that no step stands twice.
   """
 
   def __init__(
@@ -113,7 +113,14 @@ class MetricsWriter:
     replicas: dict[str, list[float | None]],
     fleet: dict[str, float] | None = None,
   ) -> None:
-    """Writes the values of the fleet, and of replicas: their means, and all."""
+    """Writes an event: values of the fleet, and of its replicas.
+
+    Args:
+      step: of the event.
+      split: that the values are of, such as 'train'.
+      replicas: values by name, one per replica; their means are written, too.
+      fleet: values by name that are not of single replicas.
+    """
     means = dict(fleet or {})
     for key, values in replicas.items():
       defined = [v for v in values if v is not None]
