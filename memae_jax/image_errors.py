@@ -44,6 +44,11 @@ def _reflected(size: int, weights: tuple[float, ...]) -> np.ndarray:
   return out
 
 
+def filter_matrix(size: int, sigma: float = SIGMA) -> np.ndarray:
+  """Returns [size, size], a Gaussian filter of one axis as a matrix."""
+  return _reflected(size, gaussian(sigma))
+
+
 def _filtered(x: jax.Array, weights: tuple[float, ...]) -> jax.Array:
   """Filters rows and columns of [B, H, W, C] alike."""
   x = jnp.asarray(x)

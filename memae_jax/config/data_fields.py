@@ -51,12 +51,13 @@ DATA: dict[str, Any] = {
   ),
   'scaling': fields.choice(
     'fixed',
-    ('fixed', 'minmax', 'standard', 'contrast', 'none'),
+    ('fixed', 'minmax', 'standard', 'contrast', 'blur_unit', 'none'),
     'fixed: the range of the data type to [-1, 1] (images). minmax:'
     ' to [0, 1], standard: to mean 0 and deviation 1, both fitted on'
     ' the training normals. contrast: each image to mean 0 and mean absolute'
     ' value 1 (global contrast normalisation, as Deep SVDD has it), then the'
-    ' range of the training normals to [-1, 1].',
+    ' range of the training normals to [-1, 1]. blur_unit: each image blurred'
+    ' by 1 pixel and divided by its norm, to a root mean square of 1/2.',
   ).role(fields.SCALES),
   'log1p': fields.boolean(
     False, 'Take log(1 + x) of non-negative numeric columns, before scaling.'

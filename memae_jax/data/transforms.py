@@ -3,11 +3,13 @@
 It runs inside the compiled step, on the samples that `host_stage` returns.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from memae_jax import image_errors
 from memae_jax.data import types
 from memae_jax.data.tables import columns
 from memae_jax.data.videos import clips
@@ -34,10 +36,17 @@ def fit(source: types.Source, train: np.ndarray, config) -> types.Transform:
 
   Raises:
     UserError: `fixed` scaling is asked for samples that are not uint8 images,
-      or `contrast` for samples that are not images.
+      or `contrast` or `blur_unit` for samples that are not images.
   """
-  if config.scaling == 'contrast':
-    return _fit_contrast(source, train, config)
+  if config.scaling in _OF_IMAGES:
+    if not source.has_images:
+      raise errors.UserError(
+        f'config field "data.scaling" is "{config.scaling}", which needs'
+        f' images, but samples of data set "{source.name}" have shape'
+        f' {source.inputs.shape[1:]}; use "standard" for a table, "fixed" for'
+        ' videos'
+      )
+    return _OF_IMAGES[config.scaling](source, train, config)
   if config.scaling == 'fixed':
     if source.inputs.dtype != np.uint8:
       raise errors.UserError(
@@ -63,13 +72,6 @@ def fit(source: types.Source, train: np.ndarray, config) -> types.Transform:
 
 def _fit_contrast(source, train, config) -> types.Transform:
   """Fits global contrast normalisation, then the training range to [-1, 1]."""
-  if not source.has_images:
-    raise errors.UserError(
-      'config field "data.scaling" is "contrast", which needs images, but'
-      f' samples of data set "{source.name}" have shape'
-      f' {source.inputs.shape[1:]}; use "standard" for a table, "fixed" for'
-      ' videos'
-    )
   is_uint8 = source.inputs.dtype == np.uint8
   # The least contrast of uint8 is one grey level.
   least = np.asarray([1.0 if is_uint8 else 1e-6], np.float32)
@@ -81,6 +83,31 @@ def _fit_contrast(source, train, config) -> types.Transform:
   scale = 2 / (high - low) if high > low else 1.0
   transform = _transform([scale], [-1 - low * scale], [0.0], config)
   return transform._replace(least_contrast=least)
+
+
+def _fit_blur_unit(source, train, config) -> types.Transform:
+  """Fits nothing: blur, norm 1, and then a root mean square of 1/2."""
+  del train
+  scale = math.sqrt(math.prod(source.inputs.shape[1:])) / 2
+  transform = _transform([scale], [0.0], [0.0], config)
+  is_uint8 = source.inputs.dtype == np.uint8
+  least = np.asarray([1.0 if is_uint8 else 1e-6], np.float32)
+  return transform._replace(least_norm=least)
+
+
+_OF_IMAGES = {'contrast': _fit_contrast, 'blur_unit': _fit_blur_unit}
+
+
+def _unit_norm(x, least_norm, xp):
+  """Blurs each image of [..., H, W, C] and divides it by its L2 norm."""
+  *_, height, width, _ = x.shape
+  filters = map(image_errors.filter_matrix, (height, width))
+  rows, columns = (xp.asarray(matrix, dtype=x.dtype) for matrix in filters)
+  # Rows first: [H, H] times [..., H, W C].
+  flat = xp.matmul(rows, x.reshape((*x.shape[:-2], -1)))
+  x = xp.matmul(columns, flat.reshape(x.shape))
+  norm = xp.sqrt(xp.sum(x * x, axis=(-3, -2, -1), keepdims=True))
+  return x / xp.maximum(norm, least_norm)
 
 
 def _normalised(x, least_contrast, xp):
@@ -220,5 +247,7 @@ def apply(x, transform: types.Transform):
   x = xp.where(xp.isnan(x), fill, x)
   if transform.least_contrast is not None:
     x = _normalised(x, expand(transform.least_contrast), xp)
+  if transform.least_norm is not None:
+    x = _unit_norm(x, expand(transform.least_norm), xp)
   x = x * scale + shift
   return xp.minimum(xp.maximum(x, -limit), limit)

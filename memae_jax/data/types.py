@@ -160,7 +160,8 @@ class Transform(NamedTuple):
   for images. `fill` replaces NaN; `limit` [1] clips both sides. With
   `least_contrast` [1], fill(x) of an image is first brought to mean 0 and mean
   absolute value 1; an image of less contrast than that is divided by
-  `least_contrast` instead.
+  `least_contrast` instead. With `least_norm` [1] it is first blurred and
+  divided by its L2 norm, or by `least_norm` if that is larger.
   """
 
   scale: np.ndarray
@@ -168,6 +169,7 @@ class Transform(NamedTuple):
   fill: np.ndarray
   limit: np.ndarray
   least_contrast: np.ndarray | None = None
+  least_norm: np.ndarray | None = None
 
 
 class Split(NamedTuple):

@@ -4,7 +4,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.ndimage
 
+from memae_jax import image_errors
 from memae_jax.data import transforms, types
 from memae_jax.data.tables import columns as tables
 from memae_jax.runtime import errors
@@ -240,3 +242,26 @@ def test_fitting_a_large_table_is_quick(data_config):
   start = time.perf_counter()
   transforms.fit(source, np.arange(180_000), data_config(scaling='minmax'))
   assert time.perf_counter() - start < 5  # About 0.3 s when left alone.
+
+
+@pytest.mark.parametrize('shape', [(12, 9, 1), (8, 8, 3)])
+def test_blur_unit_gives_directions_of_blurred_images(data_config, shape):
+  rng = np.random.default_rng(0)
+  images = rng.integers(0, 256, (5, *shape), dtype=np.uint8)
+  images[4] = 0
+  source = types.Source('pictures', images, np.zeros(5, np.int32), ('a',))
+  transform = transforms.fit(
+    source, np.arange(3), data_config(scaling='blur_unit')
+  )
+  x = transforms.apply(images, transform)
+  assert x.dtype == np.float32 and not x[4].any()
+  np.testing.assert_allclose(np.square(x[:4]).mean(axis=(1, 2, 3)), 0.25, 1e-5)
+  blurred = scipy.ndimage.gaussian_filter(
+    images.astype(float), image_errors.SIGMA, axes=(1, 2)
+  )
+  ratio = x[:4] / blurred[:4]
+  for one in ratio:
+    np.testing.assert_allclose(one, one.flat[0], rtol=1e-4)
+  np.testing.assert_allclose(
+    transforms.apply(jnp.asarray(images), transform), x, atol=1e-5
+  )

@@ -289,6 +289,9 @@ def _range(source: types.Source, split: types.Split) -> tuple[float, float]:
   return float(np.nanmin(train)), float(np.nanmax(train))
 
 
+_BRIGHTEST = 2.0  # Model input of scaling "blur_unit" that is shown white.
+
+
 def _as_image(
   x: np.ndarray, source: types.Source, split: types.Split
 ) -> np.ndarray:
@@ -297,6 +300,8 @@ def _as_image(
   raw = (x - shift) / np.where(scale, scale, 1)
   if split.transform.least_contrast is not None:  # Levels of its own.
     low, high = -_CONTRAST, _CONTRAST
+  elif split.transform.least_norm is not None:
+    raw, low, high = x, 0.0, _BRIGHTEST
   else:
     low, high = _range(source, split)
   return np.clip((raw - low) / (high - low or 1), 0, 1).astype(np.float32)
