@@ -14,6 +14,11 @@ BASELINES = (
   'kde',
   'isolation_forest',
   'ocsvm',
+  'nearest',
+  'k_means',
+  'brightness',
+  'contrast',
+  'contrast_mean',
 )
 _POSITIVE = fields.number(1.0, '', above=0)
 _NATURAL = fields.integer(0, '', low=0)
@@ -204,7 +209,8 @@ EVAL: dict[str, Any] = {
   'baselines': fields.many(
     fields.choice('pca', BASELINES, ''),
     BASELINES,
-    'Baselines on the same samples; frame_difference is for videos only.',
+    'Baselines on the same samples; frame_difference is for videos only,'
+    ' brightness, contrast and contrast_mean for images only.',
   ),
   'baseline_samples': fields.integer(
     20000, 'At most this many samples fit a baseline.', low=10

@@ -16,6 +16,7 @@ import sklearn.ensemble
 import sklearn.metrics
 import sklearn.svm
 
+from memae_jax.methods import trivial
 from memae_jax.runtime import errors
 
 _squared_distance = functools.partial(
@@ -261,6 +262,7 @@ _DETECTORS = {
   'kde': _kde,
   'isolation_forest': _isolation_forest,
   'ocsvm': _ocsvm,
+  **trivial.DETECTORS,
 }
 
 

@@ -14,6 +14,7 @@ import jax
 import numpy as np
 
 from memae_jax import config as config_lib
+from memae_jax import losses
 from memae_jax.data import feed, host_stage, types
 from memae_jax.methods import base, registry
 from memae_jax.runtime import environment, errors, jax_settings, parallel
@@ -129,6 +130,12 @@ class Experiment:
     """Name of the anomaly score: `eval.score`, or one of the method's own."""
     names, wanted = self.programs.score_names, self.config.eval.score
     return wanted if wanted in names else names[0]
+
+  @property
+  def fitting_rules(self) -> tuple[str, ...]:
+    """Rules of errors that fit the samples and their scaling."""
+    shape, scaling = self.source.inputs.shape, self.config.data.scaling
+    return tuple(rule.name for rule in losses.fitting(len(shape), scaling))
 
   @property
   def warnings(self) -> tuple[str, ...]:

@@ -94,7 +94,8 @@ def _source(config: Any, stored: Mapping[str, Any]) -> types.Source:
 
 def _check_rules(config: Any, source: types.Source) -> None:
   """Raises UserError if the samples have no such score, or no such loss."""
-  fitting = [rule.name for rule in losses.fitting(len(source.inputs.shape))]
+  rules = losses.fitting(len(source.inputs.shape), config.data.scaling)
+  fitting = [rule.name for rule in rules]
   quoted = ' or '.join(f'"{name}"' for name in fitting)
   for field in ('eval.score', 'train.loss'):
     group, key = field.split('.')

@@ -100,7 +100,7 @@ def test_scores_have_words_and_maps_have_the_shape_of_a_sample(alone):
 
 def test_classical_ones_detect_foreign_digits_at_once(alone):
   _, exp, _, scored = alone
-  (score, _), *_ = collect._errors(exp, scored, scored)
+  (score, *_), *_ = collect._scored(exp, scored, scored)
   assert np.isfinite(score).all()
   if registry.find(exp.replicas[0].variant).classical:
     anomalous = exp.splits[0].anomalous

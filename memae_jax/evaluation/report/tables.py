@@ -154,22 +154,24 @@ def headline(results: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def rules(results: Mapping[str, Any]) -> list[tuple[str, list[Cell]]]:
-  """Title of each rule of scores, and AUROC, normalised, of each variant."""
+  """Returns a row for each rule of scores: its title, AUROC of each method.
+
+  Of videos the AUROC is normalised in each video.
+  """
+  methods = results['rules'].values()
+  metric = 'auroc_normalised' if results['videos'] else 'auroc'
+  names = dict.fromkeys(rule for summaries in methods for rule in summaries)
+  score = results['score']['name']
   return [
     (
-      losses.find(rule).title
-      + (' (the score)' if rule == _score(results) else ''),
+      losses.find(rule).title + (' (the score)' if rule == score else ''),
       [
-        cell(found[rule].get('auroc_normalised'), digits(results))
-        for found in results['rules'].values()
+        cell(summaries.get(rule, {}).get(metric), digits(results))
+        for summaries in methods
       ],
     )
-    for rule in next(iter(results['rules'].values()), ())
+    for rule in (names if len(names) > 1 else ())
   ]
-
-
-def _score(results: Mapping[str, Any]) -> str:
-  return results['config']['eval']['score']
 
 
 def videos(results: Mapping[str, Any]) -> list[tuple[str, list[str]]]:

@@ -11,6 +11,11 @@ BASELINES = {  # That are no methods, which say their names themselves.
   'random': 'Random scores',
   'untrained': 'Untrained network',
   'frame_difference': 'Frame difference',
+  'nearest': 'Nearest normals (5)',
+  'k_means': 'k-means centres (100)',
+  'brightness': 'Brightness alone',
+  'contrast': 'Contrast alone',
+  'contrast_mean': 'Mean of contrast-normalised',
 }
 KINDS = {
   'rotate': 'Turned by 90°',

@@ -18,6 +18,7 @@ from memae_jax.evaluation.scoring import contrast, pseudo_anomalies, scores
 from memae_jax.methods import registry
 
 _SHARED = ('seed', 'normal_class', 'learning_rate')
+_OF_RULES = ('auroc', 'average_precision')
 _SWEPT = ('slots', 'threshold', 'alpha', 'learning_rate')
 
 
@@ -184,7 +185,7 @@ def measure(
     'baseline_reasons': reasons,
     'memory': _means(_by_variant(memories)),
     'pseudo': _means(_by_variant(changed)),
-    'rules': _rules(networks) if has_labels else {},
+    'rules': _rules([*networks, *baselines]) if has_labels else {},
     'videos': frames_lib.summary(frames_lib.videos(frames)) if frames else None,
   }
 
@@ -225,20 +226,24 @@ def _interval(replica: scores.ReplicaScores, resamples: int) -> dict[str, Any]:
   return {name: value['ci95'] for name, value in found.items()}
 
 
-def _rules(networks: Sequence[scores.ReplicaScores]) -> dict[str, Any]:
-  """{variant: {rule: summary of the frame metrics}}, for clips."""
+def _rules(scored: Sequence[scores.ReplicaScores]) -> dict[str, Any]:
+  """{method: {rule: summary of metrics}}, of those with several rules.
+
+  For clips the metrics of frames, for images AUROC and average precision.
+  """
+  rows: dict[str, list[class_means.Row]] = {}
+  for r in scored:
+    for rule, score in (r.rules or {}).items():
+      if r.frames is None:
+        values = detection.evaluate(score, r.anomalous, np.zeros(0))[0]
+        values = {name: values[name] for name in _OF_RULES}
+      else:
+        values = frames_lib.evaluate(r.frames._replace(score=score))[0]
+      rows.setdefault(rule, []).append((r.fields, values))
   out: dict[str, Any] = {}
-  groups = _by_variant([(r.fields, r) for r in networks if r.rules])
-  for variant, group in groups.items():
-    out[variant] = {
-      rule: intervals.summarise(
-        [
-          frames_lib.evaluate(r.frames._replace(score=r.rules[rule]))[0]
-          for r in group
-        ]
-      )
-      for rule in group[0].rules
-    }
+  for rule, of_rule in rows.items():
+    for method, summary in _summaries(of_rule).items():
+      out.setdefault(method, {})[rule] = summary
   return out
 
 

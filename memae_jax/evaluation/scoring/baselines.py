@@ -3,18 +3,34 @@
 import concurrent.futures
 import functools
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 import threadpoolctl
 
+from memae_jax import losses
 from memae_jax.data import transforms
 from memae_jax.evaluation.scoring import clip_scores, contrast, scores
 from memae_jax.methods import classical as baselines_lib
+from memae_jax.methods import trivial
 from memae_jax.runtime import host, progress_bar
 from memae_jax.training import experiment
 
-Errors = list[tuple[np.ndarray, np.ndarray]]  # Of each replica: [T] and [V].
+_BLOCK = 256  # Reconstructions whose errors are reduced at once.
+
+
+class Scored(NamedTuple):
+  """Scores of one replica or baseline on a split.
+
+  score: [T] of the test samples. validation_score: [V] of held-out normals.
+  rules: [T] by every rule that fits; None where there is one alone.
+  """
+
+  score: np.ndarray
+  validation_score: np.ndarray
+  rules: dict[str, np.ndarray] | None = None
 
 
 def beyond_contrast(exp, index: int, error, held_out) -> np.ndarray | None:
@@ -35,11 +51,49 @@ def mean_error(exp, split) -> float | None:
   if exp.source.videos or not all(map(len, both)):
     return None
   train, held_out = (Rows(exp.source, split.transform, rows) for rows in both)
+  if exp.source.has_images:
+    by_rule, _ = _reconstructed(exp, 'mean', train, held_out, 0)
+    return float(by_rule[exp.rule].mean())
   return float(baselines_lib.run('mean', train, held_out, 0, most)[0].mean())
 
 
+@jax.jit
+def _by_rule(x, output):
+  return losses.of(x, output)['scores']
+
+
+def _reconstructed(
+  exp, name: str, train: 'Rows', rows: 'Rows', seed: int
+) -> tuple[dict[str, np.ndarray], str]:
+  """Scores images by every rule, from what 'mean' or 'pca' make of them.
+
+  Returns:
+    {rule: [n]} of the rules that fit the scaling, and words for the report.
+  """
+  most, shape = exp.config.eval.baseline_samples, exp.source.inputs.shape[1:]
+  fitted, words, _ = baselines_lib.fit(name, train, seed, most)
+  mean = np.asarray(fitted['mean'], np.float64)
+  components = fitted.get('components', np.zeros((0, len(mean))))
+  parts = []
+  for start in range(0, len(rows), _BLOCK):
+    x = rows[start : start + _BLOCK]
+    out = mean + (x - mean) @ components.T @ components
+    more = [(0, _BLOCK - len(x)), (0, 0)]  # So that one program serves all.
+    both = (
+      np.pad(part, more).reshape(-1, *shape).astype(np.float32)
+      for part in (x, out)
+    )
+    scored = jax.device_get(_by_rule(*both))
+    parts.append({rule: v[: len(x)] for rule, v in scored.items()})
+  names = exp.fitting_rules
+  by_rule = {
+    rule: np.concatenate([part[rule] for part in parts]) for rule in names
+  }
+  return by_rule, f'reconstruction error of {words}' if name == 'pca' else words
+
+
 def run(
-  exp: experiment.Experiment, before: Errors
+  exp: experiment.Experiment, before: Sequence[Scored]
 ) -> tuple[list[scores.ReplicaScores], dict[str, str]]:
   """Scores the trivial and classical baselines, once for each split.
 
@@ -103,25 +157,30 @@ def _baselines_of_split(exp, before, index: int):
   reader = functools.partial(Rows, exp.source, split.transform)
   methods = exp.config.fleet.variants
   for name in (name for name in config.baselines if name not in methods):
+    if name in trivial.IMAGES_ONLY and not exp.source.has_images:
+      continue
     if name == 'untrained':
-      score, validation_score = before[index]
+      scored = before[index]
       note = f'the network of "{replica.name}" before training'
     elif name == 'frame_difference':
       if not exp.source.videos:
         continue
       both = clip_scores.frame_difference(exp.source, split.transform, rows)
-      score, validation_score = np.split(both, [len(split.test)])
+      scored = Scored(*np.split(both, [len(split.test)]))
       note = 'mean squared change from the frame before'
     else:
       stream = np.random.SeedSequence([replica.seed, replica.normal_class or 0])
-      both, note = baselines_lib.run(
-        name,
-        reader(split.train),
-        reader(rows),
-        int(stream.generate_state(1)[0]),
-        config.baseline_samples,
-      )
-      score, validation_score = np.split(both, [len(split.test)])
+      seed, by_rule = int(stream.generate_state(1)[0]), None
+      train, tested = reader(split.train), reader(rows)
+      if exp.source.has_images and name in ('mean', 'pca'):
+        by_rule, note = _reconstructed(exp, name, train, tested, seed)
+        both = by_rule[exp.rule]
+        by_rule = {k: v[: len(split.test)] for k, v in by_rule.items()}
+      else:
+        both, note = baselines_lib.run(
+          name, train, tested, seed, config.baseline_samples
+        )
+      scored = Scored(*np.split(both, [len(split.test)]), by_rule)
     notes[name] = note
     rebuilt = name in baselines_lib.RECONSTRUCT
     out.append(
@@ -132,17 +191,18 @@ def _baselines_of_split(exp, before, index: int):
           'seed': replica.seed,
           'normal_class': replica.normal_class,
         },
-        score=np.asarray(score, np.float32),
+        score=np.asarray(scored.score, np.float32),
         anomalous=split.anomalous,
         sample=split.test,
-        validation_score=np.asarray(validation_score, np.float32),
-        beyond_contrast=beyond_contrast(exp, index, score, validation_score)
+        validation_score=np.asarray(scored.validation_score, np.float32),
+        beyond_contrast=beyond_contrast(exp, index, *scored[:2])
         if rebuilt
         else None,
         mean_error=fallback if rebuilt else None,
         frames=clip_scores.frames(
-          exp.source, split.test, np.asarray(score), split.anomalous
+          exp.source, split.test, np.asarray(scored.score), split.anomalous
         ),
+        rules=scored.rules if exp.source.has_images else None,
       )
     )
   return out, notes

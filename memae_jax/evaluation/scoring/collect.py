@@ -26,17 +26,24 @@ _PASSES, _SECONDS = 5, 0.2  # Scoring is timed so often, or for so long.
 _MAP_BYTES = 2**28  # Error maps are kept up to this, in the order of the fleet.
 
 
-def _errors(
+def _scored(
   exp, tested: base.Prediction, held_out: base.Prediction
-) -> baselines.Errors:
-  """The scores by `Experiment.rule`, without padding."""
-  of = lambda scored, i, rows: clip_scores.by_rule(exp.source, scored, i, rows)[
-    exp.rule
-  ]
-  return [
-    (of(tested, i, s.test), of(held_out, i, s.validation))
-    for i, s in enumerate(exp.splits)
-  ]
+) -> list[baselines.Scored]:
+  """Returns the scores of each replica by `Experiment.rule`, and by all."""
+  out = []
+  for i, split in enumerate(exp.splits):
+    by_rule, held = (
+      clip_scores.by_rule(exp.source, scored, i, rows)
+      for scored, rows in ((tested, split.test), (held_out, split.validation))
+    )
+    # Those of errors may need another scaling.
+    fitting = {
+      name: values
+      for name, values in by_rule.items()
+      if losses.find(name).errors is None or name in exp.fitting_rules
+    }
+    out.append(baselines.Scored(by_rule[exp.rule], held[exp.rule], fitting))
+  return out
 
 
 def _tested(exp, weights, wanted) -> tuple[base.Prediction, float]:
@@ -88,11 +95,11 @@ def restored(
   return at, *chosen(exp, state, at)
 
 
-def untrained(exp: experiment.Experiment) -> baselines.Errors:
+def untrained(exp: experiment.Experiment) -> list[baselines.Scored]:
   """Scores of the fleet before its first step: test and validation."""
   weights = step.weights(exp.programs.init())
   tested = exp.programs.score(weights, [s.test for s in exp.splits])
-  return _errors(exp, tested, _held_out(exp, weights))
+  return _scored(exp, tested, _held_out(exp, weights))
 
 
 def members(
@@ -133,7 +140,7 @@ def networks(
   has_masks = exp.source.masks is not None
   tested, seconds = _tested(exp, weights, ('maps',) if has_masks else ())
   _check_top_k(exp, tested.totals)
-  pairs = _errors(exp, tested, _held_out(exp, weights))
+  pairs = _scored(exp, tested, _held_out(exp, weights))
   samples = sum(len(split.test) for split in exp.splits)
   throughput = {
     'scored_samples': samples,
@@ -163,7 +170,7 @@ def _of_replica(
 ) -> scores.ReplicaScores:
   """What one replica says of its test set, and of its validation normals."""
   replica, split = exp.replicas[index], exp.splits[index]
-  score, validation_score = pair
+  score, validation_score, by_rule = pair
   fields = replica._asdict()
   del fields['name']
   kept = usage = None
@@ -180,13 +187,11 @@ def _of_replica(
     validation_score=validation_score,
     kept=kept,
     usage=usage,
-    beyond_contrast=baselines.beyond_contrast(exp, index, *pair)
+    beyond_contrast=baselines.beyond_contrast(exp, index, *pair[:2])
     if is_error
     else None,
     frames=clip_scores.frames(exp.source, split.test, score, split.anomalous),
-    rules=clip_scores.by_rule(exp.source, tested, index, split.test)
-    if exp.source.videos
-    else None,
+    rules=by_rule if exp.source.videos or exp.source.has_images else None,
   )
 
 
@@ -195,7 +200,7 @@ def _with_changed(exp, weights, pairs, networks) -> list[scores.ReplicaScores]:
   shape = exp.source.inputs.shape[1:]
   if not exp.config.eval.pseudo or not pseudo_anomalies.kinds(shape):
     return networks
-  held_out = [held for _, held in pairs]
+  held_out = [pair.validation_score for pair in pairs]
   found = pseudo_anomalies.evaluate(exp, weights, held_out, exp.rule)
   return [r._replace(pseudo=own) for r, own in zip(networks, found)]
 

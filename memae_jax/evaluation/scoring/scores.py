@@ -67,7 +67,8 @@ class ReplicaScores(NamedTuple):
     for scores that are no reconstruction error.
   maps: [M, H, W] float16 error maps of the test samples with a known mask.
   frames: the scores as those of frames of videos, else None.
-  rules: of clips, [T] by every rule of `losses`; `score` is one of them.
+  rules: of clips and images, [T] by every rule of `losses` that fits; `score`
+    is one of them.
   """
 
   name: str
