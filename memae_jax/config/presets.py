@@ -14,6 +14,7 @@ from typing import Any
 import ml_collections
 
 from memae_jax.config import schema
+from memae_jax.runtime import errors
 
 Config = ml_collections.ConfigDict
 
@@ -95,6 +96,26 @@ def sharp_memory(config: Config) -> None:
   config.model.memory.similarity = 'cosine'
   config.model.memory.temperature = 0.1
   config.model.memory.init = 'encodings'
+
+
+def blurred_images(config: Config, inputs: str) -> None:
+  """Sets what one-class networks on strokes see, and how they are scored.
+
+  Args:
+    config: to change.
+    inputs: 'pixels', in [-1, 1], scored by `blur_unit`; or 'blur_unit', where
+      the squared error is such a distance itself.
+
+  Raises:
+    UserError: `inputs` is something else.
+  """
+  scalings = {'pixels': 'fixed', 'blur_unit': 'blur_unit'}
+  if inputs not in scalings:
+    raise errors.UserError(
+      f'config argument "inputs" is "{inputs}"; use pixels or blur_unit'
+    )
+  config.data.scaling = scalings[inputs]
+  config.eval.score = 'blur_unit' if inputs == 'pixels' else 'mse'
 
 
 def one_class_images(config: Config, args: Any) -> None:
