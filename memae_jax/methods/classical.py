@@ -21,11 +21,9 @@ from memae_jax.runtime import errors
 _squared_distance = functools.partial(
   sklearn.metrics.pairwise.euclidean_distances, squared=True
 )
-_BLOCK, _BLOCK_BYTES = (
-  4096,
-  2**27,
-)  # Rows scored at once; their size as float64.
-_FIT_BYTES = 2**30  # Size of the float64 rows that fit a baseline.
+# Rows that are scored at once, and the bytes that they may have in float64.
+_BLOCK, _BLOCK_BYTES = 4096, 2**27
+_FIT_BYTES = 2**30  # Bytes that the rows of a fit may have in float64.
 PCA_VARIANCE = 0.95
 PCA_WIDE = 1024  # Above this width, that many rows fit the components.
 # A forest changes the warning filters of the process while it works.
@@ -39,7 +37,7 @@ NODES = {  # Arrays of the nodes of a tree, and their types.
   'length': np.float32,
 }
 SVM_NU = 0.1
-# Their score is a reconstruction error.
+# Baselines whose score is a reconstruction error.
 RECONSTRUCT = ('untrained', 'mean', 'pca')
 KERNEL_ROWS = 2000  # At most these have a kernel: one-class SVM and KDE.
 KDE_GRID = np.geomspace(0.02, 2, 13)

@@ -107,7 +107,7 @@ class Fitted(base.Method):
     return {_FITTED: fitted}, True
 
   def predict(self, variables, x, hyper, mask, keys):
-    """Returns the scores of samples, and reconstructions where there are any."""
+    """Returns the scores of samples, and reconstructions if there are any."""
     del hyper, mask, keys
     fitted, rows = variables[_FITTED], self._flat(x)
     if self.name not in _REBUILT:
