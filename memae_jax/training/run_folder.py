@@ -8,8 +8,7 @@ import jax
 
 from memae_jax import config as config_lib
 from memae_jax.runtime import atomic, disk, errors, locks, parallel
-from memae_jax.training import checkpoint as checkpoint_lib
-from memae_jax.training import experiment, same, step
+from memae_jax.training import checkpoint, experiment, same, step
 
 
 def check_workdir(workdir: pathlib.Path) -> None:
@@ -34,10 +33,10 @@ def opened(
   exp: experiment.Experiment,
   workdir: pathlib.Path,
   read_only: bool = True,
-) -> checkpoint_lib.Checkpoints:
+) -> checkpoint.Checkpoints:
   """The checkpoints of a run, for states of this experiment."""
   options = exp.config.train
-  return checkpoint_lib.Checkpoints(
+  return checkpoint.Checkpoints(
     workdir,
     options.keep,
     options.keep_all,
@@ -49,7 +48,7 @@ def opened(
 
 def trained(
   exp: experiment.Experiment,
-  checkpoints: checkpoint_lib.Checkpoints,
+  checkpoints: checkpoint.Checkpoints,
   workdir: pathlib.Path,
   upto: int | None = None,
 ) -> tuple[int, step.ReplicaState, dict[str, Any]]:

@@ -75,7 +75,7 @@ def _changed(**changes):
   [
     (lambda w: dict(list(w.items())[1:]), '"encoder.0.weight" is missing; '),
     (lambda w: {}, r'"decoder.0.bias" is missing \(and \d+ more\)'),
-    (_changed(encoder__12__weight=np.zeros(3)), '"encoder.12.weight" is none'),
+    (_changed(encoder__12__weight=np.zeros(3)), '"encoder.12.weight" does not'),
     (
       _changed(decoder__3__weight=np.zeros((6, 8, 3, 3, 3))),
       r'"decoder.3.weight" has shape \(6, 8, .*takes \(8, 6, 3, 3, 3\)',
