@@ -18,6 +18,7 @@ import jax.numpy as jnp
 from memae_jax import image_errors
 from memae_jax.runtime import catalogue
 
+MEMORY = 'memory_distance'  # Name of the rule that only memories have.
 TABLE, IMAGE, CLIP = 2, 4, 5  # Axes of a batch of samples.
 _LEAST = 1e-10  # Least mean squared error in [0, 1], so at most 100 dB.
 
@@ -329,10 +330,12 @@ register(
 )
 register(
   Rule(
-    'memory_distance',
+    MEMORY,
     'Distance to the memory',
-    'Euclidean distance to the nearest slots, mean over the neighbours; of'
-    ' patches, that of the farthest one',
+    'distance to the nearest slots: of a bank Euclidean, between features, mean'
+    ' over the neighbours, and of patches that of the farthest one; of an'
+    ' autoencoder between the directions of code and slot, mean over its'
+    ' positions',
     errors=None,
     of_pixels='distance of each patch to the nearest slots, brought to the size'
     ' of the picture and blurred',

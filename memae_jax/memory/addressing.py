@@ -14,6 +14,7 @@ class MemoryRead(NamedTuple):
   value: [Q, C] sum_i a_i m_i; 0 for a dead read.
   entropy: [Q] -sum_i a_i log a_i in nats (equation 9); 0 for a dead read.
   log_z: [Q] logsumexp of the similarities over all N slots.
+  highest: [Q] similarity of the most similar slot; -inf without slots.
   kept_mass: [Q] softmax mass of the surviving slots; 0 for a dead read.
   kept: [Q] int32 number of surviving slots.
   usage: [N] sum of the addressing weights of each slot over the queries
@@ -25,6 +26,7 @@ class MemoryRead(NamedTuple):
   value: jax.Array
   entropy: jax.Array
   log_z: jax.Array
+  highest: jax.Array
   kept_mass: jax.Array
   kept: jax.Array
   usage: jax.Array
@@ -253,6 +255,7 @@ def read(
     value=value,
     entropy=entropy(shrunk.weights),
     log_z=shrunk.log_z,
+    highest=jax.lax.stop_gradient(jnp.max(scores, axis=-1)),
     kept_mass=shrunk.kept_mass,
     kept=shrunk.kept,
     usage=jnp.sum(used, axis=0),

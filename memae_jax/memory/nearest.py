@@ -41,12 +41,6 @@ def nearest(
 ) -> Neighbours:
   """Finds the nearest slots.
 
-  >>> import jax.numpy as jnp
-  >>> slots = jnp.array([[0.0, 0.0], [3.0, 4.0], [6.0, 8.0]])
-  >>> found = nearest(jnp.array([[3.0, 3.0]]), slots, k=2)
-  >>> found.index.tolist(), found.distance.round(3).tolist()
-  ([[1, 0]], [[1.0, 4.243]])
-
   Args:
     query: [Q, C].
     slots: [N, C]; with an axis, those of this device.
@@ -62,6 +56,14 @@ def nearest(
 
   Raises:
     ValueError: unknown metric, or k is not in 1 .. N.
+
+  Example:
+    The query is the second slot, and 5 away from the first one.
+
+    >>> slots = jnp.array([[0.0, 0.0], [3.0, 4.0], [9.0, 9.0]])
+    >>> out = nearest(jnp.array([[3.0, 4.0]]), slots, k=2)
+    >>> print(out.index, out.distance)
+    [[1 0]] [[0. 5.]]
   """
   count = slots.shape[0]
   if metric not in METRICS:
@@ -73,7 +75,7 @@ def nearest(
   if metric == 'cosine':
     query = addressing.normalise(query)
   options = addressing.ReadOptions(read_bytes=read_bytes, axis=axis)
-  options = blocks.fixed(options, query, slots)
+  options = blocks.static_options(options, query, slots)
   wanted = min(k + _SPARE, count)
   index = _candidates(options, metric, query, slots, slot_mask, wanted)
   first = 0 if axis is None else jax.lax.axis_index(axis) * count

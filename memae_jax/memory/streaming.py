@@ -199,6 +199,7 @@ def _forward(
     value=sums.value / mass[:, None],
     entropy=jnp.log(mass) - sums.spread / mass,
     log_z=peak.score + jnp.log(peak.total),
+    highest=peak.score,
     kept_mass=jnp.where(dead, 0, sums.mass / peak.total),
     kept=jnp.where(dead, 0, sums.kept).astype(jnp.int32),
     usage=_usage(options, query, slots, slot_mask, query_mask, peak, mass),

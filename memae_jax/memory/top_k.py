@@ -89,6 +89,7 @@ def read(
     ),
     entropy=addressing.entropy(weight),
     log_z=log_z,
+    highest=peak,
     kept_mass=jnp.where(kept > 0, mass / total, 0),
     kept=kept,
     usage=jnp.zeros(count, query.dtype).at[index].add(used),

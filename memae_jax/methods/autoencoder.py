@@ -236,9 +236,22 @@ class Autoencoder(base.Method):
       return prediction
     kept = out.read.kept.reshape(len(x), -1)
     return prediction._replace(
+      scores=prediction.scores | self._distance(out.read, len(x)),
       kept=jnp.sum(kept, axis=-1, dtype=jnp.int32),
       totals=self._totals(out.read, mask),
     )
+
+  def _distance(self, read, count: int) -> dict[str, jax.Array]:
+    """Returns how far codes are from their nearest slots, which reads know.
+
+    Only cosines say it: between the directions of both, from 0 to 2.
+    """
+    options = self.model.bank.options
+    if options.similarity != 'cosine':
+      return {}
+    cosine = read.highest * options.temperature
+    distance = jnp.sqrt(jnp.maximum(2 - 2 * cosine, 0))
+    return {losses.MEMORY: jnp.mean(distance.reshape(count, -1), axis=1)}
 
   def _totals(self, read, mask) -> dict[str, usage.ReadTotals]:
     """Returns totals of the reads of this device, by name of the memory.

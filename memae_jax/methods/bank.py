@@ -13,13 +13,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from memae_jax import image_errors
+from memae_jax import image_errors, losses
 from memae_jax.features import pixels
 from memae_jax.memory import nearest, usage
 from memae_jax.methods import base, selection
 from memae_jax.runtime import errors, parallel
 
-RULE = 'memory_distance'
 _SLOTS, _COUNT = ('bank', 'slots'), ('bank', 'count')
 
 
@@ -108,7 +107,7 @@ class Bank(base.Method):
   read_bytes: int
   across: base.Across = base.Across()
 
-  criterion = RULE, 'distance'
+  criterion = losses.MEMORY, 'distance'
 
   @property
   def memories(self):
@@ -174,11 +173,11 @@ class Bank(base.Method):
     distance = jnp.mean(distance, axis=1).reshape(features.shape[:-1])
     maps = {}
     if distance.ndim > 1:
-      maps[RULE] = self._map(distance)
+      maps[losses.MEMORY] = self._map(distance)
       distance = jnp.max(distance, axis=(1, 2))
     each = len(queries) // len(x)
     return base.Prediction(
-      {RULE: distance},
+      {losses.MEMORY: distance},
       maps,
       kept=jnp.full(len(x), each * self.neighbours, jnp.int32),
       totals={base.memory_name(_SLOTS): self._totals(near, mask, each)},

@@ -273,6 +273,7 @@ def test_usage_summary():
     value=weights,
     entropy=weights[:, 0],
     log_z=weights[:, 0],
+    highest=weights[:, 0],
     kept_mass=weights[:, 0],
     kept=jnp.asarray([1, 2, 0]),
     usage=jnp.sum(weights, axis=0),

@@ -56,7 +56,7 @@ def _spread(devices, threshold, options, query_mask=None):
     in_specs=(P(), P('memory'), P(), P('memory')),
     out_specs=(
       (P(), P('memory')),
-      addressing.MemoryRead(*[P()] * 5, usage=P('memory')),
+      addressing.MemoryRead(*[P()] * 6, usage=P('memory')),
     ),
     check_vma=False,
   )
@@ -135,7 +135,7 @@ def _collectives(devices, queries, slots, width):
     mesh=mesh,
     in_specs=(P(), P('memory'), P(), P()),
     out_specs=(
-      addressing.MemoryRead(*[P()] * 5, usage=P('memory')),
+      addressing.MemoryRead(*[P()] * 6, usage=P('memory')),
       (P(), P('memory')),
     ),
     check_vma=False,

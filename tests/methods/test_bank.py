@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from memae_jax import losses
 from memae_jax.data import transforms
 from memae_jax.features import pixels
-from memae_jax.methods import bank, selection
+from memae_jax.methods import selection
 from memae_jax.runtime import errors
 from memae_jax.training import experiment, loop, step
 from tests import helpers
@@ -43,7 +44,7 @@ def test_with_room_for_all_it_is_nearest_neighbours(neighbours):
   far = np.linalg.norm(test[:, None] - train[None], axis=2)
   expected = np.sort(far, axis=1)[:, :neighbours].mean(axis=1)
   scored = _scores(exp, weights)
-  found = scored.scores[bank.RULE][0, : len(test)]
+  found = scored.scores[losses.MEMORY][0, : len(test)]
   np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
   totals = scored.totals['bank']
   assert int(totals.queries[0]) == len(test)
@@ -59,7 +60,7 @@ def test_devices_share_the_slots(select):
   assert spread[0].mesh.shape['memory'] == 8
   one, other = (_scores(*fitted) for fitted in (alone, spread))
   np.testing.assert_allclose(
-    one.scores[bank.RULE], other.scores[bank.RULE], rtol=1e-5
+    one.scores[losses.MEMORY], other.scores[losses.MEMORY], rtol=1e-5
   )
   np.testing.assert_array_equal(
     one.totals['bank'].usage, other.totals['bank'].usage[:, :21]
@@ -78,13 +79,13 @@ def test_patches_have_maps_and_the_farthest_one_is_the_score():
   exp, weights = _fitted(**fields)
   count = len(exp.splits[0].test)
   scored = _scores(exp, weights, ('maps',))
-  maps = scored.maps[bank.RULE][0, :count]
+  maps = scored.maps[losses.MEMORY][0, :count]
   assert maps.shape == (count, 8, 8)
   # Between patches the map is linear, so that none of it is above them.
-  highest = scored.scores[bank.RULE][0, :count] - maps.max(axis=(1, 2))
+  highest = scored.scores[losses.MEMORY][0, :count] - maps.max(axis=(1, 2))
   assert (highest > -1e-5).all() and (highest < 1).all()
   normal = ~exp.splits[0].anomalous
-  score = scored.scores[bank.RULE][0, :count]
+  score = scored.scores[losses.MEMORY][0, :count]
   assert np.median(score[normal]) < np.median(score[~normal])
 
 
@@ -148,6 +149,6 @@ def test_it_scores_the_same_in_pieces():
   other, _ = _fitted(**{'model.memory.slots': 30, 'eval.batch_size': 7})
   count = len(exp.splits[0].test)
   one, two = (
-    _scores(e, weights).scores[bank.RULE][0, :count] for e in (exp, other)
+    _scores(e, weights).scores[losses.MEMORY][0, :count] for e in (exp, other)
   )
   np.testing.assert_allclose(one, two, rtol=1e-5)

@@ -42,6 +42,8 @@ def _scored(
       for name, values in by_rule.items()
       if losses.find(name).errors is None or name in exp.fitting_rules
     }
+    if not exp.replicas[i].has_memory:  # Others of its family have one.
+      fitting.pop(losses.MEMORY, None)
     out.append(baselines.Scored(by_rule[exp.rule], held[exp.rule], fitting))
   return out
 
