@@ -79,6 +79,11 @@ def blurred(x: jax.Array, sigma: float = SIGMA) -> jax.Array:
   return _filtered(x, gaussian(sigma))
 
 
+def box(x: jax.Array, side: int) -> jax.Array:
+  """Averages [B, H, W, C] over windows of `side` pixels, an odd number."""
+  return _filtered(x, (1 / side,) * side)
+
+
 def _unit_norm(x: jax.Array) -> jax.Array:
   """Divides each sample by its L2 norm."""
   squares = jnp.sum(x**2, axis=(1, 2, 3), keepdims=True)
@@ -131,12 +136,11 @@ def ssim(x: jax.Array, output: jax.Array) -> jax.Array:
   """
   # Around 0 the variances lose the least to rounding.
   x, y = (to_unit(image) - 0.5 for image in (x, output))
-  box = (1 / WINDOW,) * WINDOW
-  mean_x, mean_y = _filtered(x, box), _filtered(y, box)
+  mean_x, mean_y = box(x, WINDOW), box(y, WINDOW)
   sample = WINDOW**2 / (WINDOW**2 - 1)
-  var_x = sample * (_filtered(x * x, box) - mean_x**2)
-  var_y = sample * (_filtered(y * y, box) - mean_y**2)
-  both = sample * (_filtered(x * y, box) - mean_x * mean_y)
+  var_x = sample * (box(x * x, WINDOW) - mean_x**2)
+  var_y = sample * (box(y * y, WINDOW) - mean_y**2)
+  both = sample * (box(x * y, WINDOW) - mean_x * mean_y)
   mean_x, mean_y = mean_x + 0.5, mean_y + 0.5
   similarity = (2 * mean_x * mean_y + _K1**2) * (2 * both + _K2**2)
   similarity /= (mean_x**2 + mean_y**2 + _K1**2) * (var_x + var_y + _K2**2)

@@ -7,10 +7,31 @@ from memae_jax.config import fields
 BANK: dict[str, Any] = {
   'features': fields.choice(
     'blur_unit',
-    ('raw', 'blur_unit', 'contrast_unit', 'patches'),
+    ('raw', 'blur_unit', 'contrast_unit', 'patches', 'lite0', 'lite0_maps'),
     'What is compared. raw: pixels. blur_unit: blurred by 1 pixel, norm 1.'
     ' contrast_unit: less the mean, norm 1. patches: windows of pixels, less'
-    ' their means, each with a slot of its own.',
+    ' their means. lite0: outputs of a network that was trained on ImageNet,'
+    ' mean over positions, norm 1. lite0_maps: its outputs at each position.',
+  ),
+  'outputs': fields.many(
+    fields.choice('head', ('b2', 'b4', 'b10', 'b15', 'head'), ''),
+    (),
+    'lite0: outputs of the network, joined; none: head for whole pictures, and'
+    ' b2, b4, b10 for maps.',
+  ),
+  'side': fields.integer(
+    0,
+    'lite0: pixels that pictures are brought to; 0: 128, and maps as they are.',
+    low=0,
+  ),
+  'weights': fields.text(
+    '', 'lite0: a file of its weights; empty: those of the installed package.'
+  ).role(fields.PATH, fields.MOVED),
+  'positions': fields.integer(
+    0,
+    'patches, maps: so many random positions of each picture may become slots;'
+    ' 0: all.',
+    low=0,
   ),
   'select': fields.choice(
     'k_means',

@@ -10,7 +10,7 @@ from memae_jax import image_errors
 _LEAST = 1e-12  # Of a squared norm.
 
 
-def _unit(vectors: jax.Array) -> jax.Array:
+def unit(vectors: jax.Array) -> jax.Array:
   """Divides vectors along the last axis by their norms; zero stays zero."""
   squares = jnp.sum(vectors**2, axis=-1, keepdims=True)
   return vectors * jax.lax.rsqrt(jnp.maximum(squares, _LEAST))
@@ -30,13 +30,13 @@ def blur_unit(x: jax.Array) -> jax.Array:
   Returns:
     [B, H W C] unit vectors.
   """
-  return _unit(raw(image_errors.blurred(image_errors.to_unit(x))))
+  return unit(raw(image_errors.blurred(image_errors.to_unit(x))))
 
 
 def contrast_unit(x: jax.Array) -> jax.Array:
   """Returns [B, H W C] images less their means, of norm 1."""
   flat = raw(x)
-  return _unit(flat - jnp.mean(flat, axis=-1, keepdims=True))
+  return unit(flat - jnp.mean(flat, axis=-1, keepdims=True))
 
 
 def patches(x: jax.Array, size: int, stride: int) -> jax.Array:

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from memae_jax import image_errors, losses
-from memae_jax.features import pixels
+from memae_jax.features import kinds
 from memae_jax.memory import nearest, usage
 from memae_jax.methods import base, selection
 from memae_jax.runtime import errors, parallel
@@ -36,26 +36,7 @@ def build(
     UserError: the samples do not have such features.
   """
   options = config.methods.bank
-  name, is_image = options.features, len(input_shape) == 3
-  if name == 'patches':
-    extract = lambda x: pixels.patches(x, options.patch, options.stride)
-    if is_image and options.patch > min(input_shape[:2]):
-      raise errors.UserError(
-        f'config field "methods.bank.patch" is {options.patch}, but pictures'
-        f' have {input_shape[0]} x {input_shape[1]} pixels; lower it'
-      )
-  else:
-    extract = _WHOLE[name]
-  if name != 'raw' and not is_image:
-    raise errors.UserError(
-      f'config field "methods.bank.features" is "{name}", which needs images,'
-      f' but a sample has shape {tuple(input_shape)}; use "raw"'
-    )
-  if name == 'blur_unit' and config.data.scaling != 'fixed':
-    raise errors.UserError(
-      'config field "methods.bank.features" is "blur_unit", which needs'
-      f' data.scaling "fixed" and not "{config.data.scaling}"; change one'
-    )
+  extract = kinds.build(options, input_shape, config.data.scaling)
   slots = max(replica.slots for replica in replicas)
   if options.neighbours > min(replica.slots for replica in replicas):
     raise errors.UserError(
@@ -68,17 +49,11 @@ def build(
     extract=extract,
     select=options.select,
     most=options.most,
+    positions=options.positions,
     neighbours=options.neighbours,
     blur=options.blur,
     read_bytes=config.model.memory.read_bytes,
   )
-
-
-_WHOLE: dict[str, Callable[[jax.Array], jax.Array]] = {
-  'raw': pixels.raw,
-  'blur_unit': pixels.blur_unit,
-  'contrast_unit': pixels.contrast_unit,
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,6 +66,7 @@ class Bank(base.Method):
     extract: [B, ...] samples -> [B, C] features, or [B, h, w, C] of positions.
     select: see `selection.select`.
     most: so many training normals give features at most.
+    positions: so many positions of a picture give features; 0: all.
     neighbours: how many nearest slots a distance is the mean of.
     blur: deviation of the Gaussian that maps are blurred by, in pixels.
     read_bytes: see `memory.ReadOptions`.
@@ -102,6 +78,7 @@ class Bank(base.Method):
   extract: Callable[[jax.Array], jax.Array]
   select: str
   most: int
+  positions: int
   neighbours: int
   blur: float
   read_bytes: int
@@ -150,7 +127,23 @@ class Bank(base.Method):
   def collect(self, variables, x, hyper, mask, stage, round_):
     """Returns the features of samples."""
     del variables, hyper, mask, stage, round_
-    return self.extract(x)
+    features = self.extract(x)
+    features = features.reshape(len(x), -1, features.shape[-1])
+    if not 0 < self.positions < features.shape[1]:
+      return features
+    return jax.vmap(self._some)(features)
+
+  def _some(self, features: jax.Array) -> jax.Array:
+    """Draws positions [p, D] of a picture [P, D]: by what it shows.
+
+    So the same ones are drawn wherever the picture stands in a batch.
+    """
+    content = jax.lax.bitcast_convert_type(jnp.sum(features), jnp.uint32)
+    key = jax.random.key(content)
+    chosen = jax.random.choice(
+      key, len(features), (self.positions,), replace=False
+    )
+    return features[chosen]
 
   def finish(self, variables, collected, hyper, stage, round_, rng):
     """Chooses the slots."""

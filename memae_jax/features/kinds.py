@@ -1,0 +1,65 @@
+"""The kinds of features by name, built from the fields of `methods.bank`."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+from memae_jax.features import pixels
+from memae_jax.runtime import errors
+
+Extract = Callable[[jax.Array], jax.Array]
+# Kinds whose images must be in [-1, 1].
+_FIXED = ('blur_unit', 'lite0', 'lite0_maps')
+
+
+def build(options: Any, shape: tuple[int, ...], scaling: str) -> Extract:
+  """Returns the function that extracts features.
+
+  Args:
+    options: `config.methods.bank`.
+    shape: of one sample.
+    scaling: `config.data.scaling`.
+
+  Returns:
+    [B, *shape] model inputs -> [B, D], or [B, h, w, D] of positions.
+
+  Raises:
+    UserError: the samples do not have such features, or weights are missing.
+  """
+  name = options.features
+  field = f'config field "methods.bank.features" is "{name}"'
+  if name != 'raw' and len(shape) != 3:
+    raise errors.UserError(
+      f'{field}, which needs images, but a sample has shape {tuple(shape)};'
+      ' use "raw"'
+    )
+  if name in _FIXED and scaling != 'fixed':
+    raise errors.UserError(
+      f'{field}, which needs data.scaling "fixed" and not "{scaling}"; change'
+      ' one'
+    )
+  if name == 'patches':
+    if options.patch > min(shape[:2]):
+      raise errors.UserError(
+        f'config field "methods.bank.patch" is {options.patch}, but pictures'
+        f' have {shape[0]} x {shape[1]} pixels; lower it'
+      )
+    return functools.partial(
+      pixels.patches, size=options.patch, stride=options.stride
+    )
+  if name.startswith('lite0'):
+    from memae_jax.features import frozen, weights  # Large; only where needed.
+
+    build_ = frozen.maps if name == 'lite0_maps' else frozen.whole
+    loaded = weights.load(options.weights)
+    return build_(loaded, options.outputs, options.side)
+  return _PIXELS[name]
+
+
+_PIXELS: dict[str, Extract] = {
+  'raw': pixels.raw,
+  'blur_unit': pixels.blur_unit,
+  'contrast_unit': pixels.contrast_unit,
+}
