@@ -391,7 +391,7 @@ def test_a_mask_of_the_stored_pixels_is_turned_with_its_picture(
   source = load_pictures(tmp_path)
   want = np.rot90(STORED, -1) > 0
   np.testing.assert_array_equal(source.masks[-1], want)
-  assert any('1 of 1 masks turned as the EXIF' in r for r in source.remarks)
+  assert any('1 of 1 masks are turned as the EXIF' in r for r in source.remarks)
   assert any('4 pictures turned upright' in r for r in source.remarks)
 
 

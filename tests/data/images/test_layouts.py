@@ -251,7 +251,7 @@ def test_loco(tmp_path, load_pictures):
   assert source.dropped == () and source.warnings == ()
   lines = '\n'.join(source.remarks)
   assert 'validation/good: 2 normal, added to those that train' in lines
-  assert '1 of 4 masks are of several files' in lines
+  assert '1 of 4 masks have several files' in lines
 
 
 def test_numbered_masks_all_count(tmp_path, load_pictures):
