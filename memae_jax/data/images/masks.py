@@ -34,7 +34,7 @@ class Masks(NamedTuple):
   remarks, warnings: see `types.Source`.
   """
 
-  marked: np.ndarray
+  marked: np.ndarray | None
   remarks: tuple[str, ...]
   warnings: tuple[str, ...]
 
