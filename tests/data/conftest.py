@@ -3,7 +3,7 @@ import pytest
 
 from memae_jax import config as config_lib
 from memae_jax.data import sources, types
-from memae_jax.data.tables import columns as tables
+from memae_jax.data.tables import columns
 
 
 @pytest.fixture(scope='session')
@@ -38,7 +38,7 @@ def make_source():
   def make(rows=60, classes=3, seed=0, **replace):
     rng = np.random.default_rng(seed)
     letters = ('a', 'b', 'c')
-    inputs, columns = tables.encode(
+    inputs, encoded = columns.encode(
       {
         'size': rng.uniform(0, 100, rows),
         'sign': rng.normal(0, 1, rows),
@@ -52,7 +52,7 @@ def make_source():
       labels=(np.arange(rows) % classes).astype(np.int32),
       label_names=tuple(f'class {i}' for i in range(classes)),
       normal_labels=(0,),
-      columns=columns,
+      columns=encoded,
     )
     return source._replace(**replace)
 

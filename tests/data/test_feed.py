@@ -1,4 +1,4 @@
-"""The host reads the same batches as the device, once each, in order."""
+"""The host reads the batches that the device gathers, in order, each once."""
 
 import threading
 import types
@@ -56,7 +56,7 @@ def test_host_and_device_agree_on_large_counts():
 
 
 class _Clips:
-  """Gathers windows of frames, and counts what it read."""
+  """Gathers windows of frames; `read` counts those that were read."""
 
   def __init__(self, frames, length):
     self._frames, self._length = frames, length

@@ -1,4 +1,4 @@
-"""Numbers keep what varies in them, whatever offset they stand on."""
+"""The host stage keeps the variation of numbers, whatever their offset."""
 
 import csv
 import json
@@ -119,7 +119,7 @@ def test_float32_without_offsets_is_not_copied():
 
 
 def _table(offset, rows=400, seed=0):
-  """Two noisy columns, and one on an offset that alone tells the anomalies."""
+  """Returns two noisy columns, and one with an offset that tells anomalies."""
   rng = np.random.default_rng(seed)
   signal = max(1.0, 1e4 * np.spacing(abs(offset)))
   anomalous = rng.random(rows) < 0.2
@@ -128,7 +128,7 @@ def _table(offset, rows=400, seed=0):
 
 
 def _written(folder, kind, offset):
-  """The table as a file of a kind; integers where a file type has them."""
+  """Writes the table of `_table`; integers where the kind of file has them."""
   noise, time, anomalous = _table(offset)
   label = np.where(anomalous, 'bad', 'ok')
   path = folder / f'table.{kind}'
@@ -174,7 +174,7 @@ def _config(path, **changes):
 @pytest.mark.parametrize('kind', ['csv', 'npz', 'parquet'])
 @pytest.mark.parametrize('offset', _OFFSETS)
 def test_network_inputs_do_not_depend_on_the_offset(tmp_path, kind, offset):
-  found = {}
+  inputs, anomalous = {}, {}
   for name, at in (('far', offset), ('near', 0.0)):
     (tmp_path / name).mkdir()
     config = _config(_written(tmp_path / name, kind, at)).data
@@ -183,10 +183,10 @@ def test_network_inputs_do_not_depend_on_the_offset(tmp_path, kind, offset):
     assert source.inputs.dtype == np.float32
     assert not any('rounded' in line for line in split.warnings)
     x = transforms.apply(source.inputs, split.transform)
-    found[name] = x[split.test, 2], split.anomalous
-  assert found['far'][1].tolist() == found['near'][1].tolist()
-  # What float64 itself has lost: 1e4 spacings are one deviation.
-  np.testing.assert_allclose(found['far'][0], found['near'][0], atol=2e-3)
+    inputs[name], anomalous[name] = x[split.test, 2], split.anomalous
+  assert anomalous['far'].tolist() == anomalous['near'].tolist()
+  # Rounding of float64 itself: 1e4 spacings are one deviation.
+  np.testing.assert_allclose(inputs['far'], inputs['near'], atol=2e-3)
 
 
 @pytest.mark.parametrize('scaling', ['minmax', 'none'])
@@ -206,7 +206,7 @@ def test_other_scalings_have_it_too(tmp_path, scaling):
 
 
 def test_what_float32_cannot_hold_is_warned_of(tmp_path):
-  """Two groups far apart: no offset brings both near zero."""
+  """The column has two groups far apart: no offset brings both near zero."""
   noise, time, _ = _table(0.0)
   group = np.arange(len(time)) % 2
   path = tmp_path / 'groups.npz'
@@ -227,8 +227,8 @@ def test_what_float32_cannot_hold_is_warned_of(tmp_path):
 
 def _auroc(folder):
   results = json.loads((folder / 'results.json').read_text())
-  both = {**results['methods'], **results['baselines']}
-  return {name: found['auroc']['mean'] for name, found in both.items()}
+  entries = {**results['methods'], **results['baselines']}
+  return {name: entry['auroc']['mean'] for name, entry in entries.items()}
 
 
 @pytest.mark.slow
@@ -236,7 +236,7 @@ def _auroc(folder):
 def test_training_evaluation_and_scorer_agree_with_the_centred(
   tmp_path, offset
 ):
-  found, threshold = {}, {}
+  aurocs, threshold = {}, {}
   for name, at in (('far', offset), ('near', 0.0)):
     folder = tmp_path / name
     folder.mkdir()
@@ -244,23 +244,23 @@ def test_training_evaluation_and_scorer_agree_with_the_centred(
     exp = experiment.build(_config(path))
     loop.train(exp, folder / 'run')
     command.after_training(exp, folder / 'run')
-    found[name] = _auroc(folder / 'run')
-    # Evaluated again, on a copy of the table: other data, the same scaling.
+    aurocs[name] = _auroc(folder / 'run')
+    # A second evaluation, on a copy of the table: other data, same scaling.
     more = folder / 'more.csv'
     lines = path.read_text().splitlines()
     more.write_text('\n'.join(lines[:300]) + '\n')
     config = config_lib.changed(_config(path), {'data.path': str(more)})
     command.of_run(folder / 'run', config, 'latest', False)
     (other,) = (p for p in (folder / 'run/eval').iterdir() if '-' in p.name)
-    found[name, 'eval'] = _auroc(other)
+    aurocs[name, 'eval'] = _auroc(other)
     export.to_file(folder / 'run', folder / 'scorer')
     scores = scorer.load(folder / 'scorer').score(path)
-    with np.load(folder / 'run/eval' / str(exp.steps) / 'scores.npz') as own:
-      rows, want = own['memae/sample'], own['memae/score']
+    with np.load(folder / 'run/eval' / str(exp.steps) / 'scores.npz') as saved:
+      rows, want = saved['memae/sample'], saved['memae/score']
     np.testing.assert_allclose(scores[rows], want, rtol=1e-4)
     threshold[name] = scorer.load(folder / 'scorer').threshold
-  assert found['near']['mean'] > 0.95  # The column does tell them.
+  assert aurocs['near']['mean'] > 0.95  # The column does separate anomalies.
   for key in ('far', ('far', 'eval')):
-    centred = found['near' if key == 'far' else ('near', 'eval')]
-    assert found[key] == pytest.approx(centred, abs=0.005)
+    centred = aurocs['near' if key == 'far' else ('near', 'eval')]
+    assert aurocs[key] == pytest.approx(centred, abs=0.005)
   assert threshold['far'] == pytest.approx(threshold['near'], rel=0.01)

@@ -24,8 +24,8 @@ def _epoch(seed, count, epoch):
 )
 @settings(max_examples=100, deadline=None)
 def test_each_epoch_holds_every_sample_once(seed, count, epoch):
-  found = _epoch(np.uint32(seed), np.uint32(count), np.uint32(epoch))[:count]
-  assert sorted(np.asarray(found).tolist()) == list(range(count))
+  indices = _epoch(np.uint32(seed), np.uint32(count), np.uint32(epoch))[:count]
+  assert sorted(np.asarray(indices).tolist()) == list(range(count))
 
 
 def test_epochs_and_seeds_differ_and_repeat():
@@ -41,11 +41,11 @@ def test_every_place_is_equally_likely(count):
   """Chi-square of (place, sample) over seeds stays below its 1e-6 tail."""
   seeds = 20_000
   places = jnp.arange(count, dtype=jnp.uint32)
-  found = jax.jit(
+  indices = jax.jit(
     jax.vmap(lambda s: order.sample_at(places, s, np.uint32(count)))
   )(jnp.arange(seeds, dtype=jnp.uint32))
   table = np.stack(
-    [np.bincount(column, minlength=count) for column in np.asarray(found).T]
+    [np.bincount(column, minlength=count) for column in np.asarray(indices).T]
   )
   expected = seeds / count
   freedom = (count - 1) ** 2
@@ -55,10 +55,10 @@ def test_every_place_is_equally_likely(count):
 
 def test_large_counts_stay_inside():
   count = 2**31 - 5
-  found = order.sample_at(
+  indices = order.sample_at(
     jnp.arange(1000, dtype=jnp.uint32), np.uint32(3), np.uint32(count)
   )
   assert (
-    np.all(np.asarray(found) >= 0)
-    and len(set(np.asarray(found).tolist())) == 1000
+    np.all(np.asarray(indices) >= 0)
+    and len(set(np.asarray(indices).tolist())) == 1000
   )

@@ -1,4 +1,4 @@
-"""Test samples that equal what trains or validates, and when that is said."""
+"""Test samples that equal training or validation samples, and the warnings."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ _TRANSFORM = types.Transform(*np.float32([[1], [0], [0], [99]]))
 
 
 def _table(values, columns=3, **fields):
-  """A source whose row i holds `values[i]`."""
+  """Returns a source whose row i holds `values[i]`."""
   inputs = np.repeat(np.float32(values)[:, None], columns, axis=1)
   labels = fields.pop('labels', np.zeros(len(values), np.int32))
   return types.Source('x', inputs, labels, ('fine', 'odd'), **fields)
@@ -22,11 +22,11 @@ def _pictures(values):
 
 
 def _split(train, validation, test, anomalous):
-  whole = lambda rows: np.array(rows, np.int32)
+  int32 = lambda rows: np.array(rows, np.int32)
   return types.Split(
-    whole(train),
-    whole(validation),
-    whole(test),
+    int32(train),
+    int32(validation),
+    int32(test),
     np.array(anomalous, bool),
     _TRANSFORM,
   )
@@ -83,15 +83,15 @@ def test_one_in_a_hundred_is_worth_a_word(seen, is_said):
 
 
 def test_a_fleet_says_once_that_rows_repeat(data_config):
-  """Whatever the seeds draw; the line is true of rows that repeat by nature."""
+  """The warning is the same for all seeds; rows may repeat by nature."""
   values = np.repeat(np.arange(50), 4)
   labels = np.zeros(200, np.int32)
   labels[180:] = 1
   source = _table(values, labels=labels, normal_labels=(0,))
   config = data_config(protocol='random_rows', scaling='minmax')
   splits = [protocols.split(source, config, seed) for seed in range(4)]
-  said = {line for split in splits for line in split.warnings}
-  (line,) = [line for line in said if 'equal another' in line]
+  warnings = {line for split in splits for line in split.warnings}
+  (line,) = [line for line in warnings if 'equal another' in line]
   assert line.startswith('200 of the 200 rows equal another')
   assert 'unless new rows repeat them' in line and 'files' not in line
   assert len({split.notes['test_rows_in_train'] for split in splits}) > 1
@@ -101,8 +101,8 @@ def test_rows_that_hardly_repeat_are_not_worth_a_word(data_config):
   values = np.r_[np.arange(190), np.arange(10)]
   source = _table(values, normal_labels=(0,))
   config = data_config(protocol='random_rows', scaling='minmax')
-  found = protocols.split(source, config, 0)
-  assert not [line for line in found.warnings if 'equal' in line]
+  split = protocols.split(source, config, 0)
+  assert not [line for line in split.warnings if 'equal' in line]
 
 
 def test_rows_without_labels():

@@ -20,14 +20,14 @@ def test_digits(data_config):
 
 
 def test_max_samples_keeps_the_same_subset(data_config):
-  whole = sources.load(data_config())
+  all_samples = sources.load(data_config())
   a, b = (sources.load(data_config(max_samples=100)) for _ in range(2))
   np.testing.assert_array_equal(a.inputs, b.inputs)
   assert len(a.inputs) == len(a.labels) == 100
   assert a.dropped == (
     {'count': 1697, 'why': 'data.max_samples=100 keeps a random subset'},
   )
-  rows = {row.tobytes() for row in whole.inputs}
+  rows = {row.tobytes() for row in all_samples.inputs}
   assert all(row.tobytes() in rows for row in a.inputs)
   assert not sources.load(data_config(max_samples=5000)).dropped
 

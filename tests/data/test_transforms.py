@@ -8,7 +8,7 @@ import scipy.ndimage
 
 from memae_jax import image_errors
 from memae_jax.data import transforms, types
-from memae_jax.data.tables import columns as tables
+from memae_jax.data.tables import columns
 from memae_jax.runtime import errors
 
 
@@ -129,10 +129,10 @@ def test_one_hot_inputs_stay_zero_and_one(make_source, data_config, scaling):
 
 
 def test_a_category_set_in_each_training_row_is_no_constant(data_config):
-  inputs, columns = tables.encode(
+  inputs, encoded = columns.encode(
     {'kind': np.array([1, 1, 0])}, {'kind': ('a', 'b')}
   )
-  source = types.Source('t', inputs, np.zeros(3), ('x',), columns=columns)
+  source = types.Source('t', inputs, np.zeros(3), ('x',), columns=encoded)
   fitted = transforms.fit(
     source, np.array([0, 1]), data_config(scaling='minmax')
   )
@@ -142,8 +142,8 @@ def test_a_category_set_in_each_training_row_is_no_constant(data_config):
   assert transforms.notes(source, fitted, np.array([0, 1]))[
     'categories_not_in_train'
   ] == ['kind=a']
-  found = transforms.unknown_categories(source, fitted, np.array([2, 1]))
-  assert found == {'kind=a': (1, 2)}
+  counts = transforms.unknown_categories(source, fitted, np.array([2, 1]))
+  assert counts == {'kind=a': (1, 2)}
 
 
 @pytest.mark.parametrize('scaling', ['minmax', 'standard'])
@@ -237,8 +237,8 @@ def test_apply_takes_batches_of_byte_images(data_config):
 
 def test_fitting_a_large_table_is_quick(data_config):
   x = np.random.default_rng(0).random((200_000, 118), np.float32)
-  columns = tuple(types.Column(str(i)) for i in range(118))
-  source = types.Source('large', x, np.zeros(0), ('a',), columns=columns)
+  encoded = tuple(types.Column(str(i)) for i in range(118))
+  source = types.Source('large', x, np.zeros(0), ('a',), columns=encoded)
   start = time.perf_counter()
   transforms.fit(source, np.arange(180_000), data_config(scaling='minmax'))
   assert time.perf_counter() - start < 5  # About 0.3 s when left alone.

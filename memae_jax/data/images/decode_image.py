@@ -1,14 +1,14 @@
 """Decodes picture files and masks to arrays, all of one size.
 
-One rule each for what a file may hold beside 8 bits of grey or colour:
+Files may hold more than 8 bits of grey or colour. There is one rule for each:
 
-EXIF          the picture is turned upright
-alpha         is dropped; where the colours are one and the same everywhere,
-              the alpha channel is the picture
-10 to 16 bits to 8, by `levels`; 32 bits are refused
-CMYK, palette to RGB; palettes are looked up
-1 bit         black is 0, white is 255
-several pages and animations are refused
+EXIF            turns the picture upright
+alpha           is dropped; where all pixels have one colour, the alpha channel
+                is the picture
+10 to 16 bits   become 8, by `levels`; 32 bits are refused
+CMYK, palettes  become RGB
+1 bit           black is 0, white is 255
+several pages   and animations are refused
 """
 
 import pathlib
@@ -24,7 +24,7 @@ from memae_jax.runtime import errors, foreign
 
 SUFFIXES = open_image.SUFFIXES
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-_NOISE = 16  # What JPEG makes of black stays below it.
+_NOISE = 16  # Pixels that were black are below it after JPEG.
 
 
 class Picture(NamedTuple):
@@ -32,10 +32,12 @@ class Picture(NamedTuple):
 
   pixels: [H, W, 1] or [H, W, 3] uint8.
   size: (width, height) before any resizing.
-  had_alpha, had_16_bit: what was dropped from the file.
-  from_alpha: the pixels are its alpha channel.
-  clipped: some values lie outside the levels.
-  orientation: EXIF's, 1 to 8, by which it was turned; 1: not.
+  had_alpha: True if the file has an alpha channel, which was dropped.
+  had_16_bit: True if the file has 16 bits, of which 8 are left.
+  from_alpha: True if the pixels are the file's alpha channel.
+  clipped: True if some values lie outside the levels.
+  orientation: orientation in the EXIF data, 1 to 8, by which the picture was
+    turned; 1 means not at all.
   """
 
   pixels: np.ndarray
@@ -52,7 +54,7 @@ class Mask(NamedTuple):
 
   marked: [H, W] bool, True where a pixel is anomalous.
   orientation: see `Picture`.
-  lossy: it was stored as JPEG, or lossy WebP.
+  lossy: True if it was stored as JPEG or lossy WebP.
   """
 
   marked: np.ndarray
@@ -61,12 +63,12 @@ class Mask(NamedTuple):
 
 
 def files(folder: pathlib.Path) -> tuple[pathlib.Path, ...]:
-  """Returns the picture files in a folder, in natural order."""
-  found = listing.files(folder)
-  return tuple(file for file in found if file.suffix.lower() in SUFFIXES)
+  """Returns the picture files in a folder, at any depth, in natural order."""
+  entries = listing.files(folder)
+  return tuple(file for file in entries if file.suffix.lower() in SUFFIXES)
 
 
-# Pixels squared, or (width, height); 0: as it is.
+# Side of a square, or (width, height), in pixels; 0: no resizing.
 Size = int | tuple[int, int]
 
 
@@ -81,15 +83,16 @@ def read(
   """Reads a picture.
 
   Args:
-    path: of the file, of any kind in `SUFFIXES`.
-    size: what it is resized to.
-    colour: 'rgb', 'grey', or 'auto': grey if no pixel has a colour.
-    resample: how; BOX: each pixel is the average of the area that it covers.
-    content: of the file; None: it is read.
-    levels: of pictures of 16 bits.
+    path: path of the file.
+    size: size of the pixels to return.
+    colour: 'rgb', 'grey', or 'auto', which is grey if no pixel has a colour.
+    resample: filter for resizing; with BOX each pixel is the average of the
+      area that it covers.
+    content: bytes of the file; None: they are read from `path`.
+    levels: values of a 16-bit picture that become 0 and 255.
 
   Raises:
-    UserError: it cannot be read, or holds no 8 or 16-bit picture.
+    UserError: the file cannot be read, or holds no picture of 8 or 16 bits.
   """
   with foreign.reading(path, 'picture'):
     content = foreign.content(path) if content is None else content
@@ -98,8 +101,8 @@ def read(
     orientation = open_image.orientation(image)
     if image.mode in ('I', 'F'):
       raise errors.UserError(
-        f'{foreign.name_of(path)} has pixels of 32 bits, whose range is not'
-        ' known; save it with 8 or 16 bits'
+        f'{foreign.name_of(path)} has pixels of 32 bits, whose range is'
+        ' unknown; save it with 8 or 16 bits'
       )
     had_alpha = image.has_transparency_data
     image = ImageOps.exif_transpose(image)
@@ -124,10 +127,12 @@ def read(
 
 
 def values_of_16_bits(path: pathlib.Path) -> np.ndarray | None:
-  """Returns the values of a picture of 16 bits, uint16; None of another.
+  """Returns the values [H, W, 1 or 3] uint16 of a picture of 16 bits.
+
+  Returns None for a picture of 8 bits, and for CMYK.
 
   Raises:
-    UserError: it cannot be read.
+    UserError: the file cannot be read.
   """
   with foreign.reading(path, 'picture'):
     with open_image.identified(path, path) as image:
@@ -137,7 +142,7 @@ def values_of_16_bits(path: pathlib.Path) -> np.ndarray | None:
 
 
 def _of_8_bits(image: Image.Image) -> Image.Image:
-  """Returns the picture in mode L or RGB."""
+  """Returns the picture with 8 bits, in mode L or RGB."""
   if image.mode in open_image.GREY_16_BIT:
     wide = np.asarray(image)
     return Image.fromarray(levels_lib.quantised(wide, levels_lib.FULL))
@@ -147,10 +152,10 @@ def _of_8_bits(image: Image.Image) -> Image.Image:
 def fit(
   image: Image.Image, size: Size, colour: str, resample: Image.Resampling
 ) -> np.ndarray:
-  """Returns pixels [H, W, 1 or 3] uint8 of a picture of mode L or RGB.
+  """Returns the pixels of a picture, resized, [H, W, 1 or 3] uint8.
 
   Args:
-    image: what is resized.
+    image: picture of mode L or RGB.
     size: see `read`.
     colour: see `read`.
     resample: see `read`.
@@ -167,7 +172,7 @@ def fit(
 
 
 def _fit_wide(wide, size, colour, resample, levels) -> np.ndarray:
-  """As `fit`, of values [H, W, 1 or 3] uint16: rounded once, at the end."""
+  """Does what `fit` does for values [H, W, 1 or 3] uint16; rounds only once."""
   if colour == 'auto' and _is_grey(wide):
     wide = wide[..., :1]
   elif colour == 'grey' and wide.shape[2] == 3:
@@ -185,29 +190,32 @@ def _fit_wide(wide, size, colour, resample, levels) -> np.ndarray:
 def read_mask(
   path: pathlib.Path, size: Size
 ) -> tuple[np.ndarray, tuple[int, int]]:
-  """Reads a mask as `mask` does.
+  """Reads a mask as `mask` does, and resizes it.
 
   Args:
-    path: of the file.
-    size: what it is resized to, by the nearest pixel.
+    path: path of the file.
+    size: size to which the mask is resized, by the nearest pixel.
 
   Returns:
-    [H, W] bool, and (width, height) before any resizing.
+    [H, W] bool, True where a pixel is anomalous; and (width, height) before any
+    resizing.
 
   Raises:
-    UserError: it cannot be read.
+    UserError: the file cannot be read, or is lossy and has no bright half.
   """
   marked = mask(path).marked
   return fit_mask(marked, size), marked.shape[::-1]
 
 
 def mask(path: pathlib.Path) -> Mask:
-  """Reads a mask: whatever is not black is anomalous.
+  """Reads a mask: pixels that are not black are anomalous.
 
-  JPEG and lossy WebP blur black and white, so there the bright half is.
+  JPEG and lossy WebP blur black and white, so there the pixels above 127 are
+  anomalous.
 
   Raises:
-    UserError: it cannot be read, or is lossy and has no bright half.
+    UserError: the file cannot be read, or is lossy and all its pixels are grey
+      or black.
   """
   with foreign.reading(path, 'mask'):
     content = foreign.content(path)
@@ -229,33 +237,33 @@ def mask(path: pathlib.Path) -> Mask:
 
 
 def is_black_and_white(path: pathlib.Path) -> bool:
-  """Whether a picture has at most two values, as masks have.
+  """Returns whether a picture has at most two values, as masks have.
 
   Raises:
-    UserError: it cannot be read.
+    UserError: the file cannot be read.
   """
   with foreign.reading(path, 'picture'):
     content = foreign.content(path)
     image = open_image.opened(path, content)
     values = _brightness(image)
-    if image.format in ('JPEG', 'MPO', 'WEBP'):  # Blurred edges.
-      away = np.minimum(values, 255 - values.astype(int))
-      return bool((away <= 2 * _NOISE).mean() > 0.95)
+    if image.format in ('JPEG', 'MPO', 'WEBP'):  # They blur edges.
+      distance = np.minimum(values, 255 - values.astype(int))
+      return bool((distance <= 2 * _NOISE).mean() > 0.95)
     return len(np.unique(values)) <= 2
 
 
 def _brightness(image: Image.Image) -> np.ndarray:
-  """Returns the greatest channel of each pixel, [H, W]."""
+  """Returns the brightest channel of each pixel, [H, W]; upright."""
   image = ImageOps.exif_transpose(image)
   image = open_image.lone_alpha(image) or image
   if image.mode not in ('1', 'L', 'I', 'F', *open_image.GREY_16_BIT):
-    image = image.convert('RGB')  # Palettes; without an alpha channel.
+    image = image.convert('RGB')  # Looks up palettes, and drops alpha.
   values = np.asarray(image)
   return values.max(axis=2) if values.ndim == 3 else values
 
 
 def fit_mask(mask: np.ndarray, size: Size) -> np.ndarray:
-  """Returns a mask [H, W] bool resized by the nearest pixel, see `read`."""
+  """Returns a mask [H, W] bool, resized to `size` by the nearest pixel."""
   if not size:
     return mask
   resized = Image.fromarray(mask.astype(np.uint8)).resize(
@@ -265,7 +273,7 @@ def fit_mask(mask: np.ndarray, size: Size) -> np.ndarray:
 
 
 def turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
-  """Returns [H, W] as stored, turned upright as EXIF's orientation says."""
+  """Returns pixels [H, W] turned upright, as an orientation of EXIF says."""
   return {
     2: np.fliplr,
     3: lambda x: np.rot90(x, 2),

@@ -1,12 +1,13 @@
-"""A user's folder of pictures as a Source.
+"""Data set "image_folder": a user's folder of pictures as a Source.
 
-train/good/000.png                normal: the one folder in train, or train
-test/good/000.png                 normal: good, normal, ok, or named as in train
-test/scratch/000.png              anomalous, one folder for each kind
-ground_truth/scratch/000_mask.png where; optional, see `mask_files`
+train/good/000.png                 normal: the one folder in train, or train
+test/good/000.png                  normal: good, normal, ok, or named as in
+                                   train
+test/scratch/000.png               anomalous, one folder for each kind
+ground_truth/scratch/000_mask.png  which pixels; optional, see `mask_files`
 
-Without the folder test there are no labels and no test set of its own. Other
-layouts are those of published sets, see `mvtec` and `visa_dagm`.
+Without a folder test, the data have neither labels nor a test set of their own.
+Layouts of published sets are in `mvtec` and `visa_dagm`.
 """
 
 import pathlib
@@ -30,7 +31,7 @@ from memae_jax.data.images import (
 from memae_jax.data.images import masks as masks_lib
 from memae_jax.runtime import errors, foreign
 
-# Pictures that are none of ours.
+# Suffixes of pictures that this project does not read.
 _OTHER_KINDS = (
   '.avif', '.cr2', '.dcm', '.dng', '.exr', '.gif', '.heic', '.heif', '.jp2',
   '.nef', '.npy', '.pgm', '.pnm', '.ppm', '.raw', '.tga',
@@ -38,34 +39,31 @@ _OTHER_KINDS = (
 
 
 def load(config) -> types.Source:
-  """Loads the pictures of `data.path`, those of train first.
+  """Loads the pictures of `data.path`, training pictures first.
+
+  Args:
+    config: the resolved `config.data`.
 
   Returns:
     Source with inputs [S, H, W, 1 or 3] uint8; label 0 is normal.
 
   Raises:
-    UserError: naming the folder or the file that is wrong.
+    UserError: a folder or a file is wrong; the message names it.
   """
-  if not config.path:
-    raise errors.UserError(
-      'config field "data.path" is empty; data set "image_folder" needs a'
-      ' folder'
-    )
-  root = pathlib.Path(config.path)
+  root = _root(config.path)
   layout = _layout(root)
   samples = layout.samples
-  inside = lambda sample: layouts.inside(root, sample.file)
   has_mask, masks = None, masks_lib.Masks(None, (), ())
   with futures.ThreadPoolExecutor() as pool:  # Pillow decodes in parallel.
-    scale = _levels(pool, samples, config.levels)
+    levels_choice = _levels(pool, samples, config.levels)
     read = lambda s: decode_image.read(
-      s.file, config.image_size, config.colour, levels=scale.levels
+      s.file, config.image_size, config.colour, levels=levels_choice.levels
     )
-    found = list(pool.map(read, samples))
-    inputs = _stack(samples, found)
+    pictures = list(pool.map(read, samples))
+    inputs = _stack(samples, pictures)
     if layout.has_masks:
       has_mask = np.array([not s.kind or bool(s.masks) for s in samples])
-      masks = masks_lib.read(pool, samples, found, config.image_size)
+      masks = masks_lib.read(pool, samples, pictures, config.image_size)
   names = list(dict.fromkeys(s.kind for s in samples if s.kind))
   is_test = np.array([sample.is_test for sample in samples])
   return types.Source(
@@ -77,30 +75,43 @@ def load(config) -> types.Source:
     is_test=is_test if is_test.any() else None,
     masks=masks.marked,
     has_mask=has_mask,
-    places={'file': np.array([inside(sample) for sample in samples])},
-    levels=tuple(scale.levels),
+    places={'file': np.array([layouts.inside(root, s.file) for s in samples])},
+    levels=tuple(levels_choice.levels),
     labelled=bool(is_test.any() or names),
     dropped=_dropped(root, layout),
-    notes=_notes(samples, found, config.image_size),
+    notes=_notes(samples, pictures, config.image_size),
     remarks=(
       *layout.remarks,
-      *(scale.remarks if any(p.had_16_bit for p in found) else ()),
-      *_remarks(found),
+      *(levels_choice.remarks if any(p.had_16_bit for p in pictures) else ()),
+      *_remarks(pictures),
       *masks.remarks,
     ),
     warnings=(
       *layout.warnings,
-      *_unread(root, layout),
-      *scale.warnings,
-      *_warnings(samples, found, inside),
+      *_unread_warnings(root, layout),
+      *levels_choice.warnings,
+      *_warnings(root, samples, pictures),
       *masks.warnings,
     ),
   )
 
 
+def _root(path: str) -> pathlib.Path:
+  if not path:
+    raise errors.UserError(
+      'config field "data.path" is empty; data set "image_folder" needs a'
+      ' folder'
+    )
+  return pathlib.Path(path)
+
+
 def _layout(root: pathlib.Path) -> layouts.Layout:
-  """What the files of a folder are; some of them train."""
-  layout = _any_layout(root)
+  """Returns the layout of a folder.
+
+  Raises:
+    UserError: no normal picture trains, or the layout is unknown.
+  """
+  layout = _read_layout(root)
   if all(sample.kind or sample.is_test for sample in layout.samples):
     raise errors.UserError(
       f'{foreign.name_of(root)} has no normal picture that trains;'
@@ -109,22 +120,23 @@ def _layout(root: pathlib.Path) -> layouts.Layout:
   return layout
 
 
-def _any_layout(root: pathlib.Path) -> layouts.Layout:
-  shown = foreign.name_of(root)
+def _read_layout(root: pathlib.Path) -> layouts.Layout:
+  root_name = foreign.name_of(root)
   if not root.is_dir():
-    raise errors.UserError(f'{shown} is no folder; {layouts.EXPECTED}')
+    raise errors.UserError(f'{root_name} is no folder; {layouts.EXPECTED}')
   names = layouts.TRAIN
   train = layouts.child(root, names)
   if train is None:
     if (root / 'Data/Images').is_dir():
       return visa_dagm.visa(root)
-    hint = [
+    hints = [
       f'; give one of its folders, such as {foreign.name_of(folder)}'
       for folder in listing.folders(root)
       if layouts.child(folder, names) or (folder / 'Data').is_dir()
     ]
     raise errors.UserError(
-      f'{shown} has no folder train; {layouts.EXPECTED}' + ''.join(hint[:1])
+      f'{root_name} has no folder train; {layouts.EXPECTED}'
+      + ''.join(hints[:1])
     )
   if layouts.child(train, ('label',)) and layouts.direct(train):
     return visa_dagm.dagm(root, train)
@@ -132,7 +144,13 @@ def _any_layout(root: pathlib.Path) -> layouts.Layout:
 
 
 def _levels(pool, samples, asked) -> levels.Choice:
-  """The scale of 16-bit pictures, by those that train."""
+  """Chooses the levels of 16-bit pictures by those that train.
+
+  Args:
+    pool: executor that reads the pictures.
+    samples: all samples.
+    asked: `data.levels`, or () to choose.
+  """
   train = [s.file for s in samples if not (s.is_test or s.kind)]
   total, lock = np.zeros(2**16, np.int64), threading.Lock()
 
@@ -152,28 +170,34 @@ def _levels(pool, samples, asked) -> levels.Choice:
       warnings=(
         *choice.warnings,
         f'{wide} of {len(train)} pictures that train have 16 bits, the others'
-        ' 8: one object may have two brightnesses; save all alike',
+        ' 8: the same object may differ in brightness; save all alike',
       )
     )
   return choice
 
 
 def _stack(
-  samples: Sequence[layouts.Sample], found: Sequence[decode_image.Picture]
+  samples: Sequence[layouts.Sample], pictures: Sequence[decode_image.Picture]
 ) -> np.ndarray:
-  """Returns [S, H, W, C]; C is 3 if any picture has 3 channels."""
-  height, width, _ = found[0].pixels.shape
-  for sample, picture in zip(samples, found):
+  """Returns the pixels of all pictures, [S, H, W, C] uint8.
+
+  C is 3 if any picture has 3 channels.
+
+  Raises:
+    UserError: pictures differ in size.
+  """
+  height, width, _ = pictures[0].pixels.shape
+  for sample, picture in zip(samples, pictures):
     if picture.pixels.shape[:2] != (height, width):
-      one, first = map(foreign.name_of, (sample.file, samples[0].file))
+      other, first = map(foreign.name_of, (sample.file, samples[0].file))
       raise errors.UserError(
-        f'{one} is {_size(picture)}, but {first} is {_size(found[0])}; set'
-        ' data.image_size, or give all one size'
+        f'{other} is {_size(picture)}, but {first} is {_size(pictures[0])}; set'
+        ' data.image_size, or give all pictures one size'
       )
-  channels = max(picture.pixels.shape[2] for picture in found)
-  inputs = np.empty((len(found), height, width, channels), np.uint8)
-  for out, picture in zip(inputs, found):
-    out[:] = picture.pixels  # Grey goes to each channel.
+  channels = max(picture.pixels.shape[2] for picture in pictures)
+  inputs = np.empty((len(pictures), height, width, channels), np.uint8)
+  for out, picture in zip(inputs, pictures):
+    out[:] = picture.pixels  # Grey is copied to each channel.
   return inputs
 
 
@@ -181,19 +205,21 @@ def _size(picture: decode_image.Picture) -> str:
   return '{}x{}'.format(*picture.size)
 
 
-def _left(layout) -> tuple[list[pathlib.Path], list[pathlib.Path]]:
-  """Files that are not read, among pictures and among masks."""
+def _unused_files(layout) -> tuple[list[pathlib.Path], list[pathlib.Path]]:
+  """Returns the files that are not used: of pictures, and of masks."""
   used = {file for files in layout.left_out.values() for file in files}
   for sample in layout.samples:
     used |= {sample.file, *(sample.masks.files if sample.masks else ())}
-  return tuple([f for f in some if f not in used] for some in layout.looked_at)
+  return tuple(
+    [file for file in files if file not in used] for files in layout.looked_at
+  )
 
 
 def _dropped(root, layout) -> tuple[dict[str, Any], ...]:
-  """Tells of files that are not read."""
-  pictures_left, masks_left = _left(layout)
-  whys = {
-    'files that are no pictures in a folder of their kind': pictures_left,
+  """Returns what `types.Source.dropped` says of files that are not read."""
+  pictures_left, masks_left = _unused_files(layout)
+  files_by_reason = {
+    'files that are no pictures, or in no folder of a kind': pictures_left,
     'files that are no masks of a picture': masks_left,
   } | layout.left_out
   return tuple(
@@ -201,84 +227,89 @@ def _dropped(root, layout) -> tuple[dict[str, Any], ...]:
       'count': len(files),
       'why': f'{why}, such as {layouts.inside(root, files[0])}',
     }
-    for why, files in whys.items()
+    for why, files in files_by_reason.items()
     if files
   )
 
 
-def _unread(root, layout) -> tuple[str, ...]:
-  """Warns of pictures of other kinds, and of masks that are missing."""
-  left, masks_left = _left(layout)
-  others = [file for file in left if file.suffix.lower() in _OTHER_KINDS]
-  out = []
-  if others:
-    first = layouts.inside(root, others[0])
-    out.append(
-      f'{len(others)} pictures such as {first} are left out, since they are'
-      f' none of {", ".join(decode_image.SUFFIXES)}; convert them'
+def _unread_warnings(root, layout) -> tuple[str, ...]:
+  """Returns warnings of pictures that are not read, and of missing masks."""
+  pictures_left, masks_left = _unused_files(layout)
+  of_other_kinds = [
+    f for f in pictures_left if f.suffix.lower() in _OTHER_KINDS
+  ]
+  warnings = []
+  if of_other_kinds:
+    first = layouts.inside(root, of_other_kinds[0])
+    warnings.append(
+      f'{len(of_other_kinds)} pictures such as {first} are left out, since they'
+      f' are none of {", ".join(decode_image.SUFFIXES)}; convert them'
     )
-  astray = [  # But for positions beside colours, as of MVTec 3D.
+  astray = [  # MVTec 3D has positions (xyz) beside colours; they are expected.
     file
-    for file in left
+    for file in pictures_left
     if file.suffix.lower() in decode_image.SUFFIXES and 'xyz' not in file.parts
   ]
   if astray:
     first = layouts.inside(root, astray[0])
-    out.append(
+    warnings.append(
       f'{len(astray)} pictures such as {first} are left out, since they lie in'
       ' no folder of a kind; move or remove them'
     )
   anomalous = [s for s in layout.samples if s.kind and s.is_test]
-  without = [s for s in anomalous if not s.masks]
-  if layout.has_masks and without:
-    first = layouts.inside(root, without[0].file)
-    left = f'; {len(masks_left)} files fit no picture, such as ' + (
-      layouts.inside(root, masks_left[0]) if masks_left else ''
+  without_mask = [s for s in anomalous if not s.masks]
+  if layout.has_masks and without_mask:
+    first = layouts.inside(root, without_mask[0].file)
+    hint = ''
+    if masks_left:
+      example = layouts.inside(root, masks_left[0])
+      hint = f'; {len(masks_left)} files fit no picture, such as {example}'
+    warnings.append(
+      f'{len(without_mask)} of {len(anomalous)} anomalous test pictures have no'
+      f' mask, such as {first}{hint}; expected in ground_truth/KIND:'
+      f' {mask_files.EXPECTED}. Metrics of pixels leave these pictures out'
     )
-    out.append(
-      f'{len(without)} of {len(anomalous)} anomalous test pictures have no'
-      f' mask, such as {first}{left if masks_left else ""}; expected in'
-      f' ground_truth/KIND: {mask_files.EXPECTED}. Metrics of pixels leave'
-      ' these pictures out'
-    )
-  return tuple(out)
+  return tuple(warnings)
 
 
-def _notes(samples, found, side) -> dict[str, int]:
-  squeezed = [p for p in found if side and p.size[0] != p.size[1]]
+def _notes(samples, pictures, side) -> dict[str, int]:
+  squeezed = [p for p in pictures if side and p.size[0] != p.size[1]]
   return {
     'anomalies_with_mask': sum(bool(s.kind and s.masks) for s in samples),
-    'pictures_scaled_from_16_bits': sum(p.had_16_bit for p in found),
-    'pictures_clipped_from_16_bits': sum(p.clipped for p in found),
-    'pictures_with_alpha_dropped': sum(p.had_alpha for p in found),
+    'pictures_scaled_from_16_bits': sum(p.had_16_bit for p in pictures),
+    'pictures_clipped_from_16_bits': sum(p.clipped for p in pictures),
+    'pictures_with_alpha_dropped': sum(p.had_alpha for p in pictures),
     'pictures_squeezed_to_squares': len(squeezed),
   }
 
 
-def _remarks(found: Sequence[decode_image.Picture]) -> tuple[str, ...]:
-  out = []
-  if turned := sum(p.orientation != 1 for p in found):
-    out.append(f'{turned} pictures turned upright, as their EXIF data say')
-  if dropped := sum(p.had_alpha for p in found):
-    out.append(f'{dropped} pictures have an alpha channel, which is dropped')
-  return tuple(out)
-
-
-def _warnings(samples, found, inside) -> tuple[str, ...]:
-  out = []
-  if alone := [s for s, p in zip(samples, found) if p.from_alpha]:
-    out.append(
-      f'{len(alone)} of {len(found)} pictures such as {inside(alone[0])} have'
-      ' one colour and all of their content in the alpha channel, which is read'
-      ' as grey'
+def _remarks(pictures: Sequence[decode_image.Picture]) -> tuple[str, ...]:
+  remarks = []
+  if turned := sum(p.orientation != 1 for p in pictures):
+    remarks.append(f'{turned} pictures turned upright, as their EXIF data say')
+  if dropped := sum(p.had_alpha for p in pictures):
+    remarks.append(
+      f'{dropped} pictures have an alpha channel, which is dropped'
     )
-  trained = Counter(p.had_16_bit for s, p in zip(samples, found)
+  return tuple(remarks)
+
+
+def _warnings(root, samples, pictures) -> tuple[str, ...]:
+  inside = lambda sample: layouts.inside(root, sample.file)
+  warnings = []
+  if transparent := [s for s, p in zip(samples, pictures) if p.from_alpha]:
+    warnings.append(
+      f'{len(transparent)} of {len(pictures)} pictures such as'
+      f' {inside(transparent[0])} have one colour and all of their content in'
+      ' the alpha channel, which is read as grey'
+    )
+  trained = Counter(p.had_16_bit for s, p in zip(samples, pictures)
                     if not s.is_test)  # fmt: skip
-  tested = [s for s, p in zip(samples, found) if s.is_test and p.had_16_bit]
+  tested = [s for s, p in zip(samples, pictures) if s.is_test and p.had_16_bit]
   if tested and not trained[True]:
-    out.append(
+    warnings.append(
       f'{len(tested)} test pictures such as {inside(tested[0])} have 16 bits,'
-      ' but none that train: they are read by the whole range of 16 bits; save'
-      ' all alike, or set data.levels'
+      ' but no training picture has: they are read by the whole range of 16'
+      ' bits; save all alike, or set data.levels'
     )
-  return tuple(out)
+  return tuple(warnings)

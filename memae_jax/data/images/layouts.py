@@ -1,4 +1,4 @@
-"""What a layout makes of a folder of pictures, and words that all use."""
+"""Layout: the role of each file in a folder of pictures; names of folders."""
 
 import pathlib
 from collections.abc import Sequence
@@ -11,14 +11,16 @@ from memae_jax.runtime import errors, foreign
 EXPECTED = 'expected train/good, test/good and test/KIND with pictures in them'
 TRAIN = ('train', 'training')
 TEST = ('test', 'testing')
-NORMAL = ('good', 'normal', 'ok')  # In any case.
+NORMAL = ('good', 'normal', 'ok')  # In upper or lower case.
 
 
 class Sample(NamedTuple):
-  """A picture file.
+  """One picture.
 
+  file: path of the picture.
   kind: name of its label; '': normal.
-  masks: of it, if there are any.
+  is_test: False if it trains.
+  masks: its masks, or None.
   """
 
   file: pathlib.Path
@@ -28,14 +30,14 @@ class Sample(NamedTuple):
 
 
 class Layout(NamedTuple):
-  """What the files of a folder are.
+  """Roles of the files in a folder.
 
   normal: name of the normal label.
-  samples: those of the training first.
-  has_masks: whether there is a place for masks of the anomalous.
-  looked_at: files in the folders of pictures, and in those of masks.
-  left_out: pictures that are read by nobody: {why: files}.
-  remarks, warnings: as of a Source.
+  samples: training samples, then test samples.
+  has_masks: True if there is a place for masks of anomalous pictures.
+  looked_at: files in the folders of pictures, and files in folders of masks.
+  left_out: pictures that are not used: {why: files}.
+  remarks, warnings: see `types.Source`.
   """
 
   normal: str
@@ -48,61 +50,74 @@ class Layout(NamedTuple):
 
 
 def child(parent: pathlib.Path, names: Sequence[str]) -> pathlib.Path | None:
-  """Returns the one folder with one of some names, in any case.
+  """Returns the folder in `parent` that has one of the names, or None.
+
+  Args:
+    parent: the folder to look in.
+    names: names in lower case; folders match in upper case, too.
 
   Raises:
-    UserError: there are several.
+    UserError: several folders match.
   """
-  found = [f for f in listing.folders(parent) if f.name.lower() in names]
-  if len(found) > 1:
+  matching = [f for f in listing.folders(parent) if f.name.lower() in names]
+  if len(matching) > 1:
     raise errors.UserError(
-      f'{foreign.name_of(parent)} has {found[0].name} and {found[1].name};'
-      ' remove or rename one'
+      f'{foreign.name_of(parent)} has {matching[0].name} and'
+      f' {matching[1].name}; remove or rename one of them'
     )
-  return found[0] if found else None
+  return matching[0] if matching else None
 
 
 def direct(folder: pathlib.Path) -> list[pathlib.Path]:
-  """Returns the pictures that lie in a folder itself."""
+  """Returns the pictures directly in a folder, not in folders below it."""
   return [f for f in decode_image.files(folder) if f.parent == folder]
 
 
 def inside(root: pathlib.Path, path: pathlib.Path) -> str:
-  """Returns a path below a folder as text that any stream can hold."""
+  """Returns a path relative to a folder, as text that any stream can hold."""
   return foreign.name_of(path.relative_to(root).as_posix())
 
 
 def counted(samples: Sequence[Sample]) -> str:
-  """Returns what one folder holds, such as '12 anomalous, 11 with a mask'."""
+  """Returns the numbers of samples: '12 anomalous, 11 with a mask'.
+
+  Args:
+    samples: samples of one kind.
+  """
   masks = sum(sample.masks is not None for sample in samples)
   kind = 'anomalous' if samples[0].kind else 'normal'
   return f'{len(samples)} {kind}' + (f', {masks} with a mask' if masks else '')
 
 
 def folded(name: str) -> str:
-  """Returns a name as names of folders are compared."""
+  """Returns a key that is equal for names of folders that count as equal."""
   return name.strip().casefold()
 
 
-def is_normal(name: str, of_train: str) -> bool:
-  """Whether a folder holds normal pictures, next to the one that trains."""
-  return folded(name) in (*NORMAL, folded(of_train))
+def is_normal(name: str, train_name: str) -> bool:
+  """Returns whether a folder of this name holds normal pictures.
+
+  Args:
+    name: name of the folder.
+    train_name: name of the folder that trains; it is normal, too.
+  """
+  return folded(name) in (*NORMAL, folded(train_name))
 
 
 def one_sided(samples: Sequence[Sample], normal: str) -> tuple[str, ...]:
-  """Returns a warning if only one kind is tested."""
+  """Returns a warning if all test pictures are normal, or all anomalous."""
   tested = [sample for sample in samples if sample.is_test]
   kinds = {sample.kind for sample in tested}
   if not tested or {''} < kinds:
     return ()
   if kinds == {''}:
     return (
-      f'all {len(tested)} test pictures are normal, so that detection cannot'
+      f'all {len(tested)} test pictures are normal, so detection cannot'
       ' be measured; put anomalous pictures in test/KIND',
     )
   names = ', '.join(dict.fromkeys([foreign.name_of(normal), *NORMAL]))
   return (
     f'all {len(tested)} test pictures are anomalous, since no folder in test'
-    f' has a name of normal ones ({names}), so that detection cannot be'
+    f' has a name for normal pictures ({names}), so detection cannot be'
     ' measured; rename the folder of normal pictures to good',
   )

@@ -1,4 +1,4 @@
-"""Which picture files are masks, and of which pictures, by their names.
+"""Finds files that are masks, and the pictures that they belong to, by names.
 
 The mask of test/crack/000.png may be called 000, 000_mask, 000_gt, mask_000 and
 the like, with any suffix of a picture, in a folder with the name of its kind
@@ -15,31 +15,36 @@ from memae_jax.data.images import decode_image
 from memae_jax.runtime import errors, foreign
 
 _WORD = r'(?:masks?|gt|labels?|ground[ _-]?truth|seg|segmentation|annotations?)'
-_WHOLE = re.compile(_WORD, re.IGNORECASE)
+_MASK_NAME = re.compile(_WORD, re.IGNORECASE)
 _AFTER = re.compile(
   rf'(?P<stem>.+?)[ _.-]?{_WORD}(?P<number>[ _.-]?\d+)?', re.IGNORECASE
 )
 _BEFORE = re.compile(rf'{_WORD}[ _.-]?(?P<stem>.+)', re.IGNORECASE)
 EXPECTED = '000_mask.png or 000.png for 000.png'
 
-# Folders of a kind -> path in it without suffix -> pictures of that name.
-Known = Mapping[str, Mapping[str, Sequence[pathlib.Path]]]
+# Name of a folder of one kind -> path in it without suffix -> its pictures.
+PicturesByName = Mapping[str, Mapping[str, Sequence[pathlib.Path]]]
 
 
 class Masks(NamedTuple):
-  """The masks of one picture; `several`: what any of them marks counts."""
+  """Masks of one picture.
+
+  files: paths of the masks.
+  several: True if each of them marks a part of the anomaly; False if they are
+    copies of one mask.
+  """
 
   files: tuple[pathlib.Path, ...]
   several: bool
 
 
 class Apart(NamedTuple):
-  """Files of folders of pictures, masks among them taken out.
+  """Files of folders of pictures, parted into pictures and masks.
 
-  pictures: folder -> its pictures in natural order.
-  masks: mask -> its path as if it lay in a folder of masks.
-  remarks: which folders that are called so hold masks.
-  warnings: which masks lie among pictures.
+  pictures: {folder: its pictures in natural order}.
+  masks: {mask: its path as if it lay in a folder of masks}.
+  remarks: lines on folders that are named after masks and hold masks.
+  warnings: lines on masks that lie among pictures.
   """
 
   pictures: dict[pathlib.Path, list[pathlib.Path]]
@@ -49,82 +54,102 @@ class Apart(NamedTuple):
 
 
 def _stems(name: str) -> list[tuple[str, bool]]:
-  """Stems of the pictures that a mask may be of, and whether of several."""
-  found = [(name, False)]
+  """Returns stems of pictures that may have a mask of this stem.
+
+  Each comes with whether the mask is then one of several.
+  """
+  stems = [(name, False)]
   if match := _AFTER.fullmatch(name):
-    found.append((match['stem'], bool(match['number'])))
+    stems.append((match['stem'], bool(match['number'])))
   if match := _BEFORE.fullmatch(name):
-    found.append((match['stem'], False))
-  return found
+    stems.append((match['stem'], False))
+  return stems
 
 
 def _key(path: pathlib.PurePath) -> str:
-  """What a picture and its mask share; colours may lie beside depths."""
+  """Returns a key that is equal for a picture and its mask.
+
+  Folders named rgb are left out: colours may lie in one beside depths.
+  """
   parts = [part for part in path.parts if part.lower() != 'rgb']
   return pathlib.PurePath(*parts).as_posix()
 
 
-def known(files: Mapping[pathlib.Path, Iterable[pathlib.Path]]) -> Known:
-  """Returns the pictures of folders by their names."""
-  found = {}
-  for folder, some in files.items():
-    for file in some:  # A folder of masks only is no kind.
+def by_name(
+  files: Mapping[pathlib.Path, Iterable[pathlib.Path]],
+) -> PicturesByName:
+  """Returns the pictures of folders by their names.
+
+  Args:
+    files: {folder of one kind: its pictures}.
+  """
+  out = {}
+  for folder, pictures in files.items():
+    for file in pictures:  # A folder without pictures gives no kind.
       key = _key(file.relative_to(folder).with_suffix(''))
-      of_kind = found.setdefault(folder.name, {})
+      of_kind = out.setdefault(folder.name, {})
       of_kind.setdefault(key.casefold(), []).append(file)
-  return found
+  return out
 
 
 def _kind(name: str, kinds: Iterable[str]) -> str | None:
-  """The kind whose masks lie in a folder."""
-  for same in (
+  """Returns the kind whose masks lie in a folder of this name, or None."""
+  for matches in (
     lambda kind: kind == name,
     lambda kind: kind.casefold() == name.casefold(),
     lambda kind: kind.casefold() in (s.casefold() for s, _ in _stems(name)),
   ):
-    if fitting := [kind for kind in kinds if same(kind)]:
-      return fitting[0]
+    if matching := [kind for kind in kinds if matches(kind)]:
+      return matching[0]
   return None
 
 
-def _fitting(
-  place: pathlib.PurePath, pictures_of: Known
+def _fitting_pictures(
+  place: pathlib.PurePath, by_kind: PicturesByName
 ) -> tuple[list[pathlib.Path], bool]:
-  """The pictures that a mask may be of, and whether it is one of several."""
+  """Returns the pictures that a mask may belong to.
+
+  Args:
+    place: path of the mask in a folder of masks.
+    by_kind: from `by_name`.
+
+  Returns:
+    The pictures, and whether the mask is one of several.
+  """
   if place.parts[0].lower() == 'test' and len(place.parts) > 1:
     place = place.relative_to(place.parts[0])
   first, *inner = place.parts
-  kind = _kind(first, pictures_of) if inner else None
+  kind = _kind(first, by_kind) if inner else None
   if kind is not None:
-    place, tables = pathlib.PurePath(*inner), [pictures_of[kind]]
+    place, kinds = pathlib.PurePath(*inner), [by_kind[kind]]
   else:
-    tables = list(pictures_of.values())
-  look = lambda path: [
-    file for t in tables for file in t.get(_key(path).casefold(), ())
+    kinds = list(by_kind.values())
+  pictures_at = lambda path: [
+    file for names in kinds for file in names.get(_key(path).casefold(), ())
   ]
   for stem, several in _stems(place.stem):
-    if found := look(place.with_name(stem)):
-      exact = [file for file in found if file.stem == stem]
-      return exact or found, several
+    if pictures := pictures_at(place.with_name(stem)):
+      exact = [file for file in pictures if file.stem == stem]
+      return exact or pictures, several
   inside = len(place.parts) > 1
-  return (look(place.parent) if inside else []), True
+  return (pictures_at(place.parent) if inside else []), True
 
 
 def assign(
-  masks: Mapping[pathlib.Path, pathlib.PurePath], pictures_of: Known
+  masks: Mapping[pathlib.Path, pathlib.PurePath], by_kind: PicturesByName
 ) -> dict[pathlib.Path, Masks]:
-  """Returns the masks of each picture that has some.
+  """Returns {picture: its masks} for the pictures that have masks.
 
   Args:
-    masks: file -> its path in a folder of masks.
-    pictures_of: see `known`.
+    masks: {mask: its path in a folder of masks}.
+    by_kind: the pictures, from `by_name`.
 
   Raises:
-    UserError: a mask may be of several pictures.
+    UserError: a mask may belong to several pictures.
   """
-  found: dict[pathlib.Path, list[tuple[pathlib.Path, bool]]] = {}
+  masks_by_picture: dict[pathlib.Path, list[tuple[pathlib.Path, bool]]] = {}
   for mask, place in masks.items():
-    fitting, several = _fitting(place, pictures_of)
+    fitting, several = _fitting_pictures(place, by_kind)
     if len(fitting) > 1:
       one, two = map(foreign.name_of, fitting[:2])
       raise errors.UserError(
@@ -133,45 +158,53 @@ def assign(
         ' of its own'
       )
     for picture in fitting:
-      found.setdefault(picture, []).append((mask, several))
+      masks_by_picture.setdefault(picture, []).append((mask, several))
   return {
-    picture: Masks(tuple(m for m, _ in some), all(many for _, many in some))
-    for picture, some in found.items()
+    picture: Masks(
+      tuple(m for m, _ in flagged), all(flag for _, flag in flagged)
+    )
+    for picture, flagged in masks_by_picture.items()
   }
 
 
 def apart(folders: Sequence[pathlib.Path]) -> Apart:
   """Takes masks out of folders of pictures.
 
-  Files count as masks if they are called so (crack_mask beside crack, a folder
-  mask, 000_mask.png beside 000.png), hold black and white only, and each fits
-  a picture that does not. If none is black and white they are pictures.
+  Files are masks if their names say so (crack_mask beside crack, a folder mask,
+  000_mask.png beside 000.png), all are black and white only, and each belongs
+  to a picture; not all of these pictures may be black and white. If no file is
+  black and white, all are pictures.
 
   Args:
-    folders: those of kinds, beside each other.
+    folders: folders of kinds, beside each other.
 
   Raises:
-    UserError: it could be either.
+    UserError: files could be masks as well as pictures.
   """
-  every = {folder: _files(folder) for folder in folders}
-  groups = [group for folder in folders for group in _called(folder, every)]
+  files_of = {folder: _files(folder) for folder in folders}
+  groups = [
+    group for folder in folders for group in _groups_of_masks(folder, files_of)
+  ]
   doubtful = {file for group in groups for file in group}
   rest = {
     folder: [file for file in files if file not in doubtful]
-    for folder, files in every.items()
+    for folder, files in files_of.items()
   }
-  names = known({folder: files for folder, files in rest.items() if files})
+  by_kind = by_name({folder: files for folder, files in rest.items() if files})
   masks, remarks, warnings = {}, [], []
   for group in groups:
-    if fitting := _checked(group, names):
+    if fitting := _pictures_of_group(group, by_kind):
       masks |= group
-      text = _taken_for(group, fitting)
-      if any(_WHOLE.fullmatch(p) for p in next(iter(group)).parts[-3:-1]):
+      text = _masks_remark(group, fitting)
+      if any(_MASK_NAME.fullmatch(p) for p in next(iter(group)).parts[-3:-1]):
         remarks.append(text)
       else:
         warnings.append(f'{text}; move them to ground_truth/KIND')
   return Apart(
-    {f: [x for x in files if x not in masks] for f, files in every.items()},
+    {
+      f: [file for file in files if file not in masks]
+      for f, files in files_of.items()
+    },
     masks,
     tuple(remarks),
     tuple(warnings),
@@ -179,60 +212,78 @@ def apart(folders: Sequence[pathlib.Path]) -> Apart:
 
 
 def _files(folder: pathlib.Path) -> list[pathlib.Path]:
-  """Pictures; beside colours (rgb), positions (xyz) are left out."""
-  files, inside = (
-    decode_image.files(folder),
-    lambda f: f.relative_to(folder).parts,
-  )
+  """Returns the pictures in a folder, but no positions (xyz) beside rgb."""
+  files = decode_image.files(folder)
+  inside = lambda file: file.relative_to(folder).parts
   if {'rgb', 'xyz'} <= {inside(file)[0] for file in files}:
     files = [file for file in files if inside(file)[0] != 'xyz']
   return list(files)
 
 
-def _called(folder, every) -> list[dict[pathlib.Path, pathlib.PurePath]]:
-  """Files of a folder that are called masks, in groups, and their places."""
-  kinds = [other.name.casefold() for other in every if other != folder]
-  of_kind = [stem.casefold() for stem, _ in _stems(folder.name)[1:]]
-  if _WHOLE.fullmatch(folder.name):
-    return [{file: file.relative_to(folder) for file in every[folder]}]
-  if any(stem in kinds for stem in of_kind):
-    return [{file: file.relative_to(folder.parent) for file in every[folder]}]
-  below, beside = {}, {}
-  stems = {(file.parent, file.stem) for file in every[folder]}
-  for file in every[folder]:
+def _groups_of_masks(
+  folder, files_of
+) -> list[dict[pathlib.Path, pathlib.PurePath]]:
+  """Finds files whose names say that they are masks.
+
+  Args:
+    folder: a folder of one kind.
+    files_of: {folder: its files}, for all folders of kinds.
+
+  Returns:
+    Groups of files; each is {file: its path as if in a folder of masks}.
+  """
+  kinds = [other.name.casefold() for other in files_of if other != folder]
+  stems_of_folder = [stem.casefold() for stem, _ in _stems(folder.name)[1:]]
+  if _MASK_NAME.fullmatch(folder.name):
+    return [{file: file.relative_to(folder) for file in files_of[folder]}]
+  if any(stem in kinds for stem in stems_of_folder):
+    return [
+      {file: file.relative_to(folder.parent) for file in files_of[folder]}
+    ]
+  in_mask_folders, beside_pictures = {}, {}
+  file_stems = {(file.parent, file.stem) for file in files_of[folder]}
+  for file in files_of[folder]:
     place = file.relative_to(folder.parent)
-    parts = [p for p in place.parts[1:-1] if not _WHOLE.fullmatch(p)]
+    parts = [p for p in place.parts[1:-1] if not _MASK_NAME.fullmatch(p)]
     if len(parts) < len(place.parts) - 2:
-      below[file] = pathlib.PurePath(folder.name, *parts, file.name)
-    elif any((file.parent, s) in stems for s, _ in _stems(file.stem)[1:]):
-      beside[file] = place
-  return [group for group in (below, beside) if group]
+      in_mask_folders[file] = pathlib.PurePath(folder.name, *parts, file.name)
+    elif any((file.parent, s) in file_stems for s, _ in _stems(file.stem)[1:]):
+      beside_pictures[file] = place
+  return [group for group in (in_mask_folders, beside_pictures) if group]
 
 
-def _checked(group, names: Known) -> list[pathlib.Path]:
-  """The pictures that a group of masks fits; none if it holds pictures."""
-  plain = {file: decode_image.is_black_and_white(file) for file in group}
-  if not any(plain.values()):
+def _pictures_of_group(group, by_kind: PicturesByName) -> list[pathlib.Path]:
+  """Returns the pictures that the masks of a group belong to.
+
+  Returns none if the group holds pictures rather than masks.
+
+  Raises:
+    UserError: the group could hold either.
+  """
+  has_two_values = {
+    file: decode_image.is_black_and_white(file) for file in group
+  }
+  if not any(has_two_values.values()):
     return []
-  fitting = [_fitting(place, names)[0] for place in group.values()]
-  of = [file for some in fitting for file in some]
-  if not (all(plain.values()) and all(fitting)) or all(
-    decode_image.is_black_and_white(file) for file in of
+  fitting = [_fitting_pictures(place, by_kind)[0] for place in group.values()]
+  pictures = [file for matching in fitting for file in matching]
+  if not (all(has_two_values.values()) and all(fitting)) or all(
+    decode_image.is_black_and_white(file) for file in pictures
   ):
     fits = sum(map(bool, fitting))
     first = next(iter(group))
     raise errors.UserError(
       f'{foreign.name_of(first.parent)} may hold pictures or masks: of'
-      f' {len(group)} files called like masks, such as'
-      f' {foreign.name_of(first.name)}, {sum(plain.values())} are black and'
-      f' white and {fits} have the name of a picture; move masks to'
+      f' {len(group)} files named like masks, such as'
+      f' {foreign.name_of(first.name)}, {sum(has_two_values.values())} are'
+      f' black and white and {fits} have the name of a picture; move masks to'
       ' ground_truth/KIND, or rename the pictures'
     )
-  return of
+  return pictures
 
 
-def _taken_for(group, fitting) -> str:
-  """Says what counts as masks, by paths of three parts."""
+def _masks_remark(group, fitting) -> str:
+  """Returns a remark on files that count as masks, by ends of their paths."""
   inside = lambda file: foreign.name_of(pathlib.PurePath(*file.parts[-3:]))
   return (
     f'{len(group)} black and white files such as {inside(next(iter(group)))}'

@@ -1,4 +1,4 @@
-"""Reads the masks of pictures, and says what is doubtful about them."""
+"""Reads the masks of pictures, and warns of doubtful ones."""
 
 import pathlib
 from collections.abc import Sequence
@@ -12,11 +12,12 @@ from memae_jax.runtime import errors, foreign
 
 
 class _Read(NamedTuple):
-  """A mask as it is kept, and of what it was made.
+  """Mask of one picture.
 
   marked: [H, W] bool, resized.
-  share: of the pixels, that are marked before.
-  lossy, turned: whether a file of it was so.
+  share: share of pixels that are marked before resizing.
+  lossy: True if one of its files is lossy.
+  turned: True if one of its files was turned as its picture was.
   """
 
   marked: np.ndarray
@@ -26,13 +27,14 @@ class _Read(NamedTuple):
 
 
 class Masks(NamedTuple):
-  """The masks of all samples.
+  """Masks of all samples.
 
-  marked: [S, H, W] bool; normal samples have none.
-  remarks, warnings: as of a Source.
+  marked: [S, H, W] bool, True where a pixel of an anomalous sample is marked;
+    None if there are no masks.
+  remarks, warnings: see `types.Source`.
   """
 
-  marked: np.ndarray
+  marked: np.ndarray | None
   remarks: tuple[str, ...]
   warnings: tuple[str, ...]
 
@@ -40,45 +42,45 @@ class Masks(NamedTuple):
 def read(
   pool: futures.Executor,
   samples: Sequence[layouts.Sample],
-  found: Sequence[decode_image.Picture],
+  pictures: Sequence[decode_image.Picture],
   size: decode_image.Size,
 ) -> Masks:
   """Reads the masks of samples.
 
   Args:
-    pool: that reads them.
+    pool: executor that reads the masks.
     samples: all samples.
-    found: their pictures.
-    size: what masks are resized to.
+    pictures: the picture of each sample.
+    size: size to which masks are resized.
 
   Raises:
     UserError: a mask cannot be read, or does not fit its picture.
   """
-  marked = np.zeros((len(found), *found[0].pixels.shape[:2]), bool)
-  given = [i for i, sample in enumerate(samples) if sample.masks]
-  read_one = lambda i: _one(samples[i], found[i], size)
-  of_kind: dict[bool, list[_Read]] = {True: [], False: []}
-  for i, mask in zip(given, pool.map(read_one, given)):
+  marked = np.zeros((len(pictures), *pictures[0].pixels.shape[:2]), bool)
+  with_masks = [i for i, sample in enumerate(samples) if sample.masks]
+  read_mask = lambda i: _read_one(samples[i], pictures[i], size)
+  masks_of: dict[bool, list[_Read]] = {True: [], False: []}
+  for i, mask in zip(with_masks, pool.map(read_mask, with_masks)):
     anomalous = bool(samples[i].kind)
-    of_kind[anomalous].append(mask)
+    masks_of[anomalous].append(mask)
     if anomalous:
       marked[i] = mask.marked
   return Masks(
     marked,
-    _remarks(samples, [*of_kind[True], *of_kind[False]]),
+    _remarks(samples, [*masks_of[True], *masks_of[False]]),
     _warnings(
-      [m.share for m in of_kind[True]], [m.share for m in of_kind[False]]
+      [m.share for m in masks_of[True]], [m.share for m in masks_of[False]]
     ),
   )
 
 
-def _one(sample, picture, size) -> _Read:
-  """The mask of one picture, of one file or of several."""
+def _read_one(sample, picture, size) -> _Read:
+  """Reads the mask of one picture, from one file or several."""
   files, several = sample.masks
-  read_files = [decode_image.mask(file) for file in files]
+  masks = [decode_image.mask(file) for file in files]
   upright = [
     _upright(file, mask, sample.file, picture)
-    for file, mask in zip(files, read_files)
+    for file, mask in zip(files, masks)
   ]
   for file, marked in zip(files, upright):
     if not several and (marked != upright[0]).any():
@@ -90,31 +92,34 @@ def _one(sample, picture, size) -> _Read:
   return _Read(
     decode_image.fit_mask(marked, size),
     float(marked.mean()),
-    any(mask.lossy for mask in read_files),
-    any(a is not b.marked for a, b in zip(upright, read_files)),
+    any(mask.lossy for mask in masks),
+    any(a is not b.marked for a, b in zip(upright, masks)),
   )
 
 
 def _upright(
   file: pathlib.Path,
   mask: decode_image.Mask,
-  of: pathlib.Path,
+  picture_file: pathlib.Path,
   picture: decode_image.Picture,
 ) -> np.ndarray:
-  """The mask [H, W] as its picture is shown.
+  """Returns a mask [H, W] turned as its picture is shown.
 
-  EXIF turns many a picture whose mask was drawn on the stored pixels: the size
-  says so.
+  EXIF data may turn a picture whose mask was drawn on the stored pixels. The
+  size of the mask tells which of both it fits.
+
+  Raises:
+    UserError: the mask has another size, or fits both.
   """
   marked, shape = mask.marked, picture.size[::-1]
-  names = foreign.name_of(file), foreign.name_of(of)
+  names = foreign.name_of(file), foreign.name_of(picture_file)
   if picture.orientation != mask.orientation == 1:
     turned = decode_image.turned(marked, picture.orientation)
     if turned.shape == marked.shape == shape and (turned != marked).any():
       raise errors.UserError(
         f'{names[1]} is turned by its EXIF data, but its mask {names[0]} is'
-        ' not, and its size does not say whether it is of the picture as stored'
-        ' or as shown; save the picture upright, without EXIF data'
+        ' not, and its size does not tell whether it was drawn on the picture'
+        ' as stored or as shown; save the picture upright, without EXIF data'
       )
     if turned.shape == shape != marked.shape:
       return turned
@@ -127,10 +132,10 @@ def _upright(
 
 
 def _remarks(samples, read_masks: Sequence[_Read]) -> tuple[str, ...]:
-  of = f' of {len(read_masks)} masks'
+  of_all = f' of {len(read_masks)} masks'
   several = sum(bool(s.masks and len(s.masks.files) > 1) for s in samples)
   return tuple(
-    f'{count}{of} {text}'
+    f'{count}{of_all} {text}'
     for count, text in (
       (
         sum(mask.lossy for mask in read_masks),
@@ -138,29 +143,34 @@ def _remarks(samples, read_masks: Sequence[_Read]) -> tuple[str, ...]:
       ),
       (
         sum(mask.turned for mask in read_masks),
-        'turned as the EXIF data of their pictures say',
+        'are turned as the EXIF data of their pictures say',
       ),
-      (several, 'are of several files, each of which counts'),
+      (several, 'have several files, all of which count'),
     )
     if count
   )
 
 
 def _warnings(anomalous: list[float], normal: list[float]) -> tuple[str, ...]:
-  """Warns of masks by the shares that they mark."""
-  out = []
+  """Returns warnings of doubtful masks.
+
+  Args:
+    anomalous: shares of pixels that are marked, of anomalous pictures.
+    normal: shares of pixels that are marked, of normal pictures.
+  """
+  warnings = []
   if anomalous and np.mean(anomalous) > 0.5:
-    out.append(
+    warnings.append(
       f'the masks mark {np.mean(anomalous):.0%} of their pictures on average:'
-      ' they may be inverted; black must be normal'
+      ' they may be inverted; black pixels must be the normal ones'
     )
   if empty := anomalous.count(0):
-    out.append(
+    warnings.append(
       f'{empty} of {len(anomalous)} masks of anomalous pictures mark nothing'
     )
   if marking := sum(share > 0 for share in normal):
-    out.append(
+    warnings.append(
       f'{marking} of {len(normal)} masks of normal pictures mark something;'
       ' these pictures count as normal, without a mask'
     )
-  return tuple(out)
+  return tuple(warnings)

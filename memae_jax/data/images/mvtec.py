@@ -1,8 +1,8 @@
-"""The layout of MVTec AD and of what follows it.
+"""Layout of MVTec AD and of the sets that follow it.
 
-train/NORMAL, test/NORMAL, test/KIND and ground_truth/KIND: also of MVTec LOCO,
-which has validation/NORMAL and several masks a picture, of MVTec 3D, MPDD and
-BTAD, and of VisA as one class.
+Its folders are train/NORMAL, test/NORMAL, test/KIND and ground_truth/KIND.
+MVTec LOCO has them, too, with validation/NORMAL and several masks per picture;
+so have MVTec 3D, MPDD, BTAD, and VisA as one class.
 """
 
 import pathlib
@@ -12,7 +12,7 @@ from memae_jax.data import listing
 from memae_jax.data.images import decode_image, layouts, mask_files
 from memae_jax.runtime import errors, foreign
 
-# Names of normal pictures as well as of a kind of anomaly.
+# Names that both normal pictures and a kind of anomaly may have.
 _DOUBTFUL = re.compile(
   r'(good|normal|ok)(s|[ _.-].*|\d+)|0|neg|negative|healthy|nominal|clean|pass'
   r'|passed|intact|undamaged|(no|non|without)[ _-]?(defects?|defective)'
@@ -32,106 +32,115 @@ _GROUND_TRUTH = (
 
 
 def layout(root: pathlib.Path, train: pathlib.Path) -> layouts.Layout:
-  """Returns what the files are.
+  """Returns the roles of the files in a folder.
 
   Args:
-    root: the folder.
-    train: its folder train.
+    root: path of the folder.
+    train: path of its folder train.
 
   Raises:
-    UserError: it lacks something, or has two meanings.
+    UserError: a folder or a picture is missing, or may have two meanings.
   """
-  folder_of_normal, name, empty = _normal(train)
-  validation, left_out = _validation(root, name)
+  normal_folder, name, empty = _train_folder(train)
+  validation, left_out = _validation_folders(root, name)
   test = layouts.child(root, layouts.TEST)
-  tested, more = _tested(test, name)
-  is_for_masks = lambda folder: folder.name.lower() in _GROUND_TRUTH
-  of_masks = list(filter(is_for_masks, listing.folders(root)))
-  trained = mask_files.apart([folder_of_normal])
-  apart = mask_files.apart(tested)
-  if trained.masks:
-    left_out['masks of normal pictures'] = list(trained.masks)
-  masks = apart.masks | {
+  tested, empty_in_test = _test_folders(test, name)
+  folders = listing.folders(root)
+  mask_folders = [f for f in folders if f.name.lower() in _GROUND_TRUTH]
+  train_apart = mask_files.apart([normal_folder])
+  test_apart = mask_files.apart(tested)
+  if train_apart.masks:
+    left_out['masks of normal pictures'] = list(train_apart.masks)
+  masks = test_apart.masks | {
     file: file.relative_to(folder)
-    for folder in of_masks
+    for folder in mask_folders
     for file in decode_image.files(folder)
   }
-  of_picture = mask_files.assign(masks, mask_files.known(apart.pictures))
+  masks_of = mask_files.assign(masks, mask_files.by_name(test_apart.pictures))
   samples, remarks = [], []
   for folder, files, is_test in [
-    *((f, files, False) for f, files in trained.pictures.items()),
+    *((f, files, False) for f, files in train_apart.pictures.items()),
     *((f, list(decode_image.files(f)), False) for f in validation),
-    *((f, files, True) for f, files in apart.pictures.items()),
+    *((f, files, True) for f, files in test_apart.pictures.items()),
   ]:
-    if not files and any(folder in mask.parents for mask in apart.masks):
+    if not files and any(folder in mask.parents for mask in test_apart.masks):
       continue
-    normal = folder == folder_of_normal or layouts.is_normal(folder.name, name)
-    some = _samples(folder, files, is_test, normal, of_picture)
+    normal = folder == normal_folder or layouts.is_normal(folder.name, name)
+    folder_samples = _samples(folder, files, is_test, normal, masks_of)
     use = ', added to those that train' if folder in validation else ''
     where = layouts.inside(root, folder)
-    remarks.append(f'{where}: {layouts.counted(some)}{use}')
-    samples += some
-  remarks += [*trained.remarks, *apart.remarks]
-  remarks += [f'{layouts.inside(root, f)}: empty' for f in empty + more]
+    remarks.append(f'{where}: {layouts.counted(folder_samples)}{use}')
+    samples += folder_samples
+  remarks += [*train_apart.remarks, *test_apart.remarks]
+  empty += empty_in_test
+  remarks += [f'{layouts.inside(root, f)}: empty' for f in empty]
   looked_at = [train, *validation, *([test] if test else [])]
   return layouts.Layout(
     normal=name,
     samples=samples,
-    has_masks=bool(of_masks or apart.masks),
+    has_masks=bool(mask_folders or test_apart.masks),
     looked_at=tuple(
       [file for folder in folders for file in listing.files(folder)]
-      for folders in (looked_at, of_masks)
+      for folders in (looked_at, mask_folders)
     ),
     left_out=left_out,
     remarks=tuple(remarks),
     warnings=(
-      *trained.warnings,
-      *apart.warnings,
+      *train_apart.warnings,
+      *test_apart.warnings,
       *layouts.one_sided(samples, name),
     ),
   )
 
 
-def _samples(folder, files, is_test, normal, of_picture):
-  """The pictures of a folder, all of one kind."""
+def _samples(folder, files, is_test, normal, masks_of):
+  """Returns the samples of a folder, all of one kind.
+
+  Raises:
+    UserError: the folder has no picture.
+  """
   if not files:
     raise errors.UserError(
       f'{foreign.name_of(folder)} has no picture'
       f' ({", ".join(decode_image.SUFFIXES)}); put some there, or remove it'
     )
   kind = '' if normal else folder.name
-  return [layouts.Sample(f, kind, is_test, of_picture.get(f)) for f in files]
+  return [layouts.Sample(f, kind, is_test, masks_of.get(f)) for f in files]
 
 
-def _normal(train: pathlib.Path):
-  """The folder that trains, the name of what is normal, and empty folders."""
-  folders, empty = _filled(train)
+def _train_folder(train: pathlib.Path):
+  """Returns the folder that trains, the normal label, and empty folders.
+
+  Raises:
+    UserError: train does not have exactly one folder of pictures.
+  """
+  folders, empty = _with_and_without_files(train)
   if not folders and layouts.direct(train):
     return train, layouts.NORMAL[0], empty
   if len(folders) != 1:
-    there = ', '.join(foreign.name_of(f.name) for f in folders) or 'no folder'
+    listed = ', '.join(foreign.name_of(f.name) for f in folders) or 'no folder'
     raise errors.UserError(
-      f'{foreign.name_of(train)} has {there}, but needs one folder, of normal'
+      f'{foreign.name_of(train)} has {listed}, but needs one folder, of normal'
       f' pictures; {layouts.EXPECTED}'
     )
   return folders[0], folders[0].name, empty
 
 
-def _filled(
+def _with_and_without_files(
   parent: pathlib.Path,
 ) -> tuple[list[pathlib.Path], list[pathlib.Path]]:
-  """Folders with files at any depth, and those without."""
+  """Returns the folders with files at any depth, and the folders without."""
   folders = listing.folders(parent)
   empty = [folder for folder in folders if listing.is_empty(folder)]
   return [folder for folder in folders if folder not in empty], empty
 
 
-def _validation(root: pathlib.Path, normal: str):
-  """Folders of normal pictures, and what is left out: {why: files}."""
+def _validation_folders(root: pathlib.Path, normal: str):
+  """Returns folders of normal pictures, and files left out: {why: files}."""
   parent = layouts.child(root, _VALIDATION)
   if parent is None:
     return [], {}
-  folders, _ = _filled(parent)
+  folders, _ = _with_and_without_files(parent)
   kept = [f for f in folders if layouts.is_normal(f.name, normal)]
   others = [
     file for f in folders if f not in kept for file in decode_image.files(f)
@@ -140,34 +149,38 @@ def _validation(root: pathlib.Path, normal: str):
   return kept, {why: others} if others else {}
 
 
-def _tested(test: pathlib.Path | None, of_train: str):
-  """Folders that are tested, and empty ones."""
+def _test_folders(test: pathlib.Path | None, train_name: str):
+  """Returns the folders that are tested, and empty ones.
+
+  Raises:
+    UserError: test has no folder with files, or a name has two meanings.
+  """
   if test is None:
     return [], []
-  tested, empty = _filled(test)
+  tested, empty = _with_and_without_files(test)
   if not tested:
     raise errors.UserError(
       f'{foreign.name_of(test)} has no folder; {layouts.EXPECTED}, or remove it'
     )
-  _check_names([folder.name for folder in tested], of_train, test)
+  _check_names([folder.name for folder in tested], train_name, test)
   return tested, empty
 
 
-def _check_names(names, of_train: str, test) -> None:
-  """Raises UserError for names of test folders with two meanings."""
+def _check_names(names, train_name: str, test) -> None:
+  """Raises UserError if names of test folders may have two meanings."""
   fold = layouts.folded
-  usual = [name for name in names if fold(name) in layouts.NORMAL]
-  as_train = [name for name in names if fold(name) == fold(of_train)]
-  if usual and as_train and fold(of_train) not in layouts.NORMAL:
+  named_normal = [name for name in names if fold(name) in layouts.NORMAL]
+  named_as_train = [name for name in names if fold(name) == fold(train_name)]
+  if named_normal and named_as_train and fold(train_name) not in layouts.NORMAL:
     raise errors.UserError(
-      f'{foreign.name_of(test)} has {foreign.name_of(as_train[0])}, named as'
-      f' the folder that trains, and {foreign.name_of(usual[0])}; rename the'
-      ' one that is anomalous'
+      f'{foreign.name_of(test)} has {foreign.name_of(named_as_train[0])}, named'
+      f' as the folder that trains, and {foreign.name_of(named_normal[0])};'
+      ' rename the one that is anomalous'
     )
   for name in names:
     doubtful = _DOUBTFUL.fullmatch(name.strip())
-    if doubtful and not layouts.is_normal(name, of_train):
+    if doubtful and not layouts.is_normal(name, train_name):
       raise errors.UserError(
         f'{foreign.name_of(test / name)} may be normal pictures or a kind of'
-        ' anomaly; call it good, or after its defect'
+        ' anomaly; call it good, or name it after its defect'
       )

@@ -1,4 +1,4 @@
-"""Opens picture files by Pillow, and what Pillow alone would lose of them."""
+"""Opens picture files by Pillow; reads what Pillow alone would lose of them."""
 
 import io
 import logging
@@ -33,9 +33,10 @@ _OTHER_ORDER = {
   'N': 'B' if sys.byteorder == 'little' else 'L',
 }
 
-# Of twice that size it raises, and between it would warn on stderr.
+# Pillow warns of large pictures on stderr, and raises for twice that size.
 warnings.simplefilter('ignore', Image.DecompressionBombWarning)
-# It logs what it raises as well; without a handler that goes to stderr.
+# Pillow also logs the errors that it raises; without a handler the log goes to
+# stderr.
 logging.getLogger('PIL').addHandler(logging.NullHandler())
 
 
@@ -43,11 +44,11 @@ def identified(path: pathlib.Path, file: Any) -> Image.Image:
   """Returns a picture of which only the header was read.
 
   Args:
-    path: for messages.
-    file: the same, or a stream of its bytes.
+    path: path of the file, for messages.
+    file: the path, or a stream of the file's bytes.
 
   Raises:
-    UserError: it is of no known kind.
+    UserError: the file is no picture of a known kind.
   """
   try:
     return Image.open(file, formats=_FORMATS)
@@ -59,14 +60,23 @@ def identified(path: pathlib.Path, file: Any) -> Image.Image:
 
 
 def opened(path: pathlib.Path, content: bytes) -> Image.Image:
-  """Returns a picture that is not decoded yet, the one of its file."""
+  """Returns the picture of a file; it is not decoded yet.
+
+  Args:
+    path: path of the file, for messages.
+    content: bytes of the file.
+
+  Raises:
+    UserError: the file is no picture of a known kind.
+    ValueError: the file holds several pictures, or only parts of one.
+  """
   image = identified(path, io.BytesIO(content))
-  if image.format == 'PNG':  # Its checksums, which decoding passes over.
+  if image.format == 'PNG':  # Decoding does not look at the checksums.
     identified(path, io.BytesIO(content)).verify()
   frames = getattr(image, 'n_frames', 1)
-  if frames > 1 and image.format != 'MPO':  # A phone's JPEG, plus preview.
+  if frames > 1 and image.format != 'MPO':  # MPO: a phone's JPEG and a preview.
     raise ValueError(f'it holds {frames} pictures')
-  # Pillow leaves black what no part of a TIFF covers.
+  # Pillow leaves pixels black that no part of a TIFF covers.
   extents = [tile.extents for tile in getattr(image, 'tile', ())]
   if extents and all(extents):
     covered = sum((x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in extents)
@@ -76,7 +86,7 @@ def opened(path: pathlib.Path, content: bytes) -> Image.Image:
 
 
 def lone_alpha(image: Image.Image) -> Image.Image | None:
-  """The alpha channel, if all that can be seen is in it."""
+  """Returns the alpha channel if it alone varies, else None."""
   if image.mode not in _WITH_ALPHA or not image.has_transparency_data:
     return None
   rgba = image.convert('RGBA')
@@ -87,48 +97,58 @@ def lone_alpha(image: Image.Image) -> Image.Image | None:
 
 
 def _raw_mode(tile) -> str:
-  """How Pillow calls the values of a part of a file, such as 'RGB;16B'."""
+  """Returns Pillow's name for the values of a tile, such as 'RGB;16B'."""
   return tile.args if isinstance(tile.args, str) else str(tile.args[0])
 
 
 def has_16_bits(image: Image.Image) -> bool:
-  """Of a picture that is not decoded yet; WebP has no such tiles."""
+  """Returns whether a picture, not decoded yet, has 16 bits.
+
+  WebP never has, and Pillow gives it no tiles to ask.
+  """
   tiles = [tile for tile in getattr(image, 'tile', ()) if tile.args]
   return image.mode in GREY_16_BIT or any(';16' in _raw_mode(t) for t in tiles)
 
 
 def wide(path, content) -> np.ndarray | None:
-  """Returns values [H, W, 1 or 3] uint16, upright; None of CMYK.
+  """Returns the values of a picture of 16 bits, upright.
 
-  Pillow decodes the upper bytes of colours only. Told that the bytes come in
-  the other order, it decodes the lower ones.
+  Pillow decodes only the upper bytes of colours. When told that the bytes come
+  in the other order, it decodes the lower ones.
+
+  Args:
+    path: path of the file, for messages.
+    content: bytes of the file.
+
+  Returns:
+    [H, W, 1 or 3] uint16; None for CMYK.
   """
-  first = opened(path, content)
-  if first.mode in GREY_16_BIT:
-    return np.asarray(ImageOps.exif_transpose(first)).astype(np.uint16)[
+  upper_image = opened(path, content)
+  if upper_image.mode in GREY_16_BIT:
+    return np.asarray(ImageOps.exif_transpose(upper_image)).astype(np.uint16)[
       ..., None
     ]
-  if first.mode not in ('RGB', 'RGBA'):
+  if upper_image.mode not in ('RGB', 'RGBA'):
     return None
-  second, tiles = opened(path, content), []
+  lower_image, tiles = opened(path, content), []
   grey = False
-  for tile in first.tile:
+  for tile in upper_image.tile:
     mode = _raw_mode(tile)
     grey = mode.startswith('LA;16')
-    other = 'RGBA' if grey else mode[:-1] + _OTHER_ORDER[mode[-1]]
-    args = other if isinstance(tile.args, str) else (other, *tile.args[1:])
+    swapped = 'RGBA' if grey else mode[:-1] + _OTHER_ORDER[mode[-1]]
+    args = swapped if isinstance(tile.args, str) else (swapped, *tile.args[1:])
     tiles.append(tile._replace(args=args))
-  second.tile = tiles
+  lower_image.tile = tiles
   upper, lower = (
     np.asarray(ImageOps.exif_transpose(image)).astype(np.uint16)
-    for image in (first, second)
+    for image in (upper_image, lower_image)
   )
-  if grey:  # All four bytes: of grey, then of alpha.
+  if grey:  # Two bytes of grey, then two of alpha.
     return (lower[..., 0] * 256 + lower[..., 1])[..., None]
   return (upper * 256 + lower)[..., :3]
 
 
 def orientation(image: Image.Image) -> int:
-  """EXIF's; of PNG, this decodes the picture."""
-  found = image.getexif().get(_ORIENTATION, 1)
-  return found if found in range(1, 9) else 1
+  """Returns the orientation in EXIF data, 1 to 8; this decodes a PNG."""
+  value = image.getexif().get(_ORIENTATION, 1)
+  return value if value in range(1, 9) else 1

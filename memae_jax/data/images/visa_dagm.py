@@ -1,10 +1,10 @@
 """Layouts of published sets of pictures that are not like MVTec AD.
 
-VisA: Data/Images/Normal, Data/Images/Anomaly, Data/Masks/Anomaly; who is tested
-stands in split_csv/1cls.csv, here or one folder up.
+VisA: Data/Images/Normal, Data/Images/Anomaly, Data/Masks/Anomaly; the file
+split_csv/1cls.csv, here or one folder up, says which pictures are tested.
 
-DAGM: Train/*.PNG, Train/Label/*_label.PNG, Train/Label/Labels.txt; Test
-likewise.
+DAGM: Train/*.PNG, Train/Label/*_label.PNG, Train/Label/Labels.txt, and the same
+in Test.
 """
 
 import csv
@@ -17,31 +17,34 @@ from memae_jax.runtime import errors, foreign
 
 
 def visa(root: pathlib.Path) -> layouts.Layout:
-  """Returns what the files of one object of VisA are.
+  """Returns the roles of the files of one object of VisA.
+
+  Args:
+    root: path of the folder of the object.
 
   Raises:
-    UserError: the csv of the split does not fit the pictures.
+    UserError: the csv file of the split does not fit the pictures.
   """
   images, mask_root = root / 'Data/Images', root / 'Data/Masks'
   files = {f: list(decode_image.files(f)) for f in listing.folders(images)}
   masks = {}
   if mask_root.is_dir():
     masks = {f: f.relative_to(mask_root) for f in decode_image.files(mask_root)}
-  of_picture = mask_files.assign(masks, mask_files.known(files))
+  masks_of = mask_files.assign(masks, mask_files.by_name(files))
   split, samples, remarks = _visa_split(root), [], []
   for part in ('train', 'test'):
-    for folder, some in files.items():
+    for folder, pictures in files.items():
       kind = '' if layouts.is_normal(folder.name, 'normal') else folder.name
-      chosen = [
-        layouts.Sample(file, kind, part == 'test', of_picture.get(file))
-        for file in some
+      folder_samples = [
+        layouts.Sample(file, kind, part == 'test', masks_of.get(file))
+        for file in pictures
         if split.get(file, '' if split else 'train') == part
       ]
-      samples += chosen
-      if chosen:
+      samples += folder_samples
+      if folder_samples:
         where = layouts.inside(root, folder)
         use = f', {part}' if split else ''
-        remarks.append(f'{where}{use}: {layouts.counted(chosen)}')
+        remarks.append(f'{where}{use}: {layouts.counted(folder_samples)}')
   if not split:
     remarks.append(
       'no split_csv/1cls.csv says which pictures are tested; data.protocol'
@@ -57,7 +60,7 @@ def visa(root: pathlib.Path) -> layouts.Layout:
 
 
 def _visa_split(root: pathlib.Path) -> dict[pathlib.Path, str]:
-  """Returns 'train' or 'test' of each picture; {} if nothing says so."""
+  """Returns {picture: 'train' or 'test'}; {} if there is no csv file."""
   name = root.resolve().name
   for top in (root.parent, root):
     path = top / 'split_csv/1cls.csv'
@@ -66,31 +69,31 @@ def _visa_split(root: pathlib.Path) -> dict[pathlib.Path, str]:
     with foreign.reading(path, 'csv'):
       text = foreign.content(path).decode('utf-8-sig')
       rows = csv.DictReader(io.StringIO(text, newline=''), strict=True)
-      found = {
+      part_of = {
         root / pathlib.PurePath(row['image']).relative_to(name): row['split']
         for row in rows
         if row['object'] == name
       }
-    lacking = [file for file in found if not file.is_file()]
-    if lacking or not found:
+    missing = [file for file in part_of if not file.is_file()]
+    if missing or not part_of:
       why = (
-        f'names {layouts.inside(root, lacking[0])}, which is not there'
-        if lacking
+        f'names {layouts.inside(root, missing[0])}, which is not there'
+        if missing
         else f'has no row of "{foreign.name_of(name)}"'
       )
       raise errors.UserError(
-        f'{foreign.name_of(path)} {why}; complete the files, or remove the csv'
+        f'{foreign.name_of(path)} {why}; complete the files, or remove this one'
       )
-    return found
+    return part_of
   return {}
 
 
 def dagm(root: pathlib.Path, train: pathlib.Path) -> layouts.Layout:
-  """Returns what the files of one class of DAGM are.
+  """Returns the roles of the files of one class of DAGM.
 
   Args:
-    root: the folder.
-    train: its folder Train.
+    root: path of the folder of the class.
+    train: path of its folder Train.
 
   Raises:
     UserError: labels and masks contradict each other.
@@ -98,32 +101,34 @@ def dagm(root: pathlib.Path, train: pathlib.Path) -> layouts.Layout:
   test = layouts.child(root, layouts.TEST)
   samples, remarks, looked_at, left_out = [], [], [], {}
   for folder in [train] + ([test] if test else []):
-    files, label = layouts.direct(folder), layouts.child(folder, ('label',))
-    masks = {f: f.relative_to(label) for f in decode_image.files(label)} if (
-      label
-    ) else {}  # fmt: skip
-    of_picture = mask_files.assign(masks, mask_files.known({folder: files}))
-    used = {mask for some in of_picture.values() for mask in some.files}
+    files = layouts.direct(folder)
+    label_folder = layouts.child(folder, ('label',))
+    masks = {}
+    if label_folder:
+      mask_paths = decode_image.files(label_folder)
+      masks = {file: file.relative_to(label_folder) for file in mask_paths}
+    masks_of = mask_files.assign(masks, mask_files.by_name({folder: files}))
+    used = {file for entry in masks_of.values() for file in entry.files}
     looked_at += [mask for mask in masks if mask not in used]
-    if label:
-      _check_labels(label / 'Labels.txt', files, of_picture)
+    if label_folder:
+      _check_labels(label_folder / 'Labels.txt', files, masks_of)
     where = layouts.inside(root, folder)
     for kind in ('', 'defect'):
-      some = [
-        layouts.Sample(file, kind, folder == test, of_picture.get(file))
+      kind_samples = [
+        layouts.Sample(file, kind, folder == test, masks_of.get(file))
         for file in files
-        if bool(kind) == (file in of_picture)
+        if bool(kind) == (file in masks_of)
       ]
-      if not some:
+      if not kind_samples:
         continue
       if kind and folder == train:
-        remarks.append(f'{where}: {len(some)} anomalous, left out')
+        remarks.append(f'{where}: {len(kind_samples)} anomalous, left out')
         left_out['anomalous pictures in the folder that trains'] = [
-          sample.file for sample in some
+          sample.file for sample in kind_samples
         ]
         continue
-      remarks.append(f'{where}: {layouts.counted(some)}')
-      samples += some
+      remarks.append(f'{where}: {layouts.counted(kind_samples)}')
+      samples += kind_samples
   return layouts.Layout(
     normal='normal',
     samples=samples,
@@ -135,10 +140,11 @@ def dagm(root: pathlib.Path, train: pathlib.Path) -> layouts.Layout:
   )
 
 
-def _check_labels(path, files, of_picture) -> None:
-  """Raises UserError if Labels.txt names others than the masks do.
+def _check_labels(path, files, masks_of) -> None:
+  """Raises UserError if Labels.txt and the masks name different pictures.
 
-  A line of it: number, 1 if defective, picture, 0, mask or 0.
+  A line of the file holds a number, 1 for a defect, the name of the picture, 0,
+  and the name of the mask or 0.
   """
   if not path.is_file():
     return
@@ -147,10 +153,10 @@ def _check_labels(path, files, of_picture) -> None:
   cells = [line.split() for line in lines]
   defective = {c[2]: c[1] == '1' for c in cells if len(c) == 5}
   for file in files:
-    said, has_mask = defective.get(file.name), file in of_picture
-    if said is not None and said != has_mask:
+    is_defective, has_mask = defective.get(file.name), file in masks_of
+    if is_defective is not None and is_defective != has_mask:
       raise errors.UserError(
         f'{foreign.name_of(path)} says that {foreign.name_of(file.name)} has'
-        f' {"a" if said else "no"} defect, but there is'
-        f' {"a" if has_mask else "no"} mask of it; correct one'
+        f' {"a" if is_defective else "no"} defect, but there is'
+        f' {"a" if has_mask else "no"} mask of it; correct one of both'
       )

@@ -1,4 +1,4 @@
-"""What becomes of the pixels of a picture, by value, beside Pillow."""
+"""Pixels of pictures by value, compared with Pillow and with rules."""
 
 import io
 import struct
@@ -30,7 +30,7 @@ def _save(path, pixels, **options):
 
 
 def png_of_16_bits(values):
-  """A PNG of uint16 [H, W, 1 to 4], which Pillow does not write in colour."""
+  """Returns a PNG of uint16 [H, W, 1 to 4]; Pillow writes no such colours."""
   height, width, channels = values.shape
   kind = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
 
@@ -49,7 +49,7 @@ def png_of_16_bits(values):
 
 
 def tiff_of_16_bits(values, order='<', compressed=False):
-  """A TIFF of uint16 [H, W, 3]; compressed: by deflate."""
+  """Returns a TIFF of uint16 [H, W, 3]; `compressed`: by deflate."""
   height, width, channels = values.shape
   body = values.astype(f'{order}u2').tobytes()
   body = zlib.compress(body) if compressed else body
@@ -135,7 +135,7 @@ def test_cmyk(tmp_path):
 def test_content_in_alpha_only(tmp_path, kind):
   for colour in ((0, 0, 0), (255, 255, 255), (40, 90, 10)):
     full = np.dstack([np.full((12, 16, 3), colour, np.uint8), GREY])
-    # "exact": else WebP clears the colours where alpha is 0.
+    # Without "exact", WebP clears the colours where alpha is 0.
     options = {'lossless': True, 'exact': True} if kind == 'webp' else {}
     picture = _read(_save(tmp_path / f'a.{kind}', full, **options))
     assert picture.from_alpha and not picture.had_alpha
@@ -163,7 +163,7 @@ def test_alpha_that_says_nothing_is_dropped(tmp_path):
 
 
 def _scaled(values, low, high):
-  """By the rule that the documents state, in float64."""
+  """Returns pixels by the rule of the documentation, in float64."""
   scaled = (values.astype(float) - low) * 255 / (high - low)
   return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
 
@@ -188,7 +188,7 @@ def test_colours_of_12_bits_keep_their_levels(tmp_path, write):
   picture = _read(path, levels=TWELVE)
   assert picture.had_16_bit and not picture.clipped
   np.testing.assert_array_equal(picture.pixels, _scaled(values, 0, 4095))
-  # Of full colours the upper bytes, as ever.
+  # By the full range, the pixels are the upper bytes of the colours.
   np.testing.assert_array_equal(_read(path).pixels, values >> 8)
 
 
@@ -237,7 +237,7 @@ def test_12_bit_pictures_are_turned_too(tmp_path):
   np.testing.assert_array_equal(_read(path, levels=TWELVE).pixels[..., 0], want)
 
 
-# Values of the pictures that train, and what becomes 0 and 255.
+# Values of the pictures that train, and the levels that follow.
 @pytest.mark.parametrize(
   ('low', 'high', 'want'),
   [
@@ -253,7 +253,7 @@ def test_12_bit_pictures_are_turned_too(tmp_path):
     (3, 20, (0, 255)),  # As if in a file of 8 bits.
     (1523, 2205, (1182, 2546)),  # 42 levels of 12 bits.
     (29000, 31000, (28000, 32000)),  # A thermal camera.
-    (30000, 30010, (29877, 30133)),  # No less than one level a value.
+    (30000, 30010, (29877, 30133)),  # At least one level per value.
     (0, 8000, (0, 16383)),
     (9000, 9000, (0, 16383)),
   ],
@@ -288,7 +288,7 @@ def _twelve_bit_folder(root, high=4096):
   values = {}
   for i, place in enumerate(['train/good'] * 4 + ['test/good', 'test/crack']):
     values[f'{place}/{i}.png'] = rng.integers(0, high, (6, 5), np.uint16)
-  values['test/crack/5.png'][0, 0] = 5000  # Beyond those that train.
+  values['test/crack/5.png'][0, 0] = 5000  # More than any that trains.
   for name, pixels in values.items():
     _save(root / name, pixels)
   return values
@@ -314,8 +314,8 @@ def test_a_folder_of_12_bits_and_what_is_scored_later(tmp_path, load_pictures):
   assert names == ['crack/5.png', 'good/4.png']
   np.testing.assert_array_equal(later, source.inputs[source.is_test])
   wanted['levels'] = [0, 65535]
-  _, whole = new_samples.read(tmp_path / 'test', wanted)
-  assert whole.max() == round(5000 / 257)
+  _, by_all_16_bits = new_samples.read(tmp_path / 'test', wanted)
+  assert by_all_16_bits.max() == round(5000 / 257)
 
 
 def test_levels_of_the_config(tmp_path, load_pictures):
@@ -331,7 +331,7 @@ def test_levels_of_the_config(tmp_path, load_pictures):
 
 
 def test_levels_go_with_the_network(tmp_path):
-  """To the file of a scorer, and to other data that are evaluated."""
+  """A scorer's file has the levels, and other data are evaluated by them."""
   build = lambda folder, stored=None, **fields: experiment.build(
     helpers.digits(**{
       'data.name': 'image_folder', 'data.path': str(folder),
@@ -391,14 +391,14 @@ def test_a_mask_of_the_stored_pixels_is_turned_with_its_picture(
   source = load_pictures(tmp_path)
   want = np.rot90(STORED, -1) > 0
   np.testing.assert_array_equal(source.masks[-1], want)
-  assert any('1 of 1 masks turned as the EXIF' in r for r in source.remarks)
+  assert any('1 of 1 masks are turned as the EXIF' in r for r in source.remarks)
   assert any('4 pictures turned upright' in r for r in source.remarks)
 
 
 def test_a_mask_of_the_shown_pixels_stays(tmp_path, load_pictures):
-  shown = np.rot90(STORED, -1)
-  _with_masks(tmp_path, 6, shown)
-  np.testing.assert_array_equal(load_pictures(tmp_path).masks[-1], shown > 0)
+  upright = np.rot90(STORED, -1)
+  _with_masks(tmp_path, 6, upright)
+  np.testing.assert_array_equal(load_pictures(tmp_path).masks[-1], upright > 0)
 
 
 def test_a_mask_with_its_own_orientation(tmp_path, load_pictures):

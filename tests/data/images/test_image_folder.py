@@ -22,7 +22,7 @@ def _save(path, pixels, **options):
 
 
 def _smooth(*shape):
-  """Pixels that JPEG keeps nearly as they are."""
+  """Returns pixels that JPEG keeps nearly as they are."""
   grid = np.add.outer(np.arange(16) * 6, np.arange(16) * 4) + 20
   return np.broadcast_to(grid.reshape(16, 16, *(1,) * len(shape)),
                          (16, 16, *shape)).astype(np.uint8)  # fmt: skip
@@ -30,7 +30,7 @@ def _smooth(*shape):
 
 @pytest.fixture
 def folder(tmp_path):
-  """Four normal and four test pictures, 16 pixels wide and 12 high."""
+  """Folder of four normal and four test pictures, 16 pixels wide, 12 high."""
   root = tmp_path / 'screw'
   for i, name in enumerate(('10', '9', '1', '2')):
     _save(root / f'train/good/{name}.png', GREY + np.uint8(i))
@@ -134,12 +134,17 @@ def test_identity_covers_the_masks(folder, load_pictures):
 
 
 def test_max_samples_keeps_masks_beside_pictures(folder, load_pictures):
-  whole, part = load_pictures(folder), load_pictures(folder, max_samples=5)
-  assert part.masks.shape == (5, 12, 16) and part.has_mask.shape == (5,)
-  for pixels, mask, has_mask in zip(part.inputs, part.masks, part.has_mask):
-    (i,) = np.flatnonzero((whole.inputs == pixels).all(axis=(1, 2, 3)))
-    np.testing.assert_array_equal(mask, whole.masks[i])
-    assert has_mask == whole.has_mask[i]
+  all_samples, subset = (
+    load_pictures(folder),
+    load_pictures(folder, max_samples=5),
+  )
+  assert subset.masks.shape == (5, 12, 16) and subset.has_mask.shape == (5,)
+  for pixels, mask, has_mask in zip(
+    subset.inputs, subset.masks, subset.has_mask
+  ):
+    (i,) = np.flatnonzero((all_samples.inputs == pixels).all(axis=(1, 2, 3)))
+    np.testing.assert_array_equal(mask, all_samples.masks[i])
+    assert has_mask == all_samples.has_mask[i]
 
 
 def _read(path, side=0, colour='auto'):
@@ -237,7 +242,7 @@ def test_one_colour_picture_makes_all_rgb(folder, load_pictures):
 
 def test_exif_orientation(tmp_path):
   exif = Image.Exif()
-  exif[0x0112] = 6  # To be turned by 90 degrees, clockwise.
+  exif[0x0112] = 6  # Turned by 90 degrees, clockwise.
   _save(tmp_path / 'a.png', GREY, exif=exif)
   picture = _read(tmp_path / 'a.png')
   assert picture.size == (12, 16)

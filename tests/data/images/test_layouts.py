@@ -1,4 +1,4 @@
-"""What folders of pictures are taken for, in the layouts that people have."""
+"""Roles of the files in folders of pictures, in layouts that people have."""
 
 import os
 
@@ -29,7 +29,7 @@ def _save(path, pixels=None):
 
 
 def _folder(root, files):
-  """Writes pictures at paths; of pairs (path, pixels), these pixels."""
+  """Writes pictures at paths; a pair (path, pixels) has these pixels."""
   for entry in files:
     path, pixels = (entry, None) if isinstance(entry, str) else entry
     _save(root / path, pixels)
@@ -44,7 +44,7 @@ def _plain(root, normal='good', kinds=('crack',), tested='good', suffix='.png'):
 
 
 def _kinds(source):
-  """{file: its kind, '' if normal}."""
+  """Returns {file: its kind, or '' if normal}."""
   names = ('', *source.label_names[1:])
   return dict(
     zip(source.places['file'].tolist(), [names[i] for i in source.labels])
@@ -52,7 +52,7 @@ def _kinds(source):
 
 
 def _marked(source):
-  """{file: pixels of its mask} of those with a mask."""
+  """Returns {file: number of pixels of its mask} of the files with a mask."""
   return {
     file: int(mask.sum())
     for file, mask in zip(source.places['file'].tolist(), source.masks)
@@ -251,7 +251,7 @@ def test_loco(tmp_path, load_pictures):
   assert source.dropped == () and source.warnings == ()
   lines = '\n'.join(source.remarks)
   assert 'validation/good: 2 normal, added to those that train' in lines
-  assert '1 of 4 masks are of several files' in lines
+  assert '1 of 4 masks have several files' in lines
 
 
 def test_numbered_masks_all_count(tmp_path, load_pictures):
@@ -269,7 +269,7 @@ def test_visa_as_one_class(tmp_path, load_pictures):
   _save(tmp_path / 'ground_truth/bad/000.png', labels)
   _save(tmp_path / 'ground_truth/bad/001.png', CORNER)
   assert _marked(load_pictures(tmp_path)) == {
-    'test/bad/000.JPG': 10,  # Of a kind of defect each: not black.
+    'test/bad/000.JPG': 10,  # Each kind of defect has a value other than black.
     'test/bad/001.JPG': 4,
   }
 
@@ -482,7 +482,7 @@ def test_two_masks_that_agree(tmp_path, load_pictures):
 
 
 def test_pictures_called_like_masks(tmp_path, load_pictures):
-  """Faces with and without masks: no file is black and white."""
+  """Files are faces with and without masks: none is black and white."""
   _plain(tmp_path, kinds=('face', 'face_mask', 'label'))
   _save(tmp_path / 'test/face/000_mask.png')
   source = load_pictures(tmp_path)

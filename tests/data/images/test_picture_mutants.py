@@ -1,8 +1,8 @@
-"""Damaged picture files: one line, or the pixels that Pillow alone has of them.
+"""Damaged picture files: refused in one line, or read as Pillow alone does.
 
-A file that was cut or whose header was changed is refused or has the pixels of
-the whole one. JPEG, BMP, TIFF and WebP have no checksums: where pixels changed,
-they are those that Pillow decodes.
+A file that was cut or whose header was changed is refused, or has the pixels of
+the intact file. JPEG, BMP, TIFF and WebP have no checksums: where pixels
+changed, they are those that Pillow decodes.
 """
 
 import io
@@ -73,27 +73,27 @@ CHANGES = (_cut, _flipped, _header, _without_a_part, _with_zeros)
 
 
 def _by_pillow(content):
-  """The upright colours, as Pillow alone has them."""
+  """Returns the colours, upright, as Pillow alone has them."""
   with Image.open(io.BytesIO(content)) as image:
-    found = ImageOps.exif_transpose(image)
-    if found.mode in ('1', 'L', 'LA', 'I;16', 'I;16B'):
-      return None  # What was changed made another kind of it.
-    return np.asarray(found.convert('RGB'))
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode in ('1', 'L', 'LA', 'I;16', 'I;16B'):
+      return None  # The change turned it into a picture of another kind.
+    return np.asarray(upright.convert('RGB'))
 
 
 @pytest.mark.parametrize('name', FILES)
 def test_mutants(tmp_path, name):
-  whole = FILES[name]
+  intact = FILES[name]
   options = {'levels': levels.Levels(0, 4095)} if name == 'png 16' else {}
   read = lambda path: decode_image.read(path, 0, 'rgb', **options).pixels
   path = tmp_path / 'a.png'
-  path.write_bytes(whole)
+  path.write_bytes(intact)
   original = read(path)
   rng = np.random.default_rng(len(name))
   refused = 0
   for i in range(MUTANTS):
     change = CHANGES[i % len(CHANGES)]
-    content = change(rng, whole)
+    content = change(rng, intact)
     path.write_bytes(content)
     with warnings.catch_warnings():
       warnings.simplefilter('ignore')

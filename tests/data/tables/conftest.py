@@ -1,4 +1,4 @@
-"""What tests of tables share; each file has a `load` of its own."""
+"""Fixtures of the tests of tables; each file has a `load` of its own."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from memae_jax.runtime import errors
 
 @pytest.fixture
 def refused(load):
-  """Returns the message that a bad input gets: one line."""
+  """Returns a function that loads bad input and returns the message, a line."""
 
   def make(*args, **fields):
     with pytest.raises(errors.UserError) as caught:

@@ -28,7 +28,7 @@ FIELDS = {
 
 @pytest.fixture
 def load(data_config, tmp_path):
-  """Writes `content` to a file and loads it."""
+  """Returns a function that writes `content` to a file and loads it."""
 
   def make(content, name='my.csv', **fields):
     path = tmp_path / name
@@ -219,7 +219,7 @@ def test_any_csv_comes_back(tmp_path_factory, data_config, rows):
   source = sources.load(config)
   want, host = np.array([x for x, _ in rows]), source.host
   got = source.inputs[:, 0] / host.unit[0] + host.centre[0]
-  # To float32, of what is left of a column without its offset.
+  # Rounding to float32 of a column without its offset.
   np.testing.assert_allclose(got, want, rtol=1e-7, atol=1e-7 * want.std())
   assert source.inputs[:, 1:].sum() == len(rows)
 

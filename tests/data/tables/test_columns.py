@@ -1,22 +1,22 @@
 import numpy as np
 
-from memae_jax.data.tables import columns as tables
+from memae_jax.data.tables import columns
 
 
 def test_encode_keeps_the_order_of_columns():
-  inputs, columns = tables.encode(
+  inputs, encoded = columns.encode(
     {'age': np.array([1.0, 2.0]), 'flag': np.array([1, 0]), 'n': [3, 4]},
     {'flag': ('S0', 'SF')},
   )
   assert inputs.dtype == np.float64
   np.testing.assert_array_equal(inputs, [[1, 0, 1, 3], [2, 1, 0, 4]])
-  assert tables.input_names(columns) == ['age', 'flag=S0', 'flag=SF', 'n']
-  np.testing.assert_array_equal(tables.is_one_hot(columns), [0, 1, 1, 0])
+  assert columns.input_names(encoded) == ['age', 'flag=S0', 'flag=SF', 'n']
+  np.testing.assert_array_equal(columns.is_one_hot(encoded), [0, 1, 1, 0])
 
 
 def test_encode_of_float32_takes_no_more_room():
   column = np.ones(2, np.float32)
-  inputs, _ = tables.encode(
+  inputs, _ = columns.encode(
     {'a': column, 'b': np.array([0, 1])}, {'b': ('x', 'y')}
   )
   assert inputs.dtype == np.float32
@@ -24,14 +24,14 @@ def test_encode_of_float32_takes_no_more_room():
 
 def test_row_ids_number_distinct_rows():
   rows = np.array([[1, 2], [3, 4], [1, 2], [5, 6], [3, 4]], np.float32)
-  np.testing.assert_array_equal(tables.row_ids(rows), [0, 1, 0, 2, 1])
-  np.testing.assert_array_equal(tables.row_ids(rows[::-1]), [0, 1, 2, 0, 2])
-  assert tables.row_ids(rows[:3]).tolist() == [0, 1, 0]
+  np.testing.assert_array_equal(columns.row_ids(rows), [0, 1, 0, 2, 1])
+  np.testing.assert_array_equal(columns.row_ids(rows[::-1]), [0, 1, 2, 0, 2])
+  assert columns.row_ids(rows[:3]).tolist() == [0, 1, 0]
 
 
 def test_row_ids_agree_with_numpy():
   images = np.random.default_rng(0).integers(0, 2, (300, 2, 3, 1), np.uint8)
   distinct = np.unique(images.reshape(300, -1), axis=0, return_inverse=True)[1]
-  ids = tables.row_ids(images)
+  ids = columns.row_ids(images)
   same = ids[:, None] == ids[None]
   np.testing.assert_array_equal(same, distinct[:, None] == distinct[None])

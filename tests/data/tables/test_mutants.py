@@ -1,4 +1,4 @@
-"""Mutants of tables and arrays: refused in one line, or read as they say."""
+"""Damaged tables and arrays: refused in a line, or read as others read them."""
 
 import gzip
 import io
@@ -29,7 +29,7 @@ CSV = TABLE.to_csv(index=False).encode()
 
 
 def _damaged(content: bytes, random: random.Random) -> bytes:
-  """Bytes that were cut, changed, left out, doubled or put in."""
+  """Returns content with bytes cut, changed, left out, doubled or added."""
   content = bytearray(content)
   for _ in range(random.choice((1, 1, 2, 5))):
     at = random.randrange(max(len(content), 1))
@@ -56,7 +56,7 @@ def _damaged(content: bytes, random: random.Random) -> bytes:
 
 
 def _refused(read, path) -> bool:
-  """Whether a file is refused, in one line that names it."""
+  """Returns whether a file is refused; asserts one line that names it."""
   try:
     read(path)
   except errors.UserError as error:
@@ -70,14 +70,14 @@ def _read(path):
 
 
 def _agrees(path, columns) -> int:
-  """Compares columns with pandas on the same bytes; returns how many."""
+  """Compares columns with those of pandas; returns the number of columns."""
   content = path.read_bytes()
   if path.suffix == '.gz':
     content = gzip.decompress(content)
   try:
     content.decode()
   except UnicodeDecodeError:
-    return 0  # The encoding was guessed; pandas has to be told it.
+    return 0  # The encoding was guessed, which pandas does not do.
   with warnings.catch_warnings():
     warnings.simplefilter('ignore')
     try:
@@ -131,11 +131,11 @@ def test_structure_is_refused_or_the_same(
 
 
 def test_parquet(tmp_path):
-  whole = io.BytesIO()
-  TABLE.to_parquet(whole)
+  intact = io.BytesIO()
+  TABLE.to_parquet(intact)
   path, refused = tmp_path / 'a.parquet', 0
   for seed in range(COUNT):
-    path.write_bytes(_damaged(whole.getvalue(), random.Random(seed)))
+    path.write_bytes(_damaged(intact.getvalue(), random.Random(seed)))
     if _refused(_read, path):
       refused += 1
       continue
@@ -161,21 +161,21 @@ def _as_numpy(path):
 @pytest.mark.parametrize('name', ['a.npz', 'a.npy'])
 @pytest.mark.parametrize('packed', [False, True])
 def test_arrays(tmp_path, name, packed):
-  whole = io.BytesIO()
+  intact = io.BytesIO()
   arrays = {'inputs': _RNG.normal(size=(20, 3)), 'kind': np.arange(20) % 2}
   if name == 'a.npy':
-    np.save(whole, arrays['inputs'].astype(np.float32 if packed else float))
+    np.save(intact, arrays['inputs'].astype(np.float32 if packed else float))
   else:
-    (np.savez_compressed if packed else np.savez)(whole, **arrays)
+    (np.savez_compressed if packed else np.savez)(intact, **arrays)
   path, refused = tmp_path / name, 0
   for seed in range(COUNT // 2):
-    path.write_bytes(_damaged(whole.getvalue(), random.Random(seed)))
+    path.write_bytes(_damaged(intact.getvalue(), random.Random(seed)))
     if _refused(npz.arrays, path):
       refused += 1
       continue
-    found, want = npz.arrays(path), _as_numpy(path)
+    got, want = npz.arrays(path), _as_numpy(path)
     if want is not None:
-      for key, array in found.items():
+      for key, array in got.items():
         np.testing.assert_array_equal(array, want[key])
         assert array.dtype == want[key].dtype
   assert refused > COUNT / 10

@@ -8,7 +8,7 @@ import pytest
 
 from memae_jax.data.tables import numbers
 
-# Cells of one column, how pandas is told to read it, and what is said.
+# Cells of one column, arguments with which pandas reads it, and the remark.
 PANDAS = [
   (['1', '2', '30'], {}, ''),
   (['0.5', '-1.25', '+3'], {}, ''),
@@ -48,7 +48,7 @@ PANDAS = [
   (['12,34,567', '1,00,000', '5'], {'thousands': ','}, 'thousands comma'),
 ]
 
-# What pandas leaves as text, with the numbers that are meant.
+# Columns that pandas leaves as text, and the numbers that people mean.
 WRITTEN_OUT = [
   (['12%', '5 %', '0%'], [0.12, 0.05, 0], 'percent, 12% as 0.12'),
   (['12,5%', '100,0 %', '0'], [0.125, 1, 0], 'decimal comma and percent'),

@@ -1,4 +1,4 @@
-"""Files of tables as strangers make them, read as they are meant."""
+"""Files of tables as strangers write them are read as they mean them."""
 
 import gzip
 import io
@@ -37,7 +37,7 @@ def _csv(**how) -> str:
 
 @pytest.fixture
 def load(tmp_path, data_config):
-  """Writes files and loads them; `raw`: before the host stage."""
+  """Returns a function that writes and loads files; `raw`: no host stage."""
 
   def make(content, name='my.csv', test=None, raw=False, **fields):
     paths = {}
@@ -60,8 +60,8 @@ def load(tmp_path, data_config):
 
 def _same(source, numbers=NUMBERS, normal=NORMAL):
   np.testing.assert_array_equal(source.inputs, np.float32(numbers))
-  found = np.isin(source.labels, source.normal_labels)
-  np.testing.assert_array_equal(found, normal)
+  is_normal = np.isin(source.labels, source.normal_labels)
+  np.testing.assert_array_equal(is_normal, normal)
 
 
 GERMAN = {'sep': ';', 'decimal': ','}
@@ -193,9 +193,13 @@ AMBIGUOUS = 'x,kind\n"1,234",ok\n"5,678",NG\n"3,164",ok\n'
 
 def test_what_reads_two_ways(load, refused):
   message = refused(AMBIGUOUS)
-  for words in ('line 2', '"x" can be read in two ways', '"1,234" is 1234 with a'
-                ' thousands comma', '1.234 with a decimal comma',
-                'data.decimal'):  # fmt: skip
+  for words in (
+    'line 2',
+    '"x" can be read in two ways',
+    '"1,234" is 1234 with a thousands comma',
+    '1.234 with a decimal comma',
+    'data.decimal',
+  ):
     assert words in message
   comma, point = np.c_[[1.234, 5.678, 3.164]], np.c_[[1234, 5678, 3164]]
   for fields, numbers in (
@@ -244,9 +248,9 @@ def test_missing_marks_are_said(load, refused):
   source = load(content, missing='median', missing_marks=('-999',))
   assert np.isnan(source.inputs[:, 0]).tolist() == [0, 1, 1, 0, 1]
   assert np.isnan(source.inputs[:, 1]).tolist() == [0, 0, 1, 1, 0]
-  said = ' '.join(source.remarks)
+  remarks = ' '.join(source.remarks)
   for words in ('"?" as a missing value: 1 in x', '"n/a"', '1 in y', '"-999"'):
-    assert words in said
+    assert words in remarks
   assert 'line 3: column "x" has no value' in refused(content)
 
 
@@ -408,8 +412,8 @@ def test_arrays_of_images(load, shape, want, dtype):
     np.stack(list(x[0]), axis=-1)
   )  # fmt: skip
   np.testing.assert_array_equal(source.inputs[0], first)
-  said = any('[S, H, W, C]' in line for line in source.remarks)
-  assert said == (shape != want)
+  is_said = any('[S, H, W, C]' in line for line in source.remarks)
+  assert is_said == (shape != want)
 
 
 def _zip(path, members, how=zipfile.ZIP_DEFLATED, encrypt=False):
@@ -485,8 +489,8 @@ def test_npy_as_numpy_reads_it(tmp_path, version, order):
   array = np.asarray(NUMBERS, order=order)
   with (tmp_path / 'a.npy').open('wb') as file:
     np.lib.format.write_array(file, array, version=version)
-  found = npz.arrays(tmp_path / 'a.npy')['inputs']
-  np.testing.assert_array_equal(found, np.load(tmp_path / 'a.npy'))
+  array = npz.arrays(tmp_path / 'a.npy')['inputs']
+  np.testing.assert_array_equal(array, np.load(tmp_path / 'a.npy'))
 
 
 def test_npz_that_cannot_be_unpacked(refused):
@@ -533,7 +537,7 @@ def test_a_name_that_is_not_utf8(load, tmp_path):
   assert table.tables[0].columns['size'].tolist() == NUMBERS[:, 0].tolist()
 
 
-# What a scorer reads of new files.
+# Tests of new files that a scorer reads.
 
 
 def _wanted(load, content, **fields):
