@@ -32,7 +32,6 @@ from jax import lax
 BLOCKS = 16
 HEAD = 'head'
 NAMES = (*(f'b{i}' for i in range(BLOCKS)), HEAD)
-CLASSES = 1000  # Of ImageNet, which the classifier behind the head tells apart.
 
 # Elements of the largest array of pictures in work on a CPU (8 MiB); larger
 # ones leave the cache, where large pictures take twice the time.
@@ -273,7 +272,8 @@ def features(
 
   Args:
     weights: folded, as `weights.load` returns them; at least those of `shapes`.
-    x: [B, H, W, 3] RGB or [B, H, W, 1] grey, from 0 to 255.
+    x: [B, H, W, 3] RGB or [B, H, W, 1] grey, from 0 to 255; B is a number, not
+      a symbolic dimension.
     names: of the outputs, of `NAMES`.
     lowering: 'auto' chooses by platform; 'shifted' or 'grouped' force one.
 

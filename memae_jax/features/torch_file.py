@@ -277,9 +277,10 @@ def _old(content: bytes) -> tuple[Any, dict[str, np.ndarray]]:
   behind them each storage has its count in eight bytes, and its numbers.
   """
   stream = io.BytesIO(content)
-  magic, version, system = (_Interpreter().run(stream) for _ in range(3))
-  if magic != _MAGIC or version != _PROTOCOL:
-    raise ValueError('it does not begin as PyTorch begins')
+  for expected in (_MAGIC, _PROTOCOL):
+    if _Interpreter().run(stream) != expected:
+      raise ValueError('it does not begin as PyTorch begins')
+  system = _Interpreter().run(stream)
   if not isinstance(system, dict) or system.get('little_endian') is not True:
     raise ValueError('it was not written on a little-endian machine')
   main = _Interpreter()

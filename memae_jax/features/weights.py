@@ -24,8 +24,6 @@ _FILE = 'models/efficientnet-lite0-57934424.pth'
 _EPSILON = 1e-3  # Of the batch norms.
 _NORM = ('weight', 'bias', 'running_mean', 'running_var')
 _COUNT = 'num_batches_tracked'
-# The classifier, which no output of `lite0.features` needs.
-FC = ('fc_kernel', 'fc_bias')
 
 
 def find() -> pathlib.Path:
@@ -63,8 +61,9 @@ def load(path: str = '') -> dict[str, np.ndarray]:
       any digest; empty for the installed package.
 
   Returns:
-    float32 arrays by name: those of `lite0.shapes`, and the classifier as
-    'fc_kernel' [1280, K] and 'fc_bias' [K].
+    float32 arrays by name: those of `lite0.shapes`, and the classifier behind
+    the mean of the head, which no output needs, as 'fc_kernel' [1280, K] and
+    'fc_bias' [K].
 
   Raises:
     UserError: there is no such file, it is damaged, or it has the weights of
