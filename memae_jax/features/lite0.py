@@ -304,8 +304,8 @@ def resized(x: jax.Array, side: int) -> jax.Array:
   """Returns pictures of another size, as Pillow's bicubic filter makes them.
 
   First the columns, then the rows, each with a rounding of its own, as in
-  Pillow. On photographs of scikit-learn, at most 0.2 % of the numbers differ
-  from Pillow's, by one level.
+  Pillow. On photographs of scikit-learn, at sides of 64 to 256, at most 0.2 %
+  of the numbers differ from Pillow's, by one level.
 
   Args:
     x: [B, H, W, C] whole numbers from 0 to 255.
