@@ -16,6 +16,7 @@ LAYERS = (
   ('image_errors', 'memory'),
   ('losses',),
   ('models',),
+  ('features',),
   ('methods', 'data.registry'),
   ('plugins',),
   ('config',),
