@@ -5,6 +5,8 @@ field.
 """
 
 import contextlib
+import functools
+import operator
 import reprlib
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -96,10 +98,11 @@ def resolve(config: Mapping) -> ml_collections.FrozenConfigDict:
       ' is 0; set both'
     )
   for name in schema.with_role(fields.PATH):  # A run may move, its data not.
-    group, key = name.split('.')
-    if resolved[group][key]:
-      path = paths.local(resolved[group][key], f'config field "{name}"')
-      resolved[group][key] = str(path.absolute())
+    *groups, key = name.split('.')
+    group = functools.reduce(operator.getitem, groups, resolved)
+    if group[key]:
+      path = paths.local(group[key], f'config field "{name}"')
+      group[key] = str(path.absolute())
   return ml_collections.FrozenConfigDict(resolved)
 
 

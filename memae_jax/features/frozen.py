@@ -49,8 +49,8 @@ def maps(
 ) -> Callable[[jax.Array], jax.Array]:
   """Returns the features of positions, as PatchCore has them.
 
-  (Roth et al. 2022, "Towards total recall".) Each output is averaged over 3 x 3 positions, brought to the positions of the
-  first one, and joined.
+  Each output is averaged over 3 x 3 positions, brought to the positions of the
+  first one, and joined (Roth et al. 2022, "Towards total recall").
 
   Args:
     weights: from `weights.load`.
