@@ -53,8 +53,13 @@ def mean_error(exp, split) -> float | None:
   train, held_out = (Rows(exp.source, split.transform, rows) for rows in both)
   if exp.source.has_images:
     by_rule, _ = _reconstructed(exp, 'mean', train, held_out, 0)
-    return float(by_rule[exp.rule].mean())
+    return float(by_rule[_rule(exp)].mean())
   return float(baselines_lib.run('mean', train, held_out, 0, most)[0].mean())
+
+
+def _rule(exp) -> str:
+  """Returns the rule that reconstructions are scored by."""
+  return exp.rule if exp.rule in exp.fitting_rules else 'mse'
 
 
 @jax.jit
@@ -174,7 +179,7 @@ def _baselines_of_split(exp, before, index: int):
       train, tested = reader(split.train), reader(rows)
       if exp.source.has_images and name in ('mean', 'pca'):
         by_rule, note = _reconstructed(exp, name, train, tested, seed)
-        both = by_rule[exp.rule]
+        both = by_rule[_rule(exp)]
         by_rule = {k: v[: len(split.test)] for k, v in by_rule.items()}
       else:
         both, note = baselines_lib.run(
