@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written aside, then renamed.
+"""Files that are complete or absent: written beside their place, then renamed.
 
 Where several processes run, only the first writes.
 """
@@ -13,7 +13,11 @@ from memae_jax.runtime import disk, parallel
 
 
 def write(path: pathlib.Path, content: str | bytes) -> None:
-  """Writes a file so that a reader sees the old or the new, never a part.
+  """Writes a file so that a reader sees the old or the new one, never a part.
+
+  Args:
+    path: of the file; its folder is made.
+    content: text is written as UTF-8.
 
   Raises:
     UserError: the disk refuses it.
@@ -21,7 +25,7 @@ def write(path: pathlib.Path, content: str | bytes) -> None:
   if not parallel.is_first():
     return
   data = content
-  if isinstance(content, str):  # Names may hold bytes that are no UTF-8.
+  if isinstance(content, str):  # Names may hold bytes that are not UTF-8.
     data = content.encode('utf-8', 'backslashreplace')
   with replacing(path) as place:
     place.write_bytes(data)
@@ -29,9 +33,10 @@ def write(path: pathlib.Path, content: str | bytes) -> None:
 
 @contextlib.contextmanager
 def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
-  """Yields a place to write to, which becomes the file when it is whole.
+  """Yields the path of a new file, which replaces `path` when the block ends.
 
-  It ends as `path` does. For the first process only.
+  It has the suffix of `path`. If the block raises, `path` stays as it is. Call
+  it in the first process only.
 
   Raises:
     UserError: the disk refuses it.

@@ -7,26 +7,23 @@ import pathlib
 import time
 from typing import Any
 
-from memae_jax.runtime import (
-  errors,
-  parallel,
-)
+from memae_jax.runtime import errors, parallel
 
 
 @contextlib.contextmanager
 def exclusive(lock: pathlib.Path, doing: str, wait: bool = False):
   """Holds a lock that ends with the process, however it ends.
 
-  Of several processes, the first holds it for all.
+  Where a run has several processes, the first one holds the lock for all.
 
   Args:
-    lock: the file.
-    doing: what its holder does, for the error.
-    wait: until another process lets go.
+    lock: path of the file of the lock.
+    doing: what the holder does, such as 'training', for the error.
+    wait: whether to wait until another process releases the lock.
 
   Yields:
     The open file; a child process that inherits it holds the lock, too. None
-    in processes but the first.
+    in processes other than the first.
 
   Raises:
     UserError: another process holds it, and `wait` is False.
@@ -48,15 +45,15 @@ def exclusive(lock: pathlib.Path, doing: str, wait: bool = False):
     yield file
 
 
-def is_there(held: Any) -> bool:
-  """Whether the file of a lock is still the one that is held.
+def is_there(file: Any) -> bool:
+  """Returns whether the file of a lock is still in its place.
 
   Args:
-    held: as `exclusive` yields it.
+    file: from `exclusive`.
   """
-  held.seek(0)
+  file.seek(0)
   try:
-    return pathlib.Path(held.name).read_bytes() == held.read()
+    return pathlib.Path(file.name).read_bytes() == file.read()
   except OSError:
     return False
 
@@ -64,7 +61,11 @@ def is_there(held: Any) -> bool:
 def claim(stack: contextlib.ExitStack, lock: pathlib.Path, doing: str) -> Any:
   """Holds a lock as `exclusive` does, until `stack` closes.
 
-  For the first process only.
+  Call it in the first process only.
+
+  Args:
+    stack: that releases the lock.
+    lock, doing: see `exclusive`.
 
   Returns:
     The open file, or None if another process holds it.

@@ -15,7 +15,7 @@ from memae_jax.runtime import (
   strict_json,
 )
 
-_EVENT = {  # Of metrics.jsonl.
+_EVENT = {  # A line of metrics.jsonl.
   'step': int,
   'time': float,
   'split': str,
@@ -27,17 +27,17 @@ _EVENT = {  # Of metrics.jsonl.
 def read_events(
   path: pathlib.Path, shape: Any = _EVENT
 ) -> list[dict[str, Any]]:
-  """Reads a file of one JSON object a line, such as metrics.jsonl.
+  """Reads a file with one JSON object per line, such as metrics.jsonl.
 
-  What the end of a process or of its machine tore is left out: the last line,
-  and zeros in place of what was never written.
+  Where a process or its machine stopped while writing, the incomplete last line
+  and zeros at the end of the file are left out.
 
   Args:
-    path: of the file; no events where there is none.
+    path: of the file; if it does not exist, there are no events.
     shape: of an event, see `strict_json.check`.
 
   Raises:
-    UserError: another line is no event.
+    UserError: another line is not an event.
   """
   if not path.exists():
     return []
@@ -49,32 +49,32 @@ def read_events(
     except ValueError as error:
       if number == len(lines):
         break
-      raise _no_event(path, number, error) from error
+      raise _not_an_event(path, number, error) from error
     try:
       strict_json.check(event, shape)
     except ValueError as error:
-      raise _no_event(path, number, error) from error
+      raise _not_an_event(path, number, error) from error
     events.append(event)
   return events
 
 
-def _no_event(path, number: int, error: ValueError) -> errors.UserError:
+def _not_an_event(path, number: int, error: ValueError) -> errors.UserError:
   return errors.UserError(
-    f'{foreign.name_of(path)} line {number} is no event of a run'
+    f'{foreign.name_of(path)} line {number} is not an event of a run'
     f' ({foreign.reason(error)}); remove that line'
   )
 
 
 def log(workdir: pathlib.Path, family: str = '') -> pathlib.Path:
-  """Where a run logs: metrics.jsonl, and a file for each further family."""
+  """Returns the path of the log of a family; '' is the first one's."""
   return workdir / f'metrics{family and f"-{family}"}.jsonl'
 
 
 class MetricsWriter:
-  """Appends to metrics.jsonl, one object a log event, and to TensorBoard.
+  """Appends to metrics.jsonl, one object per log event, and to TensorBoard.
 
-  Opening it for a run that resumes at `step` drops events after that step,
-  so each step stands once.
+  For a run that resumes at a step, events after that step are dropped first,
+  so that each step is in the file once.
   """
 
   def __init__(
@@ -84,7 +84,17 @@ class MetricsWriter:
     tensorboard: bool = False,
     family: str = '',
   ):
-    """Opens the `log` of a family; step -1 starts it anew."""
+    """Opens the `log` of a family.
+
+    Args:
+      workdir: of the run.
+      step: at which the run resumes; -1: the log starts anew.
+      tensorboard: whether values are written for TensorBoard, too.
+      family: '' for the first one.
+
+    Raises:
+      UserError: TensorBoard is wanted, but tensorboardX is not installed.
+    """
     first, board = parallel.is_first(), None
     if tensorboard and first:
       try:
@@ -99,7 +109,7 @@ class MetricsWriter:
     atomic.write(
       self._path, ''.join(json.dumps(event) + '\n' for event in kept)
     )
-    # Nothing is left in a buffer that a full disk would refuse once more.
+    # Without a buffer, a full disk raises at the write and not once more later.
     where = self._path if first else pathlib.Path(os.devnull)
     self._file = where.open('ab', buffering=0)
     self._board = board and board(
@@ -113,7 +123,18 @@ class MetricsWriter:
     replicas: dict[str, list[float | None]],
     fleet: dict[str, float] | None = None,
   ) -> None:
-    """Writes the values of the fleet, and of replicas: their means, and all."""
+    """Writes a log event.
+
+    Args:
+      step: that the values belong to.
+      split: 'train' or 'validation'.
+      replicas: one value per replica, by name; None where it has none. The
+        means are written, and each value if there are several replicas.
+      fleet: values of the fleet, by name.
+
+    Raises:
+      UserError: the disk refuses it.
+    """
     means = dict(fleet or {})
     for key, values in replicas.items():
       defined = [v for v in values if v is not None]

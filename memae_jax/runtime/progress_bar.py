@@ -1,4 +1,4 @@
-"""Progress of long work: a bar on a terminal, lines elsewhere."""
+"""Progress of long work: a bar on a terminal, log lines elsewhere."""
 
 import logging
 import sys
@@ -10,22 +10,22 @@ _LOG = logging.getLogger(__name__)
 
 
 class Progress:
-  """A bar on a terminal, a plain line now and then elsewhere."""
+  """A bar on a terminal; elsewhere a log line every ten seconds at most."""
 
   def __init__(self, name: str, total: int, start: int = 0):
-    """Starts at `start` of `total` steps."""
+    """Starts at `start` of `total` steps; `name` says what they are."""
     self._name, self._total = name, total
     self._told = time.time()
     # Step and time of the first report, by when all is compiled.
     self._first: tuple[int, float] | None = None
     self._bar = None
     if sys.stderr.isatty() and parallel.is_first():
-      import tqdm  # A scorer does without.
+      import tqdm  # A scorer runs without it.
 
       self._bar = tqdm.tqdm(total=total, initial=start, desc=name, unit='step')
 
   def at(self, step: int, text: str) -> None:
-    """Reports that `step` is reached."""
+    """Reports that `step` is reached; `text` is shown beside it."""
     if self._bar is not None:
       self._bar.set_postfix_str(text, refresh=False)
       self._bar.update(step - self._bar.n)
@@ -41,10 +41,10 @@ class Progress:
     if step > start:
       each = max(now - begun, 1e-9) / (step - start)
       left = _clock((self._total - step) * each)
-      shown = f'{_short(1 / each)} a second'
+      rate = f'{_short(1 / each)} per second'
       if each > 1:
-        shown = f'{_short(each)} s each'
-      speed = f'{shown}  {left} left  '
+        rate = f'{_short(each)} s each'
+      speed = f'{rate}  {left} left  '
     _LOG.info('%s %d/%d  %s%s', self._name, step, self._total, speed, text)
 
   def close(self) -> None:

@@ -18,6 +18,6 @@ def test_progress_knows_no_speed_before_the_second_report(monkeypatch):
   progress.at(40, 'loss 0')
   assert said == [
     'train 10/100  loss 2',
-    'train 30/100  1 a second  0:01:10 left  loss 1',
+    'train 30/100  1 per second  0:01:10 left  loss 1',
     'train 40/100  4.3 s each  0:04:20 left  loss 0',
   ]
