@@ -206,7 +206,7 @@ def _lengths(
   steps = trained * train_steps + passes
   if steps * batch >= 2**32:
     raise errors.UserError(
-      f'{steps} steps of {batch} samples pass 2**32; lower train.epochs'
+      f'{steps} steps of {batch} samples exceed 2**32; lower train.epochs'
     )
   return Lengths(steps, train_steps, *_intervals(config, steps))
 

@@ -15,7 +15,7 @@ def check_workdir(workdir: pathlib.Path) -> None:
   """Raises UserError if a folder cannot be that of a run.
 
   Then its config.json is not one of this project, or it has checkpoints but no
-  config.json. Whether the config is that of the run, `same` checks.
+  config.json. The module `same` checks that the config is that of the run.
   """
   if (workdir / 'config.json').exists():
     config_lib.load(workdir / 'config.json')  # Never overwrite another's file.
