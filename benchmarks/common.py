@@ -1,4 +1,4 @@
-"""What the benchmarks share: a fleet to train, and A against B in one run."""
+"""Parts that the benchmarks share: a fleet to train, A against B in one run."""
 
 import argparse
 import json
@@ -18,11 +18,11 @@ from memae_jax.training import feeds, fleet, optimization, step
 
 
 def parser(doc: str, steps: int) -> argparse.ArgumentParser:
-  """Returns the arguments that all fleets have.
+  """Returns a parser with the arguments that all benchmarks of fleets have.
 
   Args:
-    doc: of the benchmark; its first line describes it.
-    steps: trained a round, unless told.
+    doc: of the benchmark; its first line becomes the description.
+    steps: default number of training steps per round.
   """
   out = argparse.ArgumentParser(description=doc.splitlines()[0])
   out.add_argument('--replicas', type=int)
@@ -34,7 +34,13 @@ def parser(doc: str, steps: int) -> argparse.ArgumentParser:
 
 
 class Program(NamedTuple):
-  """A compiled function, the seconds that took, and what a call computes."""
+  """A compiled function.
+
+  Attributes:
+    call: the function.
+    seconds: that compiling took.
+    flops: of one call.
+  """
 
   call: Callable[..., Any]
   seconds: float
@@ -42,7 +48,7 @@ class Program(NamedTuple):
 
 
 def compiled(function: Any, *args: Any) -> Program:
-  """Compiles what `jax.jit` returns for these arguments."""
+  """Compiles a function that `jax.jit` returned, for arguments like these."""
   begun = time.perf_counter()
   traced = function.trace(*args)
   call = traced.lower().compile()
@@ -54,7 +60,7 @@ def compiled(function: Any, *args: Any) -> Program:
 def replicas(
   count: int, slots: int, rate: float, variant: str = 'memae'
 ) -> list[fleet.Replica]:
-  """Seeds 0, 1, ..., a threshold of 1/N and alpha 2e-4."""
+  """Returns replicas with seeds 0, 1, ..., threshold 1/N and alpha 2e-4."""
   return [
     fleet.Replica(str(i), variant, i, None, slots, 1.0, 2e-4, rate)
     for i in range(count)
@@ -67,12 +73,12 @@ def trainer(
   members: Sequence[fleet.Replica],
   steps: int,
 ) -> step.Trainer:
-  """Single-replica code that keeps the last weights.
+  """Returns the code of one replica, which keeps the last weights.
 
   Args:
-    config: resolved, with the network and how it trains.
+    config: resolved; its `model` and `train` are used.
     shape: of a sample.
-    members: of the fleet.
+    members: all replicas of the fleet.
     steps: of the run.
   """
   return step.Trainer(
@@ -91,14 +97,18 @@ def runner(
   steps: int,
   devices: Sequence[jax.Device] | None = None,
 ) -> tuple[Callable[[], float], float]:
-  """Returns a function that trains a fleet anew, and seconds to its first step.
+  """Prepares a fleet for timing.
 
   Args:
-    config: with the network, batch size and fleet_map.
-    inputs: [S, ...] raw samples; all of them train.
-    members: of the fleet.
-    steps: how many are trained.
+    config: its `model`, `train` and `mesh` are used.
+    inputs: [S, ...] raw samples; all of them are for training.
+    members: all replicas of the fleet.
+    steps: of a training.
     devices: to spread over; None for all.
+
+  Returns:
+    A function that trains the fleet anew and returns the sum of the losses, and
+    the seconds to its first step.
   """
   one = np.ones(1, np.float32)
   scale = 1 / 127.5 if inputs.dtype == np.uint8 else 1
@@ -145,15 +155,15 @@ def compare(
 
   Args:
     config, inputs, members: see `runner`.
-    args: of `parser`.
-    others: what else to run, by name.
-    facts: what else to say.
+    args: parsed by `parser`.
+    others: further functions to time, by name.
+    facts: further entries of the report.
   """
-  whole, first_fleet = runner(config, inputs, members, args.steps)
-  single, first_one = runner(config, inputs, members[:1], args.steps)
+  train_fleet, first_fleet = runner(config, inputs, members, args.steps)
+  train_one, first_one = runner(config, inputs, members[:1], args.steps)
   runs = {
-    'A fleet': whole,
-    'B one by one': lambda: [single() for _ in members],
+    'A fleet': train_fleet,
+    'B one by one': lambda: [train_one() for _ in members],
     **others,
   }
   facts = {
@@ -172,7 +182,7 @@ def compare(
 def alternate(
   runs: Mapping[str, Callable[[], Any]], rounds: int
 ) -> dict[str, list[float]]:
-  """Runs each once a round, and returns the seconds of every round."""
+  """Calls each function once per round; returns the seconds of every round."""
   seconds: dict[str, list[float]] = {name: [] for name in runs}
   for number in range(rounds):
     for name, run in runs.items():
@@ -184,14 +194,14 @@ def alternate(
 
 
 def report(
-  seconds: Mapping[str, Sequence[float]], each: int, facts: Mapping[str, Any]
+  seconds: Mapping[str, Sequence[float]], count: int, facts: Mapping[str, Any]
 ) -> None:
-  """Prints one JSON object; the first of `seconds` is what others are over.
+  """Prints one JSON object with times, and their ratios to the first.
 
   Args:
-    seconds: of every round.
-    each: steps and replicas of a round.
-    facts: what else to say.
+    seconds: of every round, by name.
+    count: steps times replicas of a round.
+    facts: further entries.
   """
   first, *_ = seconds.values()
   print(
@@ -199,8 +209,8 @@ def report(
       {
         **facts,
         'devices': jax.device_count(),
-        'ms_a_step_and_replica': {
-          k: round(1e3 * statistics.median(v) / each, 3)
+        'ms_per_step_and_replica': {
+          k: round(1e3 * statistics.median(v) / count, 3)
           for k, v in seconds.items()
         },
         'times_slower_than_fleet': {

@@ -1,15 +1,16 @@
-"""Convolutions on the CPU: our lowering against XLA's own, layer by layer.
+"""Convolutions on the CPU: this project's lowering against XLA's, by layer.
 
 python -m benchmarks.conv_cpu [--rounds=5] [--nets mnist cifar pool video]
 
 A: the CPU lowering of memae_jax.models.conv. B: jax.lax.conv_general_dilated
-with its own gradients. Both: forward and the gradients in input and kernel, for
-each convolution and transposed convolution of four nets: 28x28x1 (batch 64),
-32x32x3 (batch 64), the same without strides (batch 16) and video, reduced to
-one clip of 8x32x32x1 since B takes many seconds on larger ones. Each as a
-program of its own, and inside a loop, where training has it (steps, replicas)
-and XLA chooses otherwise. A and B alternate within each round; ratios are
-medians over the rounds. The last line is JSON.
+with its own gradients. Both compute the output and the gradients in input and
+kernel, for each convolution and transposed convolution of four networks:
+28x28x1 (batch 64), 32x32x3 (batch 64), the same without strides (batch 16),
+and video, reduced to one clip of 8x32x32x1, as B takes many seconds on larger
+ones. Each layer is timed as a program of its own and inside a loop, where XLA
+chooses otherwise; training has it in a loop over steps and replicas. A and B
+alternate within each round; ratios are medians over the rounds. The last line
+is JSON.
 """
 
 import argparse
@@ -22,8 +23,8 @@ import numpy as np
 
 from memae_jax.models import conv as conv_lib
 
-_TURNS = 4  # Of a loop.
-# Name: batch, size, channels of input and of each layer, strides.
+_TURNS = 4  # Turns of a loop.
+# Name: (batch, size, channels of the input and of each layer, strides).
 NETS = {
   'mnist': (64, (28, 28), (1, 32, 16, 8), ((2, 2), (2, 2), (3, 3))),
   'cifar': (64, (32, 32), (3, 64, 128, 128, 256), ((2, 2),) * 4),
@@ -38,9 +39,10 @@ NETS = {
 
 
 def layers(net):
-  """Yields name, forward function of lowering, input, kernel, cotangent.
+  """Yields (name, function, input, kernel, cotangent) of each layer of a net.
 
-  All kernels are 3 wide with padding 1; the decoder mirrors the encoder.
+  The function takes input, kernel and lowering. All kernels are 3 wide with
+  padding 1; the decoder mirrors the encoder.
   """
   batch, size, widths, strides = NETS[net]
   rng = np.random.default_rng(0)
@@ -64,7 +66,7 @@ def layers(net):
 
 
 def runner(function, how, looped, *args):
-  """Returns a function that runs forward and backward, and compile seconds."""
+  """Returns a function that runs a layer both ways, and compile seconds."""
 
   def both(x, kernel, g):
     out, pull = jax.vjp(lambda x, w: function(x, w, how), x, kernel)
@@ -72,7 +74,8 @@ def runner(function, how, looped, *args):
 
   if looped:
     args = [np.stack([arg] * _TURNS) for arg in args]
-    once, both = both, lambda *args: jax.lax.map(lambda a: once(*a), args)
+    one_turn = both
+    both = lambda *args: jax.lax.map(lambda a: one_turn(*a), args)
   args = jax.device_put(args)
   begun = time.perf_counter()
   compiled = jax.jit(both).lower(*args).compile()
@@ -81,7 +84,7 @@ def runner(function, how, looped, *args):
 
 
 def compared(function, looped, arrays, rounds):
-  """Times A and B in turns; milliseconds are of one turn of a loop."""
+  """Times A and B in turns; `ms` are milliseconds per turn of a loop."""
   runs, compiled = {}, {}
   for label, how in (('A ours', 'cpu'), ('B XLA', 'xla')):
     runs[label], compiled[label] = runner(function, how, looped, *arrays)

@@ -1,10 +1,10 @@
-"""Training steps a second under the resident and the streaming feed.
+"""Training steps per second under the resident and the streaming feed.
 
 python -m benchmarks.feed [--samples=20000] [--steps=200] [--rounds=5]
 
-A: resident, all samples on the device and many steps a call. B: streaming,
-batches gathered on the host ahead of each step. The same network, batches and
-results: random 28x28 pictures, uint8. A and B alternate within each round;
+A: resident, all samples on the device and many steps per call. B: streaming,
+batches gathered on the host ahead of each step. Network, batches and results
+are the same: random 28x28 pictures, uint8. A and B alternate within each round;
 ratios are medians over the rounds. The last line is JSON.
 """
 
@@ -26,7 +26,7 @@ BATCH = 64
 
 
 def runner(path, feed, steps):
-  """Returns a function that trains, and the programs it trains with."""
+  """Returns a function that trains `steps` further steps, and its programs."""
   config = config_lib.default()
   config.data.name = 'arrays'
   config.data.path = str(path)

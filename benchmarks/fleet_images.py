@@ -1,9 +1,9 @@
-"""Ten MNIST or CIFAR-10 runs: one fleet, one by one, plain lax, PyTorch.
+"""Ten MNIST or CIFAR-10 runs: a fleet, one by one, plain lax, PyTorch.
 
 python -m benchmarks.fleet_images [--set=mnist] [--replicas=10] [--steps=10]
 
 A: one fleet of R replicas in one program. B: the same code with R = 1, R times
-in a row. C: as B with plain `lax` convolutions. D: the same network, loss and
+in a row. C: like B with plain `lax` convolutions. D: the same network, loss and
 optimizer in PyTorch, R times in a row. Random images, batch 64. All alternate
 within each round; ratios are medians over the rounds. `torch` is the extra
 `benchmark`; without it D is left out. The last line is JSON.
@@ -29,7 +29,7 @@ ROWS, BATCH, RATE = 4000, 64, 1e-3
 
 
 def torch_runner(inputs, widths, strides, slots, steps):
-  """The same run in PyTorch: network, addressing, loss and Adam."""
+  """Returns a function that trains the same network in PyTorch from a seed."""
   import torch
 
   from benchmarks import peer
@@ -52,11 +52,11 @@ def torch_runner(inputs, widths, strides, slots, steps):
 
 
 def setting(name: str, how: str) -> tuple[Any, np.ndarray, int]:
-  """Returns the config of a network of `SETS`, random images and its slots.
+  """Returns config, random images [S, H, W, C] and memory size of a network.
 
   Args:
-    name: of the set.
-    how: `train.fleet_map`.
+    name: key of `SETS`.
+    how: value of `train.fleet_map`.
   """
   shape, widths, strides, slots = SETS[name]
   config = config_lib.default()
@@ -72,7 +72,7 @@ def setting(name: str, how: str) -> tuple[Any, np.ndarray, int]:
 
 
 def plain_lax():
-  """Makes new programs take `lax` convolutions, also on a CPU."""
+  """Makes programs that are traced inside use `lax` convolutions on a CPU."""
   forced = {
     name: functools.partial(getattr(conv, name), lowering='xla')
     for name in ('conv', 'conv_transpose')

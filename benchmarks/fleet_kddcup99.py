@@ -1,4 +1,4 @@
-"""Twenty KDDCUP runs: one fleet, one after another, and in PyTorch.
+"""Twenty KDDCUP runs: as one fleet, one after another, and in PyTorch.
 
 python -m benchmarks.fleet_kddcup99 [--replicas=20] [--steps=100] [--rounds=5]
 
@@ -19,7 +19,7 @@ WIDTH, ROWS, BATCH, SLOTS = 122, 180_000, 1024, 50
 
 
 def torch_runner(inputs, steps):
-  """The same run in PyTorch: network, addressing, loss and Adam."""
+  """Returns a function that trains the same network in PyTorch from a seed."""
   import torch
   from torch import nn
 

@@ -5,18 +5,19 @@ python -m benchmarks.memory [--rounds=5] [--reads 2000x4096 65536x1024]
   [--sparse 65536x512] [--top 16 64 256 1024]
 
 A: the dense read, which holds all [Q, N] addressing weights. B: the streaming
-read, in blocks of slots. Both: value and gradients in queries and slots, with
-cosine similarity, a threshold of 1/N and all outputs used; they alternate
-within each round, and ratios are medians over the rounds. Temporary bytes are
-what the compiled programs say.
+read, in blocks of slots. Both compute the value and the gradients in queries
+and slots, with cosine similarity, a threshold of 1/N and all outputs used. They
+alternate within each round, and ratios are medians over the rounds. Temporary
+bytes are those that the compiled programs say. Sizes are slots x queries.
 
-Before, for each of --steps, one training step (value, gradients, and an update
-of donated slots) of the read of --kind, streaming by default, in a process of
-its own, with the largest memory it held; and a dense read's compiled bytes.
-Sizes are slots x queries.
+Before that, one training step (value, gradients, and an update of donated
+slots) is run for each of --steps, by the read of --kind, streaming by default,
+in a process of its own. Its peak memory is printed beside the temporary bytes
+of a dense read.
 
-After, for each of --sparse, reads without gradients of which few slots survive:
-streaming against the top-k read at each of --top. The last line is JSON.
+After that, reads without gradients for which few slots survive are timed for
+each of --sparse: streaming against the top-k read at each of --top. The last
+line is JSON.
 """
 
 import argparse
@@ -39,8 +40,11 @@ WIDTH = 256
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def arrays(slots, queries):
-  """Queries and slots like those of a fresh network, and a cotangent."""
-  # This generator takes no memory besides its results.
+  """Returns [Q, C] queries, [N, C] slots and a [Q, C] cotangent.
+
+  Queries and slots are like those of an untrained network.
+  """
+  # This generator needs no memory besides its results.
   one, two, three = jax.random.split(jax.random.key(0, impl='rbg'), 3)
   return (
     jax.random.normal(one, (queries, WIDTH)),
@@ -50,7 +54,7 @@ def arrays(slots, queries):
 
 
 def both_ways(kind):
-  """Returns a function: value, read and gradients of one read."""
+  """Returns a function of (query, slots, weight): loss, facts and gradients."""
 
   def objective(query, slots, weight):
     read = memory.read(
@@ -63,29 +67,29 @@ def both_ways(kind):
 
 
 def sparse(slots, queries):
-  """Queries near to slots, and these; with `sparse_read` few survive."""
+  """Returns queries near to slots, and the slots, for `sparse_read`."""
   noise, stored, _ = arrays(slots, queries)
   return stored[jnp.arange(queries) * 7 % slots] + 0.01 * noise, stored
 
 
-def sparse_read(**how):
-  """Returns a compiled read without gradients of which few slots survive."""
+def sparse_read(**options):
+  """Returns a jitted read without gradients for which few slots survive."""
   return jax.jit(
     lambda query, stored: memory.read(
       query,
       stored,
       1 / stored.shape[0],
-      memory.ReadOptions(temperature=0.05, **how),
+      memory.ReadOptions(temperature=0.05, **options),
     )
   )
 
 
 def sparse_times(slots, queries, tops, rounds):
-  """Seconds of sparse reads without gradients: streaming, and top-k."""
+  """Returns the times of sparse reads: top-k reads over the streaming one."""
   query, stored = sparse(slots, queries)
 
-  def call(**how):
-    read = sparse_read(**how)
+  def call(**options):
+    read = sparse_read(**options)
     return lambda: jax.block_until_ready(read(query, stored))
 
   runs = {'A streaming': call(kind='streaming')}
@@ -100,14 +104,14 @@ def sparse_times(slots, queries, tops, rounds):
     'queries': queries,
     'most_kept': int(kept.max()),
     'over_streaming': {
-      name: round(statistics.median([b / a for a, b in zip(first, one)]), 2)
-      for name, one in seconds.items()
+      name: round(statistics.median([b / a for a, b in zip(first, turns)]), 2)
+      for name, turns in seconds.items()
     },
   }
 
 
 def train_step(kind):
-  """Returns a function: one step of gradient descent in the slots."""
+  """Returns a jitted step of gradient descent in the slots."""
 
   def step(query, slots, weight):
     (loss, (kept, usage)), (_, gradient) = both_ways(kind)(query, slots, weight)
@@ -117,7 +121,7 @@ def train_step(kind):
 
 
 def temporary(function, slots, queries):
-  """Bytes a compiled program holds besides arguments and results."""
+  """Returns the bytes that a program needs besides arguments and results."""
   query = jax.ShapeDtypeStruct((queries, WIDTH), jnp.float32)
   stored = jax.ShapeDtypeStruct((slots, WIDTH), jnp.float32)
   program = common.compiled(jax.jit(function), query, stored, query)
@@ -125,12 +129,12 @@ def temporary(function, slots, queries):
 
 
 def times(slots, queries, rounds):
-  """Seconds of A and B, their ratio and their temporary bytes."""
-  given = arrays(slots, queries)
+  """Returns the times of A and B, their ratio and their temporary bytes."""
+  inputs = arrays(slots, queries)
   runs, bytes_ = {}, {}
   for name, kind in (('A dense', 'dense'), ('B streaming', 'streaming')):
     call = jax.jit(both_ways(kind))
-    runs[name] = lambda call=call: jax.block_until_ready(call(*given))
+    runs[name] = lambda call=call: jax.block_until_ready(call(*inputs))
     (_, (kept, _)), _ = runs[name]()
     bytes_[name] = temporary(both_ways(kind), slots, queries)
   seconds = common.alternate(runs, rounds)
@@ -146,7 +150,7 @@ def times(slots, queries, rounds):
 
 
 def one_step(slots, queries, kind):
-  """Prints seconds of a step and the peak memory of this process."""
+  """Prints the seconds of a step and the peak memory of this process."""
   query, stored, weight = jax.block_until_ready(arrays(slots, queries))
   before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
   step = train_step(kind).lower(query, stored, weight).compile()
@@ -190,7 +194,7 @@ def main():
     '--kind',
     choices=('streaming', 'dense'),
     default='streaming',
-    help='Of the read in --steps.',
+    help='kind of the read in --steps',
   )
   parser.add_argument('--sparse', type=size, nargs='*', default=[(65536, 512)])
   parser.add_argument('--top', type=int, nargs='*', default=[16, 64, 256, 1024])
@@ -200,8 +204,8 @@ def main():
   if args.one_step:
     one_step(*args.one_step, args.kind)
     return
-  # First, as the peak memory of a child counts that of its parent when it
-  # started.
+  # This comes first, as the peak memory of a child starts with that of its
+  # parent.
   steps = []
   for slots, queries in args.steps:
     command = [sys.executable, '-m', 'benchmarks.memory']

@@ -4,13 +4,13 @@ python -m memae_jax.data.prepare ucsd_ped2 --manual_dir=FOLDER
 python -m benchmarks.pack_ped2 --to=ped2.zip [--data_dir=DIR] [--size=256]
   [--step=4.8]
 
-For machines without network, see benchmarks/accelerator. The file is a zip of
-videos in grey (`dct_video`), of masks, from which the labels follow, and of
-what they are (facts.json); `unpack` makes of it the folder that
+It is for machines without network, see benchmarks/accelerator. The file is a
+zip of grey videos (`dct_video`), of masks, from which the labels follow, and of
+facts.json, which lists them. `unpack` makes from it the folder that
 `data.name=frames` reads. Videos are rounded, so the AUROC of the frame
 difference is measured before and after; if it moves by more than 0.002, or if
 the file is over 35 MiB, nothing is written. The data set keeps the terms of its
-authors: the file is not to be published. The last line is JSON.
+authors: the file must not be published. The last line is JSON.
 """
 
 import argparse
@@ -37,10 +37,10 @@ from memae_jax.evaluation.metrics import frames as frames_lib
 from memae_jax.evaluation.scoring import clip_scores
 from memae_jax.runtime import atomic, errors, host, strict_json
 
-LIMIT = 35 * 2**20  # Bytes of the file.
-FAR = 0.002  # Of an AUROC.
+LIMIT = 35 * 2**20  # Most bytes of the file.
+FAR = 0.002  # Most by which an AUROC may move.
 _NAME = re.compile(r'[A-Za-z0-9_-]+')
-_MOST = 2**28  # Pixels of a video.
+_MOST = 2**28  # Most pixels of a video.
 _FACTS = {
   'size': int,
   'videos': [{'part': str, 'name': str, 'frames': int}],
@@ -55,7 +55,7 @@ def data(size: int, **changes: Any) -> Any:
 
 
 class _Part:
-  """Where a video is in a source: its name, its frames, and its masks."""
+  """One video of a source: its name, its frames, and its masks."""
 
   def __init__(self, source: types.Source, which: int):
     lengths = source.videos.lengths.tolist()
@@ -69,12 +69,12 @@ class _Part:
 
   @property
   def facts(self) -> dict[str, Any]:
-    """As facts.json has them."""
+    """Entry of facts.json."""
     return {'part': self.part, 'name': self.name, 'frames': self.count}
 
 
 def _tests(source: types.Source) -> list[bool]:
-  """Whether each video is one to test on."""
+  """Returns for each video whether it is a test video."""
   test = set(source.videos.video[source.is_test].tolist())
   return [which in test for which in range(len(source.videos.names))]
 
@@ -91,8 +91,8 @@ def write(source: types.Source, path: pathlib.Path, step: float) -> None:
     UserError: labels and masks differ.
   """
   masks = source.masks
-  has = None if masks is None else masks[:].any(axis=(1, 2))
-  if has is None or not np.array_equal(has, source.labels == 1):
+  marked = None if masks is None else masks[:].any(axis=(1, 2))
+  if marked is None or not np.array_equal(marked, source.labels == 1):
     raise errors.UserError(
       f'data set "{source.name}": a frame is anomalous if its mask has a pixel;'
       ' labels and masks differ here; fetch and prepare the masks again'
@@ -106,7 +106,7 @@ def write(source: types.Source, path: pathlib.Path, step: float) -> None:
     zipfile.ZipFile(path, 'w') as file,
     futures.ThreadPoolExecutor(host.cores()) as pool,
   ):
-    # Without the time of day: equal videos make equal files.
+    # ZipInfo has no time of day, so that equal videos make equal files.
     add = lambda name, content: file.writestr(zipfile.ZipInfo(name), content)
     add('facts.json', json.dumps(facts))
     encoded = pool.map(lambda p: dct_video.encode(p.frames, step), parts)
@@ -118,29 +118,33 @@ def write(source: types.Source, path: pathlib.Path, step: float) -> None:
 
 
 def unpack(path: pathlib.Path, folder: pathlib.Path) -> None:
-  """Makes the folder of frames; one that is there is whole and is left.
+  """Makes the folder of frames, unless it is there.
 
   Raises:
-    UserError: the file is no such zip file, or damaged.
+    UserError: the file is not from `write`, or is damaged.
   """
   if folder.is_dir():
     return
   folder.parent.mkdir(parents=True, exist_ok=True)
-  made = pathlib.Path(tempfile.mkdtemp(dir=folder.parent, prefix='incomplete.'))
+  partial = pathlib.Path(
+    tempfile.mkdtemp(dir=folder.parent, prefix='incomplete.')
+  )
   try:
     with zipfile.ZipFile(path) as file:
       facts = strict_json.loads(file.read('facts.json'))
       strict_json.check(facts, _FACTS)
       with futures.ThreadPoolExecutor(host.cores()) as pool:
-        content = [_content(file, one) for one in facts['videos']]
+        contents = [_content(file, video) for video in facts['videos']]
         list(
           pool.map(
-            lambda one, two: _unpack(one, two, facts['size'], made),
+            lambda video, content: _unpack(
+              video, content, facts['size'], partial
+            ),
             facts['videos'],
-            content,
+            contents,
           )
         )
-    made.rename(folder)
+    partial.rename(folder)
   except (
     OSError,
     KeyError,
@@ -153,14 +157,14 @@ def unpack(path: pathlib.Path, folder: pathlib.Path) -> None:
       ' benchmarks.pack_ped2'
     ) from error
   finally:
-    shutil.rmtree(made, ignore_errors=True)
+    shutil.rmtree(partial, ignore_errors=True)
 
 
-def _content(file: zipfile.ZipFile, video_: dict) -> tuple[bytes, bytes]:
-  """Returns what a file holds of a video, and of its masks."""
-  name, part = video_['name'], video_['part']
+def _content(file: zipfile.ZipFile, video: dict) -> tuple[bytes, bytes]:
+  """Returns the content of a video and of its masks; b'' for none."""
+  name, part = video['name'], video['part']
   if part not in ('train', 'test') or not _NAME.fullmatch(name):
-    raise ValueError(f'"{part[:20]}/{name[:40]}" is no video')
+    raise ValueError(f'"{part[:20]}/{name[:40]}" is not a video')
   is_test = part == 'test'
   return (
     file.read(f'{part}/{name}'),
@@ -169,18 +173,18 @@ def _content(file: zipfile.ZipFile, video_: dict) -> tuple[bytes, bytes]:
 
 
 def _unpack(
-  video_: dict, content: tuple[bytes, bytes], size: int, folder: pathlib.Path
+  video: dict, content: tuple[bytes, bytes], size: int, folder: pathlib.Path
 ) -> None:
   """Writes the pictures of a video."""
-  shape = video_['frames'], size, size
+  shape = video['frames'], size, size
   if not 0 < int(np.prod(shape, dtype=object)) <= _MOST:
     raise ValueError(f'no video has the shape {shape}')
   frames = dct_video.decode(content[0], shape)
-  _save(frames, folder / video_['part'] / video_['name'], 'bmp')
-  if video_['part'] == 'test':
+  _save(frames, folder / video['part'] / video['name'], 'bmp')
+  if video['part'] == 'test':
     bits = np.frombuffer(lzma.decompress(content[1]), np.uint8)
     masks = np.unpackbits(bits)[: frames.size].reshape(shape).astype(bool)
-    _save(masks, folder / 'ground_truth' / video_['name'], 'png')
+    _save(masks, folder / 'ground_truth' / video['name'], 'png')
 
 
 def _save(pictures: np.ndarray, folder: pathlib.Path, kind: str) -> None:
@@ -190,7 +194,7 @@ def _save(pictures: np.ndarray, folder: pathlib.Path, kind: str) -> None:
 
 
 def difference(source: types.Source, config: Any) -> dict[str, float | None]:
-  """Returns the AUROCs of the difference to the frame before.
+  """Returns AUROCs of the difference to the previous frame as a score.
 
   Args:
     source: of clips.
@@ -198,8 +202,8 @@ def difference(source: types.Source, config: Any) -> dict[str, float | None]:
   """
   split = protocols.split(source, config, 0, None)
   score = clip_scores.frame_difference(source, split.transform, split.test)
-  found = clip_scores.frames(source, split.test, score, split.anomalous)
-  metrics, _ = frames_lib.evaluate(found)
+  frames = clip_scores.frames(source, split.test, score, split.anomalous)
+  metrics, _ = frames_lib.evaluate(frames)
   names = 'auroc', 'auroc_normalised', 'auroc_macro'
   return {name: metrics[name] for name in names}
 
@@ -207,7 +211,13 @@ def difference(source: types.Source, config: Any) -> dict[str, float | None]:
 def compare(
   source: types.Source, config: Any, packed: pathlib.Path
 ) -> dict[str, Any]:
-  """Returns the frame difference of a set and of its pack, and their error."""
+  """Returns how far a packed data set is from the original.
+
+  Args:
+    source: the original.
+    config: its resolved `config.data`.
+    packed: path of the file.
+  """
   with tempfile.TemporaryDirectory() as scratch:
     folder = pathlib.Path(scratch) / 'frames'
     unpack(packed, folder)
@@ -218,18 +228,18 @@ def compare(
       data_dir=scratch,
       colour='grey',
     )
-    found = sources.load(again)
+    unpacked = sources.load(again)
     error = np.float64(0)
-    for one, two in zip(source.inputs.frames, found.inputs.frames):
+    for one, two in zip(source.inputs.frames, unpacked.inputs.frames):
       error += np.square(one.astype(np.float32) - two).mean()
-    before, after = difference(source, config), difference(found, again)
+    before, after = difference(source, config), difference(unpacked, again)
     return {
-      'frames': len(found.inputs.frames),
+      'frames': len(unpacked.inputs.frames),
       'root_mean_square_error': round(
-        float(np.sqrt(error / len(found.inputs.frames))), 3
+        float(np.sqrt(error / len(unpacked.inputs.frames))), 3
       ),
-      'labels_equal': bool(np.array_equal(source.labels, found.labels)),
-      'masks_equal': bool(np.array_equal(source.masks[:], found.masks[:])),
+      'labels_equal': bool(np.array_equal(source.labels, unpacked.labels)),
+      'masks_equal': bool(np.array_equal(source.masks[:], unpacked.masks[:])),
       'frame_difference': before,
       'frame_difference_packed': after,
       'furthest': max(abs(before[name] - after[name]) for name in before),
@@ -237,7 +247,7 @@ def compare(
 
 
 def check(facts: dict[str, Any]) -> None:
-  """Raises UserError if a pack is too large or too far from its set."""
+  """Raises UserError if a file is too large or too far from its data set."""
   if facts['bytes'] > LIMIT:
     raise errors.UserError(
       f'the file has {facts["bytes"] / 2**20:.1f} MiB, over'
@@ -265,7 +275,11 @@ def main():
 
 
 def run(args: argparse.Namespace) -> None:
-  """See `main`."""
+  """Packs, compares and prints, with parsed arguments.
+
+  Raises:
+    UserError: --step is too small, or the file is too large or too far off.
+  """
   if args.step < dct_video.LEAST:
     raise errors.UserError(
       f'--step is {args.step}; give at least {dct_video.LEAST}'

@@ -1,4 +1,4 @@
-"""The convolutional MemAE in PyTorch, for the benchmarks to compare with."""
+"""Convolutional MemAE in PyTorch, for the benchmarks to compare with."""
 
 from collections.abc import Sequence
 
@@ -7,10 +7,11 @@ from torch import nn
 
 
 class MemAE(nn.Module):
-  """[B, C, *n] -> reconstruction and mean entropy of the reads (0 without).
+  """Maps [B, C, *n] to a reconstruction and the mean entropy of the reads.
 
   Kernels are 3 wide with padding 1; BatchNorm and LeakyReLU follow all layers
-  but the last. Cosine similarity, lambda = 1/N, the published shrinkage.
+  but the last. Reads have cosine similarity, lambda = 1/N and the published
+  shrinkage. Without a memory the entropy is 0.
   """
 
   def __init__(
@@ -27,8 +28,8 @@ class MemAE(nn.Module):
       shape: (C, *n) of a sample, two or three sizes n.
       widths: channels of the encoder's layers.
       strides: of each layer.
-      slots: memory size N; None: an autoencoder.
-      per_position: one query a position, or one a sample.
+      slots: memory size N; None for an autoencoder.
+      per_position: one query per position, or one per sample.
     """
     super().__init__()
     images = len(shape) == 3
@@ -59,7 +60,7 @@ class MemAE(nn.Module):
       self.slots = nn.Parameter((torch.rand(slots, code) * 2 - 1) / code**0.5)
 
   def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Reconstructs x."""
+    """Returns the reconstruction of x, and the mean entropy of the reads."""
     z = self.encoder(x)
     if self.slots is None:
       return self.decoder(z), 0.0
@@ -76,7 +77,12 @@ class MemAE(nn.Module):
 def read(
   query: torch.Tensor, slots: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-  """[Q, C], [N, C] -> values [Q, C] and their mean entropy."""
+  """Returns values [Q, C] and their mean entropy.
+
+  Args:
+    query: [Q, C].
+    slots: [N, C].
+  """
   unit = nn.functional.normalize
   soft = torch.softmax(unit(query, dim=1) @ unit(slots, dim=1).T, 1)
   over = soft - 1 / len(slots)
@@ -87,7 +93,7 @@ def read(
 
 
 def step(model: MemAE, adam: torch.optim.Adam, x: torch.Tensor) -> torch.Tensor:
-  """One step of training; returns the loss."""
+  """Takes one step of training; returns the loss."""
   out, entropy = model(x)
   loss = ((out - x) ** 2).mean() + 2e-4 * entropy
   adam.zero_grad(set_to_none=True)
@@ -97,6 +103,6 @@ def step(model: MemAE, adam: torch.optim.Adam, x: torch.Tensor) -> torch.Tensor:
 
 
 def score(model: MemAE, x: torch.Tensor) -> torch.Tensor:
-  """[B] mean squared errors, for a model in inference mode."""
+  """Returns [B] mean squared errors of a model in inference mode."""
   with torch.no_grad():
     return ((model(x)[0] - x) ** 2).flatten(1).mean(1)

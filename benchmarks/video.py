@@ -1,17 +1,19 @@
-"""The video network against PyTorch: time, peak memory, compilation.
+"""Video network against PyTorch: time, peak memory, compilation.
 
 python -m benchmarks.video [--size=64] [--batch=4] [--rounds=5] [--slots=2000]
 
 A: one replica of configs/ped2.py, its training step (state donated) and its
 scoring, exactly as a fleet maps them. B: the same network, loss and optimizer
-in PyTorch. Random clips of 16 frames; as many threads as cores that the process
-may use (`taskset -c 0` for one, whose CPU time hardly depends on what else
-runs: a thread that waits for another on a busy core also counts). Each task of
-each side is a process of its own, for its peak memory. All are alive at once
-and take turns: a pause of 0.3 s, then the better of two calls. Ratios A/B are
-medians over paired rounds. Another process of A starts with an empty cache of
-compiled programs, the one that is timed with a full one; `first` is the former.
-`torch` is the extra `benchmark`. The last line is JSON.
+in PyTorch. Clips are random, of 16 frames. There are as many threads as cores
+that the process may use; `taskset -c 0` gives one, whose CPU time hardly
+depends on what else runs (a thread that waits for another on a busy core also
+counts).
+
+Each task of each side is a process of its own, for its peak memory. All are
+alive at once and take turns: a pause of 0.3 s, then the better of two calls.
+Ratios A/B are medians over paired rounds. The process of A that is timed starts
+with a full cache of compiled programs; `first` is another one, which starts
+with an empty cache. `torch` is the extra `benchmark`. The last line is JSON.
 """
 
 import argparse
@@ -40,18 +42,18 @@ TASKS = ('train', 'score')
 PAUSE, CALLS = 0.3, 2
 
 
-def ours(
+def jax_call(
   args: argparse.Namespace, clips: np.ndarray
 ) -> tuple[Callable[[], Any], common.Program]:
-  """Returns one call of `args.task`, and the program that it runs.
+  """Returns a function that does `args.task` once, and its program.
 
   Args:
-    args: see `main`; `variant` memae or ae, `task` one of `TASKS`.
+    args: see `main`; `variant` is memae or ae, `task` one of `TASKS`.
     clips: [B, T, H, W, C].
   """
   config = ped2.get_config(f'size={args.size},slots={args.slots}')
   config.model.compute, config.model.remat = args.compute, args.remat
-  config.model.memory.init = 'uniform'  # Of no matter here; clips may be few.
+  config.model.memory.init = 'uniform'  # It costs no time here.
   config = config_lib.resolve(config)
   rate = config.train.learning_rate
   members = common.replicas(1, args.slots, rate, args.variant)
@@ -77,14 +79,16 @@ def ours(
   return call, program
 
 
-def theirs(
+def torch_call(
   args: argparse.Namespace, clips: np.ndarray, device: str = 'cpu'
 ) -> Callable[[], Any]:
-  """As the call of `ours`, in PyTorch; on a GPU it does not wait for the end.
+  """Returns a function that does `args.task` once in PyTorch.
+
+  On a GPU the function does not wait for the end.
 
   Args:
-    args: as there; bfloat16 is that of `torch.autocast`.
-    clips: as there.
+    args: as of `jax_call`; bfloat16 is that of `torch.autocast`.
+    clips: [B, T, H, W, C].
     device: of PyTorch.
   """
   import torch
@@ -115,29 +119,29 @@ def theirs(
 
 
 def work(args: argparse.Namespace) -> None:
-  """A process of one side and task: two calls, then two for each line read."""
+  """Times one task of one side: two calls, then two for each line of input."""
   shape = (args.batch, 16, args.size, args.size, 1)
   clips = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
   compiled = 0
   if args.worker == 'A':
-    call, program = ours(args, clips)
+    call, program = jax_call(args, clips)
     compiled = program.seconds
   else:
-    call = theirs(args, clips)
+    call = torch_call(args, clips)
 
   def say(**facts):
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps(facts | {'peak_mb': round(peak)}), flush=True)
 
   def best():
-    found = []
+    times = []
     for _ in range(CALLS):
       begun = time.perf_counter(), time.process_time()
       call()
-      found.append(
+      times.append(
         (time.perf_counter() - begun[0], time.process_time() - begun[1])
       )
-    wall, cpu = map(min, zip(*found))
+    wall, cpu = map(min, zip(*times))
     return {'seconds': wall, 'cpu_seconds': cpu}
 
   best()
@@ -148,10 +152,10 @@ def work(args: argparse.Namespace) -> None:
 
 
 class Worker(workers.Worker):
-  """A live process of `work`; `started` is what it says when it is ready."""
+  """Live process of `work`; `started` is its answer when it is ready."""
 
   def __init__(self, side: str, task: str, cache: str):
-    """Starts it with the arguments of this process."""
+    """Starts it with the arguments of this process, and waits for it."""
     flags = [f'--worker={side}', f'--task={task}']
     variables = {
       'JAX_PLATFORMS': 'cpu',
@@ -163,18 +167,18 @@ class Worker(workers.Worker):
     self.started = self.answer()
 
   def run(self) -> dict[str, Any]:
-    """One turn."""
+    """Returns the times of one turn."""
     return self.ask('run')
 
   def end(self) -> dict[str, Any]:
-    """Ends it; returns what it said when it was ready."""
+    """Ends it; returns `started`."""
     self.stop()
     return self.started
 
 
-def _times(found, key: str) -> dict[str, Any]:
-  """Medians of both sides, and of their ratio within a round."""
-  both = {side: [turn[key] for turn in turns] for side, turns in found.items()}
+def _times(turns, key: str) -> dict[str, Any]:
+  """Returns the medians of both sides, and of their ratio within a round."""
+  both = {side: [turn[key] for turn in rows] for side, rows in turns.items()}
   ratios = [a / b for a, b in zip(both['A'], both['B'])]
   return {
     key: {side: round(statistics.median(v), 3) for side, v in both.items()},
@@ -187,17 +191,17 @@ def compare(task: str, rounds: int, cache: str) -> dict[str, Any]:
   """Times both sides of one task in turns."""
   first = Worker('A', task, cache).end()
   workers = {side: Worker(side, task, cache) for side in 'AB'}
-  found = {side: [] for side in workers}
+  turns = {side: [] for side in workers}
   for number in range(rounds):
     for side, worker in workers.items():
-      found[side].append(worker.run())
-    seconds = {side: round(v[-1]['seconds'], 3) for side, v in found.items()}
+      turns[side].append(worker.run())
+    seconds = {side: round(v[-1]['seconds'], 3) for side, v in turns.items()}
     print(task, number, seconds, flush=True)
   started = {side: worker.end() for side, worker in workers.items()}
-  peaks = {side: v[-1]['peak_mb'] for side, v in found.items()}
+  peaks = {side: v[-1]['peak_mb'] for side, v in turns.items()}
   return {
-    **_times(found, 'seconds'),
-    **_times(found, 'cpu_seconds'),
+    **_times(turns, 'seconds'),
+    **_times(turns, 'cpu_seconds'),
     'peak_mb': peaks | {'A first': first['peak_mb']},
     'peak_ratio': round(peaks['A'] / peaks['B'], 2),
     'compile_seconds': {
@@ -227,8 +231,8 @@ def main():
     return
   facts = vars(args) | {'load_before': os.getloadavg()[0]}
   with tempfile.TemporaryDirectory() as cache:
-    found = {task: compare(task, args.rounds, cache) for task in args.tasks}
-  print(json.dumps(facts | {'load_after': os.getloadavg()[0]} | found))
+    results = {task: compare(task, args.rounds, cache) for task in args.tasks}
+  print(json.dumps(facts | {'load_after': os.getloadavg()[0]} | results))
 
 
 if __name__ == '__main__':

@@ -1,4 +1,4 @@
-"""Processes that wait for work: they answer each line by one line of JSON."""
+"""Processes that wait for work, and answer each line by one line of JSON."""
 
 import ctypes
 import functools
@@ -21,7 +21,7 @@ def end_with_parent(number: int) -> None:
 
 
 class Stopped(Exception):
-  """A worker ended, by itself or because it took too long."""
+  """A worker has ended; `late` says that it took too long."""
 
   def __init__(self, late: bool, code: int):
     super().__init__(f'the worker ended with code {code}')
@@ -35,14 +35,14 @@ class Worker:
     self,
     words: Sequence[str],
     variables: Mapping[str, str],
-    held: Sequence[int] = (),
+    files: Sequence[int] = (),
   ):
-    """Starts it.
+    """Starts the process.
 
     Args:
       words: the module and its arguments.
-      variables: of the environment, beside those of this process.
-      held: files, such as locks, that it holds as well.
+      variables: of the environment, in addition to those of this process.
+      files: descriptors of files, such as locks, that it holds as well.
     """
     self._process = subprocess.Popen(
       [sys.executable, '-m', *words],
@@ -50,16 +50,16 @@ class Worker:
       stdin=subprocess.PIPE,
       stdout=subprocess.PIPE,
       text=True,
-      pass_fds=held,
+      pass_fds=files,
       preexec_fn=functools.partial(end_with_parent, signal.SIGKILL),
     )
 
   def ask(self, line: str, seconds: float | None = None) -> dict[str, Any]:
-    """Sends a line; returns the answer.
+    """Sends a line of text; returns the answer.
 
     Args:
-      line: of text.
-      seconds: to wait; then the worker is ended.
+      line: without its end.
+      seconds: to wait; then the worker is killed. None: for ever.
 
     Raises:
       Stopped: there is no answer.
@@ -67,11 +67,11 @@ class Worker:
     try:
       print(line, file=self._process.stdin, flush=True)
     except BrokenPipeError:
-      pass  # `answer` says so.
+      pass  # `answer` raises.
     return self.answer(seconds)
 
   def answer(self, seconds: float | None = None) -> dict[str, Any]:
-    """Returns the next answer; see `ask`."""
+    """Returns the next answer; arguments and errors are those of `ask`."""
     late = threading.Event()
 
     def end():
@@ -90,7 +90,7 @@ class Worker:
     return json.loads(line)
 
   def stop(self) -> None:
-    """Ends it, which it does at the end of its input."""
+    """Ends the process by the end of its input."""
     try:
       self._process.stdin.close()
     except BrokenPipeError:

@@ -7,10 +7,11 @@ or several joined by "+"), slots, epochs, smoke.
 """
 
 from memae_jax import config as config_lib
+from memae_jax.config import presets
 
 
 def get_config(arg=''):
-  """All ten classes, for the three variants, in one fleet."""
+  """Trains all ten classes, for the three variants, in one fleet."""
   args = config_lib.parse_arg(
     arg,
     classes=10,
@@ -20,24 +21,16 @@ def get_config(arg=''):
     epochs=300.0,
     smoke={'classes': 2, 'epochs': 2.0},
   )
-  config = config_lib.default()
-  config.name = 'digits'
-  config.data.name = 'digits'
+  config = presets.experiment('digits', args)
   config.data.protocol = 'one_class'
   config.data.scaling = 'fixed'
   config.fleet.normal_classes = tuple(range(args.classes))
-  config.fleet.seeds = args.seeds
-  config.fleet.variants = tuple(args.variant.split('+'))
 
   config.model.widths = (64, 32)
   config.model.code = 16
   config.model.activation = 'leaky_relu'
-  config.model.memory.slots = args.slots
   config.model.memory.threshold = 1.0
 
   config.train.batch_size = 32
-  config.train.epochs = args.epochs
   config.train.learning_rate = 1e-3
-  if args.smoke:
-    config.eval.bootstrap = 20
   return config

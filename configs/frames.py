@@ -11,15 +11,16 @@ test, a share of the videos tests: --config.data.protocol=random_rows.
 
 Arguments: path, labels, size (height in pixels), width (0: squares), colour
 (auto, grey, rgb), stride (frames between training clips), slots, seeds, variant
-(joined by "+"), epochs, smoke. Anything else by --config.data.FIELD=...: see
-`data` in memae_jax/config.py.
+(joined by "+"), epochs, smoke. Anything else is set by --config.data.FIELD=...;
+the fields stand in memae_jax/config/data_fields.py.
 """
 
 from memae_jax import config as config_lib
+from memae_jax.config import presets
 
 
 def get_config(arg=''):
-  """Three variants of the video network, at half its width."""
+  """Trains three variants of the video network, at half its width."""
   args = config_lib.parse_arg(
     arg,
     path='',
@@ -34,9 +35,7 @@ def get_config(arg=''):
     epochs=30.0,
     smoke={'size': 32, 'slots': 10, 'epochs': 1.0},
   )
-  config = config_lib.default()
-  config.name = 'frames'
-  config.data.name = 'frames'
+  config = presets.experiment('frames', args)
   config.data.path = args.path
   config.data.label_path = args.labels
   config.data.image_size = args.size
@@ -45,25 +44,11 @@ def get_config(arg=''):
   config.data.clip_stride = args.stride
   config.data.protocol = 'given'
   config.data.scaling = 'fixed'
-  config.fleet.seeds = args.seeds
-  config.fleet.variants = tuple(args.variant.split('+'))
 
-  config.model.network = 'conv'
-  config.model.widths = (48, 64, 128, 128)
-  config.model.kernels = (3, 3, 3, 3)
-  config.model.strides = (2, 2, 2, 2)
-  config.model.time_strides = (1, 2, 2, 2)
-  config.model.activation = 'leaky_relu'
-  config.model.batch_norm = True
-  config.model.memory.per_position = True
-  config.model.memory.slots = args.slots
+  widths = (8, 8, 8, 8) if args.smoke else (48, 64, 128, 128)
+  presets.video_network(config, widths)
   config.model.memory.threshold = 1.0
-
   config.train.batch_size = 8
-  config.train.epochs = args.epochs
   config.train.learning_rate = 2e-4
   config.eval.batch_size = 8
-  if args.smoke:
-    config.model.widths = (8, 8, 8, 8)
-    config.eval.bootstrap = 20
   return config

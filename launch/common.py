@@ -1,6 +1,6 @@
-"""The command of a job, and how every launcher reads its own.
+"""Jobs, and the options that all launchers have.
 
-A launcher's own options come first; whatever follows `--` belongs to the job
+The options of the launcher come first; whatever follows `--` belongs to the job
 and is passed on word for word:
 
 python -m launch.slurm --nodes=2 -- --config=configs/ped2.py --workdir=runs/ped2
@@ -21,44 +21,50 @@ from memae_jax.runtime import streams
 
 MAIN = 'memae_jax.main'
 STUDY = 'memae_jax.study'
-# runtime.errors.Preempted: stopped with everything saved; run it again.
+# Exit code of runtime.errors.Preempted: everything is saved; run it again.
 PREEMPTED = 75
-# The second is SIGTERM before Python has started.
+# Exit codes of jobs that go on; the second is SIGTERM before Python started.
 AGAIN = (PREEMPTED, 128 + signal.SIGTERM)
 
 
 class LaunchError(Exception):
-  """Something that the person who launches can mend, in one line."""
+  """Error that the person who launches can mend; the message is one line."""
 
 
 class Job(NamedTuple):
-  """What one process of the job runs: a module and its own flags."""
+  """Command of one process of a job.
+
+  Attributes:
+    module: that Python runs.
+    argv: its flags.
+    env: variables of the environment.
+  """
 
   module: str
   argv: tuple[str, ...]
   env: dict[str, str]
 
   def words(self, python: str = 'python') -> list[str]:
-    """Returns the command, word by word."""
+    """Returns the words of the command."""
     return [python, '-m', self.module, *self.argv]
 
   def line(self, python: str = 'python') -> str:
-    """Returns the command as a shell must be given it."""
+    """Returns the command as a line of shell."""
     return shlex.join(self.words(python))
 
   def shard(self, index: int, count: int) -> 'Job':
-    """Returns the job of the points `index`, `index + count`, ..."""
+    """Returns the job of points `index`, `index + count`, ... of a study."""
     return self._replace(argv=(*self.argv, f'--shard={index}/{count}'))
 
   def shards(self, count: int | None) -> list['Job']:
-    """Returns the jobs of `--array=count`; without it only this one."""
+    """Returns the jobs of `--array=count`; for None, only this one."""
     if count is None:
       return [self]
     return [self.shard(index, count) for index in range(count)]
 
 
 class Parser(argparse.ArgumentParser):
-  """An argument parser whose errors are one line and exit code 2."""
+  """Argument parser whose errors are one line and exit code 2."""
 
   def __init__(self, doc: str):
     super().__init__(
@@ -80,29 +86,31 @@ class Parser(argparse.ArgumentParser):
       action='append',
       default=[],
       metavar='NAME=VALUE',
-      help='a variable of the job; may be given again',
+      help='a variable of the job; may be repeated',
     )
     self.add_argument(
-      '--dry_run', action='store_true', help='print it and do nothing else'
+      '--dry_run',
+      action='store_true',
+      help='print what would be done, and do nothing',
     )
 
   def error(self, message: str):
-    """Prints one line, ends with exit code 2."""
+    """Prints one line, and ends the process with exit code 2."""
     print(f'error: {message}', file=sys.stderr)
     sys.exit(2)
 
   def read(
     self, optional: Sequence[str] = ()
   ) -> tuple[argparse.Namespace, Job]:
-    """Returns the launcher's options and the job.
+    """Returns the options of the launcher, and the job.
 
     Args:
       optional: actions of the launcher that need no job.
     """
     argv = sys.argv[1:]
     at = argv.index('--') if '--' in argv else len(argv)
-    options, given = self.parse_args(argv[:at]), tuple(argv[at + 1 :])
-    if not given and getattr(options, 'action', None) not in optional:
+    options, flags = self.parse_args(argv[:at]), tuple(argv[at + 1 :])
+    if not flags and getattr(options, 'action', None) not in optional:
       self.error(
         'the job is missing; its flags follow after "--", such as:'
         ' -- --config=configs/digits.py --workdir=runs/digits'
@@ -111,12 +119,18 @@ class Parser(argparse.ArgumentParser):
       self.error(f'--module is "{options.module}"; expected such as {STUDY}')
     if options.array and options.module == MAIN:
       self.error(f'--array splits a study; add --module={STUDY}')
-    return options, Job(options.module, given, self._env(options.env))
+    return options, Job(options.module, flags, self._env(options.env))
 
   def one_process(
     self, options: argparse.Namespace, processes: int, mend: str
   ) -> None:
-    """Refuses a study of several processes: none would know of the others."""
+    """Refuses a study of several processes, as none would know of the others.
+
+    Args:
+      options: of the launcher.
+      processes: that they ask for.
+      mend: what to change, for the message.
+    """
     if options.module == STUDY and processes > 1:
       self.error(
         f'a study, or each part of it, is one process, not {processes}; {mend},'
@@ -131,7 +145,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def positive(text: str) -> int:
-  """Parses a whole number of at least one."""
+  """Parses a whole number of at least 1."""
   if not text.isascii() or not text.isdigit() or int(text) < 1:
     raise argparse.ArgumentTypeError(f'"{text}" is not a whole number above 0')
   return int(text)
@@ -147,7 +161,7 @@ def name(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-  """Refuses text that would end a line of a script early."""
+  """Returns the text; refuses a line break, which would end a line early."""
   if '\n' in text or '\r' in text:
     raise argparse.ArgumentTypeError('a line break is not possible here')
   return text
@@ -159,7 +173,7 @@ def exports(env: dict[str, str]) -> list[str]:
 
 
 def guarded(run: Callable[[], int | None]) -> None:
-  """Runs a launcher and exits; what can be mended is one line and code 2."""
+  """Runs a launcher and exits; a LaunchError becomes one line and code 2."""
   streams.prepare()
   try:
     sys.exit(run())

@@ -1,4 +1,4 @@
-r"""A job on Kubernetes (GKE): a JobSet on a TPU slice, on GPU or CPU nodes.
+r"""Job on Kubernetes (GKE): a JobSet on a TPU slice, on GPU or CPU nodes.
 
 python -m launch.gke run --name=ped2 --image=IMAGE --tpu=v5e --topology=4x4 \
   --claim=runs:/runs --queue=research -- \
@@ -6,10 +6,10 @@ python -m launch.gke run --name=ped2 --image=IMAGE --tpu=v5e --topology=4x4 \
 
 python -m launch.gke queue --queue=research --tpu=v5e --topology=4x4 --quota=32
 
-`run` wants a cluster with JobSet, and with Kueue for --queue; `queue` makes one
-of Kueue's queues. A pod that is preempted comes back, with all the others,
-and the run goes on; a mistake of the user (exit codes 2 and 3) ends it. A study
-becomes a JobSet a part (--array), each queued for itself.
+`run` needs a cluster with JobSet, and with Kueue for --queue; `queue` makes a
+queue of Kueue. A pod that is preempted comes back with all the others, and the
+run goes on; a mistake of the user (exit codes 2 and 3) ends it. Each part of a
+study (--array) becomes a JobSet, which is queued for itself.
 """
 
 import argparse
@@ -23,7 +23,7 @@ import yaml
 from launch import common
 
 _PORT = 8476
-_MISTAKES = [2, 3]  # Exit codes that come again with every restart.
+_MISTAKES = [2, 3]  # Exit codes that a restart does not mend.
 _TPUS = {
   'v4': 'tpu-v4-podslice',
   'v5e': 'tpu-v5-lite-podslice',
@@ -33,7 +33,10 @@ _TPUS = {
 
 
 class Nodes(NamedTuple):
-  """What a job runs on: `count` of `resource` on each of `hosts` nodes."""
+  """Nodes of a job: `count` of `resource` on each of `hosts` nodes.
+
+  `labels` select them.
+  """
 
   hosts: int
   resource: str
@@ -49,37 +52,37 @@ def nodes(options) -> Nodes:
     on_host = min(options.chips_per_host, chips)
     if chips % on_host:
       raise common.LaunchError(
-        f'--topology={options.topology} has {chips} chips, which are no hosts'
-        f' of {on_host}'
+        f'--topology={options.topology} has {chips} chips, which do not make'
+        f' hosts of {on_host}'
       )
     labels['cloud.google.com/gke-tpu-accelerator'] = _TPUS[options.tpu]
     labels['cloud.google.com/gke-tpu-topology'] = options.topology
-    found = Nodes(chips // on_host, 'google.com/tpu', on_host, labels)
+    out = Nodes(chips // on_host, 'google.com/tpu', on_host, labels)
   elif options.gpus_per_node:
     if options.gpu_type:
       labels['cloud.google.com/gke-accelerator'] = options.gpu_type
     count = options.gpus_per_node
-    found = Nodes(options.nodes, 'nvidia.com/gpu', count, labels)
+    out = Nodes(options.nodes, 'nvidia.com/gpu', count, labels)
   else:
-    found = Nodes(options.nodes, 'cpu', options.cpus_per_node, labels)
+    out = Nodes(options.nodes, 'cpu', options.cpus_per_node, labels)
   if options.spot:
     labels['cloud.google.com/gke-spot'] = 'true'
-  return found
+  return out
 
 
 def _literal(word: str) -> str:
-  """Keeps Kubernetes from expanding $(NAME) in a word of the command."""
+  """Returns a word in which Kubernetes does not expand $(NAME)."""
   return word.replace('$', '$$')
 
 
 def _env(options, job: common.Job, name: str, hosts: int) -> list[dict]:
-  found = [{'name': k, 'value': _literal(v)} for k, v in job.env.items()]
+  variables = [{'name': k, 'value': _literal(v)} for k, v in job.env.items()]
   if hosts == 1:
-    return found
+    return variables
   index = "metadata.annotations['batch.kubernetes.io/job-completion-index']"
   return [
-    *found,
-    # Pod 0 of the job, by the headless service that JobSet makes.
+    *variables,
+    # Pod 0 of the job, in the headless service that JobSet makes.
     {
       'name': 'JAX_COORDINATOR_ADDRESS',
       'value': f'{name}-job-0-0.{name}:{_PORT}',
@@ -180,7 +183,7 @@ def jobset(options, job: common.Job, name: str) -> dict:
 
 
 def queue(options) -> list[dict]:
-  """Returns the manifests of a queue of Kueue."""
+  """Returns the manifests of a queue of Kueue, as the options ask for it."""
   on = nodes(options)
   local = {'name': options.queue}
   if options.namespace:
@@ -233,28 +236,38 @@ def _parser() -> common.Parser:
   add('action', choices=['run', 'queue'])
   add('--name', type=common.name, default='memae')
   add(
-    '--image', help='with Python, memae_jax, its configs and JAX for the chip'
+    '--image',
+    help='an image with Python, memae_jax, its configs and JAX for the chip',
   )
-  add('--python', default='python', help='of the image')
+  add('--python', default='python', help='Python of the image')
   add('--tpu', choices=sorted(_TPUS))
-  add('--topology', type=_topology, help='of the slice, such as 4x4 or 2x2x4')
+  add(
+    '--topology',
+    type=_topology,
+    help='shape of the slice, such as 4x4 or 2x2x4',
+  )
   add('--chips_per_host', type=common.positive, default=4)
-  add('--nodes', type=common.positive, default=1, help='without --tpu')
+  add(
+    '--nodes',
+    type=common.positive,
+    default=1,
+    help='number of nodes, without --tpu',
+  )
   add('--gpus_per_node', type=common.positive)
   add('--gpu_type', help='such as nvidia-h100-80gb')
   add('--cpus_per_node', type=common.positive, default=1)
   add('--spot', action='store_true', help='on spot nodes')
   add('--claim', type=_claim, help='CLAIM:/PATH, storage that all pods see')
   add('--namespace', type=common.name)
-  add('--queue', type=common.name, help='of Kueue')
+  add('--queue', type=common.name, help='a queue of Kueue')
   add('--quota', type=common.positive, help='chips, GPUs or CPUs of a queue')
   add('--restarts', type=common.positive, default=100)
-  add('--grace', type=common.positive, default=120, help='seconds to save in')
+  add('--grace', type=common.positive, default=120, help='seconds to save')
   return parser
 
 
 def manifests(parser: common.Parser, options, job: common.Job) -> list[dict]:
-  """Returns what is handed to kubectl."""
+  """Returns the manifests for kubectl; options that do not fit are an error."""
   if bool(options.tpu) != bool(options.topology):
     parser.error('--tpu and --topology belong together')
   if options.tpu and options.gpus_per_node:
@@ -287,7 +300,7 @@ def main() -> int:
   if options.dry_run:
     print(text, end='')
     return 0
-  # `create` refuses a name that is there; a queue may be changed.
+  # `create` refuses a name that exists; `apply` changes an existing queue.
   verb = 'apply' if options.action == 'queue' else 'create'
   try:
     command = ['kubectl', verb, '--filename=-']

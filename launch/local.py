@@ -1,9 +1,9 @@
-r"""One job on this machine: N processes with simulated devices or with GPUs.
+r"""Job on this machine: N processes with simulated devices or with GPUs.
 
 python -m launch.local --processes=2 --devices=4 -- \
   --config=configs/digits.py --workdir=runs/digits
 
-As a library it drives the tests of several processes:
+As a library it runs the tests of several processes:
 
 with local.group(argv, processes=2, devices=2) as job:
   job.processes[1].kill()
@@ -24,22 +24,25 @@ from typing import NamedTuple
 
 from launch import common
 
-_GRACE = 15.0  # Seconds that the others have when one has ended badly.
+_GRACE = 15.0  # Seconds that the others have after one has failed.
 
 
 class Result(NamedTuple):
-  """How a process ended; killed by signal n is code 128 + n, as in a shell."""
+  """Exit code of a process, and its output, both streams in one.
+
+  If signal n killed it, the code is 128 + n, as in a shell.
+  """
 
   code: int
   output: str
 
 
 class Group:
-  """Processes that run inside a `with` and are gone after it.
+  """Processes that run inside a `with` block and have ended after it.
 
   Attributes:
     processes: handles, to signal or kill one of them.
-    first_failure: the code of the process that failed first; 0: none has.
+    first_failure: exit code of the process that failed first; 0 if none has.
   """
 
   def __init__(
@@ -49,14 +52,14 @@ class Group:
     echo: bool = False,
     grace: float = _GRACE,
   ):
-    """Starts nothing yet.
+    """Takes the commands; `with` starts them.
 
     Args:
-      commands: words and further variables of each process.
-      together: one that fails ends the others.
-      echo: print what they print, each line with the number of its process,
-        instead of keeping it for the results.
-      grace: seconds that the others then have.
+      commands: (words, further variables of the environment) of each process.
+      together: whether a process that fails ends the others.
+      echo: whether to print the output, each line with the number of its
+        process, instead of keeping it for the results.
+      grace: seconds that the others have when a process has failed.
     """
     self.processes: list[subprocess.Popen] = []
     self.first_failure = 0
@@ -100,16 +103,16 @@ class Group:
           self._lines[index].append(line)
 
   def output(self, index: int) -> str:
-    """Returns what a process has printed so far, both streams in one."""
+    """Returns the output of a process so far, both streams in one."""
     return ''.join(self._lines[index])
 
   def signal(self, number: int) -> None:
-    """Sends a signal to each process that is still there."""
+    """Sends a signal to each process that still runs."""
     for process in self.processes:
       process.send_signal(number)
 
   def kill(self) -> None:
-    """Ends all of them at once, and whatever they have started."""
+    """Kills all processes, and whatever they have started."""
     for process in self.processes:
       if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
@@ -118,30 +121,30 @@ class Group:
       reader.join(timeout=5)
 
   def wait(self, timeout: float | None = None) -> list[Result]:
-    """Waits for all; when one fails, the others are ended, too.
+    """Waits for all processes; when one fails, the others are ended, too.
 
     Raises:
       TimeoutError: `timeout` seconds have passed; all are killed.
     """
-    start, ended_badly = time.monotonic(), None
+    start, failed_at = time.monotonic(), None
     while any([process.poll() is None for process in self.processes]):
       now = time.monotonic()
       if timeout is not None and now - start > timeout:
         self.kill()
-        said = ''.join(
+        output = ''.join(
           f'[{index}] {line}'
           for index, lines in enumerate(self._lines)
           for line in lines
         )
-        raise TimeoutError(f'still running after {timeout} s\n{said}')
+        raise TimeoutError(f'still running after {timeout} s\n{output}')
       failed = self._failure() and self._together
-      if failed and ended_badly is None:
-        ended_badly = now
-        # One that was preempted has saved together with the others, which are
-        # on their way out: a signal could only disturb them.
+      if failed and failed_at is None:
+        failed_at = now
+        # A preempted process has saved together with the others, which are
+        # about to end: a signal could only disturb them.
         if self.first_failure != common.PREEMPTED:
           self.signal(signal.SIGTERM)
-      if ended_badly is not None and now - ended_badly > self._grace:
+      if failed_at is not None and now - failed_at > self._grace:
         self.kill()
       time.sleep(0.02)
     self._failure()
@@ -153,6 +156,7 @@ class Group:
     ]
 
   def _failure(self) -> int:
+    """Notes the first failure; returns its exit code, 0 if there is none."""
     for process in self.processes:
       if not self.first_failure and process.poll() is not None:
         self.first_failure = _code(process)
@@ -165,7 +169,7 @@ def _code(process: subprocess.Popen) -> int:
 
 
 def free_port() -> int:
-  """Returns a port of this machine that nobody listens to."""
+  """Returns a port of this machine that no process listens to."""
   with socket.socket() as probe:
     probe.bind(('127.0.0.1', 0))
     return probe.getsockname()[1]
@@ -177,15 +181,15 @@ def environments(
   gpus: int | None = None,
   port: int | None = None,
 ) -> list[dict[str, str]]:
-  """Returns what tells each process who it is and which devices it has.
+  """Returns the variables of each process: its index and its devices.
 
   Args:
     processes: how many there are.
-    devices: simulated CPU devices a process.
-    gpus: GPUs a process: the first has the first ones.
-    port: the coordinator's; None for processes that do not know of each other.
+    devices: simulated CPU devices per process.
+    gpus: GPUs per process; the first process has the first ones.
+    port: of the coordinator; None for processes that do not know of each other.
   """
-  found = []
+  out = []
   for index in range(processes):
     env = {}
     if port is not None:
@@ -196,10 +200,10 @@ def environments(
       env['JAX_PLATFORMS'] = 'cpu'
       env['JAX_NUM_CPU_DEVICES'] = str(devices)
     if gpus is not None:
-      its = range(index * gpus, (index + 1) * gpus)
-      env['CUDA_VISIBLE_DEVICES'] = ','.join(map(str, its))
-    found.append(env)
-  return found
+      numbers = range(index * gpus, (index + 1) * gpus)
+      env['CUDA_VISIBLE_DEVICES'] = ','.join(map(str, numbers))
+    out.append(env)
+  return out
 
 
 def group(
@@ -214,18 +218,18 @@ def group(
 
   Args:
     argv: the flags of the job.
-    processes: how many there are; one is no distributed run.
-    devices: simulated CPU devices a process; None for what JAX finds.
-    env: further variables, the same for each.
-    module: what to run.
+    processes: how many there are; one process is no distributed run.
+    devices: simulated CPU devices per process; None for those that JAX finds.
+    env: further variables, the same for each process.
+    module: that Python runs.
     **options: of `Group`.
   """
   words = common.Job(module, tuple(argv), {}).words(sys.executable)
   port = free_port() if processes > 1 else None
   return Group(
     [
-      (words, {**(env or {}), **own})
-      for own in environments(processes, devices, port=port)
+      (words, {**(env or {}), **variables})
+      for variables in environments(processes, devices, port=port)
     ],
     **options,
   )
@@ -234,26 +238,30 @@ def group(
 def run(
   argv: Sequence[str], timeout: float | None = None, **options
 ) -> list[Result]:
-  """Runs a job to its end; `options` are those of `group`."""
+  """Runs a job to its end, with the options of `group`.
+
+  Raises:
+    TimeoutError: `timeout` seconds have passed.
+  """
   with group(argv, **options) as processes:
     return processes.wait(timeout)
 
 
 def plan(options, job: common.Job) -> list[tuple[list[str], dict[str, str]]]:
-  """Returns words and variables of each process of the command line."""
+  """Returns (words, variables) of each process that the options ask for."""
   count, port = options.array or options.processes, None
   if options.processes > 1:
     port = options.port or free_port()
-  own = environments(count, options.devices, options.gpus, port)
+  variables = environments(count, options.devices, options.gpus, port)
   jobs = job.shards(options.array) if options.array else [job] * count
   return [
     (one.words(sys.executable), {**job.env, **env})
-    for one, env in zip(jobs, own)
+    for one, env in zip(jobs, variables)
   ]
 
 
 def _forward(processes: Group) -> None:
-  """Passes on what asks this launcher to stop."""
+  """Passes on the signals that ask this launcher to stop, as SIGTERM."""
   for number in (signal.SIGTERM, signal.SIGHUP):
     if signal.getsignal(number) == signal.SIG_DFL:  # Not under nohup.
       signal.signal(number, lambda *_: processes.signal(signal.SIGTERM))
@@ -265,13 +273,13 @@ def main() -> int:
   parser.add_argument('--processes', type=common.positive, default=1)
   devices = parser.add_mutually_exclusive_group()
   devices.add_argument(
-    '--devices', type=common.positive, help='simulated CPU devices a process'
+    '--devices', type=common.positive, help='simulated CPU devices per process'
   )
-  devices.add_argument('--gpus', type=common.positive, help='GPUs a process')
+  devices.add_argument('--gpus', type=common.positive, help='GPUs per process')
   parser.add_argument(
     '--port',
     type=common.positive,
-    help="the coordinator's; default: a free one",
+    help='of the coordinator; default: a free port',
   )
   options, job = parser.read()
   if options.array and options.processes > 1:

@@ -1,12 +1,12 @@
-r"""A job on a SLURM cluster: writes the batch script and submits it.
+r"""Job on a SLURM cluster: writes the batch script and submits it.
 
 python -m launch.slurm --nodes=2 --gpus_per_node=4 --time=4:00:00 \
   --setup='source venv/bin/activate' -- \
   --config=configs/ped2.py --workdir=runs/ped2
 
-One task a GPU, or one a node without GPUs. Near the end of its time the job
-saves and queues itself again; the same happens when the cluster takes a node
-away. A study is an array of jobs:
+There is one task per GPU, or one per node without GPUs. Near the end of its
+time the job saves and queues itself again; the same happens when the cluster
+takes a node away. A study is an array of jobs:
 
 python -m launch.slurm --array=8 --module=memae_jax.study -- \
   --config=configs/studies/memory_size_mnist.py --workdir=runs/sizes
@@ -16,8 +16,8 @@ import subprocess
 
 from launch import common
 
-# Only a job that SLURM itself counts as running comes back: one that was
-# cancelled saves, too, but shall stay away.
+# Only a job that SLURM counts as running is queued again: a job that was
+# cancelled saves, too, but must not come back.
 _AGAIN = f"""\
 if [ "$code" -eq {common.AGAIN[0]} ] || [ "$code" -eq {common.AGAIN[1]} ]; then
   state=$(squeue --noheader --jobs="$SLURM_JOB_ID" --format=%T)
@@ -32,27 +32,27 @@ exit "$code"
 
 def directives(options) -> list[str]:
   """Returns the options of sbatch, without `#SBATCH`."""
-  found = [
+  out = [
     f'--job-name={options.name}',
     f'--nodes={options.nodes}',
     f'--ntasks-per-node={tasks_per_node(options)}',
   ]
   if options.gpus_per_node:
-    found.append(f'--gpus-per-node={options.gpus_per_node}')
+    out.append(f'--gpus-per-node={options.gpus_per_node}')
   if options.cpus_per_task:
-    found.append(f'--cpus-per-task={options.cpus_per_task}')
+    out.append(f'--cpus-per-task={options.cpus_per_task}')
   if options.time:
-    found.append(f'--time={options.time}')
+    out.append(f'--time={options.time}')
   if options.array:
-    found.append(f'--array=0-{options.array - 1}')
+    out.append(f'--array=0-{options.array - 1}')
   log = '%x-%A_%a.log' if options.array else '%x-%j.log'
-  found += [
+  out += [
     f'--signal=TERM@{options.notice}',
     '--requeue',
     '--open-mode=append',
     f'--output={log}',
   ]
-  return found + options.sbatch  # The later one counts.
+  return out + options.sbatch  # If one is there twice, the later counts.
 
 
 def tasks_per_node(options) -> int:
@@ -67,11 +67,11 @@ def script(options, job: common.Job) -> str:
   line = job.line(options.python)
   if options.array:
     line += f' --shard="$SLURM_ARRAY_TASK_ID"/{options.array}'
-  # srun does not take this one over from sbatch.
+  # srun does not take over this option of sbatch.
   cpus = '--cpus-per-task="$SLURM_CPUS_PER_TASK" ' * bool(options.cpus_per_task)
   env = dict(job.env)
   if (options.gpus_per_node or 1) > tasks_per_node(options):
-    # Under SLURM, JAX expects a process for each GPU unless it is told.
+    # Under SLURM, JAX expects one process per GPU unless this is set.
     ids = range(options.gpus_per_node)
     env.setdefault('JAX_LOCAL_DEVICE_IDS', ','.join(map(str, ids)))
   return '\n'.join([
@@ -99,7 +99,7 @@ def main() -> int:
     '--task_per',
     choices=['gpu', 'node'],
     default='gpu',
-    help='what has a process of its own; without GPUs always a node',
+    help='one process per GPU or per node; without GPUs always per node',
   )
   add('--cpus_per_task', type=common.positive, metavar='C')
   add('--time', type=common.one_line, help='such as 4:00:00')
@@ -114,7 +114,7 @@ def main() -> int:
     action='append',
     default=[],
     metavar='LINE',
-    help='a line of shell before the job; may be given again',
+    help='a line of shell before the job; may be repeated',
   )
   add(
     '--sbatch',
@@ -124,7 +124,7 @@ def main() -> int:
     metavar='OPTION',
     help='any option of sbatch, such as --sbatch=--partition=gpu',
   )
-  add('--python', default='python', help='of the cluster')
+  add('--python', default='python', help='Python of the cluster')
   options, job = parser.read()
   parser.one_process(
     options,

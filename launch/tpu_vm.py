@@ -1,4 +1,4 @@
-r"""A job on Cloud TPU VMs, on demand, spot or queued, by `gcloud`.
+r"""Job on Cloud TPU VMs, on demand, spot or queued, by `gcloud`.
 
 python -m launch.tpu_vm create --name=ped2 --zone=us-west4-a --type=v5litepod-16
 python -m launch.tpu_vm setup --name=ped2 --zone=us-west4-a
@@ -7,10 +7,10 @@ python -m launch.tpu_vm run --name=ped2 --zone=us-west4-a -- \
 python -m launch.tpu_vm logs --follow --name=ped2 --zone=us-west4-a
 python -m launch.tpu_vm delete --name=ped2 --zone=us-west4-a
 
-`restart` makes a VM that is gone or preempted anew and runs the job again;
-with --watch it stays until the job has ended. `run` goes on when the
-connection ends; `status` says how it stands, `stop` lets it save and end. A
-study has a VM a part (--array): NAME-0, NAME-1, ...
+`restart` makes a VM that is gone or preempted anew and runs the job again; with
+--watch it does so until the job has ended. The job of `run` goes on when the
+connection ends; `status` prints its state, `stop` lets it save and end. A study
+has one VM per part (--array): NAME-0, NAME-1, ...
 """
 
 import os
@@ -34,7 +34,7 @@ _INSTALL = f"""\
 curl -LsSf https://astral.sh/uv/install.sh | sh
 ~/.local/bin/uv venv --clear --python=3.12 ~/memae_env
 ~/.local/bin/uv pip install --python ~/memae_env -e ~/{_CODE} 'jax[tpu]'"""
-# The number alone may belong to another process since the worker has started.
+# After a restart of the worker the number may belong to another process.
 _RUNS = f'grep -qs memae_job "/proc/$(cat {_JOB}/pid 2>/dev/null)/cmdline"'
 _STATUS = f"""\
 if {_RUNS}; then echo 'job: running'
@@ -51,7 +51,7 @@ _COMING = {
 
 
 class NotYet(common.LaunchError):
-  """Google has no TPU for us at the moment."""
+  """Google has no free TPU at the moment."""
 
 
 class Vm:
@@ -61,7 +61,7 @@ class Vm:
     self.name, self._options, self._job = name, options, job
 
   def _gcloud(self, kind: str, verb: str, *words: str, quiet: bool = False):
-    """Runs or prints one line of gcloud."""
+    """Runs one line of gcloud, or prints it under --dry_run."""
     line = ['gcloud', 'compute', 'tpus', kind, verb, *words]
     line.append(f'--zone={self._options.zone}')
     if self._options.project:
@@ -79,10 +79,11 @@ class Vm:
         f'there is no "{line[0]}" here; see the commands with --dry_run'
       ) from None
 
-  def _done(self, ended, what: str, error=common.LaunchError) -> None:
+  def _check(self, ended, verb: str, error=common.LaunchError) -> None:
+    """Raises an error if a command has failed."""
     if ended.returncode:
-      said = (ended.stderr or '').strip().splitlines()[-1:]
-      raise error(' '.join([f'{self.name}: {what} failed', *said]))
+      last = (ended.stderr or '').strip().splitlines()[-1:]
+      raise error(' '.join([f'{self.name}: {verb} failed', *last]))
 
   def _ssh(self, script: str, worker: str = 'all', quiet: bool = False):
     words = f'--worker={worker}', f'--command={script}'
@@ -104,13 +105,13 @@ class Vm:
       words.append(f'--version={_version(options)}')
     if options.spot:
       words.append('--spot')
-    self._done(self._gcloud(self._kind(), 'create', *words), 'create', NotYet)
+    self._check(self._gcloud(self._kind(), 'create', *words), 'create', NotYet)
 
   def delete(self) -> None:
-    """Deletes the VM and, if queued, its place in the queue."""
+    """Deletes the VM and, if it is queued, its place in the queue."""
     force = ['--force'] * self._options.queued
     ended = self._gcloud(self._kind(), 'delete', self.name, *force, '--quiet')
-    self._done(ended, 'delete')
+    self._check(ended, 'delete')
 
   def setup(self) -> None:
     """Brings the code to all workers and installs it."""
@@ -124,22 +125,22 @@ class Vm:
       steps.append(f'mkdir ~/{_CODE}')
       steps.append(f'tar -xzf ~/{_CODE}.tar.gz -C ~/{_CODE}')
     script = '\n'.join([*steps, _INSTALL, *self._options.setup])
-    self._done(self._ssh(script), 'setup')
+    self._check(self._ssh(script), 'setup')
 
   def _copy(self) -> None:
     archive = f'{tempfile.gettempdir()}/{_CODE}-{self.name}.tar.gz'
     folder = self._options.source
     line = ['git', '-C', folder, 'archive', '--format=tar.gz']
     line += [f'--output={archive}', 'HEAD']
-    self._done(self._run(line), 'git archive')
+    self._check(self._run(line), 'git archive')
     words = archive, f'{self.name}:{_CODE}.tar.gz', '--worker=all'
-    self._done(self._gcloud('tpu-vm', 'scp', *words), 'scp')
+    self._check(self._gcloud('tpu-vm', 'scp', *words), 'scp')
 
   def run(self) -> None:
-    """Starts the job on all workers; it outlives the connection."""
+    """Starts the job on all workers, so that it outlives the connection."""
     job = self._job
     command = f'{_PYTHON} {shlex.join(job.words()[1:])}'
-    # The shell must live through SIGTERM to note how the job has ended.
+    # The shell must survive SIGTERM to write the exit code of the job.
     inner = f'trap : TERM; {command}; echo $? >{_JOB}/exit'
     script = '\n'.join([
       f"if {_RUNS}; then echo 'a job is running already' >&2; exit 2; fi",
@@ -152,17 +153,17 @@ class Vm:
       f'  >>{_JOB}/log 2>&1 </dev/null &',
       f'echo $! >{_JOB}/pid',
     ])  # fmt: skip
-    self._done(self._ssh(script), 'run')
+    self._check(self._ssh(script), 'run')
 
   def logs(self) -> None:
     """Prints the newest output of one worker."""
     follow = ' -F' * self._options.follow
     script = f'tail -n 200{follow} {_JOB}/log'
-    self._done(self._ssh(script, self._options.worker), 'logs')
+    self._check(self._ssh(script, self._options.worker), 'logs')
 
   def stop(self) -> None:
     """Lets the job save and end."""
-    self._done(self._ssh(_STOP), 'stop')
+    self._check(self._ssh(_STOP), 'stop')
 
   def status(self) -> None:
     """Prints the state of the VM and of the job on each worker."""
@@ -170,25 +171,26 @@ class Vm:
     if not self._options.dry_run:
       print(f'{self.name}: {state}')
     if state in _UP:
-      self._done(self._ssh(_STATUS), 'status')
+      self._check(self._ssh(_STATUS), 'status')
 
   def state(self) -> str:
-    """Returns Google's word for the state of the VM, or GONE."""
+    """Returns the state of the VM in the words of Google, or GONE."""
     field = 'state.state' if self._options.queued else 'state'
     words = self.name, f'--format=value({field})'
     ended = self._gcloud(self._kind(), 'describe', *words, quiet=True)
     if ended.returncode and 'NOT_FOUND' in ended.stderr:
       return 'GONE'
-    self._done(ended, 'describe')
+    self._check(ended, 'describe')
     return 'READY' if self._options.dry_run else ended.stdout.strip()
 
   def _job_state(self) -> set[str]:
     ended = self._ssh(_STATUS, quiet=True)
-    self._done(ended, 'status')
+    self._check(ended, 'status')
     return set(re.findall(r'job: (.*)', ended.stdout))
 
-  def _anew(self, there: bool) -> None:
-    if there:
+  def _anew(self, exists: bool) -> None:
+    """Makes the VM anew, deletes it first if it exists, and runs the job."""
+    if exists:
       self.delete()
     self.create()
     if self._options.queued and self._options.dry_run:
@@ -199,19 +201,19 @@ class Vm:
     self.run()
 
   def restart(self) -> bool:
-    """Brings the job back if it has been taken away.
+    """Starts the job again if its VM was taken away.
 
     Returns:
-      Whether it has ended well.
+      Whether the job has ended without an error.
 
     Raises:
       NotYet: there is no TPU at the moment.
-      LaunchError: the job has ended with a mistake.
+      LaunchError: the job has ended with an error.
     """
     state = self.state()
     if self._options.dry_run:
       print('# If it is gone, preempted or has failed:')
-      self._anew(there=True)
+      self._anew(exists=True)
       print('# If it is there, by what this prints:')
       self._ssh(_STATUS)
       return True
@@ -219,17 +221,17 @@ class Vm:
       raise NotYet(f'{self.name}: {state}')
     if state not in _UP:
       print(f'{self.name}: {state}; made anew', flush=True)
-      self._anew(there=state != 'GONE')
+      self._anew(exists=state != 'GONE')
       return False
-    found = self._job_state()
-    print(f'{self.name}: {", ".join(sorted(found))}', flush=True)
-    if 'running' in found:
+    states = self._job_state()
+    print(f'{self.name}: {", ".join(sorted(states))}', flush=True)
+    if 'running' in states:
       return False
-    if found == {'ended with 0'}:
+    if states == {'ended with 0'}:
       return True
-    if 'none' in found:
+    if 'none' in states:
       self.setup()
-    elif not found & {'lost', *(f'ended with {x}' for x in common.AGAIN)}:
+    elif not states & {'lost', *(f'ended with {x}' for x in common.AGAIN)}:
       raise common.LaunchError(f'{self.name}: the job has failed; see its logs')
     self.run()
     return False
@@ -241,25 +243,33 @@ def _version(options) -> str:
 
 
 def _restart(vms: list[Vm], watch: int | None) -> int:
-  """Restarts what has been taken away, again and again if `watch` says so.
+  """Restarts the jobs whose VMs were taken away.
+
+  Args:
+    vms: of all jobs.
+    watch: seconds after which to look again, until all jobs have ended; None:
+      look once.
 
   Returns:
-    0, or the code of what has to be tried again later.
+    Exit code: 0, or 75 if a job has to be tried again later.
+
+  Raises:
+    LaunchError: jobs have failed.
   """
   failed, code = [], 0
   while vms:
-    still = []
+    left = []
     for vm in vms:
       try:
         if not vm.restart():
-          still.append(vm)
+          left.append(vm)
       except NotYet as error:
         print(error, flush=True)
-        still.append(vm)
+        left.append(vm)
         code = 0 if watch else common.PREEMPTED
       except common.LaunchError as error:  # The others go on.
         failed.append(str(error))
-    vms = still if watch else []
+    vms = left if watch else []
     if vms:
       time.sleep(watch)
   if failed:
@@ -268,15 +278,15 @@ def _restart(vms: list[Vm], watch: int | None) -> int:
 
 
 def _source(text: str) -> str | tuple[str, str]:
-  """Parses a folder, or the URL and the commit of a repository."""
+  """Parses a folder, or URL@COMMIT of a repository, as a pair."""
   if os.path.isdir(text):
     return text
-  found = re.fullmatch(r'(.+[:/].+)@([\w./-]+)', text)
-  if not found:
+  match = re.fullmatch(r'(.+[:/].+)@([\w./-]+)', text)
+  if not match:
     raise common.argparse.ArgumentTypeError(
       f'"{text}" is neither a folder nor URL@COMMIT'
     )
-  return found[1], found[2]
+  return match[1], match[2]
 
 
 def _type(text: str) -> str:
@@ -293,9 +303,9 @@ def main() -> int:
   add('action', choices=[*actions, 'restart'])
   add('--name', type=common.name, default='memae')
   add('--zone', required=True)
-  add('--project', help="of Google Cloud; default: gcloud's own")
+  add('--project', help='of Google Cloud; default: that of gcloud')
   add('--type', type=_type, help='such as v5litepod-16')
-  add('--version', help='software of the VM; default: by type')
+  add('--version', help='software of the VM; default: by its type')
   add('--spot', action='store_true')
   add('--queued', action='store_true', help='as a queued resource')
   add(
@@ -304,10 +314,17 @@ def main() -> int:
     default='.',
     help='a folder, whose last commit is copied, or URL@COMMIT of a repository',
   )
-  add('--setup', action='append', default=[], metavar='LINE', help='of shell')
-  add('--worker', default='0', help='whose logs')
-  add('--follow', action='store_true', help='the logs, until Ctrl-C')
-  add('--watch', type=common.positive, metavar='SECONDS', help='of restart')
+  add(
+    '--setup', action='append', default=[], metavar='LINE', help='line of shell'
+  )
+  add('--worker', default='0', help='worker whose logs to print')
+  add('--follow', action='store_true', help='print logs until Ctrl-C')
+  add(
+    '--watch',
+    type=common.positive,
+    metavar='SECONDS',
+    help='restart again and again',
+  )
   options, job = parser.read(optional={*actions} - {'run'})
   if options.action in ('create', 'restart') and not options.type:
     parser.error('--type is missing, such as --type=v5litepod-16')

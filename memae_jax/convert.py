@@ -4,14 +4,13 @@ python -m memae_jax.convert released.pt --workdir=runs/released
 python -m memae_jax.convert runs/ped2 --to=memae.pt --replica=memae
 
 The config says what the run is evaluated on and how the memory is read, which
-weights do not tell: --config, by default configs/ped2.py:released.
+weights do not tell: --config, by default ped2:released.
 """
 
 import hashlib
 import io
 import logging
 import pathlib
-import runpy
 import zipfile
 from collections.abc import Mapping
 from typing import Any
@@ -23,6 +22,7 @@ from ml_collections import config_flags
 
 from memae_jax import cli
 from memae_jax import config as config_lib
+from memae_jax.config import config_file, packaged
 from memae_jax.evaluation.scoring import collect
 from memae_jax.methods import registry
 from memae_jax.models import reference_weights
@@ -30,7 +30,7 @@ from memae_jax.runtime import atomic, errors, foreign, locks, parallel, paths
 from memae_jax.training import experiment, run_folder, step
 
 _LOG = logging.getLogger(__name__)
-_DEFAULT = pathlib.Path('configs/ped2.py')
+_DEFAULT = 'ped2', 'released'  # A config of the package, and its argument.
 
 # Fields of `model` that the names of the released network imply.
 _NETWORK = {
@@ -106,7 +106,7 @@ def _check_network(config: Any, has_memory: bool) -> None:
       raise errors.UserError(
         f'config field "model.{field}" is {config.model[field]!r}, but the'
         f' released network has {value!r}; only the video network of'
-        f' {_DEFAULT}, at any widths, has its names'
+        f' configs/{_DEFAULT[0]}.py, at any widths, has its names'
       )
   memory = config.model.memory
   differ = [f'{k} {memory[k]}' for k in _READ if memory[k] != _READ[k]]
@@ -228,18 +228,14 @@ def run(*words: str) -> None:
     return
   config = options.config
   if config is None:
-    if not _DEFAULT.is_file():
-      raise errors.UserError(
-        f'--config is missing, such as {_DEFAULT}:released: what the weights'
-        ' are evaluated on, and how the memory is read'
-      )
-    config = runpy.run_path(str(_DEFAULT))['get_config']('released')
+    name, argument = _DEFAULT
+    config = config_file.called(packaged.files()[name], argument, 'get_config')
   to_run(source, paths.local(options.workdir, '--workdir'), config)
 
 
 if __name__ == '__main__':
   config_flags.DEFINE_config_file(
-    'config', None, f'What the run evaluates. Default: {_DEFAULT}:released.'
+    'config', None, f'What the run evaluates. Default: {":".join(_DEFAULT)}.'
   )
   flags.DEFINE_string('workdir', '', 'Folder of the run to make.')
   flags.DEFINE_string('to', '', 'PyTorch file to write from a run.')

@@ -22,7 +22,7 @@ from memae_jax.runtime import errors, parallel, paths, processes
 from memae_jax.training import experiment, loop, run_folder
 
 _CONFIG = config_flags.DEFINE_config_file(
-  'config', None, 'Experiment, such as configs/digits.py:classes=3.'
+  'config', None, 'Experiment, such as digits:classes=3 or FILE.py.'
 )
 _WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of the run.')
 _MODE = flags.DEFINE_enum(
@@ -94,7 +94,7 @@ def run() -> None:
   mode, given = _MODE.value, _CONFIG.value
   config = None if given is None else config_lib.resolve(given)
   if config is None and mode != 'eval':
-    raise errors.UserError('--config is missing, such as configs/digits.py')
+    raise errors.UserError('--config is missing, such as --config=digits')
   if mode == 'plan':
     folder = None
     if _WORKDIR.value:

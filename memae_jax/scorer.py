@@ -25,7 +25,6 @@ from memae_jax.data import host_stage
 from memae_jax.data.tables import npz
 from memae_jax.exported import scorer_file
 from memae_jax.runtime import (
-  atomic,
   errors,
   foreign,
   jax_settings,
@@ -286,6 +285,8 @@ def main(argv: list[str] | None = None) -> int:
     scorer = load(options.file)
     text, flagged, total = _table(scorer, options.input)
     if options.to:
+      from memae_jax.runtime import atomic  # Scores need none of it.
+
       atomic.write(paths.local(options.to, '--to'), text)
       print(
         f'{flagged} of {total} above {scorer.threshold:.6g}; scores:'

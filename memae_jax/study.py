@@ -22,7 +22,7 @@ def run() -> None:
   options = flags.FLAGS
   if not options.config:
     raise errors.UserError(
-      '--config is missing, such as configs/studies/memory_size_digits.py'
+      '--config is missing, such as --config=memory_size_digits'
     )
   if not options.workdir:
     raise errors.UserError('--workdir is missing: the folder of the study')
@@ -41,7 +41,7 @@ def run() -> None:
 
 if __name__ == '__main__':
   flags.DEFINE_string(
-    'config', '', 'Study, such as configs/studies/seeds.py:base=digits.'
+    'config', '', 'Study, such as seeds:base=digits or FILE.py.'
   )
   flags.DEFINE_string('workdir', '', 'Folder of the study.')
   flags.DEFINE_string('shard', '0/1', 'i/n: do every n-th run, from the i-th.')

@@ -130,7 +130,7 @@ COMMANDS = {
         ['"model.memory.slot" is unknown (did you mean "slots"?)'],
     ),
     'field of a field': (
-        [SMOKE, '--config.model.code.x=3'], ['model.code.x', 'no group']
+        [SMOKE, '--config.model.code.x=3'], ['model.code.x', 'not a group']
     ),
     'misspelt config, after a space': (
         ['--config', 'configs/digit.py:smoke'], ['mean "configs/digits.py"']

@@ -76,6 +76,11 @@ def test_from_first_step_to_report(name, tmp_path, monkeypatch):
   )
 
 
+def test_each_file_is_read_at_a_glance():
+  for path in (helpers.ROOT / 'configs').rglob('*.py'):
+    assert len(path.read_text().splitlines()) < 60, path
+
+
 @pytest.mark.parametrize('name', CONFIGS)
 def test_defaults_and_arguments(name):
   config = config_lib.resolve(_get(name))

@@ -10,7 +10,11 @@ import pytest
 from memae_jax import config as config_lib
 from tests import helpers
 
-_PAGES = [helpers.ROOT / 'README.md', *(helpers.ROOT / 'docs').glob('*.md')]
+_PAGES = [
+  helpers.ROOT / 'README.md',
+  helpers.ROOT / 'RESULTS.md',
+  *sorted((helpers.ROOT / 'docs').rglob('*.md')),
+]
 
 
 def _commands(page):
@@ -47,7 +51,10 @@ def test_commands_name_modules_configs_and_fields(words):
 
 
 def test_pages_link_to_what_there_is():
-  for page in [*_PAGES, helpers.ROOT / 'launch' / 'README.md']:
+  others = [
+    helpers.ROOT / name / 'README.md' for name in ('launch', 'benchmarks')
+  ]
+  for page in [*_PAGES, *others]:
     for target in re.findall(r'\]\(([^)#:]+)\)', page.read_text()):
       assert (page.parent / target).exists(), f'{page.name}: {target}'
 

@@ -508,7 +508,8 @@ ours = {m.removeprefix('memae_jax.') for m in sys.modules
         if m.startswith('memae_jax.')}
 assert ours <= {
   'data', 'data.host_stage', 'data.tables', 'data.tables.npz',
-  'data.tables.numbers', 'data.types', 'runtime', 'runtime.child',
+  'data.tables.numbers', 'data.types', 'exported', 'exported.scorer_file',
+  'runtime', 'runtime.child',
   'runtime.errors', 'runtime.foreign', 'runtime.host', 'runtime.jax_settings',
   'runtime.paths', 'runtime.spreadsheet', 'runtime.streams', 'scorer'}, ours
 heavy = ['flax', 'orbax', 'grain', 'tensorflow_datasets', 'sklearn', 'optax',
@@ -599,7 +600,7 @@ def test_videos(trained, exported, tmp_path, capsys, caplog):
   for i in range(15, number.max() + 1 - first):
     (folder / f'{i}.png').unlink()
   _refused('has 15 frames, but a clip takes 16', found.score, folder)
-  _refused('is no video', found.score, path)
+  _refused('is not a video', found.score, path)
 
 
 def test_the_command_line(trained, exported, tmp_path, capsys):

@@ -1,4 +1,4 @@
-"""The command; see the package."""
+"""Command line, see the package."""
 
 import argparse
 import contextlib
@@ -15,7 +15,7 @@ from benchmarks.accelerator import measuring, stages, training
 from memae_jax import cli
 from memae_jax.runtime import errors, host, locks
 
-_WAIT = 60.0  # Seconds for a training of an earlier call to end.
+_WAIT = 60.0  # Seconds that a training of an earlier call has to end.
 
 
 def plan(machine: machine_lib.Machine, rates) -> tuple[stages.Stage, ...]:
@@ -23,7 +23,7 @@ def plan(machine: machine_lib.Machine, rates) -> tuple[stages.Stage, ...]:
 
   Args:
     machine: this one.
-    rates: a function that returns the rows of the first.
+    rates: a function that returns the rows of the first stage.
   """
   return (
     stages.Stage(
@@ -31,7 +31,7 @@ def plan(machine: machine_lib.Machine, rates) -> tuple[stages.Stage, ...]:
     ),
     stages.Stage(
       '2_speed',
-      'memory reads, the video network, seconds a frame',
+      'memory reads, the video network, seconds per frame',
       lambda: measuring.speed(machine, rates()),
       60.0,
     ),
@@ -43,7 +43,7 @@ def plan(machine: machine_lib.Machine, rates) -> tuple[stages.Stage, ...]:
     ),
     stages.Stage(
       '4_resume',
-      'a training straight and stopped, bit for bit',
+      'a training that was resumed and one that was not, bit for bit',
       lambda: training.resuming(machine),
       60.0,
       keeps=True,
@@ -59,7 +59,11 @@ def plan(machine: machine_lib.Machine, rates) -> tuple[stages.Stage, ...]:
 
 
 def _hold(stack, work: pathlib.Path):
-  """Holds the folder of work, which an earlier call may be leaving."""
+  """Returns the lock of the folder of work; waits for an earlier call.
+
+  Raises:
+    UserError: another process holds it for too long.
+  """
   end = time.monotonic() + _WAIT
   while (lock := locks.claim(stack, work / '.lock', 'measuring')) is None:
     if time.monotonic() > end:
@@ -72,7 +76,7 @@ def _hold(stack, work: pathlib.Path):
 
 
 def run(args: argparse.Namespace, stack) -> None:
-  """Makes what is missing, stage by stage, as far as the minutes go."""
+  """Measures the missing rows, stage by stage, while there is time."""
   clock = stages.Clock(args.minutes)
   work = args.work or args.to.with_name(args.to.name + '-work')
   work.mkdir(parents=True, exist_ok=True)
@@ -111,13 +115,13 @@ def run(args: argparse.Namespace, stack) -> None:
     stages.run(stage, books[stage.name], clock)
     machine.rest()
   training.publish(machine)
-  said = {name: book.content['cut'] or 'done' for name, book in books.items()}
-  print(json.dumps({'device': kind, **facts, 'stages': said}))
+  states = {name: book.content['cut'] or 'done' for name, book in books.items()}
+  print(json.dumps({'device': kind, **facts, 'stages': states}))
 
 
 def main() -> None:
   """Parses the flags and runs."""
-  logging.set_verbosity(logging.ERROR)  # Of libraries.
+  logging.set_verbosity(logging.ERROR)  # Libraries log more.
   parser = argparse.ArgumentParser(
     prog='python -m benchmarks.accelerator',
     description=accelerator.__doc__.splitlines()[0],
@@ -127,7 +131,7 @@ def main() -> None:
   parser.add_argument('--data', type=pathlib.Path)
   parser.add_argument('--work', type=pathlib.Path)
   args = parser.parse_args()
-  jax.config.update('jax_platforms', 'cpu')  # The card is its workers'.
+  jax.config.update('jax_platforms', 'cpu')  # Only workers use the card.
   with contextlib.ExitStack() as stack:
     cli.guarded(lambda: run(args, stack))
 

@@ -1,4 +1,4 @@
-"""Parity with PyTorch on this device: the numbers of tests/golden."""
+"""Parity with PyTorch on this device, by the numbers of tests/golden."""
 
 import dataclasses
 import pathlib
@@ -18,7 +18,7 @@ from memae_jax.models import memae, reference_weights
 from memae_jax.training import fleet, step
 
 SLOTS, LAMBDA, RATE = 60, 0.01, 1e-4
-# Of float32, relative to the largest number of an array; see tests/golden.
+# Allowed errors in float32, relative to the largest number of an array.
 VALUE, GRADIENT, NETWORK = 1e-5, 1e-4, 1e-4
 
 
@@ -30,7 +30,7 @@ def weights(like: Any, dtype: Any) -> dict[str, Any]:
     dtype: of the variables.
   """
   zeros = jax.tree.map(lambda x: np.zeros(x.shape), like)
-  found = {}
+  variables = {}
   for j, (name, array) in enumerate(
     reference_weights.to_reference(zeros).items()
   ):
@@ -52,13 +52,13 @@ def weights(like: Any, dtype: Any) -> dict[str, Any]:
     else:
       taps = 8 if t.shape[1] > 1 else 4
       t = t * np.sqrt(2 / (27 * t.shape[0] / taps))
-    found[name] = t
+    variables[name] = t
   like = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, dtype), like)
-  return reference_weights.from_reference(found, like)
+  return reference_weights.from_reference(variables, like)
 
 
 def cases(path: pathlib.Path, most: int) -> list[dict[str, np.ndarray]]:
-  """Returns the first cases of addressing.npz."""
+  """Returns the first cases of addressing.npz, at most `most`."""
   with np.load(path) as file:
     return [
       {
@@ -71,8 +71,8 @@ def cases(path: pathlib.Path, most: int) -> list[dict[str, np.ndarray]]:
 
 
 def by_formula(seed: int = 0) -> list[dict[str, np.ndarray]]:
-  """As `cases`, without gradients: NumPy in float64, by the formulas."""
-  rng, made = np.random.default_rng(seed), []
+  """Returns cases without gradients, by the formulas in NumPy's float64."""
+  rng, out = np.random.default_rng(seed), []
   for slots, similarity in ((50, 'dot'), (2000, 'dot'), (2000, 'cosine')):
     query, stored = rng.normal(size=(64, 32)), rng.normal(size=(slots, 32))
     score = query @ stored.T
@@ -84,7 +84,7 @@ def by_formula(seed: int = 0) -> list[dict[str, np.ndarray]]:
     kept = np.where(soft > 1 / slots, soft, 0)
     kept /= kept.sum(axis=1, keepdims=True)
     log = np.log(np.where(kept > 0, kept, 1))
-    made.append(
+    out.append(
       {
         'query': query,
         'memory': stored,
@@ -94,44 +94,49 @@ def by_formula(seed: int = 0) -> list[dict[str, np.ndarray]]:
         'entropy': -(kept * log).sum(axis=1),
       }
     )
-  return made
+  return out
 
 
-def _error(found: Any, expected: np.ndarray) -> float:
+def _error(actual: Any, expected: np.ndarray) -> float:
+  """Returns the largest error, relative to the largest expected number."""
   scale = max(np.max(np.abs(expected)), 1e-3)
-  found = np.asarray(found, np.float64)
-  return float(np.max(np.abs(found - expected)) / scale)
+  actual = np.asarray(actual, np.float64)
+  return float(np.max(np.abs(actual - expected)) / scale)
 
 
-def _worst(errors: dict[str, float], allowed: dict[str, float]) -> dict:
+def _judged(errors: dict[str, float], allowed: dict[str, float]) -> dict:
+  """Returns a row with errors, allowed errors, and whether all are allowed."""
   passed = all(error <= allowed[name] for name, error in errors.items())
   return {'relative_error': errors, 'allowed': allowed, 'passed': passed}
 
 
 def addressing_of(
-  given: list[Mapping[str, np.ndarray]], kind: str
+  examples: list[Mapping[str, np.ndarray]], kind: str
 ) -> dict[str, Any]:
-  """Returns the largest errors of a read of some cases.
+  """Returns the largest errors of a read over all cases.
 
   Args:
-    given: from `cases` or `by_formula`.
+    examples: from `cases` or `by_formula`.
     kind: dense, streaming or top_k (of all slots).
   """
   errors: dict[str, float] = {}
-  for case in given:
+  for case in examples:
     arrays = [jnp.asarray(case[n], jnp.float32) for n in ('query', 'memory')]
     function = _read(case, kind)
-    found = jax.device_get(jax.jit(function)(*arrays))
-    for name, array in found.items():
+    outputs = jax.device_get(jax.jit(function)(*arrays))
+    for name, array in outputs.items():
       if name in case:
         error = _error(array, case[name])
         errors[name] = max(errors.get(name, 0.0), error)
   allowed = {n: GRADIENT if 'grad' in n else VALUE for n in errors}
-  return {'cases': len(given), **_worst(errors, allowed)}
+  return {'cases': len(examples), **_judged(errors, allowed)}
 
 
 def _read(case: Mapping[str, np.ndarray], kind: str) -> Callable[..., Any]:
-  """Value, entropy and, where the case has them, gradients of a read."""
+  """Returns a function of (query, slots): outputs of a read by name.
+
+  They are value, entropy and, where the case has them, gradients.
+  """
   threshold = float(case['threshold'])
   options = memory.ReadOptions(
     similarity=str(case['similarity']),
@@ -148,7 +153,7 @@ def _read(case: Mapping[str, np.ndarray], kind: str) -> Callable[..., Any]:
     entropy = jnp.float32(case['entropy_cotangent']) * jnp.sum(out.entropy)
     return jnp.sum(out.value * cotangent) + entropy, out
 
-  def whole(query, slots):
+  def outputs(query, slots):
     if kind == 'top_k' or 'value_cotangent' not in case:
       out, grads = read(query, slots), {}
     else:
@@ -158,11 +163,11 @@ def _read(case: Mapping[str, np.ndarray], kind: str) -> Callable[..., Any]:
       grads = dict(zip(('grad_query', 'grad_memory'), both))
     return {'value': out.value, 'entropy': out.entropy, **grads}
 
-  return whole
+  return outputs
 
 
 def _network(x: np.ndarray, dtype: Any):
-  """The golden network: its trainer, hyper-parameters and state."""
+  """Returns trainer, hyper-parameters and state of the golden network."""
   config = ped2.get_config(f'released=True,slots={SLOTS}')
   config.model.memory.shrink_gradient = 'published'
   config = config_lib.resolve(config)
@@ -189,7 +194,11 @@ def _load(path: pathlib.Path) -> tuple[dict[str, np.ndarray], np.ndarray]:
 
 
 def evaluation(path: pathlib.Path) -> dict[str, Any]:
-  """Returns the errors of the video network's outputs, in float32."""
+  """Returns the errors of outputs of the video network, in float32.
+
+  Args:
+    path: of video.npz.
+  """
   golden, x = _load(path)
   x = jnp.asarray(x, jnp.float32)
   trainer, hyper, state = _network(x, jnp.float32)
@@ -206,24 +215,25 @@ def evaluation(path: pathlib.Path) -> dict[str, Any]:
     ),
   }
   allowed = dict.fromkeys(errors, NETWORK)
-  return _worst(errors, allowed | {'queries_that_keep_other_slots': 0.0})
+  return _judged(errors, allowed | {'queries_that_keep_other_slots': 0.0})
 
 
 def training(path: pathlib.Path, double: bool) -> dict[str, Any]:
-  """Returns the errors of the losses of two steps; in float64, of gradients.
+  """Returns the errors of the losses of two steps, and of gradients.
 
   Args:
     path: of video.npz.
-    double: float64; in float32 gradients of the encoder are ill-conditioned.
+    double: whether to compute in float64. In float32 the gradients of the
+      encoder are ill-conditioned, and are left out.
   """
   golden, x = _load(path)
   dtype = jnp.float64 if double else jnp.float32
   with jax.enable_x64(double):
     x = jnp.asarray(x, dtype)
     trainer, hyper, state = _network(x, dtype)
-    one = jax.jit(trainer.step)
-    after, first = one(state, hyper, x, 0)
-    _, second = one(after, hyper, x, 1)
+    train = jax.jit(trainer.step)
+    after, first = train(state, hyper, x, 0)
+    _, second = train(after, hyper, x, 1)
     after, losses = jax.device_get((after, (first.loss, second.loss)))
   errors = {
     'loss': _error(losses[0], golden['train_loss']),
@@ -241,4 +251,4 @@ def training(path: pathlib.Path, double: bool) -> dict[str, Any]:
       abs(float(np.linalg.norm(grads[name]) - norm) / float(largest))
       for name, norm in norms.items()
     )
-  return _worst(errors, dict.fromkeys(errors, 1e-6 if double else NETWORK))
+  return _judged(errors, dict.fromkeys(errors, 1e-6 if double else NETWORK))

@@ -1,8 +1,8 @@
-"""This machine as the stages see it: its folders, its minutes, its processes.
+"""Folders, time and processes of the machine, as the stages use them.
 
-The process of the command itself never touches the accelerator. What runs there
-are workers (see `worker`), which end with it, and trainings by the command
-line, which are asked to save and end when the time is over.
+The process of the command itself never touches the accelerator. Workers (see
+`worker`) run there, which end with it, and trainings by the command line, which
+are asked to save and end when the time is over.
 """
 
 import contextlib
@@ -27,27 +27,30 @@ _VARIABLES = {
   'XLA_PYTHON_CLIENT_PREALLOCATE': 'false',
   'TF_CPP_MIN_LOG_LEVEL': '3',
 }
-_SMALL = {  # On a CPU: compiled quickly rather than well, and once.
+_SMALL = {  # On a CPU programs are compiled quickly rather than well.
   'XLA_FLAGS': '--xla_backend_optimization_level=0',
   'JAX_NUM_CPU_DEVICES': '1',
 }
 
 
 class Failed(Exception):
-  """A worker or a training says, in one line, why it has no result."""
+  """A worker or a training has no result; the message says why in one line."""
 
 
 class Ended(NamedTuple):
-  """How a training ended: its exit code, and the end of what it said."""
+  """Exit code of a training, and the end of its output."""
 
   code: int
-  said: str
+  output: str
 
 
 class Machine:
-  """Folders and processes; `small` where there is no accelerator.
+  """Folders and processes of this machine.
 
-  device: what `worker` says of it. torch: of PyTorch; None without.
+  Attributes:
+    small: whether there is no accelerator, so that sizes are small.
+    device: of JAX, as `worker` describes it.
+    torch: version and device of PyTorch; None where it is not installed.
   """
 
   def __init__(
@@ -62,16 +65,16 @@ class Machine:
 
     Args:
       out: folder of results.
-      work: folder of what is kept between calls.
-      data: folder of what was brought along, if any.
+      work: folder that is kept between calls.
+      data: folder of files that were brought along, or None.
       clock: of this call.
-      lock: that its processes hold as well, until the last one has ended.
+      lock: file that the processes hold as well, until the last one has ended.
 
     Raises:
-      Failed: JAX finds none.
+      Failed: JAX finds no device.
     """
     self.out, self.work, self.data, self.clock = out, work, data, clock
-    self._held = (lock.fileno(),)
+    self._locks = (lock.fileno(),)
     self._workers: dict[str, workers.Worker] = {}
     self.small = False
     self.device = self.ask('jax', 'device')
@@ -83,14 +86,14 @@ class Machine:
       self.torch = self.ask('torch', 'version')
 
   def find(self, *names: str) -> pathlib.Path | None:
-    """Returns the first of these in the folder of data that is there."""
+    """Returns the first of these names that the folder of data has, or None."""
     for name in names if self.data else ():
       if (self.data / name).exists():
         return self.data / name
     return None
 
   def ask(self, side: str, do: str, **options: Any) -> dict[str, Any]:
-    """Asks the worker of a side, which is started where there is none.
+    """Asks the worker of a side; starts it if there is none.
 
     Args:
       side: jax or torch.
@@ -98,24 +101,26 @@ class Machine:
       **options: of the function.
 
     Raises:
-      Failed: it says so, or it ended.
+      Failed: the worker answers with an error, or has ended.
       OutOfTime: the minutes are over.
     """
     if side not in self._workers:
       words = ['benchmarks.accelerator.worker', side]
-      self._workers[side] = workers.Worker(words, self._variables(), self._held)
+      self._workers[side] = workers.Worker(
+        words, self._variables(), self._locks
+      )
     line = json.dumps({'do': do, **options})
     try:
-      found = self._workers[side].ask(line, max(self.clock.left(), 1))
+      answer = self._workers[side].ask(line, max(self.clock.left(), 1))
     except workers.Stopped as stopped:
       del self._workers[side]
       self.rest()
       if stopped.late:
         raise stages.OutOfTime from stopped
       raise Failed(str(stopped)) from stopped
-    if 'error' in found:
-      raise Failed(found['error'])
-    return found
+    if 'error' in answer:
+      raise Failed(answer['error'])
+    return answer
 
   def rest(self) -> None:
     """Ends the workers, so that the card is free."""
@@ -124,33 +129,33 @@ class Machine:
 
   def _variables(self) -> dict[str, str]:
     paths = [str(ROOT), os.environ.get('PYTHONPATH', '')]
-    ours = {
+    variables = {
       'PYTHONPATH': os.pathsep.join(filter(None, paths)),
       'JAX_COMPILATION_CACHE_DIR': os.environ.get(
         'JAX_COMPILATION_CACHE_DIR', str(self.work / 'compiled')
       ),
     }
-    return ours | _VARIABLES | (_SMALL if self.small else {})
+    return variables | _VARIABLES | (_SMALL if self.small else {})
 
   @contextlib.contextmanager
   def _command(
     self, words: Sequence[str], variables: Mapping[str, str]
   ) -> Iterator[tuple[subprocess.Popen, pathlib.Path]]:
-    """Yields `python -m memae_jax.main` and the file of what it says."""
+    """Yields a process of `memae_jax.main` and the file of its output."""
     self.rest()
-    said = self.work / 'said.txt'
-    with said.open('wb') as file:
+    output = self.work / 'said.txt'
+    with output.open('wb') as file:
       process = subprocess.Popen(
         [sys.executable, '-m', 'memae_jax.main', *words],
         cwd=ROOT,
         env=os.environ | self._variables() | variables,
         stdout=file,
         stderr=subprocess.STDOUT,
-        pass_fds=self._held,
+        pass_fds=self._locks,
         preexec_fn=functools.partial(workers.end_with_parent, signal.SIGTERM),
       )
     try:
-      yield process, said
+      yield process, output
     finally:
       if process.poll() is None:
         process.kill()
@@ -168,14 +173,11 @@ class Machine:
     Args:
       words: its flags.
       seconds: after which SIGTERM asks it to save and end.
-      variables: of the environment.
-      until: a function; once it is true, SIGTERM is sent, too.
-
-    Returns:
-      How it ended.
+      variables: of the environment, in addition to those of this process.
+      until: a function; SIGTERM is also sent once it returns True.
     """
     clock, sent = stages.Clock(seconds / 60), False
-    with self._command(words, variables or {}) as (process, said):
+    with self._command(words, variables or {}) as (process, output):
       while process.poll() is None:
         asked = until is not None and until()
         if asked or not clock.left():
@@ -186,15 +188,15 @@ class Machine:
           break
         with contextlib.suppress(subprocess.TimeoutExpired):
           process.wait(0.02 if until else min(1, clock.left() + 0.01))
-      if process.poll() is None:  # As if it had obeyed: it goes on as well.
+      if process.poll() is None:  # It can be resumed all the same.
         process.kill()
         process.wait()
       code = process.returncode
       if sent and code < 0:
         code = errors.Preempted.exit_code
-      return Ended(code, _end_of(said))
+      return Ended(code, _end_of(output))
 
 
-def _end_of(said: pathlib.Path) -> str:
-  lines = said.read_text('utf-8', 'replace').splitlines()
+def _end_of(output: pathlib.Path) -> str:
+  lines = output.read_text('utf-8', 'replace').splitlines()
   return ' '.join(' '.join(lines[-3:]).split())[-600:]

@@ -1,4 +1,4 @@
-"""Stages 1 to 3: what the card is, how fast programs are, how fleets map."""
+"""Stages 1 to 3: the card, the speed of programs, and mappings of fleets."""
 
 import re
 import statistics
@@ -9,10 +9,10 @@ from benchmarks.accelerator import machine as machine_lib
 from benchmarks.accelerator import stages
 
 ROUNDS = 7
-PAPER = 0.0262  # Seconds a frame, on a Titan X: section 4.2 of the paper.
-# Makers' figures in FLOPs a second without sparsity: (float32 outside of matrix
-# units, TF32, bfloat16). Titan X, V100 and T4 have no TF32; V100 and T4 no
-# bfloat16.
+PAPER = 0.0262  # Seconds per frame, on a Titan X: section 4.2 of the paper.
+# Makers' figures in FLOPs per second without sparsity: (float32 outside of
+# matrix units, TF32, bfloat16). Titan X, V100 and T4 have neither TF32
+# nor bfloat16.
 PEAKS = {
   'H100 80GB HBM3': (6.7e13, 4.95e14, 9.89e14),
   'H100 PCIe': (5.1e13, 3.78e14, 7.56e14),
@@ -38,7 +38,7 @@ def peaks(kind: str) -> dict[str, float | None]:
 
 
 def guarded(make) -> dict[str, Any]:
-  """Returns the row, or why there is none."""
+  """Returns the row that `make` returns, or {'failed': reason}."""
   try:
     return make()
   except machine_lib.Failed as error:
@@ -46,7 +46,7 @@ def guarded(make) -> dict[str, Any]:
 
 
 def card(machine: machine_lib.Machine) -> Iterator[stages.Task]:
-  """Yields what the card is and does at best, then parity on it."""
+  """Yields the tasks of stage 1: the card, its best rates, parity on it."""
   yield stages.Task('device', lambda left: dict(machine.device))
   for precision in _PRECISIONS:
     yield stages.Task(
@@ -69,9 +69,9 @@ def _product(machine, precision: str) -> dict[str, Any]:
   row = _timed(machine, {'product': ('jax', options)})
   if machine.small:
     return row
-  made = row['runs']['product']
-  rate = made['flops'] / made['median_seconds']
-  row['flops_a_second'] = rate
+  run = row['runs']['product']
+  rate = run['flops'] / run['median_seconds']
+  row['flops_per_second'] = rate
   if peak := peaks(machine.device['kind']).get(precision):
     row |= {'makers_peak': peak, 'share_of_peak': round(rate / peak, 3)}
   return row
@@ -81,21 +81,21 @@ def _copy(machine) -> dict[str, Any]:
   size = 2**20 if machine.small else 2**30
   row = _timed(machine, {'copy': ('jax', {'what': 'copy', 'size': size})})
   if not machine.small:
-    row['bytes_a_second'] = 2 * size / row['runs']['copy']['median_seconds']
+    row['bytes_per_second'] = 2 * size / row['runs']['copy']['median_seconds']
   return row
 
 
 def _parities(machine) -> Iterator[tuple[str, dict[str, Any]]]:
-  """Yields keys and options of `worker`'s parity."""
+  """Yields (key, options of `worker`'s parity)."""
   folder = machine.find('golden') or machine_lib.ROOT / 'tests/golden'
   read, video = folder / 'addressing.npz', folder / 'video.npz'
   kinds = 'dense', 'streaming', 'top_k'
   for kind in kinds:
-    both = {'what': 'addressing', 'kind': kind, 'precision': 'highest'}
-    yield f'parity, {kind} read, formulas in NumPy', both
+    options = {'what': 'addressing', 'kind': kind, 'precision': 'highest'}
+    yield f'parity, {kind} read, formulas in NumPy', options
     if read.exists():
-      few = {'path': str(read), 'most': 2 if machine.small else 100}
-      yield f'parity, {kind} read, golden', both | few
+      cases = {'path': str(read), 'most': 2 if machine.small else 100}
+      yield f'parity, {kind} read, golden', options | cases
   if not video.exists():
     return
   for precision in ('highest', None):
@@ -103,7 +103,7 @@ def _parities(machine) -> Iterator[tuple[str, dict[str, Any]]]:
       f'parity, video network, precision {precision or "default"}',
       {'what': 'evaluation', 'path': str(video), 'precision': precision},
     )
-  if not machine.small:  # Minutes on a CPU, where the tests have them.
+  if not machine.small:  # It takes minutes on a CPU, where tests do it.
     for double in (False, True):
       yield (
         f'parity, video training, {"float64" if double else "float32"}',
@@ -117,54 +117,57 @@ def _parities(machine) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _timed(machine, runs: Mapping[str, tuple[str, dict]]) -> dict[str, Any]:
-  """Prepares programs and times them in turns; without speed on a CPU.
+  """Prepares programs and times them in turns; on a CPU it gives no speed.
 
   Args:
     machine: this one.
-    runs: by their names, the side and the options of `speed.Programs.prepare`.
-      One that fails is left out of the turns.
+    runs: (side, options of `speed.Programs.prepare`) by name. A program that
+      cannot be prepared is left out of the turns.
 
   Returns:
-    `runs`: of each, facts, and median, least and number of seconds.
+    A row with `runs`: facts by name, with the median and the least of the
+    seconds per call, and the number of samples.
   """
-  made, found = {}, {}
+  facts, samples = {}, {}
   for name, (side, options) in runs.items():
     try:
-      made[name] = machine.ask(side, 'prepare', name=name, **options)
-      found[name] = []
+      facts[name] = machine.ask(side, 'prepare', name=name, **options)
+      samples[name] = []
     except machine_lib.Failed as error:
-      made[name] = {'failed': str(error)}
+      facts[name] = {'failed': str(error)}
   for _ in range(1 if machine.small else ROUNDS):
-    for name in found:
+    for name in samples:
       side, _ = runs[name]
-      found[name].append(machine.ask(side, 'time', name=name)['seconds'])
+      samples[name].append(machine.ask(side, 'time', name=name)['seconds'])
   for side in {side for side, _ in runs.values()}:
     machine.ask(side, 'forget')
   if machine.small:
-    said = {name: facts.get('failed', 'it ran') for name, facts in made.items()}
-    failed = [line for line in said.values() if line != 'it ran']
-    row = {'runs': said, 'speed': stages.NOT_RUN}
+    lines = {name: run.get('failed', 'it ran') for name, run in facts.items()}
+    failed = [line for line in lines.values() if line != 'it ran']
+    row = {'runs': lines, 'speed': stages.NOT_RUN}
     return row | ({'failed': failed[0]} if failed else {})
-  for name, seconds in found.items():
-    made[name] |= {
+  for name, seconds in samples.items():
+    facts[name] |= {
       'median_seconds': statistics.median(seconds),
       'least_seconds': min(seconds),
       'samples': len(seconds),
     }
-  return {'runs': made}
+  return {'runs': facts}
 
 
-def _shared(machine, row, precision: str, rates: Mapping[str, Any]):
-  """Adds to the runs of a row their share of the card's best."""
+def _with_shares(machine, row, precision: str, rates: Mapping[str, Any]):
+  """Adds to the runs of a row their shares of the card's best rates."""
   if machine.small:
     return row
-  measured = rates.get(f'matrix product, {precision}', {}).get('flops_a_second')
+  measured = rates.get(f'matrix product, {precision}', {}).get(
+    'flops_per_second'
+  )
   peak = peaks(machine.device['kind']).get(precision)
   for run in row['runs'].values():
     if 'flops' not in run or 'median_seconds' not in run:
       continue
     rate = run['flops'] / run['median_seconds']
-    run['flops_a_second'] = rate
+    run['flops_per_second'] = rate
     if measured:
       run['share_of_measured_product'] = round(rate / measured, 4)
     if peak:
@@ -186,7 +189,7 @@ def speed(
 
   Args:
     machine: this one.
-    rates: the rows of stage 1.
+    rates: rows of stage 1 by key.
   """
   plans = [*_videos(machine), *_reads(machine), *_frames(machine)]
   for key, runs, precision, more in sorted(plans, key=lambda plan: plan[3]):
@@ -199,25 +202,25 @@ def speed(
 def _row(machine, runs, precision, rates) -> dict[str, Any]:
   def make():
     if not machine.small:
-      machine.rest()  # The peak of a process is that of a row.
-    row = _shared(machine, _timed(machine, runs), precision, rates)
-    return row if machine.small else row | _frames_a_second(runs, row)
+      machine.rest()  # So that the peak of a process is that of its row.
+    row = _with_shares(machine, _timed(machine, runs), precision, rates)
+    return row if machine.small else row | _per_frame(runs, row)
 
   return guarded(make)
 
 
-def _frames_a_second(runs, row) -> dict[str, Any]:
-  """Of scoring: seconds a frame, one clip each, beside the paper's."""
-  found = {}
+def _per_frame(runs, row) -> dict[str, Any]:
+  """Returns the seconds per frame of runs that score, beside the paper's."""
+  out = {}
   for name, (_, options) in runs.items():
     if options.get('task') == 'score' and 'median_seconds' in row['runs'][name]:
       seconds = row['runs'][name]['median_seconds']
-      found[name] = seconds / options['batch']
-  return {'seconds_a_frame': found, 'papers': PAPER} if found else {}
+      out[name] = seconds / options['batch']  # One clip per frame.
+  return {'seconds_per_frame': out, 'papers': PAPER} if out else {}
 
 
 def _against(machine, options: Mapping[str, Any]) -> dict[str, tuple]:
-  """The same by PyTorch, where it is there."""
+  """Returns the run of the same by PyTorch, if it is installed."""
   return {'torch': ('torch', dict(options))} if machine.torch else {}
 
 
@@ -257,7 +260,10 @@ def _frames(machine) -> Iterator[tuple]:
 
 
 def _reads(machine) -> Iterator[tuple]:
-  """Dense, streaming and top-k reads; queries become fewer, or none fits."""
+  """Yields dense, streaming and top-k reads.
+
+  The more slots, the fewer queries, as the dense read would not fit otherwise.
+  """
   sizes = [(2000, 7168), (65_536, 4096), (1_000_000, 1024)]
   if machine.small:
     sizes = [(100, 64)]
@@ -273,7 +279,7 @@ def _reads(machine) -> Iterator[tuple]:
           kind: ('jax', {**options, 'kind': kind, 'compute': compute})
           for kind in kinds
         }
-        # Ours takes products in full float32 whatever the queries are.
+        # A read takes products in full float32, whatever the type of queries.
         if compute == 'float32' and direction != 'sparse':
           runs |= _against(machine, options)
         key = f'read {slots}x{queries}, {direction}, {compute}'
@@ -300,7 +306,8 @@ def fleets(machine: machine_lib.Machine) -> Iterable[stages.Task]:
     )
 
 
-def _mapped(machine, runs, each: int) -> dict[str, Any]:
+def _mapped(machine, runs, count: int) -> dict[str, Any]:
+  """Returns the row of a fleet; `count` is replicas times steps."""
   if not machine.small:
     machine.rest()
   row = _timed(machine, runs)
@@ -311,8 +318,8 @@ def _mapped(machine, runs, each: int) -> dict[str, Any]:
     for name, run in row['runs'].items()
     if 'median_seconds' in run
   }
-  row['ms_a_step_and_replica'] = {
-    name: round(1e3 * one / each, 4) for name, one in seconds.items()
+  row['ms_per_step_and_replica'] = {
+    name: round(1e3 * median / count, 4) for name, median in seconds.items()
   }
   if len(seconds) == 2:
     row['map_over_vmap'] = round(seconds['map'] / seconds['vmap'], 3)

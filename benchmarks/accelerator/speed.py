@@ -1,9 +1,9 @@
-"""What is timed on this device, by JAX or by PyTorch: programs by their names.
+"""Programs that are timed on this device, by JAX or by PyTorch.
 
-Both sides have the same functions. A program is prepared (compiled, called
-twice) and then timed, call by call, as the other process asks; a sample is the
-mean of as many calls as take about a twentieth of a second, after whose last
-one it waits for the device.
+Both sides have the same functions. A program is prepared (compiled, and called
+twice) and then timed when the other process asks. A sample is the mean over as
+many calls as take about a twentieth of a second, and waits for the device after
+the last one.
 """
 
 import argparse
@@ -14,14 +14,12 @@ from typing import Any
 
 import numpy as np
 
-_SAMPLE, _MOST = 0.05, 200  # Seconds, calls.
-TOP = 64
-LARGE = 8192  # Rows of the matrices of `rate`.
-COPIED = 2**30  # Bytes.
+_SAMPLE, _MOST = 0.05, 200  # Seconds and most calls of a sample.
+TOP = 64  # k of the top-k read.
 
 
 class Programs:
-  """Prepared programs; the two sides say how to make them and wait."""
+  """Programs by name. A side defines how to make them and to wait for them."""
 
   def __init__(self):
     self._calls: dict[str, tuple[Callable[[], Any], int]] = {}
@@ -30,12 +28,12 @@ class Programs:
     """Makes a program and warms it up.
 
     Args:
-      name: to time it by.
-      what: a method of this side.
+      name: of the program, for `time`.
+      what: name of the method of this side that makes it.
       **options: of the method.
 
     Returns:
-      What there is to say of it.
+      Facts about the program.
     """
     call, facts = getattr(self, what)(**options)
     self.wait(call())
@@ -44,10 +42,10 @@ class Programs:
     once = time.perf_counter() - begun
     calls = min(max(math.ceil(_SAMPLE / max(once, 1e-9)), 1), _MOST)
     self._calls[name] = call, calls
-    return facts | {'calls_a_sample': calls, **self.memory()}
+    return facts | {'calls_per_sample': calls, **self.memory()}
 
   def time(self, name: str) -> dict[str, float]:
-    """Returns the mean seconds of a call."""
+    """Returns the mean seconds per call of one sample."""
     call, calls = self._calls[name]
     begun = time.perf_counter()
     for _ in range(calls):
@@ -61,11 +59,11 @@ class Programs:
     return {}
 
   def memory(self) -> dict[str, Any]:
-    """Returns the most memory that this process had on the device so far."""
+    """Returns the peak bytes of this process on the device so far."""
     raise NotImplementedError
 
   def wait(self, result: Any) -> None:
-    """Waits for the device."""
+    """Waits until the device has computed the result."""
     raise NotImplementedError
 
 
@@ -75,17 +73,17 @@ def _clips(size: int, batch: int) -> np.ndarray:
 
 
 class Jax(Programs):
-  """This project's side."""
+  """Side of this project."""
 
   def memory(self):
-    """See `Programs`."""
+    """Returns the peak bytes of this process on the device so far."""
     import jax
 
     stats = jax.devices()[0].memory_stats() or {}
     return {'process_peak_bytes': stats.get('peak_bytes_in_use')}
 
   def wait(self, result):
-    """See `Programs`."""
+    """Waits until the device has computed the result."""
     import jax
 
     jax.block_until_ready(result)
@@ -103,7 +101,7 @@ class Jax(Programs):
     }
 
   def product(self, size: int, precision: str):
-    """A product of two square matrices, as the reference for a share."""
+    """Makes the product of two square matrices, the reference for shares."""
     import jax
     import jax.numpy as jnp
 
@@ -117,57 +115,69 @@ class Jax(Programs):
     return lambda: program.call(one, two), self._facts(program)
 
   def copy(self, size: int):
-    """Copies `size` bytes on the device (negated, or nothing would happen)."""
+    """Makes a copy of `size` bytes, negated, or nothing would happen."""
     import jax
     import jax.numpy as jnp
 
     from benchmarks import common
 
-    given = jnp.ones(size // 4, jnp.float32)
-    program = common.compiled(jax.jit(jnp.negative), given)
-    return lambda: program.call(given), self._facts(program)
+    array = jnp.ones(size // 4, jnp.float32)
+    program = common.compiled(jax.jit(jnp.negative), array)
+    return lambda: program.call(array), self._facts(program)
 
   def read(
     self, slots: int, queries: int, kind: str, direction: str, compute: str
   ):
-    """A read of the memory; `direction`: forward, both, or sparse forward."""
+    """Makes a read of the memory.
+
+    Args:
+      slots, queries: how many.
+      kind: of the read.
+      direction: forward, both, or sparse, which is forward with few survivors.
+      compute: type of the inputs.
+    """
     import jax
 
     from benchmarks import common, memory
-    from memae_jax import memory as ours
+    from memae_jax import memory as memory_lib
 
     if direction == 'sparse':
-      how = {'kind': kind} | ({'k': TOP} if kind == 'top_k' else {})
-      function = memory.sparse_read(**how)
-      given = memory.sparse(slots, queries)
+      options = {'kind': kind} | ({'k': TOP} if kind == 'top_k' else {})
+      function = memory.sparse_read(**options)
+      inputs = memory.sparse(slots, queries)
     elif direction == 'forward':
       function = jax.jit(
-        lambda query, stored: ours.read(
-          query, stored, 1 / slots, ours.ReadOptions(kind=kind)
+        lambda query, stored: memory_lib.read(
+          query, stored, 1 / slots, memory_lib.ReadOptions(kind=kind)
         )
       )
-      given = memory.arrays(slots, queries)[:2]
+      inputs = memory.arrays(slots, queries)[:2]
     else:
       function = jax.jit(memory.both_ways(kind))
-      given = memory.arrays(slots, queries)
-    given = tuple(x.astype(compute) for x in given)
-    program = common.compiled(function, *given)
-    return lambda: program.call(*given), self._facts(program)
+      inputs = memory.arrays(slots, queries)
+    inputs = tuple(x.astype(compute) for x in inputs)
+    program = common.compiled(function, *inputs)
+    return lambda: program.call(*inputs), self._facts(program)
 
   def video(
     self, size: int, batch: int, slots: int, task: str, variant: str, **more
   ):
-    """The network of configs/ped2.py: a step of training, or scoring."""
+    """Makes a training step, or the scoring, of the Ped2 network."""
     from benchmarks import video
 
     args = argparse.Namespace(
       size=size, slots=slots, task=task, variant=variant, remat=False, **more
     )
-    call, program = video.ours(args, _clips(size, batch))
+    call, program = video.jax_call(args, _clips(size, batch))
     return call, self._facts(program)
 
   def fleet(self, replicas: int, steps: int, how: str):
-    """A fleet of MNIST networks; `how` they are mapped: map or vmap."""
+    """Makes the training of a fleet of MNIST networks.
+
+    Args:
+      replicas, steps: how many.
+      how: they share the device: map or vmap.
+    """
     import jax
 
     from benchmarks import common, fleet_images
@@ -181,7 +191,7 @@ class Jax(Programs):
 
 
 class Torch(Programs):
-  """PyTorch's side."""
+  """Side of PyTorch."""
 
   def __init__(self):
     import torch
@@ -191,7 +201,7 @@ class Torch(Programs):
     self._device = 'cuda' if torch.cuda.is_available() else 'cpu'
 
   def version(self) -> dict[str, Any]:
-    """Returns what PyTorch is, and what it runs on."""
+    """Returns the version of PyTorch, and its device."""
     return {
       'version': self._torch.__version__,
       'device': self._torch.cuda.get_device_name()
@@ -200,7 +210,7 @@ class Torch(Programs):
     }
 
   def prepare(self, name, what, **options):
-    """See `Programs`."""
+    """Makes a program and warms it up, as `Programs.prepare`."""
     if self._device == 'cuda':
       self._torch.cuda.empty_cache()
       self._torch.cuda.reset_peak_memory_stats()
@@ -210,24 +220,24 @@ class Torch(Programs):
     return facts | {'allow_tf32': {'matmul': cuda, 'cudnn': cudnn}}
 
   def memory(self):
-    """See `Programs`."""
+    """Returns the peak bytes of this process on the device so far."""
     if self._device != 'cuda':
       return {'process_peak_bytes': None}
     return {'process_peak_bytes': self._torch.cuda.max_memory_allocated()}
 
   def wait(self, result):
-    """See `Programs`."""
+    """Waits until the device has computed the result."""
     if self._device == 'cuda':
       self._torch.cuda.synchronize()
 
   def read(self, slots: int, queries: int, direction: str):
-    """The dense read of benchmarks/peer.py, forward or both ways."""
+    """Makes the dense read of benchmarks/peer.py, forward or both ways."""
     from benchmarks import memory, peer
 
     torch, both = self._torch, direction == 'both'
     torch.manual_seed(0)
-    make = lambda rows: torch.randn(rows, memory.WIDTH, device=self._device)
-    query, weight, stored = make(queries), make(queries), make(slots) / 16
+    draw = lambda rows: torch.randn(rows, memory.WIDTH, device=self._device)
+    query, weight, stored = draw(queries), draw(queries), draw(slots) / 16
     query.requires_grad_(both)
     stored.requires_grad_(both)
 
@@ -244,9 +254,9 @@ class Torch(Programs):
     return call, {}
 
   def video(self, size: int, batch: int, **fields):
-    """As `Jax.video`."""
+    """Makes a training step, or the scoring, of the same network."""
     from benchmarks import video
 
     args = argparse.Namespace(**fields)
     clips = _clips(size, batch)
-    return video.theirs(args, clips, self._device), {}
+    return video.torch_call(args, clips, self._device), {}

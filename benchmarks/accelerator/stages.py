@@ -1,9 +1,9 @@
-"""Stages whose rows are measured once, however often the command is ended.
+"""Stages whose rows are measured once, however often the command ends.
 
-A stage is a list of tasks; each makes a row. A row is written as soon as it is
-there, to the folder of work and to that of results; the same command goes on
-at the first row that is missing. A task starts only if the minutes that are
-left seem to be enough for it.
+A stage is a list of tasks, each of which makes one row. A row is written as
+soon as it is there, to the folder of work and to that of results; the same
+command goes on at the first row that is missing. A task starts only if the time
+that is left seems to be enough for it.
 """
 
 import json
@@ -18,7 +18,7 @@ from memae_jax.runtime import atomic, errors, strict_json
 NOT_RUN = 'not run on an accelerator'
 _PATIENCE = 240.0  # Seconds after which a row is given up for good.
 _NAME = re.compile(r'[A-Za-z0-9._-]+')
-_FILE = {  # Of a stage.
+_FILE = {  # Shape of the file of a stage.
   'stage': str,
   'device': str,
   'complete': bool,
@@ -28,14 +28,14 @@ _FILE = {  # Of a stage.
 
 
 class OutOfTime(Exception):
-  """A row could not be made in the time it had."""
+  """A row could not be made in the time that it had."""
 
 
 class Clock:
-  """The minutes of a call of the command."""
+  """Time that a call of the command has."""
 
   def __init__(self, minutes: float):
-    """Starts it; `total` are its seconds."""
+    """Starts the clock; `total` is all time in seconds."""
     self.total = 60 * minutes
     self._end = time.monotonic() + self.total
 
@@ -45,11 +45,12 @@ class Clock:
 
 
 class Task(NamedTuple):
-  """What makes a row.
+  """Function that makes a row.
 
-  key: of the row.
-  run: takes the seconds that are left and returns the row; raises OutOfTime.
-    A row with `unfinished` is made again by the next call of the command.
+  Attributes:
+    key: of the row.
+    run: takes the seconds that are left and returns the row; raises OutOfTime.
+      A row with `unfinished` is made again by the next call of the command.
   """
 
   key: str
@@ -57,14 +58,15 @@ class Task(NamedTuple):
 
 
 class Stage(NamedTuple):
-  """A stage.
+  """List of tasks, and the name of their file.
 
-  name: of its file.
-  about: what its rows are.
-  tasks: returns them; called when the stage begins.
-  least: seconds that a row may need before any was made.
-  keeps: whether a task that is out of time goes on where it was, so that no
-    row is too slow to begin.
+  Attributes:
+    name: of the file, without `.json`.
+    about: its rows, in a few words.
+    tasks: returns the tasks; called when the stage begins.
+    least: seconds that the first row is expected to need.
+    keeps: whether a task that is out of time goes on where it was in the next
+      call, so that no row is too slow to begin.
   """
 
   name: str
@@ -75,7 +77,7 @@ class Stage(NamedTuple):
 
 
 class Book:
-  """The rows of a stage and their files, NAME.json, each whole at any time."""
+  """Rows of a stage and their files, NAME.json, each complete at any time."""
 
   def __init__(
     self,
@@ -88,24 +90,26 @@ class Book:
     """Takes up the rows that are there.
 
     Args:
-      stage: whose rows.
-      folders: where the file is kept.
-      device: that rows are made on.
-      facts: what the file says beside them.
-      elsewhere: folders of earlier results, only read.
+      stage: that the rows are of.
+      folders: in each of which the file is kept.
+      device: on which rows are made.
+      facts: further entries of the file.
+      elsewhere: folders of earlier results, which are only read.
 
     Raises:
-      UserError: a file in `folders` is no such file, or of another device.
+      UserError: a file in `folders` is damaged, or of another device.
     """
     if not _NAME.fullmatch(stage.name):
-      raise ValueError(f'"{stage.name}" is no name of a file everywhere')
+      raise ValueError(
+        f'"{stage.name}" is not a name of a file on every system'
+      )
     self._paths = [folder / f'{stage.name}.json' for folder in folders]
     others = [folder / f'{stage.name}.json' for folder in elsewhere]
-    found = [_read(path, device) for path in self._paths]
-    found += [_read(path, device, strict=False) for path in others]
-    worth = lambda one: (one['complete'], len(one['rows']))
+    contents = [_read(path, device) for path in self._paths]
+    contents += [_read(path, device, strict=False) for path in others]
+    worth = lambda content: (content['complete'], len(content['rows']))
     self.content = max(
-      (one for one in found if one),
+      (content for content in contents if content),
       key=worth,
       default={
         'stage': stage.name,
@@ -122,30 +126,30 @@ class Book:
 
   @property
   def rows(self) -> dict[str, dict[str, Any]]:
-    """The rows by their keys."""
+    """Rows by key."""
     return self.content['rows']
 
   @property
   def complete(self) -> bool:
-    """Whether the stage is done."""
+    """True if the stage is done."""
     return self.content['complete']
 
   def is_done(self, key: str) -> bool:
-    """Whether a row is there and finished."""
+    """Returns whether a row is there and finished."""
     return key in self.rows and not self.rows[key].get('unfinished')
 
   def slowest(self) -> float:
-    """Returns the seconds of the row that took longest."""
+    """Returns the seconds of the slowest row, 0 without rows."""
     return max((row['row_seconds'] for row in self.rows.values()), default=0)
 
   def add(self, key: str, row: dict[str, Any], seconds: float) -> None:
-    """Writes a row."""
+    """Adds a row, which took so many seconds, and writes the files."""
     self.rows[key] = row | {'row_seconds': round(seconds, 1)}
     self.content['seconds'] = round(self.content['seconds'] + seconds, 1)
     self._write()
 
   def end(self, cut: str | None) -> None:
-    """Writes that the stage is done, or why it is not."""
+    """Writes that the stage is done (None), or why it was cut."""
     self.content |= {'complete': cut is None, 'cut': cut}
     self._write()
 
@@ -159,7 +163,11 @@ class Book:
 def _read(
   path: pathlib.Path, device: str, strict: bool = True
 ) -> dict[str, Any] | None:
-  """Returns what a file of a stage holds, if it is of this device."""
+  """Returns the content of a file of a stage, or None if there is none.
+
+  Raises:
+    UserError: the file is damaged, or `strict` and of another device.
+  """
   try:
     content = strict_json.load(path, _FILE, 'file of a stage', 'remove it')
   except FileNotFoundError:
@@ -168,21 +176,24 @@ def _read(
     return content
   if strict:
     raise errors.UserError(
-      f'{path} was measured on "{content["device"]}", this is "{device}"; give'
-      ' another --to'
+      f'{path} was measured on "{content["device"]}", but this is "{device}";'
+      ' give another --to'
     )
   return None
 
 
 def _needed(stage: Stage, book: Book, clock: Clock) -> float:
-  """Seconds that the next row may need; never more than a new call has."""
+  """Returns the seconds that the next row may need.
+
+  They are never more than a new call of the command has.
+  """
   if stage.keeps or not book.slowest():
     return stage.least
   return min(1.3 * book.slowest(), 0.8 * clock.total)
 
 
 def run(stage: Stage, book: Book, clock: Clock) -> None:
-  """Makes the rows that are missing, as far as the time goes."""
+  """Makes the rows that are missing, while there is time."""
   if book.complete:
     return
   tasks = list(stage.tasks())
@@ -209,5 +220,5 @@ def run(stage: Stage, book: Book, clock: Clock) -> None:
       row = {'failed': f'it took over {left:.0f} s'}
     book.add(task.key, row, time.monotonic() - begun)
     print(stage.name, task.key, json.dumps(book.rows[task.key]), flush=True)
-  open_ = [task.key for task in tasks if not book.is_done(task.key)]
-  book.end(f'unfinished: {", ".join(open_)}' if open_ else None)
+  missing = [task.key for task in tasks if not book.is_done(task.key)]
+  book.end(f'unfinished: {", ".join(missing)}' if missing else None)

@@ -1,4 +1,4 @@
-"""The newest states of runs: compared, and written as weights."""
+"""Newest states of runs: comparison of two, and weights as a file."""
 
 import pathlib
 from typing import Any
@@ -22,11 +22,12 @@ def _newest(run: pathlib.Path) -> tuple[int, Any, experiment.Experiment]:
 def differ(one: pathlib.Path, two: pathlib.Path) -> dict[str, Any]:
   """Returns how far the newest states of two runs are from each other.
 
-  Everything that training changes, bit for bit: weights, statistics, moments.
+  A state is all that training changes: weights, statistics and moments. It is
+  compared bit for bit.
   """
   (first, a, _), (second, b, _) = _newest(one), _newest(two)
   pairs = list(zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True))
-  far = [
+  differences = [
     float(np.max(np.abs(x.astype(np.float64) - y), initial=0)) for x, y in pairs
   ]
   unequal = sum(x.tobytes() != y.tobytes() for x, y in pairs)
@@ -35,7 +36,7 @@ def differ(one: pathlib.Path, two: pathlib.Path) -> dict[str, Any]:
     'equal': first == second and not unequal,
     'arrays': len(pairs),
     'arrays_unequal': unequal,
-    'largest_difference': max(far),
+    'largest_difference': max(differences),
   }
 
 

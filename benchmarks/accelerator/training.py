@@ -1,7 +1,7 @@
-"""Stages 4 and 5: trainings by the project's command line, as users run it.
+"""Stages 4 and 5: trainings by the command line, as users run it.
 
-Both run `memae_jax.main` as a process of its own, which SIGTERM asks to save
-its state and to end when the time is over.
+Both run `memae_jax.main` as a process of its own. When the time is over,
+SIGTERM asks it to save its state and to end.
 """
 
 import json
@@ -16,19 +16,19 @@ from benchmarks.accelerator import machine as machine_lib
 from benchmarks.accelerator import measuring, stages
 from memae_jax.runtime import atomic, errors
 
-PART = 16 * 2**20 - 2**16  # Bytes of a part of the archive.
-PARTS = 3
+PART = 16 * 2**20 - 2**16  # Most bytes of a part of the archive.
+PARTS = 3  # Most parts.
 ARCHIVE = 'ped2_runs.zip'
 PACKS = 'ped2.zip', 'ped2.pack'
 _DETERMINISTIC = {'XLA_FLAGS': '--xla_gpu_deterministic_ops=true'}
-_SAVING, _EVALUATING = 30.0, 90.0  # Seconds kept back of a training.
+_SAVING, _EVALUATING = 30.0, 90.0  # Seconds that a training leaves.
 
 
 def resuming(machine: machine_lib.Machine) -> Iterator[stages.Task]:
-  """Yields the tasks of stage 4: the same training straight and resumed."""
+  """Yields the tasks of stage 4: a training without and with a stop."""
   settings = {'as it is': {}, 'deterministic': _DETERMINISTIC}
   if machine.small:
-    settings.pop('deterministic')  # A flag of GPUs.
+    settings.pop('deterministic')  # Its flag is of GPUs.
   for key, variables in settings.items():
     yield stages.Task(
       key,
@@ -39,7 +39,7 @@ def resuming(machine: machine_lib.Machine) -> Iterator[stages.Task]:
 
 
 def _resumed(machine, name: str, variables) -> dict[str, Any]:
-  """Trains three times: straight, straight again, and stopped on its way."""
+  """Trains three times: twice without a stop, and once with one."""
   folder = machine.work / 'resume' / name
   config = 'moving_shapes.py:smoke,epochs=40.0,variant=memae'
   if machine.small:
@@ -52,9 +52,9 @@ def _resumed(machine, name: str, variables) -> dict[str, Any]:
     '--config.eval.bootstrap=0',
   ]
   for run in ('straight', 'again'):
-    _whole(machine, [*words, f'--workdir={folder / run}'], variables)
-  workdir, said = folder / 'resumed', folder / 'stopped.txt'
-  if not said.exists():
+    _train(machine, [*words, f'--workdir={folder / run}'], variables)
+  workdir, stopped = folder / 'resumed', folder / 'stopped.txt'
+  if not stopped.exists():
     shutil.rmtree(workdir, ignore_errors=True)
     ended = machine.command(
       [*words, f'--workdir={workdir}'],
@@ -63,9 +63,9 @@ def _resumed(machine, name: str, variables) -> dict[str, Any]:
       until=lambda: _logged(workdir) >= 3,
     )
     if ended.code != errors.Preempted.exit_code:
-      raise machine_lib.Failed(f'it did not stop: {ended.said}')
-    atomic.write(said, ended.said)
-  _whole(machine, [*words, f'--workdir={workdir}'], variables)
+      raise machine_lib.Failed(f'it did not stop: {ended.output}')
+    atomic.write(stopped, ended.output)
+  _train(machine, [*words, f'--workdir={workdir}'], variables)
   differ = lambda other: machine.ask(
     'jax',
     'runs_differ',
@@ -74,22 +74,23 @@ def _resumed(machine, name: str, variables) -> dict[str, Any]:
   )
   return {
     'variables': variables,
-    'stopped': said.read_text(),
+    'stopped': stopped.read_text(),
     'straight_against_resumed': differ('resumed'),
     'straight_against_straight': differ('again'),
   }
 
 
 def _logged(workdir: pathlib.Path) -> int:
+  """Returns the number of events that a run has logged."""
   path = workdir / 'metrics.jsonl'
   return len(path.read_bytes().splitlines()) if path.exists() else 0
 
 
-def _whole(machine, words: Sequence[str], variables) -> None:
-  """Trains to the end, unless that was done.
+def _train(machine, words: Sequence[str], variables) -> None:
+  """Trains to the end, unless that was done; `words` end with --workdir.
 
   Raises:
-    Failed: it ended otherwise.
+    Failed: the training ended with an error.
     OutOfTime: the minutes are over.
   """
   workdir = pathlib.Path(words[-1].partition('=')[2])
@@ -99,11 +100,11 @@ def _whole(machine, words: Sequence[str], variables) -> None:
   if ended.code == errors.Preempted.exit_code or not machine.clock.left():
     raise stages.OutOfTime
   if ended.code:
-    raise machine_lib.Failed(ended.said)
+    raise machine_lib.Failed(ended.output)
 
 
 class Run(NamedTuple):
-  """A training of stage 5: its name, and words for configs/ped2.py."""
+  """Training of stage 5: its name, and words for configs/ped2.py."""
 
   name: str
   words: str
@@ -117,7 +118,7 @@ RUNS = (
 
 
 def ped2(machine: machine_lib.Machine) -> Iterator[stages.Task]:
-  """Yields the tasks of stage 5."""
+  """Yields the tasks of stage 5: Ped2 by three trainings."""
   pack = machine.find(*PACKS)
   for run in RUNS:
     yield stages.Task(
@@ -127,7 +128,7 @@ def ped2(machine: machine_lib.Machine) -> Iterator[stages.Task]:
 
 
 def _trained(machine, run: Run, pack) -> dict[str, Any]:
-  """Trains as long as the minutes go, evaluates, and says how far it came."""
+  """Trains while there is time, and evaluates; returns the row."""
   workdir = machine.work / 'ped2' / run.name
   words = [*_flags(machine, run, pack), f'--workdir={workdir}']
   data = 'generated clips, as --data has no ped2.zip'
@@ -142,14 +143,14 @@ def _trained(machine, run: Run, pack) -> dict[str, Any]:
     seconds = max(machine.clock.left() - _SAVING, 1)
     again = machine.command(['--mode=eval', f'--workdir={workdir}'], seconds)
     if again.code == errors.Preempted.exit_code:
-      return {'unfinished': True, 'data': data, 'said': ended.said}
+      return {'unfinished': True, 'data': data, 'said': ended.output}
     if again.code:
-      raise machine_lib.Failed(again.said)
+      raise machine_lib.Failed(again.output)
   elif ended.code == errors.Preempted.exit_code:
-    return {'unfinished': True, 'data': data, 'said': ended.said}
+    return {'unfinished': True, 'data': data, 'said': ended.output}
   elif ended.code:
-    raise machine_lib.Failed(ended.said)
-  row = {'data': data, 'flags': words[:-1], **_outcome(workdir)}
+    raise machine_lib.Failed(ended.output)
+  row = {'data': data, 'flags': words[:-1], **_results(workdir)}
   row |= artefacts(machine)
   return row | ({'unfinished': True} if ended.code else {})
 
@@ -182,54 +183,58 @@ def _flags(machine, run: Run, pack) -> list[str]:
   return [f'--config=configs/ped2.py:{size},{run.words}', *flags]
 
 
-def _outcome(workdir: pathlib.Path) -> dict[str, Any]:
-  """What the newest evaluation of a run says."""
-  found = json.loads((workdir / 'results.json').read_bytes())
+def _results(workdir: pathlib.Path) -> dict[str, Any]:
+  """Returns parts of the newest results of a run."""
+  results = json.loads((workdir / 'results.json').read_bytes())
   return {
-    'step': found['checkpoint']['step'],
-    'steps': found['checkpoint']['of_steps'],
-    'metrics': found['metrics'],
-    'baselines': found['baselines'],
+    'step': results['checkpoint']['step'],
+    'steps': results['checkpoint']['of_steps'],
+    'metrics': results['metrics'],
+    'baselines': results['baselines'],
     'dataset': {
-      key: found['dataset'][key]
+      key: results['dataset'][key]
       for key in ('num_samples', 'label_sha256', 'data_sha256')
     },
-    'memory': found['memory'],
+    'memory': results['memory'],
   }
 
 
 def artefacts(machine: machine_lib.Machine) -> dict[str, Any]:
   """Packs results, scores, reports and weights of the runs, in parts.
 
-  Weights come last, by the order of the runs, as far as the parts go; the
-  archive is `cat ped2_runs.zip.* > ped2_runs.zip`.
+  Weights come last, in the order of the runs, while they fit the parts. The
+  archive is put together by `cat ped2_runs.zip.* > ped2_runs.zip`.
 
   Returns:
-    The names of the parts, and of runs whose weights are left out.
+    The names of the parts, and of the runs whose weights are left out.
   """
-  left, runs = [], machine.work / 'ped2'
+  left_out, runs = [], machine.work / 'ped2'
   names = 'results.json', 'report.html', 'metrics.jsonl', 'config.json'
   with atomic.replacing(machine.work / ARCHIVE) as place:
     with zipfile.ZipFile(place, 'w', zipfile.ZIP_DEFLATED) as file:
-      there = [run.name for run in RUNS if (runs / run.name).is_dir()]
-      for name in there:
+      existing = [run.name for run in RUNS if (runs / run.name).is_dir()]
+      for name in existing:
         scores = sorted((runs / name).glob('eval/*/scores.npz'))
         for path in [runs / name / n for n in names] + scores[-1:]:
           if path.exists():
             file.write(path, f'{name}/{path.name}')
-      for name in there:
+      for name in existing:
         weights = _weights(machine, runs / name)
         size = place.stat().st_size
         if weights is None or size + weights.stat().st_size > PARTS * PART:
-          left.append(name)
+          left_out.append(name)
         else:
           file.write(weights, f'{name}/weights.npz', zipfile.ZIP_STORED)
           file.fp.flush()
-  return {'parts': publish(machine), 'weights_left_out': left}
+  return {'parts': publish(machine), 'weights_left_out': left_out}
 
 
 def publish(machine: machine_lib.Machine) -> list[str]:
-  """Copies the archive, if there is one, to the results, in parts."""
+  """Copies the archive, if there is one, to the results in parts.
+
+  Returns:
+    The names of the parts.
+  """
   archive, parts = machine.work / ARCHIVE, {}
   if archive.exists():
     content = archive.read_bytes()
@@ -246,12 +251,12 @@ def publish(machine: machine_lib.Machine) -> list[str]:
 
 
 def _weights(machine, run: pathlib.Path) -> pathlib.Path | None:
-  """Writes the weights of a run; None if there is none, or no time."""
+  """Writes the weights of a run; returns None without run or time."""
   to = machine.work / f'{run.name}_weights.npz'
   if not (run / 'checkpoints').is_dir():
     return None
   try:
     machine.ask('jax', 'weights', run=str(run), to=str(to))
   except (machine_lib.Failed, stages.OutOfTime):
-    return None  # The results of the run are worth more.
+    return None  # Results are worth more than weights.
   return to

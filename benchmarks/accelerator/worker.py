@@ -1,7 +1,7 @@
-"""A process that the stages ask, on the device: see `machine.Machine.ask`.
+"""Process on the device that the stages ask, see `machine.Machine.ask`.
 
-It answers lines such as {"do": "prepare", ...} by one line of JSON: what the
-function returns, or {"error": "one line"}.
+It answers a line such as {"do": "prepare", ...} by one line of JSON: the result
+of that function, or {"error": "one line"}.
 """
 
 import json
@@ -11,11 +11,11 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-_LONGEST = 400  # Letters of an error.
+_LONGEST = 400  # Most letters of an error.
 
 
 def _device() -> dict[str, Any]:
-  """Returns what JAX runs on."""
+  """Returns the device of JAX, and versions."""
   import jax
 
   from memae_jax.runtime import environment
@@ -39,13 +39,13 @@ def _parity(what: str, path: str = '', **options: Any) -> dict[str, Any]:
   precision, most = options.pop('precision'), options.pop('most', 0)
   with jax.default_matmul_precision(precision):
     if what == 'addressing':
-      given = golden.by_formula()
+      cases = golden.by_formula()
       if path:
-        given = golden.cases(pathlib.Path(path), most)
-      found = golden.addressing_of(given, **options)
+        cases = golden.cases(pathlib.Path(path), most)
+      row = golden.addressing_of(cases, **options)
     else:
-      found = getattr(golden, what)(pathlib.Path(path), **options)
-  return found | {'precision': precision or 'default'}
+      row = getattr(golden, what)(pathlib.Path(path), **options)
+  return row | {'precision': precision or 'default'}
 
 
 def _runs_differ(one: str, two: str) -> dict[str, Any]:
@@ -66,12 +66,12 @@ def _functions(side: str) -> dict[str, Callable[..., dict[str, Any]]]:
   from benchmarks.accelerator import speed
 
   programs = speed.Torch() if side == 'torch' else speed.Jax()
-  own = {
+  functions = {
     name: getattr(programs, name) for name in ('prepare', 'time', 'forget')
   }
   if side == 'torch':
-    return own | {'version': programs.version}
-  return own | {
+    return functions | {'version': programs.version}
+  return functions | {
     'device': _device,
     'parity': _parity,
     'runs_differ': _runs_differ,
@@ -82,18 +82,18 @@ def _functions(side: str) -> dict[str, Callable[..., dict[str, Any]]]:
 def answer(
   functions: Mapping[str, Callable[..., dict[str, Any]]], line: str
 ) -> dict[str, Any]:
-  """Returns the answer to a line."""
+  """Returns the answer to a line of JSON."""
   request = json.loads(line)
   try:
     return functions[request.pop('do')](**request)
-  except Exception as error:  # Of a library, a driver, a device that is full.
+  except Exception as error:  # A library may raise any.
     text = ' '.join(f'{type(error).__name__}: {error}'.split())
     return {'error': text[:_LONGEST]}
 
 
 def main(side: str) -> None:
   """Answers until there is no more input."""
-  # What libraries print is no answer.
+  # Libraries print to stdout, too; answers go to a copy of it.
   out = os.fdopen(os.dup(1), 'w')
   os.dup2(2, 1)
   if side == 'jax':

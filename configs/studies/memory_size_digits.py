@@ -11,7 +11,7 @@ from memae_jax.studies import grid
 
 
 def get_study(arg=''):
-  """MemAE at nine sizes, and the autoencoder without a memory."""
+  """Returns MemAE at nine sizes, and the autoencoder without a memory."""
   args = config_lib.parse_arg(
     arg,
     slots=(2, 3, 5, 10, 20, 50, 100, 200, 500),

@@ -14,7 +14,7 @@ from memae_jax.studies import grid
 
 
 def get_study(arg=''):
-  """MemAE at seven sizes, and the autoencoder."""
+  """Returns MemAE at seven sizes, and the autoencoder."""
   args = config_lib.parse_arg(
     arg,
     slots=(5, 10, 20, 50, 100, 200, 500),

@@ -13,7 +13,7 @@ from memae_jax.studies import grid
 
 
 def get_study(arg=''):
-  """MemAE at seven sizes, and the autoencoder."""
+  """Returns MemAE at seven sizes, and the autoencoder."""
   args = config_lib.parse_arg(
     arg,
     slots=(10, 25, 50, 100, 200, 500, 1000),

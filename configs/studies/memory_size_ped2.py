@@ -5,7 +5,7 @@ python -m memae_jax.study --config=configs/studies/memory_size_ped2.py \
   --workdir=studies/ped2
 
 In the paper's curve the AUROC hardly moves from N = 1,000 on. The full size
-wants an accelerator. If the fleet of all sizes does not fit a device,
+needs an accelerator. If the fleet of all sizes does not fit a device,
 --max_replicas=2 makes smaller ones. Arguments: slots (joined by "+"), size
 (pixels of a side), seeds, epochs, smoke.
 """
@@ -24,7 +24,7 @@ PUBLISHED = {  # Read off the paper's plot, to 0.0005; N = 2,000 from its table.
 
 
 def get_study(arg=''):
-  """MemAE at the five sizes of the paper, and the autoencoder."""
+  """Returns MemAE at the five sizes of the paper, and the autoencoder."""
   args = config_lib.parse_arg(
     arg,
     slots=(500, 1000, 1500, 2000, 3000),

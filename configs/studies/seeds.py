@@ -1,4 +1,4 @@
-"""How much a seed decides: one point for each seed and variant.
+"""Seeds and what they decide: one point for each seed and variant.
 
 python -m memae_jax.study --config=configs/studies/seeds.py:base=digits \
   --workdir=studies/seeds
@@ -14,7 +14,7 @@ from memae_jax.studies import bases, grid
 
 
 def get_study(arg=''):
-  """Variants x seeds."""
+  """Returns each variant with each seed."""
   args = config_lib.parse_arg(
     arg, variant='memae+ae', smoke={'seeds': 2}, **bases.ARGUMENTS
   )
@@ -23,5 +23,5 @@ def get_study(arg=''):
     grid.sweep('variant', args.variant.split('+')),
     grid.sweep('train.seed', range(args.seed, args.seed + seeds)),
   )
-  args.seeds, args.seed = 1, 0  # Of a point.
+  args.seeds, args.seed = 1, 0  # Each point has one seed, its own.
   return bases.on(args, points)

@@ -5,8 +5,8 @@ python -m memae_jax.study \
   --workdir=studies/threshold_mnist
 
 The paper takes cosines and 1 to 3; its code takes inner products and, on video,
-5, where nearly all reads are dead; most configs here take cosines over 0.1. One
-fleet for each of these three. Arguments: thresholds (joined by "+"), base
+5, where nearly all reads are dead; most configs here take cosines over 0.1.
+Each of these three is one fleet. Arguments: thresholds (joined by "+"), base
 (digits, mnist, cifar10, kddcup99, ped2, moving_shapes), classes, seeds, seed
 (the first), epochs, size (0: those of the base), smoke.
 """
@@ -16,7 +16,7 @@ from memae_jax.studies import bases, grid
 
 
 def get_study(arg=''):
-  """Thresholds x similarities."""
+  """Returns each threshold with each of three similarities."""
   args = config_lib.parse_arg(
     arg,
     thresholds=(0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0),

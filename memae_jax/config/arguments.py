@@ -1,4 +1,4 @@
-"""The words after the colon of `--config=file.py:...`."""
+"""Words after the colon of `--config=file.py:...`."""
 
 import ast
 from collections.abc import Mapping
@@ -19,9 +19,12 @@ def parse_arg(
   default takes `a+b+c`. Unknown keys are errors.
 
   Args:
-    arg: those words.
-    smoke: what the word `smoke` makes of the defaults; other words win.
-    **defaults: of the keys.
+    arg: the words; None where there is no colon.
+    smoke: defaults that the word `smoke` replaces; other words win over it.
+    **defaults: all keys and their defaults.
+
+  Raises:
+    UserError: a key is unknown, or a value has another type.
   """
   defaults['smoke'] = False
   out = ml_collections.ConfigDict(defaults)
@@ -32,26 +35,26 @@ def parse_arg(
         f'config argument "{key}" is unknown'
         + errors.did_you_mean(key, defaults)
       )
-    want = defaults[key]
+    default = defaults[key]
     try:
-      if not equals and isinstance(want, bool):
+      if not equals and isinstance(default, bool):
         out[key] = True
-      elif isinstance(want, str):
+      elif isinstance(default, str):
         out[key] = text
-      elif isinstance(want, tuple):
-        kind = type(want[0]) if want else str
+      elif isinstance(default, tuple):
+        kind = type(default[0]) if default else str
         out[key] = tuple(kind(item) for item in text.split('+'))
-      elif isinstance(want, bool):
+      elif isinstance(default, bool):
         out[key] = {'True': True, 'False': False, '1': True, '0': False}[text]
       else:
         value = ast.literal_eval(text)
-        if isinstance(value, bool) or type(want)(value) != value:
+        if isinstance(value, bool) or type(default)(value) != value:
           raise ValueError
-        out[key] = type(want)(value)
+        out[key] = type(default)(value)
     except (*stored.UNREADABLE, KeyError, SyntaxError, TypeError) as error:
       raise errors.UserError(
         f'config argument "{key}": "{text[:200]}" is not a'
-        f' {type(want).__name__}'
+        f' {type(default).__name__}'
       ) from error
   if out.smoke and smoke:
     return parse_arg(arg, **defaults | smoke)

@@ -17,12 +17,12 @@ from memae_jax.methods import registry
 from memae_jax.runtime import errors, paths
 
 
-def _shown(value: Any) -> str:
-  """A value in a message, however large or deep."""
-  short = reprlib.Repr()
-  short.maxstring = short.maxother = 200
-  short.maxtuple = short.maxlist = short.maxdict = 20
-  return short.repr(value)
+def _short(value: Any) -> str:
+  """Returns a value as text for a message, cut if it is large or deep."""
+  writer = reprlib.Repr()
+  writer.maxstring = writer.maxother = 200
+  writer.maxtuple = writer.maxlist = writer.maxdict = 20
+  return writer.repr(value)
 
 
 def _resolve(values: Mapping, group: Mapping, prefix: str) -> dict[str, Any]:
@@ -37,33 +37,36 @@ def _resolve(values: Mapping, group: Mapping, prefix: str) -> dict[str, Any]:
         out[key] = node.convert(value)
       except ValueError as error:
         raise errors.UserError(
-          f'config field "{name}" is {_shown(value)}, but {error}'
+          f'config field "{name}" is {_short(value)}, but {error}'
         ) from error
     elif isinstance(value, (Mapping, ml_collections.ConfigDict)):
       out[key] = _resolve(value, node, name + '.')
     else:
       raise errors.UserError(
-        f'config field "{name}" is {_shown(value)}, but it is a group of'
+        f'config field "{name}" is {_short(value)}, but it is a group of'
         f' fields: {", ".join(node)}'
       )
   return out
 
 
-def _whole(values: Mapping) -> dict[str, Any]:
-  """All fields, if the modules are there that some of them may be of."""
-  named = schema.SCHEMA['plugins'].convert
-  with contextlib.suppress(ValueError):  # Which `_resolve` blames on the field.
-    plugins.check(named(values.get('plugins', ())))
+def _complete(values: Mapping) -> dict[str, Any]:
+  """Returns all fields; raises UserError if a plugin is not loaded."""
+  convert = schema.SCHEMA['plugins'].convert
+  with contextlib.suppress(ValueError):  # `_resolve` raises it with the field.
+    plugins.check(convert(values.get('plugins', ())))
   return _resolve(values, schema.SCHEMA, '')
 
 
 def filled(values: Mapping) -> ml_collections.ConfigDict:
-  """Returns a config of some fields and the defaults of all others.
+  """Returns a config with `values` and the defaults of all other fields.
+
+  Args:
+    values: nested mapping with any part of the schema.
 
   Raises:
     UserError: an unknown field, a wrong type or a value out of range.
   """
-  return ml_collections.ConfigDict(_whole(values))
+  return ml_collections.ConfigDict(_complete(values))
 
 
 def resolve(config: Mapping) -> ml_collections.FrozenConfigDict:
@@ -77,7 +80,7 @@ def resolve(config: Mapping) -> ml_collections.FrozenConfigDict:
   """
   if isinstance(config, ml_collections.ConfigDict):
     config = config.to_dict()
-  resolved = _whole(config)
+  resolved = _complete(config)
   resolved['plugins'] = tuple(
     dict.fromkeys((*resolved['plugins'], *plugins.loaded()))
   )
@@ -92,7 +95,7 @@ def resolve(config: Mapping) -> ml_collections.FrozenConfigDict:
       'config field "data.image_width" is set, but data.image_size, the height,'
       ' is 0; set both'
     )
-  for name in schema.with_role(fields.PATH):  # A run may move; data stay.
+  for name in schema.with_role(fields.PATH):  # A run may move, its data not.
     group, key = name.split('.')
     if resolved[group][key]:
       path = paths.local(resolved[group][key], f'config field "{name}"')
@@ -101,7 +104,7 @@ def resolve(config: Mapping) -> ml_collections.FrozenConfigDict:
 
 
 def _check_axes(resolved: Mapping[str, Any]) -> None:
-  """Raises UserError where the axes of the fleet are wrong."""
+  """Raises UserError if the axes of the fleet are wrong."""
   protocol, axes = resolved['data']['protocol'], resolved['fleet']
   if protocol in data_fields.ONE_CLASS and not axes['normal_classes']:
     raise errors.UserError(
@@ -127,7 +130,7 @@ def _check_axes(resolved: Mapping[str, Any]) -> None:
 
 
 def _check_memory(resolved: Mapping[str, Any]) -> None:
-  """Raises UserError where no memory can be read as is asked for."""
+  """Raises UserError if the memory cannot be read as the fields say."""
   axes, memory = resolved['fleet'], resolved['model']['memory']
   threshold = max(axes['thresholds'] or (memory['threshold'],))
   slots = min(axes['slots'] or (memory['slots'],))
@@ -152,7 +155,7 @@ def _check_memory(resolved: Mapping[str, Any]) -> None:
 
 
 def _refuse_unread(model: Mapping) -> None:
-  """Raises UserError where a field is set that the network does not read."""
+  """Raises UserError if a field is set that the network does not read."""
   for field, node in schema.SCHEMA['model'].items():
     network = getattr(node, 'network', '')
     if not network or model['network'] == network:
@@ -167,7 +170,7 @@ def _refuse_unread(model: Mapping) -> None:
 
 
 def flatten(config: Mapping, prefix: str = '') -> dict[str, Any]:
-  """Returns {'data.name': 'digits', ...}."""
+  """Returns the fields of a config by name: {'data.name': 'digits', ...}."""
   out = {}
   for key, value in config.items():
     if isinstance(value, Mapping):
@@ -178,7 +181,7 @@ def flatten(config: Mapping, prefix: str = '') -> dict[str, Any]:
 
 
 def chosen(config: Mapping, wanted: Callable[[str], bool]) -> dict[str, Any]:
-  """The fields that are wanted by their names, as of `flatten`."""
+  """Returns the fields, as `flatten` does, for whose names `wanted` is true."""
   fields = flatten(config.to_dict())
   return {name: value for name, value in fields.items() if wanted(name)}
 
@@ -186,7 +189,11 @@ def chosen(config: Mapping, wanted: Callable[[str], bool]) -> dict[str, Any]:
 def changed(
   config: Mapping, fields: Mapping[str, Any]
 ) -> ml_collections.FrozenConfigDict:
-  """Returns a config with other values of fields, by names as of `flatten`.
+  """Returns a config in which some fields have other values.
+
+  Args:
+    config: resolved.
+    fields: the values by name, as in `flatten`.
 
   Raises:
     UserError: a value does not fit.
@@ -199,14 +206,16 @@ def changed(
 def of_family(config: Any, family: str) -> ml_collections.FrozenConfigDict:
   """Returns a config as a family of methods reads it.
 
-  Its settings that are named as fields of `train` take their place.
+  Settings of the family that have the name of a field of `train` replace it.
 
   Args:
     config: resolved.
     family: of methods.
   """
-  own = config.methods.get(family, {})
-  shared = {name: own[name] for name in own if name in config.train}
+  settings = config.methods.get(family, {})
+  shared = {
+    name: value for name, value in settings.items() if name in config.train
+  }
   if not shared:
     return config
   out = ml_collections.ConfigDict(config.to_dict())

@@ -1,9 +1,9 @@
-"""The words of a command, as absl and ml_collections read them.
+"""Words of a command, brought into the form that absl reads.
 
 People write flags with one dash, in a file, after `--`, with the value as a
 word of its own, and members of a tuple with and without brackets and quotes.
-All of it becomes one form here, `--name=value`, and a command on a run that
-names no config gets that of the run.
+Here all of it becomes `--name=value`, and a command on a run gets the config of
+the run if it names none.
 """
 
 import re
@@ -19,20 +19,21 @@ from memae_jax import plugins
 from memae_jax.config import config_file, flag_file, values
 from memae_jax.runtime import errors, paths
 
-# Also with the dashes that a word processor makes of hyphens.
+# A word processor makes other dashes of hyphens.
 _FLAG = re.compile(
   r'[-\u2010-\u2015\u2212]{1,2}(?=[A-Za-z])([^=]*)(=?)(.*)', re.S
 )
 _MEMBER = re.compile(r'(.*)\[(-?\d+)\]')
 
-Options = dict[str, list[str | None]]  # By name; None: it has no value.
+Options = dict[str, list[str | None]]  # Values by name; None: it has no value.
 
 
 class Command(NamedTuple):
   """A command in one form.
 
-  words: for absl, the program first. members: what single members of a tuple
-    become, as (field, index, text).
+  Attributes:
+    words: for absl, the program first.
+    members: new values of single members of a tuple, as (field, index, text).
   """
 
   words: list[str]
@@ -48,16 +49,19 @@ def read(argv: Sequence[str]) -> Command:
   Raises:
     UserError: a flag names no field or file, or lacks its value.
   """
-  given = flag_file.expanded(argv[1:])
-  plugins.load(plugins.named(given))  # They may bring fields of their own.
-  options, rest = _options(given)
+  arguments = flag_file.expanded(argv[1:])
+  plugins.load(plugins.named(arguments))  # They may bring fields of their own.
+  options, rest = _options(arguments)
   _add_stored_config(options)
   words, members = [argv[0]], []
-  if 'config' in options and 'config' in flags.FLAGS:  # First, for overrides.
+  if 'config' in options and 'config' in flags.FLAGS:  # Before its overrides.
     text = options.pop('config')[-1]
-    config_file.existing(text)
-    ours = f'{config_file.__file__}:' if _takes_fields() else ''
-    words.append(f'--config={ours}{text}')
+    if _takes_fields():
+      config_file.existing(text)
+      text = f'{config_file.__file__}:{text}'
+    else:
+      config_file.existing(text, function='get_study')
+    words.append(f'--config={text}')
   for name, texts in options.items():
     field, member = name.removeprefix('config.'), _MEMBER.fullmatch(name)
     for text in texts:
@@ -74,14 +78,14 @@ def read(argv: Sequence[str]) -> Command:
 
 
 def _takes_fields() -> bool:
-  """Whether this program has `--config.FIELD`."""
+  """Returns whether this program has `--config.FIELD`."""
   if 'config' not in flags.FLAGS:
     return False
   return flags.FLAGS['config'].flag_type() == 'config object'
 
 
 def _options(words: Sequence[str]) -> tuple[Options, list[str]]:
-  """The flags, and the words that are none."""
+  """Returns the flags, and the words that are no flags."""
   options: Options = {}
   rest, behind, at = [], False, 0
   while at < len(words):
@@ -89,10 +93,10 @@ def _options(words: Sequence[str]) -> tuple[Options, list[str]]:
     match = _FLAG.fullmatch(word)
     known = _known(match[1]) if match else None
     if word == '--' and not behind:
-      behind = True  # A launcher's; flags may follow.
+      behind = True  # A launcher has it; flags may follow.
     elif match is None or (behind and known is None):
       rest.append(word)
-    elif known is None:  # For absl to refuse.
+    elif known is None:  # Absl refuses it.
       options.setdefault(match[1], []).append(match[3] if match[2] else None)
     else:
       name, is_switch, is_off = known
@@ -111,7 +115,7 @@ def _options(words: Sequence[str]) -> tuple[Options, list[str]]:
 
 
 def _is_value(word: str, of_switch: bool) -> bool:
-  """Whether the word behind a flag is its value."""
+  """Returns whether the word behind a flag is its value."""
   if of_switch:
     return word.lower() in ('true', 'false')
   match = _FLAG.fullmatch(word)
@@ -119,7 +123,9 @@ def _is_value(word: str, of_switch: bool) -> bool:
 
 
 def _known(name: str) -> tuple[str, bool, bool] | None:
-  """The name of a flag, whether it is a switch, and turned off; or None.
+  """Returns the name of a flag, whether it is a switch, and whether it is off.
+
+  Returns None if the program has no such flag.
 
   Raises:
     UserError: the config has no such field.
@@ -137,7 +143,7 @@ def _known(name: str) -> tuple[str, bool, bool] | None:
 
 
 def _is_switch(name: str) -> bool | None:
-  """Whether a flag needs no value; None: there is no such flag."""
+  """Returns whether a flag needs no value, or None if there is no such flag."""
   if not name.startswith('config.'):
     return flags.FLAGS[name].boolean if name in flags.FLAGS else None
   if not _takes_fields():
@@ -150,12 +156,12 @@ def _is_switch(name: str) -> bool | None:
   member = _MEMBER.fullmatch(name)
   node = config_lib.find((member[1] if member else name)[len('config.') :])
   if member and getattr(node, 'item', None) is None:
-    raise errors.UserError(f'config field "{name[7:]}": it has no members')
+    raise errors.UserError(f'config field "{name[7:]}" has no members')
   return isinstance(getattr(node, 'default', None), bool)
 
 
 def _add_stored_config(options: Options) -> None:
-  """Adds the config of the run to a command on one that names none."""
+  """Adds the config of the run to a command on a run that names none."""
   last = {name: texts[-1] for name, texts in options.items()}
   if last.get('config') or not last.get('workdir') or not _takes_fields():
     return
@@ -171,13 +177,17 @@ def _add_stored_config(options: Options) -> None:
   watch = last.get('watch', 'false') or 'true'
   if watch.lower() in ('true', 't', '1', 'y', 'yes') and not path.exists():
     print(f'waiting for {path}', file=sys.stderr, flush=True)
-    while not path.exists():  # The training is yet to start.
+    while not path.exists():  # The training has not started yet.
       time.sleep(1)
   options['config'] = [str(path)]
 
 
 def set_members(config: Any, members: Sequence[tuple[str, str, str]]) -> None:
-  """Changes single members of tuples, `--config.model.widths[0]=16`.
+  """Changes single members of tuples, as by `--config.model.widths[0]=16`.
+
+  Args:
+    config: is changed in place.
+    members: see `Command`.
 
   Raises:
     UserError: there is no such member.
@@ -187,13 +197,13 @@ def set_members(config: Any, members: Sequence[tuple[str, str, str]]) -> None:
     group = config
     for name in groups:
       group = group[name]
-    held = list(group[last])
+    value = list(group[last])
     new = values.members(config_lib.find(field), text)
     try:
-      (held[int(index)],) = new
+      (value[int(index)],) = new
     except (IndexError, ValueError) as error:
       raise errors.UserError(
-        f'--config.{field}[{index}]={text} does not fit {tuple(held)}; write'
-        f' --config.{field}={",".join(map(str, held))}'
+        f'--config.{field}[{index}]={text} does not fit {tuple(value)}; write'
+        f' --config.{field}={",".join(map(str, value))}'
       ) from error
-    group[last] = tuple(held)
+    group[last] = tuple(value)

@@ -1,4 +1,4 @@
-"""The fields of `data`: which samples there are, and who is normal."""
+"""Fields of `data`: which samples there are, and which are normal."""
 
 from typing import Any
 
@@ -6,12 +6,12 @@ from memae_jax.config import fields
 from memae_jax.data import registry as datasets
 
 PROTOCOLS = ('one_class', 'official', 'random_rows', 'given')
-ONE_CLASS = ('one_class', 'official')  # Those with a normal class.
+ONE_CLASS = ('one_class', 'official')  # Protocols with a normal class.
 _NATURAL = fields.integer(0, '', low=0)
 _NAME = fields.name()
 
 DATA: dict[str, Any] = {
-  'name': fields.choice('digits', datasets.names, 'Which data set.'),
+  'name': fields.choice('digits', datasets.names, 'Name of the data set.'),
   'data_dir': fields.text(
     '',
     'Where prepared data sets live. Empty: $MEMAE_DATA_DIR, else ~/memae_data.',
@@ -22,17 +22,23 @@ DATA: dict[str, Any] = {
   'protocol': fields.choice(
     'one_class',
     PROTOCOLS,
-    'one_class: the normals are split, anomalies are drawn for the'
-    ' test set (the paper). official: the normals of the official training'
-    ' set train, the whole official test set tests. random_rows: all rows'
-    ' are split, the normals of the training half train. given: the source'
-    ' brings its own test set.',
+    'one_class: the normals are split, and anomalies are drawn for the test'
+    ' set (the paper). official: the normals of the official training set are'
+    ' for training, the official test set for testing. random_rows: all rows'
+    ' are split, and only the normals of the training part are for training.'
+    ' given: the source brings its own test set.',
   ),
   'train_fraction': fields.number(
-    2 / 3, 'Share of the split that trains.', above=0, high=0.99
+    2 / 3,
+    'one_class, random_rows: share that is for training.',
+    above=0,
+    high=0.99,
   ),
   'validation_fraction': fields.number(
-    0.1, 'Share of the training normals held out.', above=0, high=0.9
+    0.1,
+    'Share of the training normals that are held out for validation.',
+    above=0,
+    high=0.9,
   ),
   'anomaly_fraction': fields.number(
     0.3,
@@ -53,10 +59,10 @@ DATA: dict[str, Any] = {
     ' range of the training normals to [-1, 1].',
   ).role(fields.SCALES),
   'log1p': fields.boolean(
-    False, 'log(1 + x) of non-negative numeric columns, before scaling.'
+    False, 'Take log(1 + x) of non-negative numeric columns, before scaling.'
   ).role(fields.SCALES),
   'clip': fields.number(
-    0.0, 'Scaled inputs are clipped to +-clip; 0: not.', low=0.0
+    0.0, 'Scaled inputs are clipped to [-clip, clip]; 0: they are not.', low=0.0
   ).role(fields.SCALES),
   'path': fields.text(
     '',
@@ -72,7 +78,7 @@ DATA: dict[str, Any] = {
     low=0,
   ),
   'image_width': fields.integer(
-    0, 'Videos: width of frames image_size high; 0: squares.', low=0
+    0, 'Videos: width of frames whose height is image_size; 0: squares.', low=0
   ),
   'colour': fields.choice(
     'auto',
@@ -84,14 +90,14 @@ DATA: dict[str, Any] = {
     _NATURAL,
     (),
     'image_folder: the values of 16-bit pictures that become 0 and 255, such'
-    ' as (0, 4095); empty: by the pictures that train.',
+    ' as (0, 4095); empty: by the training pictures.',
   ),
   'label_path': fields.text(
     '',
     'Videos: file or folder with the labels of the test frames (.npy, .csv,'
     ' .mat, .m, masks); empty: as published, or from masks.',
   ).role(fields.PATH),
-  'clip_frames': fields.integer(16, 'Videos: frames T of a clip.', low=2),
+  'clip_frames': fields.integer(16, 'Videos: frames per clip, T.', low=2),
   'clip_stride': fields.integer(
     1,
     'Videos: frames between the starts of training clips. Each test frame is'
@@ -99,7 +105,9 @@ DATA: dict[str, Any] = {
     low=1,
   ),
   'frame_step': fields.integer(
-    1, 'Videos: a clip takes every so many frames.', low=1
+    1,
+    'Videos: 1: a clip is of consecutive frames; n: of every n-th frame.',
+    low=1,
   ),
   'feed': fields.choice(
     'auto',
@@ -108,7 +116,7 @@ DATA: dict[str, Any] = {
     ' on the host, ahead of the step. auto: resident where it fits.',
   ).role(fields.NO_WEIGHT),
   'resident_bytes': fields.integer(
-    2**30, 'Most bytes a device holds of the raw samples.', low=1
+    2**30, 'Bytes of raw samples that each device may hold.', low=1
   ).role(fields.NO_WEIGHT),
   'test_path': fields.text(
     '', 'arrays: a second file with the test rows.'
@@ -117,17 +125,19 @@ DATA: dict[str, Any] = {
   'normal_labels': fields.many(
     _NAME, (), 'Labels that are normal; all others are anomalous.'
   ),
-  'categorical_columns': fields.many(_NAME, (), 'arrays: columns to one-hot.'),
+  'categorical_columns': fields.many(
+    _NAME, (), 'arrays: columns that are one-hot encoded.'
+  ),
   'drop_columns': fields.many(_NAME, (), 'arrays: columns to leave out.'),
   'key_column': fields.text(
-    '', 'arrays: a column that names the rows; no input, shown with scores.'
+    '', 'arrays: a column that names the rows; it stands beside the scores.'
   ).role(fields.NO_WEIGHT),
   'separator': fields.mark(
     {',': 'comma', ';': 'semicolon', '\t': 'tab', '|': 'bar', ' ': 'blank'},
     'arrays: what stands between the cells of a text file; empty: guessed.',
   ),
   'encoding': fields.text(
-    '', 'arrays: of a text file, such as utf-8 or cp1252; empty: guessed.'
+    '', 'arrays: encoding of a text file, such as cp1252; empty: guessed.'
   ),
   'decimal': fields.mark(
     {'.': 'point', ',': 'comma'},
@@ -147,13 +157,14 @@ DATA: dict[str, Any] = {
   'missing_marks': fields.many(
     _NAME,
     (),
-    'arrays: what stands for a missing value, such as -999, beside empty'
-    ' cells, NA, ?, - and their like.',
+    'arrays: text that stands for a missing value, such as -999, in addition'
+    ' to empty cells, NA, ?, - and the like.',
   ),
   'missing': fields.choice(
     'error',
     ('error', 'median'),
-    'arrays: what a missing number does; median of training normals.',
+    'arrays: a missing number is an error, or becomes the median of the'
+    ' training normals.',
   ),
   'unknown_category': fields.choice(
     'error',

@@ -1,7 +1,7 @@
-"""Kinds of config fields: what each takes, and what it says of the rest.
+"""Kinds of config fields: the values that each takes, and its error messages.
 
-A field of the schema is made by one of these functions. So are the settings of
-a method, see `methods.registry.Entry`.
+These functions make the fields of the schema and the settings of a method, see
+`methods.registry.Entry`.
 """
 
 import math
@@ -11,20 +11,26 @@ from typing import Any, NamedTuple
 
 from memae_jax.runtime import errors
 
-PATH = 'path'  # Says where something lies: made absolute, hosts may differ.
+# Roles of fields.
+PATH = 'path'  # A path: it is made absolute, and may differ between hosts.
 MOVED = 'moved'  # May differ when a run is moved: the content is checked.
 NO_WEIGHT = 'no weight'  # Changes no weight, or only its rounding.
 SCALES = 'scales'  # Decides how samples become inputs.
-LOOKS = 'looks'  # Decides when a run looks at itself.
+LOOKS = 'looks'  # Decides when a run logs or validates.
 
 
 class Field(NamedTuple):
-  """One value of the schema.
+  """One field of the schema.
 
-  default: where nothing is set. kind: in words. convert: takes a value, raises
-  ValueError saying what is expected. doc: for readers. item: each member of it,
-  if it has several. roles: what it is to a run, of those above. network: the
-  one that reads it; empty: all.
+  Attributes:
+    default: value where nothing is set.
+    kind: of its values, in words, such as 'int' or 'tuple of str'.
+    convert: takes a value and returns it checked; raises ValueError with what
+      is expected.
+    doc: one or two sentences for readers.
+    item: field of each member, if the value is a tuple.
+    roles: of those above.
+    network: the only value of `model.network` that reads it; empty: all do.
   """
 
   default: Any
@@ -36,21 +42,23 @@ class Field(NamedTuple):
   network: str = ''
 
   def role(self, *roles: str) -> 'Field':
-    """Returns the field with roles."""
+    """Returns the field with these roles."""
     return self._replace(roles=roles)
 
   def of_network(self, network: str) -> 'Field':
-    """Returns the field, which one network reads."""
+    """Returns the field as one that a single network reads."""
     return self._replace(network=network)
 
 
 def number(default, doc, low=None, high=None, above=None) -> Field:
-  """A finite number, of the type of its default.
+  """Returns a field of finite numbers, of the type of its default.
 
   Args:
     default: of the field.
     doc: of the field.
-    low: the least that it may be; high: the most; above: it must be greater.
+    low: smallest value, or None.
+    high: largest value, or None.
+    above: values must be greater than this, or None.
   """
 
   def convert(value):
@@ -70,7 +78,7 @@ def number(default, doc, low=None, high=None, above=None) -> Field:
 
 
 def integer(default, doc, low=None, high=None) -> Field:
-  """A whole number; see `number`."""
+  """Returns a field of whole numbers; see `number`."""
   as_number = number(default, doc, low, high)
 
   def convert(value):
@@ -82,7 +90,7 @@ def integer(default, doc, low=None, high=None) -> Field:
 
 
 def boolean(default, doc) -> Field:
-  """True or False."""
+  """Returns a field that is True or False."""
 
   def convert(value):
     if not isinstance(value, bool):
@@ -93,7 +101,7 @@ def boolean(default, doc) -> Field:
 
 
 def text(default, doc) -> Field:
-  """Any text."""
+  """Returns a field of any text."""
 
   def convert(value):
     if not isinstance(value, str):
@@ -104,11 +112,11 @@ def text(default, doc) -> Field:
 
 
 def choice(default, options, doc) -> Field:
-  """One of some words.
+  """Returns a field that takes one of several words.
 
   Args:
-    default: of them.
-    options: all; or a function that returns them, as a plugin may add some.
+    default: one of them.
+    options: all, or a function that returns all, as plugins may add some.
     doc: of the field.
   """
   known = options if callable(options) else lambda: options
@@ -129,7 +137,13 @@ def choice(default, options, doc) -> Field:
 
 
 def mark(words: Mapping[str, str], doc) -> Field:
-  """A mark by its word; the mark itself does, too. Empty: it is guessed."""
+  """Returns a field for a punctuation mark, or '' where it is guessed.
+
+  Args:
+    words: names of the marks, {',': 'comma', ...}. The field takes the mark or
+      its name, and keeps the name.
+    doc: of the field.
+  """
   options = ('', *words.values())
 
   def convert(value):
@@ -142,7 +156,7 @@ def mark(words: Mapping[str, str], doc) -> Field:
 
 
 def name() -> Field:
-  """Text, such as a label; a number stands for what `str` writes."""
+  """Returns a field of text, such as a label; a number becomes its text."""
 
   def convert(value):
     if isinstance(value, numbers.Real) and math.isfinite(value):
@@ -155,9 +169,9 @@ def name() -> Field:
 
 
 def many(item: Field, default, doc) -> Field:
-  """A tuple whose members are each checked by `item`.
+  """Returns a field of tuples, whose members `item` checks.
 
-  One member may stand alone; text is divided at its commas.
+  A single member may stand without a tuple; text is divided at its commas.
   """
 
   def convert(value):

@@ -1,4 +1,4 @@
-"""Files of flags, `--flagfile=FILE`: a flag a line, # and // for comments."""
+"""Files of flags, `--flagfile=FILE`: one per line, # and // for comments."""
 
 import re
 from collections.abc import Sequence
@@ -7,19 +7,19 @@ from memae_jax.runtime import errors, paths
 
 _LARGEST = 2**20  # Bytes.
 _FLAG_FILE = re.compile(r'--?flagfile(?:=(.*))?', re.DOTALL)
-_APART = re.compile(r'(--?[A-Za-z][^\s=]*)\s+([^\s-].*|-\d.*)')
+_TWO_WORDS = re.compile(r'(--?[A-Za-z][^\s=]*)\s+([^\s-].*|-\d.*)')
 _QUOTED = re.compile(r"""([^=]+=)(["'])((?:(?!\2).)*)\2""")
 
 
 def expanded(words: Sequence[str], inside: tuple[str, ...] = ()) -> list[str]:
-  """Returns the words with those of the files that they name.
+  """Returns the words with the flags of a file in place of `--flagfile`.
 
   Args:
     words: of a command.
-    inside: the files that these words come from.
+    inside: names of the files that these words come from.
 
   Raises:
-    UserError: a file is missing, no text, or names itself.
+    UserError: a file is missing, is not text, or names itself.
   """
   out, left = [], iter(words)
   for word in left:
@@ -37,7 +37,7 @@ def expanded(words: Sequence[str], inside: tuple[str, ...] = ()) -> list[str]:
 
 
 def _lines(name: str) -> list[str]:
-  """The flags of a file, `--name=value` each."""
+  """Returns the flags of a file, each as `--name=value`."""
   path = paths.local(name, '--flagfile')
   if path.is_dir() or not path.exists():
     raise errors.UserError(f'--flagfile={name}: there is no such file')
@@ -50,19 +50,19 @@ def _lines(name: str) -> list[str]:
     text = content.decode('utf-16' if wide else 'utf-8-sig')
   except UnicodeDecodeError as error:
     raise errors.UserError(
-      f'--flagfile={name} is no text in UTF-8 ({error.reason} at byte'
+      f'--flagfile={name} is not text in UTF-8 ({error.reason} at byte'
       f' {error.start}); save it as UTF-8'
     ) from error
   if '\0' in text:
-    raise errors.UserError(f'--flagfile={name} is no text')
+    raise errors.UserError(f'--flagfile={name} is not text')
   lines = (re.sub(r'\s+\\$', '', line.strip()) for line in text.splitlines())
   return [_word(line) for line in lines if line and line[0] != '#'
           and not line.startswith('//')]  # fmt: skip
 
 
 def _word(line: str) -> str:
-  """A line as one word: the value behind "=" and without a shell's quotes."""
-  apart = _APART.fullmatch(line)
-  word = f'{apart[1]}={apart[2]}' if apart else line
+  """Returns a line as one word, `--name=value`, without quotes of a shell."""
+  match = _TWO_WORDS.fullmatch(line)
+  word = f'{match[1]}={match[2]}' if match else line
   quoted = _QUOTED.fullmatch(word)
   return quoted[1] + quoted[3] if quoted else word

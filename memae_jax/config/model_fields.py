@@ -1,4 +1,4 @@
-"""The fields of `model`: the network and its memory."""
+"""Fields of `model`: the network and its memory."""
 
 from typing import Any
 
@@ -8,7 +8,9 @@ READS = ('auto', 'dense', 'streaming', 'top_k')
 _COUNT = fields.integer(1, '', low=1)
 
 MODEL: dict[str, Any] = {
-  'network': fields.choice('dense', ('dense', 'conv'), 'Encoder and decoder.'),
+  'network': fields.choice(
+    'dense', ('dense', 'conv'), 'Kind of encoder and decoder.'
+  ),
   'widths': fields.many(
     _COUNT,
     (60, 30, 10),
@@ -18,21 +20,26 @@ MODEL: dict[str, Any] = {
     3, 'dense: width C of the encoding.', low=1
   ).of_network('dense'),
   'kernels': fields.many(
-    _COUNT, (), 'conv: kernel size of each layer; empty: 3 each.'
+    _COUNT, (), 'conv: kernel size of each layer; empty: 3 for all.'
   ).of_network('conv'),
   'strides': fields.many(
-    _COUNT, (), 'conv: stride of each layer; empty: 2 each.'
+    _COUNT, (), 'conv: stride of each layer; empty: 2 for all.'
   ).of_network('conv'),
   'time_strides': fields.many(
     _COUNT,
     (),
-    'conv: stride in time of each layer, of clips; empty: strides.',
+    'conv: stride in time of each layer, for clips; empty: as strides.',
   ).of_network('conv'),
   'decoder_widths': fields.many(
-    _COUNT, (), 'conv: channels before the output; empty: mirrored.'
+    _COUNT,
+    (),
+    'conv: channels of the decoder before its output; empty: those of the'
+    ' encoder, mirrored.',
   ).of_network('conv'),
   'decoder_kernels': fields.many(
-    _COUNT, (), 'conv: empty: mirrored.'
+    _COUNT,
+    (),
+    'conv: kernel sizes of the decoder; empty: those of the encoder, mirrored.',
   ).of_network('conv'),
   'layout': fields.choice(
     'strided',
@@ -41,69 +48,76 @@ MODEL: dict[str, Any] = {
     ' up-sampling around plain ones.',
   ).of_network('conv'),
   'activation': fields.choice(
-    'tanh', ('tanh', 'relu', 'leaky_relu'), 'Of hidden layers.'
+    'tanh', ('tanh', 'relu', 'leaky_relu'), 'Activation of hidden layers.'
   ),
-  'batch_norm': fields.boolean(False, 'After each hidden layer.'),
+  'batch_norm': fields.boolean(
+    False, 'Batch normalisation after each hidden layer.'
+  ),
   'compute': fields.choice(
     'float32',
     ('float32', 'bfloat16'),
-    'Type that encoder and decoder compute in. All else is float32:'
+    'Type in which encoder and decoder compute. All else is float32:'
     ' parameters, moments, memory, losses and scores.',
   ),
   'remat': fields.boolean(
     False,
     'conv: keep only the convolutions for the backward pass and compute'
-    ' norms and activations again. Saves memory where XLA leaves it so, which'
-    ' on a CPU it does not.',
+    ' norms and activations again. Saves memory if XLA keeps it so, which on a'
+    ' CPU it does not.',
   ).of_network('conv'),
   'memory': {
     'slots': fields.integer(50, 'Memory size N.', low=1),
     'per_position': fields.boolean(
       False,
-      'conv: one query for each position of the encoding; else its whole'
-      ' is one query.',
+      'conv: one query for each position of the encoding; otherwise the'
+      ' whole encoding is one query.',
     ),
     'similarity': fields.choice(
-      'cosine', ('cosine', 'dot'), 'cosine: paper. dot: its code.'
+      'cosine',
+      ('cosine', 'dot'),
+      'cosine: as the paper. dot: as its released code.',
     ),
     'temperature': fields.number(
-      1.0, 'Similarities are divided by it.', above=0
+      1.0, 'Similarities are divided by this before the softmax.', above=0
     ),
     'threshold': fields.number(
       1.0,
-      'Shrinkage threshold lambda in multiples of 1/N (paper: 1 to'
-      ' 3). 0: no shrinkage.',
+      'Shrinkage threshold lambda in multiples of 1/N (paper: 1 to 3).'
+      ' 0: no shrinkage.',
       low=0.0,
     ),
     'on_empty': fields.choice(
       'zero',
       ('zero', 'top1'),
-      'Read of a query that no slot survives for.',
+      'Read of a query for which no slot survives: zeros, or the slot with the'
+      ' largest weight.',
     ),
     'shrink_gradient': fields.choice(
       'exact',
       ('exact', 'published'),
-      'exact: of the softmax over the survivors. published: of the'
+      'exact: gradient of the softmax over the survivors. published: of the'
       ' relu formula.',
     ),
     'init': fields.choice(
       'uniform',
       ('uniform', 'encodings'),
-      'uniform: +-1/sqrt(C) as released. encodings: of training'
-      ' samples under the initial encoder.',
+      'uniform: in +-1/sqrt(C), as the released code. encodings: of training'
+      ' samples by the initial encoder.',
     ),
     'read': fields.choice(
       'auto',
       READS,
       'dense: all addressing weights at once. streaming: over chunks of'
       ' slots, never all weights. auto: dense where it fits read_bytes.'
-      ' top_k: only to evaluate, where few slots survive.',
+      ' top_k: only for evaluation, where few slots survive.',
     ).role(fields.NO_WEIGHT),
     'top_k': fields.integer(
-      64, 'top_k: slots that it looks at, for each query.', low=1
+      64, 'top_k: most similar slots that are read, per query.', low=1
     ).role(fields.NO_WEIGHT),
     'read_bytes': fields.integer(
-      2**28, 'What the addressing weights of a read may take.', low=2**16
+      2**28,
+      'Bytes that the addressing weights of a read may take.',
+      low=2**16,
     ).role(fields.NO_WEIGHT),
   },
 }

@@ -1,4 +1,4 @@
-"""The fields of `train`, `fleet`, `mesh` and `eval`: what is done with it."""
+"""Fields of `train`, `fleet`, `mesh` and `eval`: how a run proceeds."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ _NAME = fields.name()
 
 
 def _scores() -> tuple[str, ...]:
-  from memae_jax import losses  # Which needs JAX.
+  from memae_jax import losses  # It needs JAX.
 
   return losses.names()
 
@@ -35,65 +35,68 @@ def _losses() -> tuple[str, ...]:
 
 TRAIN: dict[str, Any] = {
   'seed': fields.integer(0, 'Seed of the first replica.', low=0, high=2**31),
-  'batch_size': fields.integer(64, 'Samples a step.', low=1),
+  'batch_size': fields.integer(64, 'Samples per step.', low=1),
   'accumulate': fields.integer(
     1,
-    'A batch is taken in so many parts, one after another: less memory. The'
-    ' same gradients but for norms, which see a part each.',
+    'A batch is taken in so many parts, one after another, which needs less'
+    ' memory. Gradients are the same, except that norms see one part each.',
     low=1,
   ),
   'epochs': fields.number(
     100.0,
     'Passes over the largest training set of the fleet; all replicas take'
-    ' as many steps.',
+    ' the same number of steps.',
     above=0,
   ),
   'loss': fields.choice(
     'mse',
     _losses,
-    'How a reconstruction differs from its input, in training.',
+    'Reconstruction loss.',
   ),
-  'learning_rate': fields.number(1e-4, 'Of Adam.', above=0),
+  'learning_rate': fields.number(1e-4, 'Learning rate of Adam.', above=0),
   'schedule': fields.choice(
-    'constant', ('constant', 'cosine'), 'Of the learning rate.'
+    'constant', ('constant', 'cosine'), 'Schedule of the learning rate.'
   ),
-  'warmup_steps': fields.integer(0, 'Linear warm-up.', low=0),
-  'clip_norm': fields.number(0.0, 'Global gradient norm; 0: off.', low=0.0),
-  'weight_decay': fields.number(0.0, 'Decoupled (AdamW).', low=0.0),
+  'warmup_steps': fields.integer(0, 'Steps of linear warm-up.', low=0),
+  'clip_norm': fields.number(
+    0.0, 'Gradients are clipped to this global norm; 0: they are not.', low=0.0
+  ),
+  'weight_decay': fields.number(
+    0.0, 'Decoupled weight decay (AdamW).', low=0.0
+  ),
   'alpha': fields.number(2e-4, 'Weight of the entropy loss.', low=0.0),
   'code_l1': fields.number(
     1e-3, 'ae_l1: weight of the mean absolute value of the code.', low=0.0
   ),
   'noise': fields.number(
-    0.5, 'dae: deviation of the Gaussian noise on model inputs.', low=0.0
+    0.5, 'dae: standard deviation of the Gaussian noise on inputs.', low=0.0
   ),
   'kl_weight': fields.number(
     0.1,
-    'vae: weight of the divergence from the prior, over the elements of a'
-    ' sample.',
+    'vae: weight of the divergence from the prior, per element of a sample.',
     low=0.0,
   ),
   'log_every': fields.integer(
-    0, 'Steps between log events; 0: about 100 in a run.', low=0
+    0, 'Steps between log events; 0: about 100 events per run.', low=0
   ).role(fields.LOOKS),
   'checkpoint_every': fields.integer(
     0,
-    'Steps between checkpoints, a multiple of log_every (rounded); 0: about'
-    ' 10 in a run.',
+    'Steps between checkpoints, rounded to a multiple of log_every; 0: about'
+    ' 10 checkpoints per run.',
     low=0,
   ).role(fields.NO_WEIGHT),
   'validate_every': fields.integer(
     0,
-    'Steps between validations, a multiple of log_every (rounded); 0: about'
-    ' 20 in a run.',
+    'Steps between validations, rounded to a multiple of log_every; 0: about'
+    ' 20 per run.',
     low=0,
   ).role(fields.LOOKS),
-  'keep': fields.integer(2, 'Newest checkpoints kept.', low=1).role(
-    fields.NO_WEIGHT
-  ),
-  'keep_all': fields.boolean(False, 'Keep every checkpoint, for curves.').role(
-    fields.NO_WEIGHT
-  ),
+  'keep': fields.integer(
+    2, 'How many of the newest checkpoints are kept.', low=1
+  ).role(fields.NO_WEIGHT),
+  'keep_all': fields.boolean(
+    False, 'Keep every checkpoint, for curves over training.'
+  ).role(fields.NO_WEIGHT),
   'fleet_map': fields.choice(
     'auto',
     ('auto', 'vmap', 'map'),
@@ -105,7 +108,9 @@ TRAIN: dict[str, Any] = {
 }
 
 FLEET: dict[str, Any] = {
-  'seeds': fields.integer(1, 'Replicas with seeds train.seed, +1, ...', low=1),
+  'seeds': fields.integer(
+    1, 'How many replicas per setting; seeds are train.seed, +1, ...', low=1
+  ),
   'normal_classes': fields.many(
     _NATURAL, (), 'One-class protocols: one replica for each class.'
   ),
@@ -115,24 +120,30 @@ FLEET: dict[str, Any] = {
     'memae, nonspar (no shrinkage, no entropy), ae (no memory), ae_l1'
     ' (penalty on the code), dae (denoising), vae (variational).',
   ),
-  'slots': fields.many(_COUNT, (), 'Memory sizes; empty: model.memory.slots.'),
+  'slots': fields.many(
+    _COUNT, (), 'Memory sizes N; empty: model.memory.slots.'
+  ),
   'thresholds': fields.many(
-    fields.number(1.0, '', low=0.0), (), 'Empty: model.memory.threshold.'
+    fields.number(1.0, '', low=0.0),
+    (),
+    'Thresholds; empty: model.memory.threshold.',
   ),
   'alphas': fields.many(
-    fields.number(1.0, '', low=0.0), (), 'Empty: train.alpha.'
+    fields.number(1.0, '', low=0.0), (), 'Entropy weights; empty: train.alpha.'
   ),
-  'learning_rates': fields.many(_POSITIVE, (), 'Empty: train.learning_rate.'),
+  'learning_rates': fields.many(
+    _POSITIVE, (), 'Learning rates; empty: train.learning_rate.'
+  ),
 }
 
 MESH: dict[str, Any] = {
   'replica': fields.integer(
-    0, 'Devices that replicas are spread over; 0: as many as serve.', low=0
+    0, 'Devices that replicas are spread over; 0: as many as help.', low=0
   ).role(fields.NO_WEIGHT),
   'data': fields.integer(
     0,
-    'Devices that a batch is spread over; 0: those that are left (on the'
-    ' CPU of one process, 1).',
+    'Devices that a batch is spread over; 0: those that are left (1 on the'
+    ' CPUs of one process).',
     low=0,
   ).role(fields.NO_WEIGHT),
   'memory': fields.integer(
@@ -148,14 +159,14 @@ EVAL: dict[str, Any] = {
     ' with the lowest validation error.',
   ),
   'batch_size': fields.integer(
-    1024, 'Samples of each replica scored at once.', low=1
+    1024, 'Samples per replica that are scored at once.', low=1
   ),
   'score': fields.choice(
     'mse',
     _scores,
-    'Anomaly score. mse: mean squared error. Of videos also mae_clip (the'
+    'Score rule. mse: mean squared error. Videos also have mae_clip (the'
     ' released code since 2021), release2019 (before), mse_centre and'
-    ' psnr_centre (of the scored frame alone), mse_averaged (of a frame in'
+    ' psnr_centre (of the scored frame alone), and mse_averaged (of a frame in'
     ' all its clips). Results have a table of all.',
   ),
   'video': fields.text(
@@ -165,9 +176,9 @@ EVAL: dict[str, Any] = {
   ).role(fields.PATH),
   'frame_rate': fields.number(
     0.0,
-    'Frames a second of videos that are folders of pictures, for the times of'
-    ' scores and the speed of films; 0: not known, and films play 10 a'
-    ' second. Video files say theirs.',
+    'Frames per second of videos that are folders of pictures, for the times'
+    ' of scores and the speed of films; 0: not known, and films play 10 per'
+    ' second. Video files have their own rate.',
     low=0,
   ),
   'films': fields.many(
@@ -185,26 +196,30 @@ EVAL: dict[str, Any] = {
   ),
   'normal_quantile': fields.number(
     0.95,
-    'The threshold on validation normals for F1 without test labels.',
+    'Quantile of the validation normals at which a score is flagged, for F1'
+    ' without test labels.',
     above=0,
     high=1.0,
   ),
   'baselines': fields.many(
     fields.choice('pca', BASELINES, ''),
     BASELINES,
-    'On the same samples; frame_difference is for videos only.',
+    'Baselines on the same samples; frame_difference is for videos only.',
   ),
   'baseline_samples': fields.integer(
     20000, 'At most this many samples fit a baseline.', low=10
   ),
   'course': fields.boolean(
     False,
-    'Evaluate every kept checkpoint (with train.keep_all), as --steps=all.',
+    'Evaluate every kept checkpoint (with train.keep_all), as --steps=all'
+    ' does.',
   ),
   'pseudo': fields.boolean(
     True,
-    'Images: also score changed validation normals, to choose settings'
-    ' without test data.',
+    'Images: also score pseudo-anomalies, which are changed validation'
+    ' normals, to choose settings without test data.',
   ),
-  'bootstrap': fields.integer(200, 'Resamples for an interval.', low=0),
+  'bootstrap': fields.integer(
+    200, 'Resamples per bootstrap interval; 0: no intervals.', low=0
+  ),
 }

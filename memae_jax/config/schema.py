@@ -1,7 +1,7 @@
 """The schema of an experiment: every field, its default, type and range.
 
-A file in `configs/` starts from `default()` and sets what differs. What a field
-is to a run (its role) stands in the field, see `fields.Field`.
+A file in `configs/` starts from `default()` and sets what differs. The roles of
+a field in a run stand in the field itself, see `fields.Field`.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,11 +23,11 @@ SCHEMA: dict[str, Any] = {
     fields.name(), (), 'Modules that were loaded by --plugin; not to be set.'
   ).role(fields.NO_WEIGHT),
   'paper': fields.choice(
-    '', ('', *PAPERS), 'Table of the paper shown beside the results.'
+    '', ('', *PAPERS), 'Data set whose table of the paper is in the report.'
   ).role(fields.NO_WEIGHT),
   'data': data_fields.DATA,
   'model': model_fields.MODEL,
-  # Of each family of methods that has any, see `methods.registry.Entry`.
+  # The settings of each family of methods, see `methods.registry.Entry`.
   'methods': registry.SETTINGS,
   'train': run_fields.TRAIN,
   'fleet': run_fields.FLEET,
@@ -37,16 +37,16 @@ SCHEMA: dict[str, Any] = {
 
 
 def has_role(field: str, role: str) -> bool:
-  """Whether a field, such as 'data.path', has a role of `fields`."""
+  """Returns whether a field, such as 'data.path', has a role of `fields`."""
   try:
     node = find(field)
-  except errors.UserError:  # Of a plugin that is not loaded.
+  except errors.UserError:  # Its plugin is not loaded.
     return False
   return isinstance(node, fields.Field) and role in node.roles
 
 
 def with_role(role: str) -> tuple[str, ...]:
-  """Returns the names of all fields of a role, such as 'data.path'."""
+  """Returns the names of all fields that have a role, such as 'data.path'."""
   names: list[str] = []
 
   def visit(group, prefix):
@@ -61,9 +61,10 @@ def with_role(role: str) -> tuple[str, ...]:
 
 
 def trains(field: str) -> bool:
-  """Whether a field, such as 'train.alpha', decides what a run trains.
+  """Returns whether a field, such as 'train.alpha', decides the weights.
 
-  Of `eval`, only the checkpoint rule does: what is stored depends on it.
+  `eval.checkpoint` is the only field of `eval` that does, as the weights that
+  are stored depend on it.
   """
   if field.startswith('eval.'):
     return field == 'eval.checkpoint'
@@ -71,14 +72,14 @@ def trains(field: str) -> bool:
 
 
 def names_run(field: str) -> bool:
-  """Whether the results of a run may depend on a field."""
+  """Returns whether the results of a run may depend on a field."""
   return trains(field) or field.startswith('eval.')
 
 
 def walk(
   schema: Mapping, leaf: Callable[[fields.Field], Any]
 ) -> dict[str, Any]:
-  """Returns `leaf(field)` in place of each field of a group."""
+  """Returns a group with `leaf(field)` in place of each field."""
   return {
     key: leaf(node) if isinstance(node, fields.Field) else walk(node, leaf)
     for key, node in schema.items()
@@ -91,7 +92,7 @@ def default() -> ml_collections.ConfigDict:
 
 
 def find(name: str) -> fields.Field | Mapping[str, Any]:
-  """Returns the field or group `a.b.c` of the schema.
+  """Returns the field or group of a name, such as 'model.memory.slots'.
 
   Raises:
     UserError: there is none.
@@ -100,8 +101,8 @@ def find(name: str) -> fields.Field | Mapping[str, Any]:
   for key in name.split('.'):
     if isinstance(node, fields.Field):
       raise errors.UserError(
-        f'config field "{name}" is unknown; what stands before "{key}" is no'
-        ' group of fields'
+        f'config field "{name}" is unknown; what stands before "{key}" is not'
+        ' a group of fields'
       )
     if key not in node:
       raise unknown(name, key, node)
@@ -110,7 +111,7 @@ def find(name: str) -> fields.Field | Mapping[str, Any]:
 
 
 def unknown(name: str, key: str, schema: Mapping) -> errors.UserError:
-  """The error of a field that a group does not have."""
+  """Returns the error on a key that a group of the schema does not have."""
   return errors.UserError(
     f'config field "{name[:100]}" is unknown'
     + errors.did_you_mean(key[:100], schema)

@@ -9,7 +9,7 @@ import ml_collections
 from memae_jax.config import checking
 from memae_jax.runtime import errors, strict_json
 
-# What Python raises on text that is no value, or nested ever deeper.
+# Errors of Python on text that is no value, or is nested too deep.
 UNREADABLE = (ValueError, RecursionError, MemoryError)
 
 
@@ -19,7 +19,7 @@ def to_json(config: ml_collections.FrozenConfigDict) -> str:
 
 
 def read(path: pathlib.Path) -> dict[str, Any]:
-  """Reads fields that `to_json` wrote.
+  """Reads the fields of a file that `to_json` wrote, without checking them.
 
   Raises:
     UserError: the file is missing or holds something else.
@@ -43,7 +43,7 @@ def load(path: pathlib.Path) -> ml_collections.FrozenConfigDict:
   """Reads a config that `to_json` wrote.
 
   Raises:
-    UserError: the file is missing or is no config.
+    UserError: the file is missing or is not a config.
   """
   values = read(path)
   try:

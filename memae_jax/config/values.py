@@ -1,6 +1,7 @@
-"""Values of config fields that have several, as people write them.
+"""Values of config fields that are tuples, as people write them.
 
-1,2  (1, 2)  [1, 2]  1 2  and, of names, a,b  ('a', 'b')  "a"  'a, b',c
+Numbers are written as 1,2  (1, 2)  [1, 2]  1 2
+and names as a,b  ('a', 'b')  "a"  'a, b',c
 """
 
 import ast
@@ -17,14 +18,15 @@ _QUOTES = ('"', "'")
 
 
 def literal(name: str, text: str) -> str:
-  """Text that Python reads as the value of a field.
+  """Returns text that Python reads as the value of a field.
 
   Args:
     name: of the field, such as 'data.normal_labels'.
-    text: what somebody wrote; left alone where the field has one value.
+    text: as somebody wrote it; it is returned as it is where the field is no
+      tuple.
 
   Raises:
-    UserError: it has several, and the text cannot be divided.
+    UserError: the field is a tuple, and the text cannot be divided.
   """
   field = config_lib.find(name)
   if getattr(field, 'item', None) is None:
@@ -38,10 +40,10 @@ def literal(name: str, text: str) -> str:
 
 
 def members(field: fields.Field, text: str) -> list[Any]:
-  """Divides the text of a field that has several values.
+  """Divides the text of a field that is a tuple into its members.
 
-  Text of names is kept as it is written, 007 and 1.0 too; commas inside
-  quotes divide nothing.
+  Names stay as they are written, also 007 and 1.0; commas inside quotes do not
+  divide.
 
   Raises:
     ValueError: a member is missing, or a quote does not close.
@@ -50,7 +52,7 @@ def members(field: fields.Field, text: str) -> list[Any]:
   if not isinstance(field.item.default, str):
     words = [_unquoted(word) for word in re.split(r'[,;\s]+', inner) if word]
     if len(words) == 1 and not _is_number(words[0]):
-      words = words[0].split('+')  # As config arguments have it.
+      words = words[0].split('+')  # As in `--config=file.py:widths=8+4`.
     return [_number(word) for word in words]
   parts = [part.strip() for part in _parts(inner)]
   if parts and not parts[-1]:
@@ -60,13 +62,13 @@ def members(field: fields.Field, text: str) -> list[Any]:
       "has nothing between two commas; write it in quotes, such as ('a', 'b')"
     )
   out = [_unquoted(part) for part in parts]
-  if field.item.kind != 'str' and len(out) == 1:  # One of a few words.
+  if field.item.kind != 'str' and len(out) == 1:  # Members are fixed words.
     out = [word for word in re.split(r'[\s+;]+', out[0]) if word]
   return out
 
 
 def _without_brackets(text: str) -> str:
-  """Text without one pair of brackets around the whole of it."""
+  """Returns text without one pair of brackets around all of it."""
   if not text or _CLOSING.get(text[0]) != text[-1]:
     return text
   depth = 0
@@ -78,7 +80,7 @@ def _without_brackets(text: str) -> str:
 
 
 def _parts(text: str, nested: bool = True) -> list[str]:
-  """What stands between the commas that no quotes or brackets hold."""
+  """Divides text at commas that are not inside quotes or brackets."""
   out, start, depth, quote = [], 0, 0, ''
   for at, letter in enumerate(text):
     if quote:
@@ -94,7 +96,7 @@ def _parts(text: str, nested: bool = True) -> list[str]:
       start, depth = at + 1, 0
   if quote:
     raise ValueError(f'has a quote {quote} that does not close')
-  if depth > 0:  # The brackets of ":(", say.
+  if depth > 0:  # A bracket is part of a name, such as ":(".
     return _parts(text, nested=False)
   return [*out, text[start:]]
 
@@ -114,12 +116,12 @@ def _is_number(word: str) -> bool:
 
 
 def _number(word: str) -> Any:
-  """The number that a word stands for, else the word."""
+  """Returns the number that a word stands for, or the word if there is none."""
   for kind in (int, float):
     try:
       value = kind(word)
     except ValueError:
       continue
-    # Python has no literal for these; the field refuses the word.
+    # Python has no literal for infinity or NaN; the field refuses the word.
     return value if math.isfinite(value) else word
   return word

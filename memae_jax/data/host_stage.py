@@ -1,11 +1,12 @@
-"""The first stage of scaling: in float64 on the host, once for a data set.
+"""First stage of scaling: in float64 on the host, once per data set.
 
-A column of Unix times or of a meter, 1.7e9 and a little more, has lost that
-little once it is float32. So log1p and the bulk of a large offset are taken in
-float64, and only then the samples become float32. The second stage, fitted for
-each split, runs inside the compiled step (`transforms`).
+A column of Unix times or of a meter's readings holds 1.7e9 and a little more,
+and that little is lost once it is float32. So logarithms are taken, and large
+offsets subtracted, in float64; only then do the samples become float32. The
+second stage, fitted for each split, runs inside the compiled step
+(`transforms`).
 
-NumPy only: a scorer runs it before its program.
+This module needs NumPy only: a scorer runs it before its program.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,27 +17,27 @@ import numpy as np
 from memae_jax.data import types
 from memae_jax.runtime import errors
 
-# Means of more deviations than this are subtracted. Below it float32 rounds an
-# input by less than 1e-4 deviations, and the input stays as it is.
+# A mean is subtracted if its size is more deviations than this. Below it,
+# float32 rounds an input by less than 1e-4 deviations, and it stays as it is.
 _FAR = 1000.0
-_RANGE = 1e30  # Deviations beyond it, or below 1 / it, are brought to 1.
-_MOST = 1000  # Powers of two that a unit may have.
+_RANGE = 1e30  # Deviations above it, or below 1 / it, are brought to 1.
+_MOST = 1000  # Largest power of two of a unit.
 
 
 def fit(
   inputs: np.ndarray, rows: np.ndarray, numeric: np.ndarray, log1p: np.ndarray
 ) -> types.HostStage:
-  """Finds offsets that float32 cannot hold beside what varies.
+  """Finds offsets so large that float32 would lose the variation beside them.
 
   Args:
-    inputs: [S, D] numbers of a table, or [S, H, W, C] images, which have one
-      offset as a whole; NaN where missing.
+    inputs: [S, D] numbers of a table, or [S, H, W, C] images, which share one
+      offset; NaN where missing.
     rows: [n] indices of the samples that may train, or [S] bool.
-    numeric: [D] bool, not of a category; [1] for images.
-    log1p: [D] bool, the inputs whose logarithm is taken; [1] for images.
+    numeric: [D] bool, False for the inputs of a category; [1] for images.
+    log1p: [D] bool, True for inputs whose logarithm is taken; [1] for images.
 
   Returns:
-    HostStage of [D] values, or of [1] for images.
+    HostStage with [D] values for a table and [1] for images.
   """
   centre, unit = np.zeros(len(numeric)), np.ones(len(numeric))
   for i in np.flatnonzero(numeric):
@@ -50,7 +51,7 @@ def fit(
 
 
 def _offset(values: np.ndarray) -> tuple[float, float]:
-  """What to subtract from numbers, and to multiply by, so that float32 does."""
+  """Returns the offset to subtract and the factor that suit float32."""
   largest = np.abs(values).max()
   if not largest:
     return 0.0, 1.0
@@ -59,7 +60,7 @@ def _offset(values: np.ndarray) -> tuple[float, float]:
   values = np.ldexp(values, -power)
   mean = values.mean()
   deviation = np.sqrt(np.mean((values - mean) ** 2))
-  if values.min() == values.max():  # Its mean may be rounded.
+  if values.min() == values.max():  # The mean of equal numbers may be rounded.
     mean, deviation = values[0], 0.0
   far = abs(mean) > _FAR * deviation
   spread = np.ldexp(deviation or abs(mean), power)
@@ -75,20 +76,20 @@ def apply(
   names: Sequence[str] = (),
   where: str = '',
 ) -> np.ndarray:
-  """Turns raw numbers into what the second stage takes.
+  """Applies the first stage: raw numbers become float32.
 
   Args:
     inputs: [S, D] or [S, H, W, C] of any real type; NaN stays NaN.
-    stage: of `fit`.
-    names: of the D inputs, for messages.
-    where: what messages begin with, such as 'table.csv: '.
+    stage: from `fit`.
+    names: names of the D inputs, for messages.
+    where: start of messages, such as 'table.csv: '.
 
   Returns:
-    float32 of the shape of `inputs`: those, if there is nothing to do.
+    float32 of the shape of `inputs`; `inputs` itself if nothing changes.
 
   Raises:
-    UserError: a logarithm of a negative number, or a number that float32
-      cannot hold.
+    UserError: the logarithm of a negative number is asked for, or float32
+      cannot hold a number.
   """
   if is_identity(stage) and inputs.dtype == np.float32:
     return inputs
@@ -96,7 +97,7 @@ def apply(
   for i in range(len(stage.centre)):
     part = (slice(None), i) if inputs.ndim == 2 else ...
     column, name = inputs[part], names[i : i + 1]
-    # Logarithms of float32 stay such: they have no more to lose.
+    # Logarithms of float32 stay float32: there is no more to lose.
     x = column if column.dtype == np.float32 else column.astype(np.float64)
     if stage.log1p[i]:
       refuse(x < 0, 'negative, but its logarithm is taken', name, where)
@@ -112,13 +113,13 @@ def apply(
 def refuse(
   wrong: np.ndarray, why: str, names: Sequence[str] = (), where: str = ''
 ) -> None:
-  """Raises UserError for the first sample that is wrong, if there is one.
+  """Raises UserError for the first value that is wrong, if there is one.
 
   Args:
-    wrong: [S, D], [S] for one input, or [S, H, W, C], of bool.
-    why: what it is.
-    names: of the D inputs; empty for images.
-    where: what the message begins with.
+    wrong: bool, [S, D], [S] for one input, or [S, H, W, C].
+    why: description of a wrong value, such as 'missing'.
+    names: names of the D inputs; empty for images.
+    where: start of the message, such as 'table.csv: '.
   """
   if wrong.any():
     row, *place = np.argwhere(wrong)[0].tolist()
@@ -129,25 +130,25 @@ def refuse(
 
 
 def shifts(stage: types.HostStage) -> bool:
-  """Whether a stage subtracts an offset, or brings a column to another unit."""
+  """Returns whether a stage subtracts an offset or multiplies by a unit."""
   return bool(stage.centre.any() or (stage.unit != 1).any())
 
 
 def is_identity(stage: types.HostStage) -> bool:
-  """Whether a stage changes nothing but the type."""
+  """Returns whether a stage changes nothing but the type."""
   return not (stage.log1p.any() or shifts(stage))
 
 
 def to_json(stage: types.HostStage) -> dict[str, list]:
-  """Returns what `from_json` reads; float64 to the last bit."""
+  """Returns the stage as JSON types; `from_json` restores it bit for bit."""
   return {name: values.tolist() for name, values in stage._asdict().items()}
 
 
 def from_json(stored: Mapping[str, Any]) -> types.HostStage:
-  """Reads what `to_json` wrote.
+  """Returns the stage that `to_json` wrote.
 
   Raises:
-    ValueError: it is no such thing.
+    ValueError: shapes or values do not make a stage.
   """
   log1p, centre, unit = (
     np.asarray(stored[name], kind)

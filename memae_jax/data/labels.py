@@ -1,7 +1,8 @@
-"""One comparison of labels, over all files and the words of the config.
+"""Comparison of labels, the same for all files and the fields of the config.
 
-Numbers compare by value (0, 0.0, "00" and 0e0 are one label), true and false as
-1 and 0 in any spelling, and other text exactly, but for blanks around it.
+Numbers compare by value (0, 0.0, "00" and 0e0 are one label), true and false in
+upper or lower case as 1 and 0, and other text exactly, except for blanks around
+it.
 """
 
 import decimal
@@ -20,7 +21,7 @@ _MOST_SHOWN = 10
 
 
 def key(text: str) -> Any:
-  """Returns what is equal for two spellings of one label."""
+  """Returns a key that is equal for all spellings of one label."""
   text = unicodedata.normalize('NFC', text.strip())
   word = text.casefold()
   if word in _BOOLEANS:
@@ -29,7 +30,7 @@ def key(text: str) -> Any:
 
 
 def category_key(text: str) -> str:
-  """As `key` for categories: only 2.0 and 2 are one, 02 may be another."""
+  """Returns the key of a category: 2.0 equals 2, but 02 may be another."""
   return re.sub(r'^([+-]?\d+)\.0*$', r'\1', text)
 
 
@@ -43,8 +44,9 @@ def codes(
     same: `key` or `category_key`.
 
   Returns:
-    [S] int32 indices into the sorted distinct labels; these, each in its
-    shortest spelling; and the other spellings of those that have several.
+    [S] int32 indices into the sorted distinct labels; these labels, each in
+    its shortest spelling; and {label: its other spellings} for labels that
+    have several.
   """
   cells = list(cells)
   keys = {cell: same(cell) for cell in dict.fromkeys(cells)}
@@ -52,64 +54,61 @@ def codes(
   for cell, value in keys.items():
     spellings.setdefault(value, []).append(cell)
   shortest = {
-    value: min(words, key=lambda w: (len(w), w))
-    for value, words in spellings.items()
+    value: min(forms, key=lambda w: (len(w), w))
+    for value, forms in spellings.items()
   }
   names = tuple(sorted(shortest.values(), key=_natural))
   index = {name: i for i, name in enumerate(names)}
   code = {cell: index[shortest[value]] for cell, value in keys.items()}
   several = {
-    shortest[value]: sorted(set(words) - {shortest[value]})
-    for value, words in spellings.items()
-    if len(words) > 1
+    shortest[value]: sorted(set(forms) - {shortest[value]})
+    for value, forms in spellings.items()
+    if len(forms) > 1
   }
   numbers = np.fromiter((code[cell] for cell in cells), np.int32, len(cells))
   return numbers, names, several
 
 
 def _natural(name: str):
-  """Sorts '2' before '10', and numbers before words."""
+  """Returns a sort key: '2' before '10', and numbers before words."""
   return (0, int(name), name) if name.isdecimal() else (1, 0, name)
 
 
 def find(label: str, names: Sequence[str]) -> int | None:
-  """Returns the index of a label among names, or None."""
+  """Returns the index of the first name that is the same label, or None."""
   wanted = key(label)
-  found = (i for i, name in enumerate(names) if key(name) == wanted)
-  return next(found, None)
+  matches = (i for i, name in enumerate(names) if key(name) == wanted)
+  return next(matches, None)
 
 
 def alike(text: str) -> str:
-  """Returns what is equal where labels differ in case or blanks only."""
+  """Returns a key that is equal for labels that differ in case or blanks."""
   return ''.join(unicodedata.normalize('NFKC', text).casefold().split())
 
 
 def check_alike(names: Sequence[str], normal: Sequence[int]) -> None:
-  """Refuses labels that differ from a normal one in case or blanks only.
+  """Raises UserError if labels differ from a normal one in case or blanks only.
 
   Args:
-    names: of the labels.
-    normal: indices of those that are normal.
-
-  Raises:
-    UserError: naming both and the mend.
+    names: names of all labels.
+    normal: indices of the normal labels.
   """
-  of = {alike(names[i]): names[i] for i in normal}
+  normal_name_of = {alike(names[i]): names[i] for i in normal}
   wrong: dict[str, list[str]] = {}
   for i, name in enumerate(names):
-    if i not in normal and alike(name) in of:
-      wrong.setdefault(of[alike(name)], []).append(name)
+    if i not in normal and alike(name) in normal_name_of:
+      wrong.setdefault(normal_name_of[alike(name)], []).append(name)
   for name, others in wrong.items():
-    shown = ', '.join(f'"{other}"' for other in others)
+    listed = ', '.join(f'"{other}"' for other in others)
     joined = '+'.join([name, *others])
     raise errors.UserError(
-      f'labels {shown} differ from the normal label "{name}" in case or blanks'
+      f'labels {listed} differ from the normal label "{name}" in case or blanks'
       f' only; name all in data.normal_labels (normal={joined}), or mend them'
     )
 
 
 def counts(source) -> str:
-  """One line of how many samples are normal, and how many of which kind."""
+  """Returns one line with the number of samples of each label, normal first."""
   normal = set(source.normal_labels)
   total = np.bincount(source.labels, minlength=len(source.label_names))
   if source.is_test is None:
@@ -119,19 +118,19 @@ def counts(source) -> str:
       source.labels[source.is_test], minlength=len(source.label_names)
     )
 
-  def words(which) -> str:
+  def listing_of(indices) -> str:
     parts = []
-    for i in sorted(which, key=lambda i: (-total[i], i))[:_MOST_SHOWN]:
-      more = '' if tested is None else f' ({tested[i]} to test)'
-      parts.append(f'{source.label_names[i]} {total[i]}{more}')
-    if len(which) > _MOST_SHOWN:
-      parts.append(f'and {len(which) - _MOST_SHOWN} more')
+    for i in sorted(indices, key=lambda i: (-total[i], i))[:_MOST_SHOWN]:
+      tested_part = '' if tested is None else f' ({tested[i]} to test)'
+      parts.append(f'{source.label_names[i]} {total[i]}{tested_part}')
+    if len(indices) > _MOST_SHOWN:
+      parts.append(f'and {len(indices) - _MOST_SHOWN} more')
     return ', '.join(parts) or 'none'
 
   known = [i for i in range(len(total)) if total[i]]
   if not normal:
-    return f'labels: {words(known)}'
+    return f'labels: {listing_of(known)}'
   return (
-    f'labels: normal: {words([i for i in known if i in normal])};'
-    f' anomalous: {words([i for i in known if i not in normal])}'
+    f'labels: normal: {listing_of([i for i in known if i in normal])};'
+    f' anomalous: {listing_of([i for i in known if i not in normal])}'
   )

@@ -1,14 +1,15 @@
-"""What lies in a folder, in the order in which people number things.
+"""Content of folders, in the order in which people number things.
 
-Left out is what no person put there: hidden files and folders, and those that
-systems and archives leave behind. Links to folders are followed.
+Hidden files and folders, and those that operating systems and archives leave
+behind, are left out: no person put them there. Links to folders are followed.
 """
 
 import os
 import pathlib
 import re
 
-# Of Synology, QNAP, macOS archives, Windows and file systems, in lower case.
+# Folders of Synology, QNAP, macOS archives, Windows and file systems, in lower
+# case.
 _LEFT_BEHIND = (
   '@eadir',
   '@recycle',
@@ -24,26 +25,26 @@ _LEFT_FILES = ('thumbs.db', 'ehthumbs.db', 'desktop.ini')
 
 
 def natural(path: pathlib.PurePath) -> list[str | int]:
-  """Sorts '2.png' before '10.png'."""
+  """Returns a sort key by which '2.png' comes before '10.png'."""
   parts = re.split(r'(\d+)', path.as_posix())
   return [int(part) if part.isdecimal() else part for part in parts]
 
 
 def folders(parent: pathlib.Path) -> list[pathlib.Path]:
-  """Returns the folders in a folder, also linked ones."""
-  found = parent.iterdir() if parent.is_dir() else ()
-  return sorted(filter(_is_folder, found), key=natural)
+  """Returns the folders in a folder, linked ones too; [] if there is none."""
+  entries = parent.iterdir() if parent.is_dir() else ()
+  return sorted(filter(_is_folder, entries), key=natural)
 
 
 def files(folder: pathlib.Path) -> list[pathlib.Path]:
-  """Returns the files at any depth.
+  """Returns the files in a folder, at any depth.
 
-  Each folder is listed once. A link to a folder that the link itself lies in
-  is not followed: it would bring in what lies beside, without end.
+  Each folder is listed once. A link to a folder in which the link itself lies
+  is not followed: it would bring in the files beside it, without end.
   """
-  found, seen = [], set()
+  out, seen = [], set()
   waiting, links = [folder], []
-  while waiting or links:  # Links last: a folder has its own name.
+  while waiting or links:  # Links last: files keep the path without links.
     place = waiting.pop() if waiting else links.pop(0)
     real = pathlib.Path(os.path.realpath(place))
     if real in seen or not place.is_dir():
@@ -56,12 +57,12 @@ def files(folder: pathlib.Path) -> list[pathlib.Path]:
         elif not real.is_relative_to(os.path.realpath(entry)):
           links.append(entry)
       elif entry.is_file() and not entry.name.startswith('.'):
-        found.append(entry)
-  return sorted(found, key=natural)
+        out.append(entry)
+  return sorted(out, key=natural)
 
 
 def is_empty(folder: pathlib.Path) -> bool:
-  """Whether no person put a file into a folder, at any depth."""
+  """Returns whether a folder holds no file of a person, at any depth."""
   return all(file.name.lower() in _LEFT_FILES for file in files(folder))
 
 

@@ -1,7 +1,7 @@
 """Reads new pictures and videos as a network takes them, for `scorer`.
 
-What a file becomes is said by the entry `input` of a scorer's meta.json. Here
-as there, nothing that trains is imported.
+The entry `input` of a scorer's meta.json says how a file is read. Neither this
+module nor `scorer` imports anything that trains.
 """
 
 import dataclasses
@@ -21,46 +21,48 @@ _LOG = logging.getLogger(__name__)
 
 
 def read(
-  path: pathlib.Path, wanted: Mapping[str, Any]
+  path: pathlib.Path, meta: Mapping[str, Any]
 ) -> tuple[list[Any], np.ndarray | clips.Gathered]:
   """Reads the samples of a file or folder.
 
   Args:
-    path: of what the kind of the input asks for.
-    wanted: `input` of meta.json.
+    path: a picture or a folder of pictures where `meta['kind']` is 'images'; a
+      video file or a folder of frames where it is 'clips'.
+    meta: `input` of meta.json.
 
   Returns:
-    A name or frame of each sample, and the samples.
+    The places of the samples, [S] file names of pictures or scored frames of
+    clips; and the samples [S, ...] uint8.
 
   Raises:
-    UserError: naming what is wrong.
+    UserError: the files cannot be read, or do not fit the network.
   """
-  kind = wanted['kind']
-  if wanted['dtype'] != 'uint8':
+  kind = meta['kind']
+  if meta['dtype'] != 'uint8':
     raise errors.UserError(
       f'{path} would be read as uint8, but the network takes'
-      f' {wanted["dtype"]}; give a .npy file'
+      f' {meta["dtype"]}; give a .npy file'
     )
-  return {'images': _images, 'clips': _clips}[kind](path, wanted)
+  return {'images': _images, 'clips': _clips}[kind](path, meta)
 
 
-def _colour(wanted) -> str:
-  return 'rgb' if wanted['shape'][-1] == 3 else 'grey'
+def _colour(meta) -> str:
+  return 'rgb' if meta['shape'][-1] == 3 else 'grey'
 
 
-def _images(path, wanted):
+def _images(path, meta):
   files = decode_image.files(path) if path.is_dir() else (path,)
   if not files:
     raise errors.UserError(
       f'{foreign.name_of(path)} has no picture'
       f' ({", ".join(decode_image.SUFFIXES)})'
     )
-  height, width, channels = wanted['shape']
-  found = np.empty((len(files), height, width, channels), np.uint8)
-  scale = levels.Levels(*wanted['levels'])
-  for out, file in zip(found, files):
+  height, width, channels = meta['shape']
+  images = np.empty((len(files), height, width, channels), np.uint8)
+  scale = levels.Levels(*meta['levels'])
+  for out, file in zip(images, files):
     pixels = decode_image.read(
-      file, wanted['image_size'], _colour(wanted), levels=scale
+      file, meta['image_size'], _colour(meta), levels=scale
     ).pixels
     if pixels.shape != out.shape:
       raise errors.UserError(
@@ -71,26 +73,27 @@ def _images(path, wanted):
     out[:] = pixels
   root = path if path.is_dir() else path.parent
   name = lambda file: foreign.name_of(file.relative_to(root).as_posix())
-  return [name(file) for file in files], found
+  return [name(file) for file in files], images
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Clips(clips.Gathered):
   """Clips of one video, whose frames lie on disk.
 
-  seconds: [S] of the scored frames; None: not known.
+  seconds: [S], times of the scored frames; None: not known.
   """
 
   seconds: np.ndarray | None = None
 
 
-def _clips(path, wanted):
-  _, height, width, _ = wanted['shape']
+def _clips(path, meta):
+  _, height, width, _ = meta['shape']
   video = decode_video.open_video(path)
-  frames, footage = decode_video.decode(video, (width, height), _colour(wanted))
+  frames, footage = decode_video.decode(video, (width, height), _colour(meta))
   for line in footage.warnings:
     _LOG.warning('warning: %s', line)
-  config = pytypes.SimpleNamespace(**wanted)
-  found = clips.of_one(foreign.name_of(path), frames, config)
-  at = footage.at(found.scored)
-  return found.scored.tolist(), Clips(found.frames, found.number, at)
+  config = pytypes.SimpleNamespace(**meta)
+  gathered = clips.of_one(foreign.name_of(path), frames, config)
+  scored = gathered.scored
+  samples = Clips(gathered.frames, gathered.number, footage.at(scored))
+  return scored.tolist(), samples

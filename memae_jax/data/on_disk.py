@@ -1,7 +1,7 @@
-"""Arrays that lie on disk while they are worked on, so that memory is constant.
+"""Arrays on disk that code works on with constant memory.
 
 Pages of a memory map count as memory of the process once they were touched;
-what is read from here does not stay.
+rows that are read from here are copies, which Python frees after use.
 """
 
 import os
@@ -17,9 +17,9 @@ import numpy as np
 class Rows:
   """An array [n, ...] in a temporary file, which grows at its end.
 
-  It reads like an array (`feed.Inputs`), from several threads at once: what
-  is asked for is copied. The file has no name, so that nothing is left of it
-  when the process ends, however it ends.
+  It reads like an array (`feed.Inputs`), from several threads at once: reading
+  copies rows. The file has no name, so nothing is left of it when the process
+  ends, however it ends.
   """
 
   def __init__(
@@ -32,8 +32,8 @@ class Rows:
 
     Args:
       row: the shape of each row.
-      dtype: of the values.
-      folder: on whose disk it lies; None: the system's for temporary files.
+      dtype: type of the values.
+      folder: a folder on the disk to use; None: the system's temporary folder.
     """
     self._folder = str(folder or tempfile.gettempdir())
     self._file, name = tempfile.mkstemp(dir=folder)
@@ -45,7 +45,7 @@ class Rows:
 
   @property
   def shape(self) -> tuple[int, ...]:
-    """That of all rows."""
+    """Shape of the array, [n, *row]."""
     return (self._count, *self._row)
 
   def __len__(self) -> int:
@@ -55,16 +55,17 @@ class Rows:
     """Adds rows [k, ...] at the end.
 
     Raises:
-      OSError: the disk is full; it names the folder.
+      OSError: the disk is full; the error names the folder.
+      ValueError: the rows have another shape.
     """
     rows = np.ascontiguousarray(rows, self.dtype)
     if rows.shape[1:] != self._row:
       raise ValueError(f'rows are {rows.shape[1:]}, not {self._row}')
-    left, at = memoryview(rows).cast('B'), self._count * self._bytes
+    unwritten, offset = memoryview(rows).cast('B'), self._count * self._bytes
     try:
-      while left:
-        written = os.pwrite(self._file, left, at)
-        left, at = left[written:], at + written
+      while unwritten:
+        written = os.pwrite(self._file, unwritten, offset)
+        unwritten, offset = unwritten[written:], offset + written
     except OSError as error:
       raise OSError(error.errno, error.strerror, self._folder) from error
     self._count += len(rows)
@@ -92,10 +93,10 @@ class Rows:
     out = np.empty((count, *self._row), self.dtype)
     if not out.size:
       return out
-    left, at = memoryview(out).cast('B'), first * self._bytes
-    while left:
-      read = os.preadv(self._file, [left], at)
-      if not read:
+    unread, offset = memoryview(out).cast('B'), first * self._bytes
+    while unread:
+      count_read = os.preadv(self._file, [unread], offset)
+      if not count_read:
         raise OSError(f'{self._folder}: a temporary file was cut short')
-      left, at = left[read:], at + read
+      unread, offset = unread[count_read:], offset + count_read
     return out

@@ -1,4 +1,4 @@
-"""Which sample comes when: a pure function of (seed, position).
+"""Order of the training samples: a pure function of (seed, position).
 
 Training reads an endless sequence of positions 0, 1, 2, ... Position p of a
 set of n samples belongs to epoch p // n and takes the (p % n)-th sample of
@@ -24,7 +24,7 @@ def _hash(x):
 
 
 def _permute_once(index, key, rows, columns):
-  """A bijection of {0 .. rows * columns - 1}: rounds of keyed rotations."""
+  """Applies a bijection of {0 .. rows * columns - 1}: keyed rotations."""
   left, right = index // columns, index % columns
   for i in range(_ROUNDS):
     salt = _hash(key + np.uint32(2 * i + 1))
@@ -35,7 +35,7 @@ def _permute_once(index, key, rows, columns):
 
 
 def _ceil_sqrt(count):
-  """The smallest r with r * r >= count, up to 2**31."""
+  """Returns the smallest r with r * r >= count, for counts up to 2**31."""
   xp = count.__array_namespace__()
   r = xp.ceil(xp.sqrt(count.astype(xp.float32))).astype(xp.uint32)
   # Float32 may be one off, and not on every device alike.
@@ -64,7 +64,8 @@ def permute(index, key, count):
     for v in (xp.asarray(key, xp.uint32), rows, columns)
   )
   index = _permute_once(index.astype(xp.uint32), key, rows, columns)
-  # The grid is a little larger than count: walk on until inside again.
+  # The grid is a little larger than `count`: an index beyond it is permuted
+  # again until it is below `count`.
   if xp is not np:
     step = lambda i: _permute_once(i, key, rows, columns)
     return jax.lax.while_loop(
@@ -78,7 +79,7 @@ def permute(index, key, count):
 
 
 def sample_at(position, seed, count):
-  """Returns which of `count` samples stand at the positions.
+  """Returns which of `count` samples is at each position.
 
   Args:
     position: [B] uint32 of numpy or jax.numpy, below 2**32.

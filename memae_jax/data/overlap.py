@@ -1,25 +1,26 @@
-"""Test samples that equal one that trains or validates, input for input."""
+"""Test samples that equal a training or validation sample, input for input."""
 
 import numpy as np
 
 from memae_jax.data import types
 from memae_jax.data.tables import columns
 
-# Shares of the normal test samples from which on it is worth a warning: files
-# that were split by somebody share none unless one was cut from the other;
-# rows of one file that is split at random repeat as often as rows do.
+# Shares of equal samples from which on there is a warning. Files that somebody
+# split share no sample unless one was cut from the other. Where one file is
+# split at random, the two parts share as many rows as repeat in the file.
 _OF_OWN_TEST, _OF_DRAWN_TEST = 0.01, 0.1
 
 
 def find(
   source: types.Source, split: types.Split, is_drawn: bool
 ) -> tuple[dict[str, int], tuple[str, ...]]:
-  """Counts what a split has twice.
+  """Counts test samples of a split that also train or validate.
 
   Args:
-    source: of the samples.
-    split: of the source.
-    is_drawn: the test set was drawn at random; else it is the source's own.
+    source: all samples.
+    split: a split of the source.
+    is_drawn: True if the test set was drawn at random, False if it is the
+      source's own.
 
   Returns:
     Notes and warnings for `types.Split`.
@@ -36,13 +37,13 @@ def find(
     'anomalies_in_train': int((in_train & anomalous).sum()),
   }
   noun = _noun(source)
-  normals, others = seen[~anomalous], seen[anomalous]
-  lines = []
+  normals, anomalies = seen[~anomalous], seen[anomalous]
+  warnings = []
   if _is_much(normals, is_drawn):
-    lines.append(_of_normals(source, noun, normals, is_drawn))
-  if _is_much(others, is_drawn):
-    lines.append(_of_anomalies(noun, others, is_drawn))
-  return notes, tuple(lines)
+    warnings.append(_normals_warning(source, noun, normals, is_drawn))
+  if _is_much(anomalies, is_drawn):
+    warnings.append(_anomalies_warning(noun, anomalies, is_drawn))
+  return notes, tuple(warnings)
 
 
 def _is_much(seen: np.ndarray, is_drawn: bool) -> bool:
@@ -56,7 +57,9 @@ def _noun(source: types.Source) -> str:
   return 'picture' if source.has_images else 'row'
 
 
-def _of_normals(source, noun: str, seen: np.ndarray, is_drawn: bool) -> str:
+def _normals_warning(
+  source, noun: str, seen: np.ndarray, is_drawn: bool
+) -> str:
   kind = 'normal test' if source.labelled else 'test'
   if not is_drawn:
     return (
@@ -64,20 +67,20 @@ def _of_normals(source, noun: str, seen: np.ndarray, is_drawn: bool) -> str:
       ' trains or validates; AUROC and threshold are too good: remove them from'
       f' one of the {"files" if noun == "row" else "folders"}'
     )
-  # Of all samples, the same for every seed: a fleet says it once.
+  # Counts of all samples are the same for each seed, so a fleet warns once.
   ids = columns.row_ids(source.inputs)
-  twice = (np.bincount(ids)[ids] > 1).sum()
+  repeated = (np.bincount(ids)[ids] > 1).sum()
   return (
-    f'{twice:,} of the {len(ids):,} {noun}s equal another, and so do {kind}'
-    f' {noun}s equal {noun}s that train or validate; AUROC and threshold'
-    f' are better than on new {noun}s: remove repeated {noun}s, unless new ones'
+    f'{repeated:,} of the {len(ids):,} {noun}s equal another, so that {kind}'
+    f' {noun}s equal {noun}s that train or validate; AUROC and threshold are'
+    f' better than on new {noun}s: remove repeated {noun}s, unless new {noun}s'
     ' repeat them, too'
   )
 
 
-def _of_anomalies(noun: str, seen: np.ndarray, is_drawn: bool) -> str:
+def _anomalies_warning(noun: str, seen: np.ndarray, is_drawn: bool) -> str:
   count = f'{seen.sum():,} of {len(seen):,}'
-  if is_drawn:  # Another number for every seed.
+  if is_drawn:  # The number differs between seeds; a fleet shall warn once.
     count = 'many'
   return (
     f'{count} anomalous test {noun}s equal a {noun} that trains or validates as'

@@ -1,4 +1,4 @@
-"""Who trains and who is tested: the protocols of the field."""
+"""Protocols of the field: which samples train, and which are tested."""
 
 import numpy as np
 
@@ -16,7 +16,7 @@ def split(
   Args:
     source: all samples.
     config: the resolved `config.data`.
-    seed: of the random choices.
+    seed: seed of the random choices.
     normal_class: the label that is normal; None: the source's normal labels.
 
   Returns:
@@ -24,7 +24,7 @@ def split(
     normals first; `unique_train` then drops repeated rows of the rest.
 
   Raises:
-    UserError: the data cannot be split as asked.
+    UserError: the protocol does not fit the data, or leaves too few samples.
   """
   normal = _is_normal(source, config.protocol, normal_class)
   rng = np.random.default_rng(
@@ -33,67 +33,73 @@ def split(
   pool, test = _PROTOCOLS[config.protocol](source, config, normal, rng)
   test = np.sort(test).astype(np.int32)
   train, validation = _hold_out(source, pool, config.validation_fraction, rng)
-  overlapping = len(train)
-  train = _apart(source, train, np.concatenate([validation, test]))
-  overlapping -= len(train)
-  held = len(train)
+  others = np.concatenate([validation, test])
+  clips = len(train)
+  train = _without_shared_frames(source, train, others)
+  shared = clips - len(train)
+  train_with_repeats = len(train)
   if config.unique_train:
-    first = np.unique(columns.row_ids(source.inputs)[train], return_index=True)[
-      1
-    ]
+    ids = columns.row_ids(source.inputs)[train]
+    _, first = np.unique(ids, return_index=True)
     train = train[np.sort(first)]
   if len(train) < 2:
     raise errors.UserError(
       f'data set "{source.name}" leaves {len(train)} normal samples'
-      f' ({_normal_names(source, normal_class)}) to train on, at least 2 are'
-      ' needed; raise data.train_fraction or data.max_samples, lower'
-      ' data.validation_fraction, or check what is normal'
+      f' ({_normal_names(source, normal_class)}) to train on, but 2 are needed;'
+      ' raise data.train_fraction or data.max_samples, lower'
+      ' data.validation_fraction, or check which labels are normal'
     )
   if not len(test):
     raise errors.UserError(
       f'data set "{source.name}" leaves no sample to test on; lower'
       ' data.train_fraction'
     )
-  alike = _one_kind(source, config, seed, ~normal[test])
+  warnings = _one_kind(source, config, seed, ~normal[test])
   transform = transforms.fit(source, train, config)
-  removed = {'train_duplicates_removed': held - len(train)}
+  notes = {'train_duplicates_removed': train_with_repeats - len(train)}
   if source.videos:
-    removed['train_clips_removed_for_shared_frames'] = overlapping
-  found = types.Split(
-    train, validation, test, ~normal[test], transform, warnings=alike
+    notes['train_clips_removed_for_shared_frames'] = shared
+  out = types.Split(
+    train, validation, test, ~normal[test], transform, warnings=warnings
   )
-  return _described(source, config, found, removed)
+  return _with_notes(source, config, out, notes)
 
 
-def _described(source, config, found: types.Split, removed) -> types.Split:
-  """A split with its notes, those on what was removed too, and warnings."""
+def _with_notes(
+  source, config, split: types.Split, removal_notes
+) -> types.Split:
+  """Returns a split with its warnings, and its notes after `removal_notes`."""
   is_drawn = config.protocol not in _OWN_TEST
-  train, transform = found.train, found.transform
-  twice, lines = overlap.find(source, found, is_drawn)
-  scaling = transforms.notes(source, transform, train)
+  train, transform = split.train, split.transform
+  overlap_notes, overlap_warnings = overlap.find(source, split, is_drawn)
+  scaling_notes = transforms.notes(source, transform, train)
   notes = {
     'train': len(train),
-    'validation': len(found.validation),
-    'test': len(found.test),
-    'anomalies': int(found.anomalous.sum()),
-    **removed,
-    **twice,
-    **scaling,
+    'validation': len(split.validation),
+    'test': len(split.test),
+    'anomalies': int(split.anomalous.sum()),
+    **removal_notes,
+    **overlap_notes,
+    **scaling_notes,
     'test_unknown_categories': _unknown(
-      source, transform, found.validation, found.test, config.unknown_category
+      source, transform, split.validation, split.test, config.unknown_category
     ),
   }
   warnings = (
-    *found.warnings,
-    *lines,
-    *transforms.warnings(scaling),
-    *_alone(source, found.test, found.anomalous),
+    *split.warnings,
+    *overlap_warnings,
+    *transforms.warnings(scaling_notes),
+    *_warnings_of_leaks(source, split.test, split.anomalous),
   )
-  return found._replace(notes=notes, warnings=warnings)
+  return split._replace(notes=notes, warnings=warnings)
 
 
 def _is_normal(source, protocol, normal_class) -> np.ndarray:
-  """Returns [S] bool."""
+  """Returns which samples are normal, [S] bool.
+
+  Raises:
+    UserError: labels or a normal class that the protocol needs are missing.
+  """
   names = source.label_names
   known = ', '.join(f'{i} ({name})' for i, name in enumerate(names))
   one_class = protocol in config_lib.ONE_CLASS
@@ -119,51 +125,52 @@ def _is_normal(source, protocol, normal_class) -> np.ndarray:
     return np.ones(len(source.labels), bool)
   if not source.normal_labels:
     raise errors.UserError(
-      f'data.protocol "{protocol}" needs data.normal_labels, some of'
+      f'data.protocol "{protocol}" needs data.normal_labels; name some of'
       f' {", ".join(names)}'
     )
   return np.isin(source.labels, source.normal_labels)
 
 
 def _one_kind(source, config, seed, anomalous) -> tuple[str, ...]:
-  """Says why nothing can be measured, where all test samples are of a kind.
+  """Returns a warning where all test samples are normal, or all anomalous.
 
   Raises:
-    UserError: labels were asked for, to measure by them.
+    UserError: `data.label_column` asks for metrics, which need both kinds.
   """
   if not source.labelled or 0 < anomalous.sum() < len(anomalous):
     return ()
   kind, other = ('anomalous', 'normal') if anomalous.all() else (
     'normal', 'anomalous'
   )  # fmt: skip
-  what = (
+  problem = (
     f'all {len(anomalous)} test samples of data set "{source.name}" are {kind}'
     f' (seed {seed}), so there is no AUROC'
   )
   if not config.label_column:
-    return (f'{what}; add {other} ones to the test set',)
+    return (f'{problem}; add {other} ones to the test set',)
   mend = 'give a test file with both kinds (test=, data.test_path)'
   if config.protocol == 'given':
     mend = 'mend the labels of the test file or data.normal_labels (normal=)'
   raise errors.UserError(
-    f'{what}; {mend}, or leave data.label_column (label=) out for scores only'
+    f'{problem}; {mend}, or leave data.label_column (label=) out for scores'
+    ' only'
   )
 
 
-def _alone(source, test, anomalous) -> tuple[str, ...]:
-  """Warns of inputs that part the test labels by themselves."""
+def _warnings_of_leaks(source, test, anomalous) -> tuple[str, ...]:
+  """Returns a warning of inputs that separate the test labels alone."""
   if not source.columns or not source.labelled:
     return ()
   names = columns.input_names(source.columns)
-  few = leaks.alone(source.inputs, test, anomalous)
-  if not few:
+  indices = leaks.alone(source.inputs, test, anomalous)
+  if not indices:
     return ()
-  shown = ', '.join(f'"{names[i]}"' for i in few[:5])
-  more = f' and {len(few) - 5} more' if len(few) > 5 else ''
+  listed = ', '.join(f'"{names[i]}"' for i in indices[:5])
+  more = f' and {len(indices) - 5} more' if len(indices) > 5 else ''
   return (
-    f'input {shown}{more} alone separates the test labels (AUROC above 0.99):'
-    ' is it a leak, written down with the label? then leave it out'
-    ' (data.drop_columns, drop=)',
+    f'input {listed}{more} alone separates the test labels (AUROC above 0.99):'
+    ' if it was written down together with the label, it is a leak; leave it'
+    ' out (data.drop_columns, drop=)',
   )
 
 
@@ -173,7 +180,7 @@ def _normal_names(source, normal_class) -> str:
 
 
 def _one_class(source, config, normal, rng):
-  """The normals are split; anomalies join the test set in the wanted share."""
+  """Splits the normals; anomalies join the test set in the wanted share."""
   name = source.label_names[source.labels[normal][0]] if normal.any() else '?'
   normals = rng.permutation(np.flatnonzero(normal))
   anomalies = rng.permutation(np.flatnonzero(~normal))
@@ -184,23 +191,23 @@ def _one_class(source, config, normal, rng):
       ' classes, or use data.protocol "random_rows"'
     )
   cut = round(config.train_fraction * len(normals))
-  share = config.anomaly_fraction
-  if share:
-    wanted = max(1, round(share / (1 - share) * (len(normals) - cut)))
-    if wanted > len(anomalies):
+  fraction = config.anomaly_fraction
+  if fraction:
+    count = max(1, round(fraction / (1 - fraction) * (len(normals) - cut)))
+    if count > len(anomalies):
       most = len(anomalies) / (len(anomalies) + len(normals) - cut)
       raise errors.UserError(
-        f'data.anomaly_fraction {share:g} needs {wanted} anomalies beside'
+        f'data.anomaly_fraction {fraction:g} needs {count} anomalies beside'
         f' the {len(normals) - cut} normal test samples of class "{name}",'
         f' but there are {len(anomalies)}; lower it to at most'
         f' {int(most * 1000) / 1000:g}, or use 0 to take all'
       )
-    anomalies = anomalies[:wanted]
+    anomalies = anomalies[:count]
   return normals[:cut], np.concatenate([normals[cut:], anomalies])
 
 
 def _official(source, config, normal, rng):
-  """The normals of the official training part; the official test, whole."""
+  """Returns the normals of the official training set and all its test set."""
   del config, rng
   if source.is_test is None:
     raise errors.UserError(
@@ -211,14 +218,14 @@ def _official(source, config, normal, rng):
 
 
 def _random_rows(source, config, normal, rng):
-  """All rows are split; only the normals of the training half train."""
+  """Splits all samples; of the training part, only the normals train."""
   rows = _shuffled(source, np.arange(len(normal)), rng)
   cut = round(config.train_fraction * len(rows))
   return rows[:cut][normal[rows[:cut]]], rows[cut:]
 
 
 def _given(source, config, normal, rng):
-  """The source's own test set, whole."""
+  """Returns the normals outside the source's own test set, and all of that."""
   del config, rng
   if source.is_test is None:
     raise errors.UserError(
@@ -240,11 +247,11 @@ _PROTOCOLS = {
   'random_rows': _random_rows,
   'given': _given,
 }
-_OWN_TEST = ('official', 'given')  # Those that draw no test sample.
+_OWN_TEST = ('official', 'given')  # Protocols that draw no test sample.
 
 
 def _shuffled(source, rows, rng) -> np.ndarray:
-  """Permutes samples; whole videos, since clips beside each other overlap."""
+  """Permutes samples; of videos, whole ones, as neighbouring clips overlap."""
   if source.videos is None:
     return rng.permutation(rows)
   rank = rng.permutation(len(source.videos.names))
@@ -258,8 +265,14 @@ def _hold_out(source, pool, fraction, rng) -> tuple[np.ndarray, np.ndarray]:
   return np.sort(pool[size:]), np.sort(pool[:size])
 
 
-def _apart(source, train, others) -> np.ndarray:
-  """Leaves out training clips that share a frame with the other samples."""
+def _without_shared_frames(source, train, others) -> np.ndarray:
+  """Returns the training samples without clips that share a frame with others.
+
+  Args:
+    source: all samples.
+    train: [n] indices of training samples.
+    others: indices of validation and test samples.
+  """
   if source.videos is None:
     return train
   number = source.inputs.number
@@ -267,8 +280,13 @@ def _apart(source, train, others) -> np.ndarray:
 
 
 def _unknown(source, transform, validation, test, rule) -> dict[str, int]:
-  """Counts unknown categories of the test set, or refuses them."""
-  found = transforms.unknown_categories(source, transform, test)
+  """Returns {category: count} of test samples whose category is unknown.
+
+  Raises:
+    UserError: `rule` is 'error', and a validation or test sample has an unknown
+      category.
+  """
+  counts_and_rows = transforms.unknown_categories(source, transform, test)
   if rule == 'error':
     rows = np.concatenate([validation, test])
     for name, (count, first) in transforms.unknown_categories(
@@ -277,6 +295,6 @@ def _unknown(source, transform, validation, test, rule) -> dict[str, int]:
       raise errors.UserError(
         f'data set "{source.name}": category "{name}" is in no training'
         f' sample, but in {count} others, first sample {first}; set'
-        ' data.unknown_category to "zero" to encode it as zeros'
+        ' data.unknown_category to "zero", which encodes it as zeros'
       )
-  return {name: count for name, (count, _) in found.items()}
+  return {name: count for name, (count, _) in counts_and_rows.items()}

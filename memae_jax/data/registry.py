@@ -1,4 +1,4 @@
-"""The data sets by name: facts alone, so that it imports no reader."""
+"""Registry of the data sets; a reader is imported only when it is used."""
 
 import dataclasses
 import importlib
@@ -12,13 +12,12 @@ from memae_jax.runtime import catalogue, paths
 
 @dataclasses.dataclass(frozen=True)
 class DataSet:
-  """What is known of a data set without reading it.
+  """Description of a data set, known without reading it.
 
   Attributes:
-    name: in `data.name`.
-    load: `config.data` -> a `types.Source`.
-    reads: of the fields of `data` that not every data set reads, those that
-      it does.
+    name: value of `data.name`.
+    load: reads it: takes `config.data`, returns a `types.Source`.
+    reads: fields of `data` that this data set reads and some others do not.
   """
 
   name: str
@@ -32,23 +31,23 @@ _SETS = catalogue.Catalogue[DataSet](
 register, names, find = _SETS.register, _SETS.names, _SETS.find
 
 
-def data_dir(given: str = '') -> pathlib.Path:
-  """Returns where prepared sets live.
+def data_dir(folder: str = '') -> pathlib.Path:
+  """Returns the absolute path of the folder of prepared data sets.
 
   Args:
-    given: a folder; empty: $MEMAE_DATA_DIR, else ~/memae_data.
+    folder: a folder; empty: $MEMAE_DATA_DIR, or else ~/memae_data.
   """
-  chosen = given or os.environ.get('MEMAE_DATA_DIR') or '~/memae_data'
-  return paths.local(chosen, 'the folder of prepared data').absolute()
+  folder = folder or os.environ.get('MEMAE_DATA_DIR') or '~/memae_data'
+  return paths.local(folder, 'the folder of prepared data').absolute()
 
 
 def readers(field: str) -> tuple[str, ...]:
-  """Returns the data sets that read a field; () if every one does."""
+  """Returns the data sets that read a field of `data`; () if all of them do."""
   return tuple(name for name in names() if field in find(name).reads)
 
 
 def _load(module: str) -> Callable[[Any], Any]:
-  """The `load` of a module of this package, which is imported when it runs."""
+  """Returns the `load` of a module, which is imported when it is called."""
 
   def load(config):
     return importlib.import_module(f'memae_jax.data.{module}').load(config)

@@ -1,4 +1,4 @@
-"""`load`: from `config.data` to a Source, whatever the data set."""
+"""Loads the data set of `config.data` as a Source; hashes of its content."""
 
 import hashlib
 
@@ -16,32 +16,32 @@ def load(config, host: types.HostStage | None = None) -> types.Source:
 
   Args:
     config: the resolved `config.data`.
-    host: the first stage of scaling of a training on other data; None: it is
-      fitted on these.
+    host: first stage of scaling, from a training on other data; None: it is
+      fitted on these data.
 
   Returns:
-    the Source after `normal_labels`, `max_samples` and its host stage; its
+    The Source after `normal_labels`, `max_samples` and its host stage; its
     notes count equal samples and the samples of each label.
 
   Raises:
     UserError: the data are missing or bad, or a field does not fit them.
   """
-  found = registry.find(config.name)
-  for field, there in config_lib.SCHEMA['data'].items():
+  data_set = registry.find(config.name)
+  for field, entry in config_lib.SCHEMA['data'].items():
     names = registry.readers(field)
-    is_set = getattr(config, field) != there.default
+    is_set = getattr(config, field) != entry.default
     if names and config.name not in names and is_set:
-      known = ' or '.join(f'"{name}"' for name in names)
+      readers = ' or '.join(f'"{name}"' for name in names)
       raise errors.UserError(
         f'config field "data.{field}" is set, but data.name "{config.name}"'
-        f' does not read it; set data.name to {known}'
+        f' does not read it; set data.name to {readers}'
       )
-  source = found.load(config)
+  source = data_set.load(config)
   source = _choose_normal_labels(source, config)
   labels.check_alike(source.label_names, source.normal_labels)
   if 0 < config.max_samples < len(source.inputs):
     source = _subset(source, config.max_samples)
-  source = _numbers(source, config.log1p, host)
+  source = _to_float32(source, config.log1p, host)
   samples = len(source.inputs)
   distinct = int(columns.row_ids(source.inputs).max(initial=-1)) + 1
   counts = np.bincount(source.labels, minlength=len(source.label_names))
@@ -57,11 +57,11 @@ def load(config, host: types.HostStage | None = None) -> types.Source:
 
 
 def _choose_normal_labels(source: types.Source, config) -> types.Source:
-  """Replaces the normal labels of the source by those of the config."""
+  """Replaces the normal labels of a source by those of the config, if any."""
   if not config.normal_labels:
     return source
   if not source.labelled and config.label_column:
-    return source  # The labels told which rows train; the test has none.
+    return source  # The labels chose the rows that train; the test has none.
   if not source.labelled:
     raise errors.UserError(
       'config field "data.normal_labels" is set, but there are no labels;'
@@ -72,24 +72,27 @@ def _choose_normal_labels(source: types.Source, config) -> types.Source:
       'config field "data.normal_labels" is set, but data.protocol'
       f' "{config.protocol}" takes fleet.normal_classes; leave one empty'
     )
-  chosen = {x: labels.find(x, source.label_names) for x in config.normal_labels}
-  for label, index in chosen.items():
+  names = source.label_names
+  index_of = {
+    label: labels.find(label, names) for label in config.normal_labels
+  }
+  for label, index in index_of.items():
     if index is None:
       raise errors.UserError(
-        f'config field "data.normal_labels" names "{label}", which is no'
+        f'config field "data.normal_labels" names "{label}", which is not a'
         f' label of data set "{source.name}"'
-        + errors.did_you_mean(label, source.label_names)
+        + errors.did_you_mean(label, names)
       )
-  return source._replace(normal_labels=tuple(sorted(set(chosen.values()))))
+  return source._replace(normal_labels=tuple(sorted(set(index_of.values()))))
 
 
 def _subset(source: types.Source, size: int) -> types.Source:
-  """Keeps `size` random samples in their order: the same ones each time."""
+  """Keeps `size` random samples in their order, the same in each run."""
   total = len(source.inputs)
   keep = np.random.default_rng(0).choice(total, size, replace=False)
   keep.sort()
   why = f'data.max_samples={size} keeps a random subset'
-  kept = {
+  parts = {
     name: part.take(keep) if isinstance(part, clips.Gathered) else part[keep]
     for name in ('inputs', 'labels', 'is_test', 'masks', 'has_mask')
     if (part := getattr(source, name)) is not None
@@ -100,22 +103,29 @@ def _subset(source: types.Source, size: int) -> types.Source:
   return source._replace(
     videos=videos,
     places={name: part[keep] for name, part in source.places.items()},
-    **kept,
+    **parts,
     dropped=source.dropped + ({'count': total - size, 'why': why},),
   )
 
 
-def _numbers(
+def _to_float32(
   source: types.Source, log1p: bool, host: types.HostStage | None
 ) -> types.Source:
-  """Brings raw numbers to float32 by the host stage; bytes are left alone.
+  """Brings raw numbers to float32 by the host stage; uint8 stays as it is.
 
-  Logarithms are taken of the numeric columns that are never negative: that
-  depends on no split. The others are named in the notes.
+  With `log1p`, logarithms are taken of the numeric columns that are never
+  negative in any sample, so the choice depends on no split. The notes name the
+  other numeric columns.
+
+  Args:
+    source: all samples.
+    log1p: take logarithms, if `host` is None.
+    host: the stage to apply; it is fitted on `source` where it is None, or has
+      another number of columns.
 
   Raises:
-    UserError: logarithms are asked for, but the samples are no table; or a
-      stage of other data does not fit these.
+    UserError: logarithms are asked for, but the samples are not a table; or
+      the stage cannot be applied to a number.
   """
   if log1p and not source.columns:
     raise errors.UserError(
@@ -128,10 +138,10 @@ def _numbers(
   names = columns.input_names(source.columns)
   numeric = ~columns.is_one_hot(source.columns) if names else np.ones(1, bool)
   if host is None or host.centre.shape != numeric.shape:
-    chosen = np.zeros(numeric.shape, bool)
+    logarithmic = np.zeros(numeric.shape, bool)
     if log1p:
-      chosen = numeric & ~(inputs < 0).any(axis=0)
-    host = host_stage.fit(inputs, _may_train(source), numeric, chosen)
+      logarithmic = numeric & ~(inputs < 0).any(axis=0)
+    host = host_stage.fit(inputs, _may_train(source), numeric, logarithmic)
   if log1p:
     left_out = [names[i] for i in np.flatnonzero(numeric & ~host.log1p)]
     notes = {**notes, 'log1p_left_out_negative': left_out}
@@ -140,7 +150,10 @@ def _numbers(
 
 
 def _may_train(source: types.Source) -> np.ndarray:
-  """Returns [S] bool: normal and of no test set, as far as it is known."""
+  """Returns [S] bool: the normal samples outside the test set.
+
+  If none is known to be normal, these are all samples outside the test set.
+  """
   rows = np.ones(len(source.labels), bool)
   if source.is_test is not None:
     rows = ~source.is_test
@@ -149,20 +162,20 @@ def _may_train(source: types.Source) -> np.ndarray:
 
 
 def data_sha256(source: types.Source) -> str:
-  """Returns the identity of all samples, as hex digits."""
+  """Returns a SHA-256 of all samples and labels, as hex digits."""
   optional = (source.is_test, source.masks, source.has_mask)
-  there = [part for part in optional if part is not None]
+  parts = [part for part in optional if part is not None]
   names = [repr(column) for column in source.columns]
   host = source.host
   if host is not None and host_stage.shifts(host):
-    there += [host.centre, host.unit]
+    parts += [host.centre, host.unit]
   return _sha256(
-    source.inputs, source.labels, *there, *names, *source.label_names
+    source.inputs, source.labels, *parts, *names, *source.label_names
   )
 
 
 def label_sha256(source: types.Source) -> str:
-  """Returns the identity of the labels, as hex digits."""
+  """Returns a SHA-256 of the labels, as hex digits."""
   return _sha256(source.labels, *source.label_names)
 
 
@@ -171,7 +184,7 @@ def _sha256(*parts: np.ndarray | clips.Gathered | str) -> str:
   for part in parts:
     if isinstance(part, str):
       digest.update(repr(part).encode())
-    elif isinstance(part, clips.Gathered):  # Each frame once.
+    elif isinstance(part, clips.Gathered):  # Digests each frame once.
       digest.update(_sha256(part.digests, part.number).encode())
     else:
       digest.update(f'{part.dtype.str}{part.shape}'.encode())

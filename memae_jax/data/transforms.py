@@ -1,6 +1,6 @@
-"""The second stage of scaling: fitted on the training normals of a split.
+"""Second stage of scaling: fitted on the training normals of a split.
 
-It runs inside the compiled step, on what `host_stage` left of raw samples.
+It runs inside the compiled step, on the samples that `host_stage` returns.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from memae_jax.data.tables import columns
 from memae_jax.data.videos import clips
 from memae_jax.runtime import errors
 
-_BLOCK = 1024  # Images whose contrast is normalised at once, to fit.
+_BLOCK = 1024  # Images whose contrast is normalised at once when fitting.
 
 
 def fit(source: types.Source, train: np.ndarray, config) -> types.Transform:
@@ -21,8 +21,8 @@ def fit(source: types.Source, train: np.ndarray, config) -> types.Transform:
 
   One-hot inputs stay 0 and 1 under every scaling; one that is never set in
   the training samples gets scale 0. A constant input is only shifted, to 0 on
-  the training samples: whatever departs from it elsewhere is evidence. Images
-  are scaled as a whole. `config.clip` bounds what extreme values can do.
+  the training samples: any other value elsewhere is evidence. All pixels of
+  images share one scale. `config.clip` bounds scaled values.
 
   Args:
     source: all samples.
@@ -33,8 +33,8 @@ def fit(source: types.Source, train: np.ndarray, config) -> types.Transform:
     Transform with [D] values for a table and [1] for images.
 
   Raises:
-    UserError: `fixed` scaling of anything but uint8 images, or `contrast` of
-      anything but images.
+    UserError: `fixed` scaling is asked for samples that are not uint8 images,
+      or `contrast` for samples that are not images.
   """
   if config.scaling == 'contrast':
     return _fit_contrast(source, train, config)
@@ -48,12 +48,13 @@ def fit(source: types.Source, train: np.ndarray, config) -> types.Transform:
     return _transform([1 / 127.5], [-1.0], [0.0], config)
   if not source.columns:
     inputs = source.inputs
-    clipped = isinstance(inputs, clips.Gathered)
-    x = inputs.distinct(train) if clipped else inputs[train]
+    has_clips = isinstance(inputs, clips.Gathered)
+    x = inputs.distinct(train) if has_clips else inputs[train]
     x = x.reshape(-1, 1)
-    return _transform(*_spread(x, config.scaling, source.host), [0.0], config)
+    scale, shift = _scale_and_shift(x, config.scaling, source.host)
+    return _transform(scale, shift, [0.0], config)
   x, fill = _filled(source, train)
-  scale, shift = _spread(x, config.scaling, source.host)
+  scale, shift = _scale_and_shift(x, config.scaling, source.host)
   one_hot = columns.is_one_hot(source.columns)
   scale[one_hot] = x[:, one_hot].any(axis=0)
   shift[one_hot] = 0
@@ -61,7 +62,7 @@ def fit(source: types.Source, train: np.ndarray, config) -> types.Transform:
 
 
 def _fit_contrast(source, train, config) -> types.Transform:
-  """Global contrast normalisation, then the training range to [-1, 1]."""
+  """Fits global contrast normalisation, then the training range to [-1, 1]."""
   if not source.has_images:
     raise errors.UserError(
       'config field "data.scaling" is "contrast", which needs images, but'
@@ -69,23 +70,24 @@ def _fit_contrast(source, train, config) -> types.Transform:
       f' {source.inputs.shape[1:]}; use "standard" for a table, "fixed" for'
       ' videos'
     )
-  whole = source.inputs.dtype == np.uint8  # One grey level of a picture.
-  least = np.asarray([1.0 if whole else 1e-6], np.float32)
+  is_uint8 = source.inputs.dtype == np.uint8
+  # The least contrast of uint8 is one grey level.
+  least = np.asarray([1.0 if is_uint8 else 1e-6], np.float32)
   low, high = np.inf, -np.inf
   for start in range(0, len(train), _BLOCK):
     x = source.inputs[train[start : start + _BLOCK]].astype(np.float32)
     x = _normalised(np.where(np.isnan(x), np.float32(0), x), least, np)
     low, high = min(low, x.min()), max(high, x.max())
   scale = 2 / (high - low) if high > low else 1.0
-  plain = _transform([scale], [-1 - low * scale], [0.0], config)
-  return plain._replace(least_contrast=least)
+  transform = _transform([scale], [-1 - low * scale], [0.0], config)
+  return transform._replace(least_contrast=least)
 
 
 def _normalised(x, least_contrast, xp):
-  """Images [..., H, W, C] with mean 0 and mean absolute value 1 each."""
-  each = (-3, -2, -1)
-  x = x - xp.mean(x, axis=each, keepdims=True)
-  contrast = xp.mean(xp.abs(x), axis=each, keepdims=True)
+  """Brings each image of [..., H, W, C] to mean 0 and mean absolute value 1."""
+  axes = (-3, -2, -1)
+  x = x - xp.mean(x, axis=axes, keepdims=True)
+  contrast = xp.mean(xp.abs(x), axis=axes, keepdims=True)
   return x / xp.maximum(contrast, least_contrast)
 
 
@@ -97,9 +99,9 @@ def _transform(scale, shift, fill, config) -> types.Transform:
 
 
 def _filled(source, train) -> tuple[np.ndarray, np.ndarray]:
-  """Returns training rows [n, D] without NaN, and the fill [D] of each input.
+  """Returns training rows [n, D] without NaN, and the fills [D] of the inputs.
 
-  The fill is the training median, or 0 where no training row has a value.
+  A fill is the training median, or 0 where no training row has a value.
   """
   x = source.inputs[train]
   fill = np.zeros(x.shape[1], np.float32)
@@ -111,12 +113,12 @@ def _filled(source, train) -> tuple[np.ndarray, np.ndarray]:
   return x, fill
 
 
-def _spread(
+def _scale_and_shift(
   x: np.ndarray, scaling: str, host: types.HostStage | None
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Returns scale and shift, each [D] float64, of x [n, D]."""
+  """Returns scale and shift, each [D] float64, for training rows x [n, D]."""
   low, high = x.min(axis=0).astype(np.float64), x.max(axis=0).astype(np.float64)
-  if scaling == 'none':  # As they were read, if float32 can hold that.
+  if scaling == 'none':  # Undoes the host stage, as far as float32 allows.
     if host is None:
       return np.ones_like(low), np.zeros_like(low)
     return 1 / host.unit, host.centre.copy()
@@ -124,7 +126,7 @@ def _spread(
     centre, width = low, high - low
   else:
     centre, width = x.mean(axis=0, dtype=np.float64), np.empty_like(low)
-    for i in range(len(width)):  # One column at a time: x may be large.
+    for i in range(len(width)):  # One column at a time, since x may be large.
       width[i] = x[:, i].std(dtype=np.float64)
   constant = (low == high) | (width < 1e-30)  # 1 / width must fit float32.
   scale = 1 / np.where(constant, 1, width)
@@ -134,14 +136,25 @@ def _spread(
 def notes(
   source: types.Source, transform: types.Transform, train: np.ndarray
 ) -> dict[str, Any]:
-  """Names the inputs that tell nothing, or little, on the training samples."""
+  """Returns names of inputs that hold little or nothing in training samples.
+
+  Args:
+    source: all samples.
+    transform: fitted on the training samples.
+    train: [n] indices of the training samples.
+
+  Returns:
+    Lists of input names: 'constant_inputs', and for a table also
+    'categories_not_in_train' and 'low_precision_inputs', those that float32
+    rounds by more than 0.01 of their scaled range.
+  """
   names = np.array(columns.input_names(source.columns), object)
   if not len(names):
     return {'constant_inputs': []}
   rows = source.inputs[train]
   constant = rows.min(axis=0) == rows.max(axis=0)
   one_hot = columns.is_one_hot(source.columns)
-  # Rounding of |centre| * scale in float32, in units of the scaled range.
+  # Rounding error of |centre| * scale in float32, in scaled units.
   imprecise = np.abs(transform.shift) * np.finfo(np.float32).eps > 0.01
   return {
     'constant_inputs': names[constant & ~one_hot].tolist(),
@@ -150,17 +163,17 @@ def notes(
   }
 
 
-def warnings(found: Mapping[str, Any]) -> tuple[str, ...]:
-  """Warns of inputs that float32 holds too coarsely beside an offset.
+def warnings(input_notes: Mapping[str, Any]) -> tuple[str, ...]:
+  """Returns warnings of inputs that float32 rounds too coarsely.
 
   Args:
-    found: from `notes`.
+    input_notes: from `notes`.
   """
   return tuple(
     f'input "{name}" is rounded coarsely: its normal training values lie too'
-    ' close together for float32, far from those of other rows; subtract an'
-    ' offset, or take its logarithm (data.log1p)'
-    for name in found.get('low_precision_inputs', ())
+    ' close together for float32, far from the values of other rows; subtract'
+    ' an offset, or take its logarithm (data.log1p)'
+    for name in input_notes.get('low_precision_inputs', ())
   )
 
 
@@ -175,29 +188,30 @@ def unknown_categories(
     rows: [T] indices of the samples to look at.
 
   Returns:
-    {'service=ntp_u': (count, index of the first such sample)}.
+    {name of the input, such as 'service=ntp_u': (number of such samples, index
+    of the first one)}.
   """
   if not source.columns:
     return {}
-  found = {}
+  out = {}
   names = columns.input_names(source.columns)
   absent = columns.is_one_hot(source.columns) & (transform.scale == 0)
   for i in np.flatnonzero(absent):
-    which = rows[source.inputs[rows, i] > 0]
-    if len(which):
-      found[names[i]] = len(which), int(which.min())
-  return found
+    with_category = rows[source.inputs[rows, i] > 0]
+    if len(with_category):
+      out[names[i]] = len(with_category), int(with_category.min())
+  return out
 
 
 def apply(x, transform: types.Transform):
   """Turns raw inputs into model inputs, with numpy or jax.numpy.
 
   Args:
-    x: [..., D] or [..., H, W, C] of any real type.
-    transform: of the same library or numpy.
+    x: [..., D] or [..., H, W, C] of any real type; NaN where missing.
+    transform: arrays of the library of `x`, or of numpy.
 
   Returns:
-    float32 of the shape of x.
+    float32 of the shape of `x`.
   """
   xp = x.__array_namespace__()
   expand = lambda v: v.reshape((1,) * (x.ndim - v.ndim) + v.shape)

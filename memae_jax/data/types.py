@@ -1,18 +1,18 @@
-"""The values that data flow through: a Source, and a Split of it."""
+"""Values that data flow through: a Source of samples, and a Split of it."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-FILM_RATE = 10  # Frames a second, of videos that do not say theirs.
+FILM_RATE = 10  # Frames per second of videos that do not say their rate.
 
 
 class Column(NamedTuple):
   """One column of a table, before encoding.
 
-  `categories` is empty for a numeric column, which takes one input; a
-  categorical column takes one input for each category, in this order.
+  `categories` is empty for a numeric column, which becomes one input; a
+  categorical column becomes one input per category, in this order.
   """
 
   name: str
@@ -20,12 +20,12 @@ class Column(NamedTuple):
 
 
 class Footage(NamedTuple):
-  """How a video was filmed.
+  """Times and size of the frames of one video, as its file says.
 
-  rate: frames a second; None: not known, as of a folder of frames.
-  seconds: of each frame from the first one on; None: not known.
-  shape: (width, height) as it is to be shown; None: that of its frames.
-  warnings: what is missing of it or damaged, a line each.
+  rate: frames per second; None: not known, as for a folder of frames.
+  seconds: time of each frame after the first one; None: not known.
+  shape: (width, height) at which to show it; None: that of its frames.
+  warnings: one line for each missing or damaged part.
   """
 
   rate: float | None = None
@@ -34,20 +34,20 @@ class Footage(NamedTuple):
   warnings: tuple[str, ...] = ()
 
   def at(self, number: np.ndarray) -> np.ndarray | None:
-    """The seconds [n] of frames [n] of the video; None: not known."""
+    """Returns the times [n], in seconds, of frames `number` [n], or None."""
     if self.seconds is not None:
       return np.asarray(self.seconds, float)[number]
     return (number / self.rate).round(6) if self.rate else None
 
 
 class Videos(NamedTuple):
-  """Which frame of which video the score of a clip belongs to.
+  """Videos of a data set, and the frame that the score of a clip belongs to.
 
-  names: of the videos; a training and a test video may share one.
-  lengths: [V] int32, frames of each video.
-  video: [S] int32, indices into `names`.
-  frame: [S] int32, the scored frame, counted from 0 in its video.
-  footage: of each video.
+  names: [V] names; a training and a test video may share one.
+  lengths: [V] int32, number of frames.
+  video: [S] int32, index into `names` for each clip.
+  frame: [S] int32, the scored frame of each clip, counted from 0 in its video.
+  footage: [V], or empty where nothing is known.
   """
 
   names: tuple[str, ...]
@@ -58,13 +58,14 @@ class Videos(NamedTuple):
 
 
 class HostStage(NamedTuple):
-  """What happens to raw numbers in float64: (log1p(x) - centre) * unit.
+  """First stage of scaling, in float64: (log1p(x) - centre) * unit.
 
-  See `host_stage`. Each is [D] for a table and [1] for images.
+  Module `host_stage` fits and applies it. Each field is [D] for a table and [1]
+  for images.
 
-  log1p: bool, the inputs whose logarithm is taken.
-  centre: float64, 0 but for offsets that float32 cannot hold.
-  unit: float64, 1 but for columns beyond the range of float32.
+  log1p: bool, True for inputs whose logarithm is taken.
+  centre: float64, 0 except for offsets that float32 cannot hold.
+  unit: float64, 1 except for columns beyond the range of float32.
   """
 
   log1p: np.ndarray
@@ -73,14 +74,14 @@ class HostStage(NamedTuple):
 
 
 class Samples(NamedTuple):
-  """What users' files hold, one file after the other.
+  """Content of the files of a user, one file after the other.
 
   inputs: [S, D], or images [S, H, W, C].
-  columns: of a table, else empty.
-  sizes: samples of each file.
-  labels: [n] text of each file, or None where a file has no labels.
+  columns: columns of a table, else empty.
+  sizes: number of samples in each file.
+  labels: for each file [n] text, or None where the file has no labels.
   keys: [S] text that names the samples, or None.
-  notes, remarks, warnings: as of a Source.
+  notes, remarks, warnings: see `Source`.
   """
 
   inputs: np.ndarray
@@ -94,34 +95,37 @@ class Samples(NamedTuple):
 
 
 class Source(NamedTuple):
-  """All raw samples of a data set.
+  """Raw samples of a data set, with all that is known of them.
 
   inputs: [S, H, W, C] uint8 (images), [S, D] float64 (tables: numeric columns
     as they are, NaN where missing, and one-hot categories; float32 after
     `host`) or `clips.Gathered` [S, T, H, W, C] uint8 (clips of videos).
-  labels: [S] int32, an index into `label_names`; of a clip: its scored frame.
+  labels: [S] int32, index into `label_names`; for a clip, the label of its
+    scored frame.
   label_names: names of the labels.
   normal_labels: indices of the normal labels; empty where the protocol picks
     a normal class, or where there are no labels.
   is_test: [S] bool for sources with their own test set, else None.
   masks: [S, H, W] bool, True where a pixel is anomalous; None without masks.
-    For clips: of the frame that is scored, as `clips.Gathered`.
-  has_mask: [S] bool, which samples `masks` is known for (normals are all
-    False there), or None.
-  columns: of a table, else empty. Inputs of column i follow those of i - 1.
-  videos: where each clip comes from; None but for videos.
-  places: by what a user finds a row or picture again, such as 'file' or 'row':
-    [S] each; empty where nobody would look for it. Of clips see `videos`.
-  levels: values of 16-bit pictures that became 0 and 255; else those of all.
+    For clips: masks of the scored frames, as `clips.Gathered`.
+  has_mask: [S] bool, True where the mask of a sample is known (for normal
+    samples it is False everywhere), or None.
+  columns: columns of a table, else empty. Inputs of column i follow those of
+    column i - 1.
+  videos: the video and frame of each clip; None for other samples.
+  places: {name such as 'file' or 'row': [S] values} by which a user finds a
+    sample again; empty where nobody would look for one. For clips see `videos`.
+  levels: values of 16-bit pictures that became 0 and 255; else the full range.
   labelled: False when the data have no labels (all samples count as normal).
-  dropped: one entry for each reason: {'count': int, 'why': str}.
-  host: what `inputs` went through since they were read, None for bytes.
+  dropped: samples that are left out, one entry per reason: {'count': int,
+    'why': str}.
+  host: first stage of scaling that `inputs` went through, or None.
   notes: plain facts for the results, such as counts of duplicates.
-  remarks: how the files were read, a line each, such as 'read price as numbers
-    with decimal comma'; said before the first step and in the results.
-  warnings: what makes the numbers doubtful, a line each that names the thing
-    and the mend; said before the first step, in the results, and on the first
-    screen of the report.
+  remarks: lines on how the files were read, such as 'read price as numbers
+    with decimal comma'; shown before the first step and in the results.
+  warnings: lines on what makes the numbers doubtful, each with the mend; shown
+    before the first step, in the results, and on the first screen of the
+    report.
   """
 
   name: str
@@ -145,17 +149,18 @@ class Source(NamedTuple):
 
   @property
   def has_images(self) -> bool:
-    """Whether a sample is an image, not a row of a table."""
+    """True if each sample is one image."""
     return len(self.inputs.shape) == 4
 
 
 class Transform(NamedTuple):
   """Turns a raw input x into a model input: clip(fill(x) * scale + shift).
 
-  Each is float32 and broadcasts against one input: [D] for tables, [1] for
-  images. `fill` replaces NaN; `limit` [1] clips both sides. With
+  Each field is float32 and broadcasts against one input: [D] for tables, [1]
+  for images. `fill` replaces NaN; `limit` [1] clips both sides. With
   `least_contrast` [1], fill(x) of an image is first brought to mean 0 and mean
-  absolute value 1; what has less contrast than that is divided by it instead.
+  absolute value 1; an image of less contrast than that is divided by
+  `least_contrast` instead.
   """
 
   scale: np.ndarray
@@ -166,13 +171,13 @@ class Transform(NamedTuple):
 
 
 class Split(NamedTuple):
-  """Who trains and who is tested, for one replica.
+  """Training, validation and test samples of one replica.
 
   train, validation: [n] int32 indices of normal samples.
   test: [T] int32 indices; anomalous: [T] bool.
-  transform: fitted on `train` only.
+  transform: second stage of scaling, fitted on `train` only.
   notes: plain facts, such as counts of unknown categories in the test set.
-  warnings: as of a Source, of this split.
+  warnings: see `Source`; only those of this split.
   """
 
   train: np.ndarray

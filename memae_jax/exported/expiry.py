@@ -1,7 +1,7 @@
-"""Until when an exported program can be read.
+"""Last day whose JAX can read an exported program.
 
-JAX reads what another JAX exported if it was built up to six months after it,
-or three weeks before it: https://docs.jax.dev/en/latest/export/export.html.
+JAX reads what another JAX exported if it was built up to six months after that
+one, or three weeks before it: https://docs.jax.dev/en/latest/export/export.html.
 So the date of the JAX that exports decides, not that of the export.
 """
 
@@ -9,7 +9,7 @@ import datetime
 import re
 
 _MONTHS = 6
-# Days on which they came to PyPI.
+# Versions of JAX and the days on which they came to PyPI.
 _RELEASED = {
   '0.10.2': '2026-06-17',
   '0.11.0': '2026-07-16',
@@ -21,7 +21,7 @@ _RELEASED = {
 
 
 def parts(version: str) -> tuple[int, ...]:
-  """The numbers of a version, without what marks it as a draft.
+  """Returns the numbers of a version, without the mark of a draft.
 
   Args:
     version: such as 0.12.0 or 0.12.0rc1.
@@ -30,16 +30,16 @@ def parts(version: str) -> tuple[int, ...]:
 
 
 def readable_until(version: str) -> datetime.date | None:
-  """Returns the last day whose JAX is sure to read what this one exports.
+  """Returns the last day whose JAX is sure to read a program.
 
   A version that is not listed is newer than the listed ones below it, so the
   day that is given for it is no later than the true one.
 
   Args:
-    version: of the JAX that exports.
+    version: of the JAX that exports the program.
 
   Returns:
-    The day; None for versions before all that are listed.
+    The day, or None for versions older than all that are listed.
   """
   before = [v for v in _RELEASED if v == version or parts(v) < parts(version)]
   if not before:

@@ -1,1 +1,1 @@
-"""What every command runs on: files, errors, processes and devices."""
+"""Ground that every command stands on: files, errors, processes, devices."""

@@ -1,6 +1,6 @@
-"""Files that are complete or absent: written beside their place, then renamed.
+"""Files that are complete or not there: written aside, then renamed.
 
-Where several processes run, only the first writes.
+If several processes run, only the first writes.
 """
 
 import contextlib
@@ -13,11 +13,7 @@ from memae_jax.runtime import disk, parallel
 
 
 def write(path: pathlib.Path, content: str | bytes) -> None:
-  """Writes a file so that a reader sees the old or the new one, never a part.
-
-  Args:
-    path: of the file; its folder is made.
-    content: text is written as UTF-8.
+  """Writes a file so that readers see the old or the new one, never a part.
 
   Raises:
     UserError: the disk refuses it.
@@ -33,10 +29,9 @@ def write(path: pathlib.Path, content: str | bytes) -> None:
 
 @contextlib.contextmanager
 def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
-  """Yields the path of a new file, which replaces `path` when the block ends.
+  """Yields a path to write to; at the end it becomes the file `path`.
 
-  It has the suffix of `path`. If the block raises, `path` stays as it is. Call
-  it in the first process only.
+  Both have the same suffix. Only the first process may call it.
 
   Raises:
     UserError: the disk refuses it.

@@ -1,4 +1,4 @@
-"""Things by name that anybody may add to, such as methods and metrics."""
+"""Registries of things by name, such as methods and metrics."""
 
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -9,7 +9,7 @@ Item = TypeVar('Item')  # Has a `name`.
 
 
 class Catalogue(Generic[Item]):
-  """Items by name, in the order of their registration."""
+  """Items by name, in the order of their registration; plugins may add some."""
 
   def __init__(
     self,
@@ -17,12 +17,12 @@ class Catalogue(Generic[Item]):
     check: Callable[[Item], None] = lambda item: None,
     unknown: str = '{kind} "{name}" is unknown',
   ):
-    """Takes what messages call an item.
+    """Starts without items.
 
     Args:
-      kind: such as 'metric'.
+      kind: of the items, for messages, such as 'metric'.
       check: raises UserError for an item that cannot be used.
-      unknown: says that there is no item of a name.
+      unknown: message on a name without item; {kind} and {name} are filled in.
     """
     self._kind, self._check, self._unknown = kind, check, unknown
     self._items: dict[str, Item] = {}
@@ -36,8 +36,8 @@ class Catalogue(Generic[Item]):
     for item in items:
       if item.name in self._items:
         raise errors.UserError(
-          f'{self._kind} "{item.name}" is registered twice; give one another'
-          ' name'
+          f'{self._kind} "{item.name}" is registered twice; give one of'
+          ' them another name'
         )
       self._check(item)
       self._items[item.name] = item
@@ -48,11 +48,11 @@ class Catalogue(Generic[Item]):
     return tuple(n for n, item in items if not flag or getattr(item, flag))
 
   def get(self, name: str) -> Item | None:
-    """Returns an item by name, or None."""
+    """Returns the item of a name, or None."""
     return self._items.get(name)
 
   def find(self, name: str) -> Item:
-    """Returns an item by name.
+    """Returns the item of a name.
 
     Raises:
       UserError: there is none.

@@ -1,7 +1,7 @@
-"""A process of its own for readers that a damaged file can kill.
+"""Child process for readers in C that a damaged file can kill.
 
 It is kept for the next call, as starting takes half a second, and ends by
-itself when none comes. NumPy only: see `foreign`.
+itself when no call comes. It needs NumPy only, see `foreign`.
 """
 
 import atexit
@@ -23,22 +23,23 @@ _START = (
   ' child.serve(int(sys.argv[1]))'
 )
 _lock = threading.Lock()
-_kept = []  # The process and our end of its pipe, or nothing.
+_kept = []  # [process, our end of its pipe], or empty.
 
 
 def call(
   function: Callable[..., Any], args: Sequence[Any], timeout: float
 ) -> Any:
-  """Returns `function(*args)`.
+  """Returns `function(*args)`, called in the child process.
 
   Args:
     function: of a module, which the process imports.
-    args: of it, and the result: whatever can be pickled.
+    args: whatever can be pickled; so must be the result.
     timeout: seconds.
 
   Raises:
-    UserError: as the function raised.
-    ValueError: it raised something else, took longer, or killed the process.
+    UserError: the function raised it.
+    ValueError: the function raised another error, took longer, or killed the
+      process.
   """
   with _lock:
     try:
@@ -57,7 +58,7 @@ def call(
 def _asked(function, args, timeout) -> tuple[bool, Any] | None:
   """Returns whether the function failed, and its result or its error.
 
-  None: the process has ended by itself before it was asked.
+  Returns None if the process had ended by itself before it was asked.
   """
   if not _kept:
     _kept.extend(_start())
@@ -105,28 +106,27 @@ def read(
   *args: Any,
   timeout: float = 600,
 ):
-  """Returns `function(*args)`, called in a process of its own.
+  """Returns `function(*args)`, called in the child process to read a file.
 
-  For readers in C that a damaged file can kill: only the child dies. Its memory
-  is limited.
+  A damaged file can kill the child, but not this process. The memory of the
+  child is limited to `MEMORY` bytes.
 
   Args:
-    path: of the file, for the message.
-    kind: what it should be.
-    function: of a module; its arguments and result are pickled between our
-      own processes.
-    *args: of it.
+    path: of the file, for messages.
+    kind: name of such a file in messages, such as 'parquet file'.
+    function: of a module; its arguments and its result are pickled.
+    *args: of the function.
     timeout: seconds after which the child is ended.
 
   Raises:
-    UserError: as the function raised, or it failed, or its process died.
+    UserError: the function raised an error, took longer, or killed the child.
   """
   with foreign.reading(path, kind):
     return call(function, args, timeout)
 
 
 def serve(descriptor: int) -> None:
-  """Calls the functions that come through a pipe, until none comes."""
+  """Calls the functions that come through a pipe; ends when none comes."""
   import resource
 
   resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))

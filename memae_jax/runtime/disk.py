@@ -1,4 +1,4 @@
-"""What a disk refuses, as one line; and how much room it has."""
+"""Errors of a disk as one line, and the room that it has."""
 
 import contextlib
 import errno
@@ -25,7 +25,8 @@ _MENDS = {
   errno.EPERM: 'choose a folder that you may write',
   errno.ENAMETOOLONG: 'choose a shorter name',
 }
-# Those that a library may tell in words of its own; only a disk says them.
+# Numbers that only a disk raises: their words in the message of a library mean
+# the same.
 _OF_DISKS = (
   errno.ENOSPC,
   errno.EDQUOT,
@@ -34,13 +35,13 @@ _OF_DISKS = (
   errno.ESTALE,
   errno.EROFS,
 )
-_CLOSED = 'Event loop is closed'  # What follows in a library's other threads.
+_CLOSED = 'Event loop is closed'  # Follows in other threads of a library.
 _LOUD = ('', 'absl', 'asyncio')  # Loggers that libraries write to.
-_TIGHT = 2**24  # Bytes that reports and the like may take.
+_TIGHT = 2**24  # Bytes that a report and the like may take.
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-  """An error and those that it came from."""
+  """Yields an error and the errors that it came from."""
   seen: list[BaseException] = []
   left = [error]
   while left:
@@ -52,38 +53,42 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
     left += [one.__cause__, one.__context__, *getattr(one, 'exceptions', ())]
 
 
-def _told(text: str) -> int:
-  """The error number whose words a text has; 0 if none of a disk's."""
+def _number_in(text: str) -> int:
+  """Returns the error number of a disk whose words are in a text, or 0."""
   return next((n for n in _OF_DISKS if os.strerror(n) in text), 0)
 
 
 def number(error: BaseException | None) -> int:
-  """What the disk refused, as an error number; 0 if it was something else."""
+  """Returns the error number that the disk gave, or 0 for other errors."""
   for one in _chain(error):
     if isinstance(one, OSError) and one.errno in _OF_DISKS:
       return one.errno
-    if told := _told(str(one)):
-      return told
+    if code := _number_in(str(one)):
+      return code
   return 0
 
 
 def line(error: BaseException, where: str | os.PathLike = '') -> str:
-  """One line on what the disk refused, and the mend; '' if it refused nothing.
+  """Returns one line with the error of a disk and the mend.
 
   Args:
-    error: of the system, or of a library that tells it in its own words.
-    where: what was written; else what the error names.
+    error: of the system, or of a library that has it in its own words.
+    where: the file or folder that was written; if empty, the file that the
+      error names.
+
+  Returns:
+    The line, or '' if the error is no error of a disk.
   """
-  found = number(error)
-  if not found and isinstance(error, OSError):
-    found = error.errno or 0
+  code = number(error)
+  if not code and isinstance(error, OSError):
+    code = error.errno or 0
     where = error.filename or where
-  if not found:
+  if not code:
     return ''
   named = next((e.filename for e in _chain(error) if _names_file(e)), '')
-  shown = foreign.name_of(where or named)
-  mend = f'; {_MENDS[found]}' if found in _MENDS else ''
-  return f'{shown}{": " if shown else ""}{os.strerror(found)}{mend}'
+  name = foreign.name_of(where or named)
+  mend = f'; {_MENDS[code]}' if code in _MENDS else ''
+  return f'{name}{": " if name else ""}{os.strerror(code)}{mend}'
 
 
 def _names_file(error: BaseException) -> bool:
@@ -92,74 +97,76 @@ def _names_file(error: BaseException) -> bool:
 
 @contextlib.contextmanager
 def writing(where: pathlib.Path):
-  """Turns what the disk refuses inside into one line that names `where`.
+  """Turns errors of a disk inside into one line that names `where`.
 
   Raises:
-    UserError: as raised inside, or in place of it.
+    UserError: raised inside, or in place of an error of a disk.
   """
   try:
     yield
   except errors.UserError:
     raise
   except Exception as error:  # Libraries wrap it in many kinds.
-    said = line(error, where)
-    if not said:
+    message = line(error, where)
+    if not message:
       raise
-    raise errors.UserError(said) from error
+    raise errors.UserError(message) from error
 
 
 def may_write(folder: pathlib.Path) -> bool:
-  """Whether this process may write to a folder, which it may have to make."""
-  there = folder.absolute()
-  while not os.path.lexists(there):
-    there = there.parent
-  return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
+  """Returns whether this process may write to a folder, or make it first."""
+  existing = folder.absolute()
+  while not os.path.lexists(existing):
+    existing = existing.parent
+  return existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)
 
 
 def check_room(folder: pathlib.Path, needed: int, mend: str) -> None:
-  """Refuses to begin what the disk has no room for; warns where it is tight.
+  """Checks that checkpoints fit a disk; warns if there is little room.
 
   Args:
-    folder: that is written to.
-    needed: bytes that checkpoints take, packed a little less.
-    mend: besides free space.
+    folder: the checkpoints are written to.
+    needed: bytes of the checkpoints; packed they are a little smaller.
+    mend: what else to do than to free space, for the message.
 
   Raises:
-    UserError: there is clearly too little.
+    UserError: there is clearly too little room.
   """
   total, _, free = shutil.disk_usage(folder)
-  if not total:  # Unknown, as of some network folders.
+  if not total:  # It is unknown for some network folders.
     return
-  shown = f'{free / 2**20:,.1f} MiB are free'
-  asked = f'the checkpoints take about {needed / 2**20:,.1f} MiB'
+  room = f'{free / 2**20:,.1f} MiB are free'
+  size = f'the checkpoints take about {needed / 2**20:,.1f} MiB'
   if free < 0.7 * needed:
     raise errors.UserError(
-      f'{folder}: {shown}, but {asked}; free some space, or {mend}'
+      f'{folder}: {room}, but {size}; free some space, or {mend}'
     )
   if free < 1.5 * needed + _TIGHT:
-    _LOG.warning('warning: %s: %s, and %s', folder, shown, asked)
+    _LOG.warning('warning: %s: %s, and %s', folder, room, size)
 
 
 class _Hushed(logging.Filter):
-  """Drops records on what a disk refuses."""
+  """Filter that drops records on errors of a disk."""
 
   def filter(self, record):
     error = record.exc_info[1] if record.exc_info else None
-    return not (number(error) or _told(record.getMessage()))
+    return not (number(error) or _number_in(record.getMessage()))
 
 
 def hush() -> None:
-  """Libraries print no tracebacks of what a disk refuses: it is one line."""
-  for name in _LOUD:  # The loggers: their handlers are set up later.
+  """Keeps libraries from printing tracebacks of errors of a disk."""
+  for name in _LOUD:  # The loggers, as their handlers are set up later.
     logging.getLogger(name).addFilter(_Hushed())
   of_threads, of_all, unraisable = (
     threading.excepthook,
     sys.excepthook,
     sys.unraisablehook,
   )
-  own = lambda error: number(error) or _CLOSED in str(error)
-  threading.excepthook = lambda args: own(args.exc_value) or of_threads(args)
-  sys.unraisablehook = lambda args: own(args.exc_value) or unraisable(args)
+  of_disk = lambda error: number(error) or _CLOSED in str(error)
+  threading.excepthook = lambda args: (
+    of_disk(args.exc_value) or of_threads(args)
+  )
+  sys.unraisablehook = lambda args: of_disk(args.exc_value) or unraisable(args)
   sys.excepthook = lambda kind, error, trace: (
-    own(error) or of_all(kind, error, trace)
+    of_disk(error) or of_all(kind, error, trace)
   )

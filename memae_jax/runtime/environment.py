@@ -1,4 +1,4 @@
-"""What a process runs on: versions, device and commit."""
+"""Environment of a run: versions, devices and commit."""
 
 import importlib.metadata
 import pathlib
@@ -25,26 +25,26 @@ _PACKAGES = (
 
 
 def versions() -> dict[str, str | None]:
-  """Returns those of Python, of this project and of what it uses.
+  """Returns the versions of Python, of this project and of what it uses.
 
-  None where a package is not installed: a run may do without it.
+  The version of a package that is not installed is None: a run may need it not.
   """
-  found = {
+  out = {
     'python': platform.python_version(),
     'memae_jax': memae_jax.__version__,
   }
   for name in _PACKAGES:
     try:
-      found[name] = importlib.metadata.version(name)
+      out[name] = importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
-      found[name] = None
-  return found
+      out[name] = None
+  return out
 
 
 def describe(mesh: jax.sharding.Mesh) -> dict[str, Any]:
-  """Returns plain facts about this process, as `results.json` has them.
+  """Returns the `environment` of results.json: plain facts on this process.
 
-  To be called when the process starts: the commit may move while it runs.
+  Call it when the process starts: the commit may change while it runs.
   """
   device = mesh.devices.flat[0]
   return {

@@ -1,4 +1,4 @@
-"""Errors that a person reads: one line that names the thing and the mend."""
+"""Errors for people: one line that names the thing and the mend."""
 
 import difflib
 from collections.abc import Iterable
@@ -7,7 +7,7 @@ from memae_jax.runtime import host
 
 
 class UserError(Exception):
-  """Something outside the code is wrong; the message says what to change.
+  """Error outside the code; the message says what to change.
 
   `main` prints it as one line and exits with `exit_code`.
   """
@@ -16,7 +16,7 @@ class UserError(Exception):
 
 
 class TrainingDiverged(UserError):
-  """A loss or gradient stopped being finite."""
+  """A loss or a gradient is no longer finite."""
 
   exit_code = 3
 
@@ -28,7 +28,11 @@ class Preempted(UserError):
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-  """Returns ' (did you mean "x"?)', or the known names, as a suffix."""
+  """Returns a suffix of a message on an unknown name.
+
+  It is ' (did you mean "x"?)' where one of `known` is close to the name, and
+  ' (known: x, y)' otherwise.
+  """
   known = sorted(str(k) for k in known)
   close = difflib.get_close_matches(str(name), known, n=1)
   if close:

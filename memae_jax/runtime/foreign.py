@@ -1,9 +1,9 @@
-"""The one door for files that others made.
+"""Door for all files that others made.
 
-Whoever reads a file that this project did not write does so between these
-functions: the file is there, no larger than it may be, and whatever a library
-raises on it becomes one line that names the file and the mend. NumPy only:
-what scores without JAX reads through here, too.
+All code that opens a file which this project did not write uses these
+functions. They see to it that the file is there and no larger than it may be,
+and whatever a library raises becomes one line that names the file and the mend.
+They need NumPy only, as an exported scorer reads through here, too.
 """
 
 import codecs
@@ -23,20 +23,22 @@ from memae_jax.runtime import errors, paths
 UNPACKED_LIMIT = 2**33  # Bytes that a packed file may grow to: 8 GiB.
 TEXT_LIMIT = 2**28  # Bytes of a file that is read as one text: 256 MiB.
 _CHUNK = 2**20
-_BOMB = 2**28  # Bytes, if they are 300 times those of the file, too.
+# A .gz file that unpacks to more bytes than this and than 300 times its own is
+# taken for a bomb.
+_BOMB = 2**28
 
 
 def name_of(path: Any) -> str:
-  r"""A path as text that any stream can hold: byte 0xE9 as '\xe9'."""
+  r"""Returns a path as text that any stream can hold: byte 0xE9 as '\xe9'."""
   return os.fsencode(path).decode('utf-8', 'backslashreplace')
 
 
 def reason(error: BaseException) -> str:
-  """What an error of a library says, as a part of one line."""
+  """Returns the message of an error as a part of one line, not too long."""
   if isinstance(error, MemoryError):
     return 'it asks for more memory than there is'
   if isinstance(error, OSError) and error.filename and error.strerror:
-    return error.strerror  # The system's: no permission, too many links.
+    return error.strerror  # The system says it best.
   text = ' '.join(str(error).split()) or type(error).__name__
   return name_of(text)[:200]
 
@@ -46,18 +48,18 @@ def file(path: Any, field: str = 'data.path') -> pathlib.Path:
 
   Args:
     path: of the file; `~` is expanded.
-    field: what to check where there is none.
+    field: the config field or flag that has the path, for messages.
 
   Raises:
-    UserError: there is none.
+    UserError: there is no such file.
   """
-  found = paths.local(path, field)
-  shown = name_of(path)
-  if not found.exists():
-    raise errors.UserError(f'{shown} does not exist; check {field}')
-  if not found.is_file():
-    raise errors.UserError(f'{shown} is no file; {field} takes one file')
-  return found
+  out = paths.local(path, field)
+  name = name_of(path)
+  if not out.exists():
+    raise errors.UserError(f'{name} does not exist; check {field}')
+  if not out.is_file():
+    raise errors.UserError(f'{name} is no file; {field} takes one file')
+  return out
 
 
 @contextlib.contextmanager
@@ -69,14 +71,16 @@ def reading(
 ):
   """Turns whatever is raised inside into one line on the file.
 
+  The line is 'PATH is no IS_NOT KIND (REASON); MEND'.
+
   Args:
     path: of the file.
-    kind: what it should be, such as 'picture' or 'csv'.
-    mend: what to do about it.
-    is_not: in what way it is not.
+    kind: name of such a file in messages, such as 'picture' or 'csv'.
+    mend: what to do about a damaged one.
+    is_not: what a damaged one is not, such as 'readable' or 'complete'.
 
   Raises:
-    UserError: as raised inside, or in place of what a library raised.
+    UserError: raised inside, or in place of what a library raised.
   """
   try:
     yield
@@ -89,11 +93,14 @@ def reading(
 
 
 class _Limited(io.RawIOBase):
-  """A stream that ends with an error where it gives more than it may."""
+  """Stream that raises UserError when it gives more than `limit` bytes.
 
-  def __init__(self, stream, path, limit, much):
+  `excess` says how much that is, for the message.
+  """
+
+  def __init__(self, stream, path, limit, excess):
     self._stream, self._path, self._left = stream, path, limit
-    self._much = much
+    self._excess = excess
 
   def readable(self) -> bool:
     return True
@@ -103,8 +110,8 @@ class _Limited(io.RawIOBase):
     self._left -= count
     if self._left < 0:
       raise errors.UserError(
-        f'{name_of(self._path)} unpacks to {self._much}; unpack it yourself if'
-        ' you trust it'
+        f'{name_of(self._path)} unpacks to {self._excess}; unpack it yourself'
+        ' if you trust it'
       )
     return count
 
@@ -113,10 +120,10 @@ class _Limited(io.RawIOBase):
     super().close()
 
 
-def _gunzipped(path: Any, limit: int, much: str) -> io.BufferedIOBase:
-  """What a gzip file packs, if it is not more than `limit` bytes: `much`."""
+def _gunzipped(path: Any, limit: int, excess: str) -> io.BufferedIOBase:
+  """Opens the content of a gzip file, see `_Limited`."""
   return io.BufferedReader(
-    _Limited(gzip.open(path, 'rb'), path, limit, much), _CHUNK
+    _Limited(gzip.open(path, 'rb'), path, limit, excess), _CHUNK
   )
 
 
@@ -125,7 +132,7 @@ def unpacked(
   limit: int = UNPACKED_LIMIT,
   mend: str = 'copy or pack it again',
 ) -> Iterator[bytes]:
-  """Yields the content of a gzip file in parts; its checksum counts.
+  """Yields the content of a gzip file in parts; checks its checksum.
 
   Args:
     path: of the file.
@@ -133,7 +140,7 @@ def unpacked(
     mend: what to do about a damaged one.
 
   Raises:
-    UserError: it is damaged, or unpacks to more.
+    UserError: the file is damaged, or unpacks to more.
   """
   with reading(path, 'gzip file', mend, 'complete'):
     with _gunzipped(path, limit, f'more than {limit:,} bytes') as file:
@@ -141,26 +148,26 @@ def unpacked(
 
 
 def opened(path: Any, limit: int = UNPACKED_LIMIT) -> io.BufferedIOBase:
-  """Opens a file to be read in parts, of a .gz file what it packs.
+  """Opens a file, or the content of a .gz file, to be read in parts.
 
-  Whatever reads it stands inside `reading`, and reads to the end, where the
-  checksum of a .gz file counts.
+  Use it inside `reading`, and read to its end, where the checksum of a .gz file
+  is checked.
 
   Args:
     path: of the file.
     limit: bytes that a .gz file may unpack to; fewer if it looks like a bomb.
   """
-  found = pathlib.Path(path)
-  if found.suffix.lower() != '.gz':
-    return found.open('rb')
-  limit = min(limit, max(_BOMB, 300 * found.stat().st_size))
-  return _gunzipped(found, limit, 'far more than its size')
+  path = pathlib.Path(path)
+  if path.suffix.lower() != '.gz':
+    return path.open('rb')
+  limit = min(limit, max(_BOMB, 300 * path.stat().st_size))
+  return _gunzipped(path, limit, 'far more than its size')
 
 
 def memory() -> int:
-  """Bytes that this process may take: of the machine, or of its limit."""
+  """Returns the bytes that this process may take: all, or its own limit."""
   try:
-    import resource  # Not on every system.
+    import resource  # Not every system has it.
   except ImportError:
     return 2**63
   most = os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')
@@ -169,7 +176,7 @@ def memory() -> int:
 
 
 def size_of(count: int) -> str:
-  """A number of bytes for people: '54 GiB'."""
+  """Returns a number of bytes for people, such as '54 GiB'."""
   for unit in ('bytes', 'KiB', 'MiB', 'GiB', 'TiB'):
     if count < 1024 or unit == 'TiB':
       break
@@ -178,28 +185,28 @@ def size_of(count: int) -> str:
 
 
 def content(path: Any, limit: int = UNPACKED_LIMIT) -> bytes:
-  """Returns the bytes of a file, of a .gz file those that it packs.
+  """Returns the bytes of a file, unpacked if it is a .gz file.
 
   Raises:
-    UserError: it is damaged, or larger than `limit` bytes.
+    UserError: the file is damaged, or larger than `limit` bytes.
   """
-  found = pathlib.Path(path)
-  if found.suffix.lower() == '.gz':
-    return b''.join(unpacked(found, limit))
-  with reading(found, 'file', 'check that you may read it'):
-    size = found.stat().st_size
+  path = pathlib.Path(path)
+  if path.suffix.lower() == '.gz':
+    return b''.join(unpacked(path, limit))
+  with reading(path, 'file', 'check that you may read it'):
+    size = path.stat().st_size
     if size > limit:
       raise errors.UserError(
         f'{name_of(path)} has {size:,} bytes, more than {limit:,}; split it'
       )
-    return found.read_bytes()
+    return path.read_bytes()
 
 
 def text(path: Any, limit: int = TEXT_LIMIT) -> str:
-  """Returns the text of a file: UTF-8, UTF-16 with its mark, or Windows-1252.
+  """Returns the text of a file in UTF-8, UTF-16 with a mark, or Windows-1252.
 
   Raises:
-    UserError: it cannot be read, or is larger than `limit` bytes.
+    UserError: the file cannot be read, or is larger than `limit` bytes.
   """
   raw = content(path, limit)
   if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -214,12 +221,12 @@ def npy(path: Any) -> np.ndarray:
   """Returns the array of a .npy file, as a memory map; never unpickles.
 
   Raises:
-    UserError: it is damaged, or holds Python objects.
+    UserError: the file is damaged, or holds Python objects.
   """
   mend = 'save one array of numbers with numpy.save'
   with reading(path, 'npy file', mend), warnings.catch_warnings():
-    warnings.simplefilter('ignore')  # On odd headers, of the parser.
-    # A map, for which the file must be as long as its header announces.
+    warnings.simplefilter('ignore')  # The parser warns of odd headers.
+    # Only a map needs the file to be as long as its header says.
     array = np.load(path, mmap_mode='r', allow_pickle=False)
     if not isinstance(array, np.ndarray):
       raise ValueError('it is an npz file')

@@ -1,9 +1,9 @@
-"""A process on its host: the cores it may use, the requests it hears.
+"""Process on its host: the cores that it may use, and SIGTERM.
 
-SIGTERM has one rule from the first second of a command to its last: it ends
-with exit code 75 and a line, and the same command goes on. While there is
-something to save that comes first; else, and at a second SIGTERM, it ends at
-once, whatever the main thread is doing.
+SIGTERM has one rule from the first second of a command to its last: the command
+ends with exit code 75 and one line, and the same command goes on from there. If
+there is something to save, it is saved first. Otherwise, and at a second
+SIGTERM, the process ends at once, whatever the main thread is doing.
 """
 
 import contextlib
@@ -18,14 +18,16 @@ _ended = threading.RLock()
 
 
 def cores() -> int:
-  """Cores that this process may use; a batch job may have few of many."""
+  """Returns how many cores this process may use, which may not be all."""
   if hasattr(os, 'sched_getaffinity'):  # Linux.
     return len(os.sched_getaffinity(0))
   return os.cpu_count() or 1
 
 
 def is_command(package: str) -> bool:
-  """Whether this process is `python -m package...`; true while it is imported.
+  """Returns whether this process was started as `python -m package...`.
+
+  It is for use while the package is imported; later it returns False.
 
   Args:
     package: a name without dots.
@@ -37,10 +39,10 @@ def is_command(package: str) -> bool:
 
 
 def listen() -> None:
-  """From now on SIGTERM ends this process at once; see `stop_requests`.
+  """Makes SIGTERM end this process at once, outside `stop_requests`.
 
-  Python calls a handler when the main thread is back from what it does, which
-  may be a compilation of minutes. A thread hears at once.
+  Python calls a handler only when the main thread is back from C code, which
+  may be a compilation of minutes. A thread of its own hears at once.
   """
   ours, theirs = os.pipe()
   os.set_blocking(theirs, False)
@@ -51,7 +53,7 @@ def listen() -> None:
 
 
 def _forget() -> None:
-  """A forked child must not write to the pipe of its parent."""
+  """Restores the default in a forked child, whose pipe is its parent's."""
   signal.set_wakeup_fd(-1)
   signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
@@ -69,12 +71,12 @@ def _hear(pipe: int) -> None:
 
 
 def _end(*_) -> None:
-  """Ends this process, which leaves no file half-written, see `atomic`."""
-  # The line is said once: a second thread waits here for the end. If it went
+  """Ends this process; `atomic` leaves no file half-written."""
+  # The line is printed once: a second thread waits here for the end. If it went
   # on, it could leave the program first, with exit code 0.
   _ended.acquire()
   with contextlib.suppress(OSError):
-    os.write(2, _LINE)  # Whatever holds the lock of sys.stderr.
+    os.write(2, _LINE)  # Even if sys.stderr is locked.
   os._exit(PREEMPTED)
 
 
@@ -92,13 +94,13 @@ class _Noted:
 
 @contextlib.contextmanager
 def stop_requests():
-  """Yields a function that says whether SIGTERM has come.
+  """Yields a function that returns whether SIGTERM has come.
 
-  So that work goes on to a point where nothing is lost, where it raises. A
-  request that nobody asked for until the end is heard then.
+  Inside, work goes on to a point where nothing is lost, asks there, and raises.
+  A SIGTERM that the work did not ask about is handled at the end.
   """
   if threading.current_thread() is not threading.main_thread():
-    yield lambda: False  # Signals are the main thread's.
+    yield lambda: False  # Only the main thread has signals.
     return
   noted = _Noted(signal.getsignal(signal.SIGTERM))
   previous = signal.signal(signal.SIGTERM, noted)

@@ -1,8 +1,8 @@
-"""JAX's own settings: what of them changes numbers, and its devices.
+"""Settings of JAX that change numbers, and its devices.
 
 The same command gives the same numbers, whatever variables of JAX a shell has.
-Programs put back what a run does not depend on (`fix`); what is a choice, such
-as the precision of products, is kept with each checkpoint (`chosen`) and
+Programs put back the settings that are no choice (`fix`). The others, such as
+the precision of products, are stored with each checkpoint (`chosen`) and
 compared when training goes on (`check`).
 """
 
@@ -19,7 +19,8 @@ from memae_jax.runtime import errors
 
 _LOG = logging.getLogger(__name__)
 
-PRNG = 'threefry2x32'  # Of every key that is made here.
+PRNG = 'threefry2x32'  # Every key here is of this kind.
+# Name: (value, why it is the only one).
 _FIXED = {
   'jax_threefry_partitionable': (True, 'seeds mean one thing in all runs'),
   'jax_random_seed_offset': (0, 'seeds mean one thing in all runs'),
@@ -27,8 +28,9 @@ _FIXED = {
   'jax_numpy_dtype_promotion': ('standard', 'the code relies on it'),
   'jax_debug_infs': (False, 'infinities are masks here; NaNs can be debugged'),
 }
+# Names and defaults of JAX.
 _PRECISION = {'jax_default_matmul_precision': None}
-# Those whose other values change more than rounding.
+# Settings that change more than rounding.
 _DECIDE = (
   *_PRECISION,
   'jax_threefry_partitionable',
@@ -47,7 +49,7 @@ _IDLE = re.compile(r'--xla_(dump_\S*|force_host_platform\S*|\S*timeout\S*)')
 
 
 def fix() -> None:
-  """Puts back the settings that no run depends on; says which."""
+  """Puts back the settings that are no choice; warns of each."""
   for name, (value, why) in _FIXED.items():
     if _value(name) != value:
       _LOG.warning('%s=%s is left out: %s', name.upper(), _value(name), why)
@@ -55,23 +57,27 @@ def fix() -> None:
 
 
 def _value(name: str) -> Any:
-  """A setting as plain text, number, bool or None."""
+  """Returns a setting as text, number, bool or None."""
   value = getattr(jax.config, name, jax.config.values.get(name))
-  return getattr(value, 'value', value)  # Of an enumeration.
+  return getattr(value, 'value', value)  # It may be an enumeration.
 
 
 def _flags(text: str) -> str:
-  """The words of a variable that may change numbers, in one order."""
+  """Returns the flags of a variable that may change numbers, sorted."""
   return ' '.join(sorted(w for w in text.split() if not _IDLE.match(w)))
 
 
 def chosen() -> dict[str, Any]:
   """Returns the settings that may change numbers and are not JAX's default."""
-  usual = {name: value for name, (value, _) in _FIXED.items()}
-  usual |= _PRECISION | _ROUNDING
-  for name in usual.keys() - jax.config.values.keys():
-    del usual[name]  # Of other versions of JAX.
-  out = {name: _value(name) for name in usual if _value(name) != usual[name]}
+  defaults = {name: value for name, (value, _) in _FIXED.items()}
+  defaults |= _PRECISION | _ROUNDING
+  for name in defaults.keys() - jax.config.values.keys():
+    del defaults[name]  # This version of JAX lacks it.
+  out = {
+    name: _value(name)
+    for name, default in defaults.items()
+    if _value(name) != default
+  }
   variables = {name: _flags(os.environ.get(name, '')) for name in _VARIABLES}
   return out | {name: text for name, text in variables.items() if text}
 
@@ -79,21 +85,21 @@ def chosen() -> dict[str, Any]:
 def check(stored: Mapping[str, Any], goes_on: bool) -> None:
   """Compares the settings with those that weights were trained under.
 
-  What changes more than rounding must not change within a training; of the
-  rest, and before an evaluation, a line says so.
+  A setting that changes more than rounding must not change within a training.
+  For other settings, and before an evaluation, there is a warning.
 
   Args:
     stored: `environment` of a checkpoint.
-    goes_on: whether its training does.
+    goes_on: whether its training goes on.
 
   Raises:
     UserError: a setting differs that must not.
   """
   if 'jax_settings' not in stored:
-    return  # Of an earlier version.
+    return  # An earlier version wrote it.
   then, now = stored['jax_settings'], chosen()
   for name in sorted({*then, *now}):
-    there, here = (_shown(values, name) for values in (then, now))
+    there, here = (_text(values, name) for values in (then, now))
     if there == here:
       continue
     if goes_on and name in _DECIDE:
@@ -111,7 +117,7 @@ def check(stored: Mapping[str, Any], goes_on: bool) -> None:
     )
 
 
-def _shown(settings: Mapping[str, Any], name: str) -> str:
+def _text(settings: Mapping[str, Any], name: str) -> str:
   return json.dumps(settings[name]) if name in settings else "JAX's default"
 
 
@@ -119,7 +125,7 @@ def devices() -> list[jax.Device]:
   """Returns the devices of all processes.
 
   Raises:
-    UserError: JAX has none of those that its variables ask for.
+    UserError: JAX finds no device of the platform that its variables name.
   """
   try:
     return jax.devices()

@@ -14,19 +14,19 @@ from memae_jax.runtime import errors, parallel
 def exclusive(lock: pathlib.Path, doing: str, wait: bool = False):
   """Holds a lock that ends with the process, however it ends.
 
-  Where a run has several processes, the first one holds the lock for all.
+  If a run has several processes, the first holds it for all.
 
   Args:
-    lock: path of the file of the lock.
-    doing: what the holder does, such as 'training', for the error.
-    wait: whether to wait until another process releases the lock.
+    lock: path of its file.
+    doing: what its holder does, such as 'training', for the error.
+    wait: whether to wait until another process lets go.
 
   Yields:
-    The open file; a child process that inherits it holds the lock, too. None
-    in processes other than the first.
+    The open file; a child process that inherits it holds the lock, too. In
+    processes other than the first it is None.
 
   Raises:
-    UserError: another process holds it, and `wait` is False.
+    UserError: another process holds the lock, and `wait` is False.
   """
   if not parallel.is_first():
     yield None
@@ -46,10 +46,10 @@ def exclusive(lock: pathlib.Path, doing: str, wait: bool = False):
 
 
 def is_there(file: Any) -> bool:
-  """Returns whether the file of a lock is still in its place.
+  """Returns whether the file of a lock is still the one that is held.
 
   Args:
-    file: from `exclusive`.
+    file: as `exclusive` yields it.
   """
   file.seek(0)
   try:
@@ -61,11 +61,7 @@ def is_there(file: Any) -> bool:
 def claim(stack: contextlib.ExitStack, lock: pathlib.Path, doing: str) -> Any:
   """Holds a lock as `exclusive` does, until `stack` closes.
 
-  Call it in the first process only.
-
-  Args:
-    stack: that releases the lock.
-    lock, doing: see `exclusive`.
+  Only the first process may call it.
 
   Returns:
     The open file, or None if another process holds it.

@@ -1,4 +1,4 @@
-"""The log of a run, metrics.jsonl, and the same values for TensorBoard."""
+"""Log of a run, metrics.jsonl, and the same values for TensorBoard."""
 
 import json
 import os
@@ -27,13 +27,13 @@ _EVENT = {  # A line of metrics.jsonl.
 def read_events(
   path: pathlib.Path, shape: Any = _EVENT
 ) -> list[dict[str, Any]]:
-  """Reads a file with one JSON object per line, such as metrics.jsonl.
+  """Reads a file of one JSON object per line, such as metrics.jsonl.
 
-  Where a process or its machine stopped while writing, the incomplete last line
-  and zeros at the end of the file are left out.
+  A process or a machine that ends early may tear the last line, or leave zeros
+  in its place; both are left out.
 
   Args:
-    path: of the file; if it does not exist, there are no events.
+    path: of the file; if it does not exist there are no events.
     shape: of an event, see `strict_json.check`.
 
   Raises:
@@ -66,15 +66,15 @@ def _not_an_event(path, number: int, error: ValueError) -> errors.UserError:
 
 
 def log(workdir: pathlib.Path, family: str = '') -> pathlib.Path:
-  """Returns the path of the log of a family; '' is the first one's."""
+  """Returns the path of the log of a family; '' is the first family."""
   return workdir / f'metrics{family and f"-{family}"}.jsonl'
 
 
 class MetricsWriter:
   """Appends to metrics.jsonl, one object per log event, and to TensorBoard.
 
-  For a run that resumes at a step, events after that step are dropped first,
-  so that each step is in the file once.
+  Opening it for a run that resumes at `step` drops the events after that step,
+  so that no step stands twice.
   """
 
   def __init__(
@@ -109,7 +109,7 @@ class MetricsWriter:
     atomic.write(
       self._path, ''.join(json.dumps(event) + '\n' for event in kept)
     )
-    # Without a buffer, a full disk raises at the write and not once more later.
+    # Nothing is left in a buffer that a full disk would refuse once more.
     where = self._path if first else pathlib.Path(os.devnull)
     self._file = where.open('ab', buffering=0)
     self._board = board and board(
@@ -123,14 +123,13 @@ class MetricsWriter:
     replicas: dict[str, list[float | None]],
     fleet: dict[str, float] | None = None,
   ) -> None:
-    """Writes a log event.
+    """Writes an event: values of the fleet, and of its replicas.
 
     Args:
-      step: that the values belong to.
-      split: 'train' or 'validation'.
-      replicas: one value per replica, by name; None where it has none. The
-        means are written, and each value if there are several replicas.
-      fleet: values of the fleet, by name.
+      step: of the event.
+      split: that the values are of, such as 'train'.
+      replicas: values by name, one per replica; their means are written, too.
+      fleet: values by name that are not of single replicas.
 
     Raises:
       UserError: the disk refuses it.

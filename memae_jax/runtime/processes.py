@@ -1,4 +1,4 @@
-"""How the processes of one run find each other."""
+"""Processes of one run: they find each other and join."""
 
 import errno
 import logging
@@ -13,36 +13,40 @@ import jax
 from memae_jax.runtime import errors
 
 _LOG = logging.getLogger(__name__)
-_TOLD = 10.0  # Seconds between two lines while waiting.
-_LOOKS = 3  # For a host whose name the network cannot look up right now.
-
+_TELL_EVERY = 10.0  # Seconds between two lines while waiting.
+_LOOKUPS = 3  # Tries to look up a host name.
 
 _joining: list[threading.Thread] = []
 
 
 def is_joining() -> bool:
-  """Whether JAX waits for other processes, which nothing can stop."""
+  """Returns whether JAX waits for other processes, which cannot be stopped."""
   return any(thread.is_alive() for thread in _joining)
 
 
 def _number(key: str, text: str) -> int | None:
-  """The number that a variable holds, None if it is empty."""
+  """Returns the number that a flag or variable holds, None if it is empty.
+
+  Raises:
+    UserError: the text is not a number; `key` names its flag or variable.
+  """
   if text and not (text.isascii() and text.isdigit()):
     raise errors.UserError(f'{key} is "{text}", not a number')
   return int(text) if text else None
 
 
 def _in_cluster() -> bool:
-  """Whether SLURM or Cloud TPU tells of several processes."""
-  variable, key = os.environ.get, 'SLURM_STEP_NUM_TASKS'
-  in_slurm = (_number(key, variable(key, '')) or 1) > 1
-  return in_slurm or len(variable('TPU_WORKER_HOSTNAMES', '').split(',')) > 1
+  """Returns whether SLURM or Cloud TPU has started several processes."""
+  key = 'SLURM_STEP_NUM_TASKS'
+  in_slurm = (_number(key, os.environ.get(key, '')) or 1) > 1
+  hosts = os.environ.get('TPU_WORKER_HOSTNAMES', '').split(',')
+  return in_slurm or len(hosts) > 1
 
 
 def is_one_of_several() -> bool:
-  """Whether the variables that `join` reads tell of several processes."""
-  told = os.environ.get('JAX_NUM_PROCESSES', '')
-  return told != '1' if told else _in_cluster()
+  """Returns whether the variables that `join` reads say several processes."""
+  count = os.environ.get('JAX_NUM_PROCESSES', '')
+  return count != '1' if count else _in_cluster()
 
 
 def join(
@@ -54,72 +58,75 @@ def join(
 ) -> None:
   """Joins the processes of a distributed run, if this is one of several.
 
-  They are told by arguments, else by JAX_COORDINATOR_ADDRESS,
-  JAX_NUM_PROCESSES and JAX_PROCESS_ID, else by SLURM or Cloud TPU.
+  Coordinator, number and index come from the arguments, else from the variables
+  JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID, else from SLURM
+  or Cloud TPU.
 
   Args:
-    coordinator: host:port of process 0, or ''.
-    processes: their number, or 0.
-    process: which of them this is, or -1.
+    coordinator: HOST:PORT of process 0; '' where it is not given.
+    processes: how many there are; 0 where it is not given.
+    process: index of this one, from 0; -1 where it is not given.
     patience: seconds to wait for the others.
-    heartbeat: seconds without a sign of life after which a process is taken as
-      dead, and those that wait for it end.
+    heartbeat: seconds without a sign of life after which a process counts as
+      dead, and the processes that wait for it end.
 
   Raises:
-    UserError: some of the three are missing or wrong, or the others are not
-      reached.
+    UserError: some of the three are missing or wrong, or other processes do
+      not come in time.
   """
   variable = os.environ.get
   coordinator = coordinator or variable('JAX_COORDINATOR_ADDRESS', '')
-  found = {}
+  numbers = {}
   for name, value, unset, key in (
     ('processes', processes, 0, 'JAX_NUM_PROCESSES'),
     ('process', process, -1, 'JAX_PROCESS_ID'),
   ):
     is_flag = value != unset
     text = str(value) if is_flag else variable(key, '')
-    found[name] = _number(f'--{name}' if is_flag else key, text)
-  if found['processes'] is None and _in_cluster():
+    numbers[name] = _number(f'--{name}' if is_flag else key, text)
+  if numbers['processes'] is None and _in_cluster():
     # JAX asks SLURM or Cloud TPU.
     _initialize('the first process', patience, heartbeat)
     return
-  if not coordinator and not any(v is not None for v in found.values()):
+  if not coordinator and not any(v is not None for v in numbers.values()):
     return
-  if not coordinator or None in found.values():
+  if not coordinator or None in numbers.values():
     raise errors.UserError(
       'a distributed run needs all of --coordinator=HOST:PORT, --processes=N'
       ' and --process=I (or JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and'
       ' JAX_PROCESS_ID)'
     )
-  if not 0 <= found['process'] < found['processes']:
+  count, index = numbers['processes'], numbers['process']
+  if not 0 <= index < count:
     raise errors.UserError(
-      f'--process={found["process"]} is not below --processes='
-      f'{found["processes"]}; they count from 0'
+      f'--process={index} is not below --processes={count}; they count from 0'
     )
   host, port = address(coordinator)
-  if found['processes'] > 1:
+  if count > 1:
     _check_host(host, port, coordinator)
-    if found['process'] == 0:
+    if index == 0:
       _check_port(port, coordinator)
-    where = coordinator, found['processes'], found['process']
-    _initialize(coordinator, patience, heartbeat, *where)
+    _initialize(coordinator, patience, heartbeat, coordinator, count, index)
 
 
 def address(text: str) -> tuple[str, int]:
-  """Reads HOST:PORT, with an IPv6 address as [HOST]:PORT.
+  """Parses HOST:PORT, or [HOST]:PORT with an IPv6 address.
+
+  Returns:
+    The host, without brackets, and the port.
 
   Raises:
-    UserError: it is something else.
+    UserError: the text is something else.
   """
   refusal = f'--coordinator (or JAX_COORDINATOR_ADDRESS) is "{text}"'
   host = r'\[[0-9A-Fa-f:.]+(?:%\w+)?\]|[^\s:/@\[\]]+'
-  found = re.fullmatch(rf'({host}):(.*)', text)
-  if not found or '/' in found[2]:
+  match = re.fullmatch(rf'({host}):(.*)', text)
+  if not match or '/' in match[2]:
     mend = 'give HOST:PORT of the first process, such as host0:1234'
     if text.count(':') > 1 and '/' not in text:
       mend = 'give an IPv6 address in brackets, such as [::1]:1234'
     raise errors.UserError(f'{refusal}; {mend}')
-  host, port = found.groups()
+  host, port = match.groups()
   number = int(port) if re.fullmatch(r'[0-9]{1,5}', port) else 0
   if not 1 <= number <= 65535:
     raise errors.UserError(
@@ -130,16 +137,16 @@ def address(text: str) -> tuple[str, int]:
 
 
 def _check_host(host: str, port: int, coordinator: str) -> None:
-  """Raises UserError if there is no such host, and will not be one soon."""
-  for look in range(1, _LOOKS + 1):
+  """Raises UserError if the host is unknown, and will not be known soon."""
+  for lookup in range(1, _LOOKUPS + 1):
     try:
       socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
       return
     except (OSError, UnicodeError) as error:
       if 'KUBERNETES_SERVICE_HOST' in os.environ:
-        return  # The name of a pod is known as soon as that starts.
+        return  # A pod has its name as soon as it starts.
       again = getattr(error, 'errno', None) == socket.EAI_AGAIN
-      if not again or look == _LOOKS:
+      if not again or lookup == _LOOKUPS:
         raise errors.UserError(
           f'--coordinator is "{coordinator}", but the host "{host}" is unknown'
           f' here ({getattr(error, "strerror", None) or error})'
@@ -148,7 +155,7 @@ def _check_host(host: str, port: int, coordinator: str) -> None:
 
 
 def _check_port(port: int, coordinator: str) -> None:
-  """Raises UserError if another program of this host has the port."""
+  """Raises UserError if this host cannot listen to the port."""
   with socket.socket() as probe:
     probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -165,25 +172,28 @@ def _check_port(port: int, coordinator: str) -> None:
       ) from error
 
 
-def _initialize(where: str, patience: float, heartbeat: int, *how) -> None:
-  """Lets JAX join, and says every now and then what it is waiting for.
+def _initialize(
+  where: str, patience: float, heartbeat: int, *addresses
+) -> None:
+  """Lets JAX join, and logs now and then what it is waiting for.
 
-  JAX aborts the process, with a stack of C++, when its own time is over.
+  JAX gets more time than `patience`, as it would abort the process with a stack
+  of C++ when its own time is over.
 
   Args:
-    where: the processes meet.
+    where: place at which the processes meet, for messages.
     patience: seconds to wait.
     heartbeat: see `join`.
-    *how: arguments of `jax.distributed.initialize`.
+    *addresses: arguments of `jax.distributed.initialize`.
   """
-  # SIGTERM is ours: training saves a checkpoint and says so.
+  # SIGTERM is handled by `host`: training saves a checkpoint and says so.
   jax.config.update('jax_enable_preemption_service', False)
   raised: list[BaseException] = []
 
   def meet():
     try:
       jax.distributed.initialize(
-        *how,
+        *addresses,
         initialization_timeout=int(patience) + 600,
         heartbeat_timeout_seconds=heartbeat,
       )
@@ -196,7 +206,7 @@ def _initialize(where: str, patience: float, heartbeat: int, *how) -> None:
   begun = time.monotonic()
   while joining.is_alive():
     waited = time.monotonic() - begun
-    joining.join(max(min(_TOLD, patience - waited), 0.01))
+    joining.join(max(min(_TELL_EVERY, patience - waited), 0.01))
     waited = time.monotonic() - begun
     if joining.is_alive() and waited >= patience:
       raise errors.UserError(

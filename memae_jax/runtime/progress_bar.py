@@ -1,4 +1,4 @@
-"""Progress of long work: a bar on a terminal, log lines elsewhere."""
+"""Progress of long work: a bar on a terminal, lines elsewhere."""
 
 import logging
 import sys
@@ -10,22 +10,22 @@ _LOG = logging.getLogger(__name__)
 
 
 class Progress:
-  """A bar on a terminal; elsewhere a log line every ten seconds at most."""
+  """Bar on a terminal, a plain line now and then elsewhere."""
 
   def __init__(self, name: str, total: int, start: int = 0):
-    """Starts at `start` of `total` steps; `name` says what they are."""
+    """Starts at `start` of `total` steps."""
     self._name, self._total = name, total
-    self._told = time.time()
-    # Step and time of the first report, by when all is compiled.
+    self._last = time.time()  # When a line was printed last.
+    # Step and time of the first report; by then all is compiled.
     self._first: tuple[int, float] | None = None
     self._bar = None
     if sys.stderr.isatty() and parallel.is_first():
-      import tqdm  # A scorer runs without it.
+      import tqdm  # An exported scorer works without it.
 
       self._bar = tqdm.tqdm(total=total, initial=start, desc=name, unit='step')
 
   def at(self, step: int, text: str) -> None:
-    """Reports that `step` is reached; `text` is shown beside it."""
+    """Reports that `step` is reached."""
     if self._bar is not None:
       self._bar.set_postfix_str(text, refresh=False)
       self._bar.update(step - self._bar.n)
@@ -33,17 +33,17 @@ class Progress:
     now = time.time()
     if self._first is None:
       self._first = step, now
-    if now - self._told < 10 and step < self._total:
+    if now - self._last < 10 and step < self._total:
       return
-    self._told = now
+    self._last = now
     start, begun = self._first
     speed = ''
     if step > start:
-      each = max(now - begun, 1e-9) / (step - start)
-      left = _clock((self._total - step) * each)
-      rate = f'{_short(1 / each)} per second'
-      if each > 1:
-        rate = f'{_short(each)} s each'
+      seconds = max(now - begun, 1e-9) / (step - start)
+      left = _clock((self._total - step) * seconds)
+      rate = f'{_short(1 / seconds)} per second'
+      if seconds > 1:
+        rate = f'{_short(seconds)} s each'
       speed = f'{rate}  {left} left  '
     _LOG.info('%s %d/%d  %s%s', self._name, step, self._total, speed, text)
 

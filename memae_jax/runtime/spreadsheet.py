@@ -1,6 +1,6 @@
 """CSV text that a spreadsheet opens without computing any of it.
 
-Names, labels and files come from others. A cell of text that a spreadsheet
+Names and labels come from files of others. A cell of text that a spreadsheet
 would take for a formula gets an apostrophe in front; numbers stay as they are.
 """
 
@@ -15,7 +15,7 @@ _NUMBER = re.compile(r'[+-]?[\d.,]+([eE][+-]?\d+)?%?', re.ASCII)
 
 
 def text(rows: Iterable[Sequence[Any]]) -> str:
-  """Returns rows as CSV text, one line a row; None is an empty cell."""
+  """Returns rows as CSV text, one line per row; None is an empty cell."""
   stream = io.StringIO()
   csv.writer(stream, lineterminator='\n').writerows(
     map(cell, row) for row in rows
@@ -24,7 +24,7 @@ def text(rows: Iterable[Sequence[Any]]) -> str:
 
 
 def cell(value: Any) -> Any:
-  """Returns a cell; text that would be a formula begins with an apostrophe."""
+  """Returns a value for a cell; a formula gets an apostrophe in front."""
   if not isinstance(value, str) or _NUMBER.fullmatch(value):
     return value
   return f"'{value}" if value.startswith(_FORMULA) else value

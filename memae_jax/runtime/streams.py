@@ -1,4 +1,4 @@
-"""What a program prints, on streams that cannot hold or take all of it.
+"""Standard output and error that take whatever a program prints.
 
 A terminal or a file may know few characters, the reader of a pipe may have
 gone, a stream may be closed from the start. None of it is a reason to lose
@@ -27,15 +27,18 @@ _PLAIN = {
   '≥': '>=',
   '≤': '<=',
 }
-# What Python does with them by default.
+# Error handlers that Python sets by default.
 _USUAL = ('strict', 'surrogateescape', 'backslashreplace')
 _PLAINLY = 'memae_jax.plainly'
 
 
 def _plainly(error: UnicodeError) -> tuple[str, int]:
-  r"""What stands in place of characters that a stream does not have.
+  r"""Replaces characters that a stream does not have; an error handler.
 
-  A byte of a file name that is no UTF-8 becomes '\xe9'.
+  A byte of a file name that is not UTF-8 becomes '\xe9'.
+
+  Returns:
+    The text in their place, and where the stream goes on.
   """
   if not isinstance(error, UnicodeEncodeError):
     raise error
@@ -57,7 +60,7 @@ class _Outlet(io.TextIOWrapper):
   """A text stream that goes silent when nobody reads it any more."""
 
   def write(self, text: str) -> int:
-    """Writes; what nobody can read is dropped."""
+    """Writes text; drops it when nobody reads the stream any more."""
     try:
       return super().write(text)
     except BrokenPipeError:
@@ -65,14 +68,14 @@ class _Outlet(io.TextIOWrapper):
       return len(text)
 
   def flush(self) -> None:
-    """Flushes, as `write`."""
+    """Flushes; drops what nobody reads, as `write` does."""
     try:
       super().flush()
     except BrokenPipeError:
       self._drop()
 
   def _drop(self) -> None:
-    """Lets all that is and will be written go nowhere."""
+    """Sends all that was and will be written to the null device."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, self.fileno())
     os.close(nowhere)
@@ -81,10 +84,10 @@ class _Outlet(io.TextIOWrapper):
 def prepare() -> None:
   """Makes standard output and error take whatever is printed.
 
-  To be called once, when a program starts.
+  Call it once, when a program starts.
   """
-  # Else the next file that is opened would get the number of a closed stream,
-  # and what libraries print would go into it.
+  # Otherwise the next file that is opened would get the number of a closed
+  # stream, and what libraries print would go into that file.
   while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
     pass
   os.close(number)
@@ -92,13 +95,13 @@ def prepare() -> None:
     stream = getattr(sys, name)
     if stream is None:
       stream = open(number, 'w', encoding='utf-8', closefd=False)
-      setattr(sys, f'__{name}__', stream)  # Whoever lets go of it closes it.
-    if type(stream) is io.TextIOWrapper:  # Else of a notebook or a test.
+      setattr(sys, f'__{name}__', stream)  # Closed when it is released.
+    if type(stream) is io.TextIOWrapper:  # Not of a notebook.
       setattr(sys, name, _outlet(stream))
 
 
 def _outlet(stream: io.TextIOWrapper) -> _Outlet:
-  """The same stream, which raises no error of characters or readers."""
+  """Returns the stream as one that raises no error on what is written."""
   stream.flush()
   return _Outlet(
     stream.buffer,

@@ -1,6 +1,6 @@
-"""JSON that may be torn, changed, or of another version: read strictly.
+"""JSON, read strictly, as a file may be torn, changed, or of another version.
 
-What comes out of `load` has the shape that its readers rely on, and only
+A value that `load` returns has the shape that its readers rely on, and only
 numbers that can be computed with and written again.
 """
 
@@ -15,8 +15,8 @@ from memae_jax.runtime import foreign
 
 _LIMIT = 2**28  # Bytes of a file.
 _DEEPEST = 50  # Objects and lists within each other.
-_MOST = 1e100  # Of a number: squares of it are still finite.
-_LONE = re.compile('[\ud800-\udfff]')  # Halves of characters: no UTF-8.
+_MOST = 1e100  # Largest number: its square is still finite.
+_LONE = re.compile('[\ud800-\udfff]')  # Halves of characters: not UTF-8.
 _NAMES = {
   str: 'text',
   int: 'a whole number',
@@ -39,12 +39,12 @@ def load(path: pathlib.Path, shape: Any, kind: str, mend: str) -> Any:
   Args:
     path: of the file.
     shape: of its value, see `check`.
-    kind: what it should be, such as 'results file'.
-    mend: what to do about a damaged one.
+    kind: name of such a file in messages, such as 'results file'.
+    mend: what to do about a damaged one, for messages.
 
   Raises:
-    FileNotFoundError: there is none.
-    UserError: it is damaged, or not of that shape.
+    FileNotFoundError: there is no such file.
+    UserError: the file is damaged, or its value has another shape.
   """
   if not path.exists():
     raise FileNotFoundError(2, 'No such file', str(path))
@@ -58,8 +58,8 @@ def loads(text: bytes) -> Any:
   """Parses JSON.
 
   Raises:
-    ValueError: it is not JSON in UTF-8, nested too deep, or has a number that
-      is not finite.
+    ValueError: the text is not JSON in UTF-8, is nested too deep, or has a
+      number that is not finite.
   """
   try:
     value = json.loads(
@@ -71,7 +71,7 @@ def loads(text: bytes) -> Any:
     deep = _is_deeper(value, _DEEPEST)
   if deep:
     raise ValueError('it is nested too deep')
-  # Escapes can spell what no file can hold.
+  # Escapes can spell characters that no UTF-8 file can hold.
   if b'\\u' in text and _LONE.search(json.dumps(value, ensure_ascii=False)):
     raise ValueError('it has half a character')
   return value
@@ -88,7 +88,7 @@ def _is_deeper(value: Any, than: int) -> bool:
 def _finite(text: str) -> float:
   value = float(text)
   if not math.isfinite(value):
-    raise ValueError(f'{text[:30]} is no finite number')
+    raise ValueError(f'{text[:30]} is not a finite number')
   return value
 
 
@@ -97,12 +97,14 @@ def check(value: Any, shape: Any, place: str = '') -> None:
 
   Args:
     value: as `loads` returns it.
-    shape: a type (float: any number, int: a whole one, object: anything);
-      [shape], a list of such; (shape, shape), as many; {'key': shape},
-      an object that has these, or lacks one that is written 'key?'; with
-      {str: shape}, all its others are such, else they are anything;
-      `Maybe(shape)`.
-    place: of the value in the file.
+    shape: one of
+      - a type: float is any number, int a whole number, object anything;
+      - [shape]: a list whose members have the shape;
+      - (shape, shape): a list of exactly these;
+      - {'key': shape}: an object with these keys. A key 'key?' may be missing.
+        Further keys may hold anything, or `other` if {str: other} is there;
+      - Maybe(shape): the shape, or null.
+    place: of the value in the file, such as 'metrics.0', for messages.
   """
   if isinstance(shape, Maybe):
     if value is not None:
@@ -126,7 +128,7 @@ def check(value: Any, shape: Any, place: str = '') -> None:
 
 
 def _parts(value: Mapping[str, Any], shape: Mapping[Any, Any], place: str):
-  """Yields the keys of an object that have a shape, and it."""
+  """Yields (key, shape) of the keys of an object that have a shape."""
   for key, part in shape.items():
     if key is str:
       known = {name.removesuffix('?') for name in shape if name is not str}
@@ -149,5 +151,5 @@ def _is(value: Any, kind: type, place: str) -> None:
 
 
 def text(value: Any) -> str:
-  """JSON for people and programs to read; NaN and infinity are refused."""
+  """Returns indented JSON text; raises ValueError on NaN and infinity."""
   return json.dumps(value, indent=2, allow_nan=False) + '\n'

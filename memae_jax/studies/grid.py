@@ -121,7 +121,7 @@ def chain(*sweeps: Sequence[Fields]) -> list[Fields]:
 
 
 def load(given: str) -> tuple[Study, pathlib.Path]:
-  """Reads `FILE.py[:arguments]`.
+  """Reads `FILE.py[:arguments]`, or `NAME[:arguments]` of a packaged study.
 
   Returns:
     The study, named, and the folder of its file.
@@ -129,7 +129,7 @@ def load(given: str) -> tuple[Study, pathlib.Path]:
   Raises:
     UserError: there is no such file, or it describes no study.
   """
-  path, arg = config_file.existing(given)
+  path, arg = config_file.existing(given, function='get_study')
   study = config_file.called(path, arg, 'get_study')
   if not isinstance(study, Study):
     raise errors.UserError(f'{path}: get_study returns no Study')

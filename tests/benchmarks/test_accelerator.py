@@ -13,7 +13,14 @@ from benchmarks.accelerator import stages
 from tests import helpers
 
 _STAGES = '1_card', '2_speed', '3_fleet', '4_resume', '5_ped2'
-_SPEED = 'seconds', 'flops', 'bytes_a_second', 'share_of', 'faster', 'over_vmap'
+_SPEED = (
+  'seconds',
+  'flops',
+  'bytes_per_second',
+  'share_of',
+  'faster',
+  'over_vmap',
+)
 
 
 def _start(out, work):

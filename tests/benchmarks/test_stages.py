@@ -150,7 +150,7 @@ def test_a_damaged_file_is_named(tmp_path, text):
 
 
 def test_names_are_those_that_can_be_brought_back(tmp_path):
-  with pytest.raises(ValueError, match='no name of a file'):
+  with pytest.raises(ValueError, match='not a name of a file'):
     _book(_stage([])._replace(name='a b'), tmp_path)
 
 

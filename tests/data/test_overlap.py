@@ -93,7 +93,7 @@ def test_a_fleet_says_once_that_rows_repeat(data_config):
   said = {line for split in splits for line in split.warnings}
   (line,) = [line for line in said if 'equal another' in line]
   assert line.startswith('200 of the 200 rows equal another')
-  assert 'unless new ones repeat them' in line and 'files' not in line
+  assert 'unless new rows repeat them' in line and 'files' not in line
   assert len({split.notes['test_rows_in_train'] for split in splits}) > 1
 
 

@@ -146,7 +146,7 @@ def test_it_is_handed_to_kubectl(tmp_path):
     (('run', *TPU, '--gpus_per_node=1'), 'exclude each other'),
     (
       ('run', '--tpu=v4', '--topology=3x3x1', '--image=i'),
-      '--topology=3x3x1 has 9 chips, which are no hosts of 4',
+      '--topology=3x3x1 has 9 chips, which do not make hosts of 4',
     ),
     (('run', '--claim=runs'), '"runs": expected CLAIM:/PATH'),
     (('run', '--name=Ped2'), '"Ped2" is not a name'),

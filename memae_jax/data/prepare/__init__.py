@@ -1,8 +1,8 @@
 """Prepares a data set: `python -m memae_jax.data.prepare NAME`.
 
-Downloads it from its publisher, or reads files already on disk, verifies
-them and writes the prepared set to --data_dir. A set appears there whole or
-not at all, so a run that was interrupted is simply repeated.
+Downloads the set from its publisher, or reads files that are on disk already,
+verifies them and writes the prepared set to --data_dir. A set appears there
+complete or not at all, so a command that was interrupted is simply repeated.
 """
 
 import contextlib
@@ -19,8 +19,8 @@ from memae_jax.data import registry
 from memae_jax.data.prepare import downloads
 from memae_jax.runtime import disk, errors, locks, paths
 
-# Name of a data set -> module and TFDS builder. A builder has `URLS`, the
-# publisher's files, and reads and verifies them in its `raw_dir`.
+# Name of a data set -> module and class of its TFDS builder. A builder has
+# `URLS`, the publisher's files, which it reads and verifies in its `raw_dir`.
 BUILDERS = {
   'cifar10': ('memae_jax.data.prepare.builders.cifar10', 'Cifar10Blocks'),
   'cuhk_avenue': ('memae_jax.data.prepare.builders.cuhk_avenue', 'CuhkAvenue'),
@@ -37,10 +37,15 @@ BUILDERS = {
 }
 
 
-def _builder(name: str, folder: pathlib.Path):
+def _class(name: str):
+  """Returns the class of a data set's builder."""
   module, attribute = BUILDERS[name]
-  cls = getattr(importlib.import_module(module), attribute)
-  return cls(data_dir=os.fspath(folder), file_format='array_record')
+  return getattr(importlib.import_module(module), attribute)
+
+
+def _builder(name: str, folder: pathlib.Path):
+  """Returns the builder of a data set in a folder; opens what is there."""
+  return _class(name)(data_dir=os.fspath(folder), file_format='array_record')
 
 
 def open_prepared(name: str, folder: pathlib.Path):
@@ -48,10 +53,10 @@ def open_prepared(name: str, folder: pathlib.Path):
 
   Args:
     name: one of `BUILDERS`.
-    folder: where prepared sets live, see `registry.data_dir`.
+    folder: of all prepared sets, see `registry.data_dir`.
 
   Raises:
-    UserError: it is not prepared, or damaged.
+    UserError: the set is not prepared, or is damaged.
   """
   again = f'python -m memae_jax.data.prepare {name} --data_dir={folder}'
   if not folder.is_dir():
@@ -66,7 +71,7 @@ def open_prepared(name: str, folder: pathlib.Path):
       if not len(records):
         raise ValueError(f'split "{split}" is empty')
       records[0], records[len(records) - 1]
-  except Exception as error:  # Whatever TFDS raises on broken files.
+  except Exception as error:  # TFDS may raise anything on broken files.
     raise errors.UserError(
       f'data set "{name}" in {folder} is damaged ({_one_line(error)}); run'
       f' {again}'
@@ -85,21 +90,25 @@ def prepare(
 
   Args:
     name: one of `BUILDERS`.
-    folder: where prepared sets live, see `registry.data_dir`.
+    folder: of all prepared sets, see `registry.data_dir`.
     manual_dir: folder with the publisher's files; None: download them.
 
   Returns:
     the folder of the prepared set.
 
   Raises:
-    UserError: unknown name, wrong or missing files, no network, no space.
+    UserError: the name is unknown, files are wrong or missing, there is no
+      network, or the disk is full.
   """
   if name not in BUILDERS:
     raise errors.UserError(
       f'data set "{name}" is unknown' + errors.did_you_mean(name, BUILDERS)
     )
   if manual_dir is not None and not manual_dir.is_dir():
-    raise errors.UserError(f'--manual_dir {manual_dir} is no folder')
+    raise errors.UserError(
+      f'--manual_dir {manual_dir} is not a folder; give the one with the'
+      " publisher's files"
+    )
   if not disk.may_write(folder):
     with contextlib.suppress(errors.UserError):
       return pathlib.Path(open_prepared(name, folder).data_path)
@@ -114,14 +123,15 @@ def prepare(
 
 
 def _prepare(name, folder, manual_dir) -> pathlib.Path:
+  """Prepares a data set while no other process does; see `prepare`."""
   import tensorflow_datasets as tfds  # Slow to load.
 
   with contextlib.suppress(errors.UserError):
     return pathlib.Path(open_prepared(name, folder).data_path)
-  target = pathlib.Path(_data_path(name, folder))
-  shutil.rmtree(target, ignore_errors=True)  # Damaged, or not there.
-  for left in target.parent.glob('incomplete.*'):  # Of a killed run.
-    shutil.rmtree(left)
+  target = _data_path(name, folder)
+  shutil.rmtree(target, ignore_errors=True)  # It is damaged or not there.
+  for leftover in target.parent.glob('incomplete.*'):  # From a killed process.
+    shutil.rmtree(leftover)
   builder = _builder(name, folder)
   builder.raw_dir = manual_dir or folder / 'downloads' / name
   if not manual_dir:
@@ -139,25 +149,25 @@ def _prepare(name, folder, manual_dir) -> pathlib.Path:
         download_config=tfds.download.DownloadConfig(try_download_gcs=False),
       )
   except errors.UserError:
-    if not manual_dir:  # Or the next attempt would take the same bad files.
+    if not manual_dir:  # The next attempt shall not take the same bad files.
       shutil.rmtree(builder.raw_dir)
     raise
   return pathlib.Path(open_prepared(name, folder).data_path)
 
 
 def _data_path(name, folder) -> pathlib.Path:
-  """Where a set goes, without opening what may be damaged."""
-  module, attribute = BUILDERS[name]
-  cls = getattr(importlib.import_module(module), attribute)
-  return folder / cls.name / str(cls.VERSION)
+  """Returns the folder of a prepared set without opening it."""
+  builder = _class(name)
+  return folder / builder.name / str(builder.VERSION)
 
 
 def _one_line(error: BaseException) -> str:
+  """Returns the message of an error as one line."""
   return ' '.join(str(error).split())[:300] or type(error).__name__
 
 
 def run(*names: str) -> None:
-  """Prepares the one data set that is named."""
+  """Runs the command; takes the name of one data set, and the flags."""
   if len(names) != 1:
     raise errors.UserError(
       'give one data set: python -m memae_jax.data.prepare NAME with NAME one'

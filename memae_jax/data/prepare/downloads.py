@@ -1,4 +1,4 @@
-"""Fetches a publisher's file: whole or not at all, with progress."""
+"""Downloads a publisher's file with a progress bar."""
 
 import http.client
 import os
@@ -12,22 +12,22 @@ import tqdm
 
 from memae_jax.runtime import errors
 
-_CHUNK = 1 << 18
+_CHUNK = 1 << 18  # Bytes that are read at once.
 _TIMEOUT = 60  # Seconds without a byte. TFDS would retry for minutes.
 
 
 def fetch(url: str, folder: pathlib.Path) -> pathlib.Path:
-  """Downloads a file, unless it is there.
+  """Downloads a file, unless it is there; it appears complete or not at all.
 
   Args:
     url: of the file.
-    folder: where it goes, under the last part of its url.
+    folder: to write it to, under the last part of its url.
 
   Returns:
     the path of the file.
 
   Raises:
-    UserError: it cannot be fetched, or came short.
+    UserError: the file cannot be fetched, or fewer bytes came than announced.
   """
   target = folder / pathlib.PurePosixPath(urllib.parse.urlparse(url).path).name
   if target.is_file():
@@ -52,13 +52,13 @@ def fetch(url: str, folder: pathlib.Path) -> pathlib.Path:
           bar.update(len(chunk))
     if size and part.stat().st_size != size:
       raise OSError(f'got {part.stat().st_size:,} of {size:,} bytes')
-  # Network, disk, or a bad url.
+  # The network, the disk or the url is bad.
   except (OSError, ValueError, http.client.HTTPException) as error:
     if isinstance(error, urllib.error.HTTPError):
       error.close()
     raise errors.UserError(
       f'{url} cannot be fetched ({error}); try again, or fetch it yourself'
-      ' and give its folder as --manual_dir'
+      ' and give the folder that it is in as --manual_dir'
     ) from error
   os.replace(part, target)
   return target

@@ -10,7 +10,10 @@ def load(config) -> types.Source:
   A set that was prepared from some of the training batches has fewer images;
   `dropped` names the batches it lacks.
 
+  Args:
+    config: the resolved `config.data`.
+
   Raises:
-    UserError: it is not prepared, or damaged.
+    UserError: the set is not prepared, or is damaged.
   """
   return image_blocks.load('cifar10', config)

@@ -1,4 +1,4 @@
-"""The handwritten digits that come with scikit-learn: 1,797 of 8x8 pixels."""
+"""The 1,797 handwritten digits of 8x8 pixels that come with scikit-learn."""
 
 import numpy as np
 
@@ -8,10 +8,11 @@ from memae_jax.data import types
 def load(config) -> types.Source:
   """Returns images [1797, 8, 8, 1] uint8 over the full range 0..255.
 
-  scikit-learn counts set pixels of 4x4 blocks, 0 to 16.
+  In scikit-learn, a pixel is a count from 0 to 16: of the set pixels in a block
+  of 4x4.
   """
   del config
-  from sklearn import datasets  # Late: it takes seconds, others need none.
+  from sklearn import datasets  # Takes seconds; other data sets do without.
 
   raw = datasets.load_digits()
   images = np.round(raw.images[..., None] * (255 / 16)).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Reads a prepared set of images: MNIST, CIFAR-10."""
+"""Reads prepared sets of images: MNIST and CIFAR-10."""
 
 import numpy as np
 
@@ -7,24 +7,24 @@ from memae_jax.runtime import errors
 
 
 def load(name: str, config) -> types.Source:
-  """Reads the splits that are there, in the order of their builder.
+  """Reads the splits of a prepared set, in the order of its builder.
 
   Args:
-    name: one of `prepare.BUILDERS`, an `ImageBlocks`.
+    name: of one of `prepare.BUILDERS` that is an `ImageBlocks`.
     config: the resolved `config.data`.
 
   Returns:
     Source with inputs [S, H, W, C] uint8 and the official test part in
-    `is_test`; `dropped` names splits that are not there.
+    `is_test`; `dropped` names splits that the set was prepared without.
 
   Raises:
-    UserError: it is not prepared, or damaged.
+    UserError: the set is not prepared, or is damaged.
   """
   builder = prepare.open_prepared(name, registry.data_dir(config.data_dir))
-  there = [split for split in builder.SIZES if split in builder.info.splits]
-  images, labels = zip(*(_read(builder, split) for split in there))
-  is_test = [split == builder.TEST for split in there]
-  lacking = [split for split in builder.SIZES if split not in there]
+  splits = [split for split in builder.SIZES if split in builder.info.splits]
+  images, labels = zip(*(_read(builder, split) for split in splits))
+  is_test = [split == builder.TEST for split in splits]
+  lacking = [split for split in builder.SIZES if split not in splits]
   dropped = {
     'count': sum(builder.SIZES[split] for split in lacking),
     'why': f'{", ".join(lacking)}: not among the files that the set was'
@@ -41,11 +41,11 @@ def load(name: str, config) -> types.Source:
 
 
 def _read(builder, split: str) -> tuple[np.ndarray, np.ndarray]:
-  """Returns images [N, H, W, C] uint8 and labels [N] uint8."""
+  """Returns the images [N, H, W, C] uint8 and labels [N] uint8 of a split."""
   again = f'delete {builder.data_path} and prepare it again'
   try:
     blocks = list(builder.as_data_source(split))
-  except Exception as error:  # Whatever TFDS raises on broken records.
+  except Exception as error:  # TFDS may raise anything on broken records.
     reason = ' '.join(str(error).split())[:200]
     raise errors.UserError(
       f'{builder.data_path}: split "{split}" is damaged ({reason}); {again}'

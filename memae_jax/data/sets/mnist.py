@@ -7,7 +7,10 @@ from memae_jax.data.sets import image_blocks
 def load(config) -> types.Source:
   """Reads the prepared set: inputs [70000, 28, 28, 1] uint8, training first.
 
+  Args:
+    config: the resolved `config.data`.
+
   Raises:
-    UserError: it is not prepared, or damaged.
+    UserError: the set is not prepared, or is damaged.
   """
   return image_blocks.load('mnist', config)

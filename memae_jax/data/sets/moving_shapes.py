@@ -1,8 +1,8 @@
-"""Generated videos of a walkway, to try videos without any download.
+"""Generates videos of a walkway, to try videos without any download.
 
 People are upright blobs that walk and sway. In each test video a cyclist (much
-faster than people) or a cart (large and angular) passes, and labels and masks
-say when and where.
+faster than people) or a cart (large and angular) passes; labels and masks say
+when and where.
 """
 
 import zlib
@@ -15,16 +15,22 @@ from memae_jax.data.videos import clips
 from memae_jax.runtime import errors
 
 TRAIN, TEST = 8, 6  # Videos.
-LENGTH = 80  # Frames of each.
-_SIDE = 64  # Pixels, where `config.image_size` does not say.
-_PEOPLE = 5
-_PAUSE = 16  # At least so many normal frames at either end of a test video.
+LENGTH = 80  # Frames per video.
+_SIDE = 64  # Pixels, if `config.image_size` is 0.
+_PEOPLE = 5  # Per video.
+_PAUSE = 16  # Least number of normal frames at either end of a test video.
 
 
 class _Shape(NamedTuple):
-  """Something that moves; lengths in heights of the picture.
+  """A shape that moves; lengths are in heights of the picture.
 
-  x, y: centre at time 0. speed: along x, in a frame. height, width: of it.
+  x, y: centre in frame 0.
+  speed: movement along x per frame.
+  height, width: of the shape.
+  sway: how far it moves up and down.
+  phase: of that movement in frame 0, in radians.
+  shade: brightness, from 0 to 1.
+  square: whether it is a rectangle; else it is an ellipse.
   """
 
   x: float
@@ -39,13 +45,16 @@ class _Shape(NamedTuple):
 
 
 def load(config) -> types.Source:
-  """Generates the videos: the same ones each time.
+  """Generates the videos, which are the same ones each time.
+
+  Args:
+    config: the resolved `config.data`.
 
   Returns:
     Source of clips [S, T, H, W, 1] uint8 with labels and masks.
 
   Raises:
-    UserError: the frames asked for are too small to show anything.
+    UserError: the frames would be too small to show anything.
   """
   height = config.image_size or _SIDE
   width = config.image_width or height
@@ -57,8 +66,8 @@ def load(config) -> types.Source:
   frames, masks, videos = [], [np.zeros((1, height, width), bool)], []
   for number in range(TRAIN + TEST):
     is_test = number >= TRAIN
-    made, mask = video(number, height, width, with_anomaly=is_test)
-    frames.append(made)
+    pixels, mask = video(number, height, width, with_anomaly=is_test)
+    frames.append(pixels)
     if is_test:
       videos.append(
         clips.Video(
@@ -78,20 +87,20 @@ def load(config) -> types.Source:
     videos,
     config,
     masks=np.concatenate(masks),
-    notes={'labels': 'masks'},
+    reading=clips.Reading(notes={'labels': 'masks'}),
   )
 
 
 def video(
   seed: int, height: int, width: int, with_anomaly: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Generates a video: a pure function of its arguments.
+  """Generates a video, which depends on nothing but the arguments.
 
   Args:
-    seed: of its shapes and noise.
+    seed: of the shapes and the noise.
     height: of a frame, in pixels.
-    width: of a frame.
-    with_anomaly: let something pass that does not belong.
+    width: of a frame, in pixels.
+    with_anomaly: whether a cyclist or a cart passes.
 
   Returns:
     frames [LENGTH, height, width, 1] uint8 and the masks of the anomaly
@@ -120,6 +129,7 @@ def video(
 
 
 def _person(rng, aspect) -> _Shape:
+  """Draws a person at random; aspect: width of the picture by its height."""
   height = rng.uniform(0.2, 0.26)
   return _Shape(
     x=rng.uniform(0, aspect),
@@ -135,17 +145,25 @@ def _person(rng, aspect) -> _Shape:
 
 
 def _anomaly(rng, aspect) -> tuple[_Shape, int, int]:
-  """Returns what passes, and its first frame and the one after its last."""
+  """Draws a cyclist or a cart at random.
+
+  Args:
+    rng: the generator.
+    aspect: width of the picture by its height.
+
+  Returns:
+    the shape, its first frame, and the one after its last.
+  """
   cart = rng.random() < 0.5
   height, width = (0.34, 0.42) if cart else (0.24, 0.12)
   frames = 48 if cart else 27  # From one edge to the other.
-  way = rng.choice([-1, 1])
+  direction = rng.choice([-1, 1])
   first = int(rng.integers(_PAUSE, LENGTH - _PAUSE - frames + 1))
-  start = -width / 2 if way > 0 else aspect + width / 2
+  start = -width / 2 if direction > 0 else aspect + width / 2
   shape = _Shape(
     x=start,
     y=rng.uniform(0.35, 0.75),
-    speed=way * (aspect + width) / frames,
+    speed=direction * (aspect + width) / frames,
     height=height,
     width=width,
     sway=0.0,
@@ -157,9 +175,18 @@ def _anomaly(rng, aspect) -> tuple[_Shape, int, int]:
 
 
 def _draw(frames, shape, x, y, aspect, wraps=True) -> np.ndarray:
-  """Draws onto frames [n, H, W]; returns where, of the same shape.
+  """Draws a shape onto frames.
 
-  With `wraps`, who leaves at one edge comes back at the other.
+  Args:
+    frames: [n, H, W], changed in place.
+    shape: the shape.
+    x: [H, W], of each pixel, in heights of the picture.
+    y: [H, W], likewise.
+    aspect: width of the picture by its height.
+    wraps: whether a shape that leaves at one edge comes back at the other.
+
+  Returns:
+    [n, H, W] bool, the pixels that were drawn.
   """
   time = np.arange(len(frames))[:, None, None]
   centre = shape.x + shape.speed * time

@@ -1,4 +1,4 @@
-"""A user's own file (npz, csv, csv.gz, parquet) as a Source."""
+"""Data set "arrays": a user's file (npz, csv, parquet or text) as a Source."""
 
 from collections.abc import Sequence
 
@@ -15,8 +15,12 @@ SUFFIXES = ('.npz', *read_table.SUFFIXES)
 def load(config) -> types.Source:
   """Loads `data.path` and, as the test set, `data.test_path`.
 
+  Args:
+    config: the resolved `config.data`.
+
   Raises:
-    UserError: naming file, row and column of what is wrong.
+    UserError: a field or a file is wrong; the message names the file, row and
+      column.
   """
   _check_fields(config)
   paths = [path for path in (config.path, config.test_path) if path]
@@ -46,16 +50,17 @@ def load(config) -> types.Source:
   )
   if text is None:
     return _with_dropped(source, len(samples.inputs), paths)
-  codes, names, several = labels.codes(text)
-  same = '; '.join(
-    f'{name} also as {", ".join(words)}' for name, words in several.items()
+  codes, names, spellings = labels.codes(text)
+  spelled = '; '.join(
+    f'{name} also as {", ".join(others)}' for name, others in spellings.items()
   )
   return source._replace(
     labels=codes,
     label_names=names,
     normal_labels=(),
     labelled=True,
-    remarks=source.remarks + ((f'labels written: {same}',) if same else ()),
+    remarks=source.remarks
+    + ((f'labels written: {spelled}',) if spelled else ()),
   )
 
 
@@ -64,7 +69,7 @@ def _is_npz(path: str) -> bool:
 
 
 def _with_dropped(source, total: int, paths) -> types.Source:
-  """Says how many training rows an unlabelled test set left out."""
+  """Adds how many training rows are left out, where the test has no labels."""
   count = total - len(source.inputs)
   if not count:
     return source
@@ -79,41 +84,50 @@ def _labels(paths: Sequence[str], samples: types.Samples, config):
   """Joins the labels of the files.
 
   Returns:
-    [S] text or None; which samples [S] bool are kept, or all; and remarks.
+    The labels [S] text, or None; the rows to keep, [S] bool or a slice of all;
+    and remarks.
+
+  Raises:
+    UserError: one file has labels, the other has none, and `normal_labels` does
+      not say what that means.
   """
-  every = slice(None)
+  all_rows = slice(None)
   train, *test = samples.labels
   if train is None and not any(part is not None for part in test):
-    return None, every, ()
+    return None, all_rows, ()
   if train is not None and all(part is not None for part in test):
-    return np.concatenate(samples.labels), every, ()
+    return np.concatenate(samples.labels), all_rows, ()
   names = [foreign.name_of(path) for path in paths]
   if not config.normal_labels:
-    lacking = names[0] if train is None else names[1]
+    unlabelled = names[0] if train is None else names[1]
     raise errors.UserError(
-      f'{lacking} has no labels "{config.label_column}", but the other file'
+      f'{unlabelled} has no labels "{config.label_column}", but the other file'
       ' has; name the normal ones in data.normal_labels (normal=)'
     )
-  shown = ' or '.join(f'"{label}"' for label in config.normal_labels)
-  if train is None:  # Then all of it is normal.
+  quoted = ' or '.join(f'"{label}"' for label in config.normal_labels)
+  if train is None:  # Then all its rows are normal.
     train = np.full(samples.sizes[0], config.normal_labels[0], object)
-    return np.concatenate([train, *test]), every, (
+    return np.concatenate([train, *test]), all_rows, (
       f'{names[0]} has no labels "{config.label_column}": all its'
       f' {samples.sizes[0]} rows count as normal ("{train[0]}")',
     )  # fmt: skip
   normal = {labels.key(label) for label in config.normal_labels}
   keep = np.array([labels.key(label) in normal for label in train], bool)
   if not keep.any():
-    raise errors.UserError(f'{names[0]} has no row of label {shown}')
+    raise errors.UserError(
+      f'{names[0]} has no row with the label {quoted}; check'
+      ' data.normal_labels (normal=)'
+    )
   keep = np.concatenate([keep, np.ones(samples.sizes[1], bool)])
   return None, keep, (
     f'{names[1]} has no labels "{config.label_column}": scores only; the'
-    f' {int(keep[: samples.sizes[0]].sum())} rows of {names[0]} that are'
-    f' {shown} train',
+    f' {int(keep[: samples.sizes[0]].sum())} rows of {names[0]} with the label'
+    f' {quoted} train',
   )  # fmt: skip
 
 
 def _check_fields(config) -> None:
+  """Raises UserError if fields of `data` are missing or do not go together."""
   if not config.path:
     raise errors.UserError(
       'config field "data.path" is empty; data set "arrays" needs a file'
@@ -121,7 +135,7 @@ def _check_fields(config) -> None:
   for path in filter(None, (config.path, config.test_path)):
     if not path.lower().endswith(SUFFIXES):
       raise errors.UserError(
-        f'{path} is of no known kind; expected {", ".join(SUFFIXES)}'
+        f'{path} has an unknown suffix; expected {", ".join(SUFFIXES)}'
       )
   if config.test_path == config.path:
     raise errors.UserError(

@@ -1,4 +1,4 @@
-"""Tables as inputs: encoding, names, equal rows."""
+"""Columns of a table as inputs: encoding, names, equal rows."""
 
 import weakref
 from collections.abc import Mapping, Sequence
@@ -15,12 +15,13 @@ def encode(
   """Lays columns side by side, categorical ones one-hot.
 
   Args:
-    values: [S] for each column: numbers, or indices into its categories.
-    categories: of each categorical column.
+    values: {column: [S] numbers, or indices into its categories}; the index -1
+      belongs to no category.
+    categories: {column: its categories} of the categorical columns.
 
   Returns:
-    inputs [S, D], float64 unless all numbers are float32, and the columns, in
-    the order of `values`. An index of -1 is in no category.
+    The inputs [S, D], float64 unless all numbers are float32, and the columns
+    in the order of `values`.
   """
   columns = tuple(
     types.Column(name, tuple(categories.get(name, ()))) for name in values
@@ -63,16 +64,16 @@ def is_one_hot(columns: Sequence[types.Column]) -> np.ndarray:
   )
 
 
-_last_rows: list = []  # [weak reference to inputs, their ids] of the last call.
+# [weak reference to the inputs, their ids] of the last call of `row_ids`.
+_last_rows: list = []
 
 
 def row_ids(inputs: Any) -> np.ndarray:
-  """Numbers the distinct samples, exactly (but frames of clips by SHA-256).
+  """Numbers the distinct samples; compares bytes, of clips SHA-256 of frames.
 
   Args:
-    inputs: [S, ...], an array or `clips.Gathered`; not changed by anybody from
-      now on, since the answer is kept for the replicas of a fleet, which all
-      ask for the same one.
+    inputs: [S, ...], an array or `clips.Gathered`. Nobody may change it from
+      now on: the answer is kept, since all replicas of a fleet ask for it.
 
   Returns:
     [S] int64, equal where samples are equal byte for byte, from 0 up in the
@@ -81,6 +82,6 @@ def row_ids(inputs: Any) -> np.ndarray:
   if not (_last_rows and _last_rows[0]() is inputs):
     rows = inputs.contents() if hasattr(inputs, 'contents') else inputs
     ids: dict[bytes, int] = {}
-    found = [ids.setdefault(row.tobytes(), len(ids)) for row in rows]
-    _last_rows[:] = [weakref.ref(inputs), np.array(found, np.int64)]
+    numbers = [ids.setdefault(row.tobytes(), len(ids)) for row in rows]
+    _last_rows[:] = [weakref.ref(inputs), np.array(numbers, np.int64)]
   return _last_rows[1]

@@ -1,4 +1,4 @@
-"""Text files of tables: csv and its kin, of any encoding and separator."""
+"""Reads tables from text files (csv and similar), of any encoding."""
 
 import collections
 import csv
@@ -19,26 +19,28 @@ SEPARATORS = {
   'bar': '|',
   'blank': ' ',
 }
-_BLOCK = 1000  # Rows that are held as Python strings at once.
-_SAMPLE = 2**16  # Characters that the separator is guessed from.
+_BLOCK = 1000  # Rows that are Python strings at the same time.
+_SAMPLE = 2**16  # Characters from which the separator is guessed.
 
 
-class _NotPlain(Exception):
-  """A numeric column holds what NumPy does not read as a number."""
+class _NotNumeric(Exception):
+  """A cell of a numeric column is text that NumPy does not read as a number."""
 
 
 class Raw(NamedTuple):
-  """The columns of one file.
+  """Columns of one file.
 
-  header: the names of all columns, also of those that are left out.
-  columns: [S] each: float64 with NaN where missing, or text without blanks
-    around it, None where a column of text has no value.
-  place: of a row, such as 'line 7' of the file, for messages.
-  separator: between cells; '' where the file has no text.
-  remarks: how it was read.
+  path: path of the file.
+  header: keys of all columns, including those that are left out: their names,
+    or `unnamed` where a column has no name.
+  columns: {key: [S] float64, NaN where missing; or [S] text without blanks
+    around it, None where a column of text has no value}.
+  lines: [S] number of the line of each row; None where the file is not text.
+  separator: the character between cells; '' where the file is not text.
+  remarks: lines on how the file was read.
   index: names of the columns that pandas stored as an index.
-  marks: {column: {mark: cells}} of plain columns, where marks stand for
-    missing values.
+  marks: {column: {mark: number of cells}} of the marks for missing values in
+    columns of plain numbers.
   """
 
   path: str
@@ -51,14 +53,14 @@ class Raw(NamedTuple):
   marks: dict[str, dict[str, int]] = {}
 
   def place(self, row: int) -> str:
-    """Where a row stands in the file."""
+    """Returns the place of a row in the file, such as 'line 7'."""
     if self.lines is None:
       return f'row {row}'
     return f'line {self.lines[row]}'
 
   @property
   def rows(self) -> int:
-    """How many there are."""
+    """Number of rows."""
     return len(next(iter(self.columns.values()), ()))
 
 
@@ -66,26 +68,28 @@ def read(path: pathlib.Path, options, as_text: bool) -> Raw | None:
   """Reads a text file, packed by gzip or not.
 
   Args:
-    path: of the file.
-    options: `readers.Options`.
-    as_text: numeric columns come as the text of their cells, else as numbers.
+    path: path of the file.
+    options: a `read_table.Options`.
+    as_text: if True, numeric columns are returned as the text of their cells;
+      if False, as numbers.
 
   Returns:
-    the columns, or None where one is no plain numbers: to be read as text.
+    The columns, or None if `as_text` is False and a numeric column holds more
+    than plain numbers.
 
   Raises:
-    UserError: naming file, line and what is wrong.
+    UserError: the file is damaged or not a table; names the file and the line.
   """
   with foreign.reading(path, _kind(path), _mend(path)):
-    encoding, said = options.encoding, ()
+    encoding, remarks = options.encoding, ()
     if not encoding:
-      encoding, said = encodings.guess(path)
+      encoding, remarks = encodings.guess(path)
     try:
-      return _table(path, encoding, said, options, as_text)
+      return _table(path, encoding, remarks, options, as_text)
     except (UnicodeDecodeError, LookupError) as error:
       raise errors.UserError(
         f'{foreign.name_of(path)} is not text of data.encoding "{encoding}"'
-        f' ({foreign.reason(error)}); name another, or leave it empty'
+        f' ({foreign.reason(error)}); name another encoding, or leave it empty'
       ) from error
 
 
@@ -98,42 +102,46 @@ def _mend(path: pathlib.Path) -> str:
   return 'copy or pack it again' if packed else 'mend or save it again'
 
 
-def _table(path, encoding, said, options, as_text) -> Raw | None:
+def _table(path, encoding, remarks, options, as_text) -> Raw | None:
+  """Reads a file of a known encoding as `read` does; `remarks` come first."""
   with _text(path, encoding) as file:
     sample = file.read(_SAMPLE)
   if '\x00' in sample[:1]:
-    raise errors.UserError(f'{foreign.name_of(path)} is no text')
+    raise errors.UserError(
+      f'{foreign.name_of(path)} is not text; save the table as csv'
+    )
   skipped = _comments(sample)
   if skipped:
-    said += (
+    remarks += (
       f'{foreign.name_of(path)}: comments at the top ({skipped} lines) are'
       ' left out',
     )
     sample = ''.join(sample.splitlines(keepends=True)[skipped:])
-  declared = sample.partition('\n')[0].strip().lower()
-  if declared.startswith('sep=') and len(declared) == 5:  # Of Excel.
-    skipped, mark = skipped + 1, declared[4]
+  first_line = sample.partition('\n')[0].strip().lower()
+  if first_line.startswith('sep=') and len(first_line) == 5:  # Excel writes it.
+    skipped, separator = skipped + 1, first_line[4]
   else:
-    mark = SEPARATORS.get(options.separator) or _separator(sample)
-  if mark != ',' and not options.separator:
-    word = {v: k for k, v in SEPARATORS.items()}.get(mark, f'"{mark}"')
-    said += (f'read {foreign.name_of(path)} with separator {word}',)
+    separator = SEPARATORS.get(options.separator) or _guess_separator(sample)
+  if separator != ',' and not options.separator:
+    words = {mark: word for word, mark in SEPARATORS.items()}
+    word = words.get(separator, f'"{separator}"')
+    remarks += (f'read {foreign.name_of(path)} with separator {word}',)
   with _text(path, encoding) as file:
     lines = iter(file)
     for _ in range(skipped):
       next(lines)
-    if mark == ' ':
+    if separator == ' ':
       lines = (' '.join(line.split()) + '\n' for line in lines)
     try:
-      reader = csv.reader(lines, strict=True, delimiter=mark)
+      reader = csv.reader(lines, strict=True, delimiter=separator)
       raw = _columns(path, reader, options, as_text, skipped)
-    except _NotPlain:
+    except _NotNumeric:
       return None
     except csv.Error as error:
       raise errors.UserError(
-        f'{foreign.name_of(path)} is no readable csv: {error}'
+        f'{foreign.name_of(path)} is no readable csv ({error}); {_mend(path)}'
       ) from error
-  return raw._replace(separator=mark, remarks=(*said, *raw.remarks))
+  return raw._replace(separator=separator, remarks=(*remarks, *raw.remarks))
 
 
 def _text(path, encoding) -> io.TextIOWrapper:
@@ -141,53 +149,58 @@ def _text(path, encoding) -> io.TextIOWrapper:
 
 
 def _comments(sample: str) -> int:
-  """Lines at the top that begin with "#", but for one that names columns.
+  """Returns the number of comments at the top: lines that begin with "#".
 
-  Such a one, as NumPy writes it, stands before numbers and has as many cells.
+  The last one is no comment if it names columns, as NumPy writes them: it
+  stands before a row with numbers and has as many cells.
   """
   lines = sample.splitlines()
   count = len(list(itertools.takewhile(lambda x: x.startswith('#'), lines)))
   if not 0 < count < len(lines):
     return 0
-  mark = _separator('\n'.join(lines[count:]))
-  last, after = (lines[i].split(mark) for i in (count - 1, count))
-  names = len(last) == len(after) and any(map(numbers.is_number, after))
-  return count - names
+  separator = _guess_separator('\n'.join(lines[count:]))
+  last_comment, first_row = (
+    line.split(separator) for line in lines[count - 1 : count + 1]
+  )
+  is_header = len(last_comment) == len(first_row)
+  is_header = is_header and any(map(numbers.is_number, first_row))
+  return count - is_header
 
 
-def _separator(sample: str) -> str:
-  """The mark that parts header and rows into like numbers of cells.
+def _guess_separator(sample: str) -> str:
+  """Returns the character that splits all lines into equally many cells.
 
-  Of several, the one that leaves the most numbers; then the comma.
+  If several characters do, it is the one with the most numbers among the cells
+  below the header; of equals, the first of comma, semicolon, tab, bar.
   """
   lines = sample.splitlines(keepends=True)
   if len(sample) == _SAMPLE and len(lines) > 1:
-    lines.pop()  # It may be cut.
+    lines.pop()  # The last line may be cut.
   fits, widest = {}, {}
-  for mark in ',;\t|':
+  for separator in ',;\t|':
     try:
-      rows = list(itertools.islice(csv.reader(lines, delimiter=mark), 50))
+      rows = list(itertools.islice(csv.reader(lines, delimiter=separator), 50))
     except csv.Error:
       continue
     rows = [row for row in rows if row]
     width = len(rows[0]) if rows else 0
-    widest[mark] = width
+    widest[separator] = width
     if width > 1 and {len(row) for row in rows} == {width}:
       cells = [cell.strip() for row in rows[1:] for cell in row]
-      fits[mark] = sum(map(numbers.is_number, cells)) / max(len(cells), 1)
+      fits[separator] = sum(map(numbers.is_number, cells)) / max(len(cells), 1)
   if fits:
     return max(fits, key=fits.get)
-  mark = max(widest, key=widest.get, default=',')
-  return mark if widest.get(mark, 0) > 1 else _blank(lines)
+  separator = max(widest, key=widest.get, default=',')
+  return separator if widest.get(separator, 0) > 1 else _blank_or_comma(lines)
 
 
-def _blank(lines: list[str]) -> str:
-  """A blank, if rows of one cell become rows of several numbers by it."""
+def _blank_or_comma(lines: list[str]) -> str:
+  """Returns ' ' if blanks split rows into equally many numbers; else ','."""
   rows = [line.split() for line in lines[:50] if line.strip()]
   widths = {len(row) for row in rows}
-  whole = [line.strip() for line in lines[1:50] if line.strip()]
+  stripped = [line.strip() for line in lines[1:50] if line.strip()]
   if len(widths) == 1 and widths != {1} and len(rows) > 1:
-    if not any('"' in line or numbers.is_number(line) for line in whole):
+    if not any('"' in line or numbers.is_number(line) for line in stripped):
       cells = [cell for row in rows[1:] for cell in row]
       if 2 * sum(map(numbers.is_number, cells)) >= len(cells):
         return ' '
@@ -195,25 +208,32 @@ def _blank(lines: list[str]) -> str:
 
 
 def check_header(path, header: list[str]) -> None:
-  """Refuses names that stand twice, and a first line that holds no names.
+  """Raises UserError if a name stands twice, or if all names are numbers.
 
-  Raises:
-    UserError: naming the column.
+  Args:
+    path: path of the file, for messages.
+    header: names of the columns, '' where a column has none.
   """
-  name_of = foreign.name_of(path)
+  file_name = foreign.name_of(path)
   seen = set()
   for name in filter(None, header):
     if name in seen:
-      raise errors.UserError(f'{name_of}: two columns have the name "{name}"')
+      raise errors.UserError(
+        f'{file_name}: two columns have the name "{name}"; rename one'
+      )
     seen.add(name)
   if seen and all(map(numbers.is_number, seen)):
     raise errors.UserError(
-      f'{name_of}: the first line is numbers; it must be the column names'
+      f'{file_name}: the first line is numbers; it must be the column names'
     )
 
 
 def unnamed(column: int) -> str:
-  """The key of a column without a name, counted from 0; no header has it."""
+  """Returns the key of a column without a name; no column has it as its name.
+
+  Args:
+    column: index of the column, from 0.
+  """
   return f'\x00{column}'
 
 
@@ -236,11 +256,11 @@ def _columns(path, reader, options, as_text, skipped) -> Raw:
     cells = dict(zip(header, zip(*cells)))
     for name in wanted:
       if options.is_text(name):
-        part = _words(cells[name], options)
+        part = _texts(cells[name], options)
       elif as_text:
         part = np.array([cell.strip() for cell in cells[name]], object)
       else:
-        part = _plain(cells[name], options, marks[name])
+        part = _numbers(cells[name], options, marks[name])
       parts[name].append(part)
   columns = {
     name: np.concatenate(part) if part else np.empty(0)
@@ -251,20 +271,23 @@ def _columns(path, reader, options, as_text, skipped) -> Raw:
 
 
 def _rows(path, reader, width, skipped):
-  """Yields (line, cells); an empty cell after the last one may be left over.
+  """Yields (number of the line, cells) of each row; blank lines are skipped.
 
-  A blank line is no row.
+  An empty cell after the last column is left out where the first row has one.
+
+  Raises:
+    UserError: a row has more or fewer cells than the header has names.
   """
-  over = None
+  has_extra = None
   for cells in reader:
     if not cells or (len(cells) == 1 < width and not cells[0].strip()):
       continue
     line = reader.line_num + skipped
-    if over is None:
-      over = len(cells) == width + 1 and not cells[-1].strip()
-    if over and len(cells) == width + 1 and not cells[-1].strip():
+    if has_extra is None:
+      has_extra = len(cells) == width + 1 and not cells[-1].strip()
+    if has_extra and len(cells) == width + 1 and not cells[-1].strip():
       cells = cells[:-1]
-    elif over or len(cells) != width:
+    elif has_extra or len(cells) != width:
       raise errors.UserError(
         f'{foreign.name_of(path)} line {line} has {len(cells)} cells, but the'
         f' header has {width}; quote cells that hold the separator'
@@ -272,28 +295,35 @@ def _rows(path, reader, width, skipped):
     yield line, cells
 
 
-def _words(cells, options) -> np.ndarray:
+def _texts(cells, options) -> np.ndarray:
   stripped = (cell.strip() for cell in cells)
   return np.array(
     [None if options.is_no_text(c) else c for c in stripped], object
   )
 
 
-def _plain(cells, options, marks) -> np.ndarray:
+def _numbers(cells, options, marks) -> np.ndarray:
+  """Returns cells as [n] float64; counts marks for missing values in `marks`.
+
+  Raises:
+    _NotNumeric: a cell is neither a plain number nor such a mark.
+  """
   try:
-    if '_' in ''.join(cells):  # As in 1_000, which is looked at.
+    if '_' in ''.join(cells):  # Python would read 1_000 as a number.
       raise ValueError
     return np.array(list(map(float, cells)), np.float64)
   except ValueError:
-    values = [_plain_or_missing(cell.strip(), options, marks) for cell in cells]
+    values = [
+      _number_or_missing(cell.strip(), options, marks) for cell in cells
+    ]
     return np.array(values, np.float64)
 
 
-def _plain_or_missing(cell: str, options, marks) -> float:
+def _number_or_missing(cell: str, options, marks) -> float:
   try:
     return numbers.plain(cell)
   except ValueError:
     if not options.is_no_number(cell):
-      raise _NotPlain from None
+      raise _NotNumeric from None
     marks[cell] += 1
     return np.nan

@@ -1,4 +1,4 @@
-"""Arrays of a user's npz file: images, or tables without column names."""
+"""Reads arrays of users' npz files: images, or tables without column names."""
 
 import pathlib
 import warnings
@@ -16,17 +16,18 @@ _CHANNELS = (1, 3, 4)
 
 
 def load(paths: Sequence[str], config: Any) -> types.Samples:
-  """Reads npz files of like arrays.
+  """Reads npz files with arrays of the same kind.
 
   Args:
-    paths: the data and, if any, the test set.
+    paths: path of the data and, if there is one, of the test set.
     config: the resolved `config.data`.
 
   Returns:
-    Samples of [S, D] float64, or of images [S, H, W, C].
+    Samples [S, D] float64, or images [S, H, W, C].
 
   Raises:
-    UserError: naming file, array and row of what is wrong.
+    UserError: a file cannot be read, or does not fit the other file or the
+      config; names the file, array and row.
   """
   for field in ('categorical_columns', 'drop_columns', 'key_column'):
     if getattr(config, field):
@@ -47,12 +48,12 @@ def load(paths: Sequence[str], config: Any) -> types.Samples:
     for path, content in zip(paths, contents)
   ]
   inputs, labels = zip(*parts)
-  for path, more in zip(paths[1:], inputs[1:]):
-    if (more.shape[1:], more.dtype) != (inputs[0].shape[1:], inputs[0].dtype):
+  for path, array in zip(paths[1:], inputs[1:]):
+    if (array.shape[1:], array.dtype) != (inputs[0].shape[1:], inputs[0].dtype):
       raise errors.UserError(
-        f'{foreign.name_of(path)} holds samples {more.shape[1:]} {more.dtype},'
-        f' but {foreign.name_of(paths[0])} {inputs[0].shape[1:]}'
-        f' {inputs[0].dtype}'
+        f'{foreign.name_of(path)} holds samples of shape {array.shape[1:]} and'
+        f' type {array.dtype}, but those of {foreign.name_of(paths[0])} are'
+        f' {inputs[0].shape[1:]} and {inputs[0].dtype}; give both alike'
       )
   columns = ()
   if inputs[0].ndim == 2:
@@ -104,7 +105,7 @@ def _labels(path, name, content) -> np.ndarray:
         f' {labels[bad.argmax()]}; expected whole numbers'
       )
     labels = labels.astype(np.int64)
-  if labels.dtype.kind == 'S':  # Bytes of NumPy: text of one encoding.
+  if labels.dtype.kind == 'S':  # NumPy's bytes.
     with foreign.reading(path, 'file of labels', 'save them as text'):
       labels = np.char.decode(labels, 'utf-8')
   text = np.char.strip(labels.astype(str)).astype(object)
@@ -135,10 +136,10 @@ def _inputs(path, name, array, config, remarks) -> np.ndarray:
   if array.ndim == 4 or config.missing == 'error':
     refused |= np.isnan(array)
   if refused.any():
-    row, *rest = (int(i[0]) for i in np.nonzero(refused))
+    row, *place = (int(i[0]) for i in np.nonzero(refused))
     raise errors.UserError(
-      f'{path} row {row}: array "{name}" is {array[row, *rest]} at input'
-      f' {", ".join(map(str, rest))}; mend or drop the row'
+      f'{path} row {row}: array "{name}" is {array[row, *place]} at input'
+      f' {", ".join(map(str, place))}; mend or drop the row'
       + (', or set data.missing to "median"' if array.ndim == 2 else '')
     )
   return array
@@ -146,22 +147,22 @@ def _inputs(path, name, array, config, remarks) -> np.ndarray:
 
 def _as_images(path, name, array, remarks: list[str]) -> np.ndarray:
   """Returns images with their channels last; tables as they are."""
-  before = list(array.shape)
+  shape = list(array.shape)
   if array.ndim == 3:
     array = array[..., None]
-    what = 'grey images'
+    description = 'grey images'
   elif (
     array.ndim == 4
     and array.shape[1] in _CHANNELS
     and array.shape[3] not in _CHANNELS
     and array.shape[2] > 4
-  ):  # As PyTorch has them.
+  ):  # PyTorch has the channels first.
     array = np.ascontiguousarray(np.moveaxis(array, 1, -1))
-    what = 'images whose channels come first'
+    description = 'images whose channels come first'
   else:
     return array
   remarks.append(
-    f'read array "{name}" {before} of {path} as {what}: [S, H, W, C] is'
+    f'read array "{name}" {shape} of {path} as {description}: [S, H, W, C] is'
     f' {list(array.shape)}'
   )
   return array
@@ -171,20 +172,21 @@ def arrays(path: pathlib.Path) -> dict[str, np.ndarray]:
   """Reads all arrays of an npz or npy file, never pickled ones.
 
   Args:
-    path: of the file.
+    path: path of the file.
 
   Returns:
-    The arrays by name; that of an npy file, a memory map, is 'inputs'.
+    {name: array}; the array of an npy file is a memory map named 'inputs'.
 
   Raises:
-    UserError: it is damaged, foreign, or announces more than memory holds.
+    UserError: the file is damaged, of another kind, or announces more than
+      memory holds.
   """
   path = pathlib.Path(path)
   if path.suffix.lower() == '.npy':
     return {'inputs': foreign.npy(path)}
   mend = 'save plain numeric arrays with np.savez, without pickle'
   with foreign.reading(path, 'npz file', mend), warnings.catch_warnings():
-    warnings.simplefilter('ignore')  # Of headers that Python 2 wrote.
+    warnings.simplefilter('ignore')  # NumPy warns of headers from Python 2.
     with path.open('rb') as file:
       if file.read(6) == np.lib.format.MAGIC_PREFIX:
         raise errors.UserError(
@@ -215,13 +217,17 @@ def _members(file) -> dict[str, np.ndarray]:
 
 
 def _array(file, size: int) -> np.ndarray:
-  """Reads one array of a stream of `size` bytes, which its header must fit."""
+  """Reads one array from a stream of `size` bytes.
+
+  Raises:
+    ValueError: the header does not fit the content, or the array has objects.
+  """
   version = np.lib.format.read_magic(file)
   if version == (1, 0):
     header = np.lib.format.read_array_header_1_0(file)
   elif version == (2, 0):
     header = np.lib.format.read_array_header_2_0(file)
-  else:  # Of fields with names, which are no samples.
+  else:  # Versions of arrays with named fields, which are no samples.
     raise ValueError(f'its header has version {version}')
   shape, fortran, dtype = header
   if dtype.hasobject:

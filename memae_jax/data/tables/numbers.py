@@ -1,9 +1,10 @@
 """Numbers as people write them: one format for a column of text cells.
 
-With the decimal mark known, a cell reads in one way: marks between groups of
-three digits, a sign, a currency, a unit or a percent sign are seen from the
-cell itself. So the format of a column is that mark and what its cells carry.
-NumPy only: the scorer reads new files by the formats of the training.
+Once the decimal mark is known, a cell can be read in one way: marks between
+groups of three digits, a sign, a currency, a unit or a percent sign are seen
+from the cell itself. So the format of a column is its decimal mark, and the
+unit and other marks that its cells have. This module needs NumPy only: a scorer
+reads new files by the formats of the training.
 """
 
 import re
@@ -12,7 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-# No label and no category; more stand for a missing number.
+# Cells that are no label and no category. `_MARKS` has more cells, in lower
+# case, that are no number.
 MISSING = frozenset(('', 'NA', 'N/A', 'NaN', 'nan', 'null', 'NULL', 'None'))
 _MARKS = frozenset(
   ' ? ?? na n/a n.a. n.a #n/a #na <na> nan -nan null (null) none nil nat'
@@ -23,19 +25,19 @@ _WORDS = {'true': 1.0, 'false': 0.0, 'yes': 1.0, 'no': 0.0, 't': 1.0, 'f': 0.0}
 _WORDS |= {'y': 1.0, 'n': 0.0, 'on': 1.0, 'off': 0.0}
 _BITS = {'0': 0.0, '1': 1.0, '0.0': 0.0, '1.0': 1.0}
 
-_SAME = str.maketrans(
+_SAME_CHARACTERS = str.maketrans(
   dict.fromkeys('\u00a0\u2002\u2003\u2007\u2008\u2009\u202f\u3000', ' ')
   | dict.fromkeys('\u2010\u2011\u2012\u2013\u2014\u2212\ufe63\uff0d', '-')
   | {'\u2019': "'", '\uff0b': '+'}
   | dict.fromkeys('\ufeff\u200b\u200e\u200f', None)
 )
-_CODES = (
+_CURRENCY_CODES = (
   'AED ARS AUD BGN BRL CAD CHF CLP CNY COP CZK DKK EGP EUR GBP HKD HUF IDR ILS'
   ' INR ISK JPY KRW MXN MYR NGN NOK NZD PHP PLN RMB RON RUB SAR SEK SGD THB TRY'
   ' TWD UAH USD VND ZAR Rs kr Fr zł Kč Ft'
 )
-_CODES = _CODES.replace(' ', '|')
-_MONEY = rf'[A-Z]{{0,3}}[$€£¥₹₩₽₺₫฿₴₦₪]|(?:{_CODES})\b\.?'
+_CURRENCY_CODES = _CURRENCY_CODES.replace(' ', '|')
+_MONEY = rf'[A-Z]{{0,3}}[$€£¥₹₩₽₺₫฿₴₦₪]|(?:{_CURRENCY_CODES})\b\.?'
 _UNIT = r'(?:[^\W\d_]|[°‰])(?:[^\W\d_]|[°/*·^²³]){0,11}'
 _CELL = re.compile(
   rf"""([+-]?)\ ?({_MONEY})?\ ?([+-]?)\ ?
@@ -61,13 +63,14 @@ MARKS = {word: mark for mark, word in _NAMES.items()}  # {'comma': ',', ...}
 
 
 class Format(NamedTuple):
-  """How all cells of a column are read.
+  """Format of the numbers in a column.
 
   decimal: the mark before decimals, '.' or ','.
-  percent: cells end in %, and 12% is 0.12.
-  affix: the currency or unit that cells carry, before or after the number.
-  words: cells are True or False, yes or no: 1 or 0.
-  thousands: the marks between groups of digits that cells have.
+  percent: True if cells end in %; then 12% is 0.12.
+  affix: the currency or unit before or after the numbers, or ''.
+  words: True if cells are words such as true and false or yes and no, which are
+    1 and 0.
+  thousands: all marks between groups of digits, such as ',' or " '".
   """
 
   decimal: str = '.'
@@ -78,23 +81,24 @@ class Format(NamedTuple):
 
   @property
   def unit(self) -> str:
-    """What a number of the column counts, beside itself."""
+    """Unit of the numbers, such as '%' or 'kg', or ''."""
     return '%' if self.percent else self.affix
 
 
 class Reading(NamedTuple):
-  """A column under one format.
+  """Values of a column, read by one format.
 
   values: [S] float64, NaN where a cell is None.
-  marked: cells have the decimal mark.
+  format: the format.
+  marked: True if a cell has the decimal mark.
   """
 
   values: np.ndarray
   format: Format
   marked: bool = False
 
-  def said(self) -> str:
-    """How the cells are read, where it is not plain; else ''."""
+  def describe(self) -> str:
+    """Returns the format as a part of a remark; '' if it is plain."""
     format, parts = self.format, []
     if format.words:
       return '1 for true or yes, 0 for false or no'
@@ -109,7 +113,7 @@ class Reading(NamedTuple):
 
 
 class Unreadable(ValueError):
-  """A cell is no number of the format; `why` says what it lacks, if known."""
+  """A cell is not a number of the format; `why` is the reason, or ''."""
 
   def __init__(self, cell: str, why: str = ''):
     super().__init__(cell, why)
@@ -117,6 +121,8 @@ class Unreadable(ValueError):
 
 
 class _Cell(NamedTuple):
+  """Parts of a cell; `digits` still has its marks, but no sign."""
+
   digits: str
   negative: bool
   percent: bool
@@ -124,21 +130,21 @@ class _Cell(NamedTuple):
 
 
 def is_missing(cell: str, more: frozenset[str] = frozenset()) -> bool:
-  """Whether a cell of a numeric column stands for no value.
+  """Returns whether a cell of a numeric column stands for a missing value.
 
   Args:
-    cell: without blanks around it.
-    more: marks beside the usual ones, in lower case.
+    cell: text of the cell, without blanks around it.
+    more: marks for missing values beside the usual ones, in lower case.
   """
-  folded = cell.translate(_SAME).strip().casefold()
+  folded = cell.translate(_SAME_CHARACTERS).strip().casefold()
   return folded in _MARKS or folded in more
 
 
 def plain(cell: str) -> float:
-  """Returns what NumPy and pandas read as a number without being told more.
+  """Returns the value of a plain number: one that NumPy and pandas read.
 
   Raises:
-    ValueError: it is none.
+    ValueError: the cell is not a plain number.
   """
   if '_' in cell:
     raise ValueError(cell)
@@ -146,7 +152,7 @@ def plain(cell: str) -> float:
 
 
 def is_plain(cell: str) -> bool:
-  """Whether `plain` reads a cell."""
+  """Returns whether a cell is a plain number, see `plain`."""
   try:
     return plain(cell) is not None
   except ValueError:
@@ -154,15 +160,16 @@ def is_plain(cell: str) -> bool:
 
 
 def is_number(cell: str) -> bool:
-  """Whether a cell reads as a number under some format."""
+  """Returns whether a cell is a number under some format."""
   parts = _cell(cell)
   return parts is not None and any(_value(parts, mark) for mark in _DIGITS)
 
 
 def _cell(text: str) -> _Cell | None:
-  """Takes a cell apart; None if it is no number under any format."""
-  text = text.translate(_SAME).strip()
-  if text.startswith('="') and text.endswith('"'):  # So that Excel keeps it.
+  """Returns the parts of a cell; None if no format makes it a number."""
+  text = text.translate(_SAME_CHARACTERS).strip()
+  # People write ="0123" so that Excel keeps the text as it is.
+  if text.startswith('="') and text.endswith('"'):
     text = text[2:-1]
   if text[:1] in ('"', "'"):
     text = text[1:].removesuffix(text[0]).strip()
@@ -182,11 +189,11 @@ def _cell(text: str) -> _Cell | None:
 
 
 def _value(cell: _Cell, decimal: str, thousands: str = '') -> str | None:
-  """Returns the digits of a cell as Python reads them, or None."""
+  """Returns a number as Python writes it; None if the marks do not fit."""
   match = _DIGITS[decimal].fullmatch(cell.digits)
   if not match:
     return None
-  used = _groups(cell, decimal)
+  used = _group_marks(cell, decimal)
   if thousands and used - {thousands}:
     return None
   text = cell.digits
@@ -195,7 +202,7 @@ def _value(cell: _Cell, decimal: str, thousands: str = '') -> str | None:
   return text.replace(decimal, '.')
 
 
-def _groups(cell: _Cell, decimal: str) -> set[str]:
+def _group_marks(cell: _Cell, decimal: str) -> set[str]:
   return set(cell.digits) & (set(_NAMES) - {decimal})
 
 
@@ -203,27 +210,27 @@ def read(
   cells: Sequence[str | None],
   decimal: str,
   thousands: str = '',
-  known: Format | None = None,
+  expected: Format | None = None,
 ) -> Reading:
   """Reads a column.
 
   Args:
-    cells: [S] without blanks around them; None where there is no value.
+    cells: [S] text without blanks around it; None where there is no value.
     decimal: the mark before decimals.
-    thousands: the only mark that may stand between groups; '' for any.
-    known: the format that the column must have; None takes that of the cells.
+    thousands: the only mark that may stand between groups of digits; '': any.
+    expected: the format that the column must have; None: that of the cells.
 
   Raises:
-    Unreadable: naming the first cell that is no such number.
+    Unreadable: a cell is not such a number; it has the first such cell.
   """
   distinct = dict.fromkeys(cells)
   distinct.pop(None, None)
   words = {cell.casefold() for cell in distinct}
-  if known is None:
-    is_words = bool(words - set(_BITS)) and words <= set(_WORDS) | set(_BITS)
+  if expected is None:
+    is_boolean = bool(words - set(_BITS)) and words <= set(_WORDS) | set(_BITS)
   else:
-    is_words = known.words
-  if is_words:
+    is_boolean = expected.words
+  if is_boolean:
     values = _word_values(distinct)
     return Reading(_filled(cells, values), Format(words=True))
   values, parsed = {}, {}
@@ -239,44 +246,46 @@ def read(
         raise Unreadable(cell) from None
       value = float(digits) / (100 if parts.percent else 1)
       values[cell] = -value if parts.negative else value
-  percent, affix = _carried(values, parsed, known)
+  percent, affix = _percent_and_affix(values, parsed, expected)
   marked = any('.' in cell for cell in distinct if cell not in parsed) or any(
     decimal in parts.digits for parts in parsed.values()
   )
-  groups = set().union(*(_groups(p, decimal) for p in parsed.values()))
-  if known:
-    _check_groups(parsed, groups, known)
+  groups = set().union(*(_group_marks(p, decimal) for p in parsed.values()))
+  if expected:
+    _check_groups(parsed, groups, expected)
   thousands = ''.join(sorted(groups))
-  format = known or Format(decimal, percent, affix, False, thousands)
+  format = expected or Format(decimal, percent, affix, False, thousands)
   return Reading(_filled(cells, values), format, marked)
 
 
-def _check_groups(parsed, groups: set[str], known: Format) -> None:
-  """Refuses 1,234 where the known format tells not what its comma is."""
-  other = ',' if known.decimal == '.' else '.'
-  if other not in groups or other in known.thousands:
+def _check_groups(parsed, groups: set[str], expected: Format) -> None:
+  """Raises Unreadable for 1,234 if `expected` leaves open what its comma is."""
+  other = ',' if expected.decimal == '.' else '.'
+  if other not in groups or other in expected.thousands:
     return
   if all(_value(parts, other) for parts in parsed.values()):
     cell = next(c for c, parts in parsed.items() if other in parts.digits)
     raise Unreadable(
       cell,
-      f'its {_NAMES[other]} reads two ways: the training had none, neither'
-      ' between thousands nor before decimals',
+      f'its {_NAMES[other]} can be read in two ways: the training data had'
+      ' none, neither between thousands nor before decimals',
     )
 
 
 def _word_values(distinct) -> dict[str, float]:
-  known = _WORDS | _BITS
+  values = _WORDS | _BITS
   for cell in distinct:
-    if cell.casefold() not in known:
-      raise Unreadable(cell, 'the others are true or false')
-  return {cell: known[cell.casefold()] for cell in distinct}
+    if cell.casefold() not in values:
+      raise Unreadable(cell, 'the other cells are true or false')
+  return {cell: values[cell.casefold()] for cell in distinct}
 
 
-def _carried(values, parsed, known: Format | None) -> tuple[bool, str]:
+def _percent_and_affix(
+  values, parsed, expected: Format | None
+) -> tuple[bool, str]:
   """Returns whether cells are percents, and the affix that they share."""
-  if known:
-    percent, affix = known.percent, known.affix
+  if expected:
+    percent, affix = expected.percent, expected.affix
   else:
     percents = sum(parts.percent for parts in parsed.values())
     percent = 2 * percents > sum(value != 0 for value in values.values())
@@ -284,13 +293,14 @@ def _carried(values, parsed, known: Format | None) -> tuple[bool, str]:
   for cell, parts in parsed.items():
     if parts.affix not in ('', affix):
       raise Unreadable(
-        cell, f'others are in {affix}' if affix else 'others have no unit'
+        cell,
+        f'other cells are in {affix}' if affix else 'other cells have no unit',
       )
   for cell in values if percent else parsed:
     is_percent = cell in parsed and parsed[cell].percent
     if values[cell] and is_percent != percent:
       raise Unreadable(
-        cell, f'others are {"" if percent else "not "}in percent'
+        cell, f'other cells are {"" if percent else "not "}in percent'
       )
   return percent, affix
 
@@ -301,14 +311,18 @@ def _filled(cells, values: Mapping[str, float]) -> np.ndarray:
 
 
 class Ways(NamedTuple):
-  """A column under each decimal mark; None where a cell is no number then."""
+  """A column under each decimal mark; None if a cell is then not a number."""
 
   point: Reading | None
   comma: Reading | None
 
   @property
   def decimal(self) -> str | None:
-    """The mark that the cells settle; '' if any does, None if neither."""
+    """Decimal mark of the cells: '.', ',' or a code for another answer.
+
+    It is '' if both marks give the same values, '?' if they give different
+    ones, and None if the cells are no numbers under either.
+    """
     if self.point is None:
       return ',' if self.comma else None
     if self.comma is None:
@@ -318,7 +332,7 @@ class Ways(NamedTuple):
 
   @property
   def money_has_points(self) -> bool:
-    """Whether the currency is one that goes with a decimal point."""
+    """True if people write the currency of the cells with a decimal point."""
     return bool(_POINT_MONEY.fullmatch(self.point.format.affix))
 
 
@@ -326,16 +340,16 @@ def ways(cells: Sequence[str | None], decimal='', thousands='') -> Ways:
   """Reads a column under the decimal marks that are allowed.
 
   Args:
-    cells: as of `read`.
-    decimal: the only one allowed, or '' for both.
-    thousands: as of `read`; it is no decimal mark.
+    cells: [S], see `read`.
+    decimal: the only decimal mark that is allowed, or '' for both.
+    thousands: see `read`; this mark cannot be the decimal mark.
   """
-  found = []
+  readings = []
   for mark in '.,':
     try:
       if decimal not in ('', mark) or thousands == mark:
         raise Unreadable('')
-      found.append(read(cells, mark, thousands))
+      readings.append(read(cells, mark, thousands))
     except Unreadable:
-      found.append(None)
-  return Ways(*found)
+      readings.append(None)
+  return Ways(*readings)

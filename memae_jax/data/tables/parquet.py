@@ -1,4 +1,4 @@
-"""Parquet files of tables, as `delimited` reads text."""
+"""Reads tables from parquet files, as `delimited` does from text."""
 
 import pathlib
 from typing import Any
@@ -10,14 +10,15 @@ from memae_jax.runtime import errors, foreign
 
 
 def read(path: pathlib.Path, options) -> delimited.Raw:
-  """Reads a parquet file; numbers stored as text come as their text.
+  """Reads a parquet file; numbers that are stored as text stay text.
 
   Args:
-    path: of the file.
-    options: `readers.Options`.
+    path: path of the file.
+    options: a `read_table.Options`.
 
   Raises:
-    UserError: naming file, column and what is wrong.
+    UserError: the file is damaged, too large, or has a column of another type;
+      names the file and the column.
   """
   name = foreign.name_of(path)
   try:
@@ -60,12 +61,20 @@ def _index(schema) -> tuple[str, ...]:
   try:
     stored = (schema.pandas_metadata or {}).get('index_columns', ())
     return tuple(key.strip() for key in stored if isinstance(key, str))
-  except (ValueError, AttributeError, TypeError):  # Damaged: it has no say.
+  except (
+    ValueError,
+    AttributeError,
+    TypeError,
+  ):  # Damaged metadata are ignored.
     return ()
 
 
 def _column(pa: Any, path, name, column, options) -> np.ndarray:
-  """Returns float64 or text [S] of a column, or raises UserError."""
+  """Returns a column as [S] float64 or text.
+
+  Raises:
+    UserError: it has another type.
+  """
   kind, types = column.type, pa.types
   if types.is_binary(kind) or types.is_large_binary(kind):
     column = column.cast(pa.string())  # Raises unless it is UTF-8.

@@ -1,6 +1,7 @@
-"""Reads users' tables, all files by one format; complaints name the place.
+"""Reads the files of a table, each column by one format over all files.
 
-Training, evaluation and the scorer read through here; NumPy is enough.
+Training, evaluation and the scorer read through here. This module needs NumPy
+only, and pyarrow for parquet files.
 """
 
 import difflib
@@ -18,17 +19,18 @@ SUFFIXES = ('.csv', '.csv.gz', '.parquet', '.pq', '.tsv', '.tsv.gz', '.txt')
 
 
 class Options(NamedTuple):
-  """How the files of a table are read.
+  """Options by which the files of a table are read.
 
   text: names of columns that are read as text: labels, categories, keys.
-  optional: those of `text` that a file may lack, if another has it.
+  optional: names in `text` that a file may lack, if another file has them.
   drop: names of columns that are left out.
-  keep: the only columns that are read, or None for all.
-  separator, decimal, thousands: words for marks, see `delimited` and `numbers`;
-    empty: guessed. encoding: a name that Python knows; empty: guessed.
-  missing_marks: what stands for a missing value, beside the usual marks.
-  formats: of numeric columns, where the files must have them; a column that it
-    lacks is of plain numbers.
+  keep: names of the only columns that are read, or None for all.
+  separator, decimal, thousands: names of marks, from `delimited.SEPARATORS` and
+    `numbers.MARKS`; empty: guessed.
+  encoding: a name that Python knows; empty: guessed.
+  missing_marks: cells that stand for a missing value, beside the usual marks.
+  formats: formats that numeric columns must have; columns that it lacks must
+    hold plain numbers. None: formats are found from the cells.
   """
 
   text: frozenset[str] = frozenset()
@@ -43,37 +45,37 @@ class Options(NamedTuple):
   formats: Mapping[str, numbers.Format] | None = None
 
   def wants(self, name: str) -> bool:
-    """Whether a column is read at all."""
+    """Returns whether a column is read at all."""
     if self.keep is not None:
       return name in self.keep
-    own = leaks.is_index(name) and name not in self.text
-    return not own and name not in self.drop
+    is_pandas_index = leaks.is_index(name) and name not in self.text
+    return not is_pandas_index and name not in self.drop
 
   def is_text(self, name: str) -> bool:
-    """Whether the cells of a column are text, whatever they look like."""
+    """Returns whether the cells of a column are text, even where all digits."""
     return name in self.text or name.startswith('\x00')
 
   def is_no_text(self, cell: str) -> bool:
-    """Whether a cell of a column of text holds no value."""
+    """Returns whether a cell in a column of text holds no value."""
     return cell in numbers.MISSING or cell in self.missing_marks
 
   def is_no_number(self, cell: str) -> bool:
-    """Whether a cell of a numeric column holds no value."""
+    """Returns whether a cell in a numeric column holds no value."""
     return numbers.is_missing(cell, self._folded_marks())
 
   def _folded_marks(self) -> frozenset[str]:
     return frozenset(mark.strip().casefold() for mark in self.missing_marks)
 
   def missing_numbers(self) -> list[float]:
-    """The marks that are numbers, such as -999; they count by value."""
+    """Returns the missing marks that are numbers, such as -999, as values."""
     return [float(m) for m in self.missing_marks if numbers.is_plain(m)]
 
 
 class Table(NamedTuple):
-  """One file.
+  """One file of a table.
 
-  columns: float64 with NaN, or text with None, where missing.
-  raw: as it was read, which knows the place of a row.
+  columns: {name: [S] float64 with NaN, or text with None, where missing}.
+  raw: the file before numbers were read from text; it knows the places of rows.
   """
 
   columns: dict[str, np.ndarray]
@@ -81,10 +83,11 @@ class Table(NamedTuple):
 
 
 class Tables(NamedTuple):
-  """The files of one table.
+  """Files of one table.
 
-  formats: of the numeric columns that are no plain numbers.
-  remarks: how they were read, a line each.
+  tables: one for each file.
+  formats: {column: format} of the numeric columns that are not plain numbers.
+  remarks: lines on how the files were read.
   """
 
   tables: list[Table]
@@ -93,14 +96,15 @@ class Tables(NamedTuple):
 
 
 def read(paths: Sequence[str], options: Options) -> Tables:
-  """Reads text or parquet files, each column in one way over all of them.
+  """Reads text or parquet files, each column by one format over all of them.
 
   Args:
-    paths: of the files.
-    options: how.
+    paths: paths of the files.
+    options: columns to read, and formats of the files.
 
   Raises:
-    UserError: naming file, row and column of what is wrong.
+    UserError: a file is damaged, lacks a column or has a cell that cannot be
+      read; names the file, row and column.
   """
   raws = _raws([foreign.file(path) for path in paths], options)
   remarks = [line for raw in raws for line in raw.remarks]
@@ -110,23 +114,26 @@ def read(paths: Sequence[str], options: Options) -> Tables:
   raws = [_without_units(raw, options, remarks) for raw in raws]
   for raw in raws:
     if not raw.rows:
-      raise errors.UserError(f'{foreign.name_of(raw.path)} has no rows of data')
-  values, found = formats.read(raws, options, remarks)
+      raise errors.UserError(
+        f'{foreign.name_of(raw.path)} has no rows of data; give a file with'
+        ' rows below the header'
+      )
+  values, column_formats = formats.read(raws, options, remarks)
   tables = [
     Table({name: values[i].get(name, cells)
            for name, cells in raw.columns.items()}, raw)
     for i, raw in enumerate(raws)
   ]  # fmt: skip
-  return Tables(tables, found, tuple(dict.fromkeys(remarks)))
+  return Tables(tables, column_formats, tuple(dict.fromkeys(remarks)))
 
 
 def _raws(files: list[pathlib.Path], options) -> list[delimited.Raw]:
-  """Reads numbers at once where they are plain, else as text to look at.
+  """Reads all files: numeric columns as numbers if all are plain, else as text.
 
-  A semicolon goes with decimal commas: there even 1.234 is looked at.
+  Files with semicolons often have decimal commas, so there even 1.234 may not
+  be what it looks like: they are read as text.
   """
-  known = options.formats or {}
-  as_text = options.decimal == 'comma' or bool(known)
+  as_text = options.decimal == 'comma' or bool(options.formats)
   raws = [_raw(file, options, as_text) for file in files]
   if any(raw is None or (raw.separator == ';' and not as_text) for raw in raws):
     raws = [_raw(file, options, True) for file in files]
@@ -140,9 +147,15 @@ def _raw(file: pathlib.Path, options, as_text: bool) -> delimited.Raw | None:
 
 
 def _check_names(raw: delimited.Raw, options: Options, raws) -> None:
-  """Refuses a file that lacks a column, or has it by a name much like it."""
+  """Raises UserError if a file lacks a column, or has it by a similar name.
+
+  Args:
+    raw: the file.
+    options: its options, with the names of columns that it must have.
+    raws: all files of the table.
+  """
   needed = options.text | options.drop
-  known = [key for key in raw.header if not key.startswith('\x00')]
+  names = [key for key in raw.header if not key.startswith('\x00')]
   optional = options.optional
   if options.keep is not None:
     needed = options.keep
@@ -151,39 +164,39 @@ def _check_names(raw: delimited.Raw, options: Options, raws) -> None:
       name
       for name in optional
       if any(name in other.header for other in raws)
-      and not difflib.get_close_matches(name, known, cutoff=0.8)
-      and labels.alike(name) not in map(labels.alike, known)
+      and not difflib.get_close_matches(name, names, cutoff=0.8)
+      and labels.alike(name) not in map(labels.alike, names)
     }
   for name in sorted(needed - optional):
     if name not in raw.header:
       raise errors.UserError(
         f'{foreign.name_of(raw.path)} has no column "{name}"'
-        + errors.did_you_mean(name, known)
+        + errors.did_you_mean(name, names)
         + ''.join(f'; {r}' for r in raw.remarks if 'not UTF-8' in r)
       )
 
 
 def _without_index(raw, options, remarks: list[str]) -> delimited.Raw:
-  """Leaves out what pandas stores as an index, and says so."""
+  """Leaves out the columns that pandas stored as an index; adds remarks."""
   if options.keep is not None:
     return raw
-  path, left = foreign.name_of(raw.path), leaks.unnamed(raw)
-  remarks += [f'{path}: {why}, is left out' for why in left.values()]
-  own = [name for name in raw.header if leaks.is_index(name)]
-  own += [name for name in raw.index if name in raw.columns]
-  for name in dict.fromkeys(own):
+  path, left_out = foreign.name_of(raw.path), leaks.unnamed(raw)
+  remarks += [f'{path}: {why}, is left out' for why in left_out.values()]
+  index_names = [name for name in raw.header if leaks.is_index(name)]
+  index_names += [name for name in raw.index if name in raw.columns]
+  for name in dict.fromkeys(index_names):
     if name not in options.text and name not in options.drop:
-      left[name] = name
+      left_out[name] = name
       remarks.append(
         f'{path}: column "{name}" is an index of pandas and is left out; to'
         ' keep it, store it as a column of another name (reset_index)'
       )
-  kept = {k: part for k, part in raw.columns.items() if k not in left}
-  return raw._replace(columns=kept)
+  columns = {k: part for k, part in raw.columns.items() if k not in left_out}
+  return raw._replace(columns=columns)
 
 
 def _without_units(raw, options, remarks: list[str]) -> delimited.Raw:
-  """Leaves out a first row that holds no number but units, as 'kg'."""
+  """Leaves out a first row that has units such as 'kg' in place of numbers."""
   numeric = {k: c for k, c in raw.columns.items() if not options.is_text(k)}
   if raw.lines is None or raw.rows < 2 or not numeric:
     return raw
@@ -197,20 +210,20 @@ def _without_units(raw, options, remarks: list[str]) -> delimited.Raw:
     if numbers.is_number(first) or not _numbers_follow(cells[1:], options):
       return raw
     units[name] = first
-  words = [part for name, part in raw.columns.items() if options.is_text(name)]
+  texts = [cells for k, cells in raw.columns.items() if options.is_text(k)]
   if not units or any(
-    part[0] is not None and part[0] in part[1:] for part in words
+    cells[0] is not None and cells[0] in cells[1:] for cells in texts
   ):
     return raw
-  shown = ', '.join(f'{name} in {unit[:20]}' for name, unit in units.items())
+  listed = ', '.join(f'{name} in {unit[:20]}' for name, unit in units.items())
   remarks.append(
     f'{foreign.name_of(raw.path)} {raw.place(0)} holds units and is left out:'
-    f' {shown[:200]}'
+    f' {listed[:200]}'
   )
-  rest = {name: part[1:] for name, part in raw.columns.items()}
-  return raw._replace(columns=rest, lines=raw.lines[1:])
+  columns = {name: part[1:] for name, part in raw.columns.items()}
+  return raw._replace(columns=columns, lines=raw.lines[1:])
 
 
 def _numbers_follow(cells, options) -> bool:
-  known = [cell for cell in cells if not options.is_no_number(cell)]
-  return bool(known) and all(map(numbers.is_number, known[:100]))
+  filled = [cell for cell in cells if not options.is_no_number(cell)]
+  return bool(filled) and all(map(numbers.is_number, filled[:100]))

@@ -1,4 +1,4 @@
-"""Tables of users' files as numbers, for training and for the scorer."""
+"""Reads tables from users' files as inputs, for training and for a scorer."""
 
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -7,30 +7,33 @@ from typing import Any
 import numpy as np
 
 from memae_jax.data import labels, leaks, types
-from memae_jax.data.tables import columns as tables
-from memae_jax.data.tables import numbers, read_table
+from memae_jax.data.tables import columns, numbers, read_table
 from memae_jax.runtime import errors, foreign
 
 _NO_CATEGORY = '(missing)'
-_MOST_CATEGORIES = 100  # From here on, more than half as many as rows are ids.
+# More categories than this, and than half as many as rows, are taken for ids.
+_MOST_CATEGORIES = 100
 
 
 def load(paths: Sequence[str], config: Any) -> types.Samples:
-  """Reads csv or parquet files of like columns.
+  """Reads csv or parquet files with the same columns.
 
   Args:
-    paths: the data and, if any, the test set.
+    paths: path of the data and, if there is one, of the test set.
     config: the resolved `config.data`.
 
   Raises:
-    UserError: naming file, row and column of what is wrong.
+    UserError: a file cannot be read, lacks a value, or does not fit the other
+      file or the config; names the file, row and column.
   """
   label, key = config.label_column, config.key_column
-  found = read_table.read(paths, _options(paths, config))
-  for table in found.tables:
+  tables = read_table.read(paths, _options(paths, config))
+  for table in tables.tables:
     _check_values(table, config.missing, label, key)
-  parts = [_inputs(table, label, key) for table in found.tables]
-  dropped = [n for n in parts[0] if leaks.counts_rows(n, _each(parts, n))]
+  parts = [_inputs(table, label, key) for table in tables.tables]
+  dropped = [
+    n for n in parts[0] if leaks.counts_rows(n, _in_each_file(parts, n))
+  ]
   parts = [{n: c for n, c in p.items() if n not in dropped} for p in parts]
   _check_same_columns(paths, parts)
   values, categories = {}, {}
@@ -39,19 +42,21 @@ def load(paths: Sequence[str], config: Any) -> types.Samples:
     if name in config.categorical_columns:
       values[name], categories[name] = _coded(name, values[name])
   _check_memory(values, categories)
-  inputs, columns = tables.encode(values, categories)
-  numeric = {n: _each(parts, n) for n in parts[0] if n not in categories}
+  inputs, table_columns = columns.encode(values, categories)
+  numeric = {
+    n: _in_each_file(parts, n) for n in parts[0] if n not in categories
+  }
   keys = None
   if key:
-    keys = np.concatenate([table.columns[key] for table in found.tables])
+    keys = np.concatenate([table.columns[key] for table in tables.tables])
   return types.Samples(
     inputs=inputs,
-    columns=columns,
-    sizes=[table.raw.rows for table in found.tables],
-    labels=[table.columns.get(label) for table in found.tables],
+    columns=table_columns,
+    sizes=[table.raw.rows for table in tables.tables],
+    labels=[table.columns.get(label) for table in tables.tables],
     keys=keys,
-    notes=_notes(found.formats),
-    remarks=found.remarks
+    notes=_notes(tables.formats),
+    remarks=tables.remarks
     + tuple(
       f'column "{name}" only counts the rows, as reset_index of pandas leaves'
       ' it, and is left out; to keep it, give it another name'
@@ -82,41 +87,46 @@ def _notes(formats: Mapping[str, numbers.Format]) -> dict[str, Any]:
   return {'number_formats': {n: f._asdict() for n, f in formats.items()}}
 
 
-def _each(parts, name: str) -> list[np.ndarray]:
+def _in_each_file(parts, name: str) -> list[np.ndarray]:
   return [part[name] for part in parts if name in part]
 
 
 def _inputs(table: read_table.Table, label: str, key: str):
-  """The columns of a file that are inputs."""
-  left = {n: c for n, c in table.columns.items() if n not in (label, key)}
-  if not left:
+  """Returns the columns of a file without those of labels and keys."""
+  inputs = {n: c for n, c in table.columns.items() if n not in (label, key)}
+  if not inputs:
     raise errors.UserError(
       f'{foreign.name_of(table.raw.path)} has no column left to use as input'
     )
-  return left
+  return inputs
 
 
 def _check_same_columns(paths, parts) -> None:
-  shown = [foreign.name_of(path) for path in paths]
-  names = list(parts[0])
-  for path, part in zip(shown[1:], parts[1:]):
-    for name in names:
+  file_names = [foreign.name_of(path) for path in paths]
+  expected = list(parts[0])
+  for path, part in zip(file_names[1:], parts[1:]):
+    for name in expected:
       if name not in part:
         raise errors.UserError(
-          f'{path} has no column "{name}", but {shown[0]} has'
+          f'{path} has no column "{name}", but {file_names[0]} has; list it in'
+          f' data.drop_columns, or add it to {path}'
         )
     for name in part:
-      if name not in names:
+      if name not in expected:
         raise errors.UserError(
-          f'{path} has a column "{name}", but {shown[0]} has not; list it in'
-          ' data.drop_columns, or add it there'
+          f'{path} has a column "{name}", but {file_names[0]} has not; list it'
+          f' in data.drop_columns, or add it to {file_names[0]}'
         )
 
 
 def _check_values(
   table: read_table.Table, rule: str, label: str, key: str
 ) -> None:
-  """Refuses what is infinite or missing; names a missing category."""
+  """Raises UserError for infinite and missing values; fills missing text.
+
+  Missing categories become a category of their own, and missing keys ''.
+  Missing numbers stay NaN unless `rule` is 'error'.
+  """
   path = foreign.name_of(table.raw.path)
   for name, column in table.columns.items():
     if column.dtype == object:
@@ -149,98 +159,108 @@ def _check_values(
 
 
 def _coded(name: str, cells: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
-  """Returns [S] int32 indices into the sorted categories, and these."""
+  """Returns [S] int32 indices into the sorted categories, and the categories.
+
+  Raises:
+    UserError: there are so many categories that they are rather keys.
+  """
   codes, names, _ = labels.codes(cells, labels.category_key)
   count = len(names)
   if count > _MOST_CATEGORIES and 2 * count > len(cells):
     size = foreign.size_of(4 * count * len(cells))
     raise errors.UserError(
       f'column "{name}" has {count} categories in {len(cells)} rows, which'
-      f' would take {size} and tell next to nothing; drop it'
-      f' (data.drop_columns, drop={name}), or name it data.key_column to find'
-      ' the rows by it'
+      f' would take {size} and say little; drop it (data.drop_columns,'
+      f' drop={name}), or make it the data.key_column by which rows are found'
     )
   return codes, names
 
 
 def _check_memory(values, categories) -> None:
-  """Refuses more inputs than memory holds, before any is laid out."""
+  """Raises UserError if the inputs would take more memory than there is."""
   rows = len(next(iter(values.values())))
   width = sum(len(categories.get(name, ())) or 1 for name in values)
-  size = 12 * rows * width  # As float64, then float32.
+  size = 12 * rows * width  # Bytes of float64 and of float32.
   if size > foreign.memory():
-    most = max(categories, key=lambda n: len(categories[n]), default='')
-    why = ''
-    if most:
-      count = len(categories[most])
-      why = f', {count} of them the categories of column "{most}"; drop it, or'
+    largest = max(categories, key=lambda n: len(categories[n]), default='')
+    advice = ';'
+    if largest:
+      count = len(categories[largest])
+      advice = (
+        f', {count} of them the categories of column "{largest}"; drop it, or'
+      )
     raise errors.UserError(
-      f'{rows} rows of {width} inputs would take {foreign.size_of(size)}{why}'
-      ' give a part of the rows'
+      f'{rows} rows of {width} inputs would take'
+      f' {foreign.size_of(size)}{advice} give a part of the rows'
     )
 
 
 def unseen(
-  path: pathlib.Path, wanted: Mapping[str, Any]
+  path: pathlib.Path, meta: Mapping[str, Any]
 ) -> tuple[dict[str, list[Any]], np.ndarray]:
   """Reads new rows as a trained network takes them.
 
-  Columns that it does not know are left out.
+  Columns that the training data did not have are left out.
 
   Args:
-    path: of a csv or parquet file.
-    wanted: `input` of a scorer's meta.json.
+    path: path of a csv or parquet file.
+    meta: `input` of a scorer's meta.json.
 
   Returns:
-    What each row is found by, {'row': numbers}, with the key column if there
-    is one; and the rows [S, D].
+    The places of the rows, {'row': numbers from 0} and, if there is a key
+    column, {its name: keys}; and the inputs [S, D].
 
   Raises:
-    UserError: naming file, row and column of what is wrong.
+    UserError: the file cannot be read, lacks a column or a value, or has an
+      unknown category; names the file, row and column.
   """
   if not path.is_file() or not path.name.lower().endswith(read_table.SUFFIXES):
     raise errors.UserError(
-      f'{foreign.name_of(path)} is no table; give a file of'
+      f'{foreign.name_of(path)} is no table; give a file that ends in one of'
       f' {", ".join(read_table.SUFFIXES)}, or a .npy file of encoded rows'
     )
-  known = [
-    types.Column(c['name'], tuple(c['categories'])) for c in wanted['columns']
+  trained = [
+    types.Column(c['name'], tuple(c['categories'])) for c in meta['columns']
   ]
-  key = wanted.get('key_column', '')
-  formats = wanted.get('number_formats', {})
-  text = {c.name for c in known if c.categories} | ({key} if key else set())
+  key = meta.get('key_column', '')
+  formats = meta.get('number_formats', {})
+  text = {c.name for c in trained if c.categories} | ({key} if key else set())
   options = read_table.Options(
     text=frozenset(text),
     optional=frozenset({key}),
-    keep=frozenset({c.name for c in known} | text),
+    keep=frozenset({c.name for c in trained} | text),
     formats={n: numbers.Format(**f) for n, f in formats.items()},
-    separator=wanted.get('separator', ''),
-    encoding=wanted.get('encoding', ''),
-    missing_marks=tuple(wanted.get('missing_marks', ())),
+    separator=meta.get('separator', ''),
+    encoding=meta.get('encoding', ''),
+    missing_marks=tuple(meta.get('missing_marks', ())),
   )
   (table,) = read_table.read([path], options).tables
-  _check_values(table, wanted['missing'], '', key)
+  _check_values(table, meta['missing'], '', key)
   values = {}
-  for column in known:
+  for column in trained:
     cells = table.columns[column.name]
     values[column.name] = (
-      _known_codes(column, cells, wanted, table) if column.categories else cells
+      _known_codes(column, cells, meta, table) if column.categories else cells
     )
-  categories = {c.name: c.categories for c in known}
-  inputs, _ = tables.encode(values, categories)
+  categories = {c.name: c.categories for c in trained}
+  inputs, _ = columns.encode(values, categories)
   places = {'row': list(range(table.raw.rows))}
   if key in table.columns:
     places[key] = table.columns[key].tolist()
   return places, inputs
 
 
-def _known_codes(column, cells, wanted, table) -> np.ndarray:
-  """Indices into the categories of the training; -1: none of them."""
+def _known_codes(column, cells, meta, table) -> np.ndarray:
+  """Returns [S] int32 indices into the categories; -1 for unknown ones.
+
+  Raises:
+    UserError: `meta` says that unknown categories are errors, and there is one.
+  """
   index = {labels.category_key(c): i for i, c in enumerate(column.categories)}
   keys = {cell: labels.category_key(cell) for cell in dict.fromkeys(cells)}
   code = {cell: index.get(same, -1) for cell, same in keys.items()}
   codes = np.fromiter((code[cell] for cell in cells), np.int32, len(cells))
-  if (codes < 0).any() and wanted['unknown_category'] == 'error':
+  if (codes < 0).any() and meta['unknown_category'] == 'error':
     row = int((codes < 0).argmax())
     raise errors.UserError(
       f'{foreign.name_of(table.raw.path)} {table.raw.place(row)}: column'

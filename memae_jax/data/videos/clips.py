@@ -1,4 +1,4 @@
-"""Clips of videos as samples, which share the frames that they are made of."""
+"""Samples that are clips of videos and share the frames they are made of."""
 
 import dataclasses
 import functools
@@ -13,7 +13,7 @@ from memae_jax import losses
 from memae_jax.data import types
 from memae_jax.runtime import errors, foreign
 
-_MOST_RATES = 4  # That are shown.
+_MOST_RATES = 4  # Frame rates that the remark lists.
 
 
 @jax.tree_util.register_dataclass
@@ -21,11 +21,11 @@ _MOST_RATES = 4  # That are shown.
 class Gathered:
   """Samples [S, ...] that are made of frames, copied only when read.
 
-  It reads like an array (`feed.Inputs`), from several threads at once; of
-  arrays on a device, also inside compiled programs.
+  It is indexed like an array (`feed.Inputs`), by several threads at once; if
+  its arrays are on a device, also inside compiled programs.
 
   frames: [F, ...], in memory, a memory map or on disk.
-  number: [S] or [S, T] int32, the frames of each sample.
+  number: [S] or [S, T] int32, indices into `frames`: the frames of each sample.
   """
 
   frames: np.ndarray
@@ -33,12 +33,12 @@ class Gathered:
 
   @property
   def shape(self) -> tuple[int, ...]:
-    """Of all samples: that of `number`, and that of a frame."""
+    """Shape of all samples: [S] or [S, T], followed by that of a frame."""
     return self.number.shape + self.frames.shape[1:]
 
   @property
   def dtype(self) -> np.dtype:
-    """Of the frames."""
+    """Type of the values of the frames."""
     return self.frames.dtype
 
   def __len__(self) -> int:
@@ -49,15 +49,19 @@ class Gathered:
 
   @property
   def scored(self) -> np.ndarray:
-    """The frame [S] that the score of each clip belongs to."""
+    """Indices [S] into `frames`: the frame that a clip's score is for."""
     return losses.scored_frame(self.number)
 
   def take(self, rows: np.ndarray) -> 'Gathered':
-    """Returns some samples, of the same frames."""
+    """Returns the samples at indices [n], which share the same frames."""
     return Gathered(self.frames, self.number[rows])
 
   def distinct(self, rows: np.ndarray) -> np.ndarray:
-    """Returns the frames [n, ...] that some samples are made of, each once."""
+    """Returns the frames [n, ...] that the samples are made of, each once.
+
+    Args:
+      rows: indices of the samples.
+    """
     return self.frames[np.unique(self.number[rows])]
 
   @functools.cached_property
@@ -68,20 +72,20 @@ class Gathered:
     return np.frombuffer(content, np.uint8).reshape(-1, 32)
 
   def contents(self) -> np.ndarray:
-    """Returns [S, 1 or T] int64: equal rows are samples of equal frames."""
+    """Returns [S, 1 or T] int64; rows are equal where all frames are."""
     _, same = np.unique(self.digests, axis=0, return_inverse=True)
     return same.ravel()[self.number].reshape(len(self), -1)
 
 
 class Video(NamedTuple):
-  """What is known of a video beside its frames.
+  """Facts about a video, without its frames.
 
-  name: for people.
-  length: frames.
-  is_test: else it is one to train on, and all of it is normal.
+  name: shown to people; a training and a test video may share one.
+  length: number of frames.
+  is_test: whether it is a test video; a training video is normal throughout.
   labels: [length], 1 where a frame is anomalous; None: not known, or normal.
-  masks: where the masks [length, H, W] of its frames begin among all masks;
-    None: it has none.
+  masks: index of the mask of its first frame among the masks of all videos;
+    those of its other frames follow. None: it has no masks.
   footage: how it was filmed.
   """
 
@@ -94,12 +98,12 @@ class Video(NamedTuple):
 
 
 def span(config: Any) -> int:
-  """How many frames of a video a clip reaches over."""
+  """Number of frames of the video from a clip's first to its last, both in."""
   return (config.clip_frames - 1) * config.frame_step + 1
 
 
 def starts(length: int, config: Any, stride: int = 1) -> np.ndarray:
-  """Returns the first frames of the clips of a video.
+  """Returns the first frame [n] int32 of each clip of a video.
 
   A clip takes `config.clip_frames` frames, each `config.frame_step` after the
   one before, and never pads.
@@ -113,7 +117,7 @@ def starts(length: int, config: Any, stride: int = 1) -> np.ndarray:
 
 
 def numbers(length: int, config: Any, stride: int = 1) -> np.ndarray:
-  """Returns the frames [n, T] int32 of the clips of a video; see `starts`."""
+  """Returns the frames [n, T] int32 of each clip of a video; see `starts`."""
   steps = np.arange(config.clip_frames, dtype=np.int32) * config.frame_step
   return starts(length, config, stride)[:, None] + steps
 
@@ -122,12 +126,12 @@ def of_one(name: str, frames: Any, config: Any) -> Gathered:
   """Returns all clips of a video.
 
   Args:
-    name: of the video.
+    name: of the video, for the message.
     frames: [F, H, W, C].
     config: the resolved `config.data`.
 
   Raises:
-    UserError: it is shorter than a clip.
+    UserError: the video is shorter than a clip.
   """
   number = numbers(len(frames), config)
   if not len(number):
@@ -139,12 +143,44 @@ def of_one(name: str, frames: Any, config: Any) -> Gathered:
 
 
 def centre(config: Any) -> int:
-  """Which frame of a clip, from its start, the score of the clip belongs to.
+  """Offset of the frame that a clip's score is for from the clip's first frame.
 
   See `losses.scored_frame`; frames between those of the clip count, too.
   """
   frames = np.arange(config.clip_frames)[None] * config.frame_step
   return int(losses.scored_frame(frames)[0])
+
+
+class Reading(NamedTuple):
+  """Notes from reading the videos, which a Source of clips takes over.
+
+  Each is as in `types.Source`.
+
+  dropped: the files that were left out.
+  notes: plain facts for the results.
+  remarks: how the files were read.
+  """
+
+  dropped: tuple[dict[str, Any], ...] = ()
+  notes: dict[str, Any] = {}
+  remarks: tuple[str, ...] = ()
+
+
+class _VideoClips(NamedTuple):
+  """The n clips of one video.
+
+  number: [n, T] int32, indices of their frames among those of all videos.
+  scored: [n] int32, the scored frame of each, counted from 0 in the video.
+  labels: [n] int32, of the scored frames.
+  masks: [n] int32, indices of the masks of the scored frames.
+  has_mask: [n] bool, whether that mask is known.
+  """
+
+  number: np.ndarray
+  scored: np.ndarray
+  labels: np.ndarray
+  masks: np.ndarray
+  has_mask: np.ndarray
 
 
 def source(
@@ -154,9 +190,7 @@ def source(
   config: Any,
   masks: np.ndarray | None = None,
   labelled: bool = True,
-  dropped: tuple[dict[str, Any], ...] = (),
-  notes: dict[str, Any] | None = None,
-  remarks: tuple[str, ...] = (),
+  reading: Reading | None = None,
 ) -> types.Source:
   """Makes a Source whose samples are clips.
 
@@ -168,94 +202,108 @@ def source(
     frames: [F, H, W, C] uint8 of all videos, one after the other.
     videos: in the order of their frames.
     config: the resolved `config.data`.
-    masks: [M, H, W] bool; the first one is empty, for frames without.
+    masks: [M, H, W] bool; the first one is empty, for frames without a mask.
     labelled: whether the test videos have labels.
-    dropped: what was left out before.
-    notes: plain facts for the results.
-    remarks: what was read otherwise than a person may think.
+    reading: notes from reading the videos.
 
   Raises:
     UserError: a video is shorter than a clip.
   """
-  number, of_video, scored, labels, rows, known = [], [], [], [], [], []
-  first = 0
-  for which, video in enumerate(videos):
-    own = numbers(
-      video.length, config, 1 if video.is_test else config.clip_stride
-    )
-    if not len(own):
-      raise errors.UserError(
-        f'data set "{name}": video "{foreign.name_of(video.name)}" has'
-        f' {video.length} frames, but a clip takes {span(config)}; remove the'
-        ' video, or lower data.clip_frames or data.frame_step'
-      )
-    at = own[:, 0] + centre(config)
-    nothing = np.zeros(video.length, np.int32)
-    label = nothing if video.labels is None else video.labels
-    mask = nothing
-    if video.masks is not None:
-      mask = np.arange(video.masks, video.masks + video.length, dtype=np.int32)
-    number.append(first + own)
-    of_video.append(np.full(len(at), which, np.int32))
-    scored.append(at)
-    labels.append(label[at].astype(np.int32))
-    rows.append(mask[at])
-    known.append((label[at] == 0) | (video.masks is not None))
-    first += video.length
+  reading = reading or Reading()
   lengths = np.array([video.length for video in videos], np.int32)
   test = np.array([video.is_test for video in videos])
-  of_video = np.concatenate(of_video)
+  firsts = (np.cumsum(lengths) - lengths).tolist()
+  parts = [
+    _video_clips(name, video, first, config)
+    for video, first in zip(videos, firsts)
+  ]
+  number, scored, labels, mask, has_mask = map(np.concatenate, zip(*parts))
+  counts = [len(part.scored) for part in parts]
+  of_video = np.repeat(np.arange(len(videos), dtype=np.int32), counts)
   is_test = test[of_video]
-  unscored = int(lengths[test].sum() - is_test.sum())
-  if unscored:
-    why = (
-      f'frames at both ends of {test.sum()} test videos, which are the centre'
-      f' of no clip of {span(config)} frames'
-    )
-    dropped = (*dropped, {'count': unscored, 'why': why})
-  count = lambda which: {
-    'videos': int(which.sum()),
-    'frames': int(lengths[which].sum()),
-  }
   return types.Source(
     name=name,
-    inputs=Gathered(frames, np.concatenate(number)),
-    labels=np.concatenate(labels),
+    inputs=Gathered(frames, number),
+    labels=labels,
     label_names=('normal', 'anomalous'),
     normal_labels=(0,),
     is_test=is_test if test.any() else None,
-    masks=None if masks is None else Gathered(masks, np.concatenate(rows)),
-    has_mask=None if masks is None else np.concatenate(known),
+    masks=None if masks is None else Gathered(masks, mask),
+    has_mask=None if masks is None else has_mask,
     videos=types.Videos(
       tuple(foreign.name_of(video.name) for video in videos),
       lengths,
       of_video,
-      np.concatenate(scored),
+      scored,
       tuple(video.footage for video in videos),
     ),
     labelled=labelled and bool(test.any()),
-    dropped=dropped,
-    notes={
-      'train_videos': count(~test),
-      'test_videos': count(test),
-      'scored_frame_of_a_clip': centre(config),
-      **(notes or {}),
-    },
-    remarks=(*_summary(videos), *remarks),
+    dropped=reading.dropped + _unscored(lengths[test], is_test.sum(), config),
+    notes=_counts(lengths, test, config) | reading.notes,
+    remarks=(*_summary(videos), *reading.remarks),
     warnings=tuple(line for v in videos for line in v.footage.warnings),
   )
 
 
+def _video_clips(name, video, first, config) -> _VideoClips:
+  """Returns the clips of a video whose first frame has index `first`."""
+  stride = 1 if video.is_test else config.clip_stride
+  number = numbers(video.length, config, stride)
+  if not len(number):
+    raise errors.UserError(
+      f'data set "{name}": video "{foreign.name_of(video.name)}" has'
+      f' {video.length} frames, but a clip takes {span(config)}; remove the'
+      ' video, or lower data.clip_frames or data.frame_step'
+    )
+  scored = number[:, 0] + centre(config)
+  labels = masks = np.zeros(len(scored), np.int32)
+  if video.labels is not None:
+    labels = video.labels[scored].astype(np.int32)
+  if video.masks is not None:
+    masks = scored + np.int32(video.masks)
+  has_mask = (labels == 0) | (video.masks is not None)
+  return _VideoClips(first + number, scored, labels, masks, has_mask)
+
+
+def _unscored(lengths, clips, config) -> tuple[dict[str, Any], ...]:
+  """Returns the entry of `dropped` for test frames that get no score, if any.
+
+  Args:
+    lengths: [v], frames of each test video.
+    clips: how many clips the test videos have.
+    config: the resolved `config.data`.
+  """
+  count = int(lengths.sum() - clips)
+  why = (
+    f'frames at both ends of {len(lengths)} test videos, which are the centre'
+    f' of no clip of {span(config)} frames'
+  )
+  return ({'count': count, 'why': why},) if count else ()
+
+
+def _counts(lengths, test, config) -> dict[str, Any]:
+  """Returns the notes on videos [V], of which some are for tests [V] bool."""
+  count = lambda of_part: {
+    'videos': int(of_part.sum()),
+    'frames': int(lengths[of_part].sum()),
+  }
+  return {
+    'train_videos': count(~test),
+    'test_videos': count(test),
+    'scored_frame_of_a_clip': centre(config),
+  }
+
+
 def _summary(videos: Sequence[Video]) -> Iterator[str]:
-  """What was read, in a line, and how fast it was filmed, in another."""
+  """Yields a line on the videos that were read, and one on their rates."""
   parts = {'train': [], 'test': []}
   for video in videos:
     parts['test' if video.is_test else 'train'].append(video)
   counts = [
-    f'{name}: {len(some)} {"video" if len(some) == 1 else "videos"},'
-    f' {sum(video.length for video in some):,} frames'
-    for name, some in parts.items()
-    if some
+    f'{name}: {len(part)} {"video" if len(part) == 1 else "videos"},'
+    f' {sum(video.length for video in part):,} frames'
+    for name, part in parts.items()
+    if part
   ]
   yield '; '.join(counts)
   rates = {}
@@ -263,16 +311,16 @@ def _summary(videos: Sequence[Video]) -> Iterator[str]:
     rates.setdefault(video.footage.rate, []).append(video.name)
   known = sorted(rate for rate in rates if rate)
   if known:
-    shown = (
+    examples = (
       f'{rate:.4g} ({len(rates[rate])}, such as'
       f' {foreign.name_of(rates[rate][0])})'
       for rate in known[:_MOST_RATES]
     )
     more = ', ...' if len(known) > _MOST_RATES else ''
-    unknown = f'; not known of {len(rates[None])}' if None in rates else ''
-    yield f'frames a second: {", ".join(shown)}{more}{unknown}'
+    unknown = f'; not known for {len(rates[None])}' if None in rates else ''
+    yield f'frames per second: {", ".join(examples)}{more}{unknown}'
   else:
     yield (
-      'frames a second: not known; films play'
-      f' {types.FILM_RATE} a second, or as eval.frame_rate says'
+      'frames per second: not known; films play'
+      f' {types.FILM_RATE} per second, or as eval.frame_rate says'
     )

@@ -1,6 +1,6 @@
 """Decodes videos to frames of one size: folders of pictures, and video files.
 
-Pictures are resized as MATLAB's `imresize` does (bicubic, of averages when
+Pictures are resized as MATLAB's `imresize` does (bicubic, with averaging when
 shrinking), which the released code of the paper used.
 """
 
@@ -25,8 +25,8 @@ _RESAMPLE = Image.Resampling.BICUBIC
 class File(NamedTuple):
   """A picture or video file.
 
-  path: where it is, or its name for messages.
-  content: its bytes; None: on disk.
+  path: where it is; if `content` is set, its name for messages.
+  content: its bytes; None: they are read from disk.
   """
 
   path: pathlib.Path
@@ -36,7 +36,7 @@ class File(NamedTuple):
 class Video(NamedTuple):
   """A video that is not decoded yet.
 
-  name: for people.
+  name: shown to people.
   files: returns the pictures in order, or one video file.
   """
 
@@ -61,10 +61,12 @@ def of_files(name: str, files: Sequence[pathlib.Path]) -> Video:
 
 
 def open_video(path: pathlib.Path) -> Video:
-  """Returns one video: a file, or a folder of frames in natural order.
+  """Returns the video at a path, a file or a folder of frames.
+
+  Frames are taken in natural order.
 
   Raises:
-    UserError: it is neither.
+    UserError: the path is neither.
   """
   path = path.expanduser()
   if path.is_dir() and (files := decode_image.files(path)):
@@ -72,7 +74,8 @@ def open_video(path: pathlib.Path) -> Video:
   if path.is_file() and path.suffix.lower() in SUFFIXES:
     return of_files(path.stem, [path])
   raise errors.UserError(
-    f'{foreign.name_of(path)} is no video; give a file ({", ".join(SUFFIXES)})'
+    f'{foreign.name_of(path)} is not a video; give a file'
+    f' ({", ".join(SUFFIXES)})'
     f' or a folder of frames ({", ".join(decode_image.SUFFIXES)})'
   )
 
@@ -90,39 +93,41 @@ def frames(
   colour: str,
   folder: pathlib.Path | None = None,
 ) -> Iterator[Decoded]:
-  """Yields each video, in their order; all frames have one size.
+  """Yields each video decoded, in order; all frames have one size.
+
+  Several videos are decoded at once.
 
   Args:
-    videos: decoded several at once.
-    size: of the frames, see `pictures`.
+    videos: to decode.
+    size: of the frames, see `decode_image.Size`.
     colour: 'grey', 'rgb', or 'auto': grey if no frame has a colour.
-    folder: see `decode`.
+    folder: for the decoded frames, see `decode`.
 
   Raises:
-    UserError: naming the file that is wrong.
+    UserError: a file is damaged or does not fit the others; it is named.
   """
   if colour == 'auto':
     firsts = (next(_Reader(video, 0, 'auto').frames())[0] for video in videos)
-    # Frames stay under "auto" if grey, so that a colour later on is found.
+    # Grey stays "auto", so that `decode` refuses a colour in a later frame.
     colour = 'rgb' if any(f.shape[2] == 3 for f in firsts) else 'auto'
-  # Pillow and PyAV decode in parallel. A few at once: videos may be large.
+  # Pillow and PyAV decode in parallel. Only a few at once: videos may be large.
   workers = min(4, host.cores())
   shape = None
   with futures.ThreadPoolExecutor(workers) as pool:
     for start in range(0, len(videos), workers):
-      some = videos[start : start + workers]
-      decoded = pool.map(lambda v: decode(v, size, colour, folder), some)
-      for video, found in zip(some, decoded):
+      batch = videos[start : start + workers]
+      results = pool.map(lambda v: decode(v, size, colour, folder), batch)
+      for video, decoded in zip(batch, results):
         if shape is None:
-          shape, first = found.frames.shape[1:], video.name
-        if found.frames.shape[1:] != shape:
-          height, width, _ = found.frames.shape[1:]
+          shape, first = decoded.frames.shape[1:], video.name
+        if decoded.frames.shape[1:] != shape:
+          height, width, _ = decoded.frames.shape[1:]
           raise errors.UserError(
             f'video "{foreign.name_of(video.name)}" is {width}x{height}, but'
             f' "{foreign.name_of(first)}" is {shape[1]}x{shape[0]}; set'
             ' data.image_size'
           )
-        yield found
+        yield decoded
 
 
 def decode(
@@ -131,27 +136,27 @@ def decode(
   colour: str,
   folder: pathlib.Path | None = None,
 ) -> Decoded:
-  """Returns the frames of a video, which lie on disk.
+  """Decodes a video; its frames lie on disk.
 
   Args:
-    video: what is decoded.
-    size: of the frames, see `pictures`.
+    video: to decode.
+    size: of the frames, see `decode_image.Size`.
     colour: 'grey', 'rgb', or 'auto': grey, and no frame may have a colour.
-    folder: where there is room for them; None: where the system has its
+    folder: for a temporary file with the frames; None: the system's folder for
       temporary files.
 
   Raises:
     UserError: a file cannot be read, or a frame has another size or a colour.
-    OSError: there is no room.
+    OSError: the disk is full.
   """
   reader, rows, block = _Reader(video, size, colour), None, []
-  before, first = None, ''
-  for pixels, was, where in reader.frames():
-    before, first = before or was, first or where
-    if was != before:
+  first_size, first = None, ''
+  for pixels, stored, where in reader.frames():
+    first_size, first = first_size or stored, first or where
+    if stored != first_size:
       raise errors.UserError(
-        f'{where} is {was[0]}x{was[1]}, but {first} of the same video is'
-        f' {before[0]}x{before[1]}; give all frames of a video one size'
+        f'{where} is {stored[0]}x{stored[1]}, but {first} of the same video is'
+        f' {first_size[0]}x{first_size[1]}; give all frames of a video one size'
       )
     if colour == 'auto' and pixels.shape[2] == 3:
       raise errors.UserError(
@@ -176,56 +181,57 @@ def cached(
   size: decode_image.Size,
   colour: str,
 ) -> tuple[np.ndarray, list[int], list[types.Footage]]:
-  """Returns what `frames` yields, from a `frame_cache` if it is there.
+  """Returns the decoded videos, from the cache of frames if they are there.
 
   Args:
     folder: of the cache.
-    name: from `frame_cache.fingerprint`.
-    videos: see `frames`.
-    size: see `frames`.
-    colour: see `frames`.
+    name: of the entry, from `frame_cache.fingerprint`.
+    videos: to decode if there is no such entry.
+    size: of the frames, see `frames`.
+    colour: of the frames, see `frames`.
 
   Returns:
-    The frames [F, H, W, C] of all videos, read-only; how many each has; and how
-    each was filmed.
+    the frames [F, H, W, C] of all videos, read-only; the number of frames of
+    each video; and how each was filmed.
   """
 
-  def decoded(scratch):
+  def decode_all(scratch):
     for video in frames(videos, size, colour, scratch):
       yield video.frames, video.footage._asdict()
 
-  values, lengths, kept = frame_cache.load(folder, name, decoded)
-  footage = [
-    types.Footage(
-      rate=facts['rate'],
-      seconds=facts['seconds'],
-      shape=facts['shape'] and tuple(facts['shape']),
-      warnings=tuple(facts['warnings']),
-    )
-    for facts in kept
-  ]
-  return values, lengths, footage
+  values, lengths, footage = frame_cache.load(folder, name, decode_all)
+  return values, lengths, [_footage(fields) for fields in footage]
+
+
+def _footage(fields: dict[str, Any]) -> types.Footage:
+  """Returns the Footage whose fields went through JSON."""
+  return types.Footage(
+    rate=fields['rate'],
+    seconds=fields['seconds'],
+    shape=fields['shape'] and tuple(fields['shape']),
+    warnings=tuple(fields['warnings']),
+  )
 
 
 class _Reader:
-  """The frames of a video one by one, and then how it was filmed."""
+  """Decodes a video frame by frame; `footage` is complete after the last."""
 
   def __init__(self, video: Video, size: decode_image.Size, colour: str):
     self._video, self._size, self._colour = video, size, colour
     self.footage = types.Footage()
 
   def frames(self) -> Iterator[tuple[np.ndarray, Any, str]]:
-    """Yields pixels, size before resizing and place of each frame."""
+    """Yields each frame: pixels, size before resizing, name for messages."""
     files = self._video.files()
     if files[0].path.suffix.lower() in SUFFIXES:
       yield from self._film(files[0])
       return
     for path, content in files:
-      found = decode_image.read(
+      picture = decode_image.read(
         path, self._size, self._colour, _RESAMPLE, content
       )
-      self.footage = types.Footage(shape=found.size)
-      yield found.pixels, found.size, foreign.name_of(path)
+      self.footage = types.Footage(shape=picture.size)
+      yield picture.pixels, picture.size, foreign.name_of(path)
 
   def _film(self, file: File) -> Iterator[tuple[np.ndarray, Any, str]]:
     film = film_file.Film(file.path, file.content)
@@ -234,7 +240,7 @@ class _Reader:
       image = Image.fromarray(np.ascontiguousarray(frame))
       pixels = decode_image.fit(image, self._size, self._colour, _RESAMPLE)
       yield pixels, image.size, f'{name} frame {number}'
-    # With its folder: those of train and test may share a name.
+    # With the folder: a training and a test video may share a name.
     short = foreign.name_of(pathlib.Path(*file.path.parts[-2:]))
     self.footage = types.Footage(
       film.rate,
@@ -247,19 +253,19 @@ class _Reader:
 def masks(
   files: Sequence[pathlib.Path], frames: int, size: decode_image.Size
 ) -> np.ndarray:
-  """Returns the masks [n, H, W] bool of a video, one picture for each frame.
+  """Reads the masks [n, H, W] bool of a video, one picture for each frame.
 
   Args:
-    files: in the order of the frames.
-    frames: of the video.
-    size: of the masks, see `pictures`.
+    files: the pictures in the order of the frames.
+    frames: how many the video has.
+    size: of the masks, see `decode_image.Size`.
 
   Raises:
-    UserError: there is not one for each frame, or one cannot be read.
+    UserError: there is not one mask for each frame, or one cannot be read.
   """
   if len(files) != frames:
     raise errors.UserError(
       f'{files[0].parent} has {len(files)} masks, but the video has {frames}'
-      ' frames; give one for each'
+      ' frames; give one mask for each frame'
     )
   return np.stack([decode_image.read_mask(file, size)[0] for file in files])

@@ -1,8 +1,8 @@
-"""Reads a video file by PyAV: its frames as they were filmed, and what it says.
+"""Reads a video file with PyAV: its frames, their times and its shape.
 
 Frames come one by one, upright as the file's display matrix says, in the order
-in which they are shown. Interlaced ones are whole frames, of both fields.
-Frames that cannot be decoded are left out, which is said: see `film_damage`.
+in which they are shown. An interlaced frame holds both fields. Frames that
+cannot be decoded are left out, with a warning: see `film_damage`.
 """
 
 import contextlib
@@ -38,19 +38,22 @@ SUFFIXES = (
   '.vob',
   '.mxf',
 )
-# FFmpeg's names of what is in such files. Others, such as playlists, name
-# further files and addresses, which nobody asked for.
+# FFmpeg's names of the formats of such files. Other formats, such as playlists,
+# name further files and addresses, which must not be opened.
 _FORMATS = (
   'avi,mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpeg,mpegvideo,mpegts,asf,flv,ogg,'
   'mxf,m4v,h264,hevc,mjpeg'
 )
-_MOST_PIXELS = 2**27  # Of a frame; more is a damaged header.
+_MOST_PIXELS = 2**27  # Per frame; a header that says more is damaged.
 _ATTACHED = 0x400  # FFmpeg's mark of a stream that is the cover of an album.
-_HEAD = 2**16  # Bytes.
+_HEAD = 2**16  # Bytes that `film_damage` sees of a file.
 
 
 def titles(av: Any) -> dict[str, str]:
-  """How PyAV is told to open files whose titles are no UTF-8; 19 does so."""
+  """Returns the options of `av.open` for files whose titles are not UTF-8.
+
+  From version 19 on, PyAV needs none.
+  """
   old = int(av.__version__.partition('.')[0]) < 19
   return {'metadata_errors': 'replace'} if old else {}
 
@@ -58,15 +61,21 @@ def titles(av: Any) -> dict[str, str]:
 class Film:
   """A video file that is read once, by iterating over its frames [H, W, 3].
 
-  shape: (width, height) as it is to be shown, from the first frame on.
-  Known at the end:
-  rate: frames a second; None: nothing says it.
-  seconds: of each frame, from the first one on; None: nothing says it.
-  warnings: a line each, without the name of the file.
+  After the first frame:
+  shape: (width, height) as it is to be shown.
+  After the last frame:
+  rate: frames per second; None: not known.
+  seconds: time of each frame since the first one; None: not known.
+  warnings: one line each, without the name of the file.
   """
 
   def __init__(self, path: Any, content: bytes | None = None):
-    """Takes the place of the file, and its bytes if they are not there."""
+    """Sets which file is read.
+
+    Args:
+      path: where the file is; if `content` is set, its name for messages.
+      content: its bytes; None: they are read from disk.
+    """
     self.path, self._content = path, content
     self.shape: tuple[int, int] | None = None
     self.rate: float | None = None
@@ -78,7 +87,7 @@ class Film:
     """Yields frames [H, W, 3] uint8.
 
     Raises:
-      UserError: there is no PyAV, or no frame that can be read.
+      UserError: PyAV is not installed, or no frame can be read.
     """
     av, tally = _pyav(self.path), self._tally
     with contextlib.ExitStack() as stack:
@@ -87,10 +96,10 @@ class Film:
       container = stack.enter_context(self._opened(av))
       stream = _stream(container, self.path)
       for frame in self._frames(av, container, stream):
-        now = getattr(frame, 'rotation', 0)
-        if rotation not in (None, now):
+        frame_rotation = getattr(frame, 'rotation', 0)
+        if rotation not in (None, frame_rotation):
           matrix = _matrix(frame)
-        rotation = now
+        rotation = frame_rotation
         turned, tally.angle = upright(frame.to_ndarray(format='rgb24'), matrix)
         if self.shape is None:
           across = turned.shape[:2] != (frame.height, frame.width)
@@ -109,6 +118,7 @@ class Film:
 
   @contextlib.contextmanager
   def _opened(self, av):
+    """Opens the file as a container of PyAV, while the context lasts."""
     with contextlib.ExitStack() as stack:
       content = self._content
       file = stack.enter_context(
@@ -117,22 +127,23 @@ class Film:
       self._tally.head = file.read(_HEAD)
       self._tally.size = file.seek(0, os.SEEK_END)
       file.seek(0)
-      # By its place, whatever its name looks like to FFmpeg, which takes UTF-8.
+      # As file:PATH, since FFmpeg might take the name for an address. It takes
+      # only names in UTF-8.
       if content is None and foreign.name_of(self.path) == str(self.path):
         file = f'file:{os.path.abspath(self.path)}'
       options = {'format_whitelist': _FORMATS, 'protocol_whitelist': 'file'}
       try:
         container = av.open(file, options=options, **titles(av))
       except av.error.FFmpegError as error:
-        raise ValueError(_words(error)) from error
+        raise ValueError(_message(error)) from error
       yield stack.enter_context(container)
 
   def _first_matrix(self, av) -> np.ndarray | None:
-    """The display matrix of the first frame.
+    """Returns the display matrix [3, 3] of the first frame, if it has one.
 
-    Of a frame of its own: one whose side data are read stays for a while, and
-    a decoder whose buffers are not given back leaves other things in them
-    where a file is damaged.
+    The frame is decoded once more for that. Reading the side data of a frame
+    keeps its buffer in use for a while, and where a file is damaged, what the
+    decoder leaves in later frames depends on which buffers it gets.
     """
     with self._opened(av) as container:
       stream = _stream(container, self.path)
@@ -142,19 +153,19 @@ class Film:
     return None
 
   def _frames(self, av, container, stream) -> Iterator[Any]:
-    """Yields what can be decoded, and counts what cannot."""
+    """Yields the frames that can be decoded, and counts packets that cannot."""
     packets, packet, tally = container.demux(), True, self._tally
     while packet is not None:
       try:
         packet = next(packets, None)
-      except av.error.FFmpegError as error:  # The decoder may hold some yet.
+      except av.error.FFmpegError as error:  # Still, flush the decoder.
         self._fail(error)
         packet = None
       if packet is not None and not tally.add_packet(packet, stream.index):
         continue
       try:
         frames = stream.decode(packet)
-      except av.error.EOFError:  # It is empty.
+      except av.error.EOFError:  # The decoder was flushed before.
         continue
       except av.error.FFmpegError as error:
         self._fail(error)
@@ -164,11 +175,12 @@ class Film:
         yield frame
 
   def _fail(self, error: Exception) -> None:
+    """Counts a packet that cannot be decoded."""
     self._tally.failed += 1
-    self._tally.reason = self._tally.reason or _words(error)
+    self._tally.reason = self._tally.reason or _message(error)
 
   def _set_times(self, stream) -> None:
-    """Sets the rate and the seconds, by the frames before the header."""
+    """Sets rate and seconds, from times of frames rather than the header."""
     stated = stream.average_rate or stream.guessed_rate
     rate, times = float(stated) if stated else None, self._tally.clock
     count = len(self._tally.times)
@@ -176,37 +188,39 @@ class Film:
       times = times - times[0]
       if count > 1:
         measured = (count - 1) / float(times[-1])
-        usual = 1 / float(np.median(np.diff(times)))  # Whatever the gaps.
+        usual = 1 / float(np.median(np.diff(times)))  # Gaps do not count.
         if not any(_alike(rate, other) for other in (measured, usual)):
           rate = measured
-    elif rate:  # Nothing says when, or it is damaged.
+    elif rate:  # The frames have no times, or damaged ones.
       times = np.arange(count) / rate
     self.rate = rate
     self.seconds = None if times is None else times.round(6).tolist()
 
 
 def _alike(stated: float | None, rate: float) -> bool:
+  """Returns whether a stated rate is within 2 % of another."""
   return stated is not None and abs(stated / rate - 1) < 0.02
 
 
-def _words(error: Exception) -> str:
-  """What FFmpeg says, without its numbers and functions."""
+def _message(error: Exception) -> str:
+  """Returns FFmpeg's message without its error numbers and function names."""
   return getattr(error, 'strerror', None) or foreign.reason(error)
 
 
 def _pyav(path):
+  """Returns the module `av`; refuses the file at `path` without it."""
   try:
-    import av  # An extra, which folders of pictures do without.
+    import av  # An optional dependency; folders of pictures do not need it.
   except ImportError as error:
     raise errors.UserError(
-      f'{foreign.name_of(path)} is a video file, which takes PyAV to read; pip'
+      f'{foreign.name_of(path)} is a video file, and reading it needs PyAV; pip'
       " install -e '.[video]', or give a folder of pictures"
     ) from error
   return av
 
 
 def _stream(container, path) -> Any:
-  """Returns the first stream of moving pictures."""
+  """Returns the first stream of moving pictures; refuses a file without one."""
   videos = [
     stream
     for stream in container.streams.video
@@ -227,10 +241,16 @@ def _stream(container, path) -> Any:
 
 
 def _shape(pixels, ratio, across: bool) -> tuple[int, int]:
-  """(width, height) of a frame whose pixels are no squares."""
+  """Returns the (width, height) that a frame is to be shown in.
+
+  Args:
+    pixels: [H, W, 3], the upright frame.
+    ratio: width of a stored pixel by its height; None or 0: 1.
+    across: whether the frame was turned by 90 degrees.
+  """
   height, width = pixels.shape[:2]
   stretch = float(ratio or 1)
-  if not 0.1 < stretch < 10:  # Damaged.
+  if not 0.1 < stretch < 10:  # The header is damaged.
     stretch = 1.0
   if across:
     return width, max(1, round(height * stretch))
@@ -238,8 +258,8 @@ def _shape(pixels, ratio, across: bool) -> tuple[int, int]:
 
 
 def _matrix(frame) -> np.ndarray | None:
-  """The display matrix [3, 3] of a frame."""
-  # By number: what iterating gives is another thing from PyAV 19 on.
+  """Returns the display matrix [3, 3] of a frame, if it has one."""
+  # By index: iterating gives something else from PyAV 19 on.
   for data in map(frame.side_data.__getitem__, range(len(frame.side_data))):
     if data.type.name == 'DISPLAYMATRIX':
       return np.frombuffer(bytes(data), np.int32)[:9].reshape(3, 3)
@@ -257,8 +277,8 @@ def upright(
       upper left [2, 2]. None: the frame is upright.
 
   Returns:
-    The frame, and 0; or the frame as it is, and the degrees clockwise that are
-    no multiple of 90.
+    the upright frame and 0; or, for an angle that is not a multiple of 90
+    degrees, the frame unchanged and the angle, clockwise.
   """
   if matrix is None or not matrix[:2, :2].any():
     return pixels, 0.0

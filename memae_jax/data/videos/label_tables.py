@@ -1,6 +1,6 @@
-"""Labels of the frames of videos in a table of text, a row for each frame.
+"""Reads labels of the frames of videos from a text table, one row per frame.
 
-Its first row names the columns, in any order and letter case:
+The first row of the table names the columns, in any order and letter case:
 
   label   0 or 1, false or true, or normal and anomalous
   video   the name of a video; without it, labels are those of all videos, one
@@ -9,7 +9,7 @@ Its first row names the columns, in any order and letter case:
           without it, rows are in order
 
 Columns are separated by commas, semicolons, tabs or bars; other columns are
-ignored. Labels alone need no first row.
+ignored. A table of labels alone needs no first row.
 """
 
 import collections
@@ -26,8 +26,8 @@ from memae_jax.data import listing
 from memae_jax.data.videos import video_names
 from memae_jax.runtime import errors, foreign
 
-# What people call the columns, without case, blanks and marks; the first that
-# is there counts.
+# Names that people give the columns, without case, blanks and marks. If several
+# are in a table, the first of this list counts.
 _LABEL = 'label labels anomaly anomalous abnormal isanomaly isanomalous gt'
 _VIDEO = 'video videoname videoid clip'
 _FRAME = 'frame frameid framenumber frameno frameindex image file filename'
@@ -43,13 +43,18 @@ _WORDS = {
 }
 _NUMBER = re.compile(r'[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,2})?')
 _SEPARATORS = ',;\t|'
-_LONGEST = 300  # Letters of a cell.
+_LONGEST = 300  # Letters that a cell may have.
 
 
 class _Table(NamedTuple):
-  """Cells as text: [n] of each column, None where there is no such column.
+  """Cells as text: [n] per column, or None where there is no such column.
 
-  others: columns that are not known, by name.
+  place: name of the file, for messages.
+  lines: [n], the line of each row in the file.
+  labels: [n].
+  videos: [n], names of videos.
+  frames: [n], numbers of frames or names of pictures.
+  others: [n] of each further column, by its name.
   """
 
   place: str
@@ -68,13 +73,14 @@ def read(
   Args:
     path: of the file.
     names: of the test videos, in order.
-    lengths: frames of each.
+    lengths: number of frames of each.
 
   Returns:
-    [n] float64 for each video, or [N] of all frames, one video after the other.
+    [n] float64 for each video; or, from a table that names no videos, [N] of
+    all frames, one video after the other.
 
   Raises:
-    UserError: naming the line of what is wrong.
+    UserError: the table is wrong or does not fit; the line is named.
   """
   table = _read(path)
   labels = _labels(table)
@@ -94,8 +100,8 @@ def read(
     rows[of_video[video]].append(row)
   _check_order(table, rows.values())
   return [
-    labels[_order(table, some, length, name)]
-    for (name, some), length in zip(rows.items(), lengths)
+    labels[_order(table, rows[name], length, name)]
+    for name, length in zip(names, lengths)
   ]
 
 
@@ -104,26 +110,29 @@ def read_one(path: pathlib.Path, length: int) -> np.ndarray:
 
   Args:
     path: of the file.
-    length: frames of the video.
+    length: number of frames of the video.
 
   Raises:
-    UserError: naming the line of what is wrong.
+    UserError: the table is wrong or does not fit; the line is named.
   """
   table = _read(path)
   if len(set(table.videos or ())) > 1:
     raise errors.UserError(
-      f'{table.place} is of one video, but names {len(set(table.videos))}'
+      f'{table.place} is for one video, but names {len(set(table.videos))};'
+      ' leave the column "video" out'
     )
   return _of_one(table, _labels(table), length)
 
 
 def _of_one(table, labels, length) -> np.ndarray:
+  """Returns the labels [n] of a table of one video in the order of frames."""
   rows = range(len(labels))
   _check_order(table, [rows])
   return labels[_order(table, rows, length)]
 
 
 def _read(path) -> _Table:
+  """Reads the cells of a table, and finds its columns by their names."""
   place = foreign.name_of(path)
   text = foreign.text(path)
   with foreign.reading(path, 'csv'):
@@ -134,11 +143,8 @@ def _read(path) -> _Table:
       lines, labels = zip(*((line, cells[0]) for line, cells in rows))
       return _Table(place, lines, labels, None, None, {})
   (_, header), *rows = rows
-  columns = {
-    what: _column(place, header, names)
-    for what, names in (('label', _LABEL), ('video', _VIDEO), ('frame', _FRAME))
-  }
-  if columns['label'] is None:
+  columns = [_column(place, header, n) for n in (_LABEL, _VIDEO, _FRAME)]
+  if columns[0] is None:
     raise errors.UserError(
       f'{place} has no column "label"' + errors.did_you_mean('label', header)
     )
@@ -153,18 +159,16 @@ def _read(path) -> _Table:
         f'{place} line {line}: a cell has more than {_LONGEST} letters'
       )
   cells = list(zip(*(cells for _, cells in rows))) or [()] * len(header)
-  known = [None if at is None else cells[at] for at in columns.values()]
+  known = [None if at is None else cells[at] for at in columns]
   others = {
-    name: cells[at]
-    for at, name in enumerate(header)
-    if at not in columns.values()
+    name: cells[at] for at, name in enumerate(header) if at not in columns
   }
   return _Table(place, [line for line, _ in rows], *known, others)
 
 
 def _cells(text: str) -> list[tuple[int, list[str]]]:
   """Returns the line and the cells of each row that is not empty."""
-  marked = re.match(r'sep=(.)\r?\n', text, re.IGNORECASE)  # Of Excel.
+  marked = re.match(r'sep=(.)\r?\n', text, re.IGNORECASE)  # Excel's mark.
   start = text.lstrip().partition('\n')[0]
   separator = max(_SEPARATORS, key=start.count)
   reader = csv.reader(
@@ -173,19 +177,25 @@ def _cells(text: str) -> list[tuple[int, list[str]]]:
     skipinitialspace=True,
     strict=True,
   )
-  found = []
+  rows = []
   for cells in reader:
     cells = [cell.strip() for cell in cells]
-    width = len(found[0][1]) if found else len(cells)
+    width = len(rows[0][1]) if rows else len(cells)
     while len(cells) > width and not cells[-1]:  # A separator too many.
       cells.pop()
     if any(cells) and not (marked and reader.line_num == 1):
-      found.append((reader.line_num, cells))
-  return found
+      rows.append((reader.line_num, cells))
+  return rows
 
 
 def _column(place, header, names) -> int | None:
-  """Returns which column has the first of some names that is there."""
+  """Returns the index of a column by the first of its names that is there.
+
+  Args:
+    place: name of the file, for messages.
+    header: names of all columns.
+    names: names of the column, separated by blanks.
+  """
   plain = [re.sub(r'[\W_]', '', name).casefold() for name in header]
   for name in names.split():
     if plain.count(name) > 1:
@@ -198,6 +208,7 @@ def _column(place, header, names) -> int | None:
 
 
 def _label(cell: str) -> float | None:
+  """Returns the label that a cell says; None for any other text."""
   word = _WORDS.get(cell.casefold())
   if word is not None:
     return word
@@ -208,33 +219,41 @@ def _label(cell: str) -> float | None:
 
 
 def _labels(table) -> np.ndarray:
-  known = {cell: _label(cell) for cell in set(table.labels)}
+  """Returns the labels [n] float64 of a table in the order of its rows."""
+  label_of = {cell: _label(cell) for cell in set(table.labels)}
   for line, cell in zip(table.lines, table.labels):
-    if known[cell] is None:
+    if label_of[cell] is None:
       raise errors.UserError(
         f'{table.place} line {line}: the label is "{cell}"; expected 0 or 1'
       )
-  return np.array([known[cell] for cell in table.labels], np.float64)
+  return np.array([label_of[cell] for cell in table.labels], np.float64)
 
 
 def _folders(frames) -> list[str] | None:
-  """Returns the folder of each picture, if all have one."""
+  """Returns the name of each picture's folder, if all have one."""
   folders = [_path(frame).parent.name for frame in frames or ()]
   return folders if all(folders) and folders else None
 
 
 def _path(cell) -> pathlib.PurePosixPath:
+  """Returns the path of a picture that a cell names, in either notation."""
   return pathlib.PurePosixPath(cell.replace('\\', '/'))
 
 
 def _order(table, rows, length, video='') -> np.ndarray:
-  """Returns some rows in the order of their frames, [n] int64.
+  """Returns the rows of a video in the order of their frames, [n] int64.
 
-  Where there are more or fewer than the video has frames, they come as they
-  are: this is refused later, with both numbers.
+  Where there are more or fewer rows than the video has frames, they are
+  returned as they are: this is refused later, with both numbers.
+
+  Args:
+    table: the table.
+    rows: indices of the rows of the video.
+    length: number of frames of the video.
+    video: its name, for messages; empty: the table names no videos.
 
   Raises:
-    UserError: a frame is missing, twice there, or no frame.
+    UserError: a frame is missing, is there twice, or is not the name of one.
   """
   rows = np.array(rows, np.int64)
   if table.frames is None or len(rows) != length or not length:
@@ -243,10 +262,10 @@ def _order(table, rows, length, video='') -> np.ndarray:
   keys = [_frame(table, row) for row in rows]
   ((usual, _),) = collections.Counter(k[::2] for k in keys).most_common(1)
   for row, key in zip(rows, keys):
-    if key[::2] != usual:  # All but the numbers.
+    if key[::2] != usual:  # The text around the numbers.
       raise errors.UserError(
         f'{table.place} line {table.lines[row]}: frame "{table.frames[row]}"'
-        f' {of} is not named as the others'
+        f' {of} is not named like the others'
       )
   order = sorted(range(length), key=keys.__getitem__)
   for one, two in zip(order, order[1:]):
@@ -268,7 +287,7 @@ def _order(table, rows, length, video='') -> np.ndarray:
 
 
 def _frame(table, row) -> tuple[str | int, ...]:
-  """Returns what a frame is sorted by, see `_key`."""
+  """Returns the key that a row's frame is sorted by, see `_key`."""
   key = _key(table.frames[row])
   if key is None:
     raise errors.UserError(
@@ -279,7 +298,10 @@ def _frame(table, row) -> tuple[str | int, ...]:
 
 
 def _key(cell) -> tuple[str | int, ...] | None:
-  """Returns a number or, as on disk, a name; None: no number of a frame."""
+  """Returns the parts of a frame's number or name, text and numbers in turn.
+
+  None stands for a number that cannot be that of a frame.
+  """
   if not _NUMBER.fullmatch(cell):
     return tuple(listing.natural(_path(cell)))
   number = float(cell)
@@ -287,16 +309,24 @@ def _key(cell) -> tuple[str | int, ...] | None:
 
 
 def _check_order(table, videos) -> None:
-  """Refuses rows in another order than that of a column that counts them."""
+  """Refuses a table without column "frame" whose rows may be out of order.
+
+  This is so if another column counts the rows of each video, in an order that
+  is not theirs.
+
+  Args:
+    table: the table.
+    videos: indices of the rows of each video.
+  """
   if table.frames is not None:
     return
   for name, cells in table.others.items():
     keys = [[_key(cells[row]) for row in rows] for rows in videos]
-    if any(None in some for some in keys):
+    if any(None in part for part in keys):
       continue
-    steps = [set(np.diff(_numbers(sorted(some)))) for some in keys]
-    counts = all(len(some) < 2 or len(s) == 1 for some, s in zip(keys, steps))
-    if counts and any(some != sorted(some) for some in keys):
+    steps = [set(np.diff(_numbers(sorted(part)))) for part in keys]
+    counts = all(len(part) < 2 or len(s) == 1 for part, s in zip(keys, steps))
+    if counts and any(part != sorted(part) for part in keys):
       raise errors.UserError(
         f'{table.place}: rows are not in the order of column "{name}"; name it'
         ' "frame" if it counts the frames, else leave it out'
@@ -304,8 +334,8 @@ def _check_order(table, videos) -> None:
 
 
 def _numbers(keys) -> list[int]:
-  """Returns the one number that differs; nothing if there is more."""
+  """Returns the one number in which keys differ; [] if they differ in more."""
   if len({key[::2] for key in keys}) > 1:
     return []
-  differing = [some for some in zip(*keys) if len(set(some)) > 1]
+  differing = [parts for parts in zip(*keys) if len(set(parts)) > 1]
   return list(differing[0]) if len(differing) == 1 else []

@@ -1,4 +1,4 @@
-"""Labels and masks of frames in .mat files, as publishers give them."""
+"""Reads labels and masks of frames from .mat files as publishers give them."""
 
 import os
 import pathlib
@@ -19,10 +19,10 @@ def masks_or_labels(
   """Reads a file of one video: masks "volLabel", or labels such as "l".
 
   Returns:
-    masks [n, H, W] bool (None where it holds labels only) and labels [n].
+    masks [n, H, W] bool (None: the file has labels only) and labels [n].
 
   Raises:
-    UserError: it cannot be read, or holds neither.
+    UserError: the file cannot be read, or holds neither.
   """
   content = _load(path)
   if 'volLabel' in content:
@@ -30,7 +30,7 @@ def masks_or_labels(
     with foreign.reading(path, kind, 'fetch or save it again'):
       parts = [np.asarray(part) for part in content['volLabel'].ravel()]
       if any(part.ndim != 2 or part.dtype.kind not in 'iufb' for part in parts):
-        raise ValueError('a part of it is no mask')
+        raise ValueError('a part of it is not a mask')
       masks = np.stack([part.astype(bool) for part in parts])
       return masks, masks.any(axis=(1, 2))
   labels = _vector(content)
@@ -44,14 +44,15 @@ def masks_or_labels(
 def spans_or_labels(
   path: pathlib.Path,
 ) -> tuple[list[np.ndarray] | None, np.ndarray | None]:
-  """Reads a file of all videos: a list "gt" of spans, or one label a frame.
+  """Reads a file of all videos: a list "gt" of spans, or one label per frame.
 
   Returns:
-    [n, 2] int64 first and last anomalous frames of each video, counted from 1,
-    or None; and labels [n] of all frames, one video after the other, or None.
+    two values, of which one is None: [n, 2] int64 first and last anomalous
+    frames of each video, counted from 1; and labels [N] of all frames, one
+    video after the other.
 
   Raises:
-    UserError: it cannot be read, or holds neither.
+    UserError: the file cannot be read, or holds neither.
   """
   content = _load(path)
   if 'gt' in content and content['gt'].dtype == object:
@@ -67,6 +68,7 @@ def spans_or_labels(
 
 
 def _spans(path, number, cell) -> np.ndarray:
+  """Returns the spans [n, 2] int64 of a video from its cell [2, n] of "gt"."""
   cell = np.asarray(cell)
   if cell.size == 0:
     return np.empty((0, 2), np.int64)
@@ -75,16 +77,18 @@ def _spans(path, number, cell) -> np.ndarray:
       f'{path}: cell {number} of "gt" is not of shape [2, n], first and last'
       ' frames'
     )
-  whole = np.isfinite(cell) & (abs(cell) < 2**53)
-  whole &= np.where(whole, cell, 0.5) % 1 == 0
-  if not whole.all():
+  is_integer = np.isfinite(cell) & (abs(cell) < 2**53)
+  is_integer &= np.where(is_integer, cell, 0.5) % 1 == 0
+  if not is_integer.all():
     raise errors.UserError(
-      f'{path}: cell {number} of "gt" has {cell[~whole][0]}, which is no frame'
+      f'{path}: cell {number} of "gt" has {cell[~is_integer][0]}, which is not'
+      ' the number of a frame'
     )
   return cell.T.astype(np.int64)
 
 
 def _vector(content: Mapping[str, np.ndarray]) -> np.ndarray | None:
+  """Returns the labels [n] among the variables of a file; None: none are."""
   for name in _LABELS:
     labels = np.asarray(content.get(name, ''))
     if labels.dtype.kind in 'iufb' and labels.size == max(labels.shape):
@@ -93,11 +97,12 @@ def _vector(content: Mapping[str, np.ndarray]) -> np.ndarray | None:
 
 
 def _names(names: Sequence[str]) -> str:
+  """Returns the names of variables, for a message."""
   return ', '.join(sorted(names)) or 'nothing'
 
 
 def _load(path) -> dict[str, np.ndarray]:
-  """Returns the variables of a file."""
+  """Returns the variables of a file by name."""
   kind = '.mat file of version 5 to 7'
   with foreign.reading(path, kind, 'check that you may read it'):
     with path.open('rb') as file:

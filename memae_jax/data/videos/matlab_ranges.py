@@ -1,8 +1,8 @@
 """Evaluates MATLAB expressions of numbers, as files of labels hold them.
 
-Known are numbers, spans a:b and a:step:b, matrices in brackets with all their
-ways to separate, parentheses, + - * / and transposes. Whatever MATLAB refuses,
-and all that is not known, is refused with its line.
+Known are numbers, spans a:b and a:step:b, matrices in brackets with all the
+separators that MATLAB knows, parentheses, + - * / and transposes. All else,
+and whatever MATLAB refuses, is refused with its line.
 """
 
 import contextlib
@@ -14,8 +14,8 @@ import numpy as np
 
 from memae_jax.runtime import errors
 
-_LARGEST = 10**7  # Values of a file in all: 1:1e12 is a slip, or an attack.
-_DEEPEST = 50  # Brackets in brackets.
+_LARGEST = 10**7  # Values per file, in all: 1:1e12 is a slip, or an attack.
+_DEEPEST = 50  # How deep brackets may be nested.
 _NUMBER = r"(?:\d+(?:\.(?![.*/\\^'])\d*)?|\.\d+)(?:[eEdD][+-]?\d+)?"
 _TOKEN = re.compile(
   rf"""(?P<number>{_NUMBER})
@@ -31,9 +31,11 @@ _ENDS_ROW = (';', '\n')
 
 
 class Token(NamedTuple):
-  """A word of a file.
+  """A number, a name, an operator, a text or the end of a line in a file.
 
   kind: 'number', 'name', 'operator' (also the end of a line) or 'text'.
+  text: as in the file; a line break at the end of a line.
+  line: of the file, from 1.
   spaced: whether there is a blank before it.
   """
 
@@ -44,26 +46,26 @@ class Token(NamedTuple):
 
   @property
   def ends_value(self) -> bool:
-    """Whether a value can end here: what follows is no sign of its own."""
+    """Returns whether a value can end here; if so, "'" is a transpose."""
     return self.kind != 'operator' or self.text in (')', ']', '}', "'", ".'")
 
 
-def refusal(where: str, line: int, what: str) -> errors.UserError:
-  """Returns the error that names file and line."""
-  return errors.UserError(f'{where} line {line}: {what}')
+def refusal(where: str, line: int, message: str) -> errors.UserError:
+  """Returns the error whose message begins with file and line."""
+  return errors.UserError(f'{where} line {line}: {message}')
 
 
 def tokens(text: str, where: str) -> list[Token]:
-  """Splits the text of a file; comments and continued lines are gone.
+  """Splits the text of a file; drops comments and joins continued lines.
 
   Args:
     text: of the file.
     where: its name, for messages.
 
   Raises:
-    UserError: naming the line of what is no MATLAB.
+    UserError: something is not MATLAB; its line is named.
   """
-  found, blocks = [], []
+  words, blocks = [], []
   continued = False
   for number, line in enumerate(re.split(r'\r\n|\r|\n', text), 1):
     if line.strip() in ('%{', '#{'):
@@ -72,14 +74,22 @@ def tokens(text: str, where: str) -> list[Token]:
       if line.strip() in ('%}', '#}'):
         blocks.pop()
     else:
-      continued = _line(found, line, number, continued, where)
+      continued = _line(words, line, number, continued, where)
   if blocks:
     raise refusal(where, blocks[-1], 'the comment that begins here has no end')
-  return found
+  return words
 
 
-def _line(found, line, number, continued, where) -> bool:
-  """Appends the tokens of a line; returns whether it goes on in the next."""
+def _line(words, line, number, continued, where) -> bool:
+  """Appends the tokens of a line; returns whether the next line continues it.
+
+  Args:
+    words: the tokens so far.
+    line: the text of the line.
+    number: of the line, from 1.
+    continued: whether the line continues the one before.
+    where: name of the file, for messages.
+  """
   at, spaced = 0, continued
   while at < len(line):
     if line[at].isspace():
@@ -89,7 +99,7 @@ def _line(found, line, number, continued, where) -> bool:
       break
     if line.startswith('...', at):
       return True
-    before = found[-1] if found and found[-1].line == number else None
+    before = words[-1] if words and words[-1].line == number else None
     adjoins = before is not None and before.ends_value and not spaced
     if line[at] in _TEXT and not (line[at] == "'" and adjoins):
       kind, match = 'text', _TEXT[line[at]].match(line, at)
@@ -99,11 +109,11 @@ def _line(found, line, number, continued, where) -> bool:
     if match is None:
       raise refusal(where, number, f'"{line[at : at + 20]}" is not understood')
     if adjoins and before.kind == 'number' and kind in ('number', 'name'):
-      what = f'"{before.text}{match.group()}" is no number'
-      raise refusal(where, number, what)
-    found.append(Token(kind, match.group(), number, spaced))
+      message = f'"{before.text}{match.group()}" is not a number'
+      raise refusal(where, number, message)
+    words.append(Token(kind, match.group(), number, spaced))
     at, spaced = match.end(), False
-  found.append(Token('operator', '\n', number, spaced))
+  words.append(Token('operator', '\n', number, spaced))
   return False
 
 
@@ -117,13 +127,14 @@ class Expression:
     variables: Mapping[str, np.ndarray | errors.UserError],
     budget: list[int],
   ):
-    """Sets what is read.
+    """Sets the tokens that are read.
 
     Args:
-      words: not empty.
+      words: the tokens, at least one.
       where: the name of the file, for messages.
-      variables: what names stand for, [r, c] each, or why they cannot be read.
-      budget: how many values may still be made, counted down; see `budget`.
+      variables: by name, the value [r, c] that a name stands for, or the error
+        for which it cannot be read.
+      budget: how many values may still be computed, counted down; see `budget`.
     """
     self._words = [*words, Token('operator', '', words[-1].line, True)]
     self._where = where
@@ -135,31 +146,31 @@ class Expression:
 
   @property
   def next(self) -> Token:
-    """The token that is read next; its text is empty at the end."""
+    """Token that is read next; its text is empty at the end."""
     return self._words[self._at]
 
   def take(self, *texts: str) -> bool:
-    """Reads one of some operators, if it is next."""
+    """Reads the next token if it is one of these operators; returns whether."""
     if self.next.kind != 'operator' or self.next.text not in texts:
       return False
     self._at += 1
     return True
 
   def unexpected(self) -> errors.UserError:
-    """Returns the error that the next token has no place here."""
-    shown = {'': 'the end', '\n': 'the end of the line'}
-    text = shown.get(self.next.text) or f'"{self.next.text[:40]}"'
+    """Returns the error that the next token has no meaning here."""
+    ends = {'': 'the end', '\n': 'the end of the line'}
+    text = ends.get(self.next.text) or f'"{self.next.text[:40]}"'
     return self.refusal(f'{text} has no meaning here')
 
-  def refusal(self, what: str) -> errors.UserError:
-    """Returns an error at the next token."""
-    return refusal(self._where, self.next.line, what)
+  def refusal(self, message: str) -> errors.UserError:
+    """Returns an error that names the line of the next token."""
+    return refusal(self._where, self.next.line, message)
 
   def value(self) -> np.ndarray:
     """Reads a value or a span, [r, c] float64.
 
     Raises:
-      UserError: naming the line of what is wrong.
+      UserError: it is not understood; the line is named.
     """
     first = self._sum()
     if not self.take(':'):
@@ -173,49 +184,53 @@ class Expression:
     return self._span(first, step, last)
 
   def rows(self, opening: str) -> list[list[np.ndarray]]:
-    """Reads the values in brackets, row by row.
+    """Reads the values in brackets, row by row, and the closing bracket.
 
     Args:
-      opening: the bracket, which was taken before.
+      opening: the opening bracket, which was read before.
 
     Raises:
-      UserError: naming the line of what is wrong.
+      UserError: something is not understood; its line is named.
     """
-    found, separated = [[]], True
+    rows, separated = [[]], True
     with self._inside(blanks_separate=True):
       while not self.take(_CLOSES[opening]):
         if self.take(*_ENDS_ROW):
-          found.append([])
+          rows.append([])
           separated = True
-        elif found[-1] and not separated and self.take(','):
+        elif rows[-1] and not separated and self.take(','):
           separated = True
         else:
           before = self._words[self._at - 1].text
           if not (separated or self.next.spaced or self.next.text == '['
                   or before == ']'):  # fmt: skip
             raise self.unexpected()
-          found[-1].append(self.value())
+          rows[-1].append(self.value())
           separated = False
-    return [row for row in found if row]
+    return [row for row in rows if row]
 
   def arguments(self, closing: str) -> list[int]:
     """Reads whole numbers up to the bracket that ends the statement.
 
+    Args:
+      closing: the bracket.
+
     Raises:
-      UserError: naming the line of what is wrong.
+      UserError: something is not understood; its line is named.
     """
-    found = []
-    while not found or self.take(','):
+    integers = []
+    while not integers or self.take(','):
       value = self.value()
       if value.size != 1 or value.item() % 1:
         raise self.refusal('expected one whole number')
-      found.append(int(value.item()))
+      integers.append(int(value.item()))
     if not self.take(closing) or self.next.text:
       raise self.unexpected()
-    return found
+    return integers
 
   @contextlib.contextmanager
   def _inside(self, blanks_separate):
+    """Reads inside brackets, where blanks may separate values."""
     before, self._blanks_separate = self._blanks_separate, blanks_separate
     self._depth += 1
     if self._depth > _DEEPEST:
@@ -229,7 +244,7 @@ class Expression:
     while self.next.text in ('+', '-'):
       sign, after = self.next, self._words[self._at + 1]
       if self._blanks_separate and sign.spaced and not after.spaced:
-        break  # [1 -2] are two, [1 - 2] and [1-2] are one.
+        break  # [1 -2] has two values, [1 - 2] and [1-2] have one.
       self._at += 1
       value = self._combined(sign.text, value, self._product())
     return value
@@ -275,7 +290,7 @@ class Expression:
     value = self._variables.get(name)
     if value is None or after.text in ('(', '{', '.') and not after.spaced:
       raise self.refusal(
-        f'"{name}" is no number that is known here; write the numbers'
+        f'"{name}" is not a number that is known here; write the numbers'
       )
     if isinstance(value, errors.UserError):
       raise self.refusal(f'"{name}" cannot be read: {value}')
@@ -283,6 +298,7 @@ class Expression:
     return value
 
   def _matrix(self, rows):
+    """Returns the matrix of rows, each of matrices that stand side by side."""
     joined = []
     for row in rows:
       parts = [part for part in row if part.size]
@@ -294,13 +310,14 @@ class Expression:
     widths = [part.shape[1] for part in joined]
     if len(set(widths)) > 1:
       raise self.refusal(
-        'rows of a matrix need one length, but here are'
-        f' {" and ".join(map(str, widths[:2]))} values; separate them by blanks'
-        ' or commas'
+        'rows of a matrix need one length, but here are rows of'
+        f' {" and ".join(map(str, widths[:2]))} values; separate values by'
+        ' blanks or commas'
       )
     return self._checked(np.vstack(joined) if joined else np.empty((0, 0)))
 
   def _combined(self, operator, one, two):
+    """Returns the result of an operator on two matrices."""
     if operator in ('*', '/') and two.size != 1 and not (
       operator == '*' and one.size == 1
     ):  # fmt: skip
@@ -321,19 +338,21 @@ class Expression:
     first, step, last = (float(part.item()) for part in (first, step, last))
     if step == 0 or (last - first) / step < 0:
       return np.empty((1, 0))
-    # As MATLAB: a step that does not divide evenly may end by a rounding late.
+    # As in MATLAB, the last value may exceed the end of a span by rounding.
     slack = 2 * float(np.spacing(max(abs(first), abs(last)))) / abs(step)
     size = (last - first) / step + slack + 1
     self._pay(size)
     return (first + step * np.arange(int(size)))[None]
 
   def _checked(self, value):
+    """Returns a value that is finite and within the budget."""
     if not np.isfinite(value).all():
       raise self.refusal('a number is not finite')
     self._pay(value.size)
     return value
 
   def _pay(self, size):
+    """Counts values; refuses them where the budget is spent."""
     if size > self._budget[0]:
       raise self.refusal(
         f'spans of more than {_LARGEST:,} values; check the numbers'
@@ -342,5 +361,5 @@ class Expression:
 
 
 def budget() -> list[int]:
-  """Returns how many values the expressions of a file may make, in all."""
+  """Returns a new counter of the values that one file may still compute."""
   return [_LARGEST]

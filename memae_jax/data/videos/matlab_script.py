@@ -1,9 +1,9 @@
 """Reads the anomalous frames of videos from a MATLAB script, as UCSD gives.
 
 Each video has a statement such as TestVideoFile{end+1}.gt_frame = [61:180];
-the index may also be a number, or missing: the next video. Numbers may have
-names of their own; all else in a script is refused, but for what only prints
-or clears.
+the index may also be a number; without an index, the next video is meant.
+Scripts may also set variables to numbers. Statements that only print or clear
+are ignored, and all others are refused.
 """
 
 import pathlib
@@ -24,7 +24,7 @@ _PAIRS = {')': '(', ']': '[', '}': '{'}
 
 
 class Frames(NamedTuple):
-  """The anomalous frames of a video.
+  """Numbers of the anomalous frames of a video.
 
   numbers: [n] float64 as written, not checked.
   line: of the script, from 1.
@@ -35,14 +35,14 @@ class Frames(NamedTuple):
 
 
 def read(text: str, where: str) -> list[Frames]:
-  """Returns the frames of each video.
+  """Returns the anomalous frames of each video.
 
   Args:
     text: of the script.
     where: its name, for messages.
 
   Raises:
-    UserError: naming the line of what MATLAB or this reader refuses.
+    UserError: MATLAB or this reader refuses a statement; its line is named.
   """
   script = _Script(where)
   for statement in _statements(matlab_ranges.tokens(text, where), where):
@@ -51,7 +51,8 @@ def read(text: str, where: str) -> list[Frames]:
 
 
 def _statements(words, where) -> list[list[matlab_ranges.Token]]:
-  found, opened = [[]], []
+  """Splits the tokens of a script into statements that are not empty."""
+  statements, opened = [[]], []
   for word in words:
     if word.kind == 'operator' and word.text in '[({':
       opened.append(word)
@@ -61,18 +62,18 @@ def _statements(words, where) -> list[list[matlab_ranges.Token]]:
           where, word.line, f'"{word.text}" closes no bracket'
         )
     if not opened and word.kind == 'operator' and word.text in (';', ',', '\n'):
-      found.append([])
+      statements.append([])
     else:
-      found[-1].append(word)
+      statements[-1].append(word)
   if opened:
     raise matlab_ranges.refusal(
       where, opened[-1].line, f'"{opened[-1].text}" is not closed'
     )
-  return [statement for statement in found if statement]
+  return [statement for statement in statements if statement]
 
 
 class _Target(NamedTuple):
-  """What an assignment sets: NAME INDEX .FIELD, where both may be missing."""
+  """Left side of an assignment: NAME INDEX .FIELD; two may be empty."""
 
   name: matlab_ranges.Token
   index: Sequence[matlab_ranges.Token]
@@ -80,12 +81,12 @@ class _Target(NamedTuple):
 
   @property
   def is_frames(self) -> bool:
-    """Whether these are the frames of a video."""
+    """Returns whether the assignment sets the frames of videos."""
     return (self.field or [self.name])[0].text == _FIELD
 
 
 def _target(words) -> _Target | None:
-  """Returns None for what is no target of an assignment."""
+  """Returns the target that the left side of "=" says; None: it is not one."""
   texts = [word.text for word in words]
   at = texts.index('.') if '.' in texts else len(words)
   target = _Target(words[0], words[1:at], words[at + 1 :])
@@ -95,7 +96,7 @@ def _target(words) -> _Target | None:
 
 
 class _Script:
-  """What the statements so far have set."""
+  """State of a script after the statements that were run so far."""
 
   def __init__(self, where: str):
     self._where = where
@@ -107,7 +108,7 @@ class _Script:
     self._is_function = False
 
   def run(self, words: Sequence[matlab_ranges.Token]) -> None:
-    """Runs one statement."""
+    """Runs one statement; raises UserError if it is not understood."""
     texts = [word.text for word in words]
     if texts[0] == 'function' and not self._videos:
       self._is_function = True
@@ -121,13 +122,14 @@ class _Script:
     if not target or not value:
       raise self._refusal(
         words[0],
-        f'"{" ".join(texts)[:40]}" is not understood; expected lines as'
+        f'"{" ".join(texts)[:40]}" is not understood; expected lines like'
         f' TestVideoFile{{end+1}}.{_FIELD} = [1:5];',
       )
     if target.is_frames:
       self._set_frames(target, value)
-    elif target.index or target.field:  # Such as the name of a video.
-      self._number(target) if target.index else None
+    elif target.index or target.field:  # For instance, the name of a video.
+      if target.index:
+        self._number(target)
       self._variables[target.name.text] = self._refusal(
         target.name, 'only a part of it is set'
       )
@@ -135,28 +137,28 @@ class _Script:
       self._set_variable(target.name.text, value)
 
   def frames(self) -> list[Frames]:
-    """Returns the frames of each video."""
+    """Returns the anomalous frames of each video, once all statements ran."""
     if not self._videos:
       raise errors.UserError(
-        f'{self._where} has no {_FIELD}; expected a line as'
+        f'{self._where} has no {_FIELD}; expected a line like'
         f' TestVideoFile{{end+1}}.{_FIELD} = [1:5]; for each video'
       )
     if len(self._videos) > 1:
       names = ' and '.join(f'"{name or _FIELD}"' for name in self._videos)
       raise errors.UserError(
-        f'{self._where} has {_FIELD} of several lists, {names}; keep one'
+        f'{self._where} has {_FIELD} in several lists, {names}; keep one'
       )
     ((name, videos),) = self._videos.items()
     for number in range(1, self._lengths[name] + 1):
       if number not in videos:
         raise errors.UserError(
-          f'{self._where} has no {_FIELD} of video {number}, but of video'
-          f' {max(videos)}; write [] where no frame is anomalous'
+          f'{self._where} has {_FIELD} of video {max(videos)}, but no {_FIELD}'
+          f' of video {number}; write [] where no frame is anomalous'
         )
     return [videos[number] for number in sorted(videos)]
 
-  def _refusal(self, word, what):
-    return matlab_ranges.refusal(self._where, word.line, what)
+  def _refusal(self, word, message):
+    return matlab_ranges.refusal(self._where, word.line, message)
 
   def _expression(self, words, **more):
     return matlab_ranges.Expression(
@@ -164,6 +166,7 @@ class _Script:
     )
 
   def _set_frames(self, target, value) -> None:
+    """Sets the frames of one video, or of all videos of a list."""
     if len(target.field) > 1:
       raise self._refusal(target.name, f'set all of {_FIELD} at once')
     if value[0].text == '{' and not target.index:
@@ -175,7 +178,7 @@ class _Script:
       start = self._number(target) if target.index else self._next(target)
     videos = self._videos.setdefault(name, {})
     for number, frames in enumerate(all_frames, start):
-      # As in MATLAB, what is set again has its last value.
+      # As in MATLAB, a later statement replaces an earlier one.
       videos[number] = Frames(frames.ravel(), target.name.line)
     self._lengths[name] = max(self._lengths.get(name, 0), *videos)
 
@@ -186,10 +189,10 @@ class _Script:
     expression = self._expression(
       target.index[1:], end=np.array([[float(length)]])
     )
-    found = expression.arguments(target.index[-1].text)
-    number = max(found)
-    # {3} or {1,3}: of a list that is one row or one column.
-    if len(found) > 2 or sorted(found)[:-1] not in ([], [1]) or number < 1:
+    index = expression.arguments(target.index[-1].text)
+    number = max(index)
+    # A list is one row or one column: {3}, {1,3} or {3,1}.
+    if len(index) > 2 or sorted(index)[:-1] not in ([], [1]) or number < 1:
       raise self._refusal(target.name, 'give the number of one video')
     self._lengths[name] = max(length, number)
     return number
@@ -206,6 +209,7 @@ class _Script:
     return len(self._unnumbered)
 
   def _value(self, words) -> np.ndarray:
+    """Returns the value [r, c] of tokens, all of which it must take."""
     expression = self._expression(words)
     value = expression.value()
     if expression.next.text:
@@ -213,7 +217,7 @@ class _Script:
     return value
 
   def _list(self, words) -> list[np.ndarray]:
-    """Reads {[...], [...]}: frames of one video after the other."""
+    """Reads {[...], [...]}, the frames of one video after the other."""
     expression = self._expression(words)
     expression.take('{')
     rows = expression.rows('{')
@@ -224,7 +228,7 @@ class _Script:
     return [frames for row in rows for frames in row]
 
   def _set_variable(self, name, words) -> None:
-    """Sets a number, a matrix, or a list that is empty so far."""
+    """Sets a variable to a number, a matrix or an empty list."""
     self._videos.pop(name, None)
     self._lengths[name] = 0
     texts = [word.text for word in words]
@@ -233,5 +237,5 @@ class _Script:
       return
     try:
       self._variables[name] = self._value(words)
-    except errors.UserError as error:  # It matters only where it is used.
+    except errors.UserError as error:  # Raised where the variable is used.
       self._variables[name] = error

@@ -1,4 +1,4 @@
-"""Labels of the frames of test videos, from the files that publishers give.
+"""Reads labels of the frames of test videos, in the formats of publishers.
 
 A label is 0 (normal) or 1 (anomalous). Known are
 
@@ -7,10 +7,10 @@ A label is 0 (normal) or 1 (anomalous). Known are
   .m     UCSD: gt_frame = [61:180]; for each video, counted from 1, see
          `matlab_script`
   .mat   "gt": for each video [2, n], first and last frames, counted from 1; or
-         labels as of .npy
+         labels as in .npy
 
 or a folder with one file for each video: NAME.npy, NAME.csv (column label),
-NAME.mat ("volLabel": masks, as of CUHK Avenue; or "l": labels), or a folder of
+NAME.mat ("volLabel": masks, as in CUHK Avenue; or "l": labels), or a folder of
 masks NAME or NAME_gt, where a frame is anomalous if any pixel is not black.
 """
 
@@ -41,62 +41,42 @@ def read(
   Args:
     path: a file or folder as above.
     names: of the test videos, in order.
-    lengths: frames of each.
+    lengths: number of frames of each.
 
   Returns:
     [n] uint8 for each video.
 
   Raises:
-    UserError: naming file and video of what is wrong or does not fit.
+    UserError: a file is wrong or does not fit; file and video are named.
   """
   path = path.expanduser()
-  kind = _kind(path)
   if path.is_dir():
-    found = _folder(path, names, lengths)
-  elif not path.is_file():
+    labels = _folder(path, names, lengths)
+  elif path.is_file():
+    labels = _file(path, names, lengths)
+  else:
     raise errors.UserError(
       f'{foreign.name_of(path)} of data.label_path does not exist'
     )
-  elif kind == '.npy':
-    found = _split(path, _npy(path, lengths), lengths)
-  elif kind in _TABLES:
-    found = label_tables.read(path, names, lengths)
-    if isinstance(found, np.ndarray):
-      found = _split(path, found, lengths)
-  elif kind == '.m':
-    script = matlab_script.read(foreign.text(path), foreign.name_of(path))
-    found = _of_script(path, script, names, lengths)
-  elif kind == '.mat':
-    spans, labels = mat_files.spans_or_labels(path)
-    found = (
-      _split(path, labels, lengths)
-      if spans is None
-      else _of_spans(path, spans, names, lengths)
-    )
-  else:
-    raise errors.UserError(
-      f'{foreign.name_of(path)} is no file of labels; expected .npy, .csv, .m,'
-      ' .mat or a folder'
-    )
-  for name, labels, length in zip(names, found, lengths):
-    if len(labels) != length:
+  for name, of_video, length in zip(names, labels, lengths):
+    if len(of_video) != length:
       raise errors.UserError(
-        f'{foreign.name_of(path)} has {len(labels)} labels for video "{name}",'
-        f' which has {length} frames'
+        f'{foreign.name_of(path)} has {len(of_video)} labels for video'
+        f' "{name}", which has {length} frames'
       )
-    check(labels, f'{foreign.name_of(path)}, video "{name}"')
-  return [labels.astype(np.uint8) for labels in found]
+    check(of_video, f'{foreign.name_of(path)}, video "{name}"')
+  return [of_video.astype(np.uint8) for of_video in labels]
 
 
 def remark(origin: str, labels: Sequence[np.ndarray]) -> str:
-  """Returns the line that says what was read.
+  """Returns the line that says how many labels were read, and from where.
 
   Args:
     origin: where the labels are from, such as the name of a file.
     labels: [n] of each test video.
   """
-  frames = sum(len(some) for some in labels)
-  anomalous = sum(int(np.count_nonzero(some)) for some in labels)
+  frames = sum(map(len, labels))
+  anomalous = sum(int(np.count_nonzero(of_video)) for of_video in labels)
   return (
     f'labels from {origin}: {len(labels)} videos, {anomalous:,} of {frames:,}'
     ' frames anomalous'
@@ -104,7 +84,12 @@ def remark(origin: str, labels: Sequence[np.ndarray]) -> str:
 
 
 def check(labels: np.ndarray, where: str) -> None:
-  """Refuses labels other than 0 and 1 with a UserError."""
+  """Raises UserError if a label is neither 0 nor 1.
+
+  Args:
+    labels: [n], of the frames of a video.
+    where: the file and the video, for the message.
+  """
   bad = ~np.isin(labels, (0, 1))
   if bad.any():
     frame = int(bad.argmax())
@@ -114,14 +99,39 @@ def check(labels: np.ndarray, where: str) -> None:
 
 
 def _kind(path) -> str:
+  """Returns the suffix of a file in lower case, '.csv' also for '.csv.gz'."""
   suffixes = [suffix.lower() for suffix in path.suffixes]
   if suffixes[-2:] == ['.csv', '.gz']:
     return '.csv'
   return suffixes[-1] if suffixes else ''
 
 
+def _file(path, names, lengths) -> list[np.ndarray]:
+  """Reads the labels of all videos from one file."""
+  kind = _kind(path)
+  if kind == '.npy':
+    return _split(path, _npy(path, lengths), lengths)
+  if kind in _TABLES:
+    labels = label_tables.read(path, names, lengths)
+    is_flat = isinstance(labels, np.ndarray)
+    return _split(path, labels, lengths) if is_flat else labels
+  if kind == '.m':
+    script = matlab_script.read(foreign.text(path), foreign.name_of(path))
+    return _of_script(path, script, names, lengths)
+  if kind == '.mat':
+    spans, labels = mat_files.spans_or_labels(path)
+    if spans is None:
+      return _split(path, labels, lengths)
+    return _of_spans(path, spans, names, lengths)
+  raise errors.UserError(
+    f'{foreign.name_of(path)} is not a file of labels; expected .npy, .csv,'
+    ' .m, .mat or a folder'
+  )
+
+
 def _folder(path, names, lengths) -> list[np.ndarray]:
-  there = {}
+  """Reads the labels of all videos from a folder with a file for each."""
+  entries = {}
   for entry in sorted(path.iterdir()):
     if entry.name.startswith('.'):
       continue
@@ -129,14 +139,14 @@ def _folder(path, names, lengths) -> list[np.ndarray]:
       continue
     name = entry.name if entry.is_dir() else entry.stem
     name = name.removesuffix('_gt')
-    if name in there:
+    if name in entries:
       raise errors.UserError(
         f'{foreign.name_of(path)} labels video "{name}" twice, by'
-        f' {there[name].name} and {entry.name}; remove one'
+        f' {entries[name].name} and {entry.name}; remove one'
       )
-    there[name] = entry
-  of_video = video_names.match(there, names)
-  files = {of_video.get(name, name): entry for name, entry in there.items()}
+    entries[name] = entry
+  of_video = video_names.match(entries, names)
+  files = {of_video.get(name, name): entry for name, entry in entries.items()}
   for name in names:
     if name not in files:
       raise errors.UserError(
@@ -154,12 +164,12 @@ def _folder(path, names, lengths) -> list[np.ndarray]:
 
 
 def _one(path, length) -> np.ndarray:
-  """Reads the labels of one video."""
+  """Reads the labels [n] of one video from its file or its folder of masks."""
   if path.is_dir():
     files = decode_image.files(path)
     if not files:
       raise errors.UserError(
-        f'{foreign.name_of(path)} has no mask; put some there'
+        f'{foreign.name_of(path)} has no masks; put one for each frame there'
       )
     return decode_video.masks(files, length, 0).any(axis=(1, 2))
   kind = _kind(path)
@@ -171,6 +181,7 @@ def _one(path, length) -> np.ndarray:
 
 
 def _npy(path, lengths) -> np.ndarray:
+  """Reads the labels of all videos, [N], or [V, n] if all have n frames."""
   labels = foreign.npy(path)
   by_video = (len(lengths), max(lengths, default=0))
   is_flat = labels.size == max(labels.shape, default=0)
@@ -185,6 +196,7 @@ def _npy(path, lengths) -> np.ndarray:
 
 
 def _split(path, labels, lengths) -> list[np.ndarray]:
+  """Splits the labels [N] of all videos into those of each."""
   if len(labels) != sum(lengths):
     raise errors.UserError(
       f'{foreign.name_of(path)} has {len(labels)} labels, but the'
@@ -194,33 +206,37 @@ def _split(path, labels, lengths) -> list[np.ndarray]:
 
 
 def _of_script(path, script, names, lengths) -> list[np.ndarray]:
+  """Returns the labels of each video from the frames that a script lists."""
   _check_videos(path, len(script), names)
-  found = [np.zeros(length, np.uint8) for length in lengths]
-  for name, labels, (numbers, line) in zip(names, found, script):
+  labels = [np.zeros(length, np.uint8) for length in lengths]
+  for name, of_video, (numbers, line) in zip(names, labels, script):
     where = f'{foreign.name_of(path)} line {line}'
     for wrong in numbers[(numbers % 1 != 0) | (numbers < 1)][:1]:
       raise errors.UserError(
-        f'{where}: {wrong:g} is no frame of video "{name}"; frames are whole'
+        f'{where}: {wrong:g} is not a frame of video "{name}"; frames are whole'
         ' numbers from 1'
       )
-    if numbers.size and numbers.max() > len(labels):
-      raise _beyond(where, numbers.min(), numbers.max(), name, labels)
-    labels[numbers.astype(np.int64) - 1] = 1
-  return found
+    if numbers.size and numbers.max() > len(of_video):
+      raise _beyond(where, numbers.min(), numbers.max(), name, len(of_video))
+    of_video[numbers.astype(np.int64) - 1] = 1
+  return labels
 
 
 def _of_spans(path, spans, names, lengths) -> list[np.ndarray]:
+  """Returns the labels of each video from its spans of anomalous frames."""
   _check_videos(path, len(spans), names)
-  found = [np.zeros(length, np.uint8) for length in lengths]
-  for name, labels, some in zip(names, found, spans):
-    for first, last in some:
-      if not 1 <= first <= last <= len(labels):
-        raise _beyond(foreign.name_of(path), first, last, name, labels)
-      labels[first - 1 : last] = 1
-  return found
+  labels = [np.zeros(length, np.uint8) for length in lengths]
+  for name, of_video, video_spans in zip(names, labels, spans):
+    for first, last in video_spans:
+      if not 1 <= first <= last <= len(of_video):
+        where = foreign.name_of(path)
+        raise _beyond(where, first, last, name, len(of_video))
+      of_video[first - 1 : last] = 1
+  return labels
 
 
 def _check_videos(path, videos, names) -> None:
+  """Refuses a file for another number of videos than there are."""
   if videos != len(names):
     raise errors.UserError(
       f'{foreign.name_of(path)} has labels of {videos} videos, but there are'
@@ -228,8 +244,9 @@ def _check_videos(path, videos, names) -> None:
     )
 
 
-def _beyond(where, first, last, name, labels) -> errors.UserError:
+def _beyond(where, first, last, name, length) -> errors.UserError:
+  """Returns the error that labelled frames lie beyond the end of a video."""
   return errors.UserError(
     f'{where}: frames {first:.0f} to {last:.0f} of video "{name}" are'
-    f' anomalous, but it has {len(labels)} frames'
+    f' anomalous, but it has {length} frames'
   )

@@ -1,4 +1,4 @@
-"""Which test video people mean where they write its name."""
+"""Finds the test video that people mean where they write its name."""
 
 import pathlib
 import re
@@ -11,11 +11,12 @@ _ENDINGS = re.compile(r'_(gt|masks?|labels?)$')
 
 
 def match(written: Iterable[str], names: Sequence[str]) -> dict[str, str]:
-  """Returns the test video of each name that is one's.
+  """Returns, by written name, the test video that it stands for.
 
-  Names count as they are. Only where some are none do all of them count by
-  what files make of them: `test/01.avi` or `01_label` is "01", and so is `1`,
-  if this leaves none over on either side.
+  Names that are exactly those of test videos stand for these. If some are not,
+  all names are compared without folder, ending and mark, so that `test/01.avi`
+  and `01_label` stand for "01"; or also without leading zeros, so that `1`
+  does. This counts only if it pairs all written names with all test videos.
 
   Args:
     written: names in a file, or of files.
@@ -25,13 +26,14 @@ def match(written: Iterable[str], names: Sequence[str]) -> dict[str, str]:
   if not set(written) <= set(names):
     for key in (_bare, _numbered):
       videos = {key(name): name for name in names}
-      found = {one: videos.get(key(one)) for one in written}
-      if len(names) == len(written) and set(found.values()) == set(names):
-        return found
+      of_written = {name: videos.get(key(name)) for name in written}
+      if len(names) == len(written) and set(of_written.values()) == set(names):
+        return of_written
   return {name: name for name in written if name in names}
 
 
 def _bare(name: str) -> str:
+  """Returns a name without folder, ending and mark, in lower case."""
   path = pathlib.PurePosixPath(name.replace('\\', '/'))
   is_film = path.suffix.lower() in decode_video.SUFFIXES
   last = path.stem if is_film else path.name
@@ -39,4 +41,5 @@ def _bare(name: str) -> str:
 
 
 def _numbered(name: str) -> str:
+  """Returns the bare name with all numbers in it without leading zeros."""
   return re.sub(r'(?<!\d)0+(?=\d)', '', _bare(name))

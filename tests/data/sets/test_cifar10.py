@@ -66,7 +66,7 @@ def _batch(name, seed=0, **changes):
 
 @pytest.fixture
 def raw(tmp_path, monkeypatch):
-  """The files in small, which pass as the published ones; their content."""
+  """Small files that pass as the published ones, and their content."""
   monkeypatch.setattr(cifar10, 'COUNTS', COUNTS)
   sizes = {name: sum(counts) for name, counts in COUNTS.items()}
   monkeypatch.setattr(cifar10.Cifar10Blocks, 'SIZES', sizes)
@@ -162,7 +162,7 @@ BAD = {
   'too few rows': ({'data': ROWS[:11]}, r'\(11, 3072\), expected \(12, 3072\)'),
   'rows of another length': ({'data': ROWS[:, 1:]}, r'\(12, 3071\)'),
   'floats': ({'data': ROWS.astype(float)}, '"data" is an array of type.*f8'),
-  'no array': ({'data': [1, 2]}, '"data" is no array but list'),
+  'no array': ({'data': [1, 2]}, '"data" is not an array but list'),
   'too few labels': ({'labels': [0] * 11}, 'has 11 labels, expected 12'),
   'labels of no list': ({'labels': 3}, 'no list of labels'),
   'label too high': ({'labels': [0] * 7 + [10] * 5}, 'row 7 has label 10'),
@@ -296,20 +296,20 @@ def test_archive_of_another_checksum(raw, tmp_path, monkeypatch):
 def test_archive_with_members_outside(raw, tmp_path, monkeypatch, prefix):
   _archive(tmp_path / 'packed', _members(raw[0], prefix), monkeypatch)
   before = sorted(tmp_path.rglob('*_batch*'))
-  _refused(tmp_path, tmp_path / 'packed', 'is no archive with the files')
+  _refused(tmp_path, tmp_path / 'packed', 'is not an archive with the files')
   assert sorted(tmp_path.rglob('*_batch*')) == before
 
 
 def test_archive_with_a_link(raw, tmp_path, monkeypatch):
   members = _members(raw[0]) | {f'{cifar10.FOLDER}/test_batch': None}
   _archive(tmp_path / 'packed', members, monkeypatch)
-  _refused(tmp_path, tmp_path / 'packed', 'is no archive with the files')
+  _refused(tmp_path, tmp_path / 'packed', 'is not an archive with the files')
 
 
 def test_archive_that_is_text(raw, tmp_path, monkeypatch):
   (raw[0] / cifar10.ARCHIVE).write_bytes(b'x')
   monkeypatch.setattr(cifar10, 'ARCHIVE_MD5', hashlib.md5(b'x').hexdigest())
-  _refused(tmp_path, raw[0], 'is no archive with the files')
+  _refused(tmp_path, raw[0], 'is not an archive with the files')
 
 
 def test_real_batches(shared, tmp_path):

@@ -222,10 +222,10 @@ def test_data_dir_is_a_file(fake, tmp_path):
     prepare.prepare('kddcup99', tmp_path / 'file', fake)
 
 
-@pytest.mark.parametrize('made', [False, True])
-def test_not_prepared_names_the_command(tmp_path, data_config, made):
+@pytest.mark.parametrize('exists', [False, True])
+def test_not_prepared_names_the_command(tmp_path, data_config, exists):
   folder = tmp_path / 'sets'
-  if made:
+  if exists:
     folder.mkdir()
   with pytest.raises(
     errors.UserError,
@@ -314,7 +314,7 @@ def _command(*args):
     (('kddcup99', 'mnist'), 'unexpected argument "mnist"'),
     (('kdd',), '"kdd" is unknown'),
     (('kddcup99', '--dir=x'), "'dir'"),
-    (('kddcup99', '--manual_dir=/nowhere'), '/nowhere is no folder'),
+    (('kddcup99', '--manual_dir=/nowhere'), '/nowhere is not a folder'),
   ],
 )
 def test_command_errors_are_one_line(args, word):

@@ -16,7 +16,7 @@ TRAIN_LABELS = 'train-labels-idx1-ubyte'
 
 @pytest.fixture
 def raw(tmp_path, monkeypatch):
-  """The four files in small, which pass as the published ones; their arrays."""
+  """Four small files that pass as the published ones, and their arrays."""
   monkeypatch.setattr(images, 'BLOCK', 8)
   folder = tmp_path / 'raw'
   return folder, fakes.mnist_files(folder, monkeypatch, SIZES)

@@ -14,8 +14,8 @@ def test_source(data_config):
   assert source.is_test.sum() == 6 * each
   assert not source.labels[~source.is_test].any()
   assert 0.1 < source.labels[source.is_test].mean() < 0.9
-  shown = source.masks[:].any(axis=(1, 2))
-  np.testing.assert_array_equal(shown, source.labels == 1)
+  marked = source.masks[:].any(axis=(1, 2))
+  np.testing.assert_array_equal(marked, source.labels == 1)
   assert source.notes['duplicate_rows'] == 0
   again = sources.load(config)
   assert sources.data_sha256(again) == sources.data_sha256(source)
@@ -27,9 +27,9 @@ def test_each_test_video_has_normal_frames_before_and_after():
   for seed in range(20):
     frames, masks = moving_shapes.video(seed, 32, 48, with_anomaly=True)
     assert frames.shape == (80, 32, 48, 1) and frames.dtype == np.uint8
-    shown = np.flatnonzero(masks.any(axis=(1, 2)))
-    assert 16 <= shown[0] < shown[-1] < 64
-    assert np.ptp(np.diff(shown)) == 0  # In one piece.
+    marked = np.flatnonzero(masks.any(axis=(1, 2)))
+    assert 16 <= marked[0] < marked[-1] < 64
+    assert np.ptp(np.diff(marked)) == 0  # In one piece.
 
 
 def test_anomalies_stand_out_by_speed_or_size():
@@ -40,8 +40,8 @@ def test_anomalies_stand_out_by_speed_or_size():
   for seed in range(8):
     frames, masks = moving_shapes.video(seed, 64, 64, with_anomaly=True)
     moves = np.abs(np.diff(frames[..., 0].astype(int), axis=0)) > 30
-    shown = masks.any(axis=(1, 2))
-    assert moves[shown[1:]].mean(axis=(1, 2)).max() > usual
+    marked = masks.any(axis=(1, 2))
+    assert moves[marked[1:]].mean(axis=(1, 2)).max() > usual
 
 
 def test_too_small(data_config):
@@ -56,12 +56,12 @@ def test_max_samples_keeps_clips_beside_their_frames(data_config):
   )
   source = sources.load(config)
   assert len(source.inputs) == len(source.videos.frame) == 30
-  whole = sources.load(
+  all_clips = sources.load(
     data_config(name='moving_shapes', protocol='given', image_size=16)
   )
-  places = list(zip(whole.videos.video, whole.videos.frame))
+  places = list(zip(all_clips.videos.video, all_clips.videos.frame))
   for clip, *place in zip(
     source.inputs, source.videos.video, source.videos.frame
   ):
     row = places.index(tuple(place))
-    np.testing.assert_array_equal(clip, whole.inputs[row])
+    np.testing.assert_array_equal(clip, all_clips.inputs[row])

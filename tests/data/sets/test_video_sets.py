@@ -62,8 +62,8 @@ def test_ped2_tiff_tree(ped2, tmp_path, load, data_config):
   assert source.videos.names == names
   # Frames 8 to 12 are scored; anomalies begin at 10 and 11.
   assert source.labels[10:].tolist() == [0, 0, 1, 1, 1, 0, 0, 0, 1, 1]
-  shown = source.masks[:].any(axis=(1, 2))
-  np.testing.assert_array_equal(shown, source.labels == 1)
+  marked = source.masks[:].any(axis=(1, 2))
+  np.testing.assert_array_equal(marked, source.labels == 1)
   assert source.masks[12][4:12, 6:18].all() and source.has_mask.all()
   assert source.dropped[0]['count'] == 30
   assert source.notes['labels'] == 'UCSDped2.m'
@@ -77,7 +77,7 @@ def test_ped2_tiff_tree(ped2, tmp_path, load, data_config):
 
 
 def test_ped2_jpeg_tree(ped2, tmp_path, load):
-  """Frames from 000 on, folders of two digits, labels at the top."""
+  """Frames count from 000, folders have two digits, labels lie on top."""
   tree = tmp_path / 'jpeg'
   for part, target in (('Train', 'training'), ('Test', 'testing')):
     for number in (1, 2):
@@ -97,8 +97,8 @@ def test_ped2_jpeg_tree(ped2, tmp_path, load):
   source = load('ucsd_ped2')
   assert source.videos.names == ('01', '02', '01', '02')
   assert source.labels[10:].tolist() == [0, 0, 1, 1, 1, 0, 0, 0, 1, 1]
-  shown = source.masks[:].any(axis=(1, 2))
-  np.testing.assert_array_equal(shown, source.labels == 1)
+  marked = source.masks[:].any(axis=(1, 2))
+  np.testing.assert_array_equal(marked, source.labels == 1)
   assert 'JPEG' in source.notes['frames']
 
 
@@ -184,8 +184,8 @@ def test_avenue(avenue, tmp_path, load):
   source = load('cuhk_avenue')
   assert source.inputs.shape == (20, 16, 18, 32, 1)
   assert source.labels[10:].tolist() == [0, 0, 1, 1, 1, 0, 0, 0, 1, 1]
-  shown = source.masks[:].any(axis=(1, 2))
-  np.testing.assert_array_equal(shown, source.labels == 1)
+  marked = source.masks[:].any(axis=(1, 2))
+  np.testing.assert_array_equal(marked, source.labels == 1)
   assert load('cuhk_avenue', colour='rgb').inputs.shape[-1] == 3
 
 
@@ -246,8 +246,8 @@ def test_shanghaitech(campus, tmp_path, load):
   assert source.inputs.shape == (20, 16, 16, 28, 1)
   assert source.videos.names == ('01_001', '01_002', '01_0001', '01_0002')
   assert source.labels[10:].tolist() == [0, 0, 1, 1, 1, 0, 0, 0, 1, 1]
-  shown = source.masks[:].any(axis=(1, 2))
-  np.testing.assert_array_equal(shown, source.labels == 1)
+  marked = source.masks[:].any(axis=(1, 2))
+  np.testing.assert_array_equal(marked, source.labels == 1)
 
 
 def test_shanghaitech_errors(campus, tmp_path):
@@ -273,11 +273,11 @@ def test_real_ped2(shared, tmp_path, load):
   assert source.inputs.shape == (2310 + 1830, 16, 64, 64, 1)
   assert source.is_test.sum() == 1830 and source.labels.sum() == 1526
   assert source.dropped[0]['count'] == 180
-  found = json.loads((root / 'clips.json').read_text())
-  lengths = [clip['frames'] for clip in found.values()]
+  facts = json.loads((root / 'clips.json').read_text())
+  lengths = [clip['frames'] for clip in facts.values()]
   assert sorted(source.videos.lengths.tolist()) == sorted(lengths)
-  shown = source.masks[:].any(axis=(1, 2))
-  assert (shown == (source.labels == 1)).mean() > 0.99  # Masks may be thin.
+  marked = source.masks[:].any(axis=(1, 2))
+  assert (marked == (source.labels == 1)).mean() > 0.99  # Masks may be thin.
   start = time.perf_counter()
   load('ucsd_ped2', image_size=64)
   assert time.perf_counter() - start < 30  # Decoded frames are kept.

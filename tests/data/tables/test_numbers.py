@@ -93,14 +93,14 @@ def test_as_pandas_is_told(cells, told, said):
   reading = _one(cells)
   assert reading.values.dtype == np.float64
   np.testing.assert_array_equal(reading.values, table['x'].to_numpy(float))
-  assert said in reading.said() and bool(said) == bool(reading.said())
+  assert said in reading.describe() and bool(said) == bool(reading.describe())
 
 
 @pytest.mark.parametrize(('cells', 'values', 'said'), WRITTEN_OUT)
 def test_as_people_mean(cells, values, said):
   reading = _one(cells)
   np.testing.assert_array_equal(reading.values, values)
-  assert said in reading.said() and bool(said) == bool(reading.said())
+  assert said in reading.describe() and bool(said) == bool(reading.describe())
 
 
 @pytest.mark.parametrize(
@@ -193,9 +193,9 @@ def test_a_known_format_decides(known, cell, value):
   known = numbers.Format(**known)
   if value is None:
     with pytest.raises(numbers.Unreadable):
-      numbers.read([cell], known.decimal, known=known)
+      numbers.read([cell], known.decimal, expected=known)
   else:
-    reading = numbers.read([cell], known.decimal, known=known)
+    reading = numbers.read([cell], known.decimal, expected=known)
     assert reading.values.tolist() == [value] and reading.format == known
 
 

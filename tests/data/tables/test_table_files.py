@@ -193,7 +193,7 @@ AMBIGUOUS = 'x,kind\n"1,234",ok\n"5,678",NG\n"3,164",ok\n'
 
 def test_what_reads_two_ways(load, refused):
   message = refused(AMBIGUOUS)
-  for words in ('line 2', '"x" reads two ways', '"1,234" is 1234 with a'
+  for words in ('line 2', '"x" can be read in two ways', '"1,234" is 1234 with a'
                 ' thousands comma', '1.234 with a decimal comma',
                 'data.decimal'):  # fmt: skip
     assert words in message
@@ -507,7 +507,7 @@ def test_bomb_of_csv(refused, monkeypatch):
 BAD_TEXT = {
   'a zip archive': (b'PK\x03\x04' + bytes(100), 'spreadsheet'),
   'gzip without its name': (gzip.compress(_csv().encode()), '.csv.gz'),
-  'a picture': (b'\x89PNG\r\n\x1a\n' + bytes(range(256)), 'no text'),
+  'a picture': (b'\x89PNG\r\n\x1a\n' + bytes(range(256)), 'is not text'),
   'damaged UTF-8': (
     _csv().replace('ok', 'für').encode().replace(b'\xc3', b'\xff', 1), 'UTF-8'
   ),
@@ -579,7 +579,7 @@ def test_a_scorer_keeps_the_format_of_the_training(load, tmp_path):
     wanted = _wanted(load, AMBIGUOUS, **fields)
     assert table_files.unseen(new, wanted)[1].tolist() == [[value]]
   wanted = _wanted(load, 'x,kind\n1.5,ok\n2.5,NG\n')
-  with pytest.raises(errors.UserError, match='"1,234".*reads two ways'):
+  with pytest.raises(errors.UserError, match='"1,234".*read in two ways'):
     table_files.unseen(new, wanted)
   wanted = _wanted(load, 'x,kind\n12%,ok\n50%,NG\n')
   new.write_text('x\n12%\n')

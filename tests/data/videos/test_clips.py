@@ -30,7 +30,7 @@ def _source(lengths=(8, 9, 7), tests=1, config=None, distinct=True):
   ]
   labels = (np.arange(lengths[-1]) >= 4).astype(np.uint8)
   videos.append(clips.Video('last', lengths[-1], True, labels, 1))
-  return clips.source('made', frames, videos, config or _config(4), masks)
+  return clips.source('generated', frames, videos, config or _config(4), masks)
 
 
 def test_clips_do_not_cross_videos_and_carry_the_label_of_their_centre():
@@ -107,8 +107,8 @@ def test_no_frame_trains_and_validates(data_config):
   assert not frames(split.train) & frames(split.validation)
   assert len(split.validation) == 8  # A tenth of 81.
   assert len(split.test) == 9 and split.anomalous.sum() == 7
-  held = split.notes['train_clips_removed_for_shared_frames']
-  assert 0 < held <= 6 and len(split.train) + held == 73
+  removed = split.notes['train_clips_removed_for_shared_frames']
+  assert 0 < removed <= 6 and len(split.train) + removed == 73
 
 
 def test_random_rows_split_whole_videos(data_config):
@@ -141,15 +141,15 @@ def test_scaling_counts_each_frame_once(data_config):
 )
 def test_published_counts(shared, name, file, frames, scored):
   if name == 'ped2':
-    found = json.loads((shared / 'data/ped2/clips.json').read_text())
+    facts = json.loads((shared / 'data/ped2/clips.json').read_text())
     lengths = [
-      clip['frames'] for key, clip in found.items() if key.startswith('test')
+      clip['frames'] for key, clip in facts.items() if key.startswith('test')
     ]
     labels = np.load(shared / 'data/ped2' / file)
   else:
     folder = shared / 'data/labels_only'
-    found = json.loads((folder / f'{name}_clip_lengths.json').read_text())
-    lengths = list(found.values())
+    text = (folder / f'{name}_clip_lengths.json').read_text()
+    lengths = list(json.loads(text).values())
     labels = np.load(folder / file)
   assert sum(lengths) == labels.size == frames
   config = _config()
@@ -178,5 +178,5 @@ def test_both_feeds_take_clips():
   # On a device, frames are stored once, however many clips hold them.
   placed = jax.device_put(feed.resident(inputs))
   assert sum(x.nbytes for x in jax.tree.leaves(placed)) == feed.nbytes(inputs)
-  there = jax.jit(lambda inputs, index: inputs[index])(placed, index)
-  np.testing.assert_array_equal(there, got)
+  gathered = jax.jit(lambda inputs, index: inputs[index])(placed, index)
+  np.testing.assert_array_equal(gathered, got)

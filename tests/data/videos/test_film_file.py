@@ -30,15 +30,15 @@ def test_all_kinds_of_files(tmp_path, suffix):
   path = tmp_path / f'a{suffix.lower()}'
   films.write(path, films.pixels(20), codec)
   path = path.rename(tmp_path / f'b{suffix}')
-  found, film = _read(path)
+  frames, film = _read(path)
   expected, failed = films.plain(path.read_bytes())
-  assert not failed and len(found) == 20 and _same(found, expected)
+  assert not failed and len(frames) == 20 and _same(frames, expected)
   assert film.rate == 25 and film.shape == (48, 32) and not film.warnings
   np.testing.assert_allclose(film.seconds, np.arange(20) / 25, atol=1e-3)
   assert decode_video.open_video(path).name == 'b'
 
 
-# As the orientations 1 to 8 of EXIF, and what NumPy does for each.
+# The orientations 1 to 8 of EXIF: matrix of the file, and the turn in NumPy.
 TURNS = {
   'upright': ((1, 0, 0, 1), lambda x: x),
   'mirrored': ((-1, 0, 0, 1), np.fliplr),
@@ -58,9 +58,9 @@ def test_frames_are_upright(tmp_path, name, height, width):
   path = films.write(tmp_path / 'a.mp4', films.pixels(4, height, width))
   stored, _ = films.plain(path.read_bytes())
   films.turn(path, matrix)
-  found, film = _read(path)
-  assert _same(found, [turned(frame) for frame in stored])
-  assert film.shape == found[0].shape[1::-1] and not film.warnings
+  frames, film = _read(path)
+  assert _same(frames, [turned(frame) for frame in stored])
+  assert film.shape == frames[0].shape[1::-1] and not film.warnings
 
 
 def test_a_turned_video_is_resized_when_it_is_upright(tmp_path):
@@ -68,19 +68,19 @@ def test_a_turned_video_is_resized_when_it_is_upright(tmp_path):
   frames[:, :, :32] = 200  # Its left half, and turned its upper one.
   path = films.write(tmp_path / 'a.mp4', frames)
   films.turn(path, (0, 1, -1, 0))
-  found, footage = decode_video.decode(
+  decoded, footage = decode_video.decode(
     decode_video.open_video(path), (8, 16), 'grey'
   )
-  assert found.shape == (3, 16, 8, 1) and footage.shape == (32, 64)
-  assert (found[:][:, :7] > 180).all() and (found[:][:, 9:] < 20).all()
+  assert decoded.shape == (3, 16, 8, 1) and footage.shape == (32, 64)
+  assert (decoded[:][:, :7] > 180).all() and (decoded[:][:, 9:] < 20).all()
 
 
 def test_other_angles_are_said(tmp_path):
   path = films.write(tmp_path / 'a.mp4', films.pixels(4))
   stored, _ = films.plain(path.read_bytes())
   films.turn(path, (np.cos(0.5), np.sin(0.5), -np.sin(0.5), np.cos(0.5)))
-  found, film = _read(path)
-  assert _same(found, stored)
+  frames, film = _read(path)
+  assert _same(frames, stored)
   assert film.warnings == (
     'says that it is turned by 28.6 degrees; it is read as it is stored',
   )
@@ -94,8 +94,8 @@ def test_pixels_that_are_no_squares_count_for_the_shape(
   path = films.write(tmp_path / 'a.mp4', films.pixels(4), ratio=ratio)
   if matrix:
     films.turn(path, (0, 1, -1, 0))
-  found, film = _read(path)
-  assert film.shape == shape and sorted(found[0].shape[:2]) == [32, 48]
+  frames, film = _read(path)
+  assert film.shape == shape and sorted(frames[0].shape[:2]) == [32, 48]
 
 
 @pytest.mark.parametrize('suffix', ['.mp4', '.mkv', '.avi', '.ts'])
@@ -149,9 +149,9 @@ WHOLE = {
 @pytest.mark.parametrize('name', WHOLE)
 def test_no_false_alarm(tmp_path, name):
   path = films.write(tmp_path / name, films.pixels(40), **WHOLE[name])
-  found, film = _read(path)
+  frames, film = _read(path)
   expected, _ = films.plain(path.read_bytes())
-  assert len(found) == 40 and _same(found, expected) and film.warnings == ()
+  assert len(frames) == 40 and _same(frames, expected) and film.warnings == ()
 
 
 CUT = {
@@ -173,17 +173,17 @@ CUT = {
 def test_an_end_that_is_missing_is_said(tmp_path, name, share):
   path = films.write(tmp_path / name, films.pixels(40), **CUT[name])
   content = path.read_bytes()
-  whole, _ = films.plain(content)
+  undamaged, _ = films.plain(content)
   path.write_bytes(content[: int(share * len(content))])
-  found, film = _read(path)
+  frames, film = _read(path)
   expected, _ = films.plain(path.read_bytes())
-  assert 3 <= len(found) < 40 and _same(found[: len(expected)], expected)
+  assert 3 <= len(frames) < 40 and _same(frames[: len(expected)], expected)
   assert film.warnings[0] == (
-    f'ends early: the header says 40 frames (1.6 s), {len(found)} were read'
-    f' ({len(found) / 25:.4g} s)'
+    f'ends early: the header says 40 frames (1.6 s), {len(frames)} were read'
+    f' ({len(frames) / 25:.4g} s)'
   )
   if name[0] == 'a' and name != 'a.flv':  # Each frame stands for itself.
-    assert _same(found, whole[: len(found)]) and len(film.warnings) == 1
+    assert _same(frames, undamaged[: len(frames)]) and len(film.warnings) == 1
 
 
 @pytest.mark.parametrize(
@@ -197,8 +197,8 @@ def test_an_end_whose_length_nothing_says(tmp_path, name, words):
   path = films.write(tmp_path / name, films.pixels(40))
   content = path.read_bytes()
   path.write_bytes(content[: int(0.6 * len(content))])
-  found, film = _read(path)
-  assert 3 <= len(found) < 40
+  frames, film = _read(path)
+  assert 3 <= len(frames) < 40
   assert np.any([re.match(words, w) for w in film.warnings])
 
 
@@ -216,15 +216,15 @@ def test_damage_in_the_middle_is_counted(tmp_path, suffix):
   path = tmp_path / f'a{suffix}'
   films.write(path, films.pixels(40), 'mjpeg', 'yuvj420p')
   content = bytearray(path.read_bytes())
-  whole, _ = films.plain(bytes(content))
+  undamaged, _ = films.plain(bytes(content))
   begins = [m.start() for m in re.finditer(b'\xff\xd8\xff', content)]
   assert len(begins) == 40
   for damaged in (12, 20):
     size = begins[damaged + 1] - begins[damaged] - 60
     content[begins[damaged] : begins[damaged] + size] = bytes(size)
-  found, film = _read(path, bytes(content))
-  del whole[20], whole[12]
-  assert _same(found, whole)
+  frames, film = _read(path, bytes(content))
+  del undamaged[20], undamaged[12]
+  assert _same(frames, undamaged)
   (line,) = film.warnings
   assert line.startswith('is damaged: 2 of 40 packets gave no frame')
   assert '38 frames were read' in line
@@ -295,8 +295,8 @@ def test_a_title_in_latin_1(tmp_path, suffix):
     content = content.replace(old, new)  # The second: half of a surrogate.
   assert content != path.read_bytes()
   path.write_bytes(content)
-  found, film = _read(path)
-  assert len(found) == 20 and film.warnings == ()
+  frames, film = _read(path)
+  assert len(frames) == 20 and film.warnings == ()
 
 
 @pytest.mark.parametrize(
@@ -325,7 +325,7 @@ def test_names_of_all_kinds(tmp_path, monkeypatch, name):
 def test_mutants_are_as_pyav_has_them_or_refused(tmp_path, name, codec):
   path = films.write(tmp_path / f'a.{name}', films.pixels(9, 16, 24), codec)
   content = path.read_bytes()
-  whole, _ = films.plain(content)
+  undamaged, _ = films.plain(content)
   rng = np.random.default_rng(0)
   thorough = os.environ.get('MEMAE_TEST_THOROUGH')
   read = 0
@@ -341,7 +341,7 @@ def test_mutants_are_as_pyav_has_them_or_refused(tmp_path, name, codec):
     mutant = bytes(mutant)
     expected, failed = films.plain(mutant)
     try:
-      found, film = _read(path, mutant)
+      frames, film = _read(path, mutant)
     except errors.UserError as error:
       assert '\n' not in str(error) and (failed or not expected)
       continue
@@ -349,14 +349,14 @@ def test_mutants_are_as_pyav_has_them_or_refused(tmp_path, name, codec):
     if failed:  # We go on where it stops, and say so.
       assert film.warnings
       # Others fill what they lack with what lay in memory.
-      assert codec != 'ffv1' or _same(found[: len(expected)], expected)
-    elif found[0].shape == expected[0].shape:
+      assert codec != 'ffv1' or _same(frames[: len(expected)], expected)
+    elif frames[0].shape == expected[0].shape:
       mirrored = [
         [frame[::up, ::left] for frame in expected]
         for up in (1, -1)
         for left in (1, -1)
       ]  # Where its matrix was changed, which may also turn it by 90 degrees.
-      assert any(_same(found, one) for one in mirrored) or film.warnings
-    if number % 3 == 0 and len(found) < len(whole) - 1:
+      assert any(_same(frames, one) for one in mirrored) or film.warnings
+    if number % 3 == 0 and len(frames) < len(undamaged) - 1:
       assert film.warnings
   assert read > (200 if thorough else 12)

@@ -43,8 +43,8 @@ def test_layout(folder, load, data_config):
     + [-2, -1, 0, 1],
   )
   assert source.labels.sum() == 2 * 4  # Frames 5 to 8 of each.
-  shown = source.masks[:].any(axis=(1, 2))
-  np.testing.assert_array_equal(shown, source.labels == 1)
+  marked = source.masks[:].any(axis=(1, 2))
+  np.testing.assert_array_equal(marked, source.labels == 1)
   assert source.has_mask.all() and source.notes['labels'] == 'masks'
   remark = source.remarks[2]
   assert remark == 'labels from masks: 2 videos, 8 of 20 frames anomalous'
@@ -167,9 +167,9 @@ def test_mp4_beside_a_folder_of_frames(tmp_path, load):
   _film(film, [20, 30, 40, 50, 60, 70], codec='mpeg4', pix_fmt='yuv420p')
   source = load(root, image_size=16, colour='rgb')
   assert source.videos.names[:3] == ('1', '10', 'film')
-  found = source.inputs[source.videos.video == 2][:, :, 8, 8].astype(int)
+  pixels = source.inputs[source.videos.video == 2][:, :, 8, 8].astype(int)
   want = np.array([[20, 30, 40, 50], [30, 40, 50, 60], [40, 50, 60, 70]])
-  assert np.abs(found - want[..., None]).max() <= 6  # The codec is lossy.
+  assert np.abs(pixels - want[..., None]).max() <= 6  # The codec is lossy.
 
 
 def _refused(load, root, match, **fields):
@@ -254,7 +254,9 @@ def test_masks_of_no_video(folder, load):
 
 
 def test_wrong_layouts(folder, load, tmp_path):
-  _refused(load, tmp_path / 'nowhere', 'nowhere is no folder; expected train')
+  _refused(
+    load, tmp_path / 'nowhere', 'nowhere is not a folder; expected train'
+  )
   _refused(load, tmp_path, 'has no folder train')
   (folder / 'test/other').mkdir()
   (folder / 'test/other/1.gif').write_bytes(b'x')
@@ -289,8 +291,8 @@ def test_what_is_said_at_the_start(folder, load):
   assert source.videos.names == ('1', '10', 'a', 'b')
   assert source.remarks[:3] == (
     'train: 2 videos, 24 frames; test: 2 videos, 20 frames',
-    'frames a second: not known; films play 10 a second, or as eval.frame_rate'
-    ' says',
+    'frames per second: not known; films play 10 per second, or as'
+    ' eval.frame_rate says',
     'empty folders are passed over: train/2, test/3',
   )
   assert source.warnings == ()
@@ -312,7 +314,8 @@ def test_how_videos_were_filmed(tmp_path, load):
     assert source.videos.names == ('a', 'b', 'c', 'a') and 5 < read < 40
     assert source.remarks[:2] == (
       f'train: 3 videos, 92 frames; test: 1 video, {read} frames',
-      'frames a second: 25 (2, such as b), 30 (1, such as a); not known of 1',
+      'frames per second: 25 (2, such as b), 30 (1, such as a); not known for'
+      ' 1',
     )
     assert source.warnings == (
       'test/a.mkv ends early: the header says 40 frames (1.6 s),'

@@ -24,10 +24,10 @@ SPANS = [[(3, 9), (15, 15)], [], [(1, 12)]]
 
 
 def _marked(spans):
-  """Labels of spans, by loops; None where a frame is beyond its video."""
+  """Returns the labels of spans; None if a frame is beyond its video."""
   labels = [[0] * length for length in LENGTHS]
-  for video, some in zip(labels, spans):
-    for first, last in some:
+  for video, video_spans in zip(labels, spans):
+    for first, last in video_spans:
       if not 1 <= first <= last <= len(video):
         return None
       for frame in range(first, last + 1):
@@ -82,7 +82,7 @@ FILES = {
 
 
 def _damaged(content, rng):
-  """Cuts, overwrites, puts in, leaves out or repeats bytes."""
+  """Cuts, overwrites, inserts, leaves out or repeats bytes."""
   start, stop = sorted(rng.integers(0, len(content) + 1, 2).tolist())
   short = min(stop, start + int(rng.integers(1, 9)))
   noise = rng.bytes(int(rng.integers(1, 9)))
@@ -100,7 +100,7 @@ def _damaged(content, rng):
 
 
 def _read(path, content):
-  """Labels of each video, or None where they are refused in one line."""
+  """Returns the labels of each video; None: they are refused in one line."""
   path.write_bytes(content)
   try:
     labels = video_labels.read(path, NAMES, LENGTHS)
@@ -109,11 +109,11 @@ def _read(path, content):
     assert '\n' not in text and path.name in text and len(text) < 500
     text.encode()
     return None
-  return [some.tolist() for some in labels]
+  return [of_video.tolist() for of_video in labels]
 
 
 def _by_scipy(path):
-  """Read once more in a child of the test's own words, but by SciPy."""
+  """Reads the spans with SciPy alone, in a child process."""
   cells = child.call(scipy.io.loadmat, (str(path),), 60)['gt'].ravel()
   return _marked([[] if not c.size else c.T.astype(int) for c in cells])
 
@@ -131,7 +131,7 @@ def _by_pandas(path):
 
 @pytest.mark.parametrize('name', FILES)
 def test_damaged_files(tmp_path, name):
-  """No traceback. What is read at all is what another reader reads."""
+  """Damaged files are refused, or read as another reader reads them."""
   rng, path = np.random.default_rng(0), tmp_path / name
   others = {'mat': _by_scipy, 'npy': _by_numpy}
   assert _read(path, FILES[name]) == WANT
@@ -146,7 +146,7 @@ def test_damaged_files(tmp_path, name):
 
 
 def _reformed(content, rng):
-  """Other line ends, encodings, blanks and remarks; or cut short."""
+  """Changes line ends or encoding, adds empty lines, or cuts the file."""
   text = content.decode()
   return (
     lambda: text.replace('\n', '\r\n').encode(),
@@ -201,7 +201,7 @@ def _reformed_table(content, rng):
   [('a.m', _reformed_script, 0.7), ('a.csv', _reformed_table, 0.4)],
 )
 def test_other_forms_of_the_same(tmp_path, name, change, least):
-  """What the labels do not depend on: refused, or the same."""
+  """Changes of form are refused, or give the same labels."""
   rng, kept = np.random.default_rng(1), 0
   for _ in range(MUTANTS):
     content = change(FILES[name], rng)
@@ -224,12 +224,12 @@ def test_other_numbers_in_a_script(tmp_path):
     )
     text = re.sub(r'%.*', '', content.decode())
     spans = [
-      [(int(a), int(b or a)) for a, b in re.findall(r'(\d+)(?::(\d+))?', some)]
-      for some in re.findall(r'\[(.*?)\]', text)
+      [(int(a), int(b or a)) for a, b in re.findall(r'(\d+)(?::(\d+))?', part)]
+      for part in re.findall(r'\[(.*?)\]', text)
     ]
-    # Of MATLAB: no frame, where a span ends before it begins.
-    want = _marked([[s for s in some if s[0] <= s[1]] for some in spans])
-    if any(0 in span for some in spans for span in some):
+    # In MATLAB, a span that ends before it begins has no frames.
+    want = _marked([[s for s in part if s[0] <= s[1]] for part in spans])
+    if any(0 in span for part in spans for span in part):
       continue
     assert _read(tmp_path / 'a.m', content) == want
     read += want is not None
@@ -248,7 +248,7 @@ def test_other_numbers_in_a_table(tmp_path):
 
 @pytest.fixture
 def published(tmp_path, monkeypatch):
-  """Files in small, which pass as published, and how each is read."""
+  """Small files that pass as published, and the function that reads each."""
   name = 'train-labels-idx1-ubyte'
   labels = np.arange(40, dtype=np.uint8) % 10
   content = fakes.idx(labels)
@@ -263,15 +263,17 @@ def published(tmp_path, monkeypatch):
 
   def gz():
     path = tmp_path / kddcup99.FILES[0]
-    found = raw.unpacked(path, 'URL')
-    raw.check(found, 'sha256', hashlib.sha256(content).hexdigest(), path, 'URL')
-    return np.frombuffer(found, np.uint8)[8:].tolist()
+    unpacked = raw.unpacked(path, 'URL')
+    raw.check(
+      unpacked, 'sha256', hashlib.sha256(content).hexdigest(), path, 'URL'
+    )
+    return np.frombuffer(unpacked, np.uint8)[8:].tolist()
 
   def pickled():
     path = tmp_path / 'test_batch'
-    found = cifar10.decode(path.read_bytes(), str(path), 'test_batch')
-    assert found[0].shape == (10, 32, 32, 3)  # There is no checksum of it.
-    return sorted(found[1].tolist()) + [0] * 30
+    images, labels = cifar10.decode(path.read_bytes(), str(path), 'test_batch')
+    assert images.shape == (10, 32, 32, 3)  # There is no checksum of it.
+    return sorted(labels.tolist()) + [0] * 30
 
   packed = gzip.compress(content, mtime=0)
   return {

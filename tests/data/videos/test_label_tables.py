@@ -14,7 +14,7 @@ WANT = [[0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 1], [0, 0, 1]]
 
 
 def _frame(**columns):
-  """The table that all are variations of, in the order of the frames."""
+  """Returns the table that all others vary, in the order of the frames."""
   rows = [(v, i) for v, n in zip(NAMES, LENGTHS) for i in range(n)]
   videos, frames = zip(*rows)
   return pd.DataFrame(
@@ -83,7 +83,7 @@ TABLES = {
 def _check(path, content):
   path.write_bytes(content)
   labels = video_labels.read(path, NAMES, LENGTHS)
-  assert [some.tolist() for some in labels] == WANT
+  assert [of_video.tolist() for of_video in labels] == WANT
 
 
 @pytest.mark.parametrize('name', TABLES)
@@ -130,7 +130,7 @@ def test_encodings(tmp_path, encoding):
   path = tmp_path / 'a.CSV'
   path.write_bytes(table.to_csv(index=False).encode(encoding))
   labels = video_labels.read(path, ('Tür', 'Tor'), LENGTHS)
-  assert [some.tolist() for some in labels] == WANT
+  assert [of_video.tolist() for of_video in labels] == WANT
   with pytest.raises(errors.UserError, match='no test video "T.?.?r"'):
     video_labels.read(path, ('Türe', 'Tor'), LENGTHS)
 
@@ -138,17 +138,17 @@ def test_encodings(tmp_path, encoding):
 def test_packed(tmp_path):
   _frame()[::-1].to_csv(tmp_path / 'a.csv.gz', index=False)
   labels = video_labels.read(tmp_path / 'a.csv.gz', NAMES, LENGTHS)
-  assert [some.tolist() for some in labels] == WANT
+  assert [of_video.tolist() for of_video in labels] == WANT
 
 
 def test_one_video(tmp_path):
-  """Without a column of videos; a folder has a file for each, by any name."""
+  """Tables of one video each need no column of videos, nor its exact name."""
   for number, labels in enumerate(WANT, 1):
     table = pd.DataFrame({'image': [f'{i}.png' for i in range(len(labels))]})
     table['Anomaly'] = labels
     table.sort_values('image').to_csv(tmp_path / f'{number}_label.csv')
-  found = video_labels.read(tmp_path, NAMES, LENGTHS)
-  assert [some.tolist() for some in found] == WANT
+  labels = video_labels.read(tmp_path, NAMES, LENGTHS)
+  assert [of_video.tolist() for of_video in labels] == WANT
   file = tmp_path / '1_label.csv'
   assert video_labels.read(file, ['x'], [12])[0].tolist() == WANT[0]
   np.save(tmp_path / '1_label.npy', WANT[0])
@@ -188,7 +188,7 @@ REFUSED = {
   ),
   'another name': (
     _frame().to_csv(index=False).replace('01,10,', '01,1-0,'),
-    'line 12: frame "1-0" of video "01" is not named as the others',
+    'line 12: frame "1-0" of video "01" is not named like the others',
   ),
   'below zero': (
     _frame(frame=_frame()['frame'] - 1).to_csv(index=False),
@@ -258,7 +258,7 @@ def test_refused(tmp_path, name):
 
 
 def test_as_pandas(tmp_path):
-  """Random tables: videos mixed, frames shuffled, other columns between."""
+  """Random tables with shuffled rows and another column read as in pandas."""
   rng = np.random.default_rng(0)
   names, path = ('a', 'b 2', 'ö'), tmp_path / 'a.csv'
   for _ in range(20):

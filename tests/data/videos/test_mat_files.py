@@ -47,7 +47,7 @@ NPYS = {
 
 def _check(path):
   labels = video_labels.read(path, NAMES, LENGTHS)
-  assert [some.tolist() for some in labels] == WANT
+  assert [of_video.tolist() for of_video in labels] == WANT
 
 
 @pytest.mark.parametrize('name', MATS)
@@ -135,7 +135,7 @@ def test_an_npy_that_announces_too_much(tmp_path):
 
 
 def test_files_of_videos(tmp_path):
-  """Masks, labels by several names, and a video by its number alone."""
+  """Files of masks and of labels are found by the number of their video."""
   masks = np.empty((1, 5), object)
   for i, label in enumerate(WANT[0]):
     masks[0, i] = np.eye(3, dtype=np.uint8) * label
@@ -171,7 +171,7 @@ def test_a_child_that_ended_is_replaced():
     child.read('a.mat', 'file', os.abort)
   second = child.read('a.mat', 'file', os.getpid)
   assert second != first
-  # Nobody asks it for a while: here, it is told that none will.
+  # Its time to wait for the next request is over: here, it is told to exit.
   process, pipe = child._kept
   pipe.send((os._exit, (0,)))
   process.wait()

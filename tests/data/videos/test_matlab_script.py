@@ -85,7 +85,7 @@ def test_frames(form):
 
 
 REFUSED = {
-  '[12:end]': '"end" is no number',
+  '[12:end]': '"end" is not a number',
   '[1:2:]': '"]" has no meaning here',
   '[:5]': '":" has no meaning here',
   '[1:2:3:4]': 'three numbers at most',
@@ -95,7 +95,7 @@ REFUSED = {
   '[(1 2)]': '"2" has no meaning here',
   '[1,,2]': '"," has no meaning here',
   '[,1]': '"," has no meaning here',
-  '[1:3; 9]': 'rows of a matrix need one length, but here are 3 and 1',
+  '[1:3; 9]': 'rows of a matrix need one length, but here are rows of 3 and 1',
   '[[1;2] 3]': '2 and 1 rows cannot stand side by side',
   '[1 +\n 2]': 'the end of the line has no meaning',
   '[1:\n5]': 'the end of the line has no meaning',
@@ -107,17 +107,17 @@ REFUSED = {
   '[1:1e-300:5]': 'more than 10,000,000 values',
   '[1e999]': 'not finite',
   '[1/0]': 'not finite',
-  '[5abc]': '"5abc" is no number',
-  '[1.2.3]': 'is no number',
-  '[3i]': 'is no number',
+  '[5abc]': '"5abc" is not a number',
+  '[1.2.3]': 'is not a number',
+  '[3i]': 'is not a number',
   "['5']": 'has no meaning here',
   "[5 '6]": 'is not understood',
   '[5 ^ 2]': '"\\^" has no meaning here',
   '[5 == 2]': '"==" has no meaning here',
-  'colon(1,5)': '"colon" is no number that is known',
-  '[n]': '"n" is no number that is known',
+  'colon(1,5)': '"colon" is not a number that is known',
+  '[n]': '"n" is not a number that is known',
   '[3 – 5]': 'is not understood',
-  '': 'is not understood; expected lines as',
+  '': 'is not understood; expected lines like',
   ' = 5': 'is not understood',
   '1:3, 4': 'is not understood',
   '[' * 60 + ']' * 60: 'more than 50 deep',
@@ -209,7 +209,7 @@ _value = st.recursive(
 
 
 def _values(value):
-  """What a nested list stands for; a tuple is first, step and last."""
+  """Returns the frames of a nested list; a tuple is first, step and last."""
   if isinstance(value, int):
     return [value]
   if isinstance(value, tuple):
@@ -221,7 +221,7 @@ def _values(value):
 
 
 def _printed(value, draw):
-  """The text of a nested list in one of its many forms."""
+  """Returns the text of a nested list in one of its many forms."""
   choose = lambda *texts: draw(st.sampled_from(texts))
   blank = choose('', '', ' ', '  ')
   if isinstance(value, int):

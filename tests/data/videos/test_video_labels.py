@@ -70,9 +70,9 @@ def _read(path, names=NAMES, lengths=LENGTHS):
 @pytest.mark.parametrize('name', WRITE)
 def test_every_kind_gives_the_same(tmp_path, name):
   WRITE[name](tmp_path / name)
-  found = _read(tmp_path / name)
-  assert [labels.tolist() for labels in found] == WANT
-  assert all(labels.dtype == np.uint8 for labels in found)
+  labels = _read(tmp_path / name)
+  assert [of_video.tolist() for of_video in labels] == WANT
+  assert all(of_video.dtype == np.uint8 for of_video in labels)
 
 
 @pytest.mark.parametrize('name', WRITE)
@@ -130,10 +130,10 @@ def test_ped2_sources_agree(shared):
   folder = shared / 'data/ped2'
   lengths = (180, 180, 150, 180, 150, 180, 180, 180, 120, 150, 180, 180)
   names = [f'{i + 1:02d}' for i in range(12)]
-  found = [
+  labels = [
     np.concatenate(_read(folder / name, names, lengths))
     for name in ('UCSDped2.m', 'ped2.mat', 'frame_labels_ped2.npy')
   ]
-  assert found[0].sum() == 1648
-  np.testing.assert_array_equal(found[0], found[1])
-  np.testing.assert_array_equal(found[0], found[2])
+  assert labels[0].sum() == 1648
+  np.testing.assert_array_equal(labels[0], labels[1])
+  np.testing.assert_array_equal(labels[0], labels[2])

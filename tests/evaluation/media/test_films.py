@@ -102,10 +102,10 @@ def test_a_new_video_gets_the_scores_that_it_has_as_a_test_video(run, folder):
 @pytest.mark.parametrize(
   'name,words',
   [
-    ('nowhere.mp4', 'nowhere.mp4 is no video'),
+    ('nowhere.mp4', 'nowhere.mp4 is not a video'),
     ('text.avi', 'text.avi is no readable video'),
     ('short', 'has 9 frames, but a clip takes 16'),
-    ('empty', 'is no video'),
+    ('empty', 'is not a video'),
   ],
 )
 def test_what_is_no_video(run, folder, tmp_path, name, words):

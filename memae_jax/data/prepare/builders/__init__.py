@@ -1,0 +1,1 @@
+"""TFDS builders of the published data sets, without TensorFlow."""

@@ -22,8 +22,8 @@ ARCHIVE = 'cifar-10-python.tar.gz'
 ARCHIVE_MD5 = 'c58f30108f718f92721af3b95e74349a'  # As published.
 FOLDER = 'cifar-10-batches-py'
 TEST = 'test_batch'
-_SECONDS = 60  # That reading a batch may take.
-# Images of each class. There are no published checksums of single batches.
+_SECONDS = 60  # Within which a batch must be read.
+# Number of images of each class. No checksums of single batches are published.
 COUNTS = {
   'data_batch_1': (1005, 974, 1032, 1016, 999, 937, 1030, 1001, 1025, 981),
   'data_batch_2': (984, 1007, 1010, 995, 1010, 988, 1008, 1026, 987, 985),
@@ -62,49 +62,50 @@ class Cifar10Blocks(images.ImageBlocks):
 
 
 def _from_archive(path: pathlib.Path) -> dict[str, tuple[bytes, str]]:
-  """Returns content and place of each batch."""
+  """Returns content, and name for messages, of each batch in the archive."""
   raw.check_file(path, 'md5', ARCHIVE_MD5, URL)
   content = path.read_bytes()
-  found = {}
+  batches = {}
   try:
     with tarfile.open(fileobj=io.BytesIO(content), mode='r:gz') as archive:
       for name in COUNTS:
-        # By their very names: other members are never looked at.
+        # By their exact names: other members are never looked at.
         batch = archive.extractfile(f'{FOLDER}/{name}').read()
-        found[name] = batch, f'{path} {name}'
+        batches[name] = batch, f'{path} {name}'
   except (tarfile.TarError, KeyError, AttributeError, OSError, EOFError,
           zlib.error) as error:  # fmt: skip
     raise errors.UserError(
-      f'{path} is no archive with the files {", ".join(COUNTS)} in {FOLDER}'
-      f' ({error}); fetch {URL} again'
+      f'{path} is not an archive with the files {", ".join(COUNTS)} in'
+      f' {FOLDER} ({error}); fetch {URL} again'
     ) from error
-  return found
+  return batches
 
 
 def _from_folder(archive: pathlib.Path) -> dict[str, tuple[bytes, str]]:
-  """Returns content and place of each batch that is there.
+  """Returns content, and name for messages, of each batch that is on disk.
 
   The batches lie where the archive would, or in the folder that it unpacks to.
   """
   folder = archive.parent / FOLDER
   folder = folder if folder.is_dir() else archive.parent
-  found = [name for name in COUNTS if (folder / name).is_file()]
-  if TEST not in found or len(found) < 2:
+  names = [name for name in COUNTS if (folder / name).is_file()]
+  if TEST not in names or len(names) < 2:
     raise errors.UserError(
       f'{folder} holds neither {ARCHIVE} nor its files {TEST} and data_batch_1'
       ' to data_batch_5; put them there, or leave --manual_dir out to download'
       f' them from {URL}'
     )
-  missing = [name for name in COUNTS if name not in found]
+  missing = [name for name in COUNTS if name not in names]
   if missing:
     print(
       f'warning: {folder} has no {" and no ".join(missing)}; the set is'
-      ' prepared without (delete it to prepare it anew), and results say so',
+      ' prepared without these images, and results say so (to add them, delete'
+      ' the set and prepare it again)',
       file=sys.stderr,
     )
   return {
     name: (foreign.content(folder / name, raw.LIMIT), str(folder / name))
-    for name in found
+    for name in names
   }
 
 
@@ -116,18 +117,18 @@ def decode(
   Args:
     content: of the file.
     where: its path, for messages.
-    name: which of `COUNTS` it must be.
+    name: of the batch that it must be, one of `COUNTS`.
 
   Returns:
     images [N, 32, 32, 3] uint8 and labels [N] uint8.
 
   Raises:
-    UserError: it is no such batch, or would run code.
+    UserError: the file is not that batch, or would run code.
   """
   counts = COUNTS[name]
-  refuse = lambda what: errors.UserError(f'{where} {what}; fetch {URL} again')
+  refuse = lambda text: errors.UserError(f'{where} {text}; fetch {URL} again')
   try:
-    # In a child: a few bytes may ask for all memory, or take for ever.
+    # In a child process: a few bytes may ask for all memory, or never end.
     batch = child.call(pickles.load, (content,), _SECONDS)
   except ValueError as error:
     raise refuse(f'is refused as a pickle of data: {error}') from error
@@ -144,9 +145,9 @@ def decode(
     rows = pickles.byte_array(fields['data'])
   except ValueError as error:
     raise refuse(f'key "data" {error}') from error
-  wanted = (sum(counts), 3072)
-  if rows.shape != wanted:
-    raise refuse(f'key "data" has shape {rows.shape}, expected {wanted}')
+  shape = (sum(counts), 3072)
+  if rows.shape != shape:
+    raise refuse(f'key "data" has shape {rows.shape}, expected {shape}')
   labels = fields['labels']
   if not isinstance(labels, list) or len(labels) != len(rows):
     length = len(labels) if isinstance(labels, list) else 'no list of'
@@ -157,11 +158,11 @@ def decode(
         f'row {row} has label {reprlib.repr(label)}, expected 0 to'
         f' {len(counts) - 1}'
       )
-  found = tuple(np.bincount(labels, minlength=len(counts)).tolist())
-  if found != counts:
+  read_counts = tuple(np.bincount(labels, minlength=len(counts)).tolist())
+  if read_counts != counts:
     raise refuse(
-      f'is not the published {name}: its classes have {found} images, expected'
-      f' {counts}'
+      f'is not the published {name}: its classes have {read_counts} images,'
+      f' expected {counts}'
     )
   pixels = rows.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
   return pixels, np.array(labels, np.uint8)

@@ -1,7 +1,8 @@
 """CUHK Avenue as a TFDS data set without TensorFlow, from the published files.
 
-Labels are those of the published masks. Other sets of frame labels circulate,
-and differ: give one as `data.label_path`, and results name it.
+A frame is labelled anomalous if its published mask is not empty. Other labels
+of the frames circulate, which differ: give them as `data.label_path`, and the
+results name them.
 """
 
 import pathlib
@@ -36,7 +37,7 @@ class CuhkAvenue(videos.VideoSet):
   FRAMES = 15_324
 
   def read(self, folder: pathlib.Path) -> videos.Tree:
-    """See `VideoSet`."""
+    """Finds videos and masks in a folder; see `VideoSet.read`."""
     root = videos.base(folder, 'training_videos', 'testing_videos')
     masks = videos.base(folder, _MASKS)
     if not root or not masks:
@@ -58,15 +59,16 @@ class CuhkAvenue(videos.VideoSet):
 
 
 def _test(film: pathlib.Path, folder: pathlib.Path) -> videos.Video:
-  """Masks of 01.avi are in 1_label.mat."""
+  """Returns a test video; the masks of 01.avi are in 1_label.mat."""
   path = folder / f'{film.stem.lstrip("0")}_label.mat'
   if not path.is_file():
     raise errors.UserError(f'{path} is missing; fetch the masks again')
 
-  def masks():
-    found = mat_files.masks_or_labels(path)[0]
-    if found is None:
+  def read_masks():
+    masks, _ = mat_files.masks_or_labels(path)
+    if masks is None:
       raise errors.UserError(f'{path} has no "volLabel"; fetch the masks again')
-    return found
+    return masks
 
-  return videos.Video(film.stem, [film], masks().any(axis=(1, 2)), masks)
+  labels = read_masks().any(axis=(1, 2))
+  return videos.Video(film.stem, [film], labels, read_masks)

@@ -1,7 +1,7 @@
-"""What the builders of image sets share: blocks of images.
+"""Base class of the builders of image sets, which store blocks of images.
 
 A TFDS example here is a block of images compressed with zlib, as in
-`kddcup99`: one image an example takes many times longer to read back.
+`kddcup99`: one image per example takes many times longer to read back.
 """
 
 import pathlib
@@ -9,7 +9,7 @@ import pathlib
 import numpy as np
 import tensorflow_datasets as tfds
 
-BLOCK = 1000
+BLOCK = 1000  # Images per example.
 
 
 class ImageBlocks(tfds.core.GeneratorBasedBuilder, skip_registration=True):
@@ -24,7 +24,7 @@ class ImageBlocks(tfds.core.GeneratorBasedBuilder, skip_registration=True):
   SHAPE: tuple[int, ...]
   LABELS: tuple[str, ...]
   SIZES: dict[str, int]  # Images of each split.
-  TEST: str  # Which split is the official test part.
+  TEST: str  # Name of the split that is the official test part.
   raw_dir: pathlib.Path  # Holds the publisher's files; set by `prepare`.
 
   def _info(self) -> tfds.core.DatasetInfo:

@@ -2,7 +2,7 @@
 
 TFDS has a `kddcup99` of its own, which is the full file of 4.9 million rows;
 papers on anomaly detection use this one. A TFDS example here is a block of
-rows, as matrices compressed with zlib: one row an example takes minutes to
+rows, as matrices compressed with zlib: one row per example takes minutes to
 read back (0.4 ms each on a laptop core), the 61 blocks half a second.
 """
 
@@ -17,10 +17,10 @@ from memae_jax.runtime import errors
 
 URL = 'http://kdd.ics.uci.edu/databases/kddcup99/kddcup.data_10_percent.gz'
 FILES = ('kddcup.data_10_percent.gz', 'kddcup.data_10_percent')
-# Of the unpacked text: gzip files of the same content differ in their header.
+# Checksum of the unpacked text: gzip headers differ for the same content.
 SHA256 = 'f8c8267ebcd9c0ed1fd7d6277fe5bfff8732e9b7db8e61b873542b2a534b6f9a'
 ROWS = 494_021
-BLOCK = 8192
+BLOCK = 8192  # Rows per example.
 
 CATEGORIES = {
   'protocol_type': ('icmp', 'tcp', 'udp'),
@@ -109,10 +109,10 @@ class Kddcup99TenPercent(tfds.core.GeneratorBasedBuilder):
 def parse(
   content: bytes, path: pathlib.Path
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-  """Parses the rows.
+  """Parses the rows of the file.
 
   Args:
-    content: the text of the file.
+    content: its text.
     path: of the file, for messages.
 
   Returns:
@@ -145,6 +145,7 @@ def parse(
 
 
 def _codes(path, column, values, known) -> np.ndarray:
+  """Returns the indices [S] uint8 of values [S] among the known categories."""
   known = np.array(known)  # Sorted, as searchsorted needs.
   codes = np.minimum(np.searchsorted(known, values), len(known) - 1)
   unknown = known[codes] != values

@@ -16,7 +16,7 @@ from memae_jax.runtime import errors
 
 _BASE = 'https://ossci-datasets.s3.amazonaws.com/mnist/'
 _UINT8 = 8  # Type in the header of an idx file.
-# Of the unpacked files: gzip files of the same content differ in their header.
+# Checksums of the unpacked files: gzip headers differ for the same content.
 SHA256 = {
   'train-images-idx3-ubyte': (
     'ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db'
@@ -56,18 +56,18 @@ class MnistBlocks(images.ImageBlocks):
 
 
 def read(folder: pathlib.Path, name: str, shape: tuple[int, ...]) -> np.ndarray:
-  """Reads a published idx file, as it is or as .gz.
+  """Reads a published idx file, plain or as .gz.
 
   Args:
-    folder: where it is.
-    name: one of `SHA256`.
-    shape: which it must have.
+    folder: that it is in.
+    name: of the plain file, one of `SHA256`.
+    shape: of its values.
 
   Returns:
-    uint8 of `shape`.
+    the values, uint8 of `shape`.
 
   Raises:
-    UserError: it is missing, damaged, or not the published file.
+    UserError: the file is missing, damaged, or not the published one.
   """
   url = f'{_BASE}{name}.gz'
   path = raw.find(folder, (name + '.gz', name), url)
@@ -76,14 +76,14 @@ def read(folder: pathlib.Path, name: str, shape: tuple[int, ...]) -> np.ndarray:
   start, size = len(header), math.prod(shape)
   if content[:4] != header[:4]:
     raise errors.UserError(
-      f'{path} is no idx file of bytes along {len(shape)} axes: it begins with'
-      f' {content[:4].hex(" ") or "nothing"}, expected {header[:4].hex(" ")};'
-      f' fetch {url} again'
+      f'{path} is not an idx file of bytes along {len(shape)} axes: it begins'
+      f' with {content[:4].hex(" ") or "nothing"}, expected'
+      f' {header[:4].hex(" ")}; fetch {url} again'
     )
   if content[:start] != header and len(content) >= start:
-    found = struct.unpack_from(f'>{len(shape)}I', content, 4)
+    announced = struct.unpack_from(f'>{len(shape)}I', content, 4)
     raise errors.UserError(
-      f'{path} announces values of shape {found}, expected {shape}; fetch'
+      f'{path} announces values of shape {announced}, expected {shape}; fetch'
       f' {url} again'
     )
   if len(content) != start + size:

@@ -1,8 +1,8 @@
 """Reads pickles of plain data and byte arrays, without trusting them.
 
-Nothing that a pickle names is ever called: things of numpy become inert
-records of their parts (numpy's own loaders trust their input, too), anything
-else is refused.
+Nothing that a pickle names is ever called. Objects of numpy become inert
+records of their parts, since numpy's own loaders trust their input, too.
+Anything else is refused.
 """
 
 import io
@@ -24,7 +24,7 @@ _NUMPY = frozenset(
 
 
 class _Inert:
-  """A thing of numpy, taken apart."""
+  """Record of the parts that a pickle makes an object of numpy from."""
 
   state: tuple[Any, ...] = ()
 
@@ -34,24 +34,29 @@ class _Inert:
   def __setstate__(self, state):
     self.state = state
 
-  def __reduce__(self):  # Between our own processes, see `child`.
+  def __reduce__(self):  # For the way back from a child process, see `child`.
     return _Inert, self.args, self.state
 
 
 class _Restricted(pickle.Unpickler):
+  """Unpickler that knows no class but `_Inert`."""
+
   def find_class(self, module: str, name: str) -> Callable[..., Any]:
     if (module, name) in _NUMPY:
       return _Inert
     raise pickle.UnpicklingError(
-      f'it asks for {module}.{name}, which data do not need'
+      f'it asks for {module}.{name}, which plain data do not need'
     )
 
 
 def load(content: bytes) -> Any:
-  """Returns what is pickled; text of Python 2 as bytes.
+  """Returns the pickled object, with text of Python 2 as bytes.
+
+  Args:
+    content: the pickle.
 
   Raises:
-    ValueError: it is damaged, or asks for more than data.
+    ValueError: the pickle is damaged, or names more than plain data.
   """
   try:
     return _Restricted(io.BytesIO(content), encoding='bytes').load()
@@ -60,17 +65,20 @@ def load(content: bytes) -> Any:
     raise ValueError(reason or type(error).__name__) from error
 
 
-def byte_array(thing: Any) -> np.ndarray:
+def byte_array(record: Any) -> np.ndarray:
   """Returns the uint8 array that an inert record describes.
 
+  Args:
+    record: an object from `load`.
+
   Raises:
-    ValueError: it is no array of bytes.
+    ValueError: the object is not an array of bytes.
   """
   try:
-    _, shape, dtype, is_fortran, content = thing.state
+    _, shape, dtype, is_fortran, content = record.state
     kind = dtype.args[0]
   except (AttributeError, IndexError, TypeError, ValueError) as error:
-    raise ValueError(f'is no array but {type(thing).__name__}') from error
+    raise ValueError(f'is not an array but {type(record).__name__}') from error
   if kind not in ('u1', b'u1') or not isinstance(content, bytes):
     raise ValueError(f'is an array of type {reprlib.repr(kind)}, not of bytes')
   try:

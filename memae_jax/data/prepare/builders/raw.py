@@ -1,4 +1,4 @@
-"""A publisher's file on disk: found, unpacked, compared with its checksum."""
+"""Finds a publisher's file on disk, unpacks it and compares its checksum."""
 
 import hashlib
 import pathlib
@@ -10,10 +10,15 @@ LIMIT = 2**30  # Bytes of an unpacked file; the published ones are far smaller.
 
 
 def find(folder: pathlib.Path, names: Sequence[str], url: str) -> pathlib.Path:
-  """Returns the first of some files that is in a folder.
+  """Returns the path of the first of several files that is in a folder.
+
+  Args:
+    folder: to look in.
+    names: of the files.
+    url: where to fetch the file, for the message.
 
   Raises:
-    UserError: none is there.
+    UserError: none of the files is there.
   """
   for name in names:
     if (folder / name).is_file():
@@ -25,10 +30,14 @@ def find(folder: pathlib.Path, names: Sequence[str], url: str) -> pathlib.Path:
 
 
 def unpacked(path: pathlib.Path, url: str) -> bytes:
-  """Returns the content of a file that may be compressed by gzip.
+  """Returns the content of a file that may be compressed with gzip.
+
+  Args:
+    path: of the file.
+    url: where to fetch it, for the message.
 
   Raises:
-    UserError: it is damaged, or larger than `LIMIT` bytes.
+    UserError: the file is damaged, or holds more than `LIMIT` bytes.
   """
   mend = f'fetch {url} again'
   with foreign.reading(path, 'file', mend), path.open('rb') as file:
@@ -43,23 +52,23 @@ def unpacked(path: pathlib.Path, url: str) -> bytes:
 def check(
   content: bytes, kind: str, expected: str, path: pathlib.Path, url: str
 ) -> None:
-  """Compares a checksum.
+  """Compares the checksum of a file's content with the published one.
 
   Args:
     content: of the file.
     kind: of the checksum, 'sha256' or 'md5'.
-    expected: hex digits.
+    expected: the published checksum in hex digits.
     path: of the file, for the message.
-    url: where to fetch it.
+    url: where to fetch it, for the message.
 
   Raises:
-    UserError: they differ.
+    UserError: the checksums differ.
   """
-  found = hashlib.new(kind, content).hexdigest()
-  if found != expected:
+  digest = hashlib.new(kind, content).hexdigest()
+  if digest != expected:
     raise errors.UserError(
       f'{path} is not the published file: {kind} of its {len(content):,} bytes'
-      f' is {found[:12]}..., expected {expected[:12]}...; fetch {url} again'
+      f' is {digest[:12]}..., expected {expected[:12]}...; fetch {url} again'
     )
 
 
@@ -69,16 +78,16 @@ def check_file(path: pathlib.Path, kind: str, expected: str, url: str) -> None:
   Args:
     path: of the file.
     kind: of the checksum, 'sha256' or 'md5'.
-    expected: hex digits.
-    url: where to fetch it.
+    expected: the published checksum in hex digits.
+    url: where to fetch it, for the message.
 
   Raises:
-    UserError: they differ.
+    UserError: the checksums differ.
   """
   with path.open('rb') as file:
-    found = hashlib.file_digest(file, kind).hexdigest()
-  if found != expected:
+    digest = hashlib.file_digest(file, kind).hexdigest()
+  if digest != expected:
     raise errors.UserError(
-      f'{path} is not the published file: {kind} is {found[:12]}..., expected'
+      f'{path} is not the published file: {kind} is {digest[:12]}..., expected'
       f' {expected[:12]}...; fetch it again from {url}'
     )

@@ -1,8 +1,8 @@
 """ShanghaiTech Campus as a TFDS data set without TensorFlow.
 
-Read from the published tree: training videos as AVI files (or folders of frames
-in training/frames), test videos as folders of frames with labels and masks.
-This is the original split, whose training videos hold no anomaly.
+It is read from the published tree: training videos as AVI files (or folders of
+frames in training/frames), test videos as folders of frames with labels and
+masks. This is the original split, whose training videos hold no anomaly.
 """
 
 import pathlib
@@ -28,7 +28,7 @@ class Shanghaitech(videos.VideoSet):
   FRAMES = 40_791
 
   def read(self, folder: pathlib.Path) -> videos.Tree:
-    """See `VideoSet`."""
+    """Finds videos, labels and masks in a folder; see `VideoSet.read`."""
     root = videos.base(folder, 'training', 'testing/frames')
     if not root:
       raise videos.nothing_found(
@@ -49,13 +49,13 @@ class Shanghaitech(videos.VideoSet):
     ]
     names, files = zip(*tests) if tests else ((), ())
     labels = video_labels.read(
-      root / 'testing/test_frame_mask', names, [len(some) for some in files]
+      root / 'testing/test_frame_mask', names, list(map(len, files))
     )
     return videos.Tree(
       train,
       [
-        videos.Video(name, some, label, _masks(root, name, len(some)))
-        for name, some, label in zip(names, files, labels)
+        videos.Video(name, frames, label, _masks(root, name, len(frames)))
+        for name, frames, label in zip(names, files, labels)
       ],
       'as published',
       'test_frame_mask as published',
@@ -63,6 +63,7 @@ class Shanghaitech(videos.VideoSet):
 
 
 def _masks(root, name, frames):
+  """Returns a function that reads the masks [n, H, W] bool, or None."""
   path = root / 'testing/test_pixel_mask' / f'{name}.npy'
   if not path.is_file():
     return None

@@ -1,7 +1,8 @@
 """UCSD Ped2 as a TFDS data set without TensorFlow.
 
-Read from the publisher's tree (TIFF frames, masks, labels in a .m file) or from
-the tree of the "future frame prediction" release (JPEG frames), which many use.
+It is read from the publisher's tree (TIFF frames, masks, labels in a .m file),
+or from the tree of the "future frame prediction" release (JPEG frames), which
+many use.
 """
 
 import pathlib
@@ -31,7 +32,7 @@ class UcsdPed2(videos.VideoSet):
   FRAMES = 2010
 
   def read(self, folder: pathlib.Path) -> videos.Tree:
-    """See `VideoSet`."""
+    """Finds videos, labels and masks in a folder; see `VideoSet.read`."""
     for inside in (('UCSDped2/Train', 'UCSDped2/Test'), ('Train', 'Test')):
       if root := videos.base(folder, *inside):
         train, test = (root / name for name in inside)
@@ -49,36 +50,54 @@ class UcsdPed2(videos.VideoSet):
 
 
 def _tree(train, test, masks, labels, origin) -> videos.Tree:
-  """Reads folders of videos; masks lie in NAME_gt or TestNAME_gt."""
+  """Reads the labels, and lists the files of the videos.
+
+  Args:
+    train: folder with a folder of frames for each training video.
+    test: likewise for the test videos; may also hold folders of masks.
+    masks: folder with the folders of masks.
+    labels: folder with the file of labels.
+    origin: of the frames, in words for the results.
+  """
   is_video = lambda folder: not folder.name.endswith('_gt')
   tests = [
     (folder.name, videos.frames(folder))
     for folder in filter(is_video, listing.folders(test))
   ]
-  found = [labels / name for name in _LABELS if (labels / name).is_file()]
-  if not found:
+  paths = [labels / name for name in _LABELS if (labels / name).is_file()]
+  if not paths:
     raise errors.UserError(
       f'{labels} has no {" or ".join(_LABELS)} with the labels of the test'
       ' videos; fetch one of them'
     )
   names, files = zip(*tests) if tests else ((), ())
-  given = video_labels.read(found[0], names, [len(some) for some in files])
+  labels_of = video_labels.read(paths[0], names, list(map(len, files)))
   return videos.Tree(
     [
       videos.Video(folder.name, videos.frames(folder))
       for folder in listing.folders(train)
     ],
     [
-      videos.Video(name, some, label, _masks(masks, number, len(some)))
-      for number, (name, some, label) in enumerate(zip(names, files, given))
+      videos.Video(name, frames, label, _masks(masks, number, len(frames)))
+      for number, (name, frames, label) in enumerate(
+        zip(names, files, labels_of)
+      )
     ],
     origin,
-    found[0].name,
+    paths[0].name,
   )
 
 
 def _masks(folder: pathlib.Path, number: int, frames: int):
-  """Masks are named after the original videos in either tree."""
+  """Returns a function that reads the masks [n, H, W] bool, or None.
+
+  Folders of masks are named after the publisher's videos, in either tree.
+
+  Args:
+    folder: with the folders of masks.
+    number: of the video, from 0.
+    frames: how many the video has.
+  """
   masks = folder / f'Test{number + 1:03d}_gt'
   if not masks.is_dir():
     return None

@@ -1,8 +1,8 @@
-"""What the builders of video sets share: one example is one video.
+"""Base class of the builders of video sets, which store one video per example.
 
-It holds the publisher's files as they are, pictures or one video file: decoded,
-ShanghaiTech would take 400 GB. Names and labels lie in the metadata, so that
-they are read without the frames.
+An example holds the publisher's files as they are, pictures or one video file:
+decoded, ShanghaiTech would take 400 GB. Names and labels lie in the metadata,
+so that they are read without the frames.
 """
 
 import pathlib
@@ -26,9 +26,10 @@ from memae_jax.runtime import errors, foreign
 class Video(NamedTuple):
   """A video of the publisher.
 
+  name: of the video.
   files: pictures in order, or one video file.
   labels: [n] of a test video, 1 where a frame is anomalous.
-  masks: returns [n, H, W] of a test video; None: there are none.
+  masks: returns the masks [n, H, W] of a test video; None: it has none.
   """
 
   name: str
@@ -38,9 +39,11 @@ class Video(NamedTuple):
 
 
 class Tree(NamedTuple):
-  """What a publisher's tree holds.
+  """Videos in a publisher's tree of folders.
 
-  frames_from, labels_from: in words, for the results.
+  train, test: the videos, in order.
+  frames_from, labels_from: where frames and labels are from, in words for the
+    results.
   """
 
   train: Sequence[Video]
@@ -52,19 +55,25 @@ class Tree(NamedTuple):
 class VideoSet(tfds.core.GeneratorBasedBuilder, skip_registration=True):
   """Videos in natural order of their names.
 
-  files: [bytes] uint8 of all files, one after the other; sizes: of each.
-  suffix: of the files. masks: [n, H, W] uint8, or [0, 0, 0] if there are none.
+  files: [bytes] uint8, the content of all files, one after the other.
+  sizes: [files] int64, bytes of each file.
+  suffix: of the files, in lower case.
+  masks: [n, H, W] uint8, or [0, 0, 0] if there are none.
   """
 
   HOMEPAGE: str
   URLS: tuple[str, ...]
   ARCHIVES: dict[str, tuple[str, str]]  # Name -> kind and digits of checksum.
-  VIDEOS: tuple[int, int]  # To train on, and to test on.
-  FRAMES: int  # Of all test videos.
+  VIDEOS: tuple[int, int]  # Number of training and of test videos.
+  FRAMES: int  # Number of frames of all test videos.
   raw_dir: pathlib.Path  # Holds the publisher's files; set by `prepare`.
 
   def read(self, folder: pathlib.Path) -> Tree:
-    """Returns what the publisher's tree in a folder holds."""
+    """Finds the publisher's tree in a folder, or at most two levels below.
+
+    Raises:
+      UserError: the tree is not there, or files of it are missing or wrong.
+    """
     raise NotImplementedError
 
   def _info(self) -> tfds.core.DatasetInfo:
@@ -88,9 +97,16 @@ class VideoSet(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     )
 
   def download_and_prepare(self, **options) -> None:
-    """See TFDS. What has to be unpacked is there while this runs."""
-    # A user's own folder may be read-only. What a killed run leaves here is
-    # removed by the next one, as of TFDS itself.
+    """Prepares the set, see TFDS; archives are unpacked while this runs.
+
+    Args:
+      **options: of TFDS.
+
+    Raises:
+      UserError: files are missing or wrong.
+    """
+    # Not in the folder of the archives, which may be read-only. If the process
+    # is killed, the next one removes this folder, as it does those of TFDS.
     beside = pathlib.Path(self.data_path).parent
     beside.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(
@@ -131,9 +147,9 @@ class VideoSet(tfds.core.GeneratorBasedBuilder, skip_registration=True):
       )
 
   def _unpack(self, target: pathlib.Path) -> pathlib.Path:
-    """Unpacks the archives if they are there; returns where the files are."""
-    there = [name for name in self.ARCHIVES if (self.raw_dir / name).is_file()]
-    for name in there:
+    """Unpacks archives, if there are any; returns the folder of the files."""
+    names = [name for name in self.ARCHIVES if (self.raw_dir / name).is_file()]
+    for name in names:
       path = self.raw_dir / name
       raw.check_file(path, *self.ARCHIVES[name], self.HOMEPAGE)
       try:
@@ -149,9 +165,10 @@ class VideoSet(tfds.core.GeneratorBasedBuilder, skip_registration=True):
           f'{path} cannot be unpacked ({foreign.reason(error)}); fetch it again'
           f' from {self.HOMEPAGE}'
         ) from error
-    return target if there else self.raw_dir
+    return target if names else self.raw_dir
 
   def _check(self, tree: Tree) -> None:
+    """Refuses a tree with other numbers of videos or frames than published."""
     for part, videos, expected in zip(
       ('training', 'test'), (tree.train, tree.test), self.VIDEOS
     ):
@@ -159,28 +176,33 @@ class VideoSet(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         raise errors.UserError(
           f'{self.raw_dir} has {len(videos)} {part} videos, expected {expected}'
           f'; fetch the missing ones from {self.HOMEPAGE}, or remove what is'
-          ' no video of the set'
+          ' not a video of the set'
         )
     for video in tree.test:
       if len(video.files) not in (1, len(video.labels)):
         raise errors.UserError(
           f'{video.files[0].parent} has {len(video.files)} frames, but there'
-          f' are {len(video.labels)} labels of it; fetch the video again from'
+          f' are {len(video.labels)} labels for it; fetch the video again from'
           f' {self.HOMEPAGE}'
         )
-    found = sum(len(video.labels) for video in tree.test)
-    if found != self.FRAMES:
+    count = sum(len(video.labels) for video in tree.test)
+    if count != self.FRAMES:
       raise errors.UserError(
-        f'{self.raw_dir} has labels of {found:,} test frames, expected'
+        f'{self.raw_dir} has labels of {count:,} test frames, expected'
         f' {self.FRAMES:,}; fetch it again from {self.HOMEPAGE}'
       )
 
 
 def base(folder: pathlib.Path, *inside: str) -> pathlib.Path | None:
-  """Returns the folder, or one at most two below, that has all of `inside`."""
-  for found in (folder, *folder.glob('*'), *folder.glob('*/*')):
-    if all((found / name).exists() for name in inside):
-      return found
+  """Returns the folder that has certain entries; None: there is none.
+
+  Args:
+    folder: to look at, and at the folders up to two levels below.
+    *inside: names of the entries.
+  """
+  for candidate in (folder, *folder.glob('*'), *folder.glob('*/*')):
+    if all((candidate / name).exists() for name in inside):
+      return candidate
   return None
 
 
@@ -191,10 +213,10 @@ def frames(folder: pathlib.Path) -> list[pathlib.Path]:
     UserError: there are none.
   """
   files = listing.files(folder) if folder.is_dir() else []
-  found = [f for f in files if f.suffix.lower() in decode_image.SUFFIXES]
-  if not found:
+  pictures = [f for f in files if f.suffix.lower() in decode_image.SUFFIXES]
+  if not pictures:
     raise errors.UserError(f'{folder} has no frames; fetch the set again')
-  return found
+  return pictures
 
 
 def films(folder: pathlib.Path) -> list[pathlib.Path]:
@@ -204,7 +226,13 @@ def films(folder: pathlib.Path) -> list[pathlib.Path]:
 
 
 def nothing_found(folder: pathlib.Path, layout: str, url: str) -> Any:
-  """Returns the error that a publisher's tree is not there."""
+  """Returns the error that a publisher's tree is not there.
+
+  Args:
+    folder: that was looked in.
+    layout: the folders that should be there, in words.
+    url: where to fetch them.
+  """
   return errors.UserError(
     f'{folder} does not hold {layout}; fetch them from {url} and give their'
     ' folder as --manual_dir'

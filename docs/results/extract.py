@@ -1,0 +1,209 @@
+"""Makes a file of data/ from the results.json of a run.
+
+python docs/results/extract.py runs/digits digits auroc variance_explained \
+    --command='python -m memae_jax.main --config=configs/digits.py ...'
+
+The first metric is the headline; further files of the run are not read.
+"""
+
+import argparse
+import decimal
+import json
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import tables
+
+from memae_jax import config as config_lib
+from memae_jax.evaluation.report import wording
+
+_DIGITS = 4  # That pages show.
+_WIDTH = 80
+_PUBLISHED_AS = {'ocsvm': 'OC-SVM', 'kde': 'KDE'}
+_TITLES = {  # Where those of the report are long.
+  'f1_at_ratio': 'F1',
+  'precision_at_ratio': 'precision',
+  'recall_at_ratio': 'recall',
+  'average_precision': 'average precision',
+  'auroc_contrast': 'beyond contrast',
+  'variance_explained': 'variance explained',
+  'pseudo_auroc': 'pseudo-AUROC',
+}
+
+
+def extract(
+  results: Mapping[str, Any], metrics: Sequence[str], commands: Sequence[str]
+) -> dict[str, Any]:
+  """Returns the data file of a run.
+
+  Args:
+    results: of its results.json.
+    metrics: names of those that are kept, the headline first.
+    commands: by which it was run.
+
+  Returns:
+    Facts of the run, and the tables `main` (methods, then baselines from the
+    best to the worst), `pairs` (paired differences), `memory`, and `classes`
+    where several classes are normal in turn.
+  """
+  titles = [_TITLES.get(m) or wording.title(m) for m in metrics]
+  made = {
+    'main': _main(results, metrics, titles),
+    'pairs': _table(
+      ['paired difference', *titles],
+      [
+        [
+          ' - '.join(map(wording.label, pair.split(' - '))),
+          *(_cell(values.get(m), 'difference') for m in metrics),
+        ]
+        for pair, values in results['differences'].items()
+      ],
+    ),
+  }
+  if results['memory']:
+    made['memory'] = _memory(results['memory'])
+  if len(results['classes'] or ()) > 1:
+    names = list(results['methods'])
+    made['classes'] = _table(
+      ['normal class', *map(wording.label, names)],
+      [
+        [kind, *(_cell(values[n][metrics[0]], 'mean', False) for n in names)]
+        for kind, values in results['classes'].items()
+      ],
+    )
+  return _facts(results, commands) | {'tables': made}
+
+
+def _table(columns, rows) -> dict[str, Any]:
+  align = 'l' + 'r' * (len(columns) - 1)
+  return {'columns': columns, 'align': align, 'digits': _DIGITS, 'rows': rows}
+
+
+def _main(results, metrics, titles) -> dict[str, Any]:
+  headline, *others = metrics
+  paper = results['paper'] or {}
+  published = {**paper.get('variants', {}), **paper.get('others', {})}
+  rivals = sorted(
+    results['baselines'].items(),
+    key=lambda item: item[1][headline]['mean'],
+    reverse=True,
+  )
+  rows = []
+  for name, values in [*results['methods'].items(), *rivals]:
+    row = [wording.label(name), _cell(values[headline])]
+    row += [_cell(values.get(m), spread=False) for m in others]
+    if paper:
+      theirs = published.get(_PUBLISHED_AS.get(name, name), {})
+      row.append(theirs.get(headline))
+    rows.append(row)
+  last = [f'paper {titles[0]}'] if paper else []
+  return _table(['method', *titles, *last], rows)
+
+
+def _memory(memory) -> dict[str, Any]:
+  columns = [
+    'memory',
+    'slots',
+    'slots used',
+    'slots kept per read',
+    'dead reads',
+  ]
+  keys = 'used', 'mean_kept', 'dead_read_rate'
+  rows = [
+    [wording.label(name), round(values['slots']), *(values[k] for k in keys)]
+    for name, values in memory.items()
+  ]
+  return _table(columns, rows) | {'digits': [0, 0, 1, 1, 4]}
+
+
+def _cell(values, name: str = 'mean', spread: bool = True):
+  """Returns the cell of a metric, or None where it is undefined."""
+  if not values or values.get('mean') is None:
+    return None
+  cell = {name: values['mean']}
+  if name == 'mean':
+    cell['std'] = values['std']
+  if spread and values.get('ci95'):
+    cell['ci95'] = values['ci95']
+  return cell
+
+
+def _facts(results, commands) -> dict[str, Any]:
+  where, config = results['environment'], results['config']
+  first, seeds = config['train']['seed'], config['fleet']['seeds']
+  devices = max(where['mesh'].values())
+  kind = where['device'].upper()
+  return {
+    'source': 'extracted from the `results.json` of this run',
+    'commands': list(commands),
+    'commit': where['commit'],
+    'seeds': f'seeds {first} to {first + seeds - 1}' if seeds > 1 else 'seed 0',
+    'device': f'{devices} {kind} devices of {where["machine"]}, jax'
+    f' {where["versions"]["jax"]}',
+    'time': f'{results["throughput"]["training_seconds"]:.0f} s of training for'
+    f' {len(results["replicas"])} networks,'
+    f' {where["peak_memory"]["host_bytes"] / 2**30:.2f} GiB of memory at most',
+    'config': _changed(config),
+  }
+
+
+def _changed(config) -> dict[str, Any]:
+  """Returns the fields of a config that differ from the default."""
+  usual = config_lib.flatten(config_lib.default().to_dict())
+  usual = json.loads(json.dumps(usual))  # With lists for tuples.
+  fields = config_lib.flatten(config)
+  return {k: v for k, v in fields.items() if v != usual.get(k)}
+
+
+def text(value: Any, indent: int = 0, key: str = '') -> str:
+  """Writes JSON: a row of a table per line, numbers with all their digits."""
+  line = _line(value)
+  if len(line) + indent <= _WIDTH or not isinstance(value, (Mapping, list)):
+    return line
+  space = '\n' + ' ' * (indent + 2)
+  if isinstance(value, Mapping):
+    items = [f'{_line(k)}: {text(v, indent + 2, k)}' for k, v in value.items()]
+  elif key == 'rows':
+    items = [_line(v) for v in value]
+  else:
+    items = [text(v, indent + 2) for v in value]
+  left, right = '{}' if isinstance(value, Mapping) else '[]'
+  return left + space + f',{space}'.join(items) + '\n' + ' ' * indent + right
+
+
+def _line(value: Any) -> str:
+  if isinstance(value, Mapping):
+    return (
+      '{' + ', '.join(f'{_line(k)}: {_line(v)}' for k, v in value.items()) + '}'
+    )
+  if isinstance(value, (list, tuple)):
+    return '[' + ', '.join(map(_line, value)) + ']'
+  if isinstance(value, decimal.Decimal):
+    return f'{value:f}'
+  return json.dumps(value, ensure_ascii=False)
+
+
+def write(name: str, file: Mapping[str, Any]) -> pathlib.Path:
+  """Writes a file of data/."""
+  path = tables.DATA / f'{name}.json'
+  path.write_text(text(file) + '\n')
+  return path
+
+
+def main() -> None:
+  """Reads the command line."""
+  parser = argparse.ArgumentParser(
+    description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+  )
+  parser.add_argument('run', type=pathlib.Path, help='directory of the run')
+  parser.add_argument('name', help='of the file in data/')
+  parser.add_argument('metrics', nargs='+', help='the headline first')
+  parser.add_argument('--command', action='append', default=[])
+  args = parser.parse_args()
+  results = json.loads((args.run / 'results.json').read_text())
+  print(write(args.name, extract(results, args.metrics, args.command)))
+
+
+if __name__ == '__main__':
+  main()

@@ -1,0 +1,115 @@
+"""Settings that several files of `configs/` share.
+
+A file in `configs/` calls what it needs of these and sets the rest itself:
+
+  config = presets.experiment('mine', args)
+  presets.conv_network(config, widths=(32, 64))
+  config.data.path = 'pictures'
+
+Each function but the first changes the config that it gets.
+"""
+
+from typing import Any
+
+import ml_collections
+
+from memae_jax.config import schema
+
+Config = ml_collections.ConfigDict
+
+
+def experiment(name: str, args: Any) -> Config:
+  """Returns the defaults with what every file takes from its arguments.
+
+  Args:
+    name: of the experiment and of its data set.
+    args: from `parse_arg`, with `seeds`, `variant` (names joined by "+"),
+      `slots`, `epochs` and `smoke`, which makes intervals of 20 resamples.
+  """
+  config = schema.default()
+  config.name = config.data.name = name
+  config.fleet.seeds = args.seeds
+  config.fleet.variants = tuple(args.variant.split('+'))
+  config.model.memory.slots = args.slots
+  config.train.epochs = args.epochs
+  if args.smoke:
+    config.eval.bootstrap = 20
+  return config
+
+
+def table_network(config: Config) -> None:
+  """Sets the paper's network for KDDCUP99: 60, 30, 10 units and a code of 3."""
+  config.model.network = 'dense'
+  config.model.widths = (60, 30, 10)
+  config.model.code = 3
+  config.model.activation = 'tanh'
+
+
+def standard_table(config: Config) -> None:
+  """Sets standard scaling, clipped at 5, and batches of 256 at Adam 1e-3."""
+  config.data.scaling = 'standard'
+  config.data.clip = 5.0
+  config.train.batch_size = 256
+  config.train.learning_rate = 1e-3
+
+
+def conv_network(config: Config, widths: tuple[int, ...]) -> None:
+  """Sets convolutions with batch norm and leaky ReLU.
+
+  Args:
+    config: to change.
+    widths: channels of each layer of the encoder.
+  """
+  config.model.network = 'conv'
+  config.model.widths = widths
+  config.model.activation = 'leaky_relu'
+  config.model.batch_norm = True
+
+
+def picture_network(config: Config, widths: tuple[int, ...]) -> None:
+  """Sets four 3x3 convolutions of stride 2, with a query at each position.
+
+  Args:
+    config: to change.
+    widths: channels of the four layers.
+  """
+  conv_network(config, widths)
+  config.model.kernels = (3, 3, 3, 3)
+  config.model.strides = (2, 2, 2, 2)
+  config.model.memory.per_position = True
+
+
+def video_network(config: Config, widths: tuple[int, ...]) -> None:
+  """Sets the picture network for clips; three of its layers halve the time.
+
+  Args:
+    config: to change.
+    widths: channels of the four layers.
+  """
+  picture_network(config, widths)
+  config.model.time_strides = (1, 2, 2, 2)
+
+
+def sharp_memory(config: Config) -> None:
+  """Sets cosines divided by 0.1, and slots that start as encodings."""
+  config.model.memory.similarity = 'cosine'
+  config.model.memory.temperature = 0.1
+  config.model.memory.init = 'encodings'
+
+
+def one_class_images(config: Config, args: Any) -> None:
+  """Sets the paper's experiment with one class of images normal at a time.
+
+  Args:
+    config: to change.
+    args: from `parse_arg`, with `protocol`, `classes` (how many) and `smoke`,
+      which takes 5,000 images.
+  """
+  config.paper = config.name  # Not shown where the test set is another.
+  config.data.protocol = args.protocol
+  config.fleet.normal_classes = tuple(range(args.classes))
+  config.train.batch_size = 64
+  config.train.learning_rate = 1e-3
+  config.eval.batch_size = 256
+  if args.smoke:
+    config.data.max_samples = 5000
