@@ -1,11 +1,11 @@
-"""How an output differs from its target: losses, scores and maps of errors.
+"""Differences between output and target: losses, scores, maps of errors.
 
 Everything starts from one map of errors of a sample. Its mean can train a
 network (`train.loss`), a reduction of it is an anomaly score (`eval.score`),
 and its mean over the channels is the picture of what is wrong.
 
 Published numbers on videos come from several reductions, which rank clips
-differently; each has a name here. Those of videos take model inputs and
+differently; each has a name here. Reductions of videos take model inputs and
 reconstructions [B, T, H, W, C] in [-1, 1].
 """
 
@@ -18,37 +18,61 @@ import jax.numpy as jnp
 from memae_jax.runtime import catalogue
 
 TABLE, IMAGE, CLIP = 2, 4, 5  # Axes of a batch of samples.
-_LEAST = 1e-10  # Of a mean squared error in [0, 1]: 100 dB at most.
+_LEAST = 1e-10  # Least mean squared error in [0, 1], so at most 100 dB.
 
 
 def scored_frame(clips: jax.Array) -> jax.Array:
   """Returns the frames [B, ...] that the scores of clips [B, T, ...] belong to.
 
-  Of 16 frames that of index 8, as in the released code.
+  It is the middle frame: the one of index 8 of 16, as in the released code.
   """
   return clips[:, clips.shape[1] // 2]
 
 
 def squared(x: jax.Array, output: jax.Array) -> jax.Array:
-  """[B, ...] squared error of each element, float32 (float64 if given that)."""
+  """Returns the squared error of each element.
+
+  Args:
+    x: [B, ...] the target.
+    output: [B, ...].
+
+  Returns:
+    [B, ...] float32; float64 if an argument is.
+  """
   error = output - x
   return error.astype(jnp.promote_types(jnp.float32, error.dtype)) ** 2
 
 
 def frame_means(errors: jax.Array) -> jax.Array:
-  """[B, T] mean error of each frame; of others, each index of their axis 1."""
+  """Returns the mean error of each frame.
+
+  Args:
+    errors: [B, T, ...]; of samples that are no clips, each index of axis 1
+      takes the place of a frame.
+
+  Returns:
+    [B, T].
+  """
   return jnp.mean(errors, axis=range(2, errors.ndim))
 
 
 def mean(errors: jax.Array) -> jax.Array:
-  """[B] mean over the elements of a sample: equation 8 over its size."""
+  """Returns the [B] mean over the elements of a sample.
+
+  It is equation 8 of the paper divided by the number of elements.
+  """
   return jnp.mean(frame_means(errors), axis=1)
 
 
 def pixels(errors: jax.Array) -> jax.Array:
-  """[B, H, W] mean over the channels; of clips, that of the scored frame.
+  """Returns the mean of the errors over the channels.
 
-  Rows of tables, [B, D], stay as they are.
+  Args:
+    errors: [B, H, W, C], or [B, T, H, W, C], or [B, D].
+
+  Returns:
+    [B, H, W]; of clips, for the scored frame. Rows of tables, [B, D], stay as
+    they are.
   """
   if errors.ndim == TABLE:
     return errors
@@ -58,7 +82,7 @@ def pixels(errors: jax.Array) -> jax.Array:
 
 
 def _mae_clip(errors: jax.Array) -> jax.Array:
-  """Mean length of the error of a pixel: the released code since April 2021.
+  """Returns the mean length of a pixel's error: released code since April 2021.
 
   With one channel it is the mean absolute error over all frames of the clip.
   """
@@ -66,24 +90,24 @@ def _mae_clip(errors: jax.Array) -> jax.Array:
 
 
 def _release2019(errors: jax.Array) -> jax.Array:
-  """Mean over pixels of the error's length over time: the code of 2019.
+  """Returns the mean over pixels of the error's length over time, as in 2019.
 
-  In units of [0, 1] and, as there, a sum over the frames and not their mean:
-  it grows with the root of T.
+  It is in units of [0, 1]. As in the code of 2019, the squares of the frames
+  are summed and not averaged: it grows with the root of T.
   """
   return jnp.mean(jnp.sqrt(jnp.sum(errors / 4, axis=1)), axis=(1, 2, 3))
 
 
 def _mse_centre(errors: jax.Array) -> jax.Array:
-  """Mean squared error of the centre frame, which the score is given to."""
+  """Returns the mean squared error of the scored frame."""
   return scored_frame(frame_means(errors))
 
 
 def _psnr_centre(errors: jax.Array) -> jax.Array:
-  """Minus the peak signal-to-noise ratio of the centre frame, in dB.
+  """Returns minus the peak signal-to-noise ratio of the scored frame, in dB.
 
-  The logarithm of `mse_centre`: the same ROC raw, but not after normalising
-  the scores of each video.
+  It is the logarithm of `mse_centre`, so it has the same ROC, but not after
+  the scores of each video are normalised.
   """
   unit = _mse_centre(errors) / 4  # To units of [0, 1].
   return 10 * jnp.log10(jnp.maximum(unit, _LEAST))
@@ -96,15 +120,15 @@ class Rule:
   Attributes:
     name: in configs and results.
     title: in reports.
-    definition: what it is, with its unit, for a reader.
+    definition: a sentence for readers of a report, with the unit.
     errors: (target [B, ...], output) -> [B, ...] the map of errors; None for
-      a score that only some methods give, by what else they know.
-    reduce: that map -> [B]; [B, T] where `over_clips`.
-    of_pixels: what its map of errors shows.
-    axes: how many axes a batch of its samples has: `TABLE`, `IMAGE`, `CLIP`.
+      a score that is no error and that only some methods have.
+    reduce: map of errors -> [B]; -> [B, T] where `over_clips`.
+    of_pixels: a sentence that says what its map of errors shows.
+    axes: numbers of axes of the batches it fits: `TABLE`, `IMAGE`, `CLIP`.
     trains: whether its mean over a batch can be minimised.
-    over_clips: whether a frame gets the mean of what all clips that hold it
-      say, so that it needs whole videos.
+    over_clips: whether the score of a frame is the mean over all clips that
+      hold it; this needs whole videos.
   """
 
   name: str
@@ -126,7 +150,7 @@ register, names, find = _RULES.register, _RULES.names, _RULES.find
 
 
 def fitting(axes: int) -> tuple[Rule, ...]:
-  """Returns the rules for outputs whose batches have so many axes."""
+  """Returns the rules that fit batches of samples with so many axes."""
   rules = map(find, names('errors'))
   return tuple(rule for rule in rules if axes in rule.axes)
 
@@ -138,23 +162,26 @@ def of(target: jax.Array, output: jax.Array) -> dict[str, dict[str, jax.Array]]:
 
   Args:
     target: [B, ...] what the output should be.
-    output: the same shape.
+    output: [B, ...].
   """
-  scores, maps, made = {}, {}, {}
+  scores, maps, errors = {}, {}, {}
   for rule in fitting(target.ndim):
-    if rule.errors not in made:
-      made[rule.errors] = rule.errors(target, output)
-      maps[rule.name] = pixels(made[rule.errors])
-    scores[rule.name] = rule.reduce(made[rule.errors])
+    if rule.errors not in errors:
+      errors[rule.errors] = rule.errors(target, output)
+      maps[rule.name] = pixels(errors[rule.errors])
+    scores[rule.name] = rule.reduce(errors[rule.errors])
   return {'scores': scores, 'maps': maps}
 
 
 def map_of(name: str, maps: dict[str, jax.Array]) -> jax.Array | None:
-  """Returns the map of a rule: its own, or one of the same errors.
+  """Returns the map of a rule: its own, or that of a rule with the same errors.
 
   Args:
     name: of the rule.
-    maps: of a `Prediction`; None where it has none of them.
+    maps: by name of the rule, from a `Prediction`.
+
+  Returns:
+    The map, or None where `maps` has neither.
   """
   rule = _RULES.get(name)
   if name in maps or rule is None:
@@ -213,7 +240,7 @@ register(
     over_clips=True,
   ),
 )
-# What classical methods know beside an error, see `methods.fitted`.
+# Scores of classical methods that are no errors, see `methods.fitted`.
 register(
   Rule(
     'kde',

@@ -12,7 +12,7 @@ import orbax.checkpoint as ocp
 import pytest
 
 from memae_jax.runtime import errors
-from memae_jax.training import checkpoint, experiment, loop
+from memae_jax.training import checkpoint, experiment, fingerprint, loop
 from tests import helpers
 
 
@@ -230,10 +230,10 @@ def test_all_checkpoints_damaged(tmp_path):
 
 def test_every_bit_of_every_leaf_counts():
   tree = {'a': np.zeros((3, 5), np.float32), 'b': np.int32(4)}
-  base = int(checkpoint.fingerprint(tree))
+  base = int(fingerprint.of(tree))
   for i in range(15):
     for bit in (0, 13, 31):
       changed = tree['a'].copy()
       changed.view(np.uint32).flat[i] ^= np.uint32(1 << bit)
-      assert int(checkpoint.fingerprint({**tree, 'a': changed})) != base
-  assert int(checkpoint.fingerprint({**tree, 'b': np.int32(5)})) != base
+      assert int(fingerprint.of({**tree, 'a': changed})) != base
+  assert int(fingerprint.of({**tree, 'b': np.int32(5)})) != base

@@ -1,4 +1,4 @@
-"""Slots in blocks: nothing of size [Q, N] where a read takes them in turn."""
+"""Slots taken block by block, so that a read holds nothing of size [Q, N]."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -12,11 +12,11 @@ LIVE = 4  # Arrays of [Q, slots] that a read and its gradient hold at a time.
 
 
 class Block(NamedTuple):
-  """Some consecutive slots.
+  """B consecutive slots.
 
-  start: of the first one. index: [B] their numbers, counted over all devices
-  of the axis. slots: [B, C]. exists: [B] bool, False for slots that are masked
-  or were part of an earlier block.
+  start: number of the first one on this device. index: [B] their numbers,
+  counted over all devices of the axis. slots: [B, C]. exists: [B] bool, False
+  for slots that are masked or were part of an earlier block.
   """
 
   start: jax.Array
@@ -26,20 +26,44 @@ class Block(NamedTuple):
 
 
 def chunk_size(queries: int, slots: int, read_bytes: int) -> int:
-  """Slots in a block: a multiple of 128 from 128 on, or all of them."""
+  """Returns the slots per block: a multiple of 128, or all if these are fewer.
+
+  Args:
+    queries: Q.
+    slots: N.
+    read_bytes: that `LIVE` float32 arrays of [Q, chunk] may take together.
+
+  Example:
+    4,096 queries and 256 slots make 4 MiB per array, so 16 MiB for four.
+
+    >>> chunk_size(queries=4096, slots=2000, read_bytes=2**24)
+    256
+    >>> chunk_size(queries=4096, slots=50, read_bytes=2**24)
+    50
+  """
   fit = read_bytes // (LIVE * 4 * max(queries, 1))
   return min(max(fit // 128, 1) * 128, slots)
 
 
-def fixed(
+def static_options(
   options: addressing.ReadOptions, query: jax.Array, slots: jax.Array
 ) -> addressing.ReadOptions:
-  """What is fixed when a read is compiled: options with a chunk of at most N.
+  """Returns the options that a read is compiled with.
+
+  Their chunk is a number of at most N. Their temperature is 1: the queries
+  are divided by the real one, which may be traced.
 
   Args:
     options: how to read.
-    query: [Q, C] as of `prepare`, which the temperature is part of.
+    query: [Q, C] from `prepare`.
     slots: [N, C].
+
+  Example:
+    >>> query, slots = jnp.zeros((4, 2)), jnp.zeros((3, 2))
+    >>> wanted = addressing.ReadOptions(temperature=0.5, chunk=100)
+    >>> options = static_options(wanted, query, slots)
+    >>> options.temperature, options.chunk
+    (1.0, 3)
   """
   count = slots.shape[0]
   chunk = options.chunk or chunk_size(query.shape[0], count, options.read_bytes)
@@ -47,7 +71,7 @@ def fixed(
 
 
 def fold(
-  rules: addressing.ReadOptions,
+  options: addressing.ReadOptions,
   step: Callable[[Any, Block], Any],
   carry: Any,
   slots: jax.Array,
@@ -59,17 +83,32 @@ def fold(
   does not divide N: slots in padded copies would cost their size again.
 
   Args:
-    rules: see `fixed`.
-    step: takes and returns a carry.
+    options: from `static_options`.
+    step: takes a carry and a block, returns the next carry.
     carry: the first one.
     slots: [N, C].
-    slot_mask: [N] bool or None.
+    slot_mask: [N] bool; False marks slots that do not exist. None: all do.
 
   Returns:
     The last carry.
+
+  Example:
+    Two blocks hold three slots. The second one has the second slot again, for
+    which `exists` is False there: the sum has each slot once.
+
+    >>> slots = jnp.array([[1.0, 10.0], [2.0, 20.0], [3.0, 30.0]])
+    >>> add = lambda total, block: total + block.exists @ block.slots
+    >>> options = addressing.ReadOptions(chunk=2)
+    >>> print(fold(options, add, jnp.zeros(2), slots, None))
+    [ 6. 60.]
+    >>> exists = jnp.array([True, True, False])
+    >>> print(fold(options, add, jnp.zeros(2), slots, exists))
+    [ 3. 30.]
   """
-  count, chunk = slots.shape[0], rules.chunk
-  first = 0 if rules.axis is None else jax.lax.axis_index(rules.axis) * count
+  count, chunk = slots.shape[0], options.chunk
+  first = (
+    0 if options.axis is None else jax.lax.axis_index(options.axis) * count
+  )
 
   def body(number, carry):
     start = jnp.minimum(number * chunk, count - chunk)
@@ -86,13 +125,42 @@ def fold(
 def prepare(
   query: jax.Array, similarity: str, temperature: float | jax.Array
 ) -> jax.Array:
-  """[Q, C] vectors whose dot products with `keys` are the similarities."""
+  """Returns vectors whose dot products with `keys` are the similarities.
+
+  Args:
+    query: [Q, C].
+    similarity: 'cosine' or 'dot'.
+    temperature: the similarities are divided by it.
+
+  Returns:
+    [Q, C] float32 (float64 for float64 queries).
+
+  Example:
+    The direction (0.6, 0.8) divided by a temperature of 0.5.
+
+    >>> print(prepare(jnp.array([[3.0, 4.0]]), 'cosine', 0.5))
+    [[1.2 1.6]]
+  """
   query = query.astype(jnp.promote_types(jnp.float32, query.dtype))
   return keys(query, similarity) / temperature
 
 
 def keys(slots: jax.Array, similarity: str) -> jax.Array:
-  """What queries are compared with: slots, or for 'cosine' their directions."""
+  """Returns the slots as queries are compared with them.
+
+  Args:
+    slots: [N, C].
+    similarity: 'dot' leaves them as they are, 'cosine' makes unit vectors.
+
+  Raises:
+    ValueError: the similarity is unknown.
+
+  Example:
+    >>> print(keys(jnp.array([[3.0, 4.0]]), 'cosine'))
+    [[0.6 0.8]]
+    >>> print(keys(jnp.array([[3.0, 4.0]]), 'dot'))
+    [[3. 4.]]
+  """
   if similarity == 'cosine':
     return addressing.normalise(slots)
   if similarity != 'dot':
@@ -101,12 +169,33 @@ def keys(slots: jax.Array, similarity: str) -> jax.Array:
 
 
 def matmul(one: jax.Array, two: jax.Array) -> jax.Array:
-  """Matrix product in full precision."""
+  """Returns a matrix product in full precision, on accelerators, too.
+
+  Example:
+    >>> print(matmul(jnp.array([[1.0, 2.0]]), jnp.array([[3.0], [4.0]])))
+    [[11.]]
+  """
   return jnp.matmul(one, two, precision=jax.lax.Precision.HIGHEST)
 
 
 def scores(query: jax.Array, block: Block, similarity: str) -> jax.Array:
-  """[Q, B] similarities of prepared queries, -inf where no slot is."""
+  """Returns the [Q, B] similarities of queries to the slots of a block.
+
+  Args:
+    query: [Q, C] from `prepare`.
+    block: of B slots.
+    similarity: 'cosine' or 'dot'.
+
+  Returns:
+    [Q, B], -inf for slots that do not exist.
+
+  Example:
+    >>> index, exists = jnp.arange(2), jnp.array([True, False])
+    >>> slots = jnp.array([[3.0, 4.0], [0.0, 1.0]])
+    >>> block = Block(0, index, slots, exists)
+    >>> print(scores(jnp.array([[2.0, 1.0]]), block, 'dot'))
+    [[ 10. -inf]]
+  """
   score = matmul(query, keys(block.slots.astype(query.dtype), similarity).T)
   return jnp.where(block.exists[None, :], score, -jnp.inf)
 
@@ -114,7 +203,7 @@ def scores(query: jax.Array, block: Block, similarity: str) -> jax.Array:
 def add_exponentials(
   peak: jax.Array, total: jax.Array, score: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-  """Takes similarities into a running logsumexp.
+  """Adds similarities to a running logsumexp.
 
   Args:
     peak: [Q] highest similarity so far, -inf at first.
@@ -122,7 +211,22 @@ def add_exponentials(
     score: [Q, B] more similarities.
 
   Returns:
-    The new peak and total.
+    The new peak and total; log_z is peak + log(total).
+
+  Example:
+    The logarithms of 2 and 3, then that of 5: together log(10) = 2.3.
+
+    >>> peak, total = jnp.array([-jnp.inf]), jnp.array([0.0])
+    >>> score = jnp.log(jnp.array([[2.0, 3.0]]))
+    >>> peak, total = add_exponentials(peak, total, score)
+    >>> print(jnp.exp(peak), total)  # 2 / 3 + 3 / 3
+    [3.] [1.67]
+    >>> score = jnp.log(jnp.array([[5.0]]))
+    >>> peak, total = add_exponentials(peak, total, score)
+    >>> print(jnp.exp(peak), total)  # (2 + 3 + 5) / 5
+    [5.] [2.]
+    >>> print(peak + jnp.log(total))
+    [2.3]
   """
   higher = jnp.maximum(peak, jnp.max(score, axis=-1))
   shift = jnp.where(jnp.isfinite(higher), higher, 0)

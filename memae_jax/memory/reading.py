@@ -26,7 +26,7 @@ def read(
   slot_mask: jax.Array | None = None,
   query_mask: jax.Array | None = None,
 ) -> addressing.MemoryRead:
-  """Reads the memory; all kinds give the same, but see `top_k`.
+  """Reads the memory; all kinds give the same result, but see `top_k`.
 
   Args:
     query: [Q, C].
@@ -39,7 +39,21 @@ def read(
     `MemoryRead`.
 
   Raises:
-    ValueError: the kind is unknown or does not have what is asked for.
+    ValueError: the kind is unknown or does not support the other options.
+
+  Example:
+    The softmax weights are 0.7, 0.2 and 0.1. The read at once and the read in
+    blocks of two slots give 0.7 / 0.9 and 0.2 / 0.9 of the first two slots.
+
+    >>> from math import log
+    >>> query = jax.numpy.array([[1.0, 0.0]])
+    >>> slots = jax.numpy.array([[log(7), 0], [log(2), 9], [log(1), 90]])
+    >>> dense = addressing.ReadOptions(similarity='dot', kind='dense')
+    >>> print(read(query, slots, 0.15, dense).value)
+    [[1.67 2.  ]]
+    >>> streaming_ = dense._replace(kind='streaming', chunk=2)
+    >>> print(read(query, slots, 0.15, streaming_).value)
+    [[1.67 2.  ]]
   """
   kind = _choose(options, query, slots)
   return _KINDS[kind](
@@ -53,7 +67,7 @@ def read(
 
 
 def _choose(options: addressing.ReadOptions, query, slots) -> str:
-  """Returns the kind of a read, which 'auto' stands for."""
+  """Returns the kind of a read, in place of 'auto' the one it stands for."""
   kind, axis = options.kind, options.axis
   published = options.shrink_gradient == 'published'
   if kind not in ('auto', *_KINDS):

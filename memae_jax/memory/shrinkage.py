@@ -33,11 +33,20 @@ class Shrunk(NamedTuple):
 
 
 def floor(log_z: jax.Array, threshold: jax.Array) -> jax.Array:
-  """Similarities that survivors are above: log_z + log(threshold).
+  """Returns the [Q] similarities that survivors exceed.
+
+  They are log_z + log(threshold): a softmax weight exp(s - log_z) exceeds the
+  threshold where s exceeds this floor.
 
   Args:
     log_z: [Q] logsumexp of the similarities.
     threshold: scalar lambda; 0 keeps every slot, so the floor is -inf.
+
+  Example:
+    >>> print(floor(jnp.array([0.0, 2.3]), 0.15))  # log(0.15) = -1.90
+    [-1.9  0.4]
+    >>> print(floor(jnp.array([0.0, 2.3]), 0.0))
+    [-inf -inf]
   """
   tiny = jnp.finfo(log_z.dtype).tiny
   return jnp.where(
@@ -56,6 +65,13 @@ def survivors(
 
   Returns:
     [Q, N] bool survivors and [Q] log of the softmax normaliser.
+
+  Example:
+    >>> keep, log_z = survivors(jnp.log(jnp.array([[7.0, 2.0, 1.0]])), 0.15)
+    >>> print(keep)  # The softmax weights are 0.7, 0.2 and 0.1.
+    [[ True  True False]]
+    >>> print(log_z)  # log(7 + 2 + 1)
+    [2.3]
   """
   log_z = jax.nn.logsumexp(similarity, axis=-1)
   return similarity > floor(log_z, threshold)[:, None], log_z
@@ -86,7 +102,7 @@ _restricted_softmax.defvjp(_restricted_softmax_fwd, _restricted_softmax_bwd)
 
 
 def shrunk_softmax(similarity: jax.Array, threshold: jax.Array) -> Shrunk:
-  """Addressing weights with the exact survivor gradient.
+  """Returns addressing weights with the exact gradient of the survivors.
 
   Args:
     similarity: [Q, N] float, -inf for slots that do not exist.
@@ -94,6 +110,21 @@ def shrunk_softmax(similarity: jax.Array, threshold: jax.Array) -> Shrunk:
 
   Returns:
     `Shrunk`; only `weights` carries a gradient, and only to `similarity`.
+
+  Example:
+    Softmax weights of 0.7, 0.2 and 0.1, a threshold of 0.15: two survivors.
+
+    >>> similarity = jnp.log(jnp.array([[0.7, 0.2, 0.1]]))
+    >>> shrunk = shrunk_softmax(similarity, 0.15)
+    >>> print(shrunk.weights, shrunk.kept_mass)
+    [[0.78 0.22 0.  ]] [0.9]
+
+    The gradient of the first weight is that of a softmax over the survivors:
+    0.78 * (1 - 0.78) for its own similarity, -0.78 * 0.22 for the other.
+
+    >>> first = lambda s: shrunk_softmax(s, 0.15).weights[0, 0]
+    >>> print(jax.grad(first)(similarity)[0, :2])
+    [ 0.17 -0.17]
   """
   fixed = jax.lax.stop_gradient(similarity)
   keep, log_z = survivors(fixed, threshold)
@@ -104,11 +135,24 @@ def shrunk_softmax(similarity: jax.Array, threshold: jax.Array) -> Shrunk:
 
 @jax.custom_jvp
 def hard_shrink(weights: jax.Array, threshold: jax.Array) -> jax.Array:
-  """relu(w - threshold) w / (|w - threshold| + eps), equation 7.
+  """Returns relu(w - threshold) w / (|w - threshold| + eps), equation 7.
 
   Args:
-    weights: of any shape.
+    weights: w, of any shape.
     threshold: scalar; it carries no gradient.
+
+  Example:
+    Weights above the threshold stay as they are; the others become 0.
+
+    >>> print(hard_shrink(jnp.array([0.7, 0.2, 0.1]), 0.15))
+    [0.7 0.2 0. ]
+
+    The slope is 1 above the threshold, but spikes close to it.
+
+    >>> print(jax.grad(hard_shrink)(0.2, 0.15))
+    1.0
+    >>> print(jax.grad(hard_shrink)(0.15 + 1e-8, 0.15) > 100)
+    True
   """
   over = weights - threshold
   return jax.nn.relu(over) * weights / (jnp.abs(over) + EPSILON)
@@ -116,10 +160,10 @@ def hard_shrink(weights: jax.Array, threshold: jax.Array) -> jax.Array:
 
 @hard_shrink.defjvp
 def _hard_shrink_jvp(primals, tangents):
-  """U / (u + eps) + w eps / (u + eps)^2 for u = w - threshold > 0, else 0.
+  """Slope u / (u + eps) + w eps / (u + eps)^2 for u = w - threshold > 0.
 
   The same derivative as by the quotient rule, whose terms of size w / u
-  cancel and lose all digits in float32.
+  cancel and lose all digits in float32. For other u it is 0.
   """
   weights, threshold = primals
   over = weights - threshold
@@ -134,10 +178,24 @@ def _hard_shrink_jvp(primals, tangents):
 def published_shrunk_softmax(
   similarity: jax.Array, threshold: jax.Array
 ) -> Shrunk:
-  """The same weights by the printed formulas, with their own gradient.
+  """Returns the same weights by the printed formulas, with their gradient.
 
-  As in the released code, threshold 0 is the plain softmax, and the L1 norm
-  is clamped at 1e-12.
+  Threshold 0 is the plain softmax, and the L1 norm is clamped at 1e-12, both as
+  in the released code.
+
+  Args:
+    similarity: [Q, N] float, -inf for slots that do not exist.
+    threshold: scalar lambda >= 0.
+
+  Returns:
+    `Shrunk`; only `weights` carries a gradient.
+
+  Example:
+    The softmax weights are 0.7, 0.2 and 0.1.
+
+    >>> similarity = jnp.log(jnp.array([[0.7, 0.2, 0.1]]))
+    >>> print(published_shrunk_softmax(similarity, 0.15).weights)
+    [[0.78 0.22 0.  ]]
   """
   soft = jax.nn.softmax(similarity, axis=-1)
   shrunk = hard_shrink(soft, threshold)

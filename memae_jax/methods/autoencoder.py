@@ -19,14 +19,15 @@ from memae_jax.methods import base
 from memae_jax.models import memae, memory_bank
 
 _SLOTS = ('bank', 'slots')
-_CODE_NOISE = 1  # Which of the draws of a step.
+_CODE_NOISE = 1  # Number of a draw within a step; the noise on inputs is 0.
 
 
 class Hyper(NamedTuple):
-  """The traced values of a replica (scalars), or of a fleet ([R] each).
+  """Traced values of a replica (scalars), or of a fleet ([R] each).
 
-  alpha, code_l1, kl_weight: weights of the losses beside the reconstruction.
-  noise: deviation of the noise on inputs in training.
+  knobs: what the network takes. alpha, code_l1, kl_weight: weights of the
+  losses beside the reconstruction. noise: standard deviation of the noise on
+  inputs in training.
   """
 
   knobs: memae.Knobs
@@ -39,15 +40,15 @@ class Hyper(NamedTuple):
 def build(
   config: Any, input_shape: tuple[int, ...], replicas: Sequence[Any]
 ) -> 'Autoencoder':
-  """Builds the family.
+  """Builds the method of the family "autoencoder".
 
   Args:
     config: resolved.
-    input_shape: of one sample.
-    replicas: of the family; what none of them uses is left out.
+    input_shape: shape of one sample.
+    replicas: of the family; parts that none of them uses are left out.
 
   Raises:
-    UserError: the network does not fit its fields or the samples.
+    UserError: fields of the network do not fit each other or the samples.
   """
   of = lambda name: any(r.variant == name for r in replicas)
   slots = [r.slots for r in replicas if r.has_memory]
@@ -68,14 +69,14 @@ def build(
 
 @dataclasses.dataclass(frozen=True)
 class Autoencoder(base.Method):
-  """See `base.Method`.
+  """Autoencoders with and without memory, as a `base.Method`.
 
   Attributes:
     model: the network.
-    memory_init: see `model.memory.init`.
+    memory_init: config field `model.memory.init`.
     noisy: whether any replica is a denoising autoencoder.
     penalised: whether any replica has a penalty on its code.
-    loss_name: of the rule in `losses` that trains it.
+    loss_name: name of the rule in `losses` that trains it.
     padding: slots that exist only to make the devices' shares equal.
     across: the devices of a replica.
   """
@@ -90,21 +91,21 @@ class Autoencoder(base.Method):
 
   @property
   def criterion(self):
-    """See `base.Method`."""
+    """Criterion of the best weights: the loss, without its penalties."""
     return self.loss_name, 'reconstruction'
 
   @property
   def memories(self):
-    """See `base.Method`."""
+    """Number of slots at the path of the memory bank."""
     return {_SLOTS: self.slots} if self.model.bank else {}
 
   @property
   def slots(self) -> int:
-    """Memory size of all devices, without padding."""
+    """Number of slots on all devices together, without padding."""
     return self.model.bank.slots * self.across.memory - self.padding
 
   def hyper(self, replicas, config):
-    """See `base.Method`."""
+    """Returns the `Hyper` of replicas."""
     column = lambda key, dtype: np.asarray(
       [getattr(r, key) for r in replicas], dtype
     )
@@ -125,8 +126,8 @@ class Autoencoder(base.Method):
     )
 
   def on(self, across):
-    """See `base.Method`."""
-    model = self.model.spread(
+    """Returns the part of this method that one of several devices runs."""
+    model = self.model.sharded(
       across.data_axis, across.memory_axis, across.memory
     )
     padding = 0
@@ -142,7 +143,7 @@ class Autoencoder(base.Method):
 
   @property
   def least_samples(self):
-    """How many training samples have a query for each slot at the start."""
+    """Least number of training samples that give each slot an encoding."""
     if not self._from_encodings:
       return 1
     bank = self.model.bank
@@ -152,17 +153,17 @@ class Autoencoder(base.Method):
     return math.ceil(self.slots / positions)
 
   def init_samples(self, batch_size):
-    """See `base.Method`.
+    """Returns the number of training samples that `init` takes.
 
-    Where a sample has many queries, at least a batch, or the slots would all
-    be of a few samples.
+    Where a sample has many queries, it is at least a batch: else all slots
+    would come from a few samples.
     """
     if self._from_encodings and self.model.bank.per_position:
       return max(self.least_samples, batch_size)
     return self.least_samples
 
   def init(self, key, samples, hyper):
-    """See `base.Method`."""
+    """Returns initial weights, with slots as `memory_init` says."""
     variables = self.model.init(key, samples[:1], hyper.knobs)
     if self._from_encodings:
       slots = self._encodings(key, variables, samples)
@@ -172,7 +173,7 @@ class Autoencoder(base.Method):
     return variables
 
   def _encodings(self, key, variables, samples) -> jax.Array:
-    """Slots [N, C] of all devices: encodings under the initial encoder."""
+    """Returns slots [N, C] of all devices: encodings by the initial encoder."""
     bank = self.model.bank
     # As in training, or BatchNorm would not have seen any data yet.
     codes, _ = self.model.apply(
@@ -183,12 +184,12 @@ class Autoencoder(base.Method):
       mutable=['batch_stats'],
     )
     queries = memory_bank.queries(codes, bank.per_position)
-    if bank.per_position:  # Those of a sample lie side by side.
+    if bank.per_position:  # Queries of a sample lie side by side.
       queries = jax.random.permutation(key, queries)
     return jnp.pad(queries[: self.slots], ((0, self.padding), (0, 0)))
 
   def loss(self, variables, batch, hyper, across):
-    """See `base.Method`."""
+    """Returns the reconstruction error and the penalties of a batch."""
     del across  # Every term is a mean over samples.
     x = corrupted = batch.x
     if self.noisy:
@@ -224,23 +225,28 @@ class Autoencoder(base.Method):
     return base.LossParts(loss, terms, updates, totals)
 
   def predict(self, variables, x, hyper, mask, keys):
-    """See `base.Method`."""
+    """Returns scores, maps and reconstructions; codes are not drawn."""
     del keys  # A variational head takes the means of its codes.
     out = self.model.apply(variables, x, hyper.knobs, sample_mask=mask)
-    found = base.Prediction(
+    prediction = base.Prediction(
       **losses.of(x, out.reconstruction),
       output=out.reconstruction,
     )
     if out.read is None:
-      return found
+      return prediction
     kept = out.read.kept.reshape(len(x), -1)
-    return found._replace(
+    return prediction._replace(
       kept=jnp.sum(kept, axis=-1, dtype=jnp.int32),
       totals=self._totals(out.read, mask),
     )
 
   def _totals(self, read, mask) -> dict[str, usage.ReadTotals]:
-    """Totals of the reads of this device's samples; `mask` None for all."""
+    """Returns totals of the reads of this device, by name of the memory.
+
+    Args:
+      read: of the samples of this device.
+      mask: [B] bool, False for padding; None: there is none.
+    """
     bank = self.model.bank
     if mask is not None:
       mask = jnp.repeat(mask, read.kept.shape[0] // len(mask))
@@ -248,13 +254,13 @@ class Autoencoder(base.Method):
     return {_SLOTS[0]: usage.totals(read, mask, most)}
 
   def decode_slots(self, variables, slots):
-    """See `base.Method`."""
-    if self.model.bank.per_position:  # A slot holds a part of a sample.
+    """Returns slots as samples; None where a slot holds a part of a sample."""
+    if self.model.bank.per_position:
       return None
     return self.model.apply(variables, slots, method=memae.MemAE.decode)
 
   def alone(self, replica, variables):
-    """See `base.Method`."""
+    """Returns the network of one replica, without head or bank it lacks."""
     model = self.model
     if replica.variant != 'vae':
       model = model.clone(head=None)

@@ -1,7 +1,7 @@
-"""What a method is: functions of one replica, pure, on arrays.
+"""The contract of a method: pure functions of the arrays of one replica.
 
-`training` maps them over a fleet and spreads them over devices; `evaluation`
-knows of a sample what `predict` says, and nothing else.
+`training` maps them over a fleet and spreads them over devices; all that
+`evaluation` knows of a sample is what `predict` returns.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,12 +22,12 @@ Path = tuple[str, ...]
 
 
 def memory_name(path: Path) -> str:
-  """Returns the name of a memory: where it lies, without "slots"."""
+  """Returns the name of a memory: the path of its slots without "slots"."""
   return '/'.join(path[:-1]) or path[-1]
 
 
 def leaf(tree: Any, path: Path) -> Any:
-  """Returns what lies at a path of nested mappings."""
+  """Returns the value at a path of nested mappings."""
   for name in path:
     tree = tree[name]
   return tree
@@ -37,25 +37,26 @@ def slots_of(variables: Variables, path: Path) -> Any:
   """Returns the slots at a path of `Method.memories`.
 
   Args:
-    variables: of a replica or fleet; a path starts in 'params', or with the
-      name of another collection.
-    path: of the slots.
+    variables: of a replica or fleet.
+    path: of the slots; it starts inside 'params', or with the name of another
+      collection.
   """
   inside = variables if path[0] in variables else variables['params']
   return leaf(inside, path)
 
 
 class Prediction(NamedTuple):
-  """What a method says of B samples.
+  """Results of a method for B samples.
 
   Attributes:
     scores: [B] by name of the score rule; higher is more anomalous. A rule of
-      videos may need more of a sample: [B, ...], see `losses`.
-    maps: [B, H, W] of images, [B, D] of rows of a table, by name: how much
-      each pixel or column adds.
+      videos may give several values per sample: [B, ...], see `losses`.
+    maps: by name of the score rule, how much each pixel or column adds:
+      [B, H, W] of images, [B, D] of rows of a table.
     output: [B, ...] a reconstruction, in the units of the input; or None.
-    target: what `output` stands beside; None: the input.
-    kept: [B] slots that the reads of a sample kept, or None.
+    target: [B, ...] that `output` is compared with; None: the input.
+    kept: [B] int32 number of slots that survived in the reads of a sample, or
+      None.
     totals: sums over the reads of each memory, by its name.
   """
 
@@ -71,9 +72,12 @@ class LossParts(NamedTuple):
   """The loss of the samples of one device.
 
   Attributes:
-    loss: scalar, this device's share: those of all devices add up to the loss.
-    terms: shares of its terms by name, as they are logged: not weighted.
-    collections: of variables that the samples change, such as 'batch_stats'.
+    loss: scalar, this device's share: the shares of all devices add up to the
+      loss.
+    terms: shares of the terms of the loss by name, as they are logged: without
+      their weights.
+    collections: collections of variables that the samples change, such as
+      'batch_stats'.
     totals: see `Prediction`.
   """
 
@@ -85,14 +89,14 @@ class LossParts(NamedTuple):
 
 @flax.struct.dataclass
 class Batch:
-  """The samples of a step that one device has, or a part of them.
+  """Samples of a step that one device holds, or a part of them.
 
   Attributes:
     x: [B, ...] model inputs.
     mask: [B] bool, False for padding; None: there is none.
-    keys: [B] random keys, one for each sample and step; the same however the
-      batch is spread.
-    size: samples of the whole batch.
+    keys: [B] random keys, one per sample and step; the same however the batch
+      is spread.
+    size: number of samples of the batch on all devices.
   """
 
   x: jax.Array
@@ -101,22 +105,22 @@ class Batch:
   size: int = flax.struct.field(pytree_node=False)
 
   def mean(self, values: jax.Array) -> jax.Array:
-    """This device's share of a mean over the batch.
+    """Returns this device's share of a mean over the batch, without padding.
 
     Args:
-      values: [B * k], or [B, ...] with k values for each sample.
+      values: [B * k], or [B, ...] with k values per sample.
     """
-    each = values.reshape(len(self.x), -1)
+    rows = values.reshape(len(self.x), -1)
     if self.mask is not None:
-      each = jnp.where(self.mask[:, None], each, 0)
-    return jnp.sum(each) / (self.size * each.shape[1])
+      rows = jnp.where(self.mask[:, None], rows, 0)
+    return jnp.sum(rows) / (self.size * rows.shape[1])
 
   def normal(self, shape: Sequence[int], number: int = 0) -> jax.Array:
     """Draws [B, *shape] from N(0, 1).
 
     Args:
-      shape: for each sample.
-      number: tells several draws of one step apart.
+      shape: of one sample.
+      number: tells several draws within a step apart.
     """
     draw = lambda key: jax.random.normal(
       jax.random.fold_in(key, number), shape, self.x.dtype
@@ -125,11 +129,11 @@ class Batch:
 
 
 class Across(NamedTuple):
-  """Over how many devices a replica is spread.
+  """Numbers of devices over which a replica is spread.
 
   Attributes:
-    data: that have a part of a batch each.
-    memory: that have a part of the slots each.
+    data: devices that hold a part of a batch each.
+    memory: devices that hold a part of the slots each.
   """
 
   data: int = 1
@@ -137,39 +141,39 @@ class Across(NamedTuple):
 
   @property
   def data_axis(self) -> str | None:
-    """The mesh axis of batches, if there is more than one device."""
+    """Mesh axis of batches; None if one device has all samples."""
     return parallel.DATA if self.data > 1 else None
 
   @property
   def memory_axis(self) -> str | None:
-    """The mesh axis of slots, if there is more than one device."""
+    """Mesh axis of slots; None if one device has all slots."""
     return parallel.MEMORY if self.memory > 1 else None
 
   def sum(self, tree: Any) -> Any:
-    """Sums over the devices that a batch is spread over."""
+    """Sums a tree over the devices that hold parts of a batch."""
     return jax.lax.psum(tree, parallel.DATA) if self.data > 1 else tree
 
   def sum_slots(self, tree: Any) -> Any:
-    """Sums over the devices that the slots are spread over."""
+    """Sums a tree over the devices that hold parts of the slots."""
     return jax.lax.psum(tree, parallel.MEMORY) if self.memory > 1 else tree
 
   def index(self) -> jax.Array | int:
-    """Which of the devices of a batch this one is."""
+    """Returns the number of this device among those of a batch, from 0."""
     return jax.lax.axis_index(parallel.DATA) if self.data > 1 else 0
 
 
 class Train(NamedTuple):
-  """A stage of gradient descent, `train.epochs` long."""
+  """A stage of gradient descent that takes `train.epochs` epochs."""
 
 
 class Collect(NamedTuple):
   """A stage of passes over the training normals, without a gradient.
 
   Attributes:
-    rounds: at most so many passes.
-    keeps: 'sum' adds up what `Method.collect` gives for the samples of a
-      block, 'rows' lays the samples side by side.
-    most: so many of the samples at most, drawn by the seed; 0: all.
+    rounds: largest number of passes.
+    keeps: 'sum' adds up what `Method.collect` returns for blocks of samples,
+      'rows' lays it side by side, one row per sample.
+    most: largest number of samples, which the seed draws; 0: all.
   """
 
   rounds: int = 1
@@ -178,15 +182,15 @@ class Collect(NamedTuple):
 
 
 class Method:
-  """A method of one family; what a subclass leaves out is as here.
+  """A method of one family; a subclass writes only what differs from this.
 
   Attributes:
-    memories: how many slots there are at each path, of all devices. The path
-      ends those of the slots in `params`, in other collections and in the
-      moments of the optimizer.
-    criterion: the score whose mean over validation normals chooses the best
-      weights, and its name in the log.
-    stages: by which it learns, one after another.
+    memories: number of slots on all devices, by path. Paths of slots in
+      `params`, in other collections and in the moments of the optimizer end
+      with this path.
+    criterion: name of the score whose mean over validation normals chooses the
+      best weights, and the name of that mean in the log.
+    stages: of learning, one after another.
   """
 
   memories: Mapping[Path, int] = {}
@@ -194,7 +198,7 @@ class Method:
   criterion: tuple[str, str] = ('mse', 'reconstruction')
 
   def hyper(self, replicas: Sequence[Any], config: Any) -> Any:
-    """Stacks what differs between replicas, [R] each, on the host.
+    """Returns the values that differ between replicas, [R] each, on the host.
 
     Args:
       replicas: of this family, see `fleet.Replica`.
@@ -204,40 +208,40 @@ class Method:
     return ()
 
   def on(self, across: Across) -> 'Method':
-    """What one device runs of a replica that is spread over several."""
+    """Returns the method that one device of a spread replica runs."""
     del across
     return self
 
   def init_samples(self, batch_size: int) -> int:
-    """How many training samples `init` takes."""
+    """Returns the number of training samples that `init` takes."""
     del batch_size
     return 1
 
   @property
   def least_samples(self) -> int:
-    """With how few training samples it can start."""
+    """Least number of training samples that it can start with."""
     return 1
 
   def init(self, key: jax.Array, samples: jax.Array, hyper: Any) -> Variables:
-    """Initial variables of one replica.
+    """Returns the initial variables of one replica.
 
     Args:
-      key: of the replica.
+      key: random key of the replica.
       samples: [init_samples, ...] model inputs.
-      hyper: its values of `hyper`.
+      hyper: values of the replica, from `hyper`.
     """
     raise NotImplementedError
 
   def loss(
     self, variables: Variables, batch: Batch, hyper: Any, across: Across
   ) -> LossParts:
-    """The loss of a batch, whose gradient trains 'params'.
+    """Returns the loss of a batch, whose gradient trains 'params'.
 
     Args:
       variables: of the replica.
       batch: the samples of this device.
-      hyper: its values of `hyper`.
-      across: sums over devices; what is summed may be differentiated.
+      hyper: values of the replica, from `hyper`.
+      across: for sums over devices, which may be differentiated.
     """
     raise NotImplementedError
 
@@ -250,14 +254,14 @@ class Method:
     stage: int,
     round_: jax.Array,
   ) -> Any:
-    """What a pass of a `Collect` stage takes of samples.
+    """Returns what a pass of a `Collect` stage keeps of samples.
 
     Args:
       variables: of the replica.
       x: [B, ...] model inputs.
-      hyper: its values of `hyper`.
+      hyper: values of the replica, from `hyper`.
       mask: [B] bool, False for padding, which must not count in a sum.
-      stage: which of `stages` it is.
+      stage: index in `stages`.
       round_: number of the pass in its stage, from 0.
 
     Returns:
@@ -278,11 +282,12 @@ class Method:
 
     Args:
       variables: of the replica, NumPy arrays.
-      collected: sums, in float64, or rows of all samples, of this replica.
-      hyper: its values of `hyper`.
-      stage: which of `stages` it is.
+      collected: results of `collect` for all samples of the replica: sums in
+        float64, or rows.
+      hyper: values of the replica, from `hyper`.
+      stage: index in `stages`.
       round_: number of the pass in its stage, from 0.
-      rng: of the replica and the pass.
+      rng: random numbers of the replica and the pass.
 
     Returns:
       The new variables, of the same shapes, and whether the stage is done.
@@ -297,25 +302,33 @@ class Method:
     mask: jax.Array,
     keys: jax.Array,
   ) -> Prediction:
-    """What it says of samples, each by itself.
+    """Returns scores of samples, each of which is scored by itself.
 
     Args:
       variables: of the replica.
       x: [B, ...] model inputs.
-      hyper: its values of `hyper`.
+      hyper: values of the replica, from `hyper`.
       mask: [B] bool, False for padding.
-      keys: [B] random keys, of the sample and not of the batch.
+      keys: [B] random keys, one per sample, whatever batch it is in.
     """
     raise NotImplementedError
 
   def decode_slots(
     self, variables: Variables, slots: jax.Array
   ) -> jax.Array | None:
-    """[N, ...] slots as samples, in model units; None: they are none."""
+    """Returns [N, ...] slots as samples, in the units of the model input.
+
+    None: slots of this method are no samples.
+    """
     del variables, slots
     return None
 
   def alone(self, replica: Any, variables: Variables):
-    """Method and variables of a replica without what only others need."""
+    """Returns a method and variables that hold what one replica needs.
+
+    Args:
+      replica: a `fleet.Replica`.
+      variables: of that replica.
+    """
     del replica
     return self, variables

@@ -1,8 +1,8 @@
-"""Trivial and classical detectors on the very samples the network sees.
+"""Trivial and classical detectors on the same samples as the network.
 
 A number without them says little: a linear reconstruction often comes close to
-a deep one. Each takes the transformed inputs, flattened, and is deterministic
-by its seed. The untrained network is scored by the caller.
+a deep one. Each takes the transformed inputs, flattened, and its seed alone
+decides what it draws. The untrained network is scored elsewhere.
 """
 
 import functools
@@ -21,14 +21,15 @@ from memae_jax.runtime import errors
 _squared_distance = functools.partial(
   sklearn.metrics.pairwise.euclidean_distances, squared=True
 )
-_BLOCK, _BLOCK_BYTES = 4096, 2**27  # Rows scored at once, and of float64.
-_FIT_BYTES = 2**30  # Of the float64 rows that fit a baseline.
+# Rows that are scored at once, and the bytes that they may have in float64.
+_BLOCK, _BLOCK_BYTES = 4096, 2**27
+_FIT_BYTES = 2**30  # Bytes that the rows of a fit may have in float64.
 PCA_VARIANCE = 0.95
 PCA_WIDE = 1024  # Above this width, that many rows fit the components.
-# A forest swaps the warning filters of the process while it works.
+# A forest changes the warning filters of the process while it works.
 _ONE_FOREST = threading.Lock()
 FOREST_TREES, FOREST_ROWS = 100, 256  # As published by Liu et al. (2008).
-NODES = {  # Of a tree of a forest, and their types.
+NODES = {  # Arrays of the nodes of a tree, and their types.
   'feature': np.int32,
   'split': np.float32,
   'left': np.int32,
@@ -36,14 +37,14 @@ NODES = {  # Of a tree of a forest, and their types.
   'length': np.float32,
 }
 SVM_NU = 0.1
-# Their score is a reconstruction error.
+# Baselines whose score is a reconstruction error.
 RECONSTRUCT = ('untrained', 'mean', 'pca')
 KERNEL_ROWS = 2000  # At most these have a kernel: one-class SVM and KDE.
 KDE_GRID = np.geomspace(0.02, 2, 13)
 
 
 class Rows(Protocol):
-  """[n, D] float32 model inputs: an array, or what reads like one."""
+  """Model inputs [n, D], float32: an array, or what reads like one."""
 
   shape: tuple[int, int]
 
@@ -53,13 +54,13 @@ class Rows(Protocol):
 
 
 def _subset(train: Rows, most: int, rng: np.random.Generator):
-  """Returns at most `most` rows, in their order, and words that say so."""
+  """Returns at most `most` rows, in their order, and a note that says so."""
   most = min(most, max(1, _FIT_BYTES // (8 * train.shape[1])))
   if len(train) <= most:
     return train[:], f'fitted on all {len(train):,} training normals'
   rows = np.sort(rng.choice(len(train), most, replace=False))
-  words = f'fitted on {most:,} of {len(train):,} training normals'
-  return train[rows], words
+  note = f'fitted on {most:,} of {len(train):,} training normals'
+  return train[rows], note
 
 
 def _in_blocks(score: Callable, test: Rows) -> np.ndarray:
@@ -75,21 +76,24 @@ def _random(train, rng, most):
 
 
 def _mean(train, rng, most):
-  """What a network scores that reconstructs nothing of its input."""
-  rows, words = _subset(train, most, rng)
+  """Scores as a network does that always gives the mean of the training."""
+  rows, note = _subset(train, most, rng)
   mean = rows.mean(axis=0, dtype=np.float64)
   score = lambda x: np.square(x - mean).mean(axis=1)
-  return {'mean': mean}, f'squared distance to the mean; {words}', score
+  return {'mean': mean}, f'squared distance to the mean; {note}', score
 
 
 def _components(train, rng, most):
-  """Returns the rows of a fit, their PCA and words; no PCA of constant rows."""
+  """Returns the rows of a fit, their PCA and a note.
+
+  Constant rows have no PCA: None.
+  """
   wide = train.shape[1] > PCA_WIDE
   most = min(most, PCA_WIDE) if wide else most
-  rows, words = _subset(train, most, rng)
+  rows, note = _subset(train, most, rng)
   rows = rows.astype(np.float64)
   if not np.ptp(rows, axis=0).any():
-    return rows, None, f'0 components (constant inputs); {words}'
+    return rows, None, f'0 components (constant inputs); {note}'
   pca = sklearn.decomposition.PCA(
     PCA_VARIANCE, svd_solver='full' if wide else 'covariance_eigh'
   ).fit(rows)
@@ -99,46 +103,52 @@ def _components(train, rng, most):
     pca,
     (
       f'the {count} component{"s" * (count > 1)} that explain'
-      f' {PCA_VARIANCE:.0%} of the variance; {words}'
+      f' {PCA_VARIANCE:.0%} of the variance; {note}'
     ),
   )
 
 
 def _plane(rows, pca) -> dict[str, np.ndarray]:
-  """The mean [D] and the components [k, D] of a PCA, or of constant rows."""
+  """Returns the mean [D] and components [k, D]; constant rows have k = 0."""
   if pca is None:
     return {'mean': rows[0], 'components': np.zeros((0, rows.shape[1]))}
   return {'mean': pca.mean_, 'components': pca.components_}
 
 
 def _pca(train, rng, most):
-  """Mean squared error of the reconstruction from the leading components."""
-  rows, pca, words = _components(train, rng, most)
+  """Scores by the mean squared error of the leading components."""
+  rows, pca, note = _components(train, rng, most)
   rebuilt = lambda x: (
     pca.inverse_transform(pca.transform(x)) if pca else rows[0]
   )
   score = lambda x: np.square(x - rebuilt(x)).mean(axis=1)
-  return _plane(rows, pca), f'reconstruction error of {words}', score
+  return _plane(rows, pca), f'reconstruction error of {note}', score
 
 
 def _log_density(squared_distance, bandwidth) -> np.ndarray:
-  """[n] log of the sum of Gaussian kernels, from [n, m]; changes its input."""
+  """Returns the [n] log of the sum of m Gaussian kernels.
+
+  Args:
+    squared_distance: [n, m]; it is overwritten.
+    bandwidth: standard deviation of a kernel.
+  """
   kernel = np.multiply(
     squared_distance, -0.5 / bandwidth**2, out=squared_distance
   )
-  # As scipy.special.logsumexp, which takes several times as long.
+  # The same as scipy.special.logsumexp, which takes several times as long.
   top = kernel.max(axis=1, keepdims=True)
   kernel -= top
   return top[:, 0] + np.log(np.exp(kernel, out=kernel).sum(axis=1))
 
 
 def _bandwidth(codes: np.ndarray) -> float:
-  """The bandwidth under which each row is likeliest given all others.
+  """Returns the bandwidth under which each row is likeliest given all others.
 
-  Of `KDE_GRID` times the deviation of a component. No test data enter.
+  The candidates are `KDE_GRID` times the standard deviation of a component.
+  No test data enter.
 
   Args:
-    codes: [n, D] of at least two rows.
+    codes: [n, D], at least two rows.
   """
   squared = _squared_distance(codes, codes)
   np.fill_diagonal(squared, np.inf)
@@ -152,12 +162,12 @@ def _bandwidth(codes: np.ndarray) -> float:
 
 
 def _kde(train, rng, most):
-  """Negative log density of a Gaussian kernel on the leading components."""
-  rows, pca, words = _components(train, rng, min(most, KERNEL_ROWS))
+  """Scores by the negative log density of kernels on the leading components."""
+  rows, pca, note = _components(train, rng, min(most, KERNEL_ROWS))
   if pca is None or len(rows) < 2:
     flat = _plane(rows, None) | {'codes': np.zeros((1, 0)), 'bandwidth': 1.0}
-    words = f'constant density of {words}'
-    return flat, words, lambda x: np.zeros(len(x))
+    note = f'constant density of {note}'
+    return flat, note, lambda x: np.zeros(len(x))
   codes = pca.transform(rows)
   bandwidth = _bandwidth(codes)
 
@@ -169,14 +179,14 @@ def _kde(train, rng, most):
     _plane(rows, pca) | fitted,
     (
       f'Gaussian kernel of bandwidth {bandwidth:.3g}, the likeliest by leaving'
-      f' one training normal out, on {words}'
+      f' one training normal out, on {note}'
     ),
     score,
   )
 
 
 def _isolation_forest(train, rng, most):
-  rows, words = _subset(train, most, rng)
+  rows, note = _subset(train, most, rng)
   forest = sklearn.ensemble.IsolationForest(
     n_estimators=FOREST_TREES,
     max_samples=min(FOREST_ROWS, len(rows)),
@@ -189,12 +199,12 @@ def _isolation_forest(train, rng, most):
     with _ONE_FOREST:
       return -forest.score_samples(x.astype(np.float32))
 
-  words = f'{FOREST_TREES} trees of {min(FOREST_ROWS, len(rows))} rows; {words}'
-  return _trees(forest), words, score
+  note = f'{FOREST_TREES} trees of {min(FOREST_ROWS, len(rows))} rows; {note}'
+  return _trees(forest), note, score
 
 
 def _path_length(rows: np.ndarray) -> np.ndarray:
-  """Mean steps of an unsuccessful search among so many rows."""
+  """Returns the mean steps of an unsuccessful search among so many rows."""
   rows = np.asarray(rows, np.float64)
   many = np.maximum(rows, 3)
   mean = 2 * (np.log(many - 1) + np.euler_gamma) - 2 * (many - 1) / many
@@ -202,9 +212,10 @@ def _path_length(rows: np.ndarray) -> np.ndarray:
 
 
 def _trees(forest) -> dict[str, np.ndarray]:
-  """The nodes [trees, M] of a forest; a leaf is its own child.
+  """Returns the nodes [trees, M] of a forest; a leaf is its own child.
 
-  `length` is how long the path to a node is, over the mean of its rows.
+  `length` is the length of the path to a node, divided by the mean length of
+  an unsuccessful search among the rows of a tree.
   """
   size = 2 * FOREST_ROWS
   out = {
@@ -234,8 +245,11 @@ def _trees(forest) -> dict[str, np.ndarray]:
 
 
 def _ocsvm(train, rng, most):
-  """Negative distance to the surface; kernel products are ours for speed."""
-  rows, words = _subset(train, min(most, KERNEL_ROWS), rng)
+  """Scores by the negative distance to the surface of a one-class SVM.
+
+  The kernel products are computed here, which is faster than scikit-learn's.
+  """
+  rows, note = _subset(train, min(most, KERNEL_ROWS), rng)
   rows = rows.astype(np.float64)
   gamma = 1 / (rows.shape[1] * (rows.var() or 1.0))  # 'scale'.
   svm = sklearn.svm.OneClassSVM(nu=SVM_NU, gamma=gamma).fit(rows)
@@ -251,7 +265,7 @@ def _ocsvm(train, rng, most):
     'intercept': svm.intercept_[0],
     'gamma': gamma,
   }
-  return fitted, f'RBF kernel, nu {SVM_NU}, gamma "scale"; {words}', score
+  return fitted, f'RBF kernel, nu {SVM_NU}, gamma "scale"; {note}', score
 
 
 _DETECTORS = {
@@ -271,13 +285,13 @@ def fit(
 
   Args:
     name: of the detector.
-    train: [n, D] of the training normals.
+    train: [n, D] training normals.
     seed: of the subset and of the detector.
-    most: at most this many rows fit.
+    most: largest number of rows that fit it.
 
   Returns:
-    What was fitted, as arrays; words that say on what; and the score [n] of
-    float64 rows [n, D].
+    The fitted arrays by name; a note for the report on what was fitted; and a
+    function that scores float64 rows [n, D] as [n].
   """
   return _DETECTORS[name](train, np.random.default_rng(seed), most)
 
@@ -293,20 +307,21 @@ def run(
 
   Args:
     name: 'random', 'mean', 'pca', 'kde', 'isolation_forest' or 'ocsvm'.
-    train: [n, D] of the training normals.
-    test: [T, D].
+    train: [n, D] training normals.
+    test: [T, D] test samples.
     seed: of the subset and of the detector.
-    max_train: at most this many rows fit, and no more than 1 GiB; kernel
-      density and one-class SVM take at most `KERNEL_ROWS`, and PCA of inputs
-      wider than `PCA_WIDE` at most that many.
+    max_train: largest number of rows that fit it, and no more than 1 GiB;
+      kernel density and one-class SVM take at most `KERNEL_ROWS`, PCA of
+      inputs wider than `PCA_WIDE` at most that many.
 
   Returns:
     score: [T] float64, higher is more anomalous. 'mean' and 'pca' in squared
       units of the model input, mean over the elements; 'kde' in nats.
-    note: what was fitted on what, for the report.
+    note: what was fitted on which samples, for the report.
 
   Raises:
-    UserError: unknown name, no training rows, or widths differ.
+    UserError: the name is unknown, there are no training rows, or the widths
+      differ.
   """
   if name not in _DETECTORS:
     raise errors.UserError(
@@ -314,13 +329,13 @@ def run(
     )
   if not len(train):
     raise errors.UserError(
-      f'baseline "{name}": there are no training normals; give some, or take'
-      ' it out of eval.baselines'
+      f'baseline "{name}": there are no training normals; add some, or remove'
+      ' it from eval.baselines'
     )
   if train.shape[1:] != test.shape[1:]:
     raise errors.UserError(
       f'baseline "{name}": training samples have {train.shape[1]} values, test'
       f' samples {test.shape[1]}; transform both alike'
     )
-  _, words, score = fit(name, train, seed, max_train)
-  return _in_blocks(score, test), words
+  _, note, score = fit(name, train, seed, max_train)
+  return _in_blocks(score, test), note

@@ -26,8 +26,8 @@ def build(
 
   Args:
     config: resolved.
-    input_shape: of one sample.
-    replicas: all of the detector.
+    input_shape: shape of one sample.
+    replicas: of the family, so of one detector.
   """
   return Fitted(
     replicas[0].variant, tuple(input_shape), config.eval.baseline_samples
@@ -36,12 +36,12 @@ def build(
 
 @dataclasses.dataclass(frozen=True)
 class Fitted(base.Method):
-  """See `base.Method`.
+  """A classical detector, as a `base.Method`.
 
   Attributes:
     name: of the detector.
-    shape: of one sample; of clips, it is fitted on the frames that are scored.
-    most: so many samples fit it at most.
+    shape: of one sample; clips are represented by the frame that is scored.
+    most: largest number of samples that fit it.
   """
 
   name: str
@@ -50,13 +50,13 @@ class Fitted(base.Method):
 
   @property
   def criterion(self):
-    """See `base.Method`."""
+    """Criterion of the best weights: the score of the detector."""
     name = 'mse' if self.name in _REBUILT else self.name
     return name, name
 
   @property
   def stages(self):
-    """See `base.Method`."""
+    """One pass, which keeps the samples."""
     return (base.Collect(keeps='rows', most=self.most),)
 
   @property
@@ -64,7 +64,7 @@ class Fitted(base.Method):
     return math.prod(self.shape[1 if len(self.shape) == 4 else 0 :])
 
   def hyper(self, replicas, config):
-    """The seed of the fit, by seed and normal class."""
+    """Returns the seeds of the fits [R], made of seed and normal class."""
     del config
     streams = [
       np.random.SeedSequence([replica.seed, replica.normal_class or 0])
@@ -73,7 +73,7 @@ class Fitted(base.Method):
     return np.asarray([int(s.generate_state(1)[0]) for s in streams], np.uint32)
 
   def init(self, key, samples, hyper):
-    """See `base.Method`: nothing is fitted yet."""
+    """Returns zeros, as nothing is fitted yet."""
     del key, samples, hyper
     shapes = _SHAPES[self.name](self._width, self.most)
     return {
@@ -84,30 +84,30 @@ class Fitted(base.Method):
     }
 
   def collect(self, variables, x, hyper, mask, stage, round_):
-    """See `base.Method`: the samples themselves, flat."""
+    """Returns the samples themselves, flattened: [B, D]."""
     del variables, hyper, mask, stage, round_
     return self._flat(x)
 
   def _flat(self, x: jax.Array) -> jax.Array:
-    """[B, D] samples; of clips, the frames that are scored."""
+    """Returns flat samples [B, D]; of clips, the frames that are scored."""
     frames = losses.scored_frame(x) if x.ndim == losses.CLIP else x
     return frames.reshape(len(x), -1)
 
   def finish(self, variables, collected, hyper, stage, round_, rng):
-    """See `base.Method`: fits the detector."""
+    """Fits the detector; its arrays are padded to those of `init`."""
     del stage, round_, rng
-    found, _, _ = classical.fit(self.name, collected, int(hyper), self.most)
-    if 'codes' in found:  # How many of them are no padding.
-      found['count'] = len(found['codes'])
+    arrays, _, _ = classical.fit(self.name, collected, int(hyper), self.most)
+    if 'codes' in arrays:  # Their number without padding.
+      arrays['count'] = len(arrays['codes'])
     fitted = {}
-    for name, there in variables[_FITTED].items():
-      array = np.asarray(found[name], there.dtype)
-      more = [(0, n - have) for n, have in zip(there.shape, array.shape)]
-      fitted[name] = np.pad(array, more) if more else array
+    for name, like in variables[_FITTED].items():
+      array = np.asarray(arrays[name], like.dtype)
+      padding = [(0, n - have) for n, have in zip(like.shape, array.shape)]
+      fitted[name] = np.pad(array, padding) if padding else array
     return {_FITTED: fitted}, True
 
   def predict(self, variables, x, hyper, mask, keys):
-    """See `base.Method`."""
+    """Returns the scores of samples, and reconstructions if there are any."""
     del hyper, mask, keys
     fitted, rows = variables[_FITTED], self._flat(x)
     if self.name not in _REBUILT:
@@ -121,7 +121,7 @@ class Fitted(base.Method):
 
 
 def _codes(fitted: Mapping[str, jax.Array], rows: jax.Array) -> jax.Array:
-  """[B, k] rows on the components; 0 on those that are padding."""
+  """Returns rows on the components [B, k]; 0 on components of padding."""
   return (rows - fitted['mean'][None]) @ fitted['components'].T
 
 
@@ -131,32 +131,31 @@ def _on_plane(fitted, rows):
 
 
 def _squared_distance(rows: jax.Array, others: jax.Array) -> jax.Array:
-  """[B, M] between [B, D] and [M, D]."""
+  """Returns the squared distances [B, M] between [B, D] and [M, D]."""
   inner = rows @ others.T
   norms = jnp.sum(rows**2, axis=1)[:, None] + jnp.sum(others**2, axis=1)[None]
   return jnp.maximum(norms - 2 * inner, 0)
 
 
 def _density(fitted, rows):
-  """[B] negative log of the sum of Gaussian kernels, in nats."""
+  """Returns the negative log of the sum of Gaussian kernels, [B] in nats."""
   width = jnp.where(fitted['bandwidth'] > 0, fitted['bandwidth'], 1)
   far = _squared_distance(_codes(fitted, rows), fitted['codes'])
-  real = jnp.arange(len(fitted['codes'])) < fitted['count']
-  kernel = jnp.where(real[None], -0.5 * far / width**2, -jnp.inf)
-  # Not fitted yet: every kernel is padding.
-  found = jax.nn.logsumexp(jnp.where(real.any(), kernel, 0), axis=1)
-  return -found
+  exists = jnp.arange(len(fitted['codes'])) < fitted['count']
+  kernel = jnp.where(exists[None], -0.5 * far / width**2, -jnp.inf)
+  # Before the fit every kernel is padding.
+  return -jax.nn.logsumexp(jnp.where(exists.any(), kernel, 0), axis=1)
 
 
 def _surface(fitted, rows):
-  """[B] negative distance to the surface of a one-class SVM."""
+  """Returns the [B] negative distance to the surface of a one-class SVM."""
   far = _squared_distance(rows, fitted['support'])
   kernel = jnp.exp(-fitted['gamma'] * far)
   return -(kernel @ fitted['weights'] + fitted['intercept'])
 
 
 def _isolation(fitted, rows):
-  """[B] of an isolation forest: equation 2 of Liu et al. (2008)."""
+  """Returns the score [B] of a forest: equation 2 of Liu et al. (2008)."""
   trees = jnp.arange(classical.FOREST_TREES)
 
   def down(_, node):

@@ -1,7 +1,7 @@
-"""The methods by name: facts alone, so that it imports no JAX.
+"""Methods by name, with facts about them; it imports no JAX.
 
-A method is a name that `fleet.variants` takes. Those of one family train side
-by side in one program; another family is trained after it.
+A method is a name that `fleet.variants` takes. The methods of one family train
+side by side in one program; another family is trained after it.
 """
 
 import dataclasses
@@ -13,24 +13,24 @@ from memae_jax.runtime import catalogue, errors
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-  """What is known of a method without building it.
+  """Facts about a method that need not build it.
 
   Attributes:
     name: in configs, results and commands.
-    label: its name for a reader.
+    label: its name in figures and tables.
     style: colour, line and marker in figures; empty: chosen by the name.
     family: methods of the same family share a program.
     build: (config, input_shape, replicas) -> `base.Method` of its family.
-    reads: beginnings of the config fields that only some methods read, and
-      this one does.
-    fixed: fields among these with a value of its own instead.
+    reads: beginnings of the config fields that this method reads, of those
+      that only some methods read.
+    fixed: values of fields among these that this method sets itself.
     memories: whether what it decodes or scores comes out of slots.
-    rivals: methods that it is compared with in pairs, wherever both are.
-    couples_batch: whether its loss depends on a batch as a whole, so that a
+    rivals: methods with which it is compared in pairs, where both were run.
+    couples_batch: whether its loss depends on the batch as a whole, so that a
       batch cannot be taken in parts.
-    settings: fields of the family's own, `methods.FAMILY.NAME` in configs, by
-      NAME: see `config.fields`. One that is named as a field of `train`,
-      such as epochs, takes its place for this family.
+    settings: config fields of the family, `methods.FAMILY.NAME`, by NAME: see
+      `config.fields`. A field with the name of one of `train`, such as epochs,
+      replaces that one for this family.
     released: whether the released PyTorch network holds its weights.
     exportable: whether `predict` can be a program of its own.
     classical: whether it is a reference, which figures draw thinner.
@@ -62,7 +62,7 @@ def _check(entry: Entry) -> None:
 
 _ENTRIES = catalogue.Catalogue[Entry]('method', _check)
 names, find, get = _ENTRIES.names, _ENTRIES.find, _ENTRIES.get
-# Fields of each family, which are the group `methods` of a config.
+# Config fields by family and name: the group `methods` of a config.
 SETTINGS: dict[str, dict[str, Any]] = {}
 
 
@@ -70,7 +70,7 @@ def register(*entries: Entry) -> None:
   """Makes methods known, and the settings of their families.
 
   Raises:
-    UserError: a name is taken, or is no name.
+    UserError: a name is taken, or is not an identifier.
   """
   for entry in entries:
     _ENTRIES.register(entry)
@@ -79,12 +79,12 @@ def register(*entries: Entry) -> None:
 
 
 def reads(name: str, field: str) -> bool:
-  """Whether the weights of a method depend on a config field at all.
+  """Returns whether the weights of a method depend on a config field.
 
   Args:
     name: of the method.
-    field: such as 'train.alpha'; one that no method has for its own is read
-      by all.
+    field: such as 'train.alpha'. All methods read a field that no entry names
+      in its `reads`.
   """
   begins = lambda entry: any(field.startswith(part) for part in entry.reads)
   if not any(map(begins, map(find, names()))):

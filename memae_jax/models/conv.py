@@ -12,8 +12,8 @@ three linear maps, made of slices and matrix products, do all the work:
 with stride s, padding p and taps t of the kernel, each for every dimension.
 Each is bilinear with the other two as gradients. Taps of the first dimension
 (time, or rows) are summed after the products, which each plane has with all of
-its taps; those of the others are copied side by side before. On images without
-strides XLA's own `correlate` is the faster one and stands in. Its `outer` is
+its taps; taps of the other dimensions are copied side by side before. On images
+without strides XLA's own `correlate` is faster and stands in. Its `outer` is
 fast at times, too, but not inside a loop, where training has it: there it takes
 many times as long (see benchmarks/conv_cpu.py).
 """
@@ -40,7 +40,10 @@ _NARROW = 4
 
 
 class _Geometry(NamedTuple):
-  """Static numbers of a convolution from `size` to `out`; one a dimension."""
+  """Static numbers of a convolution, one per spatial dimension.
+
+  It maps the spatial sizes `size` to `out`.
+  """
 
   kernel: tuple[int, ...]
   strides: tuple[int, ...]
@@ -50,7 +53,17 @@ class _Geometry(NamedTuple):
 
 
 def _geometry(kernel, strides, padding, size, channels) -> _Geometry:
-  """Checks the arguments shared by both functions; see there."""
+  """Checks the arguments that `conv` and `conv_transpose` share.
+
+  Args:
+    kernel: shape [*k, Ci, Co] of the kernel.
+    strides, padding: s and p, one per spatial dimension.
+    size: n, spatial sizes of the input of the convolution.
+    channels: of the array that is mapped.
+
+  Raises:
+    ValueError: ranks, channels or sizes do not fit.
+  """
   rank = len(size)
   strides, padding = tuple(strides), tuple(padding)
   if len(kernel) != rank + 2 or not len(strides) == len(padding) == rank:
@@ -79,7 +92,11 @@ def _geometry(kernel, strides, padding, size, channels) -> _Geometry:
 
 
 def _lower(cpu: Callable, xla: Callable, lowering: str, *args: jax.Array):
-  """Applies the function that `lowering` names, or that the platform needs."""
+  """Applies `cpu` or `xla`: as `lowering` names it, or as the platform needs.
+
+  Raises:
+    ValueError: the lowering is unknown.
+  """
   if lowering == 'auto':
     return lax.platform_dependent(*args, cpu=cpu, default=xla)
   if lowering not in ('cpu', 'xla'):
@@ -94,20 +111,20 @@ def conv(
   padding: Sequence[int],
   lowering: str = 'auto',
 ) -> jax.Array:
-  """Convolution (cross-correlation, as in every deep learning library).
+  """Convolves (cross-correlation, as in every deep learning library).
 
   Args:
     x: [B, *n, Ci], channels last.
     kernel: [*k, Ci, Co]; cast to the type of x.
-    strides: s, one a spatial dimension.
-    padding: p, zeros on both sides, one a spatial dimension.
+    strides: s, one per spatial dimension.
+    padding: p, zeros on both sides, one per spatial dimension.
     lowering: 'auto' chooses by platform; 'cpu' or 'xla' force one.
 
   Returns:
     [B, *m, Co] of the type of x, m = (n + 2p - k) // s + 1.
 
   Raises:
-    ValueError: if ranks, channels or sizes do not fit.
+    ValueError: ranks, channels or sizes do not fit.
   """
   geometry = _geometry(
     kernel.shape, strides, padding, x.shape[1:-1], x.shape[-1]
@@ -129,15 +146,16 @@ def conv_transpose(
   size: Sequence[int],
   lowering: str = 'auto',
 ) -> jax.Array:
-  """Transposed convolution: the adjoint of `conv` from `size` in its input.
+  """Applies the adjoint of a `conv` with inputs of `size`.
 
-  PyTorch's ConvTranspose with output_padding = n - ((m - 1) s - 2p + k).
+  It is a transposed convolution: PyTorch's ConvTranspose with output_padding =
+  n - ((m - 1) s - 2p + k).
 
   Args:
     y: [B, *m, Ci], channels last.
     kernel: [*k, Ci, Co]; cast to the type of y.
-    strides: s, one a spatial dimension.
-    padding: p, one a spatial dimension.
+    strides: s, one per spatial dimension.
+    padding: p, one per spatial dimension.
     size: n, the spatial size of the result.
     lowering: 'auto' chooses by platform; 'cpu' or 'xla' force one.
 
@@ -145,8 +163,8 @@ def conv_transpose(
     [B, *n, Co] of the type of y.
 
   Raises:
-    ValueError: if ranks or channels do not fit, or a convolution of `size`
-      does not give the size m of y.
+    ValueError: ranks or channels do not fit, or a convolution of `size` does
+      not give the size m of y.
   """
   if len(size) != y.ndim - 2:
     raise ValueError(f'size {tuple(size)} does not fit input {y.shape}')
@@ -179,13 +197,13 @@ def _xla(x, kernel, strides, padding, dilation):
 
 
 def _xla_conv(geometry: _Geometry, x, kernel):
-  """See `conv`."""
+  """Convolves as `conv` does, by XLA."""
   padding = [(p, p) for p in geometry.padding]
   return _xla(x, kernel, geometry.strides, padding, None)
 
 
 def _xla_conv_transpose(geometry: _Geometry, y, kernel):
-  """See `conv_transpose`: a convolution of y with zeros inserted."""
+  """Convolves y with zeros inserted, which `conv_transpose` is, by XLA."""
   padding = [
     (k - 1 - p, n - (m - 1) * s + p - 1) for k, s, p, n, m in zip(*geometry)
   ]
@@ -232,14 +250,14 @@ def _pad(x, low_high):
 
 
 def _moved(x, axis, by, size):
-  """X at index i - by of an axis, for i in range(size); zeros elsewhere."""
+  """Moves x along an axis: x[i - by] at i < size, zeros elsewhere."""
   pads = [(0, 0, 0)] * x.ndim
   pads[axis] = (by, size - x.shape[axis] - by, 0)
   return lax.pad(x, jnp.zeros((), x.dtype), pads)
 
 
 def _dot(a, b):
-  """[..., i] @ [i, j]; sums in float32 at least."""
+  """Product [..., i] @ [i, j]; sums in float32 at least."""
   dtype = jnp.promote_types(jnp.float32, a.dtype)
   return lax.dot_general(
     a, b, (((a.ndim - 1,), (0,)), ((), ())), preferred_element_type=dtype
@@ -254,14 +272,15 @@ def _windows(x, axis, k, s, out):
 
 
 def _patches(x, geometry: _Geometry):
-  """The windows of a plane's taps side by side, [*n, C] -> [*m, taps * C].
+  """Lays the taps of a plane side by side: [*n, C] -> [*m, taps * C].
 
-  A plane is an index of the first spatial dimension, whose taps are not here.
-  One dimension after the other, which copies long rows of memory and compiles
-  in a fraction of the time of slices for all taps at once.
+  A plane is what lies at one index of the first spatial dimension, whose taps
+  are left out here. The dimensions are taken one after the other, which copies
+  long rows of memory and compiles in a fraction of the time of slices for all
+  taps at once.
 
   Args:
-    x: [planes, *n, C] without the first of n.
+    x: [planes, *n, C], n without its first dimension.
     geometry: of the convolution.
   """
   k, s, p, _, m = (numbers[1:] for numbers in geometry)
@@ -275,10 +294,11 @@ def _blocks(function: Callable, elements: int, *planes: jax.Array, add=False):
   """Applies a function to blocks of planes whose factors fit the cache.
 
   Args:
-    function: of as many arrays as `planes`, each with fewer planes.
-    elements: of its largest factor, for one plane.
+    function: takes as many arrays as `planes`, each with fewer planes.
+    elements: number of elements of its largest factor, per plane.
     planes: [P, ...] each.
-    add: whether the results are summed, or [P, ...] put together.
+    add: whether the results of the blocks are summed; else they are put
+      together as [P, ...].
   """
   count, most = len(planes[0]), max(_BLOCK // elements, 1)
   size = max(n for n in range(1, count + 1) if count % n == 0 and n <= most)
@@ -298,11 +318,11 @@ def _blocks(function: Callable, elements: int, *planes: jax.Array, add=False):
 
 
 def _phases(k: int, s: int, p: int) -> list[list[tuple[int, int]]]:
-  """How indices i = q s + f, f < s, of the large side meet those of the small.
+  """Pairs indices i = q s + f, f < s, of the large side with the small side.
 
   Returns:
-    For each phase f its pairs (t, d): tap t leads to o = q + d. A phase has
-    none if no tap reaches it, which takes k < s.
+    For each phase f its pairs (t, d): tap t leads to o = q + d. A phase that
+    no tap reaches has none; this needs k < s.
   """
   return [
     [(t, (f + p - t) // s) for t in range((f + p) % s, k, s)] for f in range(s)
@@ -310,12 +330,12 @@ def _phases(k: int, s: int, p: int) -> list[list[tuple[int, int]]]:
 
 
 def _interleave(phases, axis, size):
-  """Results at i = q s + f < size along an axis, from s arrays of all q."""
+  """Joins s arrays, one per phase f, so that q is at q s + f < size."""
   x = lax.collapse(jnp.stack(phases, axis + 1), axis, axis + 2)
   return lax.slice_in_dim(x, 0, size, axis=axis)
 
 
-def _spread(tap: Callable, axis: int, k: int, s: int, p: int, n: int):
+def _sum_taps(tap: Callable, axis: int, k: int, s: int, p: int, n: int):
   """Moves the products tap(t) with each tap to where they belong, and adds."""
   q = -(-n // s)
   zero = jnp.zeros_like(_moved(tap(0), axis, 0, q))
@@ -330,7 +350,7 @@ def _spread(tap: Callable, axis: int, k: int, s: int, p: int, n: int):
 
 
 def _merged(geometry: _Geometry, x):
-  """For few channels: the taps of the first dimension become channels.
+  """Makes channels of the taps of the first dimension, for few channels.
 
   Returns:
     The geometry of the convolution that is left, with one tap there, and x.
@@ -343,7 +363,7 @@ def _merged(geometry: _Geometry, x):
 
 
 def _planes(geometry: _Geometry, x):
-  """Phases of the first dimension.
+  """Splits the first spatial dimension into phases.
 
   Returns:
     x as [B * q, s, ...], q, and (f, pairs) for each phase that a tap reaches.
@@ -355,14 +375,17 @@ def _planes(geometry: _Geometry, x):
 
 
 def _is_plain(geometry: _Geometry, channels: int) -> bool:
-  """Whether XLA's `correlate` is fast: not on images as small as the kernel."""
+  """Returns whether XLA's `correlate` is fast.
+
+  It is on images without strides, unless they are as small as the kernel.
+  """
   k, s, _, n, _ = geometry
   image = len(n) == 2 and max(s) == 1 and channels > _NARROW
   return image and all(n > 2 * k for n, k in zip(n, k))
 
 
 def _correlate(geometry: _Geometry, x, kernel):
-  """[B, *n, Ci], [*k, Ci, Co] -> [B, *m, Co]."""
+  """Maps x [B, *n, Ci] by a kernel [*k, Ci, Co] to [B, *m, Co]."""
   ci, co = kernel.shape[-2:]
   if _is_plain(geometry, ci):
     return _xla_conv(geometry, x, kernel)
@@ -394,34 +417,34 @@ def _correlate(geometry: _Geometry, x, kernel):
 
 
 def _outer(geometry: _Geometry, x, g):
-  """[B, *n, Ci], [B, *m, Co] -> [*k, Ci, Co]."""
+  """Maps x [B, *n, Ci] and g [B, *m, Co] to a kernel [*k, Ci, Co]."""
   k, ci, co = geometry.kernel, x.shape[-1], g.shape[-1]
   if ci <= _NARROW and k[0] > 1:
     kernel = _outer(*_merged(geometry, x), g)[0]
     kernel = kernel.reshape(*k[1:], k[0], ci, co)
     return jnp.moveaxis(kernel, -3, 0)
   planes, q, phases = _planes(geometry, x)
-  met = [
+  reached = [
     lax.concatenate([_moved(g, 1, -d, q) for _, d in pairs], g.ndim - 1)
     for _, pairs in phases
   ]
   width = math.prod(k[1:]) * ci
 
-  def block(x, *met):
+  def block(x, *reached):
     # In this order XLA transposes the small result, not the patches.
     return [
       _dot(
         g.reshape(-1, g.shape[-1]).T,
         _patches(x[:, f], geometry).reshape(-1, width),
       )
-      for (f, _), g in zip(phases, met)
+      for (f, _), g in zip(phases, reached)
     ]
 
   products = _blocks(
     block,
     math.prod(geometry.out[1:]) * width,
     planes,
-    *(lax.collapse(g, 0, 2) for g in met),
+    *(lax.collapse(g, 0, 2) for g in reached),
     add=True,
   )
   taps = {
@@ -434,7 +457,7 @@ def _outer(geometry: _Geometry, x, g):
 
 
 def _scatter(geometry: _Geometry, y, kernel):
-  """[B, *m, Co], [*k, Ci, Co] -> [B, *n, Ci].
+  """Maps y [B, *m, Co] by a kernel [*k, Ci, Co] to [B, *n, Ci].
 
   Each phase is a convolution of stride 1 with its own taps, so that nothing is
   multiplied by inserted zeros.
@@ -445,13 +468,13 @@ def _scatter(geometry: _Geometry, y, kernel):
     around = tuple(k - 1 - p for k, p in zip(k, p))
     turned = jnp.swapaxes(jnp.flip(kernel, (0, 1)), -1, -2)
     return _correlate(_Geometry(k, s, around, m, n), y, turned)
-  each = [numbers[:4] for numbers in zip(*geometry)]
+  axes = [numbers[:4] for numbers in zip(*geometry)]
   if ci <= _NARROW:
     # The products with all taps, [*k, ci, B, *m], are cheaper to move than y.
     z = jnp.moveaxis(_dot(y, kernel.reshape(-1, co).T), -1, 0)
     z = z.reshape(*k, ci, *y.shape[:-1])
-    for axis, numbers in enumerate(each, -len(n)):
-      z = _spread(z.__getitem__, z.ndim - 1 + axis, *numbers)
+    for axis, numbers in enumerate(axes, -len(n)):
+      z = _sum_taps(z.__getitem__, z.ndim - 1 + axis, *numbers)
     return jnp.moveaxis(z, 0, -1).astype(y.dtype)
 
   products = m[0] * math.prod(n[1:]) * k[0] * ci
@@ -466,12 +489,12 @@ def _scatter(geometry: _Geometry, y, kernel):
     results = []
     for f, pairs in enumerate(_phases(k[axis], s[axis], p[axis])):
       first = min((f + p[axis]) % s[axis], k[axis])
-      own = lax.slice_in_dim(matrix, first, None, s[axis], axis - 1)
+      taps = lax.slice_in_dim(matrix, first, None, s[axis], axis - 1)
       windows = [_moved(part, axis, -d, q) for _, d in pairs]
       patches = lax.concatenate(
         windows or [_moved(part[..., :0], axis, 0, q)], part.ndim - 1
       )
-      results.append(block(patches, own, axis - 1))
+      results.append(block(patches, taps, axis - 1))
     return _interleave(results, axis, n[axis])
 
   turned = jnp.moveaxis(kernel, (0, -2), (-2, -1))
@@ -485,4 +508,4 @@ def _scatter(geometry: _Geometry, y, kernel):
   )
   z = z.reshape(-1, m[0], *z.shape[1:])
   tap = lambda t: z[..., t * ci : (t + 1) * ci]
-  return _spread(tap, 1, *each[0]).astype(y.dtype)
+  return _sum_taps(tap, 1, *axes[0]).astype(y.dtype)

@@ -25,7 +25,11 @@ _CONV = 'convolution'  # What `remat` keeps for the backward pass.
 
 
 class Layer(NamedTuple):
-  """One level of the encoder: `size` are the spatial sizes that enter it."""
+  """One level of the encoder.
+
+  width: its channels. kernel: its size along each axis. strides: one per
+  spatial axis. size: the spatial sizes that enter it.
+  """
 
   width: int
   kernel: int
@@ -34,9 +38,9 @@ class Layer(NamedTuple):
 
 
 class Plan(NamedTuple):
-  """The levels of the encoder, and what comes out.
+  """The levels of the encoder, and the shape of its result.
 
-  code_shape: (*sizes, channels) of the encoding.
+  code_shape: (*sizes, channels) of the encoding of one sample.
   """
 
   levels: tuple[Layer, ...]
@@ -62,7 +66,8 @@ def plan(
     input_shape: (*sizes, channels) of a sample.
 
   Raises:
-    UserError: lengths differ, or the input is too small or no image.
+    UserError: the numbers of values differ, or the input is too small or not
+      an image.
   """
   kernels = kernels or (3,) * len(widths)
   strides = strides or (2,) * len(widths)
@@ -71,10 +76,10 @@ def plan(
   for width, kernel, stride, time in zip(
     widths, kernels, strides, time_strides or strides
   ):
-    each = (time, stride, stride) if time_strides else (stride,) * len(size)
-    levels.append(Layer(width, kernel, each, size))
+    steps = (time, stride, stride) if time_strides else (stride,) * len(size)
+    levels.append(Layer(width, kernel, steps, size))
     reach = 2 * (kernel // 2) - kernel if layout == 'strided' else -1
-    size = tuple((n + reach) // s + 1 for n, s in zip(size, each))
+    size = tuple((n + reach) // s + 1 for n, s in zip(size, steps))
     if min(size) < 1:
       raise errors.UserError(
         f'a sample of shape {tuple(input_shape)} is too small for kernel'
@@ -145,7 +150,13 @@ class Conv(nn.Module):
 
 
 def remat(module: type[nn.Module]) -> type[nn.Module]:
-  """An encoder or decoder that computes all but its convolutions again."""
+  """Returns a module that keeps only its convolutions for the backward pass.
+
+  All else is computed again there.
+
+  Args:
+    module: class of an encoder or decoder.
+  """
   return nn.remat(
     module,
     static_argnums=2,  # train
@@ -154,7 +165,12 @@ def remat(module: type[nn.Module]) -> type[nn.Module]:
 
 
 def max_pool(x: jax.Array, strides: Sequence[int]) -> jax.Array:
-  """[B, *n, C] -> [B, *ceil(n / s), C]; the last block may be smaller."""
+  """Takes the maximum of blocks: [B, *n, C] -> [B, *ceil(n / s), C].
+
+  Args:
+    x: [B, *n, C].
+    strides: s, the size of a block; the last block may be smaller.
+  """
   fill = jnp.array(-jnp.inf, x.dtype)
   edges = [(0, -n % s, 0) for n, s in zip(x.shape[1:-1], strides)]
   x = jax.lax.pad(x, fill, [(0, 0, 0), *edges, (0, 0, 0)])
@@ -168,7 +184,13 @@ def max_pool(x: jax.Array, strides: Sequence[int]) -> jax.Array:
 def up_sample(
   x: jax.Array, strides: Sequence[int], size: Sequence[int]
 ) -> jax.Array:
-  """[B, *m, C] -> [B, *size, C]: repeats each position s times."""
+  """Repeats each position s times: [B, *m, C] -> [B, *size, C].
+
+  Args:
+    x: [B, *m, C].
+    strides: s, one per spatial axis.
+    size: of the result, at most m s.
+  """
   for axis, (stride, n) in enumerate(zip(strides, size), 1):
     x = jnp.repeat(x, stride, axis=axis)
     x = jax.lax.slice_in_dim(x, 0, n, axis=axis)
@@ -176,10 +198,10 @@ def up_sample(
 
 
 class ConvEncoder(nn.Module):
-  """[B, *n, C] -> [B, *plan.code_shape], each layer with norm and activation.
+  """Encoder [B, *n, C] -> [B, *plan.code_shape].
 
-  `strided` layers shrink by their stride; `pool` layers keep the size and are
-  followed by max-pooling.
+  Each layer is followed by norm and activation. `strided` layers shrink by
+  their stride; `pool` layers keep the size and are followed by max-pooling.
   """
 
   plan: Plan
@@ -214,43 +236,48 @@ def mirrored(
   Args:
     plan: of the encoder, mirrored where `widths` or `kernels` are empty.
     layout: 'strided' has as many layers as the encoder, 'pool' one more.
-    widths, kernels: as configured.
+    widths, kernels: `model.decoder_widths` and `model.decoder_kernels`.
 
   Raises:
     UserError: they do not fit the encoder.
   """
   back = plan.levels[::-1]
-  own = [level.width for level in back], [level.kernel for level in back]
+  encoder_kernels = [level.kernel for level in back]
+  usual_widths, usual_kernels = [level.width for level in back], encoder_kernels
   if layout == 'strided':
-    own = own[0][1:], own[1]
+    usual_widths = usual_widths[1:]
   else:
-    own = own[0], own[1] + own[1][-1:]
-  widths, kernels = tuple(widths or own[0]), tuple(kernels or own[1])
-  if (len(widths), len(kernels)) != (len(own[0]), len(own[1])):
+    usual_kernels = usual_kernels + usual_kernels[-1:]
+  widths, kernels = (
+    tuple(widths or usual_widths),
+    tuple(kernels or usual_kernels),
+  )
+  needed = len(usual_widths), len(usual_kernels)
+  if (len(widths), len(kernels)) != needed:
     raise errors.UserError(
-      f'config field "model.decoder_widths" needs {len(own[0])} values and'
-      f' "model.decoder_kernels" {len(own[1])} for this encoder, not'
+      f'config field "model.decoder_widths" needs {needed[0]} values and'
+      f' "model.decoder_kernels" {needed[1]} for this encoder, not'
       f' {len(widths)} and {len(kernels)}'
     )
-  own = [level.kernel for level in back]
   if layout == 'pool' and any(kernel % 2 == 0 for kernel in kernels):
     raise errors.UserError(
       f'config field "model.decoder_kernels" is {kernels}, but the layout'
       ' "pool" needs odd kernels'
     )
-  if layout == 'strided' and any((a - b) % 2 for a, b in zip(kernels, own)):
+  parities = [(a - b) % 2 for a, b in zip(kernels, encoder_kernels)]
+  if layout == 'strided' and any(parities):
     raise errors.UserError(
       f'config field "model.decoder_kernels" is {kernels}, but each must be odd'
-      f' or even like that of its encoder layer, {tuple(own)}'
+      f' or even like that of its encoder layer, {tuple(encoder_kernels)}'
     )
   return widths, kernels
 
 
 class ConvDecoder(nn.Module):
-  """[B, *plan.code_shape] -> [B, *n, channels]; the output is linear.
+  """Decoder [B, *plan.code_shape] -> [B, *n, channels]; its output is linear.
 
   Attributes:
-    plan: of the encoder, whose sizes are retraced.
+    plan: of the encoder, whose sizes are taken in reverse.
     channels: of the output.
     widths, kernels: from `mirrored`.
   """

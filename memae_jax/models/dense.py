@@ -12,7 +12,7 @@ from memae_jax.models import layers
 
 
 class _Hidden(nn.Module):
-  """Dense -> optional BatchNorm -> activation, once for each width."""
+  """Layers Dense -> optional BatchNorm -> activation, one per width."""
 
   widths: Sequence[int]
   activation: str
@@ -31,7 +31,7 @@ class _Hidden(nn.Module):
 
 
 class DenseEncoder(nn.Module):
-  """[B, ...] -> [B, code]; the last layer is linear.
+  """Encoder [B, ...] -> [B, code]; its last layer is linear.
 
   With widths (60, 30, 10), code 3 and tanh: FC(D,60)-FC(60,30)-FC(30,10)-
   FC(10,3), the paper's KDDCUP encoder.
@@ -57,7 +57,10 @@ class DenseEncoder(nn.Module):
 
 
 class DenseDecoder(nn.Module):
-  """[B, code] -> [B, *output_shape], the encoder mirrored; linear output."""
+  """Decoder [B, code] -> [B, *output_shape], the encoder in reverse.
+
+  Its output is linear.
+  """
 
   widths: Sequence[int]
   output_shape: Sequence[int]
@@ -70,7 +73,7 @@ class DenseDecoder(nn.Module):
   def __call__(
     self, code: jax.Array, train: bool, sample_mask: jax.Array | None = None
   ) -> jax.Array:
-    """Decodes to the shape of a sample; padding has no `sample_mask` [B]."""
+    """Decodes codes; `sample_mask` [B] is False for padding."""
     x = _Hidden(
       tuple(reversed(self.widths)),
       self.activation,

@@ -1,4 +1,4 @@
-"""What the networks have in common."""
+"""Layers that all networks share: activations and batch normalisation."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,9 +17,20 @@ ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
 class BatchNorm(nn.Module):
   """Batch normalisation whose moments leave padding out.
 
-  With `axis`, a mesh axis that the batch is spread over, they are those of
-  the whole batch. The moments are those of PyTorch's defaults: momentum 0.1
-  there is 0.9 here.
+  Flax has `nn.BatchNorm(mask=, axis_name=)`. It is not used, as it takes the
+  plain mean over devices (`pmean`) of the masked mean of each device. Where
+  the devices hold unequal amounts of padding, as in the last batch of a mesh,
+  these means count different numbers of samples, and their plain mean is not
+  that of the batch: samples of a device with much padding would weigh more.
+  Here sums and counts cross the devices, and are divided afterwards.
+
+  Attributes:
+    dtype: of the result; moments are float32.
+    axis: mesh axis over which the batch is spread; the moments are those of
+      the batch on all its devices. None: the batch is on one device.
+    momentum: share of the stored moments that a step keeps; 0.9, the default
+      of PyTorch, which calls it 0.1.
+    epsilon: added to the variance, PyTorch's default.
   """
 
   dtype: Any
@@ -31,12 +42,21 @@ class BatchNorm(nn.Module):
   def __call__(
     self, x: jax.Array, train: bool, sample_mask: jax.Array | None = None
   ) -> jax.Array:
-    """[B, ..., C] -> the same; `sample_mask` [B] is False for padding."""
+    """Normalises each channel.
+
+    Args:
+      x: [B, ..., C].
+      train: whether the moments of this batch are used, and stored in part.
+      sample_mask: [B] bool, False for padding; None: there is none.
+
+    Returns:
+      [B, ..., C] of type `dtype`.
+    """
     width = x.shape[-1:]
-    own = lambda name, fill: self.variable(
+    stored = lambda name, fill: self.variable(
       'batch_stats', name, jnp.full, width, fill, jnp.float32
     )
-    mean, var = own('mean', 0.0), own('var', 1.0)
+    mean, var = stored('mean', 0.0), stored('var', 1.0)
     scale = self.param('scale', nn.initializers.ones, width)
     bias = self.param('bias', nn.initializers.zeros, width)
     x = x.astype(jnp.promote_types(x.dtype, jnp.float32))
@@ -53,26 +73,26 @@ class BatchNorm(nn.Module):
     return (x + last(bias)).astype(self.dtype)
 
   def _moments(self, x, sample_mask) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Mean and variance [C] over all else, and of how many values.
+    """Returns mean [C], variance [C] and the number of values of each.
 
     The mean comes first: E[x^2] - E[x]^2 loses the digits of a variance that
     is small beside the mean.
     """
     along = tuple(range(x.ndim - 1))
-    keep = whole = lambda x: x
+    keep = over_devices = lambda x: x
     samples = x.shape[0]
     if sample_mask is not None:
       mask = jnp.expand_dims(sample_mask, tuple(range(1, x.ndim)))
       keep = lambda x: jnp.where(mask, x, 0)
       samples = jnp.sum(sample_mask)
     if self.axis is not None:
-      whole = lambda x: jax.lax.psum(x, self.axis)
+      over_devices = lambda x: jax.lax.psum(x, self.axis)
     count = jnp.asarray(samples, x.dtype) * (x[0].size // x.shape[-1])
-    count, total = whole((count, jnp.sum(keep(x), along)))
-    some = jnp.maximum(count, 1)
-    mean = total / some
-    away = jnp.square(x - jnp.expand_dims(mean, along))
-    return mean, whole(jnp.sum(keep(away), along)) / some, count
+    count, total = over_devices((count, jnp.sum(keep(x), along)))
+    divisor = jnp.maximum(count, 1)
+    mean = total / divisor
+    square = jnp.square(x - jnp.expand_dims(mean, along))
+    return mean, over_devices(jnp.sum(keep(square), along)) / divisor, count
 
 
 class NormAct(nn.Module):
@@ -87,7 +107,7 @@ class NormAct(nn.Module):
   def __call__(
     self, x: jax.Array, train: bool, sample_mask: jax.Array | None = None
   ) -> jax.Array:
-    """[B, ..., C] -> [B, ..., C]; see `BatchNorm`."""
+    """Maps [B, ..., C] to the same shape; for the arguments see `BatchNorm`."""
     if self.batch_norm:
       x = BatchNorm(self.dtype, self.axis)(x, train, sample_mask)
     return ACTIVATIONS[self.activation](x)

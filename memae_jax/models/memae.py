@@ -12,12 +12,13 @@ from memae_jax.models import conv_net, dense, memory_bank, variational
 
 
 class Knobs(NamedTuple):
-  """What may differ between replicas of one architecture; all traced.
+  """Traced values that may differ between replicas of one architecture.
 
   use_memory: bool scalar; False decodes the encoding itself (variant `ae`).
   sample_code: bool scalar; True draws the code from the variational head.
   relative_threshold: lambda as a multiple of 1/N; 0 for no shrinkage
-    (`nonspar`). What reads a memory takes `threshold`, an absolute weight.
+    (`nonspar`). Reads of a memory take `threshold` instead, an absolute
+    weight: this value divided by N.
   slots: N, the number of slots that exist.
   """
 
@@ -28,10 +29,11 @@ class Knobs(NamedTuple):
 
 
 class Output(NamedTuple):
-  """What a batch of B samples gives.
+  """Results of the network for a batch of B samples.
 
-  reconstruction: as the input. code: the encoding [B, ...].
-  read: None without bank. divergence: [B] in nats, None without head.
+  reconstruction: [B, ...], shaped like the input. code: the encoding [B, ...].
+  read: of the memory; None without bank. divergence: [B] in nats; None without
+  head.
   """
 
   reconstruction: jax.Array
@@ -41,12 +43,12 @@ class Output(NamedTuple):
 
 
 class MemAE(nn.Module):
-  """x -> encoder -> memory -> decoder (Figure 2 of the paper).
+  """Network x -> encoder -> memory -> decoder (Figure 2 of the paper).
 
   Attributes:
     encoder: [B, ...] -> [B, *code_shape], called with (x, train).
-    decoder: the way back, called with (code, train).
-    code_shape: of the encoding of one sample.
+    decoder: [B, *code_shape] -> [B, ...], called with (code, train).
+    code_shape: shape of the encoding of one sample.
     bank: None for a fleet without memory.
     head: None for a fleet without variational autoencoder.
   """
@@ -69,11 +71,11 @@ class MemAE(nn.Module):
 
     Args:
       x: [B, ...].
-      knobs: of the replica.
+      knobs: traced values of the replica.
       train: whether norms take the moments of the batch.
       sample_mask: [B] bool, False for padding.
       code_noise: [B, *code_shape] from N(0, 1), by which a variational head
-        draws its codes; without it, it takes their means.
+        draws its codes; None: its codes are the means.
     """
     encoding = code = self.encode(x, train, sample_mask)
     read = divergence = None
@@ -114,18 +116,18 @@ class MemAE(nn.Module):
   ) -> jax.Array:
     """Decodes [B, *code_shape] codes; the result has their type.
 
-    Whole encodings may be flat, [B, D], as slots are.
+    Codes may be flat, [B, D], as slots of whole encodings are.
     """
     code = code.reshape(-1, *self.code_shape)
     return self.decoder(code, train, sample_mask).astype(code.dtype)
 
-  def spread(self, data: str | None, memory: str | None, shards: int):
-    """The part of this network that one device of a mesh runs.
+  def sharded(self, data: str | None, memory: str | None, shards: int):
+    """Returns the part of this network that one device of a mesh runs.
 
     Args:
-      data: mesh axis that batches are spread over, or None.
-      memory: mesh axis that the slots are spread over, or None.
-      shards: the size of that axis.
+      data: mesh axis over which batches are spread, or None.
+      memory: mesh axis over which the slots are spread, or None.
+      shards: the size of the axis `memory`.
     """
     bank = self.bank
     if bank is not None and memory:
@@ -164,13 +166,13 @@ def build(
 
   Args:
     config: resolved `config.model`.
-    input_shape: of one sample, without the batch.
+    input_shape: shape of one sample, without the batch.
     slots: memory size (the largest of the fleet), or None for no memory.
     with_head: whether the fleet has a variational autoencoder.
-    dtype: that encoder and decoder compute in.
+    dtype: type in which encoder and decoder compute.
 
   Raises:
-    UserError: the network does not fit its fields or the samples.
+    UserError: fields of the network do not fit each other or the samples.
   """
   options = dict(
     activation=config.activation, batch_norm=config.batch_norm, dtype=dtype

@@ -8,23 +8,34 @@ from memae_jax import memory
 
 
 def _uniform(key: jax.Array, shape: tuple[int, int], first=0) -> jax.Array:
-  """U(-1/sqrt(C), 1/sqrt(C)), as in the released code.
+  """Draws slots from U(-1/sqrt(C), 1/sqrt(C)), as in the released code.
 
-  Each slot has a stream of its own, so it starts the same whatever the size
-  of the memory and wherever it lies.
+  Each slot has a random key of its own, so it starts the same whatever the
+  size of the memory and whichever device holds it.
+
+  Args:
+    key: of the replica.
+    shape: (N, C).
+    first: number of the first slot.
   """
   bound = shape[-1] ** -0.5
-  each = jax.vmap(jax.random.fold_in, (None, 0))(
+  keys = jax.vmap(jax.random.fold_in, (None, 0))(
     key, first + jnp.arange(shape[0])
   )
   draw = lambda key: jax.random.uniform(
     key, shape[1:], jnp.float32, -bound, bound
   )
-  return jax.vmap(draw)(each)
+  return jax.vmap(draw)(keys)
 
 
 def queries(encoding: jax.Array, per_position: bool) -> jax.Array:
-  """[B, ..., C] -> [Q, C]: each position a query, or the whole as one."""
+  """Returns the queries [Q, C] of encodings [B, ..., C].
+
+  Args:
+    encoding: [B, ..., C].
+    per_position: whether each position is a query; else each encoding is one,
+      flattened.
+  """
   if per_position:
     return encoding.reshape(-1, encoding.shape[-1])
   return encoding.reshape(encoding.shape[0], -1)
@@ -35,9 +46,10 @@ class MemoryBank(nn.Module):
 
   Attributes:
     slots: memory size N.
-    per_position: False: one query for each sample, its whole flattened
-      encoding. True: one query for each position of [B, ..., C].
-    options: how it is read. With its axis, `slots` are those of this device.
+    per_position: False: one query per sample, its flattened encoding. True:
+      one query per position of [B, ..., C].
+    options: how it is read. With an axis, `slots` counts the slots of this
+      device.
   """
 
   slots: int
@@ -45,7 +57,7 @@ class MemoryBank(nn.Module):
   options: memory.ReadOptions = memory.ReadOptions()
 
   def first(self) -> jax.Array | int:
-    """Number of the first slot of this device."""
+    """Returns the number of the first slot of this device."""
     if self.options.axis is None:
       return 0
     return jax.lax.axis_index(self.options.axis) * self.slots
@@ -64,7 +76,7 @@ class MemoryBank(nn.Module):
       encoding: [B, ..., C].
       threshold: shrinkage threshold lambda, an absolute weight, scalar.
       slot_mask: [N] bool; False marks slots that do not exist. With an axis,
-        those of this device.
+        N counts the slots of this device.
       sample_mask: [B] bool; False marks padding.
 
     Returns:

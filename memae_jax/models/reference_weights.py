@@ -1,7 +1,8 @@
-"""The weights of the released PyTorch network, by its names and by ours.
+"""Conversion between weights of the released PyTorch network and ours.
 
-There encoder and decoder are sequences of (convolution, BatchNorm, activation),
-numbered through: layer i has its convolution at 3 i and its norm at 3 i + 1.
+Encoder and decoder of the released network are sequences of (convolution,
+BatchNorm, activation), numbered through: layer i has its convolution at 3 i and
+its norm at 3 i + 1.
 
   encoder.3.weight               [O, I, *k]  encoder/Conv_1/kernel [*k, I, O]
   decoder.3.weight               [I, O, *k]  decoder/Conv_1/kernel [*k, I, O]
@@ -10,8 +11,8 @@ numbered through: layer i has its convolution at 3 i and its norm at 3 i + 1.
   encoder.4.num_batches_tracked  []          -
   mem_rep.memory.weight          [N, C]      bank/slots
 
-A transposed convolution is the adjoint of a convolution here and there, so no
-kernel is flipped. Arrays in, arrays out: PyTorch is not needed.
+A transposed convolution is the adjoint of a convolution in both, so no kernel
+is flipped. Arrays come in and go out: PyTorch is not needed.
 """
 
 from collections.abc import Mapping
@@ -39,7 +40,7 @@ _Path = tuple[str, ...]  # (collection, part, module, ..., leaf)
 
 
 def _name(path: _Path) -> str:
-  """The reference name of one of our leaves."""
+  """Returns the reference name of one of our leaves."""
   if path[1] == 'bank':
     return MEMORY
   module, number = path[2].split('_')
@@ -48,14 +49,14 @@ def _name(path: _Path) -> str:
 
 
 def _order(name: str) -> tuple[int, int, int]:
-  """Sorts reference names as in the released files."""
+  """Returns a key that sorts reference names as in the released files."""
   part, number, leaf = name.split('.')
   number = int(number) if number.isdigit() else 0
   return _PARTS.index(part), number, _WITHIN.index(leaf)
 
 
 def _channel_axes(path: _Path) -> tuple[int, ...]:
-  """Where we have the two leading axes of a reference kernel."""
+  """Returns our positions of the two leading axes of a reference kernel."""
   if path[-1] != 'kernel':
     return ()
   return (-1, -2) if path[1] == 'encoder' else (-2, -1)
@@ -75,17 +76,17 @@ def to_reference(variables: Mapping[str, Any]) -> dict[str, np.ndarray]:
   """Returns the state dict of a network, in the order of the released files.
 
   Args:
-    variables: `params` and `batch_stats` of one replica; without `bank` for
-      an autoencoder.
+    variables: `params` and `batch_stats` of one replica, with arrays; an
+      autoencoder without memory has no `bank`.
   """
-  found = {}
+  weights = {}
   for path, leaf in traverse_util.flatten_dict(dict(variables)).items():
     name = _name(path)
-    found[name] = np.ascontiguousarray(_theirs(path, np.asarray(leaf)))
+    weights[name] = np.ascontiguousarray(_theirs(path, np.asarray(leaf)))
     if path[-1] == 'var':
       norm = name.rpartition('.')[0]
-      found[f'{norm}.{_COUNT}'] = np.zeros((), np.int64)
-  return {name: found[name] for name in sorted(found, key=_order)}
+      weights[f'{norm}.{_COUNT}'] = np.zeros((), np.int64)
+  return {name: weights[name] for name in sorted(weights, key=_order)}
 
 
 def from_reference(
@@ -95,28 +96,28 @@ def from_reference(
 
   Args:
     weights: arrays by name; `num_batches_tracked` may be absent.
-    like: what the network needs, arrays or their shapes and types.
+    like: variables of the network: arrays, or their shapes and types.
 
   Raises:
-    UserError: a name is missing or unknown, a shape is another, or a value is
-      not finite.
+    UserError: a name is missing or unknown, a shape differs, or a value is not
+      finite.
   """
-  wanted = traverse_util.flatten_dict(dict(like))
-  names = {_name(path) for path in wanted}
-  given = {name for name in weights if not name.endswith(f'.{_COUNT}')}
-  for what, some in (
-    ('is missing', names - given),
-    ('is none of this network', given - names),
+  leaves = traverse_util.flatten_dict(dict(like))
+  needed = {_name(path) for path in leaves}
+  stored = {name for name in weights if not name.endswith(f'.{_COUNT}')}
+  for problem, names in (
+    ('is missing', needed - stored),
+    ('does not belong to this network', stored - needed),
   ):
-    if some:
-      first, *more = sorted(some)
+    if names:
+      first, *more = sorted(names)
       others = f' (and {len(more)} more)' if more else ''
       raise errors.UserError(
-        f'"{first}" {what}{others}; give the state dict of a released network,'
-        ' and as many model.widths as it has layers'
+        f'"{first}" {problem}{others}; give the state dict of a released'
+        ' network, and as many model.widths as it has layers'
       )
-  found = {}
-  for path, leaf in wanted.items():
+  variables = {}
+  for path, leaf in leaves.items():
     name = _name(path)
     array = np.asarray(weights[name])
     shape = _theirs(path, np.broadcast_to(0, leaf.shape)).shape
@@ -128,5 +129,5 @@ def from_reference(
       )
     if not np.isfinite(array).all():
       raise errors.UserError(f'"{name}" is not finite; give other weights')
-    found[path] = _ours(path, array).astype(leaf.dtype)
-  return traverse_util.unflatten_dict(found)
+    variables[path] = _ours(path, array).astype(leaf.dtype)
+  return traverse_util.unflatten_dict(variables)

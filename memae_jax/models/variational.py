@@ -16,10 +16,10 @@ class Head(nn.Module):
 
     Args:
       encoding: [B, ..., C].
-      noise: of the same shape, from N(0, 1); None: codes are the means.
+      noise: [B, ..., C] from N(0, 1); None: the codes are the means.
 
     Returns:
-      code: [B, ..., C]. divergence: [B] in nats.
+      Codes [B, ..., C], and their divergence from N(0, 1), [B] in nats.
     """
     both = nn.Dense(2 * encoding.shape[-1])(encoding)
     mean, log_variance = jnp.split(both, 2, axis=-1)

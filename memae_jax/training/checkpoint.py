@@ -1,10 +1,9 @@
-"""Checkpoints of a fleet. The only file that knows orbax.
+"""Checkpoints of a fleet; the only file that imports orbax.
 
 (The v1 spelling of what is used here is `ocp.v1.training.Checkpointer`.)
 """
 
 import contextlib
-import functools
 import hashlib
 import json
 import logging
@@ -19,48 +18,13 @@ import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
 from memae_jax.runtime import atomic, disk, errors, parallel, plain_path
-from memae_jax.training import layouts
+from memae_jax.training import fingerprint, layouts
 
 _LOG = logging.getLogger(__name__)
 
-
-Shapes = tuple[tuple[int, ...], ...]
 CHECKSUMS = 'checksums.json'  # SHA-256 of each file of a checkpoint.
-LAYOUT = 2  # In `meta`; the first, of which `meta` says nothing, had 1.
-_LOOKS = 10  # At a folder that another process changes meanwhile.
-
-
-@functools.partial(jax.jit, static_argnums=1)
-def fingerprint(tree: Any, unpadded: Shapes | None = None) -> jax.Array:
-  """A uint32 that changes when any bit of any leaf does (not adversarially).
-
-  Computed on the devices, so it costs one pass and no transfer; the same
-  however the leaves are spread and padded. One program: many small ones that
-  sum over the same CPU devices at once can wait for each other for ever.
-
-  Args:
-    tree: of arrays.
-    unpadded: shape of each leaf without padding.
-  """
-  total = jnp.uint32(0)
-  leaves = jax.tree.leaves(tree)
-  unpadded = unpadded or tuple(leaf.shape for leaf in leaves)
-  for number, (leaf, shape) in enumerate(zip(leaves, unpadded, strict=True)):
-    if leaf.dtype == jnp.bool_:
-      leaf = leaf.astype(jnp.uint8)
-    width = f'uint{8 * leaf.dtype.itemsize}'
-    bits = jax.lax.bitcast_convert_type(leaf, width).astype(jnp.uint32)
-    index, inside, stride = jnp.uint32(0), True, 1
-    for axis in reversed(range(leaf.ndim)):
-      along = jax.lax.broadcasted_iota(jnp.uint32, leaf.shape, axis)
-      index += along * jnp.uint32(stride % 2**32)
-      inside &= along < shape[axis]
-      stride *= shape[axis]
-    weight = index * jnp.uint32(2654435761)
-    mixed = (bits ^ (bits >> 15)) * (2 * weight + jnp.uint32(2 * number + 1))
-    mixed = jnp.where(inside, mixed ^ (mixed >> 13), 0)
-    total += jnp.sum(mixed, dtype=jnp.uint32)
-  return total
+LAYOUT = 2  # Stored in `meta`; where it is not, the layout is 1.
+_LOOKS = 10  # Attempts to list a folder that another process changes.
 
 
 def _sha256(path: pathlib.Path) -> str:
@@ -69,7 +33,7 @@ def _sha256(path: pathlib.Path) -> str:
 
 
 def _unless_damaged(read: Callable, *args) -> Any:
-  """What is read of a checkpoint; None, and said so, where it is damaged."""
+  """Returns what `read` does; None, with a warning, if it is damaged."""
   try:
     return read(*args)
   except errors.UserError as error:
@@ -78,10 +42,10 @@ def _unless_damaged(read: Callable, *args) -> Any:
 
 
 def _although_others_remove(look: Callable[[], Any]) -> Any:
-  """Lets orbax look at a folder, again if a checkpoint went away meanwhile.
+  """Lets orbax list a folder; tries again if a checkpoint vanished meanwhile.
 
-  It lists the folder, then asks for the time of each: beside a training that
-  removes its old ones, one of them may be gone by then.
+  Orbax lists the folder, then asks for the time of each checkpoint. While a
+  training removes old ones, one of them may be gone by then.
   """
   for _ in range(_LOOKS - 1):
     try:
@@ -92,7 +56,7 @@ def _although_others_remove(look: Callable[[], Any]) -> Any:
 
 
 class Checkpoints:
-  """Asynchronous checkpoints of a family, under `workdir/checkpoints`."""
+  """Asynchronous checkpoints of a family, in `workdir/checkpoints`."""
 
   def __init__(
     self,
@@ -100,18 +64,22 @@ class Checkpoints:
     keep: int = 2,
     keep_all: bool = False,
     read_only: bool = False,
-    unpadded: Shapes | None = None,
+    unpadded: fingerprint.Shapes | None = None,
     place: str = '',
   ):
     """Opens the folder.
 
     Args:
       workdir: of the run.
-      keep: so many of the newest are kept.
-      keep_all: all are.
-      read_only: nothing is written, and the folder must exist.
-      unpadded: shape of each leaf of a state without padding, if it has any.
-      place: folder in that of the checkpoints, see `Experiment.place`.
+      keep: number of newest checkpoints that are kept.
+      keep_all: whether all are kept instead.
+      read_only: whether nothing is written; then the folder must exist.
+      unpadded: shape of each leaf of a state without padding; None: there is
+        none.
+      place: folder within that of the checkpoints, see `Experiment.place`.
+
+    Raises:
+      UserError: the folder does not exist, and `read_only` is set.
     """
     self._unpadded = unpadded
     self._folder = pathlib.Path(workdir).absolute() / 'checkpoints' / place
@@ -129,8 +97,8 @@ class Checkpoints:
       self._folder.mkdir(parents=True, exist_ok=True)
     self._stack = contextlib.ExitStack()
     self._place = self._stack.enter_context(plain_path.to(self._folder))
-    # What the manager reads ends in a barrier, which a process that failed to
-    # read does not reach: the handlers of its items read without one.
+    # A read by the manager ends in a barrier, which a process whose read failed
+    # does not reach. The handlers of its items read without one.
     self._states = ocp.StandardCheckpointHandler()
     self._metas = ocp.JsonCheckpointHandler()
     self._parts = ocp.PyTreeCheckpointHandler()
@@ -145,33 +113,38 @@ class Checkpoints:
     self._manager = _although_others_remove(
       lambda: ocp.CheckpointManager(self._place, options=options)
     )
-    for each in (self._parts, self._metas, self._states, self._manager):
-      self._stack.callback(each.close)
+    for closed in (self._parts, self._metas, self._states, self._manager):
+      self._stack.callback(closed.close)
 
   def __enter__(self):
     return self
 
   def __exit__(self, kind, *_):
-    # Closing tells again what has ended the work.
+    # Closing raises again what has ended the work.
     with contextlib.suppress(Exception) if kind else disk.writing(self._folder):
       self._stack.close()
 
   def steps(self) -> list[int]:
-    """Steps on disk when they were looked for, oldest first.
+    """Returns the steps on disk when the folder was last listed, oldest first.
 
-    Those that the first process saw: beside a training, others may have looked
-    later. All must call it.
+    They are those that the first process saw: while a training goes on, other
+    processes may have listed the folder later. All processes must call it.
     """
     return parallel.broadcast_list(sorted(self._manager.all_steps()))
 
   def refresh(self) -> None:
-    """Looks for checkpoints that another process wrote or removed."""
+    """Lists the folder again, which another process may have changed."""
     _although_others_remove(self._manager.reload)
 
   def save(self, step: int, state: Any, meta: dict[str, Any]) -> None:
     """Starts saving; returns once the device buffers may be donated.
 
-    The first one is waited for, and read back.
+    The first checkpoint of a process is waited for, and read back.
+
+    Args:
+      step: that the state has reached; nothing happens if it is saved.
+      state: of the fleet, with padding.
+      meta: stored beside it, as JSON.
 
     Raises:
       UserError: the disk refuses it, or it cannot be read.
@@ -183,7 +156,10 @@ class Checkpoints:
         step,
         args=ocp.args.Composite(
           state=ocp.args.StandardSave(
-            {'state': state, 'fingerprint': fingerprint(state, self._unpadded)}
+            {
+              'state': state,
+              'fingerprint': fingerprint.of(state, self._unpadded),
+            }
           ),
           meta=ocp.args.JsonSave(meta),
         ),
@@ -204,7 +180,7 @@ class Checkpoints:
       self._manager.wait_until_finished()
 
   def _part(self, path: pathlib.Path) -> Any:
-    """Reads the least of a state, which needs no memory of a device."""
+    """Reads the fingerprint alone, which needs no memory on a device."""
     item = {'fingerprint': np.zeros((), np.uint32)}
     to_host = {'fingerprint': ocp.RestoreArgs(restore_type=np.ndarray)}
     args = ocp.args.PyTreeRestore(
@@ -213,31 +189,31 @@ class Checkpoints:
     return self._parts.restore(path, args=args)
 
   def _write_checksums(self) -> None:
-    """Into the folder being written, once it is whole, before it is renamed.
+    """Writes checksums into a checkpoint that is whole but not yet renamed.
 
-    A checkpoint without them is a good one: they must not spoil it.
+    A checkpoint without them is valid, so a failure here is only a warning.
     """
     if not parallel.is_first():
       return
-    for folder in self._folder.glob('*.*'):  # When whole, it is a number.
+    for folder in self._folder.glob('*.*'):  # Renamed, it is a number.
       if (folder / CHECKSUMS).exists():
         continue  # Left by a run that was killed.
       try:
         files = sorted(p for p in folder.rglob('*') if p.is_file())
-        found = {p.relative_to(folder).as_posix(): _sha256(p) for p in files}
-        atomic.write(folder / CHECKSUMS, json.dumps(found, indent=1))
+        sums = {p.relative_to(folder).as_posix(): _sha256(p) for p in files}
+        atomic.write(folder / CHECKSUMS, json.dumps(sums, indent=1))
       except (OSError, errors.UserError) as error:
         _LOG.warning('no checksums for %s (%s)', folder, error)
 
   def _check(self, step: int, item: str) -> None:
     """Raises ValueError if a file of an item is not as it was written.
 
-    Orbax reads many files at once, and drops the other reads with a traceback
-    each when one fails. Every process looks at its share of the files.
+    Orbax reads many files at the same time, and when one fails drops the other
+    reads with a traceback each. Every process checks its share of the files.
     """
     folder = self._folder / str(step)
     if not (folder / CHECKSUMS).is_file():
-      return  # Of an earlier version.
+      return  # An earlier version wrote it.
     written = json.loads((folder / CHECKSUMS).read_bytes())
     names = [name for name in written if name.startswith(f'{item}/')]
     for name in names[jax.process_index() :: jax.process_count()]:
@@ -252,15 +228,21 @@ class Checkpoints:
     read: Callable,
     mend: str = 'use another step',
   ) -> Any:
-    """What `read` makes of the folder of an item; in all processes or none.
+    """Returns what `read` makes of an item, in all processes or in none.
+
+    Args:
+      step: of the checkpoint.
+      item: 'state' or 'meta'.
+      read: takes the folder of the item.
+      mend: advice for the error.
 
     Raises:
-      UserError: in one of them it failed.
+      UserError: it failed in one of the processes.
     """
-    found = problem = None
+    content = problem = None
     try:
       self._check(step, item)
-      found = read(self._place / str(step) / item)
+      content = read(self._place / str(step) / item)
     except Exception as error:  # Orbax raises many kinds for damaged files.
       lines = str(error).partition('See full')[0].strip().splitlines() or ['']
       problem = f'{type(error).__name__}: {lines[0][:200]}'.replace(
@@ -273,10 +255,10 @@ class Checkpoints:
         f'checkpoint {self._folder / str(step)} cannot be read'
         f' ({problem or "in another process"}); {mend}'
       )
-    return found
+    return content
 
   def meta(self, step: int) -> dict[str, Any]:
-    """The JSON saved beside the state; in all processes, or in none.
+    """Returns the JSON saved beside a state, in all processes or in none.
 
     Raises:
       UserError: it cannot be read.
@@ -287,42 +269,42 @@ class Checkpoints:
   def restore(
     self, step: int, like: Any, stored: dict[str, Any] | None = None
   ) -> Any:
-    """Reads a state; in all processes, or in none.
+    """Reads a state, in all processes or in none.
 
     Args:
       step: one of `steps()`.
-      like: tree of ShapeDtypeStruct with the target shardings, which need not
-        be those that it was written with, nor their padding.
-      stored: its `meta`, where that is known.
+      like: tree of ShapeDtypeStruct with the wanted shardings; the shardings
+        and the padding need not be those that it was written with.
+      stored: its `meta`, if it has been read.
 
     Raises:
       UserError: the checkpoint is damaged or belongs to another model.
     """
-    before, wanted = False, like
+    is_old, wanted = False, like
     if hasattr(like, 'collections'):
       stored = stored or self.meta(step)
-      before = stored.get('layout', 1) == 1
-    if before:
+      is_old = stored.get('layout', 1) == 1
+    if is_old:
       like = layouts.first(like)
     first = jax.tree.leaves(like)[0].sharding
-    alike = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    replicated = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     if isinstance(first, jax.sharding.NamedSharding):
-      alike = jax.sharding.NamedSharding(
+      replicated = jax.sharding.NamedSharding(
         first.mesh, jax.sharding.PartitionSpec()
       )
     saved = {
       'state': like,
-      'fingerprint': jax.ShapeDtypeStruct((), jnp.uint32, sharding=alike),
+      'fingerprint': jax.ShapeDtypeStruct((), jnp.uint32, sharding=replicated),
     }
     # Padding may be cut or added.
     args = ocp.args.StandardRestore(saved, strict=False)
     restored = self._read(
       step, 'state', lambda path: self._states.restore(path, args=args)
     )
-    if before:
+    if is_old:
       restored['state'] = layouts.from_first(restored['state'], wanted)
-    found = fingerprint(restored['state'], self._unpadded)
-    if parallel.any_process(int(found) != int(restored['fingerprint'])):
+    content = fingerprint.of(restored['state'], self._unpadded)
+    if parallel.any_process(int(content) != int(restored['fingerprint'])):
       raise errors.UserError(
         f'checkpoint {self._folder / str(step)} is damaged (its content does'
         ' not match its fingerprint); use another step'
@@ -335,12 +317,13 @@ class Checkpoints:
     check: Callable[[dict[str, Any]], None],
     upto: int | None = None,
   ) -> tuple[int, Any, dict[str, Any]] | None:
-    """Reads the newest sound checkpoint; sets damaged newer ones aside.
+    """Reads the newest sound checkpoint; moves damaged newer ones away.
 
     Args:
-      like: as in `restore`.
-      check: called with `meta` of each; raises if it is not this run's.
-      upto: takes the newest up to this step, if there are any.
+      like: see `restore`.
+      check: called with the `meta` of each; raises if it is of another run.
+      upto: last step that is looked for; None, or if there is no checkpoint up
+        to it: all are.
 
     Returns:
       (step, state, meta), or None if there is no checkpoint.
@@ -366,7 +349,7 @@ class Checkpoints:
       return None
     if self._read_only:
       self.refresh()
-      if self.steps() != steps:  # Removed by a training that goes on.
+      if self.steps() != steps:  # A training that goes on removed some.
         return self.restore_newest(like, check, upto)
     raise errors.UserError(
       f'none of the checkpoints {steps} in {self._folder} can be read; give'
@@ -374,13 +357,13 @@ class Checkpoints:
     )
 
   def _set_aside(self, steps: list[int]) -> None:
-    """Moves damaged checkpoints out of orbax' way; nothing is deleted.
+    """Moves damaged checkpoints where orbax does not look; deletes nothing.
 
     Raises:
       UserError: they cannot be moved.
     """
     target = self._damaged
-    # All of them first: whoever looks at the folder must not see it change.
+    # No process may list the folder before all are moved.
     with parallel.all_or_none():
       try:
         if parallel.is_first():
