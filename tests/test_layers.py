@@ -15,6 +15,7 @@ LAYERS = (
   ('runtime',),
   ('losses', 'memory'),
   ('models',),
+  ('features',),
   ('methods', 'data.registry'),
   ('plugins',),
   ('config',),

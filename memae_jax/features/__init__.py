@@ -1,0 +1,1 @@
+"""Features of pictures from a network that is trained elsewhere and frozen."""
