@@ -14,7 +14,7 @@ from memae_jax.data import types
 from memae_jax.methods import autoencoder
 from memae_jax.planning import flops
 from memae_jax.runtime import host, parallel
-from memae_jax.training import feeds, fleet, step
+from memae_jax.training import feeds, fleet, optimization, step
 
 
 def parser(doc: str, steps: int) -> argparse.ArgumentParser:
@@ -83,8 +83,8 @@ def trainer(
   """
   return step.Trainer(
     method=autoencoder.build(config, tuple(shape), members),
-    optimizer=step.optimizer(config.train),
-    schedule=step.schedule(config.train, steps),
+    optimizer=optimization.optimizer(config.train),
+    schedule=optimization.schedule(config.train, steps),
     batch_size=config.train.batch_size,
     keep_best=False,
   )

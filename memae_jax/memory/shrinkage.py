@@ -142,7 +142,7 @@ def hard_shrink(weights: jax.Array, threshold: jax.Array) -> jax.Array:
     threshold: scalar; it carries no gradient.
 
   Example:
-    What is above the threshold stays as it is; the rest becomes 0.
+    Weights above the threshold stay as they are; the others become 0.
 
     >>> print(hard_shrink(jnp.array([0.7, 0.2, 0.1]), 0.15))
     [0.7 0.2 0. ]
@@ -180,8 +180,8 @@ def published_shrunk_softmax(
 ) -> Shrunk:
   """Returns the same weights by the printed formulas, with their gradient.
 
-  As in the released code, threshold 0 is the plain softmax, and the L1 norm
-  is clamped at 1e-12.
+  Threshold 0 is the plain softmax, and the L1 norm is clamped at 1e-12, both as
+  in the released code.
 
   Args:
     similarity: [Q, N] float, -inf for slots that do not exist.

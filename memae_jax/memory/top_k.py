@@ -65,12 +65,18 @@ def read(
     raise ValueError('a read of kind "top_k" needs k')
   query = blocks.prepare(query, options.similarity, options.temperature)
   query, slots = jax.lax.stop_gradient((query, jnp.asarray(slots)))
-  count, k = slots.shape[0], options.k
   options = blocks.static_options(options, query, slots)
+  threshold = jnp.asarray(threshold, query.dtype)
+  return _read(options, query, slots, threshold, slot_mask, query_mask)
+
+
+def _read(options, query, slots, threshold, slot_mask, query_mask):
+  """Reads by prepared queries and static options; else as `read`."""
+  count, k = slots.shape[0], options.k
   best, index, total = _nearest(options, query, slots, slot_mask, min(k, count))
   peak = best[:, 0]
   log_z = peak + jnp.log(total)
-  floor = shrinkage.floor(log_z, jnp.asarray(threshold, query.dtype))
+  floor = shrinkage.floor(log_z, threshold)
   keep = best > floor[:, None]
   kept = jnp.sum(keep, axis=-1, dtype=jnp.int32)
   if k < count:
@@ -82,10 +88,10 @@ def read(
   weight, mass = _weights(best, keep, kept, options.on_empty)
   masked = True if query_mask is None else query_mask[:, None]
   used = jnp.where(masked, weight, 0)
-  chosen = slots[index].astype(query.dtype)
+  nearest = slots[index].astype(query.dtype)
   return addressing.MemoryRead(
     value=jnp.einsum(
-      'qk,qkc->qc', weight, chosen, precision=jax.lax.Precision.HIGHEST
+      'qk,qkc->qc', weight, nearest, precision=jax.lax.Precision.HIGHEST
     ),
     entropy=addressing.entropy(weight),
     log_z=log_z,

@@ -127,7 +127,7 @@ class Autoencoder(base.Method):
 
   def on(self, across):
     """Returns the part of this method that one of several devices runs."""
-    model = self.model.spread(
+    model = self.model.sharded(
       across.data_axis, across.memory_axis, across.memory
     )
     padding = 0

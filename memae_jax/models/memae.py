@@ -121,7 +121,7 @@ class MemAE(nn.Module):
     code = code.reshape(-1, *self.code_shape)
     return self.decoder(code, train, sample_mask).astype(code.dtype)
 
-  def spread(self, data: str | None, memory: str | None, shards: int):
+  def sharded(self, data: str | None, memory: str | None, shards: int):
     """Returns the part of this network that one device of a mesh runs.
 
     Args:

@@ -37,7 +37,7 @@ def read_events(
     shape: of an event, see `strict_json.check`.
 
   Raises:
-    UserError: another line is no event.
+    UserError: another line is not an event.
   """
   if not path.exists():
     return []
@@ -49,18 +49,18 @@ def read_events(
     except ValueError as error:
       if number == len(lines):
         break
-      raise _no_event(path, number, error) from error
+      raise _not_an_event(path, number, error) from error
     try:
       strict_json.check(event, shape)
     except ValueError as error:
-      raise _no_event(path, number, error) from error
+      raise _not_an_event(path, number, error) from error
     events.append(event)
   return events
 
 
-def _no_event(path, number: int, error: ValueError) -> errors.UserError:
+def _not_an_event(path, number: int, error: ValueError) -> errors.UserError:
   return errors.UserError(
-    f'{foreign.name_of(path)} line {number} is no event of a run'
+    f'{foreign.name_of(path)} line {number} is not an event of a run'
     f' ({foreign.reason(error)}); remove that line'
   )
 
@@ -84,7 +84,17 @@ class MetricsWriter:
     tensorboard: bool = False,
     family: str = '',
   ):
-    """Opens the `log` of a family; step -1 starts it anew."""
+    """Opens the `log` of a family.
+
+    Args:
+      workdir: of the run.
+      step: at which the run resumes; -1: the log starts anew.
+      tensorboard: whether values are written for TensorBoard, too.
+      family: '' for the first one.
+
+    Raises:
+      UserError: TensorBoard is wanted, but tensorboardX is not installed.
+    """
     first, board = parallel.is_first(), None
     if tensorboard and first:
       try:
@@ -120,6 +130,9 @@ class MetricsWriter:
       split: that the values are of, such as 'train'.
       replicas: values by name, one per replica; their means are written, too.
       fleet: values by name that are not of single replicas.
+
+    Raises:
+      UserError: the disk refuses it.
     """
     means = dict(fleet or {})
     for key, values in replicas.items():

@@ -1,12 +1,13 @@
 """The mesh ('replica', 'data', 'memory'): which device holds what.
 
-  replica  the replicas of a fleet are spread over it, each [R, ...] leaf;
-  data     the samples of a batch are, each [R, B, ...] leaf;
-  memory   the slots are, [R, N, C], and whatever has one value a slot.
+  axis     spreads over its devices
+  replica  the replicas of a fleet, each leaf [R, ...];
+  data     the samples of a batch, each leaf [R, B, ...];
+  memory   the slots [R, N, C], and each leaf with one value per slot.
 
-Everything else of a replica is alike on all devices of `data` and `memory`.
-A fleet or memory that its axis does not divide is padded on the devices; the
-host never sees the padding. One process or many: the same code.
+Everything else of a replica is the same on all devices of `data` and `memory`.
+A fleet or memory whose size its axis does not divide is padded on the devices;
+the host never sees the padding. The code is the same for one process and many.
 """
 
 import contextlib
@@ -28,7 +29,7 @@ BY_REPLICA = PartitionSpec(REPLICA)
 BY_SAMPLE = PartitionSpec(REPLICA, DATA)
 BY_SLOT = PartitionSpec(REPLICA, MEMORY)
 
-# How many slots there are at the end of each path of a tree.
+# Numbers of slots, by the end of the path of a leaf.
 Memories = Mapping[tuple[str, ...], int]
 
 _ABSTRACT = contextvars.ContextVar('abstract', default=False)
@@ -42,13 +43,14 @@ def mesh(
 ) -> Mesh:
   """Lays out the devices.
 
-  An axis of size 0 is chosen: `replica` takes as few devices as finish the
-  fleet in as many rounds as all of them would. `data` takes those that are
-  left; on a CPU that serves only this process, it takes one.
+  The size of an axis is chosen where the config says 0. `replica` takes the
+  fewest devices that finish the fleet in as many rounds as all of them would.
+  `data` takes the devices that are left; on a CPU that serves only this
+  process, it takes one.
 
   Args:
     config: the resolved `config.mesh`.
-    replicas: of the fleet.
+    replicas: number of replicas of the fleet.
     batch_size: of training; `data` is not chosen larger.
     devices: all devices of all processes by default.
 
@@ -74,8 +76,8 @@ def mesh(
       f'the mesh replica={replica}, data={data}, memory={config.memory} needs'
       f' {used} devices, but there are {len(devices)}; lower config.mesh'
     )
-  chosen = devices[:used]
-  idle = {d.process_index for d in devices} - {d.process_index for d in chosen}
+  taken = devices[:used]
+  idle = {d.process_index for d in devices} - {d.process_index for d in taken}
   if idle:
     raise errors.UserError(
       f'the mesh replica={replica}, data={data}, memory={config.memory} uses'
@@ -83,13 +85,14 @@ def mesh(
       ' set config.mesh so that all are used, or start fewer processes'
     )
   types = (AxisType.Auto,) * len(AXES)
-  if used < len(devices):  # No box of chips, which `make_mesh` needs on TPUs.
-    return Mesh(np.array(chosen).reshape(sizes), AXES, axis_types=types)
-  return jax.make_mesh(sizes, AXES, devices=chosen, axis_types=types)
+  # On TPUs `make_mesh` needs chips that form a box, as all of them do.
+  if used < len(devices):
+    return Mesh(np.array(taken).reshape(sizes), AXES, axis_types=types)
+  return jax.make_mesh(sizes, AXES, devices=taken, axis_types=types)
 
 
 def padded(count: int, shards: int) -> int:
-  """The least multiple of `shards` that holds `count`."""
+  """Returns the least multiple of `shards` that is at least `count`."""
   return math.ceil(count / shards) * shards
 
 
@@ -98,9 +101,9 @@ def _names(path: tuple[Any, ...]) -> tuple[str, ...]:
 
 
 def _slots(path: tuple[Any, ...], memories: Memories) -> int | None:
-  """How many rows a leaf has for each slot: one, for `count` slots; or none.
+  """Returns the number of slots of a leaf; None if it has no rows of slots.
 
-  Slots, and their moments in the optimizer, lie at the end of the same path.
+  The paths of slots and of their moments in the optimizer end alike.
   """
   names = _names(path)
   for end, count in memories.items():
@@ -110,11 +113,11 @@ def _slots(path: tuple[Any, ...], memories: Memories) -> int | None:
 
 
 def specs(tree: Any, memories: Memories) -> Any:
-  """Where the [R, ...] leaves of a fleet's state go.
+  """Returns the PartitionSpecs of the [R, ...] leaves of a fleet's state.
 
   Args:
     tree: of arrays or shapes.
-    memories: how many slots there are at the end of each path.
+    memories: numbers of slots, by the end of the path of a leaf.
   """
   where = lambda path, _: BY_SLOT if _slots(path, memories) else BY_REPLICA
   return jax.tree.map_with_path(where, tree)
@@ -123,7 +126,13 @@ def specs(tree: Any, memories: Memories) -> Any:
 def unpadded_shapes(
   tree: Any, replicas: int, memories: Memories
 ) -> tuple[tuple[int, ...], ...]:
-  """Shapes of the leaves of a fleet's state without padding, in order."""
+  """Returns the shapes of the leaves of a fleet's state without padding.
+
+  Args:
+    tree: of arrays or shapes [R, ...], with padding.
+    replicas: R without padding.
+    memories: numbers of slots, by the end of the path of a leaf.
+  """
   return tuple(
     (replicas, slots, *leaf.shape[2:])
     if (slots := _slots(path, memories))
@@ -133,11 +142,11 @@ def unpadded_shapes(
 
 
 def without_padding(tree: Any, memories: Memories, axis: int = 0) -> Any:
-  """Leaves on the host with the slots that there are.
+  """Returns leaves on the host without the padding of slots.
 
   Args:
     tree: of one replica, or of a fleet with `axis` 1.
-    memories: how many slots there are at the end of each path.
+    memories: numbers of slots, by the end of the path of a leaf.
     axis: of the slots.
   """
 
@@ -149,7 +158,12 @@ def without_padding(tree: Any, memories: Memories, axis: int = 0) -> Any:
 
 
 def padded_shapes(tree: Any, mesh: Mesh, memories: Memories) -> Any:
-  """The shapes [R, ...] of a fleet's state as they are on the devices.
+  """Returns the shapes [R, ...] of a fleet's state as on the devices.
+
+  Args:
+    tree: of arrays or shapes, without padding.
+    mesh: of the fleet.
+    memories: numbers of slots, by the end of the path of a leaf.
 
   Returns:
     ShapeDtypeStructs with padding and shardings.
@@ -168,12 +182,12 @@ def padded_shapes(tree: Any, mesh: Mesh, memories: Memories) -> Any:
 
 
 def _rows(host: np.ndarray, index: tuple[slice, ...]) -> np.ndarray:
-  """A part of an array whose first row axis repeats its last row for ever."""
+  """Returns a part of an array, which is padded by copies of its last row."""
   first = index[0] if index else slice(None)
   if first.stop is None or first.stop <= len(host):
     return host[index]
-  which = np.minimum(np.arange(first.start or 0, first.stop), len(host) - 1)
-  return host[(which, *index[1:])]
+  rows = np.minimum(np.arange(first.start or 0, first.stop), len(host) - 1)
+  return host[(rows, *index[1:])]
 
 
 def _filled(
@@ -181,7 +195,7 @@ def _filled(
   sharding: NamedSharding,
   part: Callable[[tuple[slice, ...]], np.ndarray],
 ) -> jax.Array:
-  """An array of which each device of this process gets its part."""
+  """Returns an array; each device of this process gets part(its index)."""
   parts = sharding.addressable_devices_indices_map(shape).items()
   return jax.make_array_from_single_device_arrays(
     shape,
@@ -192,7 +206,7 @@ def _filled(
 
 @contextlib.contextmanager
 def abstract() -> Iterator[None]:
-  """Within it `place` returns shapes: programs are described, none can run."""
+  """Makes `place` return shapes: programs can be described, but not run."""
   token = _ABSTRACT.set(True)
   try:
     yield
@@ -205,8 +219,8 @@ def place(tree: Any, mesh: Mesh, spec: PartitionSpec) -> Any:
 
   Args:
     tree: of arrays that are the same in every process.
-    mesh: where to.
-    spec: of every leaf. By replica, the last one is repeated as padding.
+    mesh: of the fleet.
+    spec: of every leaf. Padding of replicas repeats the last one.
   """
   sharding = NamedSharding(mesh, spec)
 
@@ -224,7 +238,7 @@ def place(tree: Any, mesh: Mesh, spec: PartitionSpec) -> Any:
 
 
 def place_like(tree: Any, shapes: Any) -> Any:
-  """Puts host arrays [R, ...] on the mesh, as others lie there.
+  """Puts host arrays [R, ...] on the mesh, with the shardings of others.
 
   Args:
     tree: of arrays that are the same in every process, without padding.
@@ -248,13 +262,13 @@ def place_lazily(
   mesh: Mesh,
   read: Callable[[slice, slice], np.ndarray],
 ) -> jax.Array:
-  """Puts samples [R, B, ...] on the mesh that are read as they are needed.
+  """Reads the samples [R, B, ...] of this process and puts them on the mesh.
 
   Args:
-    shape: of all, without padding of R.
-    mesh: where to.
-    read: returns the samples of some replicas and rows; called once in each
-      process, for all that it holds.
+    shape: [R, B, ...] of the samples of all processes, without padding of R.
+    mesh: of the fleet.
+    read: (replicas, rows) -> samples; called once per process, for all that
+      its devices hold.
   """
   sharding = NamedSharding(mesh, BY_SAMPLE)
   full = (padded(shape[0], mesh.shape[REPLICA]), *shape[1:])
@@ -268,12 +282,12 @@ def place_lazily(
   ]
   (first, last), (start, stop) = bounds
   first = min(first, shape[0] - 1)
-  held = read(slice(first, min(last, shape[0])), slice(start, stop))
+  samples = read(slice(first, min(last, shape[0])), slice(start, stop))
 
   def part(index):
     replicas = np.arange(full[0])[index[0]].clip(max=shape[0] - 1) - first
     rows = np.arange(full[1])[index[1]] - start
-    return held[replicas[0] : replicas[-1] + 1, rows[0] : rows[-1] + 1][
+    return samples[replicas[0] : replicas[-1] + 1, rows[0] : rows[-1] + 1][
       replicas - replicas[0]
     ]
 
@@ -281,7 +295,7 @@ def place_lazily(
 
 
 def to_host(tree: Any) -> Any:
-  """Copies arrays to the host, whole, in every process."""
+  """Copies arrays to the host; every process gets all of each."""
   if jax.process_count() == 1:
     return jax.device_get(tree)
   with jax.transfer_guard('allow'):
@@ -289,32 +303,32 @@ def to_host(tree: Any) -> Any:
 
 
 def broadcast_list(numbers: Sequence[int]) -> list[int]:
-  """The numbers that the first process gives; all must call it."""
+  """Returns the numbers of the first process; all processes must call it."""
   if jax.process_count() == 1:
     return list(numbers)
-  held = np.zeros(broadcast_from_first(len(numbers)), np.int32)
+  sent = np.zeros(broadcast_from_first(len(numbers)), np.int32)
   if is_first():
-    held[:] = numbers
-  if not len(held):
+    sent[:] = numbers
+  if not len(sent):
     return []
   with jax.transfer_guard('allow'):
-    return np.asarray(multihost_utils.broadcast_one_to_all(held)).tolist()
+    return np.asarray(multihost_utils.broadcast_one_to_all(sent)).tolist()
 
 
 def is_first() -> bool:
-  """Whether this process is the one that writes.
+  """Returns whether this process is the first one, which alone writes files.
 
-  Asks no device for it: a process that only starts others must not take one.
+  It starts no backend: a process that only starts others must not take devices.
   """
   return not jax.distributed.is_initialized() or jax.process_index() == 0
 
 
 @contextlib.contextmanager
 def all_or_none() -> Iterator[None]:
-  """What it holds succeeds in every process, or fails in every process.
+  """Makes its body succeed in every process, or fail in every process.
 
-  Else one would end, and the others wait for it. What it holds must not wait
-  for other processes itself.
+  Without it, one process would end and the others wait for it. The body must
+  not wait for other processes itself.
 
   Raises:
     UserError or OSError: of this process; UserError if another one failed.
@@ -326,12 +340,12 @@ def all_or_none() -> Iterator[None]:
     problem = error
   if any_process(problem is not None):
     raise problem or errors.UserError(
-      'another process of this run has failed, see what it says; mend that'
+      'another process of this run has failed; mend what its error names'
     )
 
 
 def any_process(flag: bool) -> bool:
-  """Whether the flag is set in any process; all must call it."""
+  """Returns whether the flag is set in any process; all must call it."""
   if jax.process_count() == 1:
     return flag
   with jax.transfer_guard('allow'):
@@ -339,7 +353,7 @@ def any_process(flag: bool) -> bool:
 
 
 def broadcast_from_first(number: int) -> int:
-  """The number that the first process gives; all must call it."""
+  """Returns the number of the first process; all processes must call it."""
   if jax.process_count() == 1:
     return number
   with jax.transfer_guard('allow'):

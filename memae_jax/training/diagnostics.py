@@ -1,4 +1,4 @@
-"""From device sums to the numbers a person watches."""
+"""Numbers that a person watches, made of the sums of the devices."""
 
 import logging
 import resource
@@ -14,7 +14,7 @@ from memae_jax.training import fleet, step
 
 _LOG = logging.getLogger(__name__)
 
-Values = dict[str, list[float | None]]  # name -> one value a replica
+Values = dict[str, list[float | None]]  # By name, one value per replica.
 
 
 def raise_unless_finite(
@@ -49,37 +49,49 @@ def raise_unless_sound(
 
 
 def scalars(sums: step.StepSums, replicas: tuple[fleet.Replica, ...]) -> Values:
-  """Means over the steps that were summed."""
+  """Returns the means over the steps that were summed, [R] each by name."""
   steps = np.asarray(sums.steps, np.float32)
   sums_of = {'loss': sums.loss, **sums.terms, 'grad_norm': sums.grad_norm}
-  out = {k: (np.asarray(v) / steps).tolist() for k, v in sums_of.items()}
-  return out | reads(sums.totals, replicas)
+  means = {k: (np.asarray(v) / steps).tolist() for k, v in sums_of.items()}
+  return means | reads(sums.totals, replicas)
 
 
 def reads(
   totals: Mapping[str, usage.ReadTotals], replicas: tuple[fleet.Replica, ...]
 ) -> Values:
-  """Read diagnostics, on the host; None for replicas without a memory.
+  """Returns diagnostics of reads, on the host; see `usage.summary`.
 
   Where there are several memories, each name ends with that of its memory.
+
+  Args:
+    totals: sums over reads, [R] each, by name of the memory.
+    replicas: of the fleet; those without a memory have None.
   """
-  out: Values = {}
+  values_of: Values = {}
   for memory, total in totals.items():
     with jax.transfer_guard('allow'):
       summary = jax.device_get(jax.vmap(usage.summary)(total))
     end = f'/{memory}' if len(totals) > 1 else ''
-    out |= {
+    values_of |= {
       key + end: [
         float(value) if replica.has_memory else None
         for replica, value in zip(replicas, values)
       ]
       for key, values in summary.items()
     }
-  return out
+  return values_of
 
 
 def peak_memory(devices: Iterable[jax.Device]) -> dict[str, Any]:
-  """Most bytes used so far by this process, and on the fullest device."""
+  """Returns the most bytes used so far by this process and by a device.
+
+  Args:
+    devices: those of this process count; the fullest of them is returned.
+
+  Returns:
+    `host_bytes`; `device_bytes`, None where devices do not count; and
+    `device_reason`, which says why it is None.
+  """
   mine = [d for d in devices if d.process_index == jax.process_index()]
   stats = [device.memory_stats() or {} for device in mine]
   peaks = [s['peak_bytes_in_use'] for s in stats if 'peak_bytes_in_use' in s]
@@ -93,7 +105,12 @@ def peak_memory(devices: Iterable[jax.Device]) -> dict[str, Any]:
 
 
 def warn_dead(values: dict[str, Any], step_: int) -> None:
-  """Warns when more than half of the reads find no slot."""
+  """Warns if more than half of the reads of a replica are dead.
+
+  Args:
+    values: from `reads`.
+    step_: that the values belong to.
+  """
   named = [v for k, v in values.items() if k.startswith('dead_read_rate')]
   rates = [rate for rates in named for rate in rates if rate is not None]
   if rates and max(rates) > 0.5:

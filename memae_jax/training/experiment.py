@@ -23,6 +23,7 @@ from memae_jax.training import (
   diagnostics,
   feeds,
   fleet,
+  optimization,
   programs,
   samples,
   step,
@@ -34,17 +35,20 @@ _LOG = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
-  """Everything but the weights.
+  """Config, data, fleet and programs of one family; not the weights.
 
-  splits: one for each replica; replicas of the same seed and class share it.
-  programs: what runs on the devices.
-  started_in: what this process runs on, see `environment.describe`.
-  family: of its methods; the run may have `others`, each an experiment of its
-    own with the same samples.
-  steps: of the run: of gradient descent, train_steps for each such stage, and
-    passes over the samples. log_every, validate_every, checkpoint_every:
-    resolved intervals, multiples of the first.
-  trained_on: data_sha256 of the training, where these data are others.
+  identity: hashes of samples and labels. replicas: of the family.
+  splits: one per replica; replicas of the same seed and class share it.
+  mesh: the devices. trainer: code of one replica. programs: of the fleet, on
+    the devices.
+  started_in: machine and versions of this process, see `environment.describe`.
+  steps: of the run: train_steps per stage of gradient descent, and passes over
+    the samples. log_every, validate_every, checkpoint_every: intervals in
+    steps, multiples of the first.
+  family: of its methods. others: experiments of further families of the run,
+    on the same samples.
+  trained_on: data_sha256 of the data it was trained on, if these are others;
+    else None.
   """
 
   config: Any
@@ -67,14 +71,17 @@ class Experiment:
 
   @property
   def members(self) -> tuple['Experiment', ...]:
-    """Those of all families, this one first."""
+    """Experiments of all families of the run, this one first."""
     return (self, *self.others)
 
   def find(self, name: str) -> tuple['Experiment', int]:
-    """Returns the family of a replica and its index there; '' is the first.
+    """Returns the experiment of a replica, and its index there.
+
+    Args:
+      name: of the replica; '' is the first one.
 
     Raises:
-      UserError: there is none of that name.
+      UserError: there is no replica of that name.
     """
     everyone = [(m, i) for m in self.members for i in range(len(m.replicas))]
     replicas = [member.replicas[i] for member, i in everyone]
@@ -82,21 +89,21 @@ class Experiment:
 
   @property
   def place(self) -> str:
-    """The folder of its checkpoints within those of the run; '' for the first.
+    """Folder of its checkpoints within that of the run; first family: ''.
 
-    A run of one family has its checkpoints where it always had them.
+    Runs of earlier versions had one family, whose checkpoints stay there.
     """
     first = next(iter(fleet.families(self.config)))
     return '' if self.family == first else self.family
 
   def folder(self, at: int) -> str:
-    """Name of the folder for what is evaluated at a step."""
+    """Returns the name of the folder for an evaluation at a step."""
     other = self.identity['data_sha256'][:8] if self.trained_on else ''
     return f'{at}-{other}' if other else str(at)
 
   @property
   def meta(self) -> dict[str, Any]:
-    """What a checkpoint says of its origin, as JSON."""
+    """Origin of a checkpoint, stored as JSON beside its state."""
     host = self.source.host
     transforms = [
       jax.tree.map(np.ndarray.tolist, split.transform._asdict())
@@ -116,7 +123,11 @@ class Experiment:
     }
 
   def stage(self, now: int) -> tuple[int, int, int]:
-    """First step, end and number of the stage that a step belongs to."""
+    """Returns first step, end and index of the stage that a step belongs to.
+
+    Raises:
+      ValueError: the step is beyond the last stage.
+    """
     end = 0
     for number, stage in enumerate(self.trainer.method.stages):
       is_pass = isinstance(stage, base.Collect)
@@ -139,18 +150,21 @@ class Experiment:
 
   @property
   def warnings(self) -> tuple[str, ...]:
-    """What makes the numbers doubtful, of the data and of their splits."""
+    """Sentences on the data and their splits that make results doubtful."""
     return samples.warnings(self.source, self.splits)
 
   @property
   def environment(self) -> dict[str, Any]:
-    """What this process runs on, and its peak memory so far."""
+    """Machine and versions of this process, and its peak memory so far."""
     peak = diagnostics.peak_memory(self.mesh.devices.flat)
     return self.started_in | {'peak_memory': peak}
 
 
 def _intervals(config: Any, steps: int) -> tuple[int, int, int]:
-  """log, validation and checkpoint intervals; multiples of the first."""
+  """Returns the intervals of logs, validations and checkpoints, in steps.
+
+  All are multiples of the first.
+  """
   log = config.log_every or max(1, steps // 100)
   multiple = lambda wanted, parts: (
     log * max(1, round((wanted or steps / parts) / log))
@@ -163,9 +177,9 @@ def _intervals(config: Any, steps: int) -> tuple[int, int, int]:
 
 
 class Lengths(NamedTuple):
-  """Steps of a run, and the intervals at which it looks at itself.
+  """Steps of a run, and its intervals in steps.
 
-  train_steps: of a stage of gradient descent.
+  train_steps: steps per stage of gradient descent.
   """
 
   steps: int
@@ -178,31 +192,38 @@ class Lengths(NamedTuple):
 def _lengths(
   config: Any, splits: Splits, method: base.Method, steps: int | None
 ) -> Lengths:
-  """How long the run is.
+  """Returns the length of a run and its intervals.
 
   Args:
     config: `config.train`.
     splits: of the replicas.
     method: of their family.
-    steps: of a training that is only evaluated, else None.
+    steps: of a finished training that is only evaluated; else None.
+
+  Raises:
+    UserError: there are more samples to draw than random keys.
   """
   stages, batch = method.stages, config.batch_size
   passes = sum(s.rounds for s in stages if isinstance(s, base.Collect))
   trained = sum(isinstance(stage, base.Train) for stage in stages)
   most = max(len(s.train) for s in splits)
-  each = math.ceil(config.epochs * most / batch)
+  train_steps = math.ceil(config.epochs * most / batch)
   if steps is not None and trained:
-    each = (steps - passes) // trained
-  steps = trained * each + passes
+    train_steps = (steps - passes) // trained
+  steps = trained * train_steps + passes
   if steps * batch >= 2**32:
     raise errors.UserError(
-      f'{steps} steps of {batch} samples pass 2**32; lower train.epochs'
+      f'{steps} steps of {batch} samples exceed 2**32; lower train.epochs'
     )
-  return Lengths(steps, each, *_intervals(config, steps))
+  return Lengths(steps, train_steps, *_intervals(config, steps))
 
 
 def _method(config: Any, source: types.Source, replicas) -> base.Method:
-  """The method of a family."""
+  """Returns the method of a family.
+
+  Raises:
+    UserError: the config does not fit the method.
+  """
   entry = registry.find(replicas[0].variant)
   if entry.couples_batch and config.train.accumulate > 1:
     raise errors.UserError(
@@ -213,11 +234,11 @@ def _method(config: Any, source: types.Source, replicas) -> base.Method:
 
 
 def _trainer(config: Any, method: base.Method, steps: int) -> step.Trainer:
-  """What stays the same over the run of a family."""
+  """Returns the code of one replica of a family."""
   return step.Trainer(
     method=method,
-    optimizer=step.optimizer(config.train),
-    schedule=step.schedule(config.train, steps),
+    optimizer=optimization.optimizer(config.train),
+    schedule=optimization.schedule(config.train, steps),
     batch_size=config.train.batch_size,
     clip_norm=config.train.clip_norm,
     accumulate=config.train.accumulate,
@@ -238,7 +259,7 @@ def _check_samples(method: base.Method, splits: Splits) -> None:
 
 
 def _programs(config, source, mesh, trainer, replicas, splits, steps):
-  """The compiled programs of a family, by how its samples are fed."""
+  """Returns the programs of a family, for the feed of its samples."""
   kind = feeds.KINDS[feed.choose(source.inputs, config.data)]
   return kind(
     trainer=trainer,
@@ -261,11 +282,10 @@ def build(
 
   Args:
     config: from `config.resolve`.
-    stored: `meta` of a checkpoint that is to be evaluated, maybe on other
-      data than it was trained on; then they are scaled as those were.
-    devices: that the mesh is made of, see `parallel.mesh`.
-    source: the samples, where they are at hand; else `config.data` has them
-      read.
+    stored: `meta` of a checkpoint that is to be evaluated. If the data are
+      others than it was trained on, they are scaled as those were.
+    devices: of the mesh, see `parallel.mesh`.
+    source: the samples; None: they are read as `config.data` says.
 
   Raises:
     UserError: the data are missing or do not fit the config.
@@ -287,24 +307,26 @@ def _family(
   devices: Sequence[jax.Device],
   steps: int | None,
 ) -> Experiment:
-  """The experiment of one family, whose training had so many steps if it had.
+  """Returns the experiment of one family.
 
   Args:
     config: of the run.
     name: of the family.
-    loaded: what all families share.
-    devices: for the mesh.
-    steps: of a training that is only evaluated, else None.
+    loaded: samples and splits, which all families share.
+    devices: of the mesh.
+    steps: of a finished training that is only evaluated; else None.
   """
   source, replicas = loaded.source, fleet.families(config)[name]
   splits = tuple(loaded.splits[r.seed, r.normal_class] for r in replicas)
-  own = config_lib.of_family(config, name)
-  method = _method(own, source, replicas)
-  lengths = _lengths(own.train, splits, method, steps)
-  trainer = _trainer(own, method, lengths.train_steps)
+  family = config_lib.of_family(config, name)
+  method = _method(family, source, replicas)
+  lengths = _lengths(family.train, splits, method, steps)
+  trainer = _trainer(family, method, lengths.train_steps)
   if not loaded.trained_on:
     _check_samples(method, splits)
-  mesh = parallel.mesh(own.mesh, len(replicas), own.train.batch_size, devices)
+  mesh = parallel.mesh(
+    family.mesh, len(replicas), family.train.batch_size, devices
+  )
   return Experiment(
     config=config,
     family=name,
@@ -315,7 +337,7 @@ def _family(
     mesh=mesh,
     trainer=trainer,
     programs=_programs(
-      own, source, mesh, trainer, replicas, splits, lengths.steps
+      family, source, mesh, trainer, replicas, splits, lengths.steps
     ),
     started_in=environment.describe(mesh),
     trained_on=loaded.trained_on,

@@ -1,4 +1,4 @@
-"""How samples come to the programs of a fleet.
+"""The two feeds, by which samples come to the programs of a fleet.
 
 `Resident` holds all samples on the device, `Streaming` reads batches ahead on
 the host.
@@ -18,9 +18,9 @@ from memae_jax.training import fleet, programs, step
 
 
 class Resident(programs.Programs):
-  """All raw samples on each device; batches are gathered in the programs.
+  """Feed with all raw samples on each device; the programs gather batches.
 
-  inputs: [S, ...] raw samples. data: [R, ...] of the fleet.
+  inputs: [S, ...] raw samples. data: `step.ReplicaData` of the fleet, [R, ...].
   """
 
   name = 'resident'
@@ -46,21 +46,21 @@ class Resident(programs.Programs):
       samples = step.batch_at(data, inputs, hyper.seed, 0, size)
       return self._part.init(hyper, samples)
 
-    mapped = self._mapped(one, result=self._state_specs)
+    mapped = self._mapped(one, out_specs=self._state_specs)
     return self._run_once(
       lambda hyper, data, inputs: mapped((hyper, data), inputs)
     )
 
   def run(self, state, start, stop):
-    """See `Programs`. Many steps are one call."""
+    """Takes the steps from `start` to `stop` in one call; donates the state."""
     bounds = self._share((np.int32(start), np.int32(stop)))
     return self._run(state, self.hyper, self.data, self.inputs, *bounds)
 
   def trace_run(self):
-    """See `programs.Programs`."""
+    """Returns the trace of the steps, and shapes of its arguments."""
     bounds = self._share((np.int32(0), np.int32(1)))
-    given = self.init_shapes, self.hyper, self.data, self.inputs, *bounds
-    return self._run.trace, given
+    args = self.init_shapes, self.hyper, self.data, self.inputs, *bounds
+    return self._run.trace, args
 
   @functools.cached_property
   def _run(self):
@@ -87,9 +87,9 @@ class Resident(programs.Programs):
 
 
 class Streaming(programs.Programs):
-  """Batches are read ahead on the host and placed on the devices.
+  """Feed that reads batches ahead on the host and places them on the devices.
 
-  Reading keeps ahead from one `run` to the next.
+  Between two calls of `run` the reading goes on.
   """
 
   name = 'streaming'
@@ -101,7 +101,7 @@ class Streaming(programs.Programs):
     )
     self._batches: Iterator[Any] = iter(())
     self._at = -1  # The step of the next batch.
-    self._waited = 0.0  # Share of the last `run`.
+    self._waited = 0.0  # Share of the time of the last `run`.
 
   def _place(self, index):
     return parallel.place_lazily(
@@ -121,11 +121,11 @@ class Streaming(programs.Programs):
       hyper, transform, raw = mapped
       return self._part.init(hyper, transforms.apply(raw, transform))
 
-    mapped = self._mapped(one, result=self._state_specs)
+    mapped = self._mapped(one, out_specs=self._state_specs)
     return self._run_once(lambda *args: mapped(args))
 
   def _order_of(self, now: int) -> np.ndarray:
-    """Indices [R, B] of the samples of a step, with padding."""
+    """Returns the indices [R, B] of the samples of a step, with padding."""
     size, trainer = self._part.batch_size, self._part
     return self._order.rows(now * size, trainer.rows * trainer.across.data)
 
@@ -133,7 +133,10 @@ class Streaming(programs.Programs):
     return self._place(self._order_of(now)), self._share(np.int32(now))
 
   def run(self, state, start, stop):
-    """See `Programs`. Sums stay on the device until all steps are taken."""
+    """Takes the steps from `start` to `stop`, one per call; donates the state.
+
+    The sums stay on the devices until all steps are taken.
+    """
     if start != self._at:
       self._batches = feed.ahead(self._batch, start, self._steps)
     begun, waited, sums = time.perf_counter(), 0.0, None
@@ -152,11 +155,11 @@ class Streaming(programs.Programs):
     return state, sums
 
   def trace_run(self):
-    """See `Programs`. One step is one call."""
+    """Returns the trace of one step, and shapes of its arguments."""
     raw = self._raw_like(self._order_of(0))
     now = self._share(np.int32(0))
-    given = self.init_shapes, self.hyper, self.transform, raw, now
-    return self._step.trace, given
+    args = self.init_shapes, self.hyper, self.transform, raw, now
+    return self._step.trace, args
 
   @functools.cached_property
   def _step(self):
@@ -184,7 +187,7 @@ class Streaming(programs.Programs):
     return jax.jit(step.added)
 
   def feed_facts(self) -> dict[str, float]:
-    """See `programs.Programs`."""
+    """Returns the share of the last `run` that it waited for batches."""
     return {'input_wait_fraction': self._waited}
 
   def _ahead(self, read, count):

@@ -16,7 +16,7 @@ from memae_jax import config as config_lib
 from memae_jax.methods import base, registry
 from memae_jax.runtime import errors, parallel
 
-# Axes of a fleet that some methods do not read: the field that each is of.
+# Axes of a fleet that some methods do not read, with their config fields.
 _FIELDS = {
   'slots': 'model.memory.slots',
   'threshold': 'model.memory.threshold',
@@ -25,10 +25,14 @@ _FIELDS = {
 
 
 class Replica(NamedTuple):
-  """One independent run of the fleet.
+  """One independent run of the fleet; its fields are stored by these names.
 
-  variant: name of its method. `threshold` is in multiples of 1/N; it and
-  `alpha` are 0 where the method does not read them.
+  name: variant and all that varies in the fleet. variant: name of its method.
+  seed: of split, initial weights and batches. normal_class: None where the
+  protocol has none. slots: memory size N. threshold: shrinkage threshold as a
+  multiple of 1/N, like the config field `model.memory.threshold`; what
+  `memory` calls threshold is this divided by N. alpha: weight of the entropy.
+  Both are 0 where the method does not read them.
   """
 
   name: str
@@ -42,14 +46,14 @@ class Replica(NamedTuple):
 
   @property
   def has_memory(self) -> bool:
-    """Whether what it scores comes out of slots."""
+    """True if its scores come out of slots."""
     return registry.find(self.variant).memories
 
 
 class Hyper(NamedTuple):
-  """The traced values of a replica (scalars), or of a fleet ([R] each).
+  """Traced values of a replica (scalars), or of a fleet ([R] each).
 
-  method: what `base.Method.hyper` of the family makes.
+  method: values of the family, from `base.Method.hyper`.
   """
 
   seed: jax.Array
@@ -58,8 +62,9 @@ class Hyper(NamedTuple):
 
 
 def replicas(config: Any) -> tuple[Replica, ...]:
-  """Expands the axes of `config.fleet`; replicas that coincide are one.
+  """Returns the replicas that the axes of `config.fleet` span.
 
+  Replicas that differ only in fields that their method does not read are one.
   Two variants of the same seed and normal class share split and initial
   weights, so their results can be compared in pairs.
   """
@@ -73,7 +78,7 @@ def replicas(config: Any) -> tuple[Replica, ...]:
     'normal_class': axes.normal_classes or (None,),
     'seed': tuple(train.seed + i for i in range(axes.seeds)),
   }
-  found = {}
+  distinct = {}
   for values in itertools.product(*grid.values()):
     fields = dict(zip(grid, values))
     unread = [
@@ -83,34 +88,33 @@ def replicas(config: Any) -> tuple[Replica, ...]:
     ]
     for key in unread:
       fields[key] = max(grid[key]) if key == 'slots' else 0.0
-    shown = [fields['variant']] + [
+    parts = [fields['variant']] + [
       f'{key}={fields[key]}' for key in list(grid)[1:] if len(grid[key]) > 1
     ]
-    found.setdefault(tuple(fields.items()), Replica('/'.join(shown), **fields))
-  return tuple(found.values())
+    replica = Replica('/'.join(parts), **fields)
+    distinct.setdefault(tuple(fields.items()), replica)
+  return tuple(distinct.values())
 
 
 def families(config: Any) -> dict[str, tuple[Replica, ...]]:
   """Returns the replicas by family, in the order of `fleet.variants`."""
-  found: dict[str, list[Replica]] = {}
+  by_family: dict[str, list[Replica]] = {}
   for name in config.fleet.variants:
-    family = registry.find(name).family
-    found.setdefault(family, [])
-  for family, group in found.items():
-    own = config_lib.of_family(config, family)
+    by_family.setdefault(registry.find(name).family, [])
+  for family, group in by_family.items():
     group += [
       replica
-      for replica in replicas(own)
+      for replica in replicas(config_lib.of_family(config, family))
       if registry.find(replica.variant).family == family
     ]
-  return {family: tuple(group) for family, group in found.items()}
+  return {family: tuple(group) for family, group in by_family.items()}
 
 
 def find(fleet: Sequence[Replica], name: str) -> int:
-  """Returns the index of a replica by name; the first if that is empty.
+  """Returns the index of a replica by name; 0 if the name is empty.
 
   Raises:
-    UserError: there is none.
+    UserError: there is no replica of that name.
   """
   names = [replica.name for replica in fleet]
   if name and name not in names:
@@ -139,10 +143,10 @@ def hyper(fleet: Sequence[Replica], config: Any, method: base.Method) -> Hyper:
 
 
 def _faster(platform: str) -> str:
-  """How a fleet is mapped if nobody says.
+  """Returns the usual way to map a fleet on a platform: 'map' or 'vmap'.
 
-  Measured on CPUs alone (benchmarks/fleet_images.py). On GPUs `vmap` makes
-  grouped convolutions of those of the replicas, which may be slow: the third
+  Measured on CPUs alone (benchmarks/fleet_images.py). On GPUs `vmap` turns the
+  convolutions of the replicas into grouped ones, which may be slow: the third
   stage of benchmarks/accelerator measures both, and its result belongs here.
   """
   return 'map' if platform == 'cpu' else 'vmap'
@@ -152,23 +156,23 @@ def over_replicas(
   function: Callable,
   mesh: jax.sharding.Mesh,
   how: str = 'auto',
-  given: Any = parallel.BY_REPLICA,
-  result: Any = parallel.BY_REPLICA,
+  in_specs: Any = parallel.BY_REPLICA,
+  out_specs: Any = parallel.BY_REPLICA,
 ) -> Callable:
   """Maps `function(mapped, *shared)` over the leading axis of `mapped`.
 
   Args:
-    function: code of one replica on one device; `mapped` is a tree of this
-      replica's values, or of what this device has of them.
+    function: code of one replica on one device; `mapped` is a tree of the
+      values of this replica, or of the part of them that this device has.
     mesh: from `parallel.mesh`; each device runs its share of the replicas.
     how: 'vmap' batches the replicas of a device, 'map' runs one after
-      another; 'auto' is what `_faster` says.
-    given: where the leaves of `mapped` lie; a tree of specs, or part of one.
-    result: where those of the result do.
+      another; 'auto' chooses by platform.
+    in_specs: PartitionSpecs of the leaves of `mapped`: a tree, or its top.
+    out_specs: PartitionSpecs of the leaves of the result, likewise.
 
   Returns:
     A function of (mapped, *shared) with [R, ...] leaves in `mapped` and in
-    the result; `shared` is alike on all devices.
+    the result; `shared` is the same on all devices.
   """
   if how == 'auto':
     how = _faster(mesh.devices.flat[0].platform)
@@ -178,24 +182,24 @@ def over_replicas(
       return jax.vmap(lambda one: function(one, *shared))(mapped)
     return jax.lax.map(lambda one: function(one, *shared), mapped)
 
-  def spread(mapped, *shared):
+  def over_mesh(mapped, *shared):
     if mesh.size == 1:
       return local(mapped, *shared)
     return jax.shard_map(
       local,
       mesh=mesh,
-      in_specs=(given,) + (parallel.REPLICATED,) * len(shared),
-      out_specs=result,
+      in_specs=(in_specs,) + (parallel.REPLICATED,) * len(shared),
+      out_specs=out_specs,
       check_vma=False,
     )(mapped, *shared)
 
-  return spread
+  return over_mesh
 
 
 def pad_rows(rows: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-  """Stacks [n_r] arrays into [R, max n] (padded with 0) and [R] counts."""
+  """Stacks R arrays [n_r] into [R, max n], padded with 0, and counts [R]."""
   counts = np.asarray([len(row) for row in rows], np.int32)
-  out = np.zeros((len(rows), max(counts)), rows[0].dtype)
+  stacked = np.zeros((len(rows), max(counts)), rows[0].dtype)
   for i, row in enumerate(rows):
-    out[i, : len(row)] = row
-  return out, counts
+    stacked[i, : len(row)] = row
+  return stacked, counts

@@ -1,10 +1,13 @@
-"""Layouts of checkpoints that earlier versions wrote."""
+"""Layouts of checkpoints that earlier versions wrote.
+
+The first one had `batch_stats` in place of collections by name.
+"""
 
 from typing import Any
 
 
 def first(state: Any) -> dict[str, Any]:
-  """Returns a state as it was stored when it had `batch_stats` alone."""
+  """Returns a `step.ReplicaState` in the first layout."""
   out = {'opt_state': state.opt_state, 'best': None}
   for part, weights in ((out, state), (best := {}, state.best)):
     if weights is not None:
@@ -17,7 +20,12 @@ def first(state: Any) -> dict[str, Any]:
 
 
 def from_first(stored: dict[str, Any], like: Any) -> Any:
-  """Returns a state like another one, of what `first` describes."""
+  """Returns the `step.ReplicaState` of a state in the first layout.
+
+  Args:
+    stored: in the first layout.
+    like: a `step.ReplicaState` of the same structure as the result.
+  """
 
   def weights(part, like):
     kept = like.collections and {'batch_stats': part['batch_stats']}

@@ -1,4 +1,4 @@
-"""The training run, read from top to bottom."""
+"""The training run from its first to its last step."""
 
 import contextlib
 import logging
@@ -25,17 +25,17 @@ _LOG = logging.getLogger(__name__)
 def _advance(
   exp: experiment.Experiment, state: step.ReplicaState, now: int
 ) -> tuple[step.ReplicaState, int, dict[str, Any]]:
-  """Goes on to the next log event, within the stage that `now` belongs to.
+  """Trains to the next log event, within the stage that `now` belongs to.
 
   Returns:
-    The state, its step, and what is logged of the steps.
+    The state, its step, and the values of the steps for the log.
   """
   first, end, number = exp.stage(now)
   if isinstance(exp.trainer.method.stages[number], base.Collect):
     with jax.transfer_guard('allow'):
       state, done = exp.programs.collect(state, number, now - first)
     return state, end if done else now + 1, {}
-  # At multiples, wherever a shorter run ended.
+  # Log events are at multiples, whatever step a shorter run ended at.
   stop = min((now // exp.log_every + 1) * exp.log_every, end)
   state, sums = exp.programs.run(state, now, stop)
   sums = exp.programs.to_host(sums)
@@ -74,7 +74,7 @@ def _train(
     with parallel.all_or_none():
       lock = stack.enter_context(locks.exclusive(workdir / '.lock', 'training'))
       run_folder.check_workdir(workdir)
-    # Until the last checkpoint is whole.
+    # Signals are held back until the last checkpoint is complete.
     stop_requested = stack.enter_context(host.stop_requests())
     checkpoints = stack.enter_context(
       run_folder.opened(exp, workdir, read_only=False)
@@ -88,11 +88,11 @@ def _train(
         workdir, -1 if is_new else now, exp.config.train.tensorboard, exp.place
       )
       stack.callback(log.close)
-      # Nothing is refused from here on.
+      # From here on the run is not refused.
       run_folder.store_config(workdir, exp.config)
     progress = progress_bar.Progress('train', exp.steps, now)
     stack.callback(progress.close)
-    if not jax.config.jax_disable_jit:  # Else each operation is a transfer.
+    if not jax.config.jax_disable_jit:  # Without jit, operations transfer.
       stack.enter_context(jax.transfer_guard('disallow'))
 
     if is_new:
@@ -166,7 +166,7 @@ def _validate(
 
 
 def _in_words(values: dict[str, Any]) -> str:
-  """Returns what progress says of a log event."""
+  """Returns the text that the progress bar shows at a log event."""
   return f'loss {np.mean(values["loss"]):.4g}' if values else 'passes'
 
 

@@ -1,4 +1,4 @@
-"""Passes over the training normals, of methods that learn without gradients."""
+"""Passes over the training normals, for stages without gradients."""
 
 import functools
 from typing import Any
@@ -12,7 +12,7 @@ from memae_jax.training import placed, step
 
 
 class Passes(placed.Placed):
-  """A fleet that can take a pass; the state is replaced after it."""
+  """A fleet on the devices that can take passes of `base.Collect` stages."""
 
   def collect(
     self, state: step.ReplicaState, number: int, round_: int
@@ -21,24 +21,24 @@ class Passes(placed.Placed):
 
     Args:
       state: of the fleet.
-      number: of the stage that the pass belongs to.
-      round_: its number in that stage.
+      number: index of the stage that the pass belongs to.
+      round_: number of the pass in that stage, from 0.
 
     Returns:
-      The state after it, and whether no replica needs another pass.
+      The state after the pass, and whether no replica needs another one.
     """
     stage = self._trainer.method.stages[number]
-    rows = [self._some(i, stage.most) for i in range(len(self._splits))]
-    found = self._collected(state, rows, number, round_)
+    rows = [self._subset(i, stage.most) for i in range(len(self._splits))]
+    collected = self._collected(state, rows, number, round_)
     weights = self.to_host(step.weights(state))
     weights = parallel.without_padding(weights, self._memories, axis=1)
     one = lambda tree, i: jax.tree.map(lambda x: np.asarray(x[i]), tree)
-    made = []
+    finished = []
     for i, seed in enumerate(self._host_hyper.seed.tolist()):
-      part = one(found, i)
+      part = one(collected, i)
       if stage.keeps == 'rows':
         part = jax.tree.map(lambda x, i=i: x[: len(rows[i])], part)
-      made.append(
+      finished.append(
         self._trainer.method.finish(
           one(weights, i).variables,
           part,
@@ -48,15 +48,15 @@ class Passes(placed.Placed):
           np.random.default_rng([seed, number, round_]),
         )
       )
-    now = [step.split(variables) for variables, _ in made]
-    now = jax.tree.map(lambda *x: np.stack(x), *now)
+    new = [step.split(variables) for variables, _ in finished]
+    new = jax.tree.map(lambda *x: np.stack(x), *new)
     shapes = step.weights(self.init_shapes)
-    placed = parallel.place_like(now, shapes)
+    placed = parallel.place_like(new, shapes)
     state = state.replace(params=placed.params, collections=placed.collections)
-    return state, all(done for _, done in made)
+    return state, all(done for _, done in finished)
 
-  def _some(self, index: int, most: int) -> np.ndarray:
-    """Training samples of a replica, at most so many of them."""
+  def _subset(self, index: int, most: int) -> np.ndarray:
+    """Returns the training samples of a replica, at most `most`; 0: all."""
     rows = self._splits[index].train
     if not most or len(rows) <= most:
       return rows
@@ -64,7 +64,14 @@ class Passes(placed.Placed):
     return np.sort(rng.choice(rows, most, replace=False))
 
   def _collected(self, state, rows, number: int, round_: int) -> Any:
-    """What the method takes of samples: rows [R, K, ...], or sums [R, ...]."""
+    """Returns what the method collects: rows [R, K, ...], or sums [R, ...].
+
+    Args:
+      state: of the fleet.
+      rows: indices of samples, one array [n_r] per replica.
+      number: index of the stage.
+      round_: number of the pass in that stage.
+    """
     keeps = self._trainer.method.stages[number].keeps
     index, mask = self._blocks(rows)
     weights, parts, total = step.weights(state), [], None
@@ -91,13 +98,13 @@ class Passes(placed.Placed):
 
   @functools.cached_property
   def _collect_block(self):
-    def collect(number, *given):
-      *mapped, round_ = given
+    def collect(number, *args):
+      *mapped, round_ = args
       by_row = self._trainer.method.stages[number].keeps == 'rows'
 
       def one(mapped, round_):
         weights, hyper, transform, raw, mask = mapped
-        found = self._part.method.collect(
+        collected = self._part.method.collect(
           weights.variables,
           transforms.apply(raw, transform),
           hyper.method,
@@ -105,14 +112,14 @@ class Passes(placed.Placed):
           number,
           round_,
         )
-        return found if by_row else self._part.across.sum(found)
+        return collected if by_row else self._part.across.sum(collected)
 
-      where = (
+      in_specs = (
         self._weight_specs,
         *[parallel.BY_REPLICA] * 2,
         *[parallel.BY_SAMPLE] * 2,
       )
-      result = parallel.BY_SAMPLE if by_row else parallel.BY_REPLICA
-      return self._mapped(one, where, result)(tuple(mapped), round_)
+      out_specs = parallel.BY_SAMPLE if by_row else parallel.BY_REPLICA
+      return self._mapped(one, in_specs, out_specs)(tuple(mapped), round_)
 
     return jax.jit(collect, static_argnums=0)

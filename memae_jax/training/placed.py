@@ -1,4 +1,4 @@
-"""A fleet on the devices: what lies where, and how it comes from the host."""
+"""A fleet on the devices: where its values lie, and how they get there."""
 
 import functools
 from collections.abc import Mapping, Sequence
@@ -13,14 +13,16 @@ from memae_jax.methods import base
 from memae_jax.runtime import parallel
 from memae_jax.training import fleet, step
 
-_LARGE = 2**28  # Bytes of slots.
+_LARGE = 2**28  # Bytes of the slots of a replica.
 _READS = usage.ReadTotals(*[parallel.BY_REPLICA] * 4, usage=parallel.BY_SLOT)
 
 
 class Placed:
-  """The state of a fleet on a mesh.
+  """A fleet whose values lie on a mesh; base of both feeds.
 
-  name: of the feed. resident_bytes: raw samples that stay on each device.
+  name: of the feed. resident_bytes: bytes of raw samples that stay on each
+  device. hyper, transform: values and input transforms of the replicas, [R]
+  each, on the devices.
   """
 
   name: str
@@ -43,9 +45,9 @@ class Placed:
       mesh: of the fleet.
       config: resolved.
       hyper: [R] each, on the host.
-      splits: one for each replica.
+      splits: one per replica.
       inputs: raw samples, on the host.
-      steps: of the run.
+      steps: number of steps of the run.
     """
     self._trainer, self._part = trainer, trainer.within(mesh)
     self._mesh, self._steps = mesh, steps
@@ -60,7 +62,7 @@ class Placed:
 
   @functools.cached_property
   def init_shapes(self) -> step.ReplicaState:
-    """Shapes, types and shardings of that state."""
+    """Shapes, types and shardings of the state of the fleet."""
     samples = jax.ShapeDtypeStruct(
       (self._trainer.init_samples, *self._host_inputs.shape[1:]), np.float32
     )
@@ -71,7 +73,7 @@ class Placed:
 
   @property
   def unpadded_shapes(self) -> tuple[tuple[int, ...], ...]:
-    """Shapes of the leaves of that state without padding."""
+    """Shapes of the leaves of the state without padding."""
     return parallel.unpadded_shapes(
       self.init_shapes, len(self._splits), self._memories
     )
@@ -98,7 +100,9 @@ class Placed:
     return sums._replace(totals=self._total_specs)
 
   def slots(self, weights: Any, index: int) -> dict[base.Path, jax.Array]:
-    """The slots [N, C] of each memory of one replica, on the host, padded not.
+    """Returns the slots [N, C] of each memory of a replica, on the host.
+
+    They have no padding.
 
     Args:
       weights: of the fleet.
@@ -109,24 +113,24 @@ class Placed:
 
   @property
   def is_large(self) -> bool:
-    """Whether the slots of a replica are too many to be looked at."""
+    """True if the slots of a replica are too large to be inspected."""
     variables = step.weights(self.init_shapes).variables
     slots = [base.slots_of(variables, path) for path in self._memories]
     return sum(4 * x.shape[1] * x.shape[2] for x in slots) > _LARGE
 
   def one(self, weights: Any, index: int) -> step.Weights:
-    """The weights of one replica, on the host: not for `is_large` memories.
+    """Returns the weights of a replica on the host, unless `is_large`.
 
     Args:
       weights: has `params` and `collections` of the fleet.
       index: of the replica.
     """
     at = self._share(np.int32(index))
-    found = parallel.to_host(self._pick(step.weights(weights), at))
-    return parallel.without_padding(found, self._memories)
+    picked = parallel.to_host(self._pick(step.weights(weights), at))
+    return parallel.without_padding(picked, self._memories)
 
   def method_hyper(self, index: int) -> Any:
-    """The values of one replica that its method takes, on the host."""
+    """Returns the values of one replica that its method takes, on the host."""
     return jax.tree.map(lambda x: x[index], self._host_hyper.method)
 
   @functools.cached_property
@@ -137,11 +141,11 @@ class Placed:
     )
 
   def _place(self, index: np.ndarray) -> jax.Array:
-    """Raw samples [R, B, ...] of the indices [R, B], on the devices."""
+    """Returns raw samples [R, B, ...] of indices [R, B], on the devices."""
     raise NotImplementedError
 
   def _blocks(self, rows) -> tuple[np.ndarray, np.ndarray]:
-    """Returns rows [n_r] as blocks [R, N, B] of one size, and their mask."""
+    """Returns R arrays [n_r] as blocks [R, N, B], and the mask of padding."""
     index, counts = fleet.pad_rows([np.asarray(r, np.int32) for r in rows])
     size = min(self._block, index.shape[1])
     size = parallel.padded(size, self._mesh.shape[parallel.DATA])
@@ -151,32 +155,35 @@ class Placed:
     return index.reshape(shape), mask.reshape(shape)
 
   def _mapped(
-    self, function, given=parallel.BY_REPLICA, result=parallel.BY_REPLICA
+    self, function, in_specs=parallel.BY_REPLICA, out_specs=parallel.BY_REPLICA
   ):
-    return fleet.over_replicas(function, self._mesh, self._how, given, result)
+    """Maps code of one replica over the fleet, see `fleet.over_replicas`."""
+    return fleet.over_replicas(
+      function, self._mesh, self._how, in_specs, out_specs
+    )
 
   def _run_once(self, function):
-    """Compiles a function for one call: on CPUs, quickly rather than well."""
+    """Compiles a function that is called once; on CPUs without optimisation."""
     on_cpu = self._mesh.devices.flat[0].platform == 'cpu'
     quickly = {'xla_backend_optimization_level': 0}
     return jax.jit(function, compiler_options=quickly if on_cpu else None)
 
   def _share(self, tree):
-    """A copy of host values on each device."""
+    """Copies host values to each device."""
     return parallel.place(tree, self._mesh, parallel.REPLICATED)
 
   def _split(self, tree):
-    """Host values [R, ...] spread over the devices."""
+    """Spreads host values [R, ...] over the devices."""
     return parallel.place(tree, self._mesh, parallel.BY_REPLICA)
 
   def _by_sample(self, tree):
-    """Host values [R, B, ...] spread over the devices."""
+    """Spreads host values [R, B, ...] over the devices."""
     return parallel.place(tree, self._mesh, parallel.BY_SAMPLE)
 
   def to_host(self, tree: Any) -> Any:
-    """Values [R, ...] of the fleet on the host, without padding.
+    """Copies values [R, ...] of the fleet to the host, without padding of R.
 
-    Padded slots were never used.
+    Padding of slots stays; no read uses it.
     """
     replicas = len(self._splits)
     return jax.tree.map(lambda x: x[:replicas], parallel.to_host(tree))

@@ -1,6 +1,6 @@
-"""The compiled programs of a fleet, however samples come to them.
+"""The compiled programs of a fleet, whichever feed its samples come from.
 
-See `feeds` for the two ways: they offer the same functions and give the same
+The two feeds are in `feeds`. They offer the same functions and give the same
 results; nothing else in the code knows which one runs.
 """
 
@@ -26,7 +26,7 @@ class Programs(passes.Passes):
 
   @functools.cached_property
   def score_names(self) -> tuple[str, ...]:
-    """Names of the scores that the method gives, its own first."""
+    """Names of the scores that the method gives, its first one first."""
     one = jax.tree.map(
       lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype),
       step.weights(self.init_shapes),
@@ -34,24 +34,31 @@ class Programs(passes.Passes):
     hyper = jax.tree.map(lambda x: x[0], self._host_hyper)
     x = jax.ShapeDtypeStruct((1, *self._host_inputs.shape[1:]), np.float32)
     mask, index = np.ones(1, bool), np.zeros(1, np.int32)
-    found = jax.eval_shape(self._trainer.score, one, hyper, x, mask, index)
-    return tuple(found.scores)
+    scored = jax.eval_shape(self._trainer.score, one, hyper, x, mask, index)
+    return tuple(scored.scores)
 
   def run(
     self, state: step.ReplicaState, start: int, stop: int
   ) -> tuple[step.ReplicaState, step.StepSums]:
-    """Takes the steps from `start` to `stop`; donates the state."""
+    """Takes the steps from `start` to `stop`; donates the state.
+
+    Returns:
+      The state after them, and sums over the steps, [R] each.
+    """
     raise NotImplementedError
 
   def trace_run(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-    """The trace of what `run` calls, and shapes to take it of.
+    """Returns `trace` of the program that `run` calls, and its arguments.
 
-    Within `parallel.abstract`.
+    Call it within `parallel.abstract`: the arguments are shapes.
     """
     raise NotImplementedError
 
   def trace_score(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-    """As `trace_run`, of what `score` calls for a block of the test set."""
+    """Returns `trace` of the program of a block of `score`, and its arguments.
+
+    Call it within `parallel.abstract`. The block is one of the test set.
+    """
     index, mask = self._blocks([split.test for split in self._splits])
     return functools.partial(self._score_block.trace, frozenset()), (
       step.weights(self.init_shapes),
@@ -62,7 +69,7 @@ class Programs(passes.Passes):
     )
 
   def _raw_like(self, index: np.ndarray) -> Any:
-    """Zeros in place of the raw samples of the indices [R, B]."""
+    """Returns zeros in place of the raw samples of the indices [R, B]."""
     shape = *index.shape, *self._host_inputs.shape[1:]
     zero = np.zeros((), self._host_inputs.dtype)
     return self._by_sample(np.broadcast_to(zero, shape))
@@ -78,13 +85,13 @@ class Programs(passes.Passes):
 
     Args:
       weights: has `params` and `collections` of the fleet.
-      rows: indices of samples, one array for each replica.
+      rows: indices of samples, one array [n_r] per replica.
       wanted: large fields that are wanted, see `step.Trainer.score`.
-      label: shows progress under that name.
+      label: name in the progress bar; '' for none.
 
     Returns:
-      [R, K, ...] of each sample, padded at the end, and the totals of the
-      reads without padding; on the host.
+      Fields [R, K, ...] of K samples, where a replica has fewer padded at the
+      end, and totals of the reads without padding; on the host.
     """
     index, mask = self._blocks(rows)
     count = index.shape[1]
@@ -102,10 +109,10 @@ class Programs(passes.Passes):
   def warm_up(
     self, weights: Any, rows: Sequence[np.ndarray], wanted: Iterable[str] = ()
   ) -> None:
-    """Scores the first block of what `score` is about to, so all is compiled.
+    """Scores the first block of samples, so that `score` is compiled.
 
     Args:
-      weights, rows, wanted: as there.
+      weights, rows, wanted: see `score`.
     """
     size = self._blocks(rows)[0].shape[-1]
     self.score(weights, [one[:size] for one in rows], wanted)
@@ -120,15 +127,15 @@ class Programs(passes.Passes):
     raw: Sequence[feed.Inputs],
     wanted: Iterable[str] = (),
   ) -> base.Prediction:
-    """As `score`, of raw samples that are no part of the data set.
+    """Scores raw samples that are not part of the data set.
 
     Args:
-      weights: as there.
-      raw: [n_r, ...] samples of each replica, on the host.
-      wanted: as there.
+      weights: see `score`.
+      raw: samples [n_r, ...] of each replica, on the host.
+      wanted: see `score`.
 
     Returns:
-      As there.
+      The same as `score`.
     """
     index, mask = self._blocks([np.arange(len(one)) for one in raw])
 
@@ -148,7 +155,7 @@ class Programs(passes.Passes):
     wanted: Iterable[str],
     progress: progress_bar.Progress | None = None,
   ) -> base.Prediction:
-    """Scores blocks of raw samples [R, B, ...], their masks, and which."""
+    """Scores blocks of raw samples [R, B, ...], masks and indices [R, B]."""
     weights, scored = step.weights(weights), []
     wanted = frozenset(wanted)
     for raw, mask, index in blocks:
@@ -157,7 +164,7 @@ class Programs(passes.Passes):
           wanted, weights, self.hyper, self.transform, raw, mask, index
         )
       )
-      # The one before must be done, or blocks would pile up on the device.
+      # Waits for the block before, or blocks would pile up on the device.
       scored[-2:-1] = map(self.to_host, scored[-2:-1])
       if progress:
         progress.at(len(scored), 'blocks of samples')
@@ -172,15 +179,15 @@ class Programs(passes.Passes):
         x = transforms.apply(raw, transform)
         return self._part.score(weights, hyper, x, mask, index, wanted)
 
-      given = (
+      in_specs = (
         self._weight_specs,
         *[parallel.BY_REPLICA] * 2,
         *[parallel.BY_SAMPLE] * 3,
       )
-      result = base.Prediction(
+      out_specs = base.Prediction(
         *[parallel.BY_SAMPLE] * len(base.Prediction._fields)
       )._replace(totals=self._total_specs)
-      return self._mapped(one, given, result)(mapped)
+      return self._mapped(one, in_specs, out_specs)(mapped)
 
     return jax.jit(score, static_argnums=0)
 
@@ -190,7 +197,7 @@ class Programs(passes.Passes):
     """Scores the validation normals and keeps the best weights.
 
     Returns:
-      The state (the given one is donated), the mean errors [R] and the totals
+      The state (the one before is donated), the mean errors [R] and the totals
       of the reads.
     """
     rows = [split.validation for split in self._splits]
@@ -206,7 +213,7 @@ class Programs(passes.Passes):
     return state, self.to_host(error), scored.totals
 
   def feed_facts(self) -> dict[str, float]:
-    """What the feed has to say about the last `run`."""
+    """Returns facts on the last `run` for the log, by name."""
     return {}
 
   @functools.cached_property
@@ -224,7 +231,7 @@ class Programs(passes.Passes):
 
 
 def _joined(scored: base.Prediction) -> base.Prediction:
-  """Puts blocks [R, N, ...] together."""
+  """Joins N blocks of samples: fields [R, N, B, ...] -> [R, N * B, ...]."""
   flat = lambda x: x.reshape(len(x), -1, *x.shape[3:])
   totals = jax.tree.map(lambda x: x.sum(axis=1), scored.totals)
   return jax.tree.map(flat, scored._replace(totals={}))._replace(totals=totals)

@@ -1,4 +1,4 @@
-"""The folder of a run: whose it is, its config, checkpoints, room on disk."""
+"""The folder of a run: its owner, config, checkpoints, and room on disk."""
 
 import contextlib
 import pathlib
@@ -12,9 +12,10 @@ from memae_jax.training import checkpoint, experiment, same, step
 
 
 def check_workdir(workdir: pathlib.Path) -> None:
-  """Raises UserError if a folder is not one of a run.
+  """Raises UserError if a folder cannot be that of a run.
 
-  Which config a run was trained by, its checkpoints say, see `same`.
+  Then its config.json is not one of this project, or it has checkpoints but no
+  config.json. The module `same` checks that the config is that of the run.
   """
   if (workdir / 'config.json').exists():
     config_lib.load(workdir / 'config.json')  # Never overwrite another's file.
@@ -25,7 +26,7 @@ def check_workdir(workdir: pathlib.Path) -> None:
 
 
 def store_config(workdir: pathlib.Path, config: Any) -> None:
-  """Makes a config the one of the run; `check_workdir` comes first."""
+  """Writes the config.json of a run; call `check_workdir` first."""
   atomic.write(workdir / 'config.json', config_lib.to_json(config))
 
 
@@ -34,7 +35,7 @@ def opened(
   workdir: pathlib.Path,
   read_only: bool = True,
 ) -> checkpoint.Checkpoints:
-  """The checkpoints of a run, for states of this experiment."""
+  """Opens the checkpoints of a run, for states of this experiment."""
   options = exp.config.train
   return checkpoint.Checkpoints(
     workdir,
@@ -54,31 +55,36 @@ def trained(
 ) -> tuple[int, step.ReplicaState, dict[str, Any]]:
   """Returns step, state and `meta` of the newest sound checkpoint.
 
-  Of those up to a step, if one is given and there are any.
+  Args:
+    exp: the experiment.
+    checkpoints: of the run.
+    workdir: of the run.
+    upto: last step that is looked for; None, or if there is no checkpoint up
+      to it: all are.
 
   Raises:
-    UserError: there is none, or it was trained otherwise.
+    UserError: there is none, or it was trained by another config.
   """
-  found = checkpoints.restore_newest(
+  newest = checkpoints.restore_newest(
     exp.programs.init_shapes,
     lambda stored: same.check_origin(exp, stored, workdir),
     upto,
   )
-  if found is None:
+  if newest is None:
     raise errors.UserError(f'{workdir} has no checkpoint; train first')
-  return found
+  return newest
 
 
 def check_room(exp: experiment.Experiment, workdir, steps: list[int]) -> None:
   """Raises UserError where the disk cannot hold the checkpoints to come."""
   options, leaves = exp.config.train, jax.tree.leaves(exp.programs.init_shapes)
-  each = sum(leaf.size * leaf.dtype.itemsize for leaf in leaves)
+  size = sum(leaf.size * leaf.dtype.itemsize for leaf in leaves)
   left = -(-exp.steps // exp.checkpoint_every) if options.keep_all else 0
   more = max(left or options.keep + 1 - len(steps), 1)
   mend = f'lower train.keep ({options.keep})'
   if options.keep_all:
     mend = 'leave out train.keep_all'
-  disk.check_room(workdir, more * each, f'{mend}, or give another --workdir')
+  disk.check_room(workdir, more * size, f'{mend}, or give another --workdir')
 
 
 def _check_home(
@@ -86,12 +92,12 @@ def _check_home(
 ) -> None:
   """Raises UserError if the folder of a run was removed meanwhile.
 
-  The weights are saved where it was, unless somebody else works there.
+  The folder is made again with the weights, unless another run is there now.
 
   Args:
     exp: the experiment.
     workdir: of the run.
-    lock: that is held in it, by the first process.
+    lock: file of the lock on it, see `locks.exclusive`.
     now: step of `state`.
     state: of the fleet.
   """
@@ -117,9 +123,10 @@ def _check_home(
 
 @contextlib.contextmanager
 def at_home(exp: experiment.Experiment, workdir, lock, now: int, state: Any):
-  """Checks the folder of a run before and after what is written to it.
+  """Checks before and after a write that the folder of a run is still there.
 
-  See `_check_home`; what fails inside may fail because there is none.
+  A write that fails may have failed because the folder was removed: then that
+  error is raised, see `_check_home`.
   """
   _check_home(exp, workdir, lock, now, state)
   try:
@@ -129,6 +136,6 @@ def at_home(exp: experiment.Experiment, workdir, lock, now: int, state: Any):
 
 
 def has_checkpoints(workdir: pathlib.Path) -> bool:
-  """Whether a run has a whole checkpoint; half-written folders do not count."""
+  """Returns whether a run has a checkpoint that is completely written."""
   folders = (workdir / 'checkpoints').glob('[0-9]*')
   return any(folder.name.isdigit() for folder in folders)

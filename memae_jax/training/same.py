@@ -1,7 +1,7 @@
-"""Whether a config is that of a run: which of its fields may differ, and why.
+"""Comparison of a config with that of a run: which fields may differ, and why.
 
-What a run was trained by is what its checkpoints say. config.json can be
-edited, and is what the next command on the run starts from.
+The config that a run was trained by is stored in its checkpoints. config.json
+can be edited; the next command on the run starts from it.
 """
 
 import pathlib
@@ -14,15 +14,15 @@ from memae_jax.runtime import errors, jax_settings
 
 
 def there(stored: Mapping[str, Any], workdir: pathlib.Path) -> Any:
-  """The config that a checkpoint was trained by, complete.
+  """Returns the config that a checkpoint was trained by, with all fields.
 
   Args:
-    stored: `meta` of the checkpoint; of an earlier version it may lack fields,
-      or the config, which then is that of the folder.
+    stored: `meta` of the checkpoint. Where an earlier version wrote it, fields
+      may be missing, or the config; then it is the config.json of the run.
     workdir: of the run.
 
   Raises:
-    UserError: it is no config of this project.
+    UserError: it is not a config of this version.
   """
   if 'config' not in stored:
     return config_lib.load(workdir / 'config.json')
@@ -40,19 +40,21 @@ def check(
 ) -> None:
   """Raises UserError if a run was trained by another config than this.
 
-  `eval` fields may differ, but for the checkpoint rule: it decides what is
-  stored. So may names, where the data lie (what they are is checked by their
-  hash), how they are fed, which changes no batch, and how the work is spread
-  and the memory read, which changes only rounding. If the last step is
-  evaluated, so may the number of epochs at a constant learning rate, as those
-  that were trained are the same then, and when the run logs and validates.
+  These fields may differ:
+  - `eval`, except for the checkpoint rule, which decides what is stored;
+  - names, and where the data lie, as their hash is checked;
+  - how samples are fed, which changes no batch;
+  - how the work is spread and the memory read, which changes only rounding;
+  - if the last step is evaluated, when the run logs and validates, and at a
+    constant learning rate the number of epochs: the steps that were taken are
+    the same.
 
   Args:
     trained: config of the run, see `there`.
     config: resolved.
     workdir: of the run.
-    other_data: whether samples of other data are only evaluated; then the
-      fields of `data` may differ, but for scaling.
+    other_data: whether samples of other data are only evaluated; then fields
+      of `data` may differ, except for scaling.
   """
   before = config_lib.flatten(trained.to_dict())
   wanted = config_lib.flatten(config.to_dict())
@@ -79,7 +81,7 @@ def check(
   ]
   if not differ:
     return
-  shown = '; '.join(
+  differences = '; '.join(
     f'{field}: {before[field]!r} there, {wanted[field]!r} now'
     for field in differ[:3]
   )
@@ -90,12 +92,12 @@ def check(
   if _edited(workdir, differ, wanted):
     mend = 'config.json was changed after the training, put it back'
   raise errors.UserError(
-    f'{workdir} holds a run of another config ({shown}{more}); {mend}'
+    f'{workdir} holds a run of another config ({differences}{more}); {mend}'
   )
 
 
 def _edited(workdir: pathlib.Path, fields, wanted: Mapping[str, Any]) -> bool:
-  """Whether the values of fields come from the config.json of the run."""
+  """Returns whether the values of fields are those of the run's config.json."""
   try:
     now = config_lib.load(workdir / 'config.json')
   except errors.UserError:
@@ -105,7 +107,7 @@ def _edited(workdir: pathlib.Path, fields, wanted: Mapping[str, Any]) -> bool:
 
 
 def names_other_data(trained: Any, config: Any) -> bool:
-  """Whether a config asks for data that a run may not have trained on.
+  """Returns whether a config names data that a run may not have trained on.
 
   Args:
     trained: config of the run, see `there`.
@@ -119,10 +121,10 @@ def names_other_data(trained: Any, config: Any) -> bool:
 
 
 def check_data(exp: Any, stored: Mapping[str, Any]) -> None:
-  """Raises UserError if a checkpoint was trained on other data, unasked.
+  """Raises UserError if a checkpoint was trained on other data than it names.
 
   Args:
-    exp: the experiment.
+    exp: the experiment; if it evaluates other data on purpose, all is well.
     stored: `meta` of the checkpoint.
   """
   same = stored.get('data_sha256') == exp.identity['data_sha256']
@@ -141,13 +143,15 @@ def check_origin(
   workdir: pathlib.Path,
   goes_on: bool = False,
 ) -> None:
-  """Raises UserError unless an experiment means what a checkpoint was.
+  """Raises UserError unless a checkpoint is one of an experiment.
+
+  Config, data and settings of JAX are compared.
 
   Args:
     exp: the experiment.
     stored: `meta` of the checkpoint.
     workdir: of the run.
-    goes_on: whether it trains on from there.
+    goes_on: whether a training continues from it.
   """
   trained = there(stored, workdir)
   check(trained, exp.config, workdir, exp.trained_on is not None)

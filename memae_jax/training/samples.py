@@ -16,16 +16,17 @@ from memae_jax.runtime import errors, parallel
 from memae_jax.training import fleet
 
 _EARLIER = (
-  'the checkpoint is of an earlier version and does not say how its data were'
-  ' scaled; other data need one of this version'
+  'an earlier version wrote the checkpoint, which does not say how its data'
+  ' were scaled; to evaluate other data, train with this version'
 )
 _LOG = logging.getLogger(__name__)
 
 
 class Loaded(NamedTuple):
-  """What all families of a run share.
+  """Samples and splits of a run, which all its families share.
 
-  splits: by seed and normal class. trained_on: see `Experiment`.
+  identity: hashes of samples and labels. splits: by seed and normal class.
+  trained_on: see `Experiment`.
   """
 
   source: types.Source
@@ -35,7 +36,10 @@ class Loaded(NamedTuple):
 
 
 def inputs(source: types.Source) -> dict[str, Any]:
-  """What a network must know of the samples that it takes."""
+  """Returns shape, type, names, levels and units of samples, as JSON.
+
+  A network takes only samples for which they are the same.
+  """
   return {
     'shape': list(source.inputs.shape[1:]),
     'dtype': str(source.inputs.dtype),
@@ -52,38 +56,42 @@ def inputs(source: types.Source) -> dict[str, Any]:
 def _as_trained(
   config: Any, source: types.Source, splits: dict, stored: Mapping[str, Any]
 ) -> dict:
-  """The splits of other data, scaled as those of the training were."""
+  """Returns splits of other data with the transforms of the training.
+
+  Raises:
+    UserError: the data are of another kind, or the checkpoint is too old.
+  """
   if 'steps' not in stored:
     raise errors.UserError(_EARLIER)
-  found = inputs(source)
+  text = lambda value: value if len(str(value)) < 200 else f'{len(value)} names'
+  facts = inputs(source)
   for key, value in stored['inputs'].items():
-    if found[key] != value:
-      shown = [v if len(str(v)) < 200 else f'{len(v)} names' for v in
-               (found[key], value)]  # fmt: skip
-      mend = 'set data.levels to these' if key == 'levels' else (
-        'give data of the same kind'
-      )  # fmt: skip
+    if facts[key] != value:
+      mend = 'give data of the same kind'
+      if key == 'levels':
+        mend = 'set data.levels to these'
       raise errors.UserError(
-        f'data set "{source.name}" has inputs of {key} {shown[0]}, but the'
-        f' network was trained on {key} {shown[1]}; {mend}'
+        f'data set "{source.name}" has inputs of {key} {text(facts[key])}, but'
+        f' the network was trained on {key} {text(value)}; {mend}'
       )
-  numbers = lambda fields: types.Transform(
+  as_arrays = lambda fields: types.Transform(
     **{k: v and np.asarray(v, np.float32) for k, v in fields.items()}
   )
   first, *_ = fleet.families(config).values()
-  made = {
-    (replica.seed, replica.normal_class): numbers(transform)
+  transforms = {
+    (replica.seed, replica.normal_class): as_arrays(transform)
     for replica, transform in zip(first, stored['transforms'], strict=True)
   }
   return {
-    key: split._replace(transform=made[key]) for key, split in splits.items()
+    key: split._replace(transform=transforms[key])
+    for key, split in splits.items()
   }
 
 
 def _source(config: Any, stored: Mapping[str, Any]) -> types.Source:
-  """The samples, read as those of the training were.
+  """Returns the samples, read as those of the training were.
 
-  Numbers by its host stage, pictures of 16 bits by its levels.
+  Numbers take the host stage of the training, pictures of 16 bits its levels.
   """
   data, host = config.data, stored.get('host')
   levels = stored.get('inputs', {}).get('levels')
@@ -93,7 +101,7 @@ def _source(config: Any, stored: Mapping[str, Any]) -> types.Source:
 
 
 def _check_rules(config: Any, source: types.Source) -> None:
-  """Raises UserError if the samples have no such score, or no such loss."""
+  """Raises UserError if score or loss of the config do not fit the samples."""
   rules = losses.fitting(len(source.inputs.shape), config.data.scaling)
   fitting = [rule.name for rule in rules]
   quoted = ' or '.join(f'"{name}"' for name in fitting)
@@ -110,7 +118,7 @@ def _check_rules(config: Any, source: types.Source) -> None:
 def _samples(
   config: Any, stored: Mapping[str, Any], source: types.Source | None
 ) -> tuple[types.Source, dict[str, str]]:
-  """The samples of a run, and what tells them from others."""
+  """Returns the samples of a run, and hashes of samples and labels."""
   source = source or _source(config, stored)
   _check_rules(config, source)
   return source, {
@@ -120,19 +128,19 @@ def _samples(
 
 
 def _splits(config: Any, source: types.Source, replicas) -> dict:
-  """The split of each seed and normal class, which replicas share."""
+  """Returns the splits by seed and normal class; replicas share them."""
   keys = dict.fromkeys((r.seed, r.normal_class) for r in replicas)
   return {key: protocols.split(source, config.data, *key) for key in keys}
 
 
 def warnings(source, splits) -> tuple[str, ...]:
-  """Each warning of the data and of their splits once."""
+  """Returns the warnings of the data and of their splits, each one once."""
   of_splits = (line for split in splits for line in split.warnings)
   return tuple(dict.fromkeys([*source.warnings, *of_splits]))
 
 
 def check_alike_everywhere(config: Any, identity: Mapping[str, str]) -> None:
-  """Raises UserError if the processes of a run have other data or fields."""
+  """Raises UserError if the processes of a run differ in data or config."""
   fields = config_lib.chosen(
     config, lambda name: not config_lib.has_role(name, config_lib.fields.PATH)
   )
@@ -161,8 +169,8 @@ def load(
     families: the replicas by family.
 
   Returns:
-    What the families share, and the steps of each where these data are others
-    than those of the training, else {}.
+    Samples and splits; and, where the data are not those of the training, the
+    steps of the training by family, else {}.
 
   Raises:
     UserError: the data are missing or do not fit the config.

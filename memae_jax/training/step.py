@@ -1,9 +1,9 @@
 """One replica: its state, one training step, many steps, and its scores.
 
-Everything here is single-replica code on arrays; `fleet` maps it. Where a
-replica is spread over devices, each runs this code on its part of the batch
-and of the slots, and three kinds of sums are taken over all: gradients,
-moments of norms, and what is logged.
+Everything here is code of one replica on arrays; `fleet` maps it. Where a
+replica is spread over devices, each device runs this code on its part of the
+batch and of the slots, and three kinds of sums are taken over all devices:
+gradients, moments of norms, and the values of the log.
 """
 
 import math
@@ -21,13 +21,13 @@ from memae_jax.methods import base
 from memae_jax.runtime import jax_settings, parallel
 from memae_jax.training import fleet
 
-_SCORING = 2**32 - 1  # In place of a step, which no run reaches.
+_SCORING = 2**32 - 1  # In place of the number of a step; no run reaches it.
 
 
 class ReplicaData(NamedTuple):
   """A replica's view of the resident inputs.
 
-  train: [n] int32 indices, padded; train_count: how many are real.
+  train: [n] int32 indices, padded. train_count: their number without padding.
   transform: raw input -> model input.
   """
 
@@ -38,7 +38,7 @@ class ReplicaData(NamedTuple):
 
 @flax.struct.dataclass
 class Best:
-  """Weights with the lowest validation error so far, and where."""
+  """Weights with the lowest validation error so far, their step and error."""
 
   params: Any
   collections: base.Variables
@@ -48,9 +48,10 @@ class Best:
 
 @flax.struct.dataclass
 class ReplicaState:
-  """Everything that training changes.
+  """The arrays that training changes.
 
-  collections: of variables that no gradient changes, by name.
+  params: changed by gradients. collections: other variables, by name.
+  opt_state: of the optimizer. best: None if the best weights are not kept.
   """
 
   params: Any
@@ -60,14 +61,14 @@ class ReplicaState:
 
 
 class Weights(NamedTuple):
-  """What scoring reads of a state; one structure, so it compiles once."""
+  """Weights of a state or of its best; one structure, so it compiles once."""
 
   params: Any
   collections: base.Variables
 
   @property
   def variables(self) -> base.Variables:
-    """As a method takes them."""
+    """The weights as a method takes them."""
     return {'params': self.params, **self.collections}
 
 
@@ -77,7 +78,7 @@ def weights(state: Any) -> Weights:
 
 
 def split(variables: base.Variables) -> Weights:
-  """Returns variables as weights: what gradients change, and the rest."""
+  """Splits variables into what gradients change and other collections."""
   rest = {name: tree for name, tree in variables.items() if name != 'params'}
   return Weights(variables.get('params', {}), rest)
 
@@ -85,8 +86,9 @@ def split(variables: base.Variables) -> Weights:
 class StepSums(NamedTuple):
   """Sums over the steps since the last log event.
 
-  terms: of the loss, by name. totals: of the reads of each memory, by name.
-  first_bad: step of the first loss or gradient that is not finite, or -1.
+  steps: number of steps. terms: terms of the loss, by name. totals: totals of
+  the reads, by name of the memory. first_bad: step of the first loss or
+  gradient that is not finite, or -1.
   """
 
   steps: jax.Array
@@ -98,49 +100,35 @@ class StepSums(NamedTuple):
 
 
 def added(total: StepSums, new: StepSums) -> StepSums:
-  """Sums over the steps of both; those of `total` came first."""
+  """Adds sums over further steps; the steps of `total` came first."""
   first_bad = jnp.where(total.first_bad >= 0, total.first_bad, new.first_bad)
   return jax.tree.map(jnp.add, total, new)._replace(first_bad=first_bad)
-
-
-def optimizer(config: Any) -> optax.GradientTransformation:
-  """Adam without learning rate and clipping, which are in the step."""
-  parts = [optax.scale_by_adam()]
-  if config.weight_decay:
-    parts.append(optax.add_decayed_weights(config.weight_decay))
-  return optax.chain(*parts)
-
-
-def schedule(config: Any, steps: int) -> Callable[[jax.Array], jax.Array]:
-  """The factor on the learning rate at a step of a run of `steps`."""
-  warmup = config.warmup_steps
-  if config.schedule == 'constant':
-    after = optax.constant_schedule(1.0)
-  else:
-    after = optax.cosine_decay_schedule(1.0, max(steps - warmup, 1))
-  if not warmup:
-    return after
-  return optax.join_schedules(
-    [optax.linear_schedule(0.0, 1.0, warmup), after], [warmup]
-  )
 
 
 def batch_at(
   data: ReplicaData, inputs: jax.Array, seed: jax.Array, first, size: int
 ) -> jax.Array:
-  """Returns the `size` samples from position `first` on, transformed."""
+  """Returns transformed samples of the training order.
+
+  Args:
+    data: of the replica.
+    inputs: [S, ...] raw samples.
+    seed: of the replica.
+    first: position in the order of training.
+    size: number of samples.
+  """
   position = jnp.asarray(first, jnp.uint32) + jnp.arange(size, dtype=jnp.uint32)
   index = data.train[order.sample_at(position, seed, data.train_count)]
   return transforms.apply(inputs[index], data.transform)
 
 
 def sample_keys(seed: jax.Array, number: Any, index: jax.Array) -> jax.Array:
-  """Returns a random key for each sample.
+  """Returns random keys [B], one per sample.
 
   Args:
     seed: of the replica.
-    number: of the step, or what else tells several draws apart.
-    index: [B] of the sample; where it lies plays no part.
+    number: of the step, or another number that tells several draws apart.
+    index: [B] of the samples. A key does not depend on its place in the array.
   """
   key = jax.random.key(seed, impl=jax_settings.PRNG)
   key = jax.random.fold_in(key, number)
@@ -148,7 +136,11 @@ def sample_keys(seed: jax.Array, number: Any, index: jax.Array) -> jax.Array:
 
 
 class Trainer(NamedTuple):
-  """What stays the same over a run: method, optimizer and sizes."""
+  """Code and constants of the training of one replica.
+
+  accumulate: number of parts of a batch, which are taken one after another.
+  across: devices of the replica. clip_norm: of the gradient; 0: not clipped.
+  """
 
   method: base.Method
   optimizer: optax.GradientTransformation
@@ -156,28 +148,33 @@ class Trainer(NamedTuple):
   batch_size: int
   keep_best: bool
   clip_norm: float = 0.0
-  accumulate: int = 1  # Parts of a batch, one after another.
+  accumulate: int = 1
   across: base.Across = base.Across()
 
   def within(self, mesh: jax.sharding.Mesh) -> 'Trainer':
-    """What one device of the mesh runs."""
+    """Returns the trainer that one device of the mesh runs."""
     across = base.Across(mesh.shape[parallel.DATA], mesh.shape[parallel.MEMORY])
     return self._replace(method=self.method.on(across), across=across)
 
   @property
   def rows(self) -> int:
-    """Samples of a batch on a device; those beyond the batch are padding."""
+    """Samples of a batch per device; samples beyond the batch are padding."""
     return self.accumulate * math.ceil(
       self.batch_size / (self.across.data * self.accumulate)
     )
 
   @property
   def init_samples(self) -> int:
-    """How many training samples `init` takes."""
+    """Number of training samples that `init` takes."""
     return self.method.init_samples(self.batch_size)
 
   def init(self, hyper: fleet.Hyper, samples: jax.Array) -> ReplicaState:
-    """Initial state of one replica; samples: [init_samples, ...]."""
+    """Returns the initial state of one replica.
+
+    Args:
+      hyper: of the replica.
+      samples: [init_samples, ...] model inputs.
+    """
     key = jax.random.key(hyper.seed, impl=jax_settings.PRNG)
     now = split(self.method.init(key, samples, hyper.method))
     best = None
@@ -190,13 +187,16 @@ class Trainer(NamedTuple):
   def step(
     self, state: ReplicaState, hyper: fleet.Hyper, batch: jax.Array, step
   ) -> tuple[ReplicaState, StepSums]:
-    """One step of gradient descent.
+    """Takes one step of gradient descent.
 
     Args:
       state: of the replica.
       hyper: of the replica.
-      batch: [rows, ...] samples of this device.
-      step: its number.
+      batch: [rows, ...] model inputs of this device.
+      step: number of the step, from 0.
+
+    Returns:
+      The state after the step, and the `StepSums` of this step alone.
     """
     part = self._part(hyper, batch, step)
     if self.accumulate == 1:
@@ -228,7 +228,7 @@ class Trainer(NamedTuple):
     )
 
   def _part(self, hyper, batch, step) -> base.Batch:
-    """The samples of this device, with a random key for each."""
+    """Returns the samples of this device with a random key per sample."""
     first = self.across.index() * self.rows
     place = first + jnp.arange(self.rows)
     mask = None
@@ -238,31 +238,31 @@ class Trainer(NamedTuple):
     return base.Batch(batch, mask, keys, self.batch_size)
 
   def _gradients(self, params, collections, hyper, part):
-    """Gradients, `StepSums` and collections by the samples of this device.
+    """Returns gradients, `StepSums` and collections by samples of this device.
 
-    The loss is one of the whole batch, so what devices and parts of a batch
-    give adds up.
+    Each loss is a share of that of the batch, so the results of devices and of
+    parts of a batch add up.
     """
 
     def loss_fn(params):
-      found = self.method.loss(
+      parts = self.method.loss(
         {'params': params, **collections}, part, hyper.method, self.across
       )
-      return found.loss, found
+      return parts.loss, parts
 
-    (loss, found), grads = jax.value_and_grad(loss_fn, has_aux=True)(params)
+    (loss, parts), grads = jax.value_and_grad(loss_fn, has_aux=True)(params)
     sums = StepSums(
-      steps=jnp.int32(0),  # These three are of the whole step, see `step`.
+      steps=jnp.int32(0),  # `step` sets these three, once per step.
       grad_norm=jnp.float32(0),
       first_bad=jnp.int32(0),
       loss=loss,
-      terms=found.terms,
-      totals=found.totals,
+      terms=parts.terms,
+      totals=parts.totals,
     )
-    return grads, sums, {**collections, **found.collections}
+    return grads, sums, {**collections, **parts.collections}
 
   def _accumulated(self, state, hyper, part):
-    """As `_gradients`, of the parts of a batch one after another."""
+    """Returns what `_gradients` does, by parts of a batch one after another."""
     parts = jax.tree.map(
       lambda x: x.reshape(self.accumulate, -1, *x.shape[1:]), part
     )
@@ -285,26 +285,35 @@ class Trainer(NamedTuple):
     return grads, sums, collections
 
   def _square(self, grads) -> jax.Array:
-    """Squared norm of the gradients; slots of all devices count."""
+    """Returns the squared norm of the gradients, with slots of all devices."""
     square = optax.tree.norm(grads, squared=True)
     if self.across.memory == 1:
       return square
-    own = jnp.float32(0)
+    of_slots = jnp.float32(0)
     for path in self.method.memories:
-      if path[0] in grads:  # Others have no gradient.
-        own += jnp.sum(jnp.square(base.leaf(grads, path)))
-    return square - own + self.across.sum_slots(own)
+      if path[0] in grads:  # Slots in other collections have no gradient.
+        of_slots += jnp.sum(jnp.square(base.leaf(grads, path)))
+    return square - of_slots + self.across.sum_slots(of_slots)
 
   def run(self, mapped, inputs, start, stop) -> tuple[ReplicaState, StepSums]:
-    """Steps `start` to `stop` of one replica; mapped = (state, hyper, data).
+    """Takes the steps from `start` to `stop` of one replica.
 
     The bounds are traced: one compilation serves any number of steps.
+
+    Args:
+      mapped: (state, hyper, data) of the replica.
+      inputs: [S, ...] raw samples.
+      start: first step.
+      stop: end of the steps.
+
+    Returns:
+      The state after them, and the sums over them.
     """
     state, hyper, data = mapped
 
     def one(step, carry):
       state, sums = carry
-      step = jnp.asarray(step, jnp.int32)  # Without jit, of Python.
+      step = jnp.asarray(step, jnp.int32)  # Without jit it is a Python int.
       first = step.astype(jnp.uint32) * jnp.uint32(self.batch_size)
       first += jnp.uint32(self.across.index() * self.rows)
       batch = batch_at(data, inputs, hyper.seed, first, self.rows)
@@ -328,25 +337,26 @@ class Trainer(NamedTuple):
     index: jax.Array,
     wanted: frozenset[str] = frozenset(),
   ) -> base.Prediction:
-    """What the method says of samples of one replica.
+    """Scores samples of one replica.
 
     Args:
       weights: of the replica.
       hyper: of the replica.
       x: [B, ...] model inputs of this device.
       mask: [B] bool, False for padding.
-      index: [B] of the samples, for what is random.
-      wanted: fields of a prediction that are large, of 'maps', 'output' and
+      index: [B] of the samples, for random keys.
+      wanted: large fields that are wanted, among 'maps', 'output' and
         'target'; the others of these are left out.
 
     Returns:
-      Of those samples; the totals of the reads are of all devices'.
+      The prediction for these samples; totals of reads count the samples of
+      all devices.
     """
     keys = sample_keys(hyper.seed, _SCORING, index)
-    found = self.method.predict(weights.variables, x, hyper.method, mask, keys)
-    left = {'maps': {}, 'output': None, 'target': None}
-    left = {k: v for k, v in left.items() if k not in wanted}
-    return found._replace(totals=self.across.sum(found.totals), **left)
+    scored = self.method.predict(weights.variables, x, hyper.method, mask, keys)
+    empty = {'maps': {}, 'output': None, 'target': None}
+    empty = {k: v for k, v in empty.items() if k not in wanted}
+    return scored._replace(totals=self.across.sum(scored.totals), **empty)
 
   def keep_best_weights(self, mapped, step):
     """Keeps the weights if their validation error is the lowest so far.

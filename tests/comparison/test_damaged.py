@@ -350,7 +350,9 @@ def test_another_line_of_a_log_is_named(tmp_path, line, words):
   path = tmp_path / 'metrics.jsonl'
   lines = [json.dumps(event) + '\n' for event in _events()]
   path.write_text(''.join((*lines[:3], line + '\n', *lines[3:])))
-  with pytest.raises(errors.UserError, match=f'line 4 is no event .*{words}'):
+  with pytest.raises(
+    errors.UserError, match=f'line 4 is not an event .*{words}'
+  ):
     metrics_log.read_events(path)
 
 

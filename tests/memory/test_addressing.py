@@ -102,10 +102,10 @@ def test_golden(golden, gradient):
     _close(grads[1], case['grad_memory'], 1e-4, f'case {i} grad_memory')
 
 
-def _close(actual, expected, relative, what):
+def _close(actual, expected, relative, name):
   scale = max(np.max(np.abs(expected)), 1e-3)
   error = np.max(np.abs(np.asarray(actual, np.float64) - expected)) / scale
-  assert error <= relative, f'{what}: relative error {error:.2e}'
+  assert error <= relative, f'{name}: relative error {error:.2e}'
 
 
 @given(cases, multiples, kinds)

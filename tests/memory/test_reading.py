@@ -1,4 +1,4 @@
-"""Which read is taken, and that it is the one asked for."""
+"""The read that is taken is the one that the options ask for."""
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,7 @@ from tests.memory.test_streaming import random
 
 
 def _streams(queries, slots, **options):
-  """Whether the program of a read has a loop over blocks of slots."""
+  """Returns whether the program of a read has a loop over blocks of slots."""
   shape = lambda *sizes: jax.ShapeDtypeStruct(sizes, jnp.float32)
   read = lambda q, m: memory.read(q, m, 0.1, memory.ReadOptions(**options))
   program = jax.make_jaxpr(read)(shape(queries, 8), shape(slots, 8))

@@ -32,11 +32,11 @@ def _dense(arrays, threshold, options, slot_mask=None, query_mask=None):
 
 
 def _spread(devices, threshold, options, query_mask=None):
-  """The same where each device differentiates its own copy of the sums.
+  """Returns `_dense` over devices, each of which differentiates its own sums.
 
   Returns:
-    A function of query, slots, weight and mask of slots, whose number the
-    devices divide.
+    A function of query, slots, weight and mask of slots; the number of devices
+    divides that of the slots.
   """
   options = options._replace(axis='memory')
 
@@ -63,7 +63,7 @@ def _spread(devices, threshold, options, query_mask=None):
 
 
 def _padded(devices, arrays, slot_mask=None):
-  """Query, slots, weight and mask; slots that do not exist fill up the last."""
+  """Returns the arrays and a mask, with slots that fill up the last device."""
   query, slots, weight = arrays
   count = len(slots)
   more = -count % devices
@@ -77,9 +77,9 @@ def _padded(devices, arrays, slot_mask=None):
   )
 
 
-def _cut(found, count):
-  """Gradients and read of the first slots, which exist."""
-  (query, slots), read = found
+def _cut(outcomes, count):
+  """Returns gradients and read of the first `count` slots, which exist."""
+  (query, slots), read = outcomes
   return (query, slots[:count]), read._replace(usage=read.usage[:count])
 
 
@@ -90,15 +90,15 @@ def test_equals_dense(devices):
   mask, seen = np.arange(37) % 9 != 5, np.arange(13) < 9
   options = ReadOptions(chunk=3)
   dense = _dense(arrays, 1 / 37, options, mask, seen)
-  found = jax.jit(_spread(devices, 1 / 37, options, seen))(
+  sharded = jax.jit(_spread(devices, 1 / 37, options, seen))(
     *_padded(devices, arrays, mask)
   )
-  assert_same(_cut(found, 37), dense)
+  assert_same(_cut(sharded, 37), dense)
 
 
 @pytest.mark.parametrize('threshold', [0.5, 0.999])
 def test_top1_of_dead_reads(threshold):
-  """Of equal slots on several devices the first one is read."""
+  """The first of equal slots on several devices is read."""
   query, slots, weight = random(0, 13, 37)
   slots[3] = slots[20] = slots[33] = 2 * query[0]
   options = ReadOptions('dot', 4.0, 'top1', chunk=4)
@@ -106,18 +106,18 @@ def test_top1_of_dead_reads(threshold):
   dense = _dense(arrays, threshold, options)
   assert np.any(np.asarray(dense[1].kept) == 0)
   assert np.any(dense[1].usage[3]) and not np.any(dense[1].usage[20])
-  found = jax.jit(_spread(4, threshold, options))(*_padded(4, arrays))
-  assert_same(_cut(found, 37), dense)
+  sharded = jax.jit(_spread(4, threshold, options))(*_padded(4, arrays))
+  assert_same(_cut(sharded, 37), dense)
 
 
 def test_fewer_slots_than_devices():
   arrays, options = random(0, 4, 5), ReadOptions()
-  found = jax.jit(_spread(8, 0.2, options))(*_padded(8, arrays))
-  assert_same(_cut(found, 5), _dense(arrays, 0.2, options))
+  sharded = jax.jit(_spread(8, 0.2, options))(*_padded(8, arrays))
+  assert_same(_cut(sharded, 5), _dense(arrays, 0.2, options))
 
 
 def _collectives(devices, queries, slots, width):
-  """[(name, bytes)] in the compiled value and gradient of a read."""
+  """Returns [(name, bytes)] of the collectives of a read and its gradient."""
   mesh, options = _mesh(devices), ReadOptions(chunk=8, axis='memory')
 
   def local(query, memory, value_bar, entropy_bar):
@@ -152,7 +152,7 @@ def _collectives(devices, queries, slots, width):
     .compile()
     .as_text()
   )
-  found = re.findall(
+  operations = re.findall(
     r'= (.*?) (all-\w+|collective-\w+|reduce-scatter|ragged-all-\w+)'
     r'(?:-start)?\(',
     text,
@@ -165,7 +165,7 @@ def _collectives(devices, queries, slots, width):
         for sizes in re.findall(r'\b[fsu]32\[([\d,]*)\]', kind)
       ),
     )
-    for kind, name in found
+    for kind, name in operations
   ]
 
 

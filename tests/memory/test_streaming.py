@@ -64,7 +64,7 @@ def random(seed, queries=7, slots=11, width=5, dtype=np.float32):
 
 def assert_same(actual, expected, value=1e-5, gradient=1e-4):
   """Compares (gradients, read) by the largest number of each array."""
-  for what, limit, ones, twos in (
+  for name, limit, ones, twos in (
     ('gradient', gradient, actual[0], expected[0]),
     ('read', value, actual[1], expected[1]),
   ):
@@ -72,7 +72,7 @@ def assert_same(actual, expected, value=1e-5, gradient=1e-4):
       assert one.shape == two.shape and one.dtype == two.dtype
       error = np.max(np.abs(np.asarray(one) - np.asarray(two)))
       scale = max(np.max(np.abs(two)), 0.1)
-      assert error <= limit * scale, f'{what} {i}: {error:.2e} of {scale:.2e}'
+      assert error <= limit * scale, f'{name} {i}: {error:.2e} of {scale:.2e}'
 
 
 # Few programs, many seeds: shape, chunk and options are compiled in.
@@ -223,7 +223,7 @@ def test_only_queries_and_slots_have_gradients():
 
 
 def test_maps_over_replicas():
-  """Each with its own queries, slots, mask and threshold."""
+  """Each replica has its own queries, slots, mask and threshold."""
   parts = [random(seed) for seed in range(3)]
   masks = np.arange(11) < np.asarray([[11], [8], [3]])
   thresholds = np.asarray([0, 1 / 8, 0.9], np.float32)

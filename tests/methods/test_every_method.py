@@ -1,4 +1,4 @@
-"""What holds for every method; a new one is covered once it is registered."""
+"""Properties of every method; a new one is covered once it is registered."""
 
 import jax
 import numpy as np
@@ -21,7 +21,7 @@ for _name in registry.names():
 
 
 def _advanced(family, mesh=(1, 1, 1), **fields):
-  """The losses of the first steps, and what is said of the test samples."""
+  """Returns an experiment, the values of its first steps, and test scores."""
   names = FAMILIES[family]
   config = helpers.digits(
     **{
@@ -38,17 +38,17 @@ def _advanced(family, mesh=(1, 1, 1), **fields):
     }
   )
   exp = experiment.build(config)
-  state, said, now = exp.programs.init(), [], 0
+  state, logged, now = exp.programs.init(), [], 0
   while now < exp.steps:
     state, now, values = loop._advance(exp, state, now)
-    said.append(values)
+    logged.append(values)
     if now == 1 and values:  # Adam's first moment: a tenth of the gradient.
       moment = optax.tree_utils.tree_get(state.opt_state, 'mu')
       cut = lambda leaf: np.asarray(leaf)[: len(exp.replicas)]
-      said.append({'gradient': jax.tree.map(cut, moment)})
+      logged.append({'gradient': jax.tree.map(cut, moment)})
   rows = [split.test for split in exp.splits]
   scored = exp.programs.score(step.weights(state), rows, ('maps',))
-  return exp, said, jax.device_get(scored)
+  return exp, logged, jax.device_get(scored)
 
 
 @pytest.fixture(scope='module', params=FAMILIES)
@@ -66,10 +66,10 @@ def _same_scores(exp, scored, others, **close):
 
 @pytest.mark.parametrize('mesh', MESHES[1:])
 def test_a_mesh_changes_no_loss_and_no_score(alone, mesh):
-  family, exp, said, scored = alone
-  other, others_said, others_scored = _advanced(family, mesh)
+  family, exp, logged, scored = alone
+  other, others_logged, others_scored = _advanced(family, mesh)
   assert tuple(other.mesh.shape.values()) == mesh
-  for values, again in zip(said, others_said, strict=True):
+  for values, again in zip(logged, others_logged, strict=True):
     assert values.keys() == again.keys()
     for one, two in zip(
       *(jax.tree.leaves(v.get('gradient')) for v in (values, again))

@@ -13,7 +13,7 @@ FIELDS = {'fleet.variants': ('memae', 'ae', 'pca', 'mean'), 'train.epochs': 1.0}
 
 
 class Killed(Exception):
-  """In place of SIGKILL."""
+  """Raised where a SIGKILL would end the process."""
 
 
 def _build():
@@ -21,14 +21,14 @@ def _build():
 
 
 def _weights(exp, run):
-  """The weights of the newest checkpoint of each family."""
-  found = []
+  """Returns the state of the newest checkpoint of each family."""
+  states = []
   for member in exp.members:
     with run_folder.opened(member, run) as checkpoints:
       at, state, _ = run_folder.trained(member, checkpoints, run)
     assert at == member.steps
-    found.append(jax.device_get(state))
-  return found
+    states.append(jax.device_get(state))
+  return states
 
 
 @pytest.fixture(scope='module')

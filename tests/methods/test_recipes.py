@@ -34,11 +34,11 @@ def _names(folder):
 
 @pytest.fixture(scope='module')
 def command(plugins):
-  """Runs a module with all recipes as plugins: standard output."""
-  found = {'PYTHONPATH': f'{helpers.ROOT}{os.pathsep}{plugins}'}
+  """Runs a module with all recipes as plugins; returns standard output."""
+  path = {'PYTHONPATH': f'{helpers.ROOT}{os.pathsep}{plugins}'}
 
-  def run(module, *words, given=None, code=0):
-    names = _names(plugins) if given is None else given
+  def run(module, *words, plugin_names=None, code=0):
+    names = _names(plugins) if plugin_names is None else plugin_names
     done = subprocess.run(
       [
         *(sys.executable, '-m', f'memae_jax.{module}'),
@@ -46,7 +46,7 @@ def command(plugins):
         *map(str, words),
       ],
       cwd=helpers.ROOT,
-      env={**os.environ, **found, 'JAX_NUM_CPU_DEVICES': '1'},
+      env={**os.environ, **path, 'JAX_NUM_CPU_DEVICES': '1'},
       capture_output=True,
       text=True,
       timeout=600,
@@ -88,7 +88,7 @@ def test_all_stand_in_one_table_with_paired_differences(trained):
   assert results['config']['plugins'] == [
     name for name in results['config']['plugins']
   ]
-  tens = [found['precision_at_ten'] for found in results['methods'].values()]
+  tens = [values['precision_at_ten'] for values in results['methods'].values()]
   assert all(0 <= ten['mean'] <= 1 for ten in tens)
   page = (trained / 'report.html').read_text()
   for text in ('Prototypes', 'Moving slots', 'Random mixtures', 'Whitened AE'):
@@ -100,7 +100,9 @@ def test_all_stand_in_one_table_with_paired_differences(trained):
 
 def test_evaluated_again_by_another_process(trained, command):
   before = _results(trained)
-  command('main', '--mode=eval', f'--workdir={trained}', given=_plugins())
+  command(
+    'main', '--mode=eval', f'--workdir={trained}', plugin_names=_plugins()
+  )
   after = _results(trained)
   assert before['methods'] == after['methods']
 
@@ -112,7 +114,7 @@ def _plugins():
 
 def test_without_the_plugin_one_line_asks_for_it(trained, command):
   said = command(
-    'main', '--mode=eval', f'--workdir={trained}', given=(), code=2
+    'main', '--mode=eval', f'--workdir={trained}', plugin_names=(), code=2
   )
   (line,) = [x for x in said.splitlines() if x.startswith('error: ')]
   assert 'needs the plugin' in line and '--plugin=' in line
@@ -130,7 +132,9 @@ def test_exported_and_scored_without_any_plugin(
   )
   images = sklearn.datasets.load_digits().images[:20, ..., None]
   np.save(tmp_path / 'x.npy', (images / 16 * 255).astype(np.uint8))
-  said = command('scorer', tmp_path / 'a.scorer', tmp_path / 'x.npy', given=())
+  said = command(
+    'scorer', tmp_path / 'a.scorer', tmp_path / 'x.npy', plugin_names=()
+  )
   rows = [row.split(',') for row in said.strip().splitlines()]
   assert rows[0][:2] == ['image', 'score'] and len(rows) == 21
   assert np.isfinite([float(row[1]) for row in rows[1:]]).all()

@@ -14,14 +14,14 @@ from memae_jax.models import conv as conv_lib
 # size, kernel, strides, padding, channels in and out, block budget
 CASES = {
   'plain 2-D': ((6, 5), (3, 3), (2, 2), (1, 1), 6, 5, 2**21),
-  'one image a block': ((6, 5), (3, 3), (2, 2), (1, 1), 6, 5, 600),
-  'one plane a block': ((6, 7), (3, 2), (3, 1), (1, 2), 5, 6, 1),
+  'one image per block': ((6, 5), (3, 3), (2, 2), (1, 1), 6, 5, 600),
+  'one plane per block': ((6, 7), (3, 2), (3, 1), (1, 2), 5, 6, 1),
   'larger 2-D': ((9, 7), (3, 3), (2, 2), (1, 1), 6, 5, 2**21),
   'no stride': ((9, 8), (3, 2), (1, 1), (1, 1), 6, 5, 2**21),
   'no stride, small image': ((4, 3), (3, 2), (1, 1), (1, 0), 6, 5, 2**21),
   'no stride, more padding': ((8, 9), (1, 3), (1, 1), (1, 2), 6, 7, 2**21),
   'no stride, one channel': ((9, 8), (3, 3), (1, 1), (1, 1), 1, 5, 2**21),
-  'two planes a block': ((7, 6), (5, 4), (1, 3), (2, 0), 5, 5, 1200),
+  'two planes per block': ((7, 6), (5, 4), (1, 3), (2, 0), 5, 5, 1200),
   'one channel': ((6, 8), (3, 4), (3, 2), (1, 0), 1, 5, 2**21),
   'few channels': ((5, 6), (4, 1), (2, 1), (2, 0), 3, 2, 100),
   'phases without a tap': ((8, 9), (1, 2), (2, 3), (0, 1), 6, 5, 2**21),
@@ -63,7 +63,7 @@ def definition(x, w, g, strides, padding):
 
 
 def values_and_gradients(strides, padding, size, lowering):
-  """A function of (x, w, g): both maps, each with its two gradients."""
+  """Returns (x, w, g) -> both maps, each with its two gradients."""
 
   def run(x, w, g):
     y, pull = jax.vjp(
@@ -131,7 +131,7 @@ def _loss(strides, kernels, x, lowering='auto'):
 
 @pytest.fixture(params=STRIDES)
 def models(request):
-  """Their loss, kernels of two, and a batch."""
+  """Returns a loss, kernels of two replicas, and a batch."""
   rng = np.random.default_rng(1)
   draw = lambda *shape: jnp.asarray(rng.standard_normal(shape), jnp.float32)
   kernels = draw(2, 3, 3, 5, 6), draw(2, 3, 3, 6, 5)

@@ -1,4 +1,4 @@
-"""Moments of norms in float32."""
+"""Batch normalisation: its moments with padding, on one device and many."""
 
 import jax
 import jax.numpy as jnp
@@ -9,14 +9,14 @@ from jax.sharding import PartitionSpec as P
 from memae_jax.models import layers
 
 
-def _moved(x, real=None, axis=None):
-  """Mean and variance that training moves the stored ones by."""
+def _moved(x, mask=None, axis=None):
+  """Returns the stored mean and variance after a step without momentum."""
   norm = layers.BatchNorm(jnp.float32, axis, momentum=0.0)
-  given = {
+  variables = {
     'params': {'scale': jnp.ones(8), 'bias': jnp.zeros(8)},
     'batch_stats': {'mean': jnp.zeros(8), 'var': jnp.ones(8)},
   }
-  _, moved = norm.apply(given, x, True, real, mutable='batch_stats')
+  _, moved = norm.apply(variables, x, True, mask, mutable='batch_stats')
   return moved['batch_stats']['mean'], moved['batch_stats']['var']
 
 
@@ -25,7 +25,7 @@ def _moved(x, real=None, axis=None):
 def test_a_variance_that_is_small_beside_the_mean(padding, parts):
   x = np.random.default_rng(0).normal(1000, 1, (64, 3, 8)).astype(np.float32)
   padded = np.concatenate([x, np.full((padding, 3, 8), 7, np.float32)])
-  real = np.arange(len(padded)) < 64 if padding else None
+  mask = np.arange(len(padded)) < 64 if padding else None
   function = _moved
   if parts > 1:
     mesh = jax.make_mesh(
@@ -33,13 +33,13 @@ def test_a_variance_that_is_small_beside_the_mean(padding, parts):
     )
     spec = P('data') if padding else None
     function = jax.shard_map(
-      lambda x, real: _moved(x, real, 'data'),
+      lambda x, mask: _moved(x, mask, 'data'),
       mesh=mesh,
       in_specs=(P('data'), spec),
       out_specs=P(),
       check_vma=False,
     )
-  mean, var = jax.jit(function)(padded, real)
+  mean, var = jax.jit(function)(padded, mask)
   exact = x.astype(np.float64)
   np.testing.assert_allclose(mean, exact.mean((0, 1)), rtol=1e-6)
   np.testing.assert_allclose(var, exact.var((0, 1)), rtol=1e-5)

@@ -111,7 +111,7 @@ def test_training(golden, exp, run):
 @pytest.mark.slow
 @pytest.mark.parametrize('lowering', ['cpu'])
 def test_gradients_are_those_of_pytorch(golden, exp, run):
-  """Every entry, on the same input to the last bit."""
+  """Every entry is compared; the inputs are the same to the last bit."""
   torch = pytest.importorskip('torch', reason='PyTorch is not installed')
   from tests import torch_peer
 

@@ -1,4 +1,4 @@
-"""Our weights by the names and axes of the released ones, and back."""
+"""Weights in the names and axes of the released network, and back."""
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +14,7 @@ WIDTHS, SLOTS = (4, 6, 8, 10), 7
 
 @pytest.fixture(scope='module', params=[SLOTS, None], ids=['memae', 'ae'])
 def variables(request):
-  """Random weights, of every leaf."""
+  """Returns random weights for every leaf."""
   model = memae.build(helpers.clips().model, (16, 32, 48, 3), request.param)
   x, rng = jnp.zeros((1, 16, 32, 48, 3)), np.random.default_rng(0)
   knobs = memae.Knobs(True, False, np.float32(0.6), np.int32(SLOTS))
@@ -23,7 +23,7 @@ def variables(request):
 
 
 def _released_names(has_memory):
-  """In the order of the released files, with their shapes."""
+  """Returns shapes by name, in the order of the released files."""
   wide, back = (3, *WIDTHS), (*WIDTHS[::-1], 3)
   norm = ('weight', 'bias', 'running_mean', 'running_var')
   names = {}
@@ -44,8 +44,8 @@ def _released_names(has_memory):
 
 
 def test_names_shapes_and_order(variables):
-  found = reference_weights.to_reference(variables)
-  shapes = {name: array.shape for name, array in found.items()}
+  weights = reference_weights.to_reference(variables)
+  shapes = {name: array.shape for name, array in weights.items()}
   wanted = _released_names('bank' in variables['params'])
   assert list(shapes.items()) == list(wanted.items())
 

@@ -34,7 +34,7 @@ _DATA = {
 
 
 def _first_step(data, **fields):
-  """A fleet before its first step; state and sums after it; scores."""
+  """Returns experiment, state before a step; state, sums and scores after."""
   exp = experiment.build(helpers.digits(**_NETWORK, **_DATA[data], **fields))
   first = exp.programs.init()
   scored = exp.programs.score(first, [split.test for split in exp.splits])
@@ -48,18 +48,18 @@ def _first_step(data, **fields):
   params=['images', pytest.param('clips', marks=pytest.mark.thorough)],
 )
 def plain(request):
-  """Name of the data, and `_first_step` in float32."""
+  """Returns the name of the data, and `_first_step` in float32."""
   return request.param, _first_step(request.param)
 
 
 @pytest.mark.slow
 def test_what_is_computed_again_has_the_same_values(plain):
   data, (_, before, after) = plain
-  _, *found = _first_step(data, **{'model.remat': True})
+  _, *again = _first_step(data, **{'model.remat': True})
   # The moments of Adam after one step are the gradients.
   jax.tree.map(
     lambda one, two: np.testing.assert_allclose(one, two, rtol=1e-6, atol=1e-9),
-    found,
+    again,
     [before, after],
   )
 

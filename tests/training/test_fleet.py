@@ -29,12 +29,12 @@ def test_expansion_names_and_collapses():
       'fleet.seeds': 2,
     }
   )
-  found = fleet.replicas(config)
-  count = lambda variant: sum(r.variant == variant for r in found)
+  replicas = fleet.replicas(config)
+  count = lambda variant: sum(r.variant == variant for r in replicas)
   # 2 classes x 2 seeds, times sizes and thresholds where they matter.
   assert (count('memae'), count('nonspar'), count('ae')) == (16, 8, 4)
-  assert len({r.name for r in found}) == len(found)
-  assert all(r.alpha == 0 for r in found if r.variant != 'memae')
+  assert len({r.name for r in replicas}) == len(replicas)
+  assert all(r.alpha == 0 for r in replicas if r.variant != 'memae')
 
 
 def test_names_differ_for_large_seeds_and_close_values():
@@ -45,8 +45,8 @@ def test_names_differ_for_large_seeds_and_close_values():
       'fleet.learning_rates': (1e-3, 1.0000001e-3),
     }
   )
-  found = fleet.replicas(config)
-  assert len({r.name for r in found}) == len(found) == 12
+  replicas = fleet.replicas(config)
+  assert len({r.name for r in replicas}) == len(replicas) == 12
 
 
 @pytest.mark.slow
@@ -152,7 +152,7 @@ def test_memory_from_encodings():
 
 @pytest.mark.slow
 def test_memory_from_encodings_of_positions():
-  """Slots of many samples, though one has queries enough for all of them."""
+  """The slots come from many samples, though one has enough queries for all."""
   exp = experiment.build(
     helpers.clips(**{'model.memory.init': 'encodings', 'model.memory.slots': 9})
   )

@@ -26,7 +26,7 @@ def _fields(mesh):
 
 
 def _train(mesh, steps=_STEPS, **changes):
-  """Losses [steps, R], scores [R, K], usage [R, N] and the state."""
+  """Returns losses [steps, R], the prediction, the experiment and the state."""
   exp = experiment.build(helpers.digits(**_DIGITS | _fields(mesh) | changes))
   assert tuple(exp.mesh.shape.values()) == mesh
   state, losses = exp.programs.init(), []
@@ -70,10 +70,11 @@ def test_meshes_train_and_score_alike(alone, mesh):
 
 @pytest.mark.slow
 def test_norms_see_the_whole_batch():
-  """In training; a bias before a norm has no gradient but rounding.
+  """Norms take the moments of the batch on all devices.
 
-  Adam makes steps of it, which move scores by some permille. A read jumps where
-  that moves a weight across the shrinkage threshold: see docs/code.md.
+  A bias before a norm has a gradient of rounding alone. Adam makes steps of it,
+  which move scores by some permille. A read jumps where that moves a weight
+  across the shrinkage threshold: see docs/code.md.
   """
   norms = {'model.batch_norm': True}
   one, scored_one, exp, _ = _train((1, 1, 1), **norms)
@@ -130,16 +131,16 @@ def test_streamed_batches_on_a_mesh(alone, mesh):
   ('mesh', 'parts'), [((1, 1, 1), 2), ((1, 2, 2), 5)], ids=str
 )
 def test_accumulated_gradients(alone, mesh, parts):
-  """Without norms the same; 18 samples in 5 parts need padding."""
-  found, _, exp, _ = _train(mesh, 10, **{'train.accumulate': parts})
+  """Without norms the losses are equal; 18 samples in 5 parts need padding."""
+  losses, _, exp, _ = _train(mesh, 10, **{'train.accumulate': parts})
   assert exp.trainer.accumulate == parts
-  np.testing.assert_allclose(found, alone[0][:10], rtol=1e-5)
+  np.testing.assert_allclose(losses, alone[0][:10], rtol=1e-5)
 
 
 def _mesh(replicas, batch=64, devices=8, **sizes):
   config = helpers.digits(**{f'mesh.{k}': v for k, v in sizes.items()}).mesh
-  made = parallel.mesh(config, replicas, batch, jax.devices()[:devices])
-  return tuple(made.shape.values())
+  mesh = parallel.mesh(config, replicas, batch, jax.devices()[:devices])
+  return tuple(mesh.shape.values())
 
 
 def test_a_mesh_is_chosen_for_the_fleet():
@@ -181,8 +182,8 @@ def test_places_and_reads_rows_alike(spec):
     parts.append(part)
     return host[part]
 
-  found = parallel.place_lazily(host.shape, mesh, read)
-  np.testing.assert_array_equal(found, placed)
+  lazily = parallel.place_lazily(host.shape, mesh, read)
+  np.testing.assert_array_equal(lazily, placed)
   assert parts == [(slice(0, 5), slice(0, 6))]
 
 
@@ -206,7 +207,7 @@ def test_a_part_of_nothing_but_padding_moves_no_norm():
   expected = np.asarray(norms['BatchNorm_0']['var'])[0]
   for part in parts:
     expected = 0.9 * expected + 0.1 * part.var(axis=0)
-  found = state.collections['batch_stats']['encoder']['_Hidden_0']['NormAct_0'][
+  moved = state.collections['batch_stats']['encoder']['_Hidden_0']['NormAct_0'][
     'BatchNorm_0'
   ]
-  np.testing.assert_allclose(found['var'][0], expected, rtol=1e-4)
+  np.testing.assert_allclose(moved['var'][0], expected, rtol=1e-4)

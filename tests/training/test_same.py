@@ -1,4 +1,4 @@
-"""What a run was trained by is what its checkpoints say, field by field."""
+"""The config of a run is the one in its checkpoints, field by field."""
 
 import json
 import re

@@ -8,7 +8,7 @@ import pytest
 
 from memae_jax.methods import base
 from memae_jax.runtime import errors
-from memae_jax.training import experiment, step
+from memae_jax.training import experiment, optimization, step
 from tests import helpers
 
 
@@ -60,12 +60,12 @@ def test_schedules():
       'train.warmup_steps': 10,
     }
   ).train
-  factor = step.schedule(config, 110)
+  factor = optimization.schedule(config, 110)
   assert factor(0) == 0 and factor(5) == pytest.approx(0.5)
   assert factor(10) == pytest.approx(1)
   assert factor(60) == pytest.approx(0.5, abs=1e-3)
   assert factor(110) == pytest.approx(0, abs=1e-6)
-  constant = step.schedule(helpers.digits().train, 110)
+  constant = optimization.schedule(helpers.digits().train, 110)
   assert constant(0) == constant(109) == 1
 
 
@@ -77,8 +77,8 @@ def test_clipping_and_weight_decay():
     }
   ).train
   params = {'w': jnp.asarray([3.0, 4.0])}
-  clipping = step.optimizer(config)
-  plain = step.optimizer(helpers.digits().train)
+  clipping = optimization.optimizer(config)
+  plain = optimization.optimizer(helpers.digits().train)
   large = {'w': jnp.asarray([300.0, 400.0])}
   small = {'w': jnp.asarray([0.6, 0.8])}
   clipped, _ = clipping.update(large, clipping.init(params), params)

@@ -25,7 +25,7 @@ def _close(one, two, tolerance=1e-6):
 
 @pytest.fixture(scope='module')
 def both():
-  """The same experiment under either feed."""
+  """Returns the same experiment with either feed."""
   return [
     experiment.build(helpers.digits(**_FLEET, **{'data.feed': feed}))
     for feed in ('resident', 'streaming')
@@ -34,8 +34,8 @@ def both():
 
 @pytest.fixture(scope='module')
 def runs(both):
-  """What each of them computes: all on the host."""
-  found = []
+  """Returns what each feed computes, on the host."""
+  results = []
   for exp in both:
     state = exp.programs.init()
     first = jax.device_get(state)
@@ -47,8 +47,8 @@ def runs(both):
         sums.append(total)
       state, *after = exp.programs.validate(state, exp.steps)
     scored = exp.programs.score(state, [s.test for s in exp.splits])
-    found.append(jax.device_get((first, state, sums, before, after, scored)))
-  return found
+    results.append(jax.device_get((first, state, sums, before, after, scored)))
+  return results
 
 
 @pytest.mark.slow
