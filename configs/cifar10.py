@@ -10,6 +10,8 @@ normals best (on MNIST with --config.data.scaling=fixed and 1/N). Arguments
 after a colon: classes (how many of the ten), seeds, variant (memae, nonspar,
 ae, ae_l1, dae, vae; joined by "+"), slots, epochs, smoke, and
 
+  features  of a bank: contrast_unit (default), raw, or lite0, a network that was
+            trained on ImageNet, whose labels hold most of these classes
   protocol  one_class (default; the paper: a class is split 2:1, anomalies are
             30 % of the test set) or official (the official training images of
             a class; all 10,000 test images)
@@ -29,6 +31,7 @@ def get_config(arg=''):
     slots=500,
     epochs=10.0,
     protocol='one_class',
+    features='contrast_unit',
     smoke={'classes': 2, 'seeds': 1, 'slots': 10, 'epochs': 1.0},
   )
   config = presets.experiment('cifar10', args)
@@ -36,6 +39,9 @@ def get_config(arg=''):
   presets.conv_network(config, widths=(64, 128, 128, 256))
   presets.sharp_memory(config)
   config.data.scaling = 'contrast'
+  config.methods.bank.features = args.features
+  if args.features == 'lite0':  # It takes pictures as they are.
+    config.data.scaling = 'fixed'
   config.eval.score = 'contrast_unit'  # Suggested by trials on seed 0.
   config.model.memory.threshold = 3.0
   return config

@@ -8,9 +8,10 @@ folder for each kind of anomaly) and, if there are masks, ground_truth/KIND
 with 000_mask.png for 000.png.
 
 Arguments: path, size (pictures are resized to squares of this many pixels; 0:
-as they are), colour (auto, grey, rgb), slots, epochs, seeds, variant (joined by
-"+"), smoke. Anything else is set by --config.data.FIELD=...; the fields stand
-in memae_jax/config/data_fields.py.
+as they are), colour (auto, grey, rgb), slots (0: 500, with a bank 3,276),
+epochs, seeds, variant (joined by "+"), features of a bank (patches of pixels, or
+lite0: a network that was trained on ImageNet), smoke. Anything else is set by
+--config.data.FIELD=...; the fields stand in memae_jax/config/data_fields.py.
 """
 
 from memae_jax import config as config_lib
@@ -24,13 +25,17 @@ def get_config(arg=''):
     path='',
     size=128,
     colour='auto',
-    slots=500,
+    slots=0,
     epochs=50.0,
     seeds=3,
     variant='memae+nonspar+ae',
+    features='patches',
     smoke={'size': 32, 'seeds': 1, 'slots': 10, 'epochs': 2.0},
   )
+  is_bank = 'bank' in args.variant
+  args.slots = args.slots or (3276 if is_bank else 500)
   config = presets.experiment('image_folder', args)
+  presets.bank_of_maps(config, args.features)
   config.data.path = args.path
   config.data.image_size = args.size
   config.data.colour = args.colour

@@ -118,6 +118,18 @@ def blurred_images(config: Config, inputs: str) -> None:
   config.eval.score = 'blur_unit' if inputs == 'pixels' else 'mse'
 
 
+def bank_of_maps(config: Config, features: str) -> None:
+  """Sets the bank of a surface: slots far apart among those of positions.
+
+  Args:
+    config: to change.
+    features: see `methods.bank.features`; 'lite0' stands for its maps.
+  """
+  config.methods.bank.features = features.replace('lite0', 'lite0_maps')
+  config.methods.bank.select = 'k_centre'
+  config.methods.bank.positions = 256
+
+
 def one_class_images(config: Config, args: Any) -> None:
   """Sets the paper's experiment with one class of images normal at a time.
 

@@ -35,6 +35,8 @@ def build(options: Any, shape: tuple[int, ...], scaling: str) -> Extract:
       f'{field}, which needs images, but a sample has shape {tuple(shape)};'
       ' use "raw"'
     )
+  if name == scaling == 'blur_unit':  # The inputs are such already.
+    return lambda x: pixels.unit(pixels.raw(x))
   if name in _FIXED and scaling != 'fixed':
     raise errors.UserError(
       f'{field}, which needs data.scaling "fixed" and not "{scaling}"; change'
