@@ -141,7 +141,7 @@ def _families(request: Request) -> list[Family]:
   )
   for exp, weights, steps in members:
     networks, memory, throughput = collect.networks(exp, weights, steps)
-    networks = pictures.added(exp, weights, networks)
+    networks = pictures.with_pictures(exp, weights, networks)
     found.append(Family(exp, networks, memory, throughput, weights))
   return found
 
@@ -203,17 +203,21 @@ def _draw(
     listed = exp.source, networks, exp.config.eval.normal_quantile
     atomic.write(folder / 'scores.csv', top_samples.as_csv(*listed))
   with jax.transfer_guard('allow'):
-    foreign = pictures.foreign([(f.exp, f.weights) for f in families])
+    other_classes = pictures.other_classes(
+      [(f.exp, f.weights) for f in families]
+    )
     strips = {}
     for family in families:
-      strips |= pictures.strips(family.exp, family.weights, family.networks)
+      strips |= pictures.frame_strips(
+        family.exp, family.weights, family.networks
+      )
   shown = figures.draw(
     results,
     networks,
     [(e, family.networks) for e, family in zip(events, families)],
     exp.source.columns,
     baselines,
-    foreign,
+    other_classes,
     strips,
   )
   _write_page(results, shown, folder, request.places)

@@ -15,7 +15,7 @@ import numpy as np
 from memae_jax import losses
 from memae_jax.data import types
 from memae_jax.data.videos import clips, decode_video
-from memae_jax.evaluation.media import films
+from memae_jax.evaluation.media import films, pictures
 from memae_jax.evaluation.media import layers as layers_lib
 from memae_jax.evaluation.metrics import frames as frames_lib
 from memae_jax.evaluation.report.plots import video as plots
@@ -131,7 +131,8 @@ def _scored(exp, weights, found, layers) -> base.Prediction:
     part = exp.programs.score_raw(weights, raw, ('maps',))
     maps = losses.map_of(exp.rule, part.maps)
     frames = found.frames[some.scored].astype(np.float32) / 255
-    layers.add(frames, maps[0, : len(some)])
+    first_maps = None if maps is None else maps[0]
+    layers.add(frames, pictures.or_zeros(first_maps, frames))
     parts.append(part._replace(maps={}, totals={}))
     progress.at(first + len(some), 'frames')
   progress.close()

@@ -20,6 +20,17 @@ from memae_jax.evaluation.report.plots import (
 from memae_jax.evaluation.results import describe
 from memae_jax.evaluation.scoring import scores
 
+_REBUILT = (
+  'A good model rebuilds normal samples and fails on anomalous ones: the error,'
+  ' in squared units of the [0, 1] range, is bright where they differ. Below'
+  ' it: the score, in units of the model input.'
+)
+_MAPPED = (
+  'This method reconstructs nothing; its error map says how much each pixel'
+  ' adds to the score. A good model has bright maps only where something is'
+  ' anomalous; all of them have one scale. Below each map: the score.'
+)
+
 
 def draw(
   results: Mapping[str, Any],
@@ -27,8 +38,8 @@ def draw(
   logs: Sequence[training_log.Log] = (),
   source_columns: Sequence[types.Column] = (),
   baseline_scores: Sequence[scores.ReplicaScores] = (),
-  foreign: Sequence[scores.Foreign] = (),
-  strips: Mapping[str, scores.Gallery] | None = None,
+  other_classes: Sequence[scores.OtherClasses] = (),
+  frame_strips: Mapping[str, scores.Gallery] | None = None,
 ) -> list[Figure]:
   """Returns the figures that these results can fill, in reading order.
 
@@ -39,17 +50,17 @@ def draw(
     source_columns: of a table, else empty.
     baseline_scores: scores of baselines on the same samples, whose
       `fields['variant']` is the baseline's name; they join the curves.
-    foreign: what networks make of classes they never saw.
-    strips: frames of one video, by name of the replica.
+    other_classes: samples of classes that the networks never saw.
+    frame_strips: frames of one video, by name of the replica.
   """
   return [
     *_worst(results, replicas),
     *_comparisons(results),
     *_detection(results, replicas, baseline_scores),
     *_curves(results, replicas),
-    *_strips(results, replicas, strips or {}),
+    *_strips(results, replicas, frame_strips or {}),
     *_galleries(results, replicas),
-    *_foreign(foreign),
+    *_other_classes(other_classes),
     *_slots(replicas, source_columns),
     *_usage(replicas),
     *_training(logs),
@@ -76,7 +87,9 @@ def _worst(results, replicas) -> Iterator[Figure]:
       'worst',
       'first',
       'The sample with the highest score',
-      'The error is bright where the network fails to rebuild it.',
+      'The error map is bright where the method sees an anomaly.'
+      if gallery.reconstructions is None
+      else 'The error is bright where the network fails to rebuild the sample.',
       images.one_sample(gallery, int(places[0])),
       vector=False,
     )
@@ -204,6 +217,14 @@ def _curves(results, replicas) -> Iterator[Figure]:
       )
 
 
+def _outlined(gallery: scores.Gallery) -> str:
+  """Says where the masks of a gallery are drawn, if it has any."""
+  if gallery.masks is None:
+    return ''
+  row = 'map' if gallery.reconstructions is None else 'reconstruction'
+  return f' Outlined in the {row}: the true mask.'
+
+
 def _strips(results, replicas, strips) -> Iterator[Figure]:
   for variant, replica in _first(replicas).items():
     if replica.name in strips:
@@ -212,9 +233,9 @@ def _strips(results, replicas, strips) -> Iterator[Figure]:
         _section(results, variant),
         f'What does {wording.label(variant)} make of a video?',
         f'Run {replica.name}: frames of one test video, evenly spaced in time;'
-        ' orange titles are anomalous. Below each: the score. Outlined, where'
-        ' there are masks: what is anomalous.',
-        images.reconstruction_gallery(strips[replica.name]),
+        ' those with orange titles are anomalous. Below each frame: its score.'
+        + _outlined(strips[replica.name]),
+        images.sample_gallery(strips[replica.name]),
         vector=False,
       )
 
@@ -226,32 +247,27 @@ def _galleries(results, replicas) -> Iterator[Figure]:
         f'gallery_{variant}',
         _section(results, variant),
         f'What does {wording.label(variant)} make of a sample?',
-        f'Run {replica.name}, the first by name. A good model rebuilds'
-        ' normal samples and fails on anomalous ones: the error, in squared'
-        ' units of the [0, 1] range, is bright where they differ. Below it: the'
-        ' score, in units of the model input.'
-        + (
-          ' Outlined in the reconstruction: the true mask.'
-          if replica.gallery.masks is not None
-          else ''
-        ),
-        images.reconstruction_gallery(replica.gallery),
+        f'Run {replica.name}, the first by name. '
+        + (_MAPPED if replica.gallery.reconstructions is None else _REBUILT)
+        + _outlined(replica.gallery),
+        images.sample_gallery(replica.gallery),
         vector=False,
       )
 
 
-def _foreign(foreign) -> Iterator[Figure]:
-  for number, shown in enumerate(foreign):  # A label may be no file name.
+def _other_classes(other_classes) -> Iterator[Figure]:
+  # Numbered, since a label may be no file name.
+  for number, samples in enumerate(other_classes):
     yield Figure(
-      f'foreign_{number}',
+      f'other_classes_{number}',
       'pictures',
-      f'What becomes of other classes, where "{shown.normal}" is normal?',
-      f'Networks trained on class "{shown.normal}" alone; each column is the'
-      ' first test sample of another class, named above, and below are its'
-      ' reconstructions with their scores. A network that copies what it never'
-      ' saw cannot tell it from normal; a memory should turn it into the'
+      f'What becomes of other classes, where "{samples.normal}" is normal?',
+      f'Networks trained on class "{samples.normal}" alone. Each column is the'
+      ' first test sample of another class, which stands above it; below it are'
+      ' its reconstructions with their scores. A network that copies what it'
+      ' never saw cannot tell it from normal; a memory should turn it into the'
       ' normal class (Figure 4 of the paper).',
-      images.foreign_samples(shown),
+      images.other_classes(samples),
       vector=False,
     )
 

@@ -213,18 +213,23 @@ def _with_mean_errors(exp, networks) -> list[scores.ReplicaScores]:
 
 
 def _with_maps(exp, tested, networks) -> list[scores.ReplicaScores]:
-  """Adds the maps of samples whose masks are known, and their metrics."""
-  if exp.source.masks is None:
+  """Adds the maps of samples whose masks are known, and their metrics.
+
+  Nothing is added where there are no masks or the method has no maps.
+  """
+  maps_of_all = losses.map_of(exp.rule, tested.maps)
+  if exp.source.masks is None or maps_of_all is None:
     return networks
   room, out = _MAP_BYTES, []
-  whole = losses.map_of(exp.rule, tested.maps)
   for i, (replica, split) in enumerate(zip(networks, exp.splits)):
     known = exp.source.has_mask[split.test]
-    maps, rows = whole[i, : len(known)][known], split.test[known]
-    found = _pixels(exp.source, rows, maps)
+    maps, rows = maps_of_all[i, : len(known)][known], split.test[known]
+    metrics = _pixels(exp.source, rows, maps)
     maps = np.minimum(maps, np.finfo(np.float16).max).astype(np.float16)
     room -= maps.nbytes
-    out.append(replica._replace(pixels=found, maps=maps if room >= 0 else None))
+    out.append(
+      replica._replace(pixels=metrics, maps=maps if room >= 0 else None)
+    )
   return out
 
 

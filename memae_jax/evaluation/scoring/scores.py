@@ -10,24 +10,34 @@ from memae_jax.evaluation.metrics import frames as frames_lib
 
 
 class Gallery(NamedTuple):
-  """Samples of an image data set with their reconstructions.
+  """Samples of images or clips beside what a replica makes of them.
 
   Images are [K, H, W, C] float32 in [0, 1]; `score` and `anomalous` are [K];
   `title` says of each why it is shown, for example 'normal, worst'. `masks`
   are [K, H, W] bool, True where a pixel is anomalous, or None. `sample` is [K],
-  indices into the source.
+  indices into the source. `reconstructions` are None for a method that
+  reconstructs nothing; `maps`, [K, H, W] float32, then say how much each pixel
+  adds to the score.
   """
 
   inputs: np.ndarray
-  reconstructions: np.ndarray
+  reconstructions: np.ndarray | None
   score: np.ndarray
   anomalous: np.ndarray
   title: tuple[str, ...]
   masks: np.ndarray | None = None
   sample: np.ndarray | None = None
+  maps: np.ndarray | None = None
+
+  @property
+  def errors(self) -> np.ndarray:
+    """Squared errors of the reconstructions, or else `maps`: [K, H, W]."""
+    if self.reconstructions is None:
+      return self.maps
+    return np.square(self.inputs - self.reconstructions).mean(axis=-1)
 
 
-class Foreign(NamedTuple):
+class OtherClasses(NamedTuple):
   """Samples of other classes through the variants trained on one class.
 
   normal: name of that class. labels: [K] names of the classes of the samples.

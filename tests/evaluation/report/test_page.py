@@ -480,12 +480,11 @@ def _of_source(masks=None):
 
 @pytest.fixture
 def rebuilds_zeros(monkeypatch):
-  def rebuilt(exp, weights, index, rows):
-    del weights
-    x = transforms.apply(exp.source.inputs[rows], exp.splits[index].transform)
-    return x, np.zeros_like(x)
+  def output(exp, weights, index, rows):
+    del weights, index
+    return np.zeros(exp.source.inputs[rows].shape, np.float32)
 
-  monkeypatch.setattr(pictures, '_rebuilt', rebuilt)
+  monkeypatch.setattr(pictures, '_output', output)
 
 
 def test_error_maps_are_of_the_samples_with_a_mask():
@@ -497,13 +496,13 @@ def test_error_maps_are_of_the_samples_with_a_mask():
 
 
 def test_samples_of_other_classes_through_each_variant(rebuilds_zeros, digits):
-  (foreign,) = pictures.foreign([(_of_source(), None)])
-  assert (foreign.normal, foreign.labels) == ('cat', ('dog', 'bird'))
-  assert list(foreign.reconstructions) == ['memae', 'ae']
+  (samples,) = pictures.other_classes([(_of_source(), None)])
+  assert (samples.normal, samples.labels) == ('cat', ('dog', 'bird'))
+  assert list(samples.reconstructions) == ['memae', 'ae']
   inputs = _of_source().source.inputs
-  np.testing.assert_allclose(foreign.inputs, inputs[[2, 4]] / 255, atol=1e-6)
-  shown = figures.draw(**digits, foreign=[foreign])
-  (figure,) = [e for e in shown if e.name == 'foreign_0']
+  np.testing.assert_allclose(samples.inputs, inputs[[2, 4]] / 255, atol=1e-6)
+  shown = figures.draw(**digits, other_classes=[samples])
+  (figure,) = [e for e in shown if e.name == 'other_classes_0']
   figure.figure.canvas.draw()
   names = [ax.get_ylabel() for ax in figure.figure.axes]
   assert [name for name in names if name] == ['input', 'MemAE', 'AE']
@@ -561,7 +560,7 @@ def test_colour_images_and_dead_slots():
     np.array([0, 0, 1], bool),
     ('normal, best', 'normal, worst', 'anomalous, worst'),
   )
-  images.reconstruction_gallery(gallery).canvas.draw()
+  images.sample_gallery(gallery).canvas.draw()
   usage = np.r_[1.0, np.zeros(6)]
   figure = memory.slot_images(image(7), usage)
   texts = [t.get_text() for t in figure.axes[0].texts]
