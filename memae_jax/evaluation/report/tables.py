@@ -154,17 +154,23 @@ def headline(results: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def rules(results: Mapping[str, Any]) -> list[tuple[str, list[Cell]]]:
-  """Title of each rule of scores, and AUROC, normalised, of each variant."""
+  """Returns the normalised AUROCs of all variants by each rule of scores.
+
+  Returns:
+    The title of each rule that some variant has, and a cell for each variant:
+    a dash for one that lacks the rule.
+  """
+  groups = list(results['rules'].values())
   return [
     (
       losses.find(rule).title
       + (' (the score)' if rule == _score(results) else ''),
       [
-        cell(found[rule].get('auroc_normalised'), digits(results))
-        for found in results['rules'].values()
+        cell(by_rule.get(rule, {}).get('auroc_normalised'), digits(results))
+        for by_rule in groups
       ],
     )
-    for rule in next(iter(results['rules'].values()), ())
+    for rule in dict.fromkeys(rule for by_rule in groups for rule in by_rule)
   ]
 
 

@@ -14,7 +14,12 @@ from memae_jax.data import types as data_types
 from memae_jax.evaluation import evaluate
 from memae_jax.evaluation.media import pictures
 from memae_jax.evaluation.metrics import pixels
-from memae_jax.evaluation.report import figures, findings, training_log
+from memae_jax.evaluation.report import (
+  figures,
+  findings,
+  tables,
+  training_log,
+)
 from memae_jax.evaluation.report import page as report
 from memae_jax.evaluation.report.plots import detection, images, memory
 from memae_jax.evaluation.results import describe, measure
@@ -548,6 +553,27 @@ def test_classes_and_seeds_have_their_table(make_replica, make_run):
     'OC-SVM, as published 0.9499',
   ):
     assert words in seen.all, words
+
+
+def test_a_variant_that_lacks_a_rule_of_clips_has_a_dash():
+  summary = lambda mean: {'auroc_normalised': {'mean': mean, 'n': 1}}
+  results = {
+    'config': {'eval': {'score': 'mse'}},
+    'paper': None,
+    'rules': {
+      'memae': {'mse': summary(0.5), 'mse_centre': summary(0.25)},
+      'kde': {'kde': summary(0.75)},
+    },
+  }
+  rows = [
+    (title, [cell['mean'] for cell in cells])
+    for title, cells in tables.rules(results)
+  ]
+  assert rows == [
+    ('Mean squared error (the score)', ['0.500', '—']),
+    ('Mean squared error of the scored frame', ['0.250', '—']),
+    ('Kernel density', ['—', '0.750']),
+  ]
 
 
 def test_colour_images_and_dead_slots():
