@@ -242,7 +242,7 @@ def test_one_outlier_does_not_pale_pictures_of_normalised_contrast():
 def test_a_failing_figure_costs_no_results(tmp_path, digits, monkeypatch):
   monkeypatch.setattr(report, 'render', lambda *_: 1 / 0)
   results, replicas = digits['results'], digits['replicas']
-  assert evaluate._stored(replicas)
+  assert evaluate._score_arrays(replicas)
   places = [tmp_path, tmp_path / 'eval']
   evaluate._write_numbers(results, places)
   with pytest.raises(ZeroDivisionError):
