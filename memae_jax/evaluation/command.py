@@ -99,7 +99,7 @@ def _steps(exp, workdir, results, steps: str, watch: bool = False) -> str:
 
 
 def _newest(exp, workdir: pathlib.Path, results: pathlib.Path) -> str:
-  """Evaluates the newest sound checkpoint, or scores a video with it."""
+  """Evaluates the newest sound checkpoint, or scores `eval.video` with it."""
   with run_folder.opened(exp, workdir) as checkpoints:
     at, state, stored = run_folder.trained(exp, checkpoints, workdir)
     if exp.config.eval.video:

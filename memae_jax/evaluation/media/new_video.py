@@ -1,4 +1,4 @@
-"""Scores and film of a new video, in memory that does not grow with its length.
+"""Scores and film of a new video, in memory of constant size.
 
 Frames and error maps lie on disk; memory holds a few numbers per frame.
 """

@@ -1,4 +1,4 @@
-"""Which figures a set of results can fill, and the words around each."""
+"""Figures of the report that the results can fill, with their captions."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -44,10 +44,10 @@ def draw(
   """Returns the figures that these results can fill, in reading order.
 
   Args:
-    results: as `results.json`.
+    results: the content of `results.json`.
     replicas: the scores of each network.
     logs: the log events of each family, and its replicas.
-    source_columns: of a table, else empty.
+    source_columns: columns of a table; empty for other samples.
     baseline_scores: scores of baselines on the same samples, whose
       `fields['variant']` is the baseline's name; they join the curves.
     other_classes: samples of classes that the networks never saw.
@@ -64,24 +64,24 @@ def draw(
     *_slots(replicas, source_columns),
     *_usage(replicas),
     *_training(logs),
-    *_course(results, replicas),
+    *_history(results, replicas),
   ]
 
 
 def _first(replicas) -> dict[str, scores.ReplicaScores]:
-  """The first replica by name of each variant, in the order of variants."""
+  """Returns the first replica by name of each variant, by variant."""
   names = scores.first_names((r.fields['variant'], r.name) for r in replicas)
   by_name = {replica.name: replica for replica in replicas}
   return {by_name[name].fields['variant']: by_name[name] for name in names}
 
 
 def _worst(results, replicas) -> Iterator[Figure]:
-  """The sample with the highest score, for the head of the page."""
-  found = results['flags'].get(results['headline'])
+  """Draws the sample with the highest score, for the head of the page."""
+  flags = results['flags'].get(results['headline'])
   gallery = _first(replicas)[results['headline']].gallery
-  if found is None or gallery is None or gallery.sample is None:
+  if flags is None or gallery is None or gallery.sample is None:
     return
-  (places,) = np.nonzero(np.equal(gallery.sample, found['sample']))
+  (places,) = np.nonzero(np.equal(gallery.sample, flags['sample']))
   if places.size:
     yield Figure(
       'worst',
@@ -96,21 +96,21 @@ def _worst(results, replicas) -> Iterator[Figure]:
 
 
 def _section(results, variant: str) -> str:
-  """Errors of the headline come before the tables, the others' after them."""
+  """Returns 'errors' for the headline, before the tables, else 'pictures'."""
   return 'errors' if variant == results['headline'] else 'pictures'
 
 
 def _comparisons(results) -> Iterator[Figure]:
-  """How good, and how sure: dots, classes and sweeps."""
+  """Draws metrics with their spread: by run, by class and over sweeps."""
   summaries = tables.methods(results)
   summaries.pop('random', None)  # It would squeeze all others into a corner.
-  shown = [
+  metrics = [
     m for m in registry.names('headline') if tables.defined(summaries, m)
   ][:4]
   auroc = wording.title('auroc')
   values, classes = tables.units(results), results['averaged_classes']
   several = any(len(v) > 1 for group in values.values() for v in group.values())
-  if shown and several:
+  if metrics and several:
     yield Figure(
       'replicas',
       'results',
@@ -119,19 +119,19 @@ def _comparisons(results) -> Iterator[Figure]:
       + (
         ', and the bar its 95% interval. Where two bars overlap widely, the'
         ' order of the means says little: paired differences say more.'
-        if intervals.has_interval(summaries, shown)
-        else '. Two make no interval.'
+        if intervals.has_interval(summaries, metrics)
+        else '. Two dots make no interval.'
       )
       + ' Random scores are left out.',
       comparison.metric_dots(
-        values, summaries, {m: wording.title(m) for m in shown}
+        values, summaries, {m: wording.title(m) for m in metrics}
       ),
     )
   numbers = {r['fields'].get('normal_class') for r in results['replicas']}
   names = dict(zip(sorted(numbers - {None}), results['classes']))
   by_class = {
-    variant: {names.get(k, str(k)): v for k, v in sorted(found.items())}
-    for variant, found in tables.by_field(results, 'normal_class').items()
+    variant: {names.get(k, str(k)): v for k, v in sorted(aurocs.items())}
+    for variant, aurocs in tables.by_field(results, 'normal_class').items()
   }
   if len({k for v in by_class.values() for k in v}) > 1:
     yield Figure(
@@ -160,13 +160,14 @@ def _comparisons(results) -> Iterator[Figure]:
 
 
 def _unit(classes: int) -> str:
+  """Says what a dot is: a run, or a mean over a number of classes."""
   if classes:
     return f'the mean over the {classes} classes of one seed'
   return 'one trained detector'
 
 
 def _detection(results, replicas, baseline_scores) -> Iterator[Figure]:
-  """How well the scores separate: curves and distributions."""
+  """Draws how well the scores separate: curves and distributions."""
   groups: dict[str, list[scores.ReplicaScores]] = {}
   for replica in (*replicas, *baseline_scores):
     if replica.anomalous.any() and not replica.anomalous.all():
@@ -178,9 +179,10 @@ def _detection(results, replicas, baseline_scores) -> Iterator[Figure]:
       'results',
       'What does catching more anomalies cost?',
       'Each curve is the mean over the runs of that method. Left: the share'
-      ' of normals that raise a false alarm (towards the upper left is'
-      ' better). Right: the share of alarms that are right (towards the'
-      ' upper right is better). Thin grey lines are guessing.',
+      ' of anomalies that are caught over the share of normals that raise a'
+      ' false alarm (towards the upper left is better). Right: the share of'
+      ' alarms that are true over the share of anomalies that are caught'
+      ' (towards the upper right is better). Thin grey lines are guessing.',
       detection.detection_curves(groups, float(np.mean(rates))),
     )
   first = [r for r in _first(replicas).values() if r.score.size]
@@ -199,7 +201,7 @@ def _detection(results, replicas, baseline_scores) -> Iterator[Figure]:
 
 
 def _curves(results, replicas) -> Iterator[Figure]:
-  """The scores of the frames of each test video."""
+  """Draws the scores of the frames of each test video over time."""
   for variant, replica in _first(replicas).items():
     if replica.frames is not None:
       quantile = results['config']['eval']['normal_quantile']
@@ -208,11 +210,11 @@ def _curves(results, replicas) -> Iterator[Figure]:
         f'videos_{variant}',
         'results',
         f'When does {wording.label(variant)} see something?',
-        f'Run {replica.name}, the first by name. Score of each frame of the'
-        ' test videos (the first 24), not normalised; shaded where frames are'
-        f' anomalous. Dashed: the {below} quantile of the validation'
-        ' normals, a threshold that needs no label. There is no line where'
-        ' frames have no score, since they are the centre of no clip.',
+        f'Run {replica.name}, the first by name. The score of each frame of'
+        ' the first 24 test videos, not normalised; anomalous frames are'
+        f' shaded. Dashed: the {below} quantile of the validation normals, a'
+        ' threshold that needs no label. The line has gaps where frames have'
+        ' no score, since they are the centre of no clip.',
         video.score_curves(replica.frames, replica.threshold(quantile)),
       )
 
@@ -278,7 +280,7 @@ def _slots(replicas, columns) -> Iterator[Figure]:
     if decoded is None or usage is None:
       continue
     count = min(50, len(decoded))
-    which = 'All' if count == len(decoded) else 'The most used of all'
+    which = 'All' if count == len(decoded) else 'The most used of the'
     caption = (
       f'Run {replica.name}, the first by name. {which} {len(decoded):,} slots,'
       ' each passed through the decoder, with the share of the addressing'
@@ -326,45 +328,45 @@ def _usage(replicas) -> Iterator[Figure]:
 
 
 def _training(logs) -> Iterator[Figure]:
-  found: dict[str, dict] = {}
+  panels: dict[str, dict] = {}
   for log in logs:
     for panel, lines in training_log.curves(*log).items():
-      found.setdefault(panel, {}).update(lines)
-  if found:
+      panels.setdefault(panel, {}).update(lines)
+  if panels:
     yield Figure(
       'training',
       'training',
       'Did training settle?',
-      'Line: mean over the runs of a method; band: their range. A dead'
-      ' read is one that no slot survives for; above one half (dashed)'
-      ' the memory mostly returns zeros.',
+      'Line: mean over the runs of a method; band: their range. In a dead'
+      ' read no slot survives the threshold; where more than half of the'
+      ' reads are dead (dashed line), the memory mostly returns zeros.',
       training.training_curves(
-        found, {k: title for k, (title, _, _) in training_log.PANELS.items()}
+        panels, {k: title for k, (title, _, _) in training_log.PANELS.items()}
       ),
     )
 
 
-def _course(results, replicas) -> Iterator[Figure]:
-  course = results.get('course')
-  if not course:
+def _history(results, replicas) -> Iterator[Figure]:
+  history = results.get('course')
+  if not history:
     return
-  steps = np.asarray(course['steps'])
+  steps = np.asarray(history['steps'])
   variants = [replica.fields['variant'] for replica in replicas]
-  found = {}
-  for metric in [key for key in course if key != 'steps']:
-    values = np.asarray(course[metric], np.float64)  # None becomes NaN.
+  curves = {}
+  for metric in [key for key in history if key != 'steps']:
+    values = np.asarray(history[metric], np.float64)  # None becomes NaN.
     if np.isfinite(values).any():
-      found[metric] = {
+      curves[metric] = {
         variant: (steps, values[:, [v == variant for v in variants]])
         for variant in dict.fromkeys(variants)
       }
-  if found:
+  if curves:
     yield Figure(
       'course',
       'training',
       'How did detection change over training?',
-      'Metrics on the test set at each kept checkpoint; line: mean over the'
+      'Metrics on the test set at each kept checkpoint. Line: mean over the'
       ' runs of a method; band: their range. To look at only: nothing was'
-      ' chosen by it.',
-      training.training_curves(found, {m: wording.title(m) for m in found}),
+      ' chosen by these curves.',
+      training.training_curves(curves, {m: wording.title(m) for m in curves}),
     )

@@ -335,18 +335,18 @@ def test_the_page_shows_the_stored_warnings_and_no_others(digits):
   assert 'take care' in seen.all and 'reads are dead' not in seen.all
 
 
-def test_the_verdict_names_every_baseline_that_is_not_beaten(digits):
+def test_the_findings_name_every_baseline_that_is_not_beaten(digits):
   results = copy.deepcopy(digits['results'])
   for name, value in (('pca', 0.99), ('ocsvm', 0.98), ('random', 0.2)):
     results['baselines'][name]['auroc']['mean'] = value
   results['baselines']['isolation_forest']['auroc']['mean'] = 0.4
   results['methods']['memae']['auroc']['mean'] = 0.45
-  said = ' '.join(findings.verdict(results))
+  said = ' '.join(findings.sentences(results))
   assert 'less often than a coin' in said
   assert 'is PCA with 0.990, which MemAE does not beat.' in said
   assert 'Nor does it beat: One-class SVM (0.980).' in said
   results['methods']['memae']['auroc']['mean'] = 0.995
-  said = ' '.join(findings.verdict(results))
+  said = ' '.join(findings.sentences(results))
   assert 'which is lower' in said and 'beat' not in said
 
 

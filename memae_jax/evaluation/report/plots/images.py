@@ -1,4 +1,4 @@
-"""Samples and slots of image data, as pictures."""
+"""Pictures of samples, beside what the networks make of them."""
 
 import matplotlib.colors
 import matplotlib.figure
@@ -10,23 +10,30 @@ from memae_jax.evaluation.scoring import scores
 
 
 def picture(ax, image, **kwargs):
-  """Shows [H, W, C] with C of 1 or 3, without axes."""
+  """Shows an image without axes; returns what Matplotlib's `imshow` does.
+
+  Args:
+    ax: where to.
+    image: [H, W, C] in [0, 1], of which one or three channels are shown; or
+      [H, W] with a colour map.
+    **kwargs: for `imshow`, such as `cmap`.
+  """
   image = np.asarray(image, np.float64)
   if image.ndim == 3 and image.shape[-1] != 3:
     image = image[..., 0]
   if image.ndim == 3 or 'cmap' not in kwargs:
     image = np.clip(image, 0, 1)
     kwargs = {'cmap': 'gray', 'vmin': 0, 'vmax': 1}
-  shown = ax.imshow(image, interpolation='nearest', **kwargs)
+  drawn = ax.imshow(image, interpolation='nearest', **kwargs)
   ax.grid(False)
   ax.set(xticks=[], yticks=[])
   ax.spines[:].set_visible(False)
-  return shown
+  return drawn
 
 
 def _outline(ax, mask):
-  """Draws the edge of [H, W] bool between its pixels and the others."""
-  # Of the mask with a frame of False, so that it closes at the border.
+  """Draws the outline of a mask [H, W] bool, between its pixels and others."""
+  # With a frame of False, the outline closes at the border of the image.
   framed = np.pad(mask.astype(np.float32), 1)
   x, y = (np.arange(n) - 1 for n in framed.shape[::-1])
   ax.contour(x, y, framed, [0.5], colors=style.OUTLINE, linewidths=0.9)
@@ -53,10 +60,14 @@ def _norm(errors: np.ndarray) -> matplotlib.colors.Normalize:
 def sample_gallery(
   gallery: scores.Gallery, most: int = 12
 ) -> matplotlib.figure.Figure:
-  """Input, reconstruction and squared error of up to `most` samples.
+  """Draws input, reconstruction and squared error of samples, one per column.
 
-  The inputs and the error maps, where the method reconstructs nothing. Masks
-  are outlined in the middle row, or else in the maps: the inputs stay bare.
+  A method that reconstructs nothing has two rows: inputs and error maps. Masks
+  are outlined in the second row, so that they hide no part of an input.
+
+  Args:
+    gallery: the samples.
+    most: draw no more samples than this.
   """
   count = min(len(gallery.score), most)
   rows, errors = _rows(gallery), gallery.errors
@@ -89,7 +100,9 @@ def sample_gallery(
       fontsize=8,
       color=style.ANOMALOUS if gallery.anomalous[k] else style.NORMAL,
     )
-    axes[-1, k].set_xlabel(wording.plain(float(gallery.score[k])), fontsize=8)
+    axes[-1, k].set_xlabel(
+      wording.format_value(float(gallery.score[k])), fontsize=8
+    )
   for ax, name in zip(axes[:, 0], rows):
     name = name.replace(' ', '\n').replace('recons', 'recon-\ns')
     ax.set_ylabel(name, fontsize=8.5, color=style.MUTED)
@@ -105,7 +118,7 @@ def sample_gallery(
 
 
 def one_sample(gallery: scores.Gallery, k: int) -> matplotlib.figure.Figure:
-  """The rows of `sample_gallery` for sample `k`, side by side."""
+  """Draws the rows of `sample_gallery` for sample `k` side by side."""
   rows = _rows(gallery)
   wide, head = 1.55, 0.26  # Inches.
   shape = gallery.inputs.shape
@@ -137,7 +150,7 @@ def one_sample(gallery: scores.Gallery, k: int) -> matplotlib.figure.Figure:
 def other_classes(
   samples: scores.OtherClasses,
 ) -> matplotlib.figure.Figure:
-  """A row of samples of other classes, and one of each variant's outputs."""
+  """Draws samples of other classes, and a row of each variant's outputs."""
   count, rows = len(samples.labels), 1 + len(samples.reconstructions)
   wide = min(0.95, (style.WIDTH - 1.3) / count)
   high = wide * samples.inputs.shape[1] / samples.inputs.shape[2]
