@@ -10,8 +10,8 @@ normals best (on MNIST with --config.data.scaling=fixed and 1/N). Arguments
 after a colon: classes (how many of the ten), seeds, variant (memae, nonspar,
 ae, ae_l1, dae, vae; joined by "+"), slots, epochs, smoke, and
 
-  features  of a bank: contrast_unit (default), raw, or lite0, a network that was
-            trained on ImageNet, whose labels hold most of these classes
+  features  of a bank: contrast_unit (default), raw, or lite0: a network trained
+            on ImageNet, whose labels hold most of these classes
   protocol  one_class (default; the paper: a class is split 2:1, anomalies are
             30 % of the test set) or official (the official training images of
             a class; all 10,000 test images)

@@ -116,7 +116,7 @@ def run() -> None:
     results = None
     if _RESULTS.value:
       results = paths.local(_RESULTS.value, '--results')
-    said = _evaluation().of_run(
+    said = _evaluation().evaluate_run(
       workdir, config, _STEPS.value, _WATCH.value, results
     )
   elif _RESULTS.value:

@@ -95,7 +95,7 @@ def _train(config, workdir):
     workdir, read_only=True, unpadded=exp.programs.unpadded_shapes
   ) as checkpoints:
     at, state, _ = run_folder.trained(exp, checkpoints, workdir)
-  found, _, _ = collect.networks(exp, *collect.chosen(exp, state, at))
+  found, _, _ = collect.networks(exp, *collect.select_weights(exp, state, at))
   return exp, {replica.name: replica for replica in found}, workdir
 
 

@@ -27,7 +27,7 @@ def field_text(value: Any) -> str:
     return wording.label(value)
   if isinstance(value, (int, float)) and not isinstance(value, bool):
     return f'{value:g}'
-  return wording.plain(value)
+  return wording.format_value(value)
 
 
 def seconds(value: float | None) -> str:

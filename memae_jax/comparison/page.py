@@ -194,31 +194,31 @@ def _page(found: Mapping[str, Any]) -> str:
     rows=[
       {
         'name': row['name'],
-        'replicas': wording.plain(row['replicas']),
+        'replicas': wording.format_value(row['replicas']),
         'cells': [tables.cell(row['metrics'].get(m), 4) for m in metrics],
         'gaps': [gap_cell(row, m) for m in metrics],
         'over_runs': [runs_text(row, m) for m in metrics],
         'paired': bool((row['difference'] or {}).get('pairs')),
-        'pairs': wording.plain((row['difference'] or {}).get('pairs')),
+        'pairs': wording.format_value((row['difference'] or {}).get('pairs')),
       }
       for row in found['entries']
     ],
     note=layout.interval_note(found['entries'], metrics),
     runs=names,
     config=[
-      (field, [wording.plain(values[name]) for name in names])
+      (field, [wording.format_value(values[name]) for name in names])
       for field, values in found['config'].items()
     ],
     costs=[
       [
         run['name'],
-        wording.plain(run['replicas']),
-        wording.plain(run['step']),
-        wording.plain(run['parameters']),
+        wording.format_value(run['replicas']),
+        wording.format_value(run['step']),
+        wording.format_value(run['parameters']),
         layout.seconds(run['training_seconds']),
         layout.seconds(run['wall_seconds']),
         layout.gib(run['peak_memory_bytes']),
-        wording.plain(run['device']),
+        wording.format_value(run['device']),
       ]
       for run in found['runs']
     ],

@@ -103,9 +103,9 @@ def _run(run) -> list[str]:
   return [
     run['run'],
     run['state'],
-    wording.plain(run['points']),
-    wording.plain(run['run_replicas']),
-    wording.plain(run['attempts']),
+    wording.format_value(run['points']),
+    wording.format_value(run['run_replicas']),
+    wording.format_value(run['attempts']),
     more + layout.seconds(run['wall_seconds']),
     layout.seconds(run['training_seconds']),
     layout.gib(run['peak_memory_bytes']),
@@ -121,10 +121,10 @@ def _row(row, metrics, varying, labelled, quoted) -> dict[str, Any]:
     'cells': [tables.cell(row['metrics'].get(m), _DIGITS) for m in metrics],
     'facts': ([wording.number(row['published'], 4)] if quoted else [])
     + [
-      wording.plain(memory.get('used')),
+      wording.format_value(memory.get('used')),
       '—' if dead is None else f'{dead:.1%}',
-      wording.plain(memory.get('mean_kept')),
-      wording.plain(row['validation_error']),
+      wording.format_value(memory.get('mean_kept')),
+      wording.format_value(row['validation_error']),
       layout.seconds(row['wall_seconds'])
       if row['state'] == 'finished'
       else row['state'],
@@ -269,7 +269,7 @@ def terminal(found: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
         title_of(row, found['varying']),
         shown['mean'] + deviation,
         shown.get('ci', '—'),
-        wording.plain(memory.get('used')),
+        wording.format_value(memory.get('used')),
         '—' if dead is None else f'{dead:.1%}',
         row['state'],
       ]

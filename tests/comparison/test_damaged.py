@@ -271,7 +271,7 @@ def test_a_torn_evaluation_is_left_out_of_the_course(made, tmp_path, caplog):
     atomic.write(tmp_path / f'eval/{at}/results.json', text)
   assert history.stored(tmp_path, now)['steps'] == [3, 7]
   (line,) = caplog.messages
-  assert 'eval/5/results.json' in line and 'left out of the course' in line
+  assert 'eval/5/results.json' in line and 'left out of the history' in line
 
 
 def _events():

@@ -13,8 +13,7 @@ import threadpoolctl
 from memae_jax import losses
 from memae_jax.data import transforms
 from memae_jax.evaluation.scoring import clip_scores, contrast, scores
-from memae_jax.methods import classical as baselines_lib
-from memae_jax.methods import trivial
+from memae_jax.methods import classical, trivial
 from memae_jax.runtime import host, progress_bar
 from memae_jax.training import experiment
 
@@ -34,19 +33,30 @@ class Scored(NamedTuple):
 
 
 def beyond_contrast(exp, index: int, error, held_out) -> np.ndarray | None:
-  """`contrast.residual` of the test samples of a replica, for images."""
+  """Returns `contrast.residual` of the test samples of a replica.
+
+  Args:
+    exp: the experiment.
+    index: of the replica.
+    error: [T] scores of its test samples.
+    held_out: [V] scores of its validation normals.
+
+  Returns:
+    [T], or None where the samples are no images.
+  """
   if not exp.source.has_images:
     return None
   split = exp.splits[index]
-  tested, held = (
+  of_test, of_validation = (
     contrast.contrast(exp.source.inputs[rows])
     for rows in (split.test, split.validation)
   )
-  return contrast.residual(error, tested, contrast.slope(held_out, held))
+  slope = contrast.slope(held_out, of_validation)
+  return contrast.residual(error, of_test, slope)
 
 
 def mean_error(exp, split) -> float | None:
-  """`ReplicaScores.mean_error`, of a split."""
+  """Returns the `ReplicaScores.mean_error` of a split."""
   both, most = (split.train, split.validation), exp.config.eval.baseline_samples
   if exp.source.videos or not all(map(len, both)):
     return None
@@ -54,7 +64,7 @@ def mean_error(exp, split) -> float | None:
   if exp.source.has_images:
     by_rule, _ = _reconstructed(exp, 'mean', train, held_out, 0)
     return float(by_rule[_rule(exp)].mean())
-  return float(baselines_lib.run('mean', train, held_out, 0, most)[0].mean())
+  return float(classical.run('mean', train, held_out, 0, most)[0].mean())
 
 
 def _rule(exp) -> str:
@@ -76,7 +86,7 @@ def _reconstructed(
     {rule: [n]} of the rules that fit the scaling, and words for the report.
   """
   most, shape = exp.config.eval.baseline_samples, exp.source.inputs.shape[1:]
-  fitted, words, _ = baselines_lib.fit(name, train, seed, most)
+  fitted, words, _ = classical.fit(name, train, seed, most)
   mean = np.asarray(fitted['mean'], np.float64)
   components = fitted.get('components', np.zeros((0, len(mean))))
   parts = []
@@ -107,7 +117,7 @@ def run(
     before: scores of the untrained fleet.
 
   Returns:
-    The scores of each baseline and split, and a note on each baseline.
+    The scores of each baseline and split, and a note on each baseline by name.
   """
   firsts: dict[Any, int] = {}
   for i, replica in enumerate(exp.replicas):
@@ -115,16 +125,18 @@ def run(
       firsts.setdefault((replica.seed, replica.normal_class), i)
   progress = progress_bar.Progress('baselines', len(firsts))
   out, notes = [], {}
-  # Most of the time goes to BLAS, libsvm and numpy, which let others run. BLAS
-  # threads of its own would wait for each other, up to 30 times longer.
+  # BLAS, libsvm and NumPy take most of the time, and let other threads run.
+  # With threads of their own they would wait for each other, and the whole
+  # takes up to 30 times longer.
   with (
     threadpoolctl.threadpool_limits(1, 'blas'),
     concurrent.futures.ThreadPoolExecutor(host.cores()) as pool,
   ):
     split = functools.partial(_baselines_of_split, exp, before)
-    for done, (found, said) in enumerate(pool.map(split, firsts.values()), 1):
-      out += found
-      notes = said | notes  # Those of the first split.
+    results = pool.map(split, firsts.values())
+    for done, (scored, notes_of_split) in enumerate(results, 1):
+      out += scored
+      notes = notes_of_split | notes  # The first split's notes stay.
       progress.at(done, 'splits')
   progress.close()
   return out, notes
@@ -133,7 +145,7 @@ def run(
 class Rows:
   """Model inputs [n, D] float32 of samples, read when they are asked for.
 
-  Of a clip, only the frame that is scored: whole ones would be far too wide.
+  A clip is represented by its scored frame: all frames would be far too wide.
   """
 
   def __init__(self, source, transform, rows):
@@ -154,7 +166,7 @@ class Rows:
 
 
 def _baselines_of_split(exp, before, index: int):
-  """As `run`, for the split of one replica."""
+  """Scores the baselines for the split of one replica, see `run`."""
   config, split = exp.config.eval, exp.splits[index]
   replica, out, notes = exp.replicas[index], [], {}
   fallback = mean_error(exp, split)
@@ -182,12 +194,12 @@ def _baselines_of_split(exp, before, index: int):
         both = by_rule[_rule(exp)]
         by_rule = {k: v[: len(split.test)] for k, v in by_rule.items()}
       else:
-        both, note = baselines_lib.run(
+        both, note = classical.run(
           name, train, tested, seed, config.baseline_samples
         )
       scored = Scored(*np.split(both, [len(split.test)]), by_rule)
     notes[name] = note
-    rebuilt = name in baselines_lib.RECONSTRUCT
+    rebuilt = name in classical.RECONSTRUCT
     out.append(
       scores.ReplicaScores(
         name=f'{name}/{replica.seed}/{replica.normal_class}',

@@ -162,7 +162,7 @@ def test_a_film_plays_as_its_source_and_has_its_shape(run, tmp_path):
     pytest.approx(frame / rate, abs=1e-4) for frame in range(8, 17)
   ]
   assert facts['frames_a_second'] == rate and facts['shape'] == [32, 56]
-  assert facts['warnings'] == [] and f'24 frames, {rate} a second' in err
+  assert facts['warnings'] == [] and f'24 frames, {rate} per second' in err
   with av.open(str(place / 'film.mp4')) as film:
     stream = film.streams.video[0]
     assert stream.average_rate == rate
@@ -193,7 +193,7 @@ def test_a_new_video_that_was_cut(run, tmp_path):
 )
 def test_the_rate_of_a_folder_of_frames(footage, wanted, rate, at):
   config = ml_collections.ConfigDict({'frame_rate': float(wanted)})
-  found = films_lib.filmed(footage, config)
+  found = films_lib.with_rate(footage, config)
   assert found.rate == rate
   assert at == (None if at is None else found.at(np.array([8, 9])).tolist())
   assert at is not None or found.at(np.array([8, 9])) is None

@@ -119,7 +119,7 @@ def test_the_table_says_why_a_metric_is_undefined(make_replica, make_run):
   assert 'undefined in 1 of 2 runs, because every one of' in said
   found = make_run([good], with_baselines=False)
   assert 'undefined' not in evaluate.headline(found['results'])
-  first = findings.verdict(
+  first = findings.sentences(
     make_run([(all_normal, train, test)], with_baselines=False)['results']
   )
   assert first[0].startswith('AUROC of MemAE is undefined: every one of the')
@@ -200,7 +200,7 @@ def test_the_first_screen_comes_before_all_tables(run):
   places = [
     page.index(words_)
     for words_ in (
-      'take care', 'class="verdict"', 'Threshold', 'Flagged', 'Highest score',
+      'take care', 'class="findings"', 'Threshold', 'Flagged', 'Highest score',
       'id="worst"', '<table', 'id="gallery_memae"', 'AUROC class by class',
       'Which samples have', 'id="replicas"',
     )

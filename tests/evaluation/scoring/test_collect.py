@@ -165,7 +165,7 @@ def test_all_calls_score_one_structure_of_weights():
     ),
   )
   collect.untrained(exp)
-  found, _, _ = collect.networks(exp, *collect.chosen(exp, state, 9))
+  found, _, _ = collect.networks(exp, *collect.select_weights(exp, state, 9))
   assert len(seen) >= 4 and len(set(seen)) == 1
   assert found[0].step == 7
 

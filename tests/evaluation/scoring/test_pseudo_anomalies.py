@@ -20,7 +20,7 @@ def exp():
 
 def _evaluate(exp):
   state = exp.programs.init()
-  weights = collect.chosen(exp, state, 0)[0]
+  weights = collect.select_weights(exp, state, 0)[0]
   held = jax.device_get(
     exp.programs.score(weights, [s.validation for s in exp.splits])
   )
@@ -67,7 +67,7 @@ def test_scores_are_those_of_the_network_and_deterministic(exp):
   found = _evaluate(exp)
   assert found == _evaluate(exp)
   assert [set(one) for one in found] == [set(pseudo_anomalies.KINDS)] * 4
-  weights = collect.chosen(exp, exp.programs.init(), 0)[0]
+  weights = collect.select_weights(exp, exp.programs.init(), 0)[0]
   one = jax.tree.map(
     lambda x: np.asarray(x)[2], (weights, exp.programs.hyper.method.knobs)
   )
