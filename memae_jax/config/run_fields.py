@@ -19,6 +19,8 @@ BASELINES = (
   'brightness',
   'contrast',
   'contrast_mean',
+  'local_deviation_3',
+  'local_deviation_7',
 )
 _POSITIVE = fields.number(1.0, '', above=0)
 _NATURAL = fields.integer(0, '', low=0)
@@ -210,7 +212,8 @@ EVAL: dict[str, Any] = {
     fields.choice('pca', BASELINES, ''),
     BASELINES,
     'Baselines on the same samples; frame_difference is for videos only,'
-    ' brightness, contrast and contrast_mean for images only.',
+    ' brightness, contrast and contrast_mean for images, local_deviation_3 and'
+    ' local_deviation_7 for images with masks.',
   ),
   'baseline_samples': fields.integer(
     20000, 'At most this many samples fit a baseline.', low=10

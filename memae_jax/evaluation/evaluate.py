@@ -163,6 +163,7 @@ def _results(
     'checkpoint': {
       'step': request.at,
       'of_steps': exp.steps,
+      'gradient_steps': exp.gradient_steps,
       'rule': request.rule or exp.config.eval.checkpoint,
     },
     'score': describe.score(exp),

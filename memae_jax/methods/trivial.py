@@ -6,6 +6,7 @@ of float64 rows [n, D].
 """
 
 import numpy as np
+import scipy.ndimage
 import sklearn.cluster
 import sklearn.neighbors
 
@@ -90,4 +91,29 @@ DETECTORS = {
     'deviation of the pixels', lambda x: x.std(axis=1, dtype=np.float64)
   ),
   'contrast_mean': contrast_mean,
+}
+
+
+def local_deviation(images: np.ndarray, side: int) -> np.ndarray:
+  """Returns the deviation of the pixels around each pixel, [n, H, W].
+
+  Args:
+    images: [n, H, W, C]; the deviations of channels are averaged.
+    side: pixels of a side of the window.
+
+  Returns:
+    Maps that are blurred by a Gaussian of a 64th of the height, as those of a
+    bank of positions are.
+  """
+  images = np.asarray(images, np.float64)
+  window = lambda x: scipy.ndimage.uniform_filter(x, side, axes=(1, 2))
+  variance = window(images**2) - window(images) ** 2
+  maps = np.sqrt(np.maximum(variance, 0)).mean(axis=-1)
+  return scipy.ndimage.gaussian_filter(maps, maps.shape[1] / 64, axes=(1, 2))
+
+
+# Maps of errors that need no training; the score is their highest pixel.
+MAPS = {
+  'local_deviation_3': lambda images: local_deviation(images, 3),
+  'local_deviation_7': lambda images: local_deviation(images, 7),
 }

@@ -136,6 +136,12 @@ class Experiment:
         return first, end, number
     raise ValueError(f'step {now} is beyond the last stage')
 
+  @property
+  def gradient_steps(self) -> int:
+    """Steps of gradient descent of all its stages; 0: it takes passes only."""
+    stages = self.trainer.method.stages
+    return self.train_steps * sum(isinstance(s, base.Train) for s in stages)
+
   @functools.cached_property
   def rule(self) -> str:
     """Name of the anomaly score: `eval.score`, or one of the method's own."""

@@ -8,6 +8,8 @@ from memae_jax.evaluation.report import tables, wording
 
 _FEW_STEPS = 200  # A rule of thumb.
 _LITTLE_EXPLAINED = 0.25
+_STATISTICS = ('brightness', 'contrast', 'local_deviation_3')
+_SEPARATES = 0.97  # AUROC from which a statistic is enough.
 _ROUNDING = 1e-5  # Error of a share of variance.
 
 
@@ -189,6 +191,23 @@ def _reconstruction(variant: str, explained: Sequence[float]) -> list[str]:
   return out
 
 
+def _separable(results: Mapping[str, Any]) -> list[str]:
+  """Returns the sentences on statistics that tell the anomalies all alone."""
+  out = []
+  for name in _STATISTICS:
+    summary = results['baselines'].get(name, {}).get('auroc') or {}
+    auroc = summary.get('mean')
+    if auroc is None or max(auroc, 1 - auroc) < _SEPARATES:
+      continue
+    turned = ' with the sign turned' if auroc < 0.5 else ''
+    out.append(
+      f'{wording.label(name)} separates these test samples, without any'
+      f' learning: AUROC {wording.number(max(auroc, 1 - auroc))}{turned}. High numbers of'
+      ' other methods say little here.'
+    )
+  return out
+
+
 def warnings(results: Mapping[str, Any]) -> list[str]:
   """Returns the sentences that a reader must know before any number.
 
@@ -199,8 +218,9 @@ def warnings(results: Mapping[str, Any]) -> list[str]:
   step, steps = (results['checkpoint'][k] for k in ('step', 'of_steps'))
   if step < steps:
     out.append(f'Training is not finished: step {step:,} of {steps:,}.')
-  if steps < _FEW_STEPS:
-    count = f'{steps:,} step{"" if steps == 1 else "s"}'
+  taken = results['checkpoint'].get('gradient_steps', steps)
+  if 0 < taken < _FEW_STEPS:
+    count = f'{taken:,} step{"" if taken == 1 else "s"}'
     out.append(
       f'Only {count} of training: the networks may hardly have learned; raise'
       ' train.epochs or lower train.batch_size.'
@@ -211,6 +231,7 @@ def warnings(results: Mapping[str, Any]) -> list[str]:
     )
   if results['checkpoint']['rule'] == 'oracle':
     out.append('The weights were chosen on the test labels (oracle).')
+  out += _separable(results)
   for variant, by_metric in tables.values(results).items():
     out += _reconstruction(variant, by_metric.get('variance_explained', ()))
   rates = {

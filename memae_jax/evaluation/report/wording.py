@@ -16,6 +16,8 @@ BASELINES = {  # Methods have a label of their own, in their registry.
   'brightness': 'Brightness alone',
   'contrast': 'Contrast alone',
   'contrast_mean': 'Mean of contrast-normalised',
+  'local_deviation_3': 'Local deviation, 3 x 3',
+  'local_deviation_7': 'Local deviation, 7 x 7',
 }
 KINDS = {
   'rotate': 'Turned by 90°',

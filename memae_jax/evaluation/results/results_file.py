@@ -38,7 +38,7 @@ _VIDEO = {
 # Parts of the file that its readers need.
 CONFIG = {
   'config': {str: object},
-  'checkpoint': {'step': int, 'of_steps?': int},
+  'checkpoint': {'step': int, 'of_steps?': int, 'gradient_steps?': int},
 }
 HISTORY = {
   'dataset': {'data_sha256': str},

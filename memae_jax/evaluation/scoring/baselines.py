@@ -12,7 +12,12 @@ import threadpoolctl
 
 from memae_jax import losses
 from memae_jax.data import transforms
-from memae_jax.evaluation.scoring import clip_scores, contrast, scores
+from memae_jax.evaluation.scoring import (
+  clip_scores,
+  contrast,
+  error_maps,
+  scores,
+)
 from memae_jax.methods import classical, trivial
 from memae_jax.runtime import host, progress_bar
 from memae_jax.training import experiment
@@ -25,11 +30,13 @@ class Scored(NamedTuple):
 
   score: [T] of the test samples. validation_score: [V] of held-out normals.
   rules: [T] by every rule that fits; None where there is one alone.
+  pixels: metrics of error maps, and why some are undefined; None without.
   """
 
   score: np.ndarray
   validation_score: np.ndarray
   rules: dict[str, np.ndarray] | None = None
+  pixels: error_maps.Metrics | None = None
 
 
 def beyond_contrast(exp, index: int, error, held_out) -> np.ndarray | None:
@@ -167,38 +174,13 @@ class Rows:
 
 def _baselines_of_split(exp, before, index: int):
   """Scores the baselines for the split of one replica, see `run`."""
-  config, split = exp.config.eval, exp.splits[index]
-  replica, out, notes = exp.replicas[index], [], {}
+  split, replica, out, notes = exp.splits[index], exp.replicas[index], [], {}
   fallback = mean_error(exp, split)
-  rows = np.concatenate([split.test, split.validation])
-  reader = functools.partial(Rows, exp.source, split.transform)
   methods = exp.config.fleet.variants
-  for name in (name for name in config.baselines if name not in methods):
-    if name in trivial.IMAGES_ONLY and not exp.source.has_images:
+  for name in exp.config.eval.baselines:
+    if name in methods or not _fits(exp, name):
       continue
-    if name == 'untrained':
-      scored = before[index]
-      note = f'the network of "{replica.name}" before training'
-    elif name == 'frame_difference':
-      if not exp.source.videos:
-        continue
-      both = clip_scores.frame_difference(exp.source, split.transform, rows)
-      scored = Scored(*np.split(both, [len(split.test)]))
-      note = 'mean squared change from the frame before'
-    else:
-      stream = np.random.SeedSequence([replica.seed, replica.normal_class or 0])
-      seed, by_rule = int(stream.generate_state(1)[0]), None
-      train, tested = reader(split.train), reader(rows)
-      if exp.source.has_images and name in ('mean', 'pca'):
-        by_rule, note = _reconstructed(exp, name, train, tested, seed)
-        both = by_rule[_rule(exp)]
-        by_rule = {k: v[: len(split.test)] for k, v in by_rule.items()}
-      else:
-        both, note = classical.run(
-          name, train, tested, seed, config.baseline_samples
-        )
-      scored = Scored(*np.split(both, [len(split.test)]), by_rule)
-    notes[name] = note
+    scored, notes[name] = _score(exp, name, before, index)
     rebuilt = name in classical.RECONSTRUCT
     out.append(
       scores.ReplicaScores(
@@ -220,6 +202,63 @@ def _baselines_of_split(exp, before, index: int):
           exp.source, split.test, np.asarray(scored.score), split.anomalous
         ),
         rules=scored.rules if exp.source.has_images else None,
+        pixels=scored.pixels,
       )
     )
   return out, notes
+
+
+def _fits(exp, name: str) -> bool:
+  """Returns whether the samples are of the kind that a baseline is for."""
+  source = exp.source
+  if name in trivial.MAPS:
+    return source.has_images and source.masks is not None
+  if name in trivial.IMAGES_ONLY:
+    return source.has_images
+  return name != 'frame_difference' or source.videos is not None
+
+
+def _score(exp, name: str, before, index: int) -> tuple[Scored, str]:
+  """Returns the scores of one baseline for a split, and a note for readers."""
+  split, replica = exp.splits[index], exp.replicas[index]
+  rows = np.concatenate([split.test, split.validation])
+  of_split = lambda both: np.split(both, [len(split.test)])
+  if name == 'untrained':
+    return before[index], f'the network of "{replica.name}" before training'
+  if name == 'frame_difference':
+    both = clip_scores.frame_difference(exp.source, split.transform, rows)
+    note = 'mean squared change from the frame before'
+    return Scored(*of_split(both)), note
+  if name in trivial.MAPS:
+    return _score_maps(exp, name, split, rows)
+  stream = np.random.SeedSequence([replica.seed, replica.normal_class or 0])
+  seed = int(stream.generate_state(1)[0])
+  train, tested = (
+    Rows(exp.source, split.transform, part) for part in (split.train, rows)
+  )
+  if exp.source.has_images and name in ('mean', 'pca'):
+    by_rule, note = _reconstructed(exp, name, train, tested, seed)
+    of_test = {k: v[: len(split.test)] for k, v in by_rule.items()}
+    return Scored(*of_split(by_rule[_rule(exp)]), of_test), note
+  both, note = classical.run(
+    name, train, tested, seed, exp.config.eval.baseline_samples
+  )
+  return Scored(*of_split(both)), note
+
+
+def _score_maps(exp, name: str, split, rows) -> tuple[Scored, str]:
+  """Scores images by the highest pixel of a map that needs no training."""
+  highest, maps, count = [], [], len(split.test)
+  known = exp.source.has_mask[split.test]
+  for start in range(0, len(rows), _BLOCK):
+    raw = exp.source.inputs[rows[start : start + _BLOCK]]
+    block = trivial.MAPS[name](transforms.apply(raw, split.transform))
+    highest.append(block.max(axis=(1, 2)))
+    with_mask = known[start : start + len(block)]
+    maps.append(block[: len(with_mask)][with_mask].astype(np.float32))
+  metrics = error_maps.measure(
+    exp.source, split.test[known], np.concatenate(maps)
+  )
+  highest = np.split(np.concatenate(highest), [count])
+  note = 'deviation of the pixels around each pixel; the score is the highest'
+  return Scored(*highest, pixels=metrics), note

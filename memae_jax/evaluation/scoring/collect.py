@@ -9,10 +9,11 @@ import jax
 import numpy as np
 
 from memae_jax import losses
-from memae_jax.evaluation.metrics import detection, pixels
+from memae_jax.evaluation.metrics import detection
 from memae_jax.evaluation.scoring import (
   baselines,
   clip_scores,
+  error_maps,
   pseudo_anomalies,
   scores,
 )
@@ -210,7 +211,7 @@ def _replica_scores(
     totals: sums over the reads of its memories.
   """
   replica, split = exp.replicas[index], exp.splits[index]
-  score, validation_score, by_rule = pair
+  score, validation_score, by_rule, _ = pair
   fields = replica._asdict()
   del fields['name']
   kept = usage = None
@@ -275,7 +276,7 @@ def _with_maps(exp, tested, networks) -> list[scores.ReplicaScores]:
   for i, (replica, split) in enumerate(zip(networks, exp.splits)):
     known = exp.source.has_mask[split.test]
     maps, rows = maps_of_all[i, : len(known)][known], split.test[known]
-    metrics = _pixels(exp.source, rows, maps)
+    metrics = error_maps.measure(exp.source, rows, maps)
     maps = np.minimum(maps, np.finfo(np.float16).max).astype(np.float16)
     room -= maps.nbytes
     out.append(
@@ -325,10 +326,3 @@ def _duplicates(exp, weights, index: int) -> int | None:
     return None
   slots = _first(exp.programs.slots(weights, index))[:count]
   return int(usage.duplicate_slots(slots))
-
-
-def _pixels(source, rows, maps):
-  """Returns metrics of pixels and regions, and why some are undefined."""
-  values, reasons = pixels.evaluate(maps, source.masks[rows])
-  of_regions, why = clip_scores.find_regions(source, rows, maps)
-  return values | of_regions, reasons | why
