@@ -7,6 +7,7 @@ its score, and can train a network.
 
 import functools
 import math
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -77,6 +78,21 @@ def gaussian(sigma: float) -> tuple[float, ...]:
 def blurred(x: jax.Array, sigma: float = SIGMA) -> jax.Array:
   """Blurs images [B, H, W, C] by a Gaussian of `sigma` pixels."""
   return _filtered(x, gaussian(sigma))
+
+
+def enlarged(maps: jax.Array, size: Sequence[int], sigma: float) -> jax.Array:
+  """Brings maps of positions to the size of pictures, and blurs them.
+
+  Args:
+    maps: [B, h, w].
+    size: (H, W), pixels of the pictures.
+    sigma: deviation of the Gaussian in pixels; 0: not blurred.
+
+  Returns:
+    [B, H, W], linear between the positions.
+  """
+  large = jax.image.resize(maps, (len(maps), *size), 'linear', antialias=False)
+  return blurred(large[..., None], sigma)[..., 0] if sigma else large
 
 
 def box(x: jax.Array, side: int) -> jax.Array:

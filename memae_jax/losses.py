@@ -305,6 +305,17 @@ register(
     trains=True,
   ),
 )
+register(
+  Rule(
+    'mahalanobis',
+    'Mahalanobis distance',
+    'distance of the features to their mean on training normals, in deviations'
+    ' along the axes of their covariance; of positions, that of the farthest',
+    errors=None,
+    of_pixels='Mahalanobis distance of each position, brought to the size of'
+    ' the picture and blurred',
+  )
+)
 # Scores of classical methods that are no errors, see `methods.fitted`.
 register(
   Rule(

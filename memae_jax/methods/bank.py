@@ -166,7 +166,9 @@ class Bank(base.Method):
     distance = jnp.mean(distance, axis=1).reshape(features.shape[:-1])
     maps = {}
     if distance.ndim > 1:
-      maps[losses.MEMORY] = self._map(distance)
+      maps[losses.MEMORY] = image_errors.enlarged(
+        distance, self.shape[:2], self.blur
+      )
       distance = jnp.max(distance, axis=(1, 2))
     each = len(queries) // len(x)
     return base.Prediction(
@@ -210,11 +212,3 @@ class Bank(base.Method):
       lost=jnp.zeros_like(count),
       usage=whole[self._numbers()],
     )
-
-  def _map(self, distance: jax.Array) -> jax.Array:
-    """Brings distances [B, h, w] to the size of the samples, [B, H, W]."""
-    size = len(distance), *self.shape[:2]
-    large = jax.image.resize(distance, size, 'linear')
-    if self.blur:
-      large = image_errors.blurred(large[..., None], self.blur)[..., 0]
-    return large

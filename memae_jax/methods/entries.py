@@ -21,6 +21,12 @@ def _bank(config, input_shape, replicas):
   return bank.build(config, input_shape, replicas)
 
 
+def _gaussian(config, input_shape, replicas):
+  from memae_jax.methods import gaussian
+
+  return gaussian.build(config, input_shape, replicas)
+
+
 _FAMILY = {'family': 'autoencoder', 'build': _autoencoder}
 
 ALL = (
@@ -81,8 +87,17 @@ ALL = (
     family='bank',
     build=_bank,
     style=('#d55e00', '-', '*'),
-    reads=('model.memory.slots',),
+    reads=('model.memory.slots', 'methods.bank.'),
     memories=True,
+    rivals=('gaussian', 'memae'),
+  ),
+  Entry(
+    name='gaussian',
+    label='Gaussian of features',
+    family='gaussian',
+    build=_gaussian,
+    style=('#8c6d31', '-', 'p'),
+    reads=('methods.bank.',),
   ),
   *(
     Entry(name, label, name, _fitted, style=style, classical=True)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import sklearn.covariance
 
 from memae_jax import losses
 from memae_jax.data import transforms
@@ -152,3 +153,19 @@ def test_it_scores_the_same_in_pieces():
     _scores(e, weights).scores[losses.MEMORY][0, :count] for e in (exp, other)
   )
   np.testing.assert_allclose(one, two, rtol=1e-5)
+
+
+def test_the_gaussian_is_a_mahalanobis_distance():
+  exp, weights = _fitted(
+    **{'fleet.variants': ('gaussian',), 'methods.bank.features': 'raw'}
+  )
+  (split,) = exp.splits
+  train, test = (
+    transforms.apply(exp.source.inputs[rows], split.transform)
+    .reshape(len(rows), -1)
+    .astype(np.float64)
+    for rows in (split.train, split.test)
+  )
+  fit = sklearn.covariance.LedoitWolf().fit(train)
+  found = _scores(exp, weights).scores['mahalanobis'][0, : len(test)]
+  np.testing.assert_allclose(found**2, fit.mahalanobis(test), rtol=1e-3)

@@ -202,7 +202,8 @@ def _separable(results: Mapping[str, Any]) -> list[str]:
     turned = ' with the sign turned' if auroc < 0.5 else ''
     out.append(
       f'{wording.label(name)} separates these test samples, without any'
-      f' learning: AUROC {wording.number(max(auroc, 1 - auroc))}{turned}. High numbers of'
+      f' learning: AUROC'
+      f' {wording.number(max(auroc, 1 - auroc))}{turned}. High numbers of'
       ' other methods say little here.'
     )
   return out
