@@ -94,22 +94,23 @@ DETECTORS = {
 }
 
 
-def local_deviation(images: np.ndarray, side: int) -> np.ndarray:
+def local_deviation(
+  images: np.ndarray, side: int, blur: float | None = None
+) -> np.ndarray:
   """Returns the deviation of the pixels around each pixel, [n, H, W].
 
   Args:
     images: [n, H, W, C]; the deviations of channels are averaged.
     side: pixels of a side of the window.
-
-  Returns:
-    Maps that are blurred by a Gaussian of a 64th of the height, as those of a
-    bank of positions are.
+    blur: deviation of the Gaussian that the maps are blurred by, in pixels;
+      None: a 64th of the height, about as those of a bank of positions.
   """
   images = np.asarray(images, np.float64)
   window = lambda x: scipy.ndimage.uniform_filter(x, side, axes=(1, 2))
   variance = window(images**2) - window(images) ** 2
   maps = np.sqrt(np.maximum(variance, 0)).mean(axis=-1)
-  return scipy.ndimage.gaussian_filter(maps, maps.shape[1] / 64, axes=(1, 2))
+  blur = maps.shape[1] / 64 if blur is None else blur
+  return scipy.ndimage.gaussian_filter(maps, blur, axes=(1, 2))
 
 
 # Maps of errors that need no training; the score is their highest pixel.

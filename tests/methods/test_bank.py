@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import sklearn.covariance
 
-from memae_jax import losses
+from memae_jax import export, losses, scorer
 from memae_jax.data import transforms
 from memae_jax.features import pixels
 from memae_jax.methods import selection
@@ -169,3 +169,33 @@ def test_the_gaussian_is_a_mahalanobis_distance():
   fit = sklearn.covariance.LedoitWolf().fit(train)
   found = _scores(exp, weights).scores['mahalanobis'][0, : len(test)]
   np.testing.assert_allclose(found**2, fit.mahalanobis(test), rtol=1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('features', ['blur_unit', 'patches'])
+def test_the_exported_bank_scores_the_same(features, tmp_path):
+  pytest.importorskip('flatbuffers', reason='extra "export"')
+  config = helpers.digits(
+    **{
+      'fleet.variants': ('bank',),
+      'fleet.normal_classes': (3,),
+      'methods.bank.features': features,
+      'methods.bank.patch': 3,
+      'methods.bank.neighbours': 3,
+      'model.memory.slots': 30,
+    }
+  )
+  exp = experiment.build(config)
+  run = tmp_path / 'run'
+  weights = step.weights(loop.train(exp, run))
+  export.to_file(run, tmp_path / 'a.scorer')
+  test = exp.splits[0].test
+  found = scorer.load(tmp_path / 'a.scorer').explain(exp.source.inputs[test])
+  scored = _scores(exp, weights, ('maps',))
+  np.testing.assert_allclose(
+    found['score'], scored.scores[losses.MEMORY][0, : len(test)], rtol=1e-6
+  )
+  if features == 'patches':
+    np.testing.assert_allclose(
+      found['errors'], scored.maps[losses.MEMORY][0, : len(test)], rtol=1e-5
+    )

@@ -191,7 +191,7 @@ def _reconstruction(variant: str, explained: Sequence[float]) -> list[str]:
   return out
 
 
-def _separable(results: Mapping[str, Any]) -> list[str]:
+def separable(results: Mapping[str, Any]) -> list[str]:
   """Returns the sentences on statistics that tell the anomalies all alone."""
   out = []
   for name in _STATISTICS:
@@ -232,7 +232,7 @@ def warnings(results: Mapping[str, Any]) -> list[str]:
     )
   if results['checkpoint']['rule'] == 'oracle':
     out.append('The weights were chosen on the test labels (oracle).')
-  out += _separable(results)
+  out += separable(results)
   for variant, by_metric in tables.values(results).items():
     out += _reconstruction(variant, by_metric.get('variance_explained', ()))
   rates = {

@@ -1,0 +1,110 @@
+"""Every rule for images in one table: networks, PCA and the mean alike."""
+
+import numpy as np
+import pytest
+import scipy.ndimage
+import sklearn.decomposition
+
+from memae_jax.data import transforms
+from memae_jax.evaluation.report import findings, tables
+from memae_jax.evaluation.results import measure
+from memae_jax.evaluation.scoring import baselines, collect
+from memae_jax.training import experiment, step
+from tests import helpers
+
+RULES = {'mse', 'blur_unit', 'contrast_unit', 'ssim', 'gradient'}
+
+
+@pytest.fixture(scope='module')
+def scored():
+  """Returns an experiment and the scores of its networks and baselines."""
+  exp = experiment.build(
+    helpers.digits(
+      **{
+        'fleet.variants': ('memae', 'ae'),
+        'fleet.normal_classes': (3,),
+        'eval.score': 'blur_unit',
+        'eval.baselines': ('pca', 'mean', 'untrained', 'nearest'),
+        'eval.pseudo': False,
+        'model.memory.similarity': 'cosine',
+      }
+    )
+  )
+  weights = step.weights(exp.programs.init())
+  networks, _, _ = collect.networks(exp, weights, [0, 0])
+  rivals, _ = baselines.run(exp, collect.untrained(exp))
+  return exp, networks, rivals
+
+
+def test_who_has_which_rules(scored):
+  exp, networks, rivals = scored
+  names = {
+    r.fields['variant']: set(r.rules or ()) for r in (*networks, *rivals)
+  }
+  assert names['memae'] == RULES | {'memory_distance'}
+  assert names['ae'] == names['pca'] == names['mean'] == RULES
+  assert names['nearest'] == set()
+  for replica in (*networks, *rivals):
+    assert len(replica.score) == len(exp.splits[0].test)
+    if replica.rules:
+      np.testing.assert_array_equal(replica.score, replica.rules['blur_unit'])
+
+
+def test_pca_is_scored_as_its_reconstructions_are(scored):
+  exp, _, rivals = scored
+  (split,) = {id(s): s for s in exp.splits}.values()
+  flat = lambda rows: (
+    transforms.apply(exp.source.inputs[rows], split.transform)
+    .reshape(len(rows), -1)
+    .astype(np.float64)
+  )
+  pca = sklearn.decomposition.PCA(0.95, svd_solver='full').fit(
+    flat(split.train)
+  )
+  x = flat(split.test)
+  out = pca.inverse_transform(pca.transform(x))
+
+  def direction(rows):
+    images = np.clip((rows + 1) / 2, 0, 1).reshape(-1, 8, 8)
+    rows = scipy.ndimage.gaussian_filter(images, 1, axes=(1, 2))
+    rows = rows.reshape(len(rows), -1)
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+  expected = ((direction(x) - direction(out)) ** 2).sum(axis=1)
+  (found,) = (r for r in rivals if r.fields['variant'] == 'pca')
+  np.testing.assert_allclose(
+    found.rules['blur_unit'], expected, rtol=2e-3, atol=1e-5
+  )
+  np.testing.assert_allclose(
+    found.rules['mse'], ((x - out) ** 2).mean(axis=1), rtol=1e-3
+  )
+
+
+def test_the_table_has_a_row_for_each_rule(scored):
+  exp, networks, rivals = scored
+  results = measure.measure(networks, rivals, {}, exp.config.eval)
+  assert set(results['rules']) == {'memae', 'ae', 'pca', 'mean', 'untrained'}
+  results |= {'score': {'name': exp.rule}, 'config': exp.config.to_dict()}
+  rows = dict(tables.rules(results | {'paper': None}))
+  assert len(rows) == 6
+  headline = results['methods']['memae']['auroc']['mean']
+  assert results['rules']['memae']['blur_unit']['auroc']['mean'] == headline
+  (distance,) = (v for k, v in rows.items() if k == 'Distance to the memory')
+  # MemAE, trained and not.
+  assert [cell['mean'] == '—' for cell in distance].count(False) == 2
+
+
+@pytest.mark.parametrize(
+  ('auroc', 'words'),
+  [
+    (0.5, None),
+    (0.96, None),
+    (0.99, 'AUROC 0.990.'),
+    (0.01, '0.990 with the sign'),
+  ],
+)
+def test_a_statistic_that_is_enough_is_told(auroc, words):
+  results = {'baselines': {'brightness': {'auroc': {'mean': auroc}}}}
+  lines = findings.separable(results)
+  assert len(lines) == (words is not None)
+  assert all('Brightness alone' in line and words in line for line in lines)
