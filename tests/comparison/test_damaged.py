@@ -193,7 +193,7 @@ def _npz(path, **arrays):
   'array,words',
   [
     (np.arange(24.0)[:, None], 'float64 of shape'),
-    (np.arange(23.0), 'unlike lengths'),
+    (np.arange(23.0), 'different lengths'),
     (np.full(24, np.nan), 'not finite'),
     (np.arange(24), 'int64 of shape'),
     (np.array(['a'] * 24), 'of shape'),
