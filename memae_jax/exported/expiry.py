@@ -1,15 +1,15 @@
-"""Until when an exported program can be read.
+"""The day until which JAX can read an exported program.
 
-JAX reads what another JAX exported if it was built up to six months after it,
-or three weeks before it: https://docs.jax.dev/en/latest/export/export.html.
-So the date of the JAX that exports decides, not that of the export.
+JAX reads a program of another JAX if it was built up to six months after that
+one, or three weeks before: https://docs.jax.dev/en/latest/export/export.html.
+The date of the JAX that exports decides, not the date of the export.
 """
 
 import datetime
 import re
 
 _MONTHS = 6
-# Days on which they came to PyPI.
+# {version: day of its release on PyPI}.
 _RELEASED = {
   '0.10.2': '2026-06-17',
   '0.11.0': '2026-07-16',
@@ -21,25 +21,25 @@ _RELEASED = {
 
 
 def parts(version: str) -> tuple[int, ...]:
-  """The numbers of a version, without what marks it as a draft.
+  """Returns the numbers of a version, without the mark of a draft.
 
   Args:
-    version: such as 0.12.0 or 0.12.0rc1.
+    version: such as 0.12.0, or 0.12.0rc1 for a draft.
   """
   return tuple(map(int, re.match(r'\d+(?:\.\d+)*', version)[0].split('.')))
 
 
 def readable_until(version: str) -> datetime.date | None:
-  """Returns the last day whose JAX is sure to read what this one exports.
+  """Returns the last day whose JAX is sure to read exports of this version.
 
   A version that is not listed is newer than the listed ones below it, so the
-  day that is given for it is no later than the true one.
+  day returned for it is no later than the true one.
 
   Args:
     version: of the JAX that exports.
 
   Returns:
-    The day; None for versions before all that are listed.
+    The day; None for versions before all listed ones.
   """
   before = [v for v in _RELEASED if v == version or parts(v) < parts(version)]
   if not before:
