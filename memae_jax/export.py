@@ -239,9 +239,9 @@ def to_file(run: pathlib.Path, path: pathlib.Path, name: str = '') -> None:
       f'method "{entry.name}" cannot be exported; give --replica=NAME of'
       ' another'
     )
-  known = exp.programs.score_names
+  names = exp.programs.score_names
   if losses.find(exp.rule).over_clips:
-    alone = [name for name in known if not losses.find(name).over_clips]
+    alone = [name for name in names if not losses.find(name).over_clips]
     raise errors.UserError(
       f'config field "eval.score" is "{exp.rule}", which needs all clips of a'
       ' video, but a scorer takes any clips; set it to one of'

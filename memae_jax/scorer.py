@@ -141,7 +141,7 @@ class Scorer:
     Args:
       path: a .npy file, or a .npz file of one array (or of `inputs`). For a
         table also a csv or parquet file; for images a picture or a folder of
-        them; for clips a video file or a folder of frames, each of which gets
+        them; for videos a film or a folder of frames, each of which gets
         the score of the clip around it.
 
     Returns:

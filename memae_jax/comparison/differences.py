@@ -288,8 +288,8 @@ def _metrics(results, rows) -> list[str]:
   names = tables.columns(results)
   if any('auroc_normalised' in row['metrics'] for row in rows):
     names = dict.fromkeys(('auroc_normalised', *names))
-  known = [name for name in names if name in registry.names()]
-  return [name for name in known if tables.defined(summaries, name)][:3]
+  registered = [name for name in names if name in registry.names()]
+  return [name for name in registered if tables.defined(summaries, name)][:3]
 
 
 def _differing(runs, names) -> dict[str, dict[str, Any]]:

@@ -68,8 +68,8 @@ def devices(topology: str) -> tuple[list[jax.Device], Chip]:
     at_hand = jax.devices()
     return at_hand, _here(at_hand)
   name, _, size = topology.partition(':')
-  known = name in _CHIPS and re.fullmatch(r'[1-9]\d*(x[1-9]\d*){1,2}', size)
-  if not known and not (name == 'cpu' and re.fullmatch(r'[1-9]\d*', size)):
+  is_tpu = name in _CHIPS and re.fullmatch(r'[1-9]\d*(x[1-9]\d*){1,2}', size)
+  if not is_tpu and not (name == 'cpu' and re.fullmatch(r'[1-9]\d*', size)):
     raise errors.UserError(
       f'--topology is "{topology}"; use a name and a size, such as {KNOWN}'
     )
@@ -159,12 +159,12 @@ def _described(name: str, size: str) -> list[jax.Device]:
 def _here(devices: list[jax.Device]) -> Chip:
   """Returns memory and speeds of devices that are at hand, if known."""
   device = devices[0]
-  known = _CHIPS.get(_KINDS.get(device.device_kind, ''))
-  memory = known.memory if known else None
+  chip = _CHIPS.get(_KINDS.get(device.device_kind, ''))
+  memory = chip.memory if chip else None
   if device.platform == 'cpu':
     pages = os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')
     return Chip('cpu (its share of this machine)', pages // len(devices))
   memory = (device.memory_stats() or {}).get('bytes_limit', memory)
-  if known:
-    return dataclasses.replace(known, memory=memory)
+  if chip:
+    return dataclasses.replace(chip, memory=memory)
   return Chip(device.device_kind, memory)

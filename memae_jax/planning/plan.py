@@ -376,7 +376,7 @@ def _too_large(plan: dict[str, Any]) -> str:
     f' {table.size(excess)} more than {chip} has; '
   )
   state = sizes['parameters'] + sizes['optimizer'] + sizes['best_weights']
-  largest = lambda what: limits.get(what, {}).get('largest') or None
+  largest = lambda field: limits.get(field, {}).get('largest') or None
   if name == 'score':
     return problem + 'lower eval.batch_size'
   if plan['slots'] and state > sizes['temporaries']:

@@ -93,20 +93,20 @@ def work(
   study, folder_of_file = grid.load(name)
   points = grid.points(study, folder_of_file)
   most = most_replicas(points, most, jobs)
-  mine = _Share(study, points, folder.absolute(), index, jobs, most)
+  part = _Share(study, points, folder.absolute(), index, jobs, most)
   tried: set[str] = set()
   with host.stop_requests() as stopping:
-    while not stopping() and _next(mine, tried, stopping):
+    while not stopping() and _next(part, tried, stopping):
       pass
-    with runs.planning(mine.folder):
-      planned = mine.plan()
-      written = table.write(study, planned, mine.folder)
+    with runs.planning(part.folder):
+      planned = part.plan()
+      written = table.write(study, planned, part.folder)
     stopped = stopping()
-  rows = table.read(mine.folder)
+  rows = table.read(part.folder)
   print(table.text(rows))
   print(page.counts(rows))
   print(f'study: {written}')
-  _end(planned, tried, stopped, mine.folder)
+  _end(planned, tried, stopped, part.folder)
 
 
 class _Share(NamedTuple):
@@ -141,8 +141,8 @@ class _Share(NamedTuple):
     with runs.planning(self.folder):
       planned = self.plan()
       for number, run in enumerate(planned, 1):
-        mine = run.share % self.jobs == self.index
-        if not mine or run.state == 'finished' or run.name in tried:
+        is_ours = run.share % self.jobs == self.index
+        if not is_ours or run.state == 'finished' or run.name in tried:
           continue
         lock = runs.claim(stack, run)
         if lock is not None:
