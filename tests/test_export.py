@@ -95,7 +95,7 @@ def _train(config, workdir):
     workdir, read_only=True, unpadded=exp.programs.unpadded_shapes
   ) as checkpoints:
     at, state, _ = run_folder.trained(exp, checkpoints, workdir)
-  found, _, _ = collect.networks(exp, *collect.chosen(exp, state, at))
+  found, _, _ = collect.networks(exp, *collect.select_weights(exp, state, at))
   return exp, {replica.name: replica for replica in found}, workdir
 
 
@@ -441,8 +441,8 @@ def test_programs_that_are_refused(exported, tmp_path):
   meta['input']['shape'] = [9, 8, 1]
   export.write(path, _members(other)[scorer_file.PROGRAM], meta)
   _refused('something else than its meta.json says', scorer.load, path)
-  _refused('is no file', scorer.load, tmp_path)
-  _refused('is no file', scorer.load, tmp_path / 'nowhere')
+  _refused('is not a file', scorer.load, tmp_path)
+  _refused('is not a file', scorer.load, tmp_path / 'nowhere')
 
 
 def test_files_that_do_not_say_until_when_they_can_be_read(exported, tmp_path):

@@ -1,4 +1,4 @@
-"""From weights to results.json, scores.npz, report.html and pictures."""
+"""Evaluation: weights become results.json, scores.npz, report and pictures."""
 
 import io
 import logging
@@ -11,8 +11,7 @@ import numpy as np
 
 from memae_jax.evaluation.media import films, pictures
 from memae_jax.evaluation.metrics import registry
-from memae_jax.evaluation.report import figures, findings, tables
-from memae_jax.evaluation.report import page as report
+from memae_jax.evaluation.report import figures, findings, page, tables
 from memae_jax.evaluation.results import (
   describe,
   history,
@@ -38,17 +37,17 @@ _STORED = (
 
 
 class Shared(NamedTuple):
-  """What all checkpoints of a run are compared with."""
+  """Scores of the baselines and notes on them, once per run."""
 
   baselines: list[scores.ReplicaScores]
   notes: dict[str, str]
 
 
 class Family(NamedTuple):
-  """What was scored of one family.
+  """The scores of one family of methods.
 
-  networks: its replicas. memory: statistics by replica. throughput: of scoring.
-  weights: of the fleet.
+  networks: scores of its replicas. memory: statistics by replica name.
+  throughput: of scoring. weights: of the fleet.
   """
 
   exp: experiment.Experiment
@@ -66,17 +65,19 @@ def shared(exp: experiment.Experiment) -> Shared:
 
 
 class Request(NamedTuple):
-  """What is evaluated, and where its results go.
+  """An evaluation to do: of which weights, and where its results go.
 
-  exp: the experiment. state: weights of the first family's fleet. at: the step
-  of the checkpoint. workdir: of the run.
-  out: folder of all results, mostly that of the run; results.json and
+  exp: the experiment.
+  state: weights of the first family's fleet.
+  at: the step of the checkpoint.
+  workdir: folder of the run.
+  out: folder of all results, mostly that of the run. results.json and
     report.html also go to its top, unless the data are other than those of the
     training.
   trained: the environment that the weights were trained in.
-  compared: from `shared`, or None to make it.
+  baselines: from `shared`, or None to score them.
   rule: by which the step was chosen, if not as `eval.checkpoint` says.
-  brief: no report, no pictures and nothing at the top.
+  brief: write no report, no pictures and nothing to the top folder.
   """
 
   exp: experiment.Experiment
@@ -85,7 +86,7 @@ class Request(NamedTuple):
   workdir: pathlib.Path
   out: pathlib.Path
   trained: dict[str, Any] | None = None
-  compared: Shared | None = None
+  baselines: Shared | None = None
   rule: str = ''
   brief: bool = False
 
@@ -96,7 +97,7 @@ class Request(NamedTuple):
 
   @property
   def places(self) -> list[pathlib.Path]:
-    """The folders that get results.json and the report."""
+    """Folders that get results.json and the report."""
     is_top = not self.brief and self.exp.trained_on is None
     return [self.folder, self.out] if is_top else [self.folder]
 
@@ -108,52 +109,52 @@ def evaluate(request: Request) -> dict[str, Any]:
     The results, as in results.json.
   """
   exp = request.exp
-  # A wrong name and a damaged log must not wait for the end.
-  films.chosen(exp)
+  # A wrong name of a film and a damaged log fail now, not after the scoring.
+  films.select_videos(exp)
   events = [
     metrics_log.read_events(metrics_log.log(request.workdir, member.place))
     for member in exp.members
   ]
   _LOG.info('evaluating step %d', request.at)
-  compared = request.compared or shared(exp)
+  baseline = request.baselines or shared(exp)
   with jax.transfer_guard('allow'):
     families = _families(request)
   networks = _replicas(families)
-  results = _results(request, families, compared, events)
-  _write_arrays(request.folder / 'scores.npz', _stored(networks))
+  results = _results(request, families, baseline, events)
+  _write_arrays(request.folder / 'scores.npz', _score_arrays(networks))
   _write_maps(exp, networks, request.folder / 'maps.npz')
   _write_numbers(results, request.places)
   if not request.brief:
-    _draw(request, results, families, compared.baselines, events)
+    _draw(request, results, families, baseline.baselines, events)
   return results
 
 
 def _replicas(families: Sequence[Family]) -> list[scores.ReplicaScores]:
-  """The replicas of all families."""
+  """Returns the scores of the replicas of all families."""
   return [replica for family in families for replica in family.networks]
 
 
 def _families(request: Request) -> list[Family]:
-  """The families of the run with their scores and pictures."""
-  found = []
+  """Scores the families of the run, and adds their pictures."""
+  families = []
   members = collect.members(
     request.exp, request.state, request.at, request.workdir
   )
   for exp, weights, steps in members:
     networks, memory, throughput = collect.networks(exp, weights, steps)
-    networks = pictures.added(exp, weights, networks)
-    found.append(Family(exp, networks, memory, throughput, weights))
-  return found
+    networks = pictures.with_pictures(exp, weights, networks)
+    families.append(Family(exp, networks, memory, throughput, weights))
+  return families
 
 
 def _results(
-  request: Request, families: Sequence[Family], compared: Shared, events
+  request: Request, families: Sequence[Family], baseline: Shared, events
 ) -> dict[str, Any]:
-  """All that results.json says."""
+  """Returns the content of results.json."""
   exp = request.exp
   networks = _replicas(families)
   memory = {k: v for family in families for k, v in family.memory.items()}
-  count = len(networks) + len(compared.baselines)
+  count = len(networks) + len(baseline.baselines)
   _LOG.info('computing metrics of %d sets of scores', count)
   results = {
     'name': exp.config.name,
@@ -168,17 +169,17 @@ def _results(
     'error_maps': describe.error_maps(exp),
     **measure.measure(
       networks,
-      compared.baselines,
+      baseline.baselines,
       memory,
       exp.config.eval,
       exp.source.labelled,
       exp.source.label_names,
     ),
-    'baseline_notes': compared.notes,
+    'baseline_notes': baseline.notes,
     'paper': published.beside(exp.config),
     'throughput': families[0].throughput
     | describe.training_speed(exp, events[0]),
-    'families': _others(families, events),
+    'families': _further_families(families, events),
     'environment': exp.environment | {'training': request.trained},
   }
   listed = exp.source, networks, exp.config.eval.normal_quantile
@@ -193,38 +194,42 @@ def _draw(
   request: Request,
   results: dict[str, Any],
   families: Sequence[Family],
-  baselines,
+  baseline_scores,
   events,
 ) -> None:
-  """Writes the page, the list of samples and the films."""
+  """Writes the report, the list of samples and the films."""
   exp, folder = request.exp, request.folder
   networks = _replicas(families)
   if results['highest']:
     listed = exp.source, networks, exp.config.eval.normal_quantile
     atomic.write(folder / 'scores.csv', top_samples.as_csv(*listed))
   with jax.transfer_guard('allow'):
-    foreign = pictures.foreign([(f.exp, f.weights) for f in families])
+    other_classes = pictures.other_classes(
+      [(f.exp, f.weights) for f in families]
+    )
     strips = {}
     for family in families:
-      strips |= pictures.strips(family.exp, family.weights, family.networks)
-  shown = figures.draw(
+      strips |= pictures.frame_strips(
+        family.exp, family.weights, family.networks
+      )
+  drawn = figures.draw(
     results,
     networks,
     [(e, family.networks) for e, family in zip(events, families)],
     exp.source.columns,
-    baselines,
-    foreign,
+    baseline_scores,
+    other_classes,
     strips,
   )
-  _write_page(results, shown, folder, request.places)
+  _write_page(results, drawn, folder, request.places)
   weights = families[0].weights
   with jax.transfer_guard('allow'):
     for film in films.write_all(exp, weights, networks[0], folder / 'films'):
       _LOG.info('film: %s', film)
 
 
-def _others(families: Sequence[Family], events) -> dict[str, Any]:
-  """What is said once of a run of one family, of each further family."""
+def _further_families(families: Sequence[Family], events) -> dict[str, Any]:
+  """Returns step, score and speed of each family after the first, by name."""
   return {
     family.exp.family: {
       'methods': list(dict.fromkeys(r.variant for r in family.exp.replicas)),
@@ -238,7 +243,8 @@ def _others(families: Sequence[Family], events) -> dict[str, Any]:
   }
 
 
-def _stored(networks) -> dict[str, np.ndarray]:
+def _score_arrays(networks) -> dict[str, np.ndarray]:
+  """Returns the arrays of scores.npz, named REPLICA/FIELD."""
   return {
     f'{r.name}/{key}': getattr(r, key)
     for r in networks
@@ -248,12 +254,12 @@ def _stored(networks) -> dict[str, np.ndarray]:
 
 
 def _write_numbers(results, places) -> None:
-  """Writes the results, before a figure could fail; they say it is done."""
-  text = strict_json.text(_plain(results))
-  for target in places:
-    atomic.write(target / 'results.json', text)
+  """Writes the results, which mark the step as done, before any figure."""
+  text = strict_json.text(_to_json_types(results))
+  for folder in places:
+    atomic.write(folder / 'results.json', text)
     if results['classes']:
-      atomic.write(target / 'classes.csv', tables.classes_csv(results))
+      atomic.write(folder / 'classes.csv', tables.classes_csv(results))
 
 
 def _write_arrays(path: pathlib.Path, arrays: dict[str, np.ndarray]) -> None:
@@ -263,7 +269,7 @@ def _write_arrays(path: pathlib.Path, arrays: dict[str, np.ndarray]) -> None:
 
 
 def _write_maps(exp, networks, path: pathlib.Path) -> None:
-  """Writes the error maps that were kept, each with its samples."""
+  """Writes the error maps that were kept, and the samples they are of."""
   arrays = {}
   for replica in networks:
     if replica.maps is not None:
@@ -276,21 +282,21 @@ def _write_maps(exp, networks, path: pathlib.Path) -> None:
     _write_arrays(path, arrays)
 
 
-def _write_page(results, shown, folder, places) -> None:
-  """Writes the pictures and the page; the top-level one last."""
-  page = report.render(results, shown)
-  for one in shown:
-    atomic.write(folder / f'{one.name}.{one.suffix}', one.data)
-  for target in places:
-    atomic.write(target / 'report.html', page)
+def _write_page(results, drawn, folder, places) -> None:
+  """Writes the figures and then the report, to the top folder last."""
+  report = page.render(results, drawn)
+  for figure in drawn:
+    atomic.write(folder / f'{figure.name}.{figure.suffix}', figure.data)
+  for place in places:
+    atomic.write(place / 'report.html', report)
 
 
-def _plain(value: Any) -> Any:
-  """Numpy scalars and tuples to what JSON has."""
+def _to_json_types(value: Any) -> Any:
+  """Turns NumPy scalars and tuples into the types that JSON has."""
   if isinstance(value, dict):
-    return {str(k): _plain(v) for k, v in value.items()}
+    return {str(k): _to_json_types(v) for k, v in value.items()}
   if isinstance(value, (list, tuple)):
-    return [_plain(v) for v in value]
+    return [_to_json_types(v) for v in value]
   if isinstance(value, np.generic):
     return value.item()
   return value
@@ -299,17 +305,17 @@ def _plain(value: Any) -> Any:
 def report_of(
   exp: experiment.Experiment, at: int, out: pathlib.Path
 ) -> pathlib.Path:
-  """Where `evaluate` wrote the report of a step."""
+  """Returns the path of the report that `evaluate` wrote of a step."""
   if exp.trained_on is None:
     return out / 'report.html'
   return out / 'eval' / exp.folder(at) / 'report.html'
 
 
 def headline(results: dict[str, Any]) -> str:
-  """The table of a person's first look: variants and baselines."""
-  known = registry.names('first_look')
-  names = [name for name in known if tables.defined(results['methods'], name)]
-  missing = findings.undefined(results, known)
+  """Returns the table of the terminal: means of all variants and baselines."""
+  wanted = registry.names('first_look')
+  names = [name for name in wanted if tables.defined(results['methods'], name)]
+  missing = findings.undefined(results, wanted)
   if not names:
     return '\n'.join(missing) or 'no metrics'
   lines = ['  '.join([f'{"":18}'] + [f'{name:>20}' for name in names])]

@@ -24,20 +24,20 @@ _PAUSE = 2.0  # Seconds between two looks for new checkpoints.
 
 
 def wait_for_run(workdir: pathlib.Path) -> None:
-  """Returns once the run has a checkpoint."""
-  said = False
+  """Waits until the run has a checkpoint."""
+  is_logged = False
   while not run_folder.has_checkpoints(workdir):
-    if not said:
+    if not is_logged:
       _LOG.info('waiting for the first checkpoint of %s', workdir)
-    said = True
+    is_logged = True
     time.sleep(_PAUSE)
 
 
 def origin(workdir: pathlib.Path) -> dict[str, Any]:
-  """What the newest checkpoint says of its training.
+  """Returns the facts about the training that the newest checkpoint stores.
 
   Raises:
-    UserError: there is none.
+    UserError: there is no checkpoint.
   """
   with checkpoint.Checkpoints(workdir, read_only=True) as checkpoints:
     return _origin(checkpoints, workdir)
@@ -54,19 +54,22 @@ def _origin(
   raise errors.UserError(f'{workdir} has no checkpoint; train first')
 
 
-def chosen(
+def select_steps(
   exp: experiment.Experiment,
   checkpoints: checkpoint.Checkpoints,
   workdir: pathlib.Path,
   words: str,
 ) -> tuple[list[int], str]:
-  """The steps that a user asks for, and the rule that they were chosen by.
+  """Returns the steps that a user asks for, and the rule they are chosen by.
 
   Args:
     exp: the experiment.
     checkpoints: of the run.
-    workdir: of the run.
+    workdir: folder of the run.
     words: 'all', 'best' (lowest validation error) or 'N,N,...'.
+
+  Returns:
+    Steps of kept checkpoints, and 'validation', 'given' or, for all, ''.
 
   Raises:
     UserError: there are no such checkpoints.
@@ -75,18 +78,18 @@ def chosen(
   if words == 'all':
     return kept, ''
   if words == 'best':
-    found = {
+    errors_by_step = {
       event['step']: error
       for event in metrics_log.read_events(metrics_log.log(workdir, exp.place))
       if event['split'] == 'validation' and event['step'] in kept
       if isinstance(error := event.get('reconstruction'), (int, float))
     }
-    if not found:
+    if not errors_by_step:
       raise errors.UserError(
         f'no kept checkpoint of {workdir} was validated; give --steps=all, or'
         ' train with train.keep_all'
       )
-    return [min(found, key=found.get)], 'validation'
+    return [min(errors_by_step, key=errors_by_step.get)], 'validation'
   wanted = words.split(',')
   unknown = [word for word in wanted if not word.isdigit()]
   if unknown:
@@ -113,7 +116,14 @@ class Job:
     workdir: pathlib.Path,
     results: pathlib.Path,
   ):
-    """Takes an experiment, the checkpoints of the run, its folder and ours."""
+    """Takes the run, and where its results go.
+
+    Args:
+      exp: the experiment.
+      checkpoints: of the run.
+      workdir: folder of the run.
+      results: folder of the results; steps get `eval/STEP` in it.
+    """
     self._exp, self._checkpoints = exp, checkpoints
     self._folder = results / 'eval'
     self._workdir, self._results = workdir, results
@@ -122,7 +132,7 @@ class Job:
     self.done: list[int] = []
 
   def _open(self, steps: list[int]) -> list[int]:
-    """Those without results; of the last step, without report."""
+    """Returns the steps still to evaluate; the last needs its report, too."""
 
     def is_done(at):
       folder, files = self._folder / self._exp.folder(at), ['results.json']
@@ -133,16 +143,16 @@ class Job:
     return [at for at in steps if at not in self._gone and not is_done(at)]
 
   def _claim(self, at: int, stack: contextlib.ExitStack) -> bool:
-    """Whether this job holds the claim on a step that is still open."""
-    lock = self._folder / self._exp.folder(at) / _CLAIM
-    held = locks.claim(stack, lock, 'evaluating')
-    return held is not None and bool(self._open([at]))
+    """Claims a step; returns whether it is ours and still to evaluate."""
+    path = self._folder / self._exp.folder(at) / _CLAIM
+    lock = locks.claim(stack, path, 'evaluating')
+    return lock is not None and bool(self._open([at]))
 
   def _next(self, steps: list[int], stack: contextlib.ExitStack) -> int:
-    """Claims a step; -1 if none is open, -2 if others hold all that are.
+    """Claims a step; -1 if none is left, -2 if others hold all that are left.
 
-    The last step of the run comes when all others are done: its report shows
-    them all.
+    The last step of the run comes when all others are done, because its report
+    shows them all.
     """
     left = self._open(steps)
     if not left:
@@ -154,18 +164,18 @@ class Job:
     return -2
 
   def work(self, steps: list[int], rule: str, trained: Any) -> None:
-    """Evaluates what is open among the steps, until all have results.
+    """Evaluates the steps that nobody else does, until all have results.
 
     Args:
       steps: of checkpoints.
       rule: by which they were chosen.
-      trained: see `evaluate.evaluate`.
+      trained: environment of the training, see `evaluate.Request`.
     """
     while True:
       with contextlib.ExitStack() as stack:
         with parallel.all_or_none():
-          mine = self._next(steps, stack) if parallel.is_first() else 0
-        at = parallel.broadcast_from_first(mine)
+          claimed = self._next(steps, stack) if parallel.is_first() else 0
+        at = parallel.broadcast_from_first(claimed)
         if at == -1:
           return
         if at == -2:
@@ -199,12 +209,16 @@ class Job:
     self.done.append(at)
 
   def watch(self, trained: Any) -> None:
-    """Evaluates checkpoints as they appear, up to the last of the run."""
+    """Evaluates checkpoints as they appear, up to the last of the run.
+
+    Args:
+      trained: environment of the training, see `evaluate.Request`.
+    """
     _LOG.info('watching %s for checkpoints', self._workdir)
     while True:
       self._checkpoints.refresh()
       steps = self._checkpoints.steps()
-      self._gone &= set(steps)  # What comes again may be whole.
+      self._gone &= set(steps)  # A step that comes again may be whole.
       self.work(steps, '', trained)
       # A run that was trained longer since may have removed that step.
       if parallel.broadcast_from_first(
@@ -214,33 +228,33 @@ class Job:
       time.sleep(_PAUSE)
 
 
-def _made_alike(exp: experiment.Experiment, folder: pathlib.Path) -> bool:
-  """Whether a folder holds the report that this experiment would make."""
+def _has_same_report(exp: experiment.Experiment, folder: pathlib.Path) -> bool:
+  """Returns whether a folder has the report that this experiment would give."""
   if not (folder / 'report.html').exists():
     return False
   fields = lambda config: config_lib.chosen(config, config_lib.names_run)
   try:
-    there = results_file.read(folder / 'results.json')['config']
-    return fields(config_lib.resolve(there)) == fields(exp.config)
-  except errors.UserError:  # Torn, or of another version: made again.
+    stored = results_file.read(folder / 'results.json')['config']
+    return fields(config_lib.resolve(stored)) == fields(exp.config)
+  except errors.UserError:  # Torn, or of another version: written anew.
     return False
 
 
 def evaluate_one(request: evaluate.Request) -> dict[str, Any]:
-  """Evaluates a checkpoint, or takes what a job is just making of it.
+  """Evaluates a checkpoint, or waits for a job that is evaluating it.
 
   Returns:
     The results.
   """
   folder = request.folder
   with contextlib.ExitStack() as stack:
-    made, held = False, (folder / _CLAIM, 'evaluating')
+    is_done, lock = False, (folder / _CLAIM, 'evaluating')
     with parallel.all_or_none():
-      if parallel.is_first() and locks.claim(stack, *held) is None:
+      if parallel.is_first() and locks.claim(stack, *lock) is None:
         _LOG.info('another job evaluates step %d; waiting for it', request.at)
-        stack.enter_context(locks.exclusive(*held, wait=True))
-        made = _made_alike(request.exp, folder)
-    if parallel.broadcast_from_first(int(made)):
+        stack.enter_context(locks.exclusive(*lock, wait=True))
+        is_done = _has_same_report(request.exp, folder)
+    if parallel.broadcast_from_first(int(is_done)):
       return results_file.read(folder / 'results.json')
     return evaluate.evaluate(request)
 
@@ -253,13 +267,21 @@ def run(
   steps: str,
   watch: bool,
 ) -> list[int]:
-  """Evaluates checkpoints; see the flags --steps, --watch and --results.
+  """Evaluates checkpoints of a run.
+
+  Args:
+    exp: the experiment.
+    checkpoints: of the run.
+    workdir: folder of the run.
+    results: folder of the results.
+    steps: see the flag --steps.
+    watch: see the flag --watch.
 
   Returns:
     The steps that this job evaluated.
 
   Raises:
-    UserError: there are none, or they were trained on other data.
+    UserError: there are no checkpoints, or they were trained on other data.
   """
   stored = _origin(checkpoints, workdir)
   same.check_origin(exp, stored, workdir)
@@ -268,6 +290,6 @@ def run(
     job.watch(stored.get('environment'))
   else:
     job.work(
-      *chosen(exp, checkpoints, workdir, steps), stored.get('environment')
+      *select_steps(exp, checkpoints, workdir, steps), stored.get('environment')
     )
   return job.done

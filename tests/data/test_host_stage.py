@@ -250,7 +250,7 @@ def test_training_evaluation_and_scorer_agree_with_the_centred(
     lines = path.read_text().splitlines()
     more.write_text('\n'.join(lines[:300]) + '\n')
     config = config_lib.changed(_config(path), {'data.path': str(more)})
-    command.of_run(folder / 'run', config, 'latest', False)
+    command.evaluate_run(folder / 'run', config, 'latest', False)
     (other,) = (p for p in (folder / 'run/eval').iterdir() if '-' in p.name)
     aurocs[name, 'eval'] = _auroc(other)
     export.to_file(folder / 'run', folder / 'scorer')

@@ -1,4 +1,4 @@
-"""What would fail after a training is found before it."""
+"""Errors that would end an evaluation are raised before the training."""
 
 import types
 
@@ -26,7 +26,7 @@ def exp():
 
 @pytest.fixture(autouse=True)
 def no_films(monkeypatch):
-  monkeypatch.setattr(films, 'chosen', lambda exp: [])
+  monkeypatch.setattr(films, 'select_videos', lambda exp: [])
 
 
 def test_all_is_well(exp, tmp_path):
@@ -52,14 +52,14 @@ def test_a_page_that_is_not_installed(exp, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize('name', ['a' * 252, 'é' * 130])
 def test_a_film_whose_name_is_too_long(exp, tmp_path, monkeypatch, name):
-  monkeypatch.setattr(films, 'chosen', lambda exp: [name])
+  monkeypatch.setattr(films, 'select_videos', lambda exp: [name])
   with pytest.raises(errors.UserError, match='too long; choose a shorter'):
     command.check(exp, tmp_path)
 
 
 @pytest.mark.parametrize('name', ['a' * 251, 'latin\udce9', 'a [b]'])
 def test_films_that_can_be_named(exp, tmp_path, monkeypatch, name):
-  monkeypatch.setattr(films, 'chosen', lambda exp: [name])
+  monkeypatch.setattr(films, 'select_videos', lambda exp: [name])
   command.check(exp, tmp_path)
 
 
@@ -68,7 +68,7 @@ def test_it_comes_before_training(tmp_path, monkeypatch):
     raise errors.UserError('no such video')
 
   trained = []
-  monkeypatch.setattr(films, 'chosen', no_film)
+  monkeypatch.setattr(films, 'select_videos', no_film)
   monkeypatch.setattr(loop, 'train', lambda *_: trained.append(1))
   monkeypatch.setattr(experiment, 'build', lambda config: None)
   with pytest.raises(errors.UserError, match='no such video'):

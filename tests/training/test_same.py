@@ -135,7 +135,7 @@ def test_a_config_edited_by_hand_is_not_believed(run, edited, field):
       same.check(trained, config, folder)
     return
   with pytest.raises(errors.UserError, match=line):
-    command.of_run(folder, config, 'latest', False)
+    command.evaluate_run(folder, config, 'latest', False)
 
 
 @pytest.mark.parametrize('field', FREE)
@@ -171,7 +171,7 @@ def test_all_that_reads_a_run(run, edited, tmp_path, field, value):
   code, _, err = helpers.run(f'--workdir={folder}')  # Resumes.
   assert code == 2 and field in err
   with pytest.raises(errors.UserError, match=field):
-    command.of_run(folder, config, 'all', False)
+    command.evaluate_run(folder, config, 'all', False)
   # Whoever names the right config is not misled by the file, and mends it.
   loop.train(exp, folder)
   assert (folder / 'config.json').read_text() == text

@@ -1,7 +1,7 @@
-"""What a film shows of each frame, on disk until it is drawn.
+"""Frames of a film with their error maps, kept on disk until they are drawn.
 
-The film's colours and its curve depend on all frames, so that none can be
-drawn before the last one is scored.
+The colours and the curve of a film depend on all of its frames, so no frame
+can be drawn before the last one is scored.
 """
 
 import pathlib
@@ -18,7 +18,7 @@ class Layers:
   """Frames of a video and the error of each of their pixels."""
 
   def __init__(self, folder: pathlib.Path | None = None):
-    """Takes a folder on whose disk there is room for them."""
+    """Takes a folder whose disk has room for them; None: the system's."""
     self._folder = folder
     self._frames: on_disk.Rows | None = None
     self._maps: on_disk.Rows | None = None
@@ -27,7 +27,8 @@ class Layers:
   def add(self, frames: np.ndarray, maps: np.ndarray) -> None:
     """Adds frames [n, H, W, C] in [0, 1] and their maps [n, H, W].
 
-    They are kept with 8 bits, and as float16: a film shows no more.
+    Frames are kept with 8 bits per channel and maps as float16: a film shows
+    no more.
     """
     if self._frames is None:
       self._frames = on_disk.Rows(frames.shape[1:], np.uint8, self._folder)
@@ -47,10 +48,11 @@ class Layers:
       yield frame.astype(np.float32) / 255, error.astype(np.float32)
 
   def quantile(self, share: float) -> float:
-    """The least error that at least this share of all pixels does not exceed.
+    """Returns the smallest error that this share of all pixels does not exceed.
 
-    Numbers that are not negative are in the order of their bits.
+    Args:
+      share: from 0 to 1.
     """
-    upto = np.cumsum(self._counts)
+    upto = np.cumsum(self._counts)  # Bits of numbers >= 0 are in their order.
     bits = int(np.searchsorted(upto, share * upto[-1]))
     return float(np.uint16(bits).view(np.float16))

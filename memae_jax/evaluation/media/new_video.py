@@ -1,7 +1,6 @@
-"""The scores and the film of a video that is new, in memory that is constant.
+"""Scores and film of a new video, in memory of constant size.
 
-What grows with the length of the video lies on disk, but for a few numbers of
-each frame.
+Frames and error maps lie on disk; memory holds a few numbers per frame.
 """
 
 import io
@@ -15,8 +14,7 @@ import numpy as np
 from memae_jax import losses
 from memae_jax.data import types
 from memae_jax.data.videos import clips, decode_video
-from memae_jax.evaluation.media import films
-from memae_jax.evaluation.media import layers as layers_lib
+from memae_jax.evaluation.media import films, layers, pictures
 from memae_jax.evaluation.metrics import frames as frames_lib
 from memae_jax.evaluation.report.plots import video as plots
 from memae_jax.evaluation.results import describe
@@ -50,12 +48,13 @@ def score(
     results: folder of all results.
 
   Returns:
-    A folder with scores.csv (a row a scored frame: its time in seconds where
-    that is known; score and whether it is flagged of each replica), scores.png,
-    the film of the first replica, and results.json.
+    The folder that was written: scores.csv (one row per scored frame: its
+    time in seconds where that is known, and for each replica the score and
+    whether it is flagged), scores.png, the film of the first replica, and
+    results.json.
 
   Raises:
-    UserError: the network is not of videos, or this is no video for it.
+    UserError: the network takes no videos, or cannot take this one.
   """
   if exp.source.videos is None:
     raise errors.UserError(
@@ -64,32 +63,34 @@ def score(
     )
   path = pathlib.Path(exp.config.eval.video)
   scratch = films.existing(results)
-  name, found, footage = _clips_of(exp, path, scratch)
-  layers = layers_lib.Layers(scratch)
-  weights = collect.chosen(exp, state, at)[0]
-  scored = _scored(exp, weights, found, layers)
+  name, gathered, footage = _clips_of(exp, path, scratch)
+  film = layers.Layers(scratch)
+  weights = collect.select_weights(exp, state, at)[0]
+  scored = _scored(exp, weights, gathered, film)
   limits = {
     replica.name: limit
     for replica, limit in zip(exp.replicas, collect.thresholds(exp, weights))
   }
-  rule, rows = exp.rule, np.arange(len(found))
-  source = exp.source._replace(inputs=found)
+  rows = np.arange(len(gathered))
+  source = exp.source._replace(inputs=gathered)
   columns = {
-    replica.name: clip_scores.by_rule(source, scored, i, rows)[rule]
+    replica.name: clip_scores.by_rule(source, scored, i, rows)[exp.rule]
     for i, replica in enumerate(exp.replicas)
   }
   folder = results / 'eval' / str(at) / 'videos' / name
-  text = _csv(found.scored, footage, columns, limits)
-  atomic.write(folder / 'scores.csv', text)
-  results = _results(exp, path, at, found, footage, columns, limits)
-  text = strict_json.text(results)
-  atomic.write(folder / 'results.json', text)
-  picture = _curve(name, found, footage, columns, limits)
+  table = _csv(gathered.scored, footage, columns, limits)
+  atomic.write(folder / 'scores.csv', table)
+  facts = _results(exp, path, at, gathered, footage, columns, limits)
+  atomic.write(folder / 'results.json', strict_json.text(facts))
+  picture = _curve(name, gathered, footage, columns, limits)
   atomic.write(folder / 'scores.png', picture)
-  first, unknown = next(iter(columns.values())), np.zeros(len(found), bool)
+  first, unlabelled = (
+    next(iter(columns.values())),
+    np.zeros(len(gathered), bool),
+  )
   limit = next(iter(limits.values()))
   films.write(
-    folder / 'film', layers, first, unknown, found.scored, limit, footage
+    folder / 'film', film, first, unlabelled, gathered.scored, limit, footage
   )
   return folder
 
@@ -97,53 +98,73 @@ def score(
 def _clips_of(
   exp, path: pathlib.Path, scratch: pathlib.Path
 ) -> tuple[str, clips.Gathered, types.Footage]:
-  """Name and all clips of a video, as the network takes them."""
+  """Reads a video: its name, its clips as the network takes them, its footage.
+
+  Args:
+    exp: the experiment, of videos.
+    path: of the video.
+    scratch: a folder on the disk that takes the decoded frames.
+  """
   *_, height, width, channels = exp.source.inputs.shape
   video, config = decode_video.open_video(path), exp.config.data
   colour = 'rgb' if channels == 3 else 'grey'
   frames, footage = decode_video.decode(video, (width, height), colour, scratch)
   for line in footage.warnings:
     _LOG.warning('warning: %s', line)
-  found = clips.of_one(foreign.name_of(path), frames, config)
-  footage = films.filmed(footage, exp.config.eval)
+  gathered = clips.of_one(foreign.name_of(path), frames, config)
+  footage = films.with_rate(footage, exp.config.eval)
   _LOG.info(
     '%s: %d frames, %s',
     foreign.name_of(path),
     len(frames),
-    f'{footage.rate:.4g} a second'
+    f'{footage.rate:.4g} per second'
     if footage.rate
-    else f'whose rate is not known; the film plays {types.FILM_RATE} a second,'
-    ' or as eval.frame_rate says',
+    else f'whose rate is not known; the film plays {types.FILM_RATE} per'
+    ' second, or as many as eval.frame_rate says',
   )
-  return foreign.name_of(video.name), found, footage
+  return foreign.name_of(video.name), gathered, footage
 
 
-def _scored(exp, weights, found, layers) -> base.Prediction:
-  """Scores clips, some at a time, and keeps the maps of the first replica."""
-  block = min(exp.config.eval.batch_size, len(found))
-  progress = progress_bar.Progress('scoring', len(found))
+def _scored(exp, weights, gathered, film: layers.Layers) -> base.Prediction:
+  """Scores clips in blocks, and adds the maps of the first replica to a film.
+
+  Args:
+    exp: the experiment.
+    weights: of the fleet.
+    gathered: the K clips.
+    film: gets their scored frames and maps.
+
+  Returns:
+    Scores [R, K] of the fleet, without maps.
+  """
+  size = min(exp.config.eval.batch_size, len(gathered))
+  progress = progress_bar.Progress('scoring', len(gathered))
   parts = []
-  for first in range(0, len(found), block):
-    some = found.take(np.arange(first, min(first + block, len(found))))
-    # All are of one size, so that the program compiles once.
-    rows = np.minimum(np.arange(block), len(some) - 1)
-    raw = [some.take(rows)] * len(exp.replicas)
+  for first in range(0, len(gathered), size):
+    block = gathered.take(np.arange(first, min(first + size, len(gathered))))
+    # All blocks are padded to one size, so that the program compiles once.
+    rows = np.minimum(np.arange(size), len(block) - 1)
+    raw = [block.take(rows)] * len(exp.replicas)
     part = exp.programs.score_raw(weights, raw, ('maps',))
     maps = losses.map_of(exp.rule, part.maps)
-    frames = found.frames[some.scored].astype(np.float32) / 255
-    layers.add(frames, maps[0, : len(some)])
+    frames = gathered.frames[block.scored].astype(np.float32) / 255
+    first_maps = None if maps is None else maps[0]
+    film.add(frames, pictures.or_zeros(first_maps, frames))
     parts.append(part._replace(maps={}, totals={}))
-    progress.at(first + len(some), 'frames')
+    progress.at(first + len(block), 'frames')
   progress.close()
-  whole = jax.tree.map(lambda *x: np.concatenate(x, axis=1), *parts)
-  return jax.tree.map(lambda x: x[:, : len(found)], whole)
+  joined = jax.tree.map(lambda *x: np.concatenate(x, axis=1), *parts)
+  return jax.tree.map(lambda x: x[:, : len(gathered)], joined)
 
 
-def _results(exp, path, at, found, footage, columns, limits) -> dict[str, Any]:
-  frame, quantile = found.scored, exp.config.eval.normal_quantile
+def _results(
+  exp, path, at, gathered, footage, columns, limits
+) -> dict[str, Any]:
+  """Returns the content of results.json of a new video."""
+  frame, quantile = gathered.scored, exp.config.eval.normal_quantile
   return {
     'video': foreign.name_of(path),
-    'frames': len(found.frames),
+    'frames': len(gathered.frames),
     'frames_a_second': footage.rate,
     'shape': footage.shape,
     'warnings': list(footage.warnings),
@@ -161,18 +182,18 @@ def _results(exp, path, at, found, footage, columns, limits) -> dict[str, Any]:
   }
 
 
-def _curve(name, found, footage, columns, limits) -> bytes:
-  """The picture of the scores of the first replica."""
+def _curve(name, gathered, footage, columns, limits) -> bytes:
+  """Draws the scores of the first replica over time: a PNG file."""
   curve = frames_lib.FrameScores(
     score=next(iter(columns.values())),
-    anomalous=np.zeros(len(found), bool),
-    video=np.zeros(len(found), np.int32),
-    frame=found.scored,
+    anomalous=np.zeros(len(gathered), bool),
+    video=np.zeros(len(gathered), np.int32),
+    frame=gathered.scored,
     names=[name],
-    lengths=[len(found.frames)],
+    lengths=[len(gathered.frames)],
   )
   threshold = next(iter(limits.values()))
-  at = footage.at(np.arange(len(found.frames)))
+  at = footage.at(np.arange(len(gathered.frames)))
   picture = io.BytesIO()
   plots.new_video(curve, threshold, at, footage.warnings).savefig(
     picture, dpi=150
@@ -181,11 +202,19 @@ def _curve(name, found, footage, columns, limits) -> bytes:
 
 
 def _csv(frame, footage, columns, limits) -> str:
-  shown = {'frame': frame.tolist()}
+  """Returns scores.csv: one row per scored frame.
+
+  Args:
+    frame: [K] numbers of the frames.
+    footage: how the video was filmed.
+    columns: scores [K] by replica name.
+    limits: threshold by replica name.
+  """
+  table = {'frame': frame.tolist()}
   at = footage.at(frame)
   if at is not None:
-    shown['seconds'] = at.tolist()
+    table['seconds'] = at.tolist()
   for name, score in columns.items():
-    shown[name] = score.tolist()
-    shown[f'{name} flagged'] = (score > limits[name]).astype(int).tolist()
-  return spreadsheet.text([shown, *zip(*shown.values())])
+    table[name] = score.tolist()
+    table[f'{name} flagged'] = (score > limits[name]).astype(int).tolist()
+  return spreadsheet.text([table, *zip(*table.values())])

@@ -1,8 +1,9 @@
 """A film of a video with its errors laid over it, and its scores below.
 
-It plays as fast as the video and has its shape. H.264 by PyAV where that is
-installed (`pip install -e '.[video]'`), else an animated GIF by Pillow, which
-is larger, has 256 colours and leaves out frames of a long or fast film.
+It plays as fast as the video and has its shape. PyAV encodes it as H.264 where
+it is installed (`pip install -e '.[video]'`). Else Pillow writes an animated
+GIF, which is larger, has 256 colours and leaves out frames of a long or fast
+film.
 """
 
 import fractions
@@ -17,7 +18,7 @@ import numpy as np
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from memae_jax.data import types
-from memae_jax.evaluation.media import layers as layers_lib
+from memae_jax.evaluation.media import layers
 from memae_jax.evaluation.metrics import frames as frames_lib
 from memae_jax.evaluation.report.plots import style
 from memae_jax.runtime import atomic, errors, parallel
@@ -25,20 +26,20 @@ from memae_jax.runtime import atomic, errors, parallel
 _LOG = logging.getLogger(__name__)
 _WIDTH, _CHART, _TEXT, _EDGE = 480, 96, 22, 4  # Pixels.
 _TALLEST = 2 * _WIDTH
-_STRONGEST = 0.75  # Of the heat; the frame stays visible below it.
+_STRONGEST = 0.75  # Opacity of the heat; the frame stays visible below it.
 _HOTTEST = 0.999  # Share of the pixels of a film that are less hot.
 _DASH = 8  # Pixels.
 _MOST_OF_GIF = 500  # Frames, which Pillow holds in memory.
-_FASTEST_GIF = 50  # Frames a second that browsers play as such.
+_FASTEST_GIF = 50  # Frames per second; browsers slow faster ones down.
 
 
 def _even(value: float) -> int:
-  """H.264 takes even sizes only."""
+  """Rounds to an even size: H.264 takes no others."""
   return 2 * round(value / 2)
 
 
 def _size(width: float, height: float) -> tuple[int, int]:
-  """Pixels of a picture of this shape, as wide as the film or as tall."""
+  """Returns width and height in pixels: the shape, fitted into the film."""
   tall = _WIDTH * height / width
   if tall <= _TALLEST:
     return _WIDTH, max(2, _even(tall))
@@ -48,7 +49,7 @@ def _size(width: float, height: float) -> tuple[int, int]:
 def _heated(
   frame: np.ndarray, error: np.ndarray, limit: float, size: tuple[int, int]
 ) -> Image.Image:
-  """A frame [H, W, C] in [0, 1] under the heat of its error map [H, W]."""
+  """Lays the heat of an error map [H, W] over a frame [H, W, C] in [0, 1]."""
   share = np.sqrt(np.clip(error / limit, 0, 1))[..., None]
   # Its pale end would not show on a bright frame.
   heat = matplotlib.colormaps['inferno'](0.8 * share[..., 0])[..., :3]
@@ -60,17 +61,17 @@ def _heated(
 def _chart(
   score: np.ndarray, anomalous: np.ndarray, threshold: float | None
 ) -> Image.Image:
-  """The scores over time, anomalous frames shaded; drawn once for all."""
+  """Draws the scores [F] over time, with anomalous frames shaded."""
   chart = Image.new('RGB', (2 * _WIDTH, 2 * _CHART), 'white')
   draw = ImageDraw.Draw(chart)
   wide = 2 * _WIDTH / len(score)
   for first, last in frames_lib.spans(np.flatnonzero(anomalous)):
     box = first * wide, 0, (last + 1) * wide, 2 * _CHART
     draw.rectangle(box, fill='#f9dcc4')
-  shown = score if threshold is None else np.append(score, threshold)
-  low, high = np.nanmin(shown), np.nanmax(shown)
+  values = score if threshold is None else np.append(score, threshold)
+  low, high = np.nanmin(values), np.nanmax(values)
   room = _CHART - 16
-  y = 2 * (_CHART - 8 - room * (shown - low) / (high - low or 1))
+  y = 2 * (_CHART - 8 - room * (values - low) / (high - low or 1))
   for first, last in frames_lib.spans(np.flatnonzero(np.isfinite(score))):
     at = (np.arange(first, last + 1) + 0.5) * wide
     points = list(zip(at.tolist(), y[first : last + 1].tolist()))
@@ -81,7 +82,7 @@ def _chart(
 
 
 def render(
-  layers: layers_lib.Layers,
+  film: layers.Layers,
   score: np.ndarray,
   anomalous: np.ndarray,
   *,
@@ -92,34 +93,36 @@ def render(
 ) -> Iterator[np.ndarray]:
   """Yields the pictures of a film, [H', W', 3] uint8 with even sizes.
 
-  Anomalous frames have a vermilion border and word; the line in the chart is
-  where the film is, the dashed one the threshold.
+  Anomalous frames have a vermilion border and the word "anomalous". In the
+  chart, the vertical line marks the current frame and the dashed line the
+  threshold.
 
   Args:
-    layers: of F frames; the maps are 0 where a frame was not scored.
+    film: F frames and their error maps, 0 where a frame was not scored.
     score: [F], NaN where a frame was not scored.
-    anomalous: [F] bool, of the ground truth.
-    limit: the error that is hottest; None: the highest 0.1 % of this video.
-      Give the same one to films that are to be compared.
-    number: [F] of each frame in its video; None: from 0.
-    footage: how the video was filmed: seconds that are shown, and its shape;
-      None: not known.
+    anomalous: [F] bool, the ground truth.
+    limit: the error with the hottest colour; None: the one that 0.1 % of the
+      pixels of this video exceed. Give the same limit to films that are to be
+      compared.
+    number: [F] place of each frame in its video; None: counted from 0.
+    footage: how the video was filmed, for its shape and the seconds that are
+      written; None: not known.
     threshold: scores above it are flagged; None: there is none.
 
   Raises:
-    UserError: the numbers of frames differ, or none was scored.
+    UserError: the arguments are of different lengths, or no frame was scored.
   """
-  sizes = [len(layers), len(score), len(anomalous)]
+  sizes = [len(film), len(score), len(anomalous)]
   number = np.arange(sizes[0]) if number is None else np.asarray(number)
   sizes.append(len(number))
   if len(set(sizes)) > 1:
     raise errors.UserError(
       f'a film has {sizes[0]} frames, but its scores, labels and'
-      f' numbers are {sizes[1:]}; give one of each for each frame'
+      f' numbers have lengths {sizes[1:]}; give one of each for each frame'
     )
   if not np.isfinite(score).any():
     raise errors.UserError('no frame of the film has a score')
-  limit = limit or layers.quantile(_HOTTEST) or 1.0
+  limit = limit or film.quantile(_HOTTEST) or 1.0
   if threshold is not None and not math.isfinite(threshold):
     threshold = None
   chart = _chart(np.asarray(score, float), anomalous, threshold)
@@ -133,14 +136,15 @@ def render(
     if threshold is not None and value > threshold:
       line += '   flagged'
     lines.append(line)
-  return _pictures(layers, lines, anomalous, limit, chart, footage.shape)
+  return _pictures(film, lines, anomalous, limit, chart, footage.shape)
 
 
 def _pictures(
-  layers, lines, anomalous, limit, chart, shape
+  film, lines, anomalous, limit, chart, shape
 ) -> Iterator[np.ndarray]:
+  """Yields the pictures of `render`, each with its line of text."""
   font, red = ImageFont.load_default(14), ImageColor.getrgb(style.ANOMALOUS)
-  for i, (frame, error) in enumerate(layers):
+  for i, (frame, error) in enumerate(film):
     size = _size(*(shape or error.shape[::-1]))
     heated = _heated(frame, error, limit, size)
     left, below = (_WIDTH - size[0]) // 2, heated.height + _TEXT
@@ -165,22 +169,22 @@ def write(
   pictures: Iterable[np.ndarray],
   rate: float = types.FILM_RATE,
 ) -> pathlib.Path:
-  """Writes a film; the file is whole or not there.
+  """Writes a film; the file is complete or does not exist.
 
   Args:
-    path: ends in .mp4 or .gif.
+    path: with the suffix .mp4 or .gif.
     pictures: [H', W', 3] uint8, all of one even size.
-    rate: pictures a second.
+    rate: pictures per second.
 
   Returns:
     The path written: .gif in place of .mp4 without PyAV or its H.264 encoder.
 
   Raises:
-    UserError: another ending.
+    UserError: the path has another suffix.
   """
   path = pathlib.Path(path)
   if path.suffix not in ('.mp4', '.gif'):
-    raise errors.UserError(f'{path}: a film ends in .mp4 or .gif')
+    raise errors.UserError(f'{path}: the name of a film ends in .mp4 or .gif')
   if path.suffix == '.mp4' and not _has_h264():
     _LOG.warning(
       "no H.264 encoder, so %s becomes a GIF; pip install -e '.[video]'",
@@ -202,13 +206,13 @@ def _has_h264() -> bool:
 
 
 def _mp4(path, pictures: Iterable[np.ndarray], rate: float) -> None:
-  import av  # Here, since most runs need no film.
+  import av  # Imported late, since most runs need no film.
 
-  # Rates such as 30000/1001 are exact; mp4 counts time in whole numbers.
+  # Rates such as 30000/1001 stay exact; mp4 counts time in whole numbers.
   exact = fractions.Fraction(min(max(rate, 0.01), 1000)).limit_denominator(1001)
   with av.open(str(path), 'w', format='mp4') as film:
     stream = film.add_stream('libx264', rate=exact, options={'crf': '20'})
-    stream.pix_fmt = 'yuv420p'  # The one that every browser plays.
+    stream.pix_fmt = 'yuv420p'  # The format that every browser plays.
     pictures = iter(pictures)
     first = next(pictures)
     stream.height, stream.width = first.shape[:2]
@@ -219,7 +223,7 @@ def _mp4(path, pictures: Iterable[np.ndarray], rate: float) -> None:
 
 def _gif(path, pictures: Iterable[np.ndarray], rate: float) -> None:
   images, every = _thinned(pictures, math.ceil(rate / _FASTEST_GIF))
-  # Whole hundredths, whose sum stays true.
+  # Whole hundredths of a second, rounded so that the film keeps its length.
   ends = np.round(np.arange(len(images) + 1) * every * 100 / rate)
   images[0].save(
     path,
@@ -232,10 +236,18 @@ def _gif(path, pictures: Iterable[np.ndarray], rate: float) -> None:
 
 
 def _thinned(pictures, every: int) -> tuple[list[Image.Image], int]:
-  """Some of the pictures, and from which to which number they are apart."""
+  """Leaves out pictures, so that no more than `_MOST_OF_GIF` remain.
+
+  Args:
+    pictures: [H', W', 3] uint8.
+    every: keep at most every so many.
+
+  Returns:
+    The pictures that remain, and how many numbers they are apart.
+  """
   kept = []
   for number, picture in enumerate(pictures):
-    if number % every == 0:  # One byte a pixel, as GIF has it.
+    if number % every == 0:  # One byte per pixel, as in GIF.
       image = Image.fromarray(picture)
       kept.append(image.convert('P', palette=Image.Palette.ADAPTIVE))
     if len(kept) > _MOST_OF_GIF:

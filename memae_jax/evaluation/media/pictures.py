@@ -1,4 +1,4 @@
-"""What a network makes of samples and of its own slots, to be looked at."""
+"""Pictures of samples and slots, as a network sees them."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -14,14 +14,14 @@ from memae_jax.runtime import parallel
 from memae_jax.training import experiment
 
 _LARGE = 64  # Pixels a side; larger pictures need the room of two.
-_BLOCK = 16  # Samples, or a multiple, that a network is shown at once.
+_BLOCK = 16  # A network gets this many samples at once, or a multiple.
 _STRIP = 10  # Frames.
 _CONTRAST = 3.0  # Mean absolute deviations from grey to black and to white.
-_FOREIGN = 2  # Normal classes whose networks are shown foreign samples.
-_MOST_LABELS = 9  # Other classes of each.
+_MOST_CLASSES = 2  # Normal classes whose networks get samples of others.
+_MOST_LABELS = 9  # Other classes for each of them.
 
 
-def added(
+def with_pictures(
   exp: experiment.Experiment,
   weights: Any,
   networks: Sequence[scores.ReplicaScores],
@@ -37,76 +37,107 @@ def added(
   """
   pictured = scores.first_names((r.variant, r.name) for r in exp.replicas)
   out = list(networks)
-  for i, (replica, found) in enumerate(zip(exp.replicas, networks)):
+  for i, (replica, scored) in enumerate(zip(exp.replicas, networks)):
     if replica.name not in pictured:
       continue
     decodes = replica.has_memory and not exp.programs.is_large
-    out[i] = found._replace(
+    out[i] = scored._replace(
       decoded_slots=decoded_slots(exp, weights, i) if decodes else None,
-      gallery=gallery(exp, weights, i, found.score),
+      gallery=gallery(exp, weights, i, scored.score),
     )
   return out
 
 
 def gallery(
-  exp: experiment.Experiment, weights: Any, index: int, error: np.ndarray
+  exp: experiment.Experiment, weights: Any, index: int, score: np.ndarray
 ) -> scores.Gallery | None:
-  """Best, median and worst reconstructions of normals and anomalies.
+  """Returns the normals and anomalies with lowest, median and highest scores.
 
   Args:
     exp: the experiment.
     weights: of the fleet.
     index: of the replica.
-    error: [T] scores of its test samples.
+    score: [T] of its test samples.
 
   Returns:
-    None for rows of tables. Of a clip, the frame that is scored.
+    None for rows of tables, and for a method that neither reconstructs nor
+    maps its errors. Clips are shown by the frame that is scored.
   """
   if not (exp.source.has_images or exp.source.videos):
     return None
   split = exp.splits[index]
-  shown = 1 if max(exp.source.inputs.shape[-3:-1]) > _LARGE else 2
-  rows, titles = [], []
+  count = 1 if max(exp.source.inputs.shape[-3:-1]) > _LARGE else 2
+  members, titles = [], []
   for anomalous in (False, True):
-    members = np.flatnonzero(split.anomalous == anomalous)
-    # Of equal ones the first is the highest, as in the list of all scores.
-    members = members[np.argsort(-error[members], kind='stable')[::-1]]
-    middle = len(members) // 2
-    for title, chosen in (
-      ('lowest error', members[:shown]),
-      ('median error', members[middle : middle + shown]),
-      ('highest error', members[-shown:]),
+    of_kind = np.flatnonzero(split.anomalous == anomalous)
+    # The first of equal scores is the highest, as in the list of all scores.
+    of_kind = of_kind[np.argsort(-score[of_kind], kind='stable')[::-1]]
+    middle = len(of_kind) // 2
+    for title, part in (
+      ('lowest score', of_kind[:count]),
+      ('median score', of_kind[middle : middle + count]),
+      ('highest score', of_kind[-count:]),
     ):
-      rows += chosen.tolist()
+      members += part.tolist()
       kind = 'anomalous' if anomalous else 'normal'
-      titles += [f'{kind}, {title}'] * len(chosen)
-  chosen = split.test[rows]
-  rebuilt = _rebuilt(exp, weights, index, chosen)
-  if rebuilt is None:
-    return None
-  x, out = rebuilt
+      titles += [f'{kind}, {title}'] * len(part)
+  return _gallery(exp, weights, index, members, score[members], titles)
+
+
+def _gallery(
+  exp, weights, index: int, members, score: np.ndarray, titles: Sequence[str]
+) -> scores.Gallery | None:
+  """Returns K test samples of a replica beside what it makes of them.
+
+  Args:
+    exp: the experiment, of images or videos.
+    weights: of the fleet.
+    index: of the replica.
+    members: [K] places in its test set.
+    score: [K] of these samples.
+    titles: [K] of these samples.
+
+  Returns:
+    None for a method that neither reconstructs nor maps its errors.
+  """
+  split, masks = exp.splits[index], exp.source.masks
+  rows = split.test[members]
+  output, maps = _output(exp, weights, index, rows), None
+  if output is None:
+    maps = _maps(exp, _predicted(exp, weights, rows, 'maps'), index)
+    if maps is None:
+      return None
+    maps = np.asarray(maps[: len(rows)], np.float32)
+  else:
+    output = _as_image(output, exp.source, split)
   return scores.Gallery(
-    inputs=_as_image(x, exp.source, split),
-    reconstructions=_as_image(out, exp.source, split),
-    score=error[rows],
-    anomalous=split.anomalous[rows],
+    inputs=_as_image(_scored(exp, rows, index), exp.source, split),
+    reconstructions=output,
+    score=score,
+    anomalous=split.anomalous[members],
     title=tuple(titles),
-    masks=None if exp.source.masks is None else exp.source.masks[chosen],
-    sample=chosen,
+    masks=None if masks is None else masks[rows],
+    sample=rows,
+    maps=maps,
   )
 
 
-def foreign(
+def other_classes(
   members: Sequence[tuple[experiment.Experiment, Any]],
-) -> list[scores.Foreign]:
-  """What the variants make of classes that they never saw, or nothing.
+) -> list[scores.OtherClasses]:
+  """Reconstructs samples of classes that the variants never saw.
 
-  For the first classes of a one-class fleet: a test sample of each other
-  class, the first in the test set, through every variant trained with the
-  first seed.
+  One test sample of each other class, the first in the test set, goes through
+  every variant that was trained with the first seed. The first
+  `_MOST_CLASSES` classes of a one-class fleet take their turn as the normal
+  one.
 
   Args:
     members: the experiment of each family, and the weights of its fleet.
+
+  Returns:
+    An entry for each normal class; [] unless the samples are images and some
+    variant reconstructs them.
   """
   exp = members[0][0]
   if not exp.source.has_images:
@@ -119,38 +150,41 @@ def foreign(
         variants = groups.setdefault(replica.normal_class, {})
         variants.setdefault(replica.variant, (member, weights, i))
   out = []
-  for kind, variants in list(groups.items())[:_FOREIGN]:
+  for kind, variants in list(groups.items())[:_MOST_CLASSES]:
     member, _, i = next(iter(variants.values()))
     split = member.splits[i]
     others = split.test[split.anomalous]
     labels, first = np.unique(exp.source.labels[others], return_index=True)
     rows = others[first[:_MOST_LABELS]]
-    name = exp.source.label_names.__getitem__
-    x, rebuilt = None, {}
-    for variant, one in variants.items():
-      if (both := _rebuilt(*one, rows)) is not None:
-        x, rebuilt[variant] = both
-    if not rebuilt:
+    outputs = {
+      variant: _output(*replica, rows) for variant, replica in variants.items()
+    }
+    outputs = {k: v for k, v in outputs.items() if v is not None}
+    if not outputs:
       continue
+    x = _scored(member, rows, i)
+    name = exp.source.label_names.__getitem__
     image = lambda v, split=split: _as_image(v, exp.source, split)
     out.append(
-      scores.Foreign(
+      scores.OtherClasses(
         normal=name(kind),
         labels=tuple(map(name, labels[:_MOST_LABELS])),
         inputs=image(x),
-        reconstructions={k: image(v) for k, v in rebuilt.items()},
-        score={k: np.square(x - v).mean((1, 2, 3)) for k, v in rebuilt.items()},
+        reconstructions={k: image(v) for k, v in outputs.items()},
+        score={k: np.square(x - v).mean((1, 2, 3)) for k, v in outputs.items()},
       )
     )
   return out
 
 
-def strips(
+def frame_strips(
   exp: experiment.Experiment,
   weights: Any,
   replicas: Sequence[scores.ReplicaScores],
 ) -> dict[str, scores.Gallery]:
-  """Frames of the first test video with both kinds, evenly spaced in time.
+  """Returns frames of one test video, evenly spaced in time, by replica.
+
+  The video is the first that has normal and anomalous frames, if there is one.
 
   Args:
     exp: the experiment.
@@ -158,40 +192,33 @@ def strips(
     replicas: the scores of its replicas, in their order.
 
   Returns:
-    {name of the first replica of each variant: strip}; empty but for videos.
+    {name of the first replica of each variant: its frames}; {} for samples
+    that are no clips of videos.
   """
   firsts = scores.first_names((r.variant, r.name) for r in exp.replicas)
-  source, out = exp.source, {}
+  out = {}
   for i, replica in enumerate(replicas):
     frames = replica.frames
     if frames is None or replica.name not in firsts:
       continue
-    both = [
+    mixed = [
       name
       for v, name in enumerate(frames.names)
       if len(set(frames.anomalous[frames.video == v].tolist())) == 2
     ]
-    at = in_time(exp, i, (both or list(frames.names))[0])
-    some = np.linspace(0, len(at) - 1, _STRIP).round().astype(int)
-    at = at[np.unique(some)]
-    rows = exp.splits[i].test[at]
-    both = _rebuilt(exp, weights, i, rows)
-    if both is None:
-      continue
-    x, rebuilt = both
-    out[replica.name] = scores.Gallery(
-      inputs=_as_image(x, source, exp.splits[i]),
-      reconstructions=_as_image(rebuilt, source, exp.splits[i]),
-      score=replica.score[at],
-      anomalous=replica.anomalous[at],
-      title=tuple(f'frame {frame}' for frame in source.videos.frame[rows]),
-      masks=None if source.masks is None else source.masks[rows],
-    )
+    members = in_time(exp, i, (mixed or list(frames.names))[0])
+    spaced = np.linspace(0, len(members) - 1, _STRIP).round().astype(int)
+    members = members[np.unique(spaced)]
+    numbers = exp.source.videos.frame[exp.splits[i].test[members]]
+    titles = [f'frame {number}' for number in numbers]
+    strip = _gallery(exp, weights, i, members, replica.score[members], titles)
+    if strip is not None:
+      out[replica.name] = strip
   return out
 
 
 def in_time(exp: experiment.Experiment, index: int, name: str) -> np.ndarray:
-  """Which test samples [K] of a replica are of a video, in their order.
+  """Returns the places [K] of a video's samples in a test set, in their order.
 
   Args:
     exp: the experiment, of videos.
@@ -206,7 +233,7 @@ def in_time(exp: experiment.Experiment, index: int, name: str) -> np.ndarray:
 def error_maps(
   exp: experiment.Experiment, weights: Any, index: int, rows: np.ndarray
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-  """The scored frames of clips, and the errors of a replica.
+  """Yields the scored frames of clips and their error maps, in blocks.
 
   Args:
     exp: the experiment, of videos.
@@ -215,23 +242,44 @@ def error_maps(
     rows: [K] samples of the source.
 
   Yields:
-    Of some samples at a time, [k, H, W, C] float32 in [0, 1], and their maps,
-    [k, H, W], as of the headline score.
+    For some samples at a time, [k, H, W, C] float32 in [0, 1], and their maps,
+    [k, H, W], by the rule of the headline score; zeros for a method without
+    maps.
   """
-  block = exp.config.eval.batch_size
-  for first in range(0, len(rows), block):
-    some = rows[first : first + block]
-    found = _predicted(exp, weights, some, 'maps')
-    frames = _as_image(_scored(exp, some, index), exp.source, exp.splits[index])
-    maps = losses.map_of(exp.rule, found.maps)
-    yield frames, maps[index, : len(some)]
+  size = exp.config.eval.batch_size
+  for first in range(0, len(rows), size):
+    block = rows[first : first + size]
+    maps = _maps(exp, _predicted(exp, weights, block, 'maps'), index)
+    frames = _as_image(
+      _scored(exp, block, index), exp.source, exp.splits[index]
+    )
+    yield frames, or_zeros(maps, frames)
 
 
-def _predicted(exp, weights, rows, wanted: str) -> base.Prediction:
-  """What the replicas say of samples of the source: [R, K or more, ...]."""
-  # Of few sizes, so that few programs compile.
+def or_zeros(maps: np.ndarray | None, frames: np.ndarray) -> np.ndarray:
+  """Returns the maps [k, H, W] of frames [k, H, W, C]; zeros if there are none.
+
+  Args:
+    maps: [k or more, H, W], padded at the end, or None.
+    frames: of the same samples.
+  """
+  if maps is None:
+    return np.zeros(frames.shape[:3], np.float32)
+  return maps[: len(frames)]
+
+
+def _predicted(exp, weights, rows, field: str) -> base.Prediction:
+  """Scores samples of the source by every replica: [R, K or more, ...].
+
+  Args:
+    exp: the experiment.
+    weights: of the fleet.
+    rows: [K] samples.
+    field: large field of a `Prediction` that is wanted, 'maps' or 'output'.
+  """
+  # A few sizes only, so that few programs compile.
   rows = np.resize(rows, parallel.padded(len(rows), _BLOCK))
-  return exp.programs.score(weights, [rows] * len(exp.replicas), (wanted,))
+  return exp.programs.score(weights, [rows] * len(exp.replicas), (field,))
 
 
 def _scored(exp, rows, index: int) -> np.ndarray:
@@ -240,24 +288,31 @@ def _scored(exp, rows, index: int) -> np.ndarray:
   return losses.scored_frame(x) if exp.source.videos else x
 
 
-def _rebuilt(exp, weights, index, rows) -> tuple[np.ndarray, np.ndarray] | None:
-  """Model inputs of samples of the source, and what a replica makes of them.
+def _maps(exp, prediction: base.Prediction, index: int) -> np.ndarray | None:
+  """Error maps [K or more, H, W] of a replica by the rule of the score."""
+  maps = losses.map_of(exp.rule, prediction.maps)
+  return None if maps is None else maps[index]
 
-  Of clips, the frames that are scored. None where it makes nothing of them.
+
+def _output(exp, weights, index: int, rows) -> np.ndarray | None:
+  """Reconstructions [K, ...] of samples of the source, in model units.
+
+  Clips are reduced to their scored frames. None for a method that
+  reconstructs nothing.
   """
-  found = _predicted(exp, weights, rows, 'output').output
-  if found is None:
+  output = _predicted(exp, weights, rows, 'output').output
+  if output is None:
     return None
-  out = np.asarray(found[index, : len(rows)])
-  if exp.source.videos and out.ndim == 5:
-    out = losses.scored_frame(out)
-  return _scored(exp, rows, index), out
+  output = np.asarray(output[index, : len(rows)])
+  if exp.source.videos and output.ndim == 5:
+    output = losses.scored_frame(output)
+  return output
 
 
 def decoded_slots(
   exp: experiment.Experiment, weights: Any, index: int
 ) -> np.ndarray | None:
-  """The slots of a replica through its decoder, [N, ...] in input units.
+  """Passes the slots of a replica through its decoder.
 
   Args:
     exp: the experiment.
@@ -265,11 +320,12 @@ def decoded_slots(
     index: of the replica, which has a memory.
 
   Returns:
-    None where a slot holds one position of an encoding: it is no sample.
+    [N, ...], images in [0, 1] and rows in units of the model input; None where
+    a slot holds one position of an encoding: it is no sample.
   """
   slots = next(iter(exp.programs.slots(weights, index).values()))
   method = exp.trainer.method
-  decoded = jax.jit(lambda *given: method.decode_slots(*given))(
+  decoded = jax.jit(lambda *args: method.decode_slots(*args))(
     exp.programs.one(weights, index).variables,
     slots[: exp.replicas[index].slots],
   )
@@ -282,7 +338,7 @@ def decoded_slots(
 
 
 def _range(source: types.Source, split: types.Split) -> tuple[float, float]:
-  """What black and white are: those of bytes, or of the training samples."""
+  """Values of black and of white: of bytes, or of the training samples."""
   if source.inputs.dtype == np.uint8:
     return 0.0, 255.0
   train = source.inputs[split.train]
@@ -292,10 +348,10 @@ def _range(source: types.Source, split: types.Split) -> tuple[float, float]:
 def _as_image(
   x: np.ndarray, source: types.Source, split: types.Split
 ) -> np.ndarray:
-  """Model inputs back to [0, 1]."""
+  """Scales model inputs back to [0, 1]."""
   scale, shift = split.transform.scale, split.transform.shift
   raw = (x - shift) / np.where(scale, scale, 1)
-  if split.transform.least_contrast is not None:  # Levels of its own.
+  if split.transform.least_contrast is not None:  # Each image has its levels.
     low, high = -_CONTRAST, _CONTRAST
   else:
     low, high = _range(source, split)

@@ -1,1 +1,1 @@
-"""What is computed of scores and labels, by NumPy alone."""
+"""Metrics of scores and labels, by NumPy alone."""

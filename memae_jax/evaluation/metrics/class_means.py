@@ -1,9 +1,9 @@
-"""One-class fleets: what is averaged over the classes, and what is not.
+"""Means over the classes of one-class fleets, and their units.
 
-The paper's number is a mean over the classes. Another seed gives another such
-mean, so with several seeds the unit of deviations and intervals is the mean
-over the classes of one seed; the classes themselves are no random sample. With
-one seed there is only one mean, and the unit is the run.
+The number in the paper is a mean over the classes. Another seed gives another
+such mean, so with several seeds the unit of deviations and intervals is the
+mean over the classes of one seed; the classes themselves are no random sample.
+With one seed there is only one mean, and the unit is the run.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ Row = tuple[Mapping[str, Any], Metrics]  # Fields and metrics of a run.
 
 
 def averaged(fields: Sequence[Mapping[str, Any]]) -> int:
-  """Returns over how many classes a unit is the mean; 0: a unit is a run.
+  """Returns the number of classes that a unit is the mean of; 0: it is a run.
 
   Args:
     fields: of all runs.
@@ -27,13 +27,13 @@ def averaged(fields: Sequence[Mapping[str, Any]]) -> int:
 
 
 def units(rows: Sequence[Row]) -> list[Row]:
-  """Returns what counts as one observation: runs, or means over classes.
+  """Returns the single observations: runs, or means over classes.
 
   A mean over classes has no `normal_class`; a metric that is undefined for a
   class has no mean.
 
   Args:
-    rows: of all runs to be compared.
+    rows: fields and metrics of all runs to be compared.
   """
   if not averaged([fields for fields, _ in rows]):
     return list(rows)
@@ -49,9 +49,9 @@ def units(rows: Sequence[Row]) -> list[Row]:
 
 def _mean(metrics: Sequence[Metrics]) -> dict[str, float | None]:
   out = {}
-  for name in dict.fromkeys(name for values in metrics for name in values):
-    found = [values.get(name) for values in metrics]
-    out[name] = None if None in found else sum(found) / len(found)
+  for name in dict.fromkeys(name for of_run in metrics for name in of_run):
+    values = [of_run.get(name) for of_run in metrics]
+    out[name] = None if None in values else sum(values) / len(values)
   return out
 
 
@@ -61,26 +61,27 @@ def by_class(
   """Summarises each class over its seeds: {class: {method: summary}}.
 
   Args:
-    rows: of networks and baselines; `variant` names the method.
-    names: of the classes; else they are called by their index.
+    rows: fields and metrics of networks and baselines; the field `variant`
+      names the method.
+    names: of the classes; without them, classes are called by their index.
 
   Returns:
     {} unless there are several classes.
   """
-  found = {fields.get('normal_class') for fields, _ in rows} - {None}
-  if len(found) < 2:
+  classes = {fields.get('normal_class') for fields, _ in rows} - {None}
+  if len(classes) < 2:
     return {}
   out = {}
-  for kind in sorted(found):
+  for kind in sorted(classes):
     groups: dict[str, list[Metrics]] = {}
     for fields, values in rows:
       if fields.get('normal_class') == kind:
-        shown = {
+        of_class = {
           name: values[name]
           for name in registry.names('of_class')
           if name in values
         }
-        groups.setdefault(fields['variant'], []).append(shown)
+        groups.setdefault(fields['variant'], []).append(of_class)
     out[names[kind] if names else str(kind)] = {
       method: intervals.summarise(group, 'seed')
       for method, group in groups.items()

@@ -1,8 +1,8 @@
 """Detection metrics of one set of scores.
 
-Higher scores are more anomalous and the anomaly is the positive class. What
-scikit-learn has comes from scikit-learn. A value that the data cannot define
-is None, with the reason beside it: never NaN, 0 or 0.5.
+Higher scores are more anomalous and the anomaly is the positive class.
+Metrics that scikit-learn has are computed by it. A value that the data cannot
+define is None, with the reason beside it: never NaN, 0 or 0.5.
 """
 
 import numpy as np
@@ -47,10 +47,17 @@ def _vector(values, name: str) -> np.ndarray:
 
 
 def labelled(score, anomalous) -> tuple[np.ndarray, np.ndarray]:
-  """Returns scores [T] float64 and labels [T] bool.
+  """Checks scores and labels of samples, and converts their types.
+
+  Args:
+    score: [T] numbers.
+    anomalous: [T] bool, or 0 and 1.
+
+  Returns:
+    [T] float64 and [T] bool.
 
   Raises:
-    UserError: lengths differ, or a score is not finite.
+    UserError: lengths differ, a score is not finite, or a label is no bool.
   """
   score, anomalous = _vector(score, 'score'), np.asarray(anomalous)
   if anomalous.shape != score.shape:
@@ -66,20 +73,26 @@ def labelled(score, anomalous) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _counts(flagged: np.ndarray, anomalous: np.ndarray, where: str):
-  """Returns precision, recall, F1 and false positive rate, None if 0 / 0."""
+  """Returns precision, recall, F1 and false positive rate, None if 0 / 0.
+
+  Args:
+    flagged: [T] bool.
+    anomalous: [T] bool.
+    where: ends the name of each metric, such as '_at_ratio'.
+  """
   hits, wrong = (flagged & anomalous).sum(), (flagged & ~anomalous).sum()
   positives, normals = anomalous.sum(), (~anomalous).sum()
-  over = lambda a, b: float(a / b) if b else None
+  ratio = lambda a, b: float(a / b) if b else None
   return {
-    f'precision{where}': over(hits, hits + wrong),
-    f'recall{where}': over(hits, positives),
-    f'f1{where}': over(2 * hits, hits + wrong + positives),
-    f'false_positive_rate{where}': over(wrong, normals),
+    f'precision{where}': ratio(hits, hits + wrong),
+    f'recall{where}': ratio(hits, positives),
+    f'f1{where}': ratio(2 * hits, hits + wrong + positives),
+    f'false_positive_rate{where}': ratio(wrong, normals),
   }
 
 
 def _equal_error_rate(score, anomalous) -> float:
-  """Where the ROC curve crosses false positive = false negative rate."""
+  """Returns the rate at which false positives and false negatives are equal."""
   fpr, tpr, _ = sklearn.metrics.roc_curve(anomalous, score)
   gap = fpr + tpr - 1  # Rises from -1 to 1.
   i = int(np.argmax(gap >= 0))
@@ -88,7 +101,7 @@ def _equal_error_rate(score, anomalous) -> float:
 
 
 def _tie_span(score, anomalous, flagged) -> float:
-  """Best minus worst F1 over the orders of samples that tie at the cut."""
+  """Returns best minus worst F1 over the orders of samples tied at the cut."""
   if not flagged.any():
     return 0.0
   tied = score == score[flagged].min()
@@ -99,10 +112,14 @@ def _tie_span(score, anomalous, flagged) -> float:
 
 
 def threshold(validation_score: np.ndarray, quantile: float) -> float | None:
-  """Returns the quantile of the scores of validation normals.
+  """Returns the score above which samples are flagged; it needs no label.
 
-  What scores above it is flagged, a rule that needs no label. None without
-  validation normals.
+  Args:
+    validation_score: [V] scores of validation normals.
+    quantile: of these scores.
+
+  Returns:
+    None without validation normals.
   """
   if not len(validation_score):
     return None
@@ -112,7 +129,7 @@ def threshold(validation_score: np.ndarray, quantile: float) -> float | None:
 def flag_top(score: np.ndarray, ratio: float) -> np.ndarray:
   """Flags exactly round(ratio * T) samples, those with the highest scores.
 
-  Of samples that tie at the cut, the earlier ones are flagged (stable order).
+  Among samples that tie at the cut, the earlier ones are flagged.
 
   Args:
     score: [T].
@@ -137,24 +154,24 @@ def evaluate(
 ) -> tuple[dict[str, float | None], dict[str, str]]:
   """Returns every metric of one replica, and why the undefined ones are so.
 
-  `*_at_ratio` flag the top `flag_ratio` of the test set (`flag_top`): they use
-  the known ratio of anomalies of the test set. `*_at_normal_quantile` flag
-  scores strictly above a quantile of the validation normals: they use no test
-  label. `f1_best_oracle` chooses the threshold on the test labels.
-  `f1_at_ratio_tie_span` is how far the order of equal scores can move
-  `f1_at_ratio`.
+  Metrics `*_at_ratio` flag the top `flag_ratio` of the test set (`flag_top`);
+  they use the known ratio of anomalies in the test set. Metrics
+  `*_at_normal_quantile` flag scores strictly above a quantile of the
+  validation normals; they use no test label. `f1_best_oracle` chooses the
+  threshold on the test labels. `f1_at_ratio_tie_span` is how far the order of
+  equal scores can move `f1_at_ratio`.
 
   Args:
     score: [T] anomaly scores, higher is more anomalous.
     anomalous: [T] bool, all False without labels.
     validation_score: [V] scores of held-out normals; V = 0 is allowed.
-    flag_ratio: share flagged; 0 means the base rate of the test set.
+    flag_ratio: share that is flagged; 0: the base rate of the test set.
     normal_quantile: in (0, 1].
     has_labels: False makes every metric undefined: all of them need labels.
 
   Returns:
     metrics: every name of `METRICS`, None where undefined.
-    reasons: of each undefined metric, one sentence.
+    reasons: one sentence for each undefined metric.
 
   Raises:
     UserError: lengths differ, or a score is not finite.
@@ -172,7 +189,7 @@ def evaluate(
   if validation_score.size and score.size:
     limit = threshold(validation_score, normal_quantile)
     counts = _counts(score > limit, anomalous, '_at_normal_quantile')
-    if single:  # One class alone defines one of the rates, and no trade-off.
+    if single:  # One class alone defines one rate, and no precision or F1.
       counts = {
         name: value
         for name, value in counts.items()

@@ -1,18 +1,18 @@
-"""Frame-level metrics of videos, with what the literature leaves unsaid.
+"""Frame-level metrics of videos, each under a name of its own.
 
 A published "frame AUC" may be any of three numbers that differ by many points
 on the same scores, so all three are given under names of their own:
 
 - `auroc`: micro and raw. One ROC over all scored frames of all videos.
-- `auroc_normalised`: micro, after `normalise`. What MemAE, Frame-Pred, MNAD and
-  most others report: equation 12 of the MemAE paper. It reads the whole video,
-  future included, and takes for granted that each video has an anomaly.
-- `auroc_macro`: mean of the ROC of each video, over those with both classes.
+- `auroc_normalised`: micro, after `normalise`, as MemAE, Frame-Pred, MNAD and
+  most others report it: equation 12 of the MemAE paper. It reads the whole
+  video, future included, and takes for granted that each video has an anomaly.
+- `auroc_macro`: mean of the AUROC of each video, over those with both classes.
   Some papers pad the other videos with made-up frames instead; here they are
   left out, counted and named. Normalising a video leaves its ROC as it is, so
   there is only one.
 
-Average precision and equal error rate are micro, with the same two names.
+Average precision and equal error rate are micro, raw and normalised alike.
 """
 
 from collections.abc import Sequence
@@ -37,9 +37,12 @@ METRICS = (
 class FrameScores(NamedTuple):
   """Scored frames of some videos; frames without a score are left out.
 
-  score: [S] higher is more anomalous. anomalous: [S] bool.
-  video: [S] int, which of the V videos. frame: [S] int index in that video.
-  names: of the videos. lengths: frames of each, scored or not.
+  score: [S], higher is more anomalous.
+  anomalous: [S] bool.
+  video: [S] int, index of one of the V videos.
+  frame: [S] int, index in that video.
+  names: [V] of the videos.
+  lengths: [V] frames of each video, scored or not.
   """
 
   score: np.ndarray
@@ -51,7 +54,7 @@ class FrameScores(NamedTuple):
 
 
 def checked(frames: FrameScores) -> FrameScores:
-  """Returns arrays of the right types, in the order of video and frame.
+  """Checks frames, converts their types, and sorts them by video and frame.
 
   Raises:
     UserError: a score is not finite, lengths differ, a frame does not exist,
@@ -95,32 +98,32 @@ def checked(frames: FrameScores) -> FrameScores:
 def normalise(score: np.ndarray, video: np.ndarray) -> np.ndarray:
   """Returns [S] scores scaled to [0, 1] within each video.
 
-  One minus equation 12 of the MemAE paper. Where all scores of a video are
-  equal it is not defined: they become 0, that is normal.
+  This is one minus equation 12 of the MemAE paper. It is not defined where all
+  scores of a video are equal: these become 0, that is normal.
 
   Args:
     score: [S].
-    video: [S] int.
+    video: [S] int, the video of each frame.
   """
   out = np.zeros(score.shape)
-  for one in np.unique(video):
-    mine = video == one
-    low, high = score[mine].min(), score[mine].max()
+  for number in np.unique(video):
+    inside = video == number
+    low, high = score[inside].min(), score[inside].max()
     if high > low:
-      out[mine] = (score[mine] - low) / (high - low)
+      out[inside] = (score[inside] - low) / (high - low)
   return out
 
 
 def average_clips(error: np.ndarray, number: np.ndarray) -> np.ndarray:
-  """Scores each clip's centre frame by its mean error over all these clips.
+  """Scores the centre frame of each clip by its mean error over all clips.
 
-  The same frames are scored as by other rules, so that results compare; those
+  The same frames are scored as by other rules, so that results compare; frames
   near the ends of a video are in fewer clips. The released code does not
   average.
 
   Args:
     error: [K, T] of each frame of each clip.
-    number: [K, T] int, which frame that is.
+    number: [K, T] int, the number of that frame among all frames.
 
   Returns:
     [K] float32.
@@ -141,22 +144,22 @@ def evaluate(
 
   Returns:
     metrics: every name of `METRICS`, None where undefined.
-    reasons: of each undefined metric, one sentence.
+    reasons: one sentence for each undefined metric.
 
   Raises:
-    UserError: as `checked`.
+    UserError: see `checked`.
   """
   frames = checked(frames)
   normalised = normalise(frames.score, frames.video)
   out, reasons = {}, {}
   for score, end in ((frames.score, ''), (normalised, '_normalised')):
-    found, why = detection.evaluate(score, frames.anomalous, ())
-    out |= {f'{name}{end}': value for name, value in found.items()}
+    values, why = detection.evaluate(score, frames.anomalous, ())
+    out |= {f'{name}{end}': value for name, value in values.items()}
     reasons |= {f'{name}{end}': text for name, text in why.items()}
-  found = [row['auroc'] for row in videos(frames)]
-  found = [value for value in found if value is not None]
-  out['auroc_macro'] = float(np.mean(found)) if found else None
-  if not found:
+  aurocs = [row['auroc'] for row in videos(frames)]
+  aurocs = [value for value in aurocs if value is not None]
+  out['auroc_macro'] = float(np.mean(aurocs)) if aurocs else None
+  if not aurocs:
     reasons['auroc_macro'] = 'no video has both normal and anomalous frames'
   return (
     {name: out[name] for name in METRICS},
@@ -165,24 +168,24 @@ def evaluate(
 
 
 def videos(frames: FrameScores) -> list[dict[str, Any]]:
-  """Returns a row for each video: what was scored of it, and its AUROC.
+  """Returns a row for each video: counts of its frames, and its AUROC.
 
-  `dropped` are the frames without a score, as [first, last] ranges; `constant`
-  says that all scores are equal, so that `normalise` is not defined; `auroc`
-  is None where `reason` says why.
+  `dropped` are the frames without a score, as [first, last] ranges. `constant`
+  says that all scores are equal, so that `normalise` is not defined. `auroc`
+  is None where it is undefined; `reason` then says why.
 
   Raises:
-    UserError: as `checked`.
+    UserError: see `checked`.
   """
   frames, rows = checked(frames), []
   for i, (name, length) in enumerate(zip(frames.names, frames.lengths)):
-    mine = frames.video == i
-    score, anomalous = frames.score[mine], frames.anomalous[mine]
-    missing = np.setdiff1d(np.arange(length), frames.frame[mine])
+    inside = frames.video == i
+    score, anomalous = frames.score[inside], frames.anomalous[inside]
+    missing = np.setdiff1d(np.arange(length), frames.frame[inside])
     row = {
       'name': name,
       'frames': int(length),
-      'scored': int(mine.sum()),
+      'scored': int(inside.sum()),
       'anomalous': int(anomalous.sum()),
       'dropped': spans(missing),
       'constant': bool(score.size) and bool(score.min() == score.max()),
@@ -201,7 +204,7 @@ def videos(frames: FrameScores) -> list[dict[str, Any]]:
 
 
 def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-  """Counts and names for the results, from the rows of `videos`."""
+  """Sums up the rows of `videos`: counts, and names of special videos."""
   return {
     'videos': len(rows),
     'frames': sum(row['frames'] for row in rows),
@@ -216,7 +219,7 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def spans(index: np.ndarray) -> list[list[int]]:
-  """Returns sorted indices as [first, last] ranges."""
+  """Returns sorted indices [n] as [first, last] ranges."""
   if not len(index):
     return []
   parts = np.split(index, np.flatnonzero(np.diff(index) > 1) + 1)

@@ -1,7 +1,7 @@
-"""How sure a metric is: over replicas, over pairs of them, over samples.
+"""Intervals of metrics: over replicas, over pairs of them, over samples.
 
 Student-t intervals say what another replica could give, bootstrap intervals
-what other test samples could; neither knows of the other.
+what other test samples could give. Neither contains the other.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,14 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import scipy.stats
 
-from memae_jax.evaluation.metrics import detection as metrics_lib
+from memae_jax.evaluation.metrics import detection
 from memae_jax.runtime import errors
 
-TWO = 'two {}s: no interval'  # Why two of a unit have none.
+TWO = 'two {}s: no interval'  # The reason, with the name of the unit.
 
 
 def _describe(values: Sequence[float], unit: str) -> dict:
-  """Mean, sample deviation and Student-t interval of the mean."""
+  """Returns mean, sample deviation and Student-t interval of the mean."""
   n = len(values)
   out = {'mean': None, 'std': None, 'n': n, 'ci95': None}
   if n:
@@ -36,15 +36,15 @@ def summarise(
 ) -> dict[str, dict]:
   """Summarises replicas: {name: {'mean', 'std', 'n', 'ci95'[, 'undefined']}}.
 
-  `std` is the sample deviation over replicas (n - 1), None for one; `ci95` the
-  Student-t interval of their mean, None for fewer than three: of two it would
-  be 13 times as wide as their distance, and say nothing (`ci95_reason` then
-  says so). Undefined values are left out: `n` counts the defined ones, and
-  `undefined` the others if there are any.
+  `std` is the sample deviation over replicas (n - 1), None for one. `ci95` is
+  the Student-t interval of their mean, None for fewer than three: with two it
+  would be 13 times as wide as their distance, and say nothing; `ci95_reason`
+  then says so. Undefined values are left out: `n` counts the defined values,
+  and `undefined` the others if there are any.
 
   Args:
-    metrics: of each replica, as from `metrics.evaluate`.
-    unit: what one of them is, for the reason.
+    metrics: of each replica, as from `detection.evaluate`.
+    unit: name of one observation, such as 'run', for the reason.
   """
   out = {}
   for name in dict.fromkeys(name for m in metrics for name in m):
@@ -58,14 +58,19 @@ def summarise(
 def has_interval(
   summaries: Mapping[str, Mapping], metrics: Iterable[str]
 ) -> bool:
-  """Whether any of the summaries has an interval over runs of a metric."""
+  """Returns whether any of the summaries has an interval of a metric.
+
+  Args:
+    summaries: by method, each by metric.
+    metrics: names to look for.
+  """
   return any(
     (s.get(m) or {}).get('ci95') for s in summaries.values() for m in metrics
   )
 
 
 def without_interval(summaries: Iterable[Mapping | None]) -> list[str]:
-  """Sentences on why some summaries have no interval, each once."""
+  """Says why some summaries have no interval: each sentence once."""
   reasons = [(s or {}).get('ci95_reason') for s in summaries]
   return [
     f'{text[0].upper()}{text[1:]}.' for text in dict.fromkeys(reasons) if text
@@ -79,15 +84,15 @@ def paired_difference(
   """Summarises a - b over pairs of replicas (same seed, class and data).
 
   The interval is that of a paired Student-t test: it excludes 0 exactly where
-  the test rejects at 5 %; two pairs have none. Pairs with an undefined side
+  the test rejects at 5 %. Two pairs have none. Pairs with an undefined side
   are left out.
 
   Args:
-    metrics_a: of each replica, as from `metrics.evaluate`.
-    metrics_b: its partner in the same place.
+    metrics_a: of each replica, as from `detection.evaluate`.
+    metrics_b: of its partner, in the same place.
 
   Returns:
-    As `summarise`, of the differences.
+    The summary of the differences, see `summarise`.
 
   Raises:
     UserError: the lengths differ.
@@ -107,7 +112,15 @@ def paired_difference(
 
 
 def from_counts(positive, negative) -> dict[str, float]:
-  """Metrics from resampled counts of each distinct score, highest first."""
+  """Computes metrics from counts of samples at each distinct score.
+
+  Args:
+    positive: [K] anomalous samples at each score, highest score first.
+    negative: [K] normal samples at each score.
+
+  Returns:
+    'auroc' and 'average_precision'.
+  """
   hits, wrong = np.cumsum(positive), np.cumsum(negative)
   # Pairs that are ordered wrongly count 1, pairs that tie 1/2; integers.
   lost = positive @ wrong - positive @ negative / 2
@@ -128,19 +141,23 @@ def bootstrap(
   """Returns 95 % percentile intervals over resampled test samples.
 
   Normals and anomalies are resampled apart (stratified), so the base rate
-  stays and no resample lacks a class. The interval is of the choice of test
-  samples for one trained network; it knows nothing of training noise. Sorted
-  once, then each resample is a draw of counts: exact, and linear in T.
+  stays and no resample lacks a class. The interval says how one trained
+  network would do on other test samples, and nothing about training noise.
+  Scores are sorted once; each resample is then a draw of counts, which is
+  exact and linear in T.
 
   Args:
     score: [T].
     anomalous: [T] bool.
-    metrics: of 'auroc' and 'average_precision'.
-    resamples: 0 gives None.
+    metrics: names, out of 'auroc' and 'average_precision'.
+    resamples: how many; 0 gives None.
     seed: of the draws.
 
   Returns:
     [low, high] of each metric, None where it is undefined.
+
+  Raises:
+    UserError: another metric is asked for.
   """
   unknown = set(metrics) - {'auroc', 'average_precision'}
   if unknown:
@@ -164,11 +181,16 @@ def resampled(
 ) -> np.ndarray | None:
   """Returns the metrics [resamples, M] of resampled test samples.
 
-  Two networks on the same samples see the same draws by the same seed, so
-  their rows can be subtracted. None where the metrics are undefined. As
-  `bootstrap` otherwise.
+  With the same seed, two networks on the same samples see the same draws, so
+  that their rows can be subtracted.
+
+  Args:
+    score, anomalous, metrics, resamples, seed: see `bootstrap`.
+
+  Returns:
+    None where the metrics are undefined.
   """
-  score, anomalous = metrics_lib.labelled(score, anomalous)
+  score, anomalous = detection.labelled(score, anomalous)
   if resamples < 1 or anomalous.all() or not anomalous.any():
     return None
   _, rank = np.unique(-score, return_inverse=True)
@@ -180,6 +202,6 @@ def resampled(
     draw = [
       np.bincount(rng.choice(m, m.size), minlength=groups) for m in members
     ]
-    found = from_counts(*draw)
-    row[:] = [found[name] for name in metrics]
+    drawn = from_counts(*draw)
+    row[:] = [drawn[name] for name in metrics]
   return values

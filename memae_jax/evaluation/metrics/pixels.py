@@ -1,9 +1,9 @@
-"""How well an error map finds the pixels of a defect.
+"""Metrics of pixels: how well error maps separate defects from the rest.
 
 All pixels of all samples with a known mask are taken together; an anomalous
-pixel is the positive class. The maps are scored as they are, without
-smoothing. Few pixels are ranked exactly, many by fine quantile bins, since
-sorting them all would take gigabytes.
+pixel is the positive class. The maps are not smoothed. Up to `EXACT_PIXELS`
+pixels are ranked exactly, more by fine quantile bins, since sorting them all
+would take gigabytes.
 """
 
 import numpy as np
@@ -19,11 +19,11 @@ METRICS = (
 )
 EXACT_PIXELS = 10_000_000
 BINS = 2**16
-FPR_LIMIT = 0.3  # Of AUPRO, as in the papers on MVTec AD.
+FPR_LIMIT = 0.3  # Upper end of AUPRO, as in the papers on MVTec AD.
 
 
 def method(pixels: int) -> str:
-  """Says how so many pixels are ranked."""
+  """Says how a number of pixels is ranked: exactly, or in bins."""
   if pixels <= EXACT_PIXELS:
     return 'exact'
   return f'in {BINS:,} quantile bins; pixels of a bin count as tied'
@@ -37,14 +37,15 @@ def _ranks(maps: np.ndarray):
   if maps.size <= EXACT_PIXELS:
     distinct, rank = np.unique(-maps, return_inverse=True)
     return rank.reshape(maps.shape), len(distinct)
-  some = maps.reshape(-1)[:: -(-maps.size // EXACT_PIXELS)]
-  edges = np.quantile(some, np.linspace(0, 1, BINS + 1)[1:-1])
-  edges = edges.astype(maps.dtype)  # Or every map would be copied to float64.
-  return (BINS - 1 - np.searchsorted(edges, one) for one in maps), BINS
+  sampled = maps.reshape(-1)[:: -(-maps.size // EXACT_PIXELS)]
+  edges = np.quantile(sampled, np.linspace(0, 1, BINS + 1)[1:-1])
+  # As float64, they would make a float64 copy of every map.
+  edges = edges.astype(maps.dtype)
+  return (BINS - 1 - np.searchsorted(edges, values) for values in maps), BINS
 
 
 def _shares(mask: np.ndarray) -> tuple[np.ndarray, int]:
-  """Returns one over the area of its region for each True, and the regions.
+  """Returns one over the area of its region for each True, and their count.
 
   Pixels that touch, also at a corner, are one region.
 
@@ -57,7 +58,17 @@ def _shares(mask: np.ndarray) -> tuple[np.ndarray, int]:
 
 
 def _region_overlap(share, regions, negative) -> float:
-  """Mean overlap of the regions over FPR 0 to `FPR_LIMIT`, between 0 and 1."""
+  """Returns the mean overlap of the regions over FPR 0 to `FPR_LIMIT`.
+
+  Args:
+    share: [K] areas of regions that are found at each rank, as shares of the
+      regions, summed over the regions.
+    regions: how many there are.
+    negative: [K] normal pixels at each rank.
+
+  Returns:
+    From 0 to 1.
+  """
   overlap = np.r_[0, np.cumsum(share) / regions]
   fpr = np.r_[0, np.cumsum(negative) / negative.sum()]
   inside = fpr <= FPR_LIMIT
@@ -73,9 +84,9 @@ def evaluate(
 ) -> tuple[dict[str, float | None], dict[str, str]]:
   """Returns the metrics of pixels, and why the undefined ones are so.
 
-  `aupro` is the area under the per-region overlap (the mean over the
-  connected regions of the share of a region that is found) against the share
-  of normal pixels that is flagged, up to `FPR_LIMIT`, and divided by it.
+  `aupro` is the area under the per-region overlap (the share of a connected
+  region that is found, mean over the regions) against the share of normal
+  pixels that is flagged, up to `FPR_LIMIT`, and divided by it.
 
   Args:
     maps: [M, H, W] float32 error of each pixel, higher is more anomalous.
@@ -83,7 +94,7 @@ def evaluate(
 
   Returns:
     metrics: every name of `METRICS`, None where undefined.
-    reasons: of each undefined metric, one sentence.
+    reasons: one sentence for each undefined metric.
   """
   positives = int(masks.sum())
   out: dict[str, float | None] = dict.fromkeys(METRICS)
@@ -101,12 +112,12 @@ def evaluate(
   for rank, mask in zip(ranks, masks):
     np.add.at(negative, rank[~mask], 1)
     if mask.any():
-      shares, found = _shares(mask)
-      regions += found
+      shares, count_of_mask = _shares(mask)
+      regions += count_of_mask
       np.add.at(positive, rank[mask], 1)
       np.add.at(share, rank[mask], shares)
-  found = intervals.from_counts(positive, negative)
-  out['pixel_auroc'] = found['auroc']
-  out['pixel_average_precision'] = found['average_precision']
+  ranked = intervals.from_counts(positive, negative)
+  out['pixel_auroc'] = ranked['auroc']
+  out['pixel_average_precision'] = ranked['average_precision']
   out['aupro'] = _region_overlap(share, regions, negative)
   return {name: float(value) for name, value in out.items()}, {}

@@ -1,26 +1,26 @@
-"""Whether an error map finds the anomalous regions of a video, and its tracks.
+"""Detection of the anomalous regions of videos, and of their tracks.
 
 The region-based and track-based detection criteria (RBDC, TBDC) of Ramachandra
 and Jones, "Street Scene" (WACV 2020). Frame-level metrics ignore where in the
-picture the error is. Here, of maps thresholded at a value,
+picture the error is. Here, in maps that are thresholded at a value,
 
 - a predicted region is a connected component of a frame;
 - a true region is detected if the intersection over union with some predicted
   region of its frame is at least `OVERLAP`;
 - a track (a true region over time) is detected if at least `SHARE` of its
   regions are;
-- a predicted region that overlaps no true region of its frame so much is a
+- a predicted region that overlaps no true region of its frame by as much is a
   false positive, also in a frame that has an anomaly.
 
-Each criterion is the share of detected regions, or tracks, over the false
-positive regions a frame, as the area from 0 to 1 of them.
+Each criterion is an area: the share of detected regions, or tracks, over the
+number of false positive regions per frame, from 0 to 1.
 
-Where this differs from others: regions are sets of pixels, and not their
-bounding boxes, which a detector would give and the code of Georgescu et al.
-(2021) compares. Without track numbers a track is a connected component of the
-masks over space and time, so objects that touch are one. A lower threshold
-merges regions, so that both rates may fall again: the curve takes, for a rate
-of false positives, the most that any threshold with at most that many detects,
+Differences from others: regions are sets of pixels, and not their bounding
+boxes, which a detector would give and the code of Georgescu et al. (2021)
+compares. Without track numbers a track is a connected component of the masks
+over space and time, so objects that touch are one. A lower threshold merges
+regions, so that both rates may fall again: the curve takes, for each rate of
+false positives, the most that any threshold with at most that rate detects,
 in steps and without interpolation.
 """
 
@@ -35,7 +35,7 @@ METRICS = ('rbdc', 'tbdc')
 OVERLAP = 0.1  # Beta of the paper.
 SHARE = 0.1  # Alpha of the paper.
 THRESHOLDS = 100
-_SAMPLED = 10_000_000  # Pixels that thresholds are chosen from.
+_SAMPLED = 10_000_000  # Most pixels from which thresholds are chosen.
 _IN_FRAME = np.zeros((3, 3, 3), bool)  # Touching, also at a corner.
 _IN_FRAME[1] = True
 
@@ -43,8 +43,9 @@ _IN_FRAME[1] = True
 class Curve(NamedTuple):
   """Rates [K] at falling thresholds [K].
 
-  false_positives: predicted regions that are false, a frame.
-  regions, tracks: share of the true ones that is detected.
+  false_positives: false predicted regions per frame.
+  regions: share of the true regions that is detected.
+  tracks: share of the true tracks that is detected.
   """
 
   threshold: np.ndarray
@@ -54,9 +55,11 @@ class Curve(NamedTuple):
 
 
 class _Truth(NamedTuple):
-  """The true regions of a video.
+  """The G true regions of a video.
 
-  labels: [F, H, W], 0 or 1 + the region. area, track: [G] of each region.
+  labels: [F, H, W], 0 or one plus the index of the region.
+  area: [G] pixels of each region.
+  track: [G] number of the track of each region.
   """
 
   labels: np.ndarray
@@ -65,21 +68,21 @@ class _Truth(NamedTuple):
 
 
 def _truth(masks: np.ndarray) -> _Truth:
-  """The regions of a video, and the track of each.
+  """Finds the true regions of a video, and the track of each.
 
   Args:
-    masks: [F, H, W] bool, or int: 0, or the number of a track.
+    masks: [F, H, W] bool, or int: 0 or the number of a track.
   """
   if masks.dtype == bool:
     labels, _ = scipy.ndimage.label(masks, _IN_FRAME)
     tracks, _ = scipy.ndimage.label(masks, np.ones((3, 3, 3)))
-  else:  # All that a frame shows of a track is one region.
+  else:  # All pixels of a track in one frame are one region.
     tracks = masks
     number = np.arange(len(masks))[:, None, None] * (int(masks.max()) + 1)
     labels = np.zeros(masks.shape, np.int64)
     inside = masks > 0
-    found = np.unique((masks + number)[inside], return_inverse=True)[1]
-    labels[inside] = found + 1
+    region = np.unique((masks + number)[inside], return_inverse=True)[1]
+    labels[inside] = region + 1
   inside = labels > 0
   _, first, area = np.unique(
     labels[inside], return_index=True, return_counts=True
@@ -88,54 +91,57 @@ def _truth(masks: np.ndarray) -> _Truth:
 
 
 def _matched(flagged: np.ndarray, truth: _Truth) -> tuple[np.ndarray, int]:
-  """Which true regions [G] are detected, and the count of false positives.
+  """Returns which true regions are detected, and counts the false positives.
 
   Args:
-    flagged: [F, H, W] bool.
-    truth: of the same frames.
+    flagged: [F, H, W] bool, pixels above a threshold.
+    truth: the true regions of the same frames.
+
+  Returns:
+    [G] bool, and the number of false predicted regions.
   """
-  busy = flagged.any(axis=(1, 2))  # At high thresholds most frames are not.
+  busy = flagged.any(axis=(1, 2))  # High thresholds leave few frames to label.
   labels, count = scipy.ndimage.label(flagged[busy], _IN_FRAME)
   true = truth.labels[busy]
   both = (labels > 0) & (true > 0)
-  known = len(truth.area)
+  count_of_true = len(truth.area)
   pairs, shared = np.unique(
-    labels[both] * (known + 1) + true[both], return_counts=True
+    labels[both] * (count_of_true + 1) + true[both], return_counts=True
   )
-  predicted, region = np.divmod(pairs, known + 1)
+  predicted, region = np.divmod(pairs, count_of_true + 1)
   area = np.bincount(labels.ravel())[predicted] + truth.area[region - 1]
   good = shared / (area - shared) >= OVERLAP
-  detected = np.zeros(known, bool)
+  detected = np.zeros(count_of_true, bool)
   detected[region[good] - 1] = True
   return detected, count - len(np.unique(predicted[good]))
 
 
 def thresholds(maps: np.ndarray) -> np.ndarray:
-  """Returns values of the maps, falling, closer together the higher they are.
+  """Returns falling thresholds, closer together the higher they are.
 
-  All distinct values if they are few, else `THRESHOLDS` or fewer.
+  They are all distinct values if these are few, else `THRESHOLDS` or fewer.
 
   Args:
     maps: [S, H, W].
   """
-  some = np.sort(maps.reshape(-1)[:: -(-maps.size // _SAMPLED)])[::-1]
-  distinct = np.unique(some)[::-1]
+  sampled = np.sort(maps.reshape(-1)[:: -(-maps.size // _SAMPLED)])[::-1]
+  distinct = np.unique(sampled)[::-1]
   if len(distinct) <= THRESHOLDS:
     return distinct
-  ranks = np.geomspace(1, some.size, THRESHOLDS).round().astype(int) - 1
-  return np.unique(some[ranks])[::-1]
+  ranks = np.geomspace(1, sampled.size, THRESHOLDS).round().astype(int) - 1
+  return np.unique(sampled[ranks])[::-1]
 
 
 def curve(maps: np.ndarray, masks: np.ndarray, video: np.ndarray) -> Curve:
-  """Returns the rates at each threshold; some mask must have a True.
+  """Returns the rates at each threshold; some mask must have an anomaly.
 
-  Takes `THRESHOLDS` labellings of each frame: about 100 s for the 2,010 frames
+  Each frame is labelled `THRESHOLDS` times: about 100 s for the 2,010 frames
   of UCSD Ped2 at 256 x 256.
 
   Args:
     maps: [S, H, W] error of each pixel, higher is more anomalous.
-    masks: [S, H, W] bool, or int: 0, or the number of a track in its video.
-    video: [S] int; the frames of a video are in their order.
+    masks: [S, H, W] bool, or int: 0 or the number of a track in its video.
+    video: [S] int, the video of each frame; frames are in their order.
 
   Raises:
     UserError: the shapes differ, or a value is not finite.
@@ -150,16 +156,16 @@ def curve(maps: np.ndarray, masks: np.ndarray, video: np.ndarray) -> Curve:
   cuts = thresholds(maps)
   false, regions, tracks = np.zeros((3, len(cuts)))
   known_regions = known_tracks = 0
-  for one in np.unique(video):
-    rows = np.flatnonzero(video == one)
-    truth, mine = _truth(masks[rows]), maps[rows]
+  for number in np.unique(video):
+    rows = np.flatnonzero(video == number)
+    truth, maps_of_video = _truth(masks[rows]), maps[rows]
     _, of_track, size = np.unique(
       truth.track, return_inverse=True, return_counts=True
     )
     known_regions += len(of_track)
     known_tracks += len(size)
     for k, cut in enumerate(cuts):
-      detected, wrong = _matched(mine >= cut, truth)
+      detected, wrong = _matched(maps_of_video >= cut, truth)
       false[k] += wrong
       regions[k] += detected.sum()
       hits = np.bincount(of_track, detected, minlength=len(size))
@@ -170,10 +176,13 @@ def curve(maps: np.ndarray, masks: np.ndarray, video: np.ndarray) -> Curve:
 
 
 def area(false_positives: np.ndarray, rate: np.ndarray) -> float:
-  """Area under the best rate for at most so many false positives, 0 to 1.
+  """Returns the area under the best rate of detection, a share from 0 to 1.
+
+  The best rate is taken over the thresholds with at most so many false
+  positives, and the area goes from 0 to 1 false positive per frame.
 
   Args:
-    false_positives: [K] a frame, in any order.
+    false_positives: [K] per frame, in any order.
     rate: [K] of detection, at the same thresholds.
   """
   order = np.argsort(false_positives, kind='stable')
@@ -188,20 +197,18 @@ def evaluate(
   """Returns RBDC and TBDC, and why they are undefined where they are.
 
   Args:
-    maps: as for `curve`.
-    masks: likewise.
-    video: likewise.
+    maps, masks, video: see `curve`.
 
   Returns:
     metrics: every name of `METRICS`, None where undefined.
-    reasons: of each undefined metric, one sentence.
+    reasons: one sentence for each undefined metric.
 
   Raises:
-    UserError: as `curve`.
+    UserError: see `curve`.
   """
   if not masks.any():
     reason = f'none of the {len(masks):,} masks has an anomalous pixel'
     return dict.fromkeys(METRICS), dict.fromkeys(METRICS, reason)
-  found = curve(maps, masks, video)
-  rates = zip(METRICS, (found.regions, found.tracks))
-  return {k: area(found.false_positives, rate) for k, rate in rates}, {}
+  rates = curve(maps, masks, video)
+  by_metric = zip(METRICS, (rates.regions, rates.tracks))
+  return {k: area(rates.false_positives, rate) for k, rate in by_metric}, {}

@@ -1,9 +1,9 @@
-"""What is known of each metric: its words, and where it is shown.
+"""Registry of metrics: title and meaning of each, and where it is shown.
 
-Everything that shows, compares or asks for a metric reads it here. How most
-are computed is in `detection`, `frames`, `pixels`, `regions` and
-`results.measure`, which compute several in one pass; one that is registered
-with a function needs no other place.
+Everything that shows, compares or asks for a metric reads it here. Most are
+computed in `detection`, `frames`, `pixels`, `regions` and `results.measure`,
+several in one pass; a metric that is registered with a function needs no other
+place.
 """
 
 import dataclasses
@@ -19,16 +19,16 @@ class Metric:
   """A number that says how good a detector is.
 
   Attributes:
-    name: in results and studies.
-    title: in reports.
-    meaning: for a reader.
+    name: its name in results and studies.
+    title: its name in reports.
+    meaning: an explanation for a reader.
     compute: (`scores.ReplicaScores`, `config.eval`) -> the value, None where
       it is undefined; None: it is computed together with others.
     needs_labels: whether `compute` reads which samples are anomalous.
-    lower_is_better: whether it is.
-    least: that it can be; the most is 1.
-    headline: whether it is one of the report's first table.
-    first_look: whether it is one of the terminal's table.
+    lower_is_better: whether lower values are better.
+    least: its least possible value; the greatest is 1.
+    headline: whether it stands in the report's first table.
+    first_look: whether it stands in the terminal's table.
     of_pixels: whether it joins the first table where there are masks.
     of_class: whether tables of classes show it.
     over_steps: whether curves over training show it.
@@ -51,7 +51,7 @@ class Metric:
 
 
 def _check(metric: Metric) -> None:
-  """Raises UserError for a metric without words."""
+  """Raises UserError for a metric without title or meaning."""
   if not (metric.title and metric.meaning):
     raise errors.UserError(
       f'metric "{metric.name}" needs a title and a meaning, for reports'
@@ -75,7 +75,7 @@ register(
   Metric(
     'auroc_normalised',
     'AUROC, normalised',
-    'of frames whose scores were scaled to [0, 1] in each video, as most '
+    'AUROC of frames whose scores were scaled to [0, 1] in each video, as most '
     'papers do; uses the whole video, and takes for granted that it has an '
     'anomaly',
     headline=True,
@@ -95,8 +95,8 @@ register(
   Metric(
     'auroc_contrast',
     'AUROC beyond contrast',
-    'of the error that the contrast of an image does not explain, by a line'
-    ' fitted on validation normals; a second score, beside the headline',
+    'AUROC of the error that the contrast of an image does not explain, by a'
+    ' line fitted on validation normals; a second score, beside the headline',
     headline=True,
     first_look=True,
     of_class=True,
@@ -105,7 +105,7 @@ register(
   Metric(
     'average_precision',
     'Average precision',
-    'area under precision and recall; the base rate is guessing',
+    'area under the curve of precision over recall; the base rate is guessing',
     headline=True,
     first_look=True,
     of_class=True,
@@ -114,7 +114,7 @@ register(
   Metric(
     'average_precision_normalised',
     'Average precision, normalised',
-    'of the scores scaled in each video',
+    'average precision of the scores scaled to [0, 1] in each video',
   ),
   Metric(
     'average_precision_normal',
@@ -135,8 +135,8 @@ register(
   Metric(
     'f1_at_ratio',
     'F1 at the ratio',
-    'of that precision and recall; uses the known test ratio. Samples that '
-    'tie at the cut are taken in their order',
+    'harmonic mean of that precision and recall; uses the known test ratio. '
+    'Samples that tie at the cut are taken in their order',
     headline=True,
     first_look=True,
     over_steps=True,
@@ -149,15 +149,16 @@ register(
   Metric(
     'eer',
     'Equal error rate',
-    'where as large a share of normals is flagged as of anomalies is '
-    'missed; lower is better',
+    'share of normals that is flagged, at the threshold where the same share '
+    'of anomalies is missed; lower is better',
     headline=True,
     lower_is_better=True,
   ),
   Metric(
     'eer_normalised',
     'Equal error rate, normalised',
-    'of the scores scaled in each video; lower is better',
+    'equal error rate of the scores scaled to [0, 1] in each video; lower is '
+    'better',
     lower_is_better=True,
   ),
   Metric(
@@ -169,30 +170,30 @@ register(
   Metric(
     'recall_at_normal_quantile',
     'Recall at the quantile',
-    'share of the anomalies that is flagged so',
+    'share of the anomalies that is flagged in this way',
   ),
   Metric(
     'f1_at_normal_quantile',
     'F1 at the quantile',
-    'of that precision and recall; uses no test label',
+    'harmonic mean of that precision and recall; uses no test label',
     headline=True,
   ),
   Metric(
     'false_positive_rate_at_normal_quantile',
     'False alarms at the quantile',
-    'share of the test normals that is flagged so; one minus the quantile '
-    'is expected; lower is better',
+    'share of the test normals that is flagged in this way; one minus the '
+    'quantile is expected; lower is better',
     lower_is_better=True,
   ),
   Metric(
     'f1_best_oracle',
     'Best F1 (oracle)',
-    'with the threshold chosen on the test labels: a bound, no result',
+    'F1 with the threshold chosen on the test labels: a bound, not a result',
   ),
   Metric(
     'f1_all_positive',
     'F1 of flagging all',
-    'for perspective: no model is needed for it',
+    'F1 if every sample were flagged, for perspective: it needs no model',
   ),
   Metric(
     'base_rate',
@@ -225,13 +226,13 @@ register(
     'rbdc',
     'RBDC',
     'region-based detection criterion: share of the anomalous regions that '
-    'a flagged region overlaps, over up to one false region a frame',
+    'a flagged region overlaps, over up to one false region per frame',
     of_pixels=True,
   ),
   Metric(
     'tbdc',
     'TBDC',
-    'track-based detection criterion: the same of anomalies over time',
+    'track-based detection criterion: the same for anomalies over time',
   ),
   Metric(
     'pixel_base_rate',

@@ -1,9 +1,9 @@
-"""How sure a frame-level metric is of its test videos.
+"""Bootstrap intervals of frame-level metrics over the choice of test videos.
 
 Frames of a video are far from independent, so whole videos are drawn, with
 replacement. On the usual test sets the interval spans several points, more
-than most published differences. It is of the choice of test videos for one
-trained network, and knows nothing of training noise.
+than most published differences. It says how one trained network would do on
+other test videos, and nothing about training noise.
 """
 
 from typing import Any
@@ -16,7 +16,15 @@ METRICS = ('auroc', 'auroc_normalised', 'auroc_macro')
 
 
 def _won(frames: frames_lib.FrameScores, score: np.ndarray) -> np.ndarray:
-  """[V, V] pairs where an anomaly of i beats a normal of j; ties are half."""
+  """Counts the pairs that anomalies of each video win of normals of each.
+
+  Args:
+    frames: of all V test videos.
+    score: [S] of the frames.
+
+  Returns:
+    [V, V]: of video i (anomalies) and video j (normals); a tie counts half.
+  """
   count, bad = len(frames.names), frames.anomalous
   out = np.zeros((count, count))
   for j in range(count):
@@ -34,8 +42,9 @@ def resampled(
   """Returns [resamples] values of each of `METRICS`, NaN where undefined.
 
   The pairs that anomalies of video i win of normals of video j are counted
-  once; then a resample is a weighted sum of them: exact, and cheap. Two
-  networks on the same videos see the same draws by the same seed.
+  once. A resample is then a weighted sum of these counts, which is exact and
+  cheap. With the same seed, two networks on the same videos see the same
+  draws.
 
   Args:
     frames: of all test videos.
@@ -43,7 +52,7 @@ def resampled(
     seed: of the draws.
 
   Raises:
-    UserError: as `frames.checked`.
+    UserError: see `frames.checked`.
   """
   frames = frames_lib.checked(frames)
   count = len(frames.names)
@@ -62,14 +71,14 @@ def resampled(
   raw = _won(frames, frames.score)
   normalised = _won(frames, frames_lib.normalise(frames.score, frames.video))
   both = positives * negatives
-  own = np.diag(raw) / np.maximum(both, 1)
+  by_video = np.diag(raw) / np.maximum(both, 1)
   pooled = lambda won: np.einsum(
     'ri,ij,rj->r', drawn, won, drawn, optimize=True
   )
   parts = {
     'auroc': (pooled(raw), pairs),
     'auroc_normalised': (pooled(normalised), pairs),
-    'auroc_macro': (drawn @ own, drawn @ (both > 0)),
+    'auroc_macro': (drawn @ by_video, drawn @ (both > 0)),
   }
   return {
     name: np.where(under > 0, over / np.where(under > 0, under, 1), np.nan)
@@ -80,7 +89,7 @@ def resampled(
 def bootstrap(
   frames: frames_lib.FrameScores, resamples: int = 1000, seed: int = 0
 ) -> dict[str, dict[str, Any]]:
-  """95 % percentile intervals over resampled videos.
+  """Returns 95 % percentile intervals over resampled videos.
 
   Resamples that do not define a metric are skipped, and counted.
 
@@ -90,11 +99,11 @@ def bootstrap(
     seed: of the draws.
 
   Returns:
-    For each of `METRICS`: 'ci95' ([low, high], or None with a 'reason'),
-    'resamples' that were used and 'skipped'.
+    For each of `METRICS`: 'ci95' ([low, high], or None with a 'reason'), and
+    the counts of 'resamples' that were used and that were 'skipped'.
 
   Raises:
-    UserError: as `frames.checked`.
+    UserError: see `frames.checked`.
   """
   scored = len(np.unique(frames_lib.checked(frames).video))
   out = {}

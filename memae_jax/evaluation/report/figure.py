@@ -1,4 +1,4 @@
-"""A figure of a page, with its words."""
+"""A figure of a page, with its title and caption."""
 
 import base64
 import dataclasses
@@ -10,7 +10,7 @@ import matplotlib.figure
 
 
 def check() -> None:
-  """Raises whatever drawing a figure would raise: of fonts, of settings."""
+  """Draws a small figure, so that wrong fonts or settings raise their error."""
   figure = matplotlib.figure.Figure((1, 1))
   figure.text(0, 0, 'a 1')
   for vector in (True, False):
@@ -19,7 +19,16 @@ def check() -> None:
 
 @dataclasses.dataclass(frozen=True)
 class Figure:
-  """A figure with its words. `vector`: stored as SVG, else as PNG."""
+  """A figure with its title and caption.
+
+  Attributes:
+    name: of its file, without suffix.
+    section: part of the page that it belongs to.
+    title: heading above it.
+    caption: text below it.
+    figure: as Matplotlib draws it.
+    vector: whether it is stored as SVG, else as PNG.
+  """
 
   name: str
   section: str
@@ -30,7 +39,7 @@ class Figure:
 
   @functools.cached_property
   def data(self) -> bytes:
-    """The file; drawn once, and the same bytes every time."""
+    """Content of the file; drawn once, and the same bytes every time."""
     stream = io.BytesIO()
     metadata = {'Date': None} if self.vector else {'Software': None}
     with matplotlib.rc_context({'svg.hashsalt': self.name}):
@@ -41,11 +50,11 @@ class Figure:
 
   @property
   def suffix(self) -> str:
-    """Of the file."""
+    """File name extension, "svg" or "png"."""
     return 'svg' if self.vector else 'png'
 
   @property
   def uri(self) -> str:
-    """An address that holds the file, for a page that stands alone."""
+    """Data URI that holds the file, for a page that stands alone."""
     kind = 'svg+xml' if self.vector else 'png'
     return f'data:image/{kind};base64,{base64.b64encode(self.data).decode()}'

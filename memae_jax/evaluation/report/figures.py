@@ -1,4 +1,4 @@
-"""Which figures a set of results can fill, and the words around each."""
+"""Figures of the report that the results can fill, with their captions."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -20,6 +20,17 @@ from memae_jax.evaluation.report.plots import (
 from memae_jax.evaluation.results import describe
 from memae_jax.evaluation.scoring import scores
 
+_REBUILT = (
+  'A good model rebuilds normal samples and fails on anomalous ones: the error,'
+  ' in squared units of the [0, 1] range, is bright where they differ. Below'
+  ' it: the score, in units of the model input.'
+)
+_MAPPED = (
+  'This method reconstructs nothing; its error map says how much each pixel'
+  ' adds to the score. A good model has bright maps only where something is'
+  ' anomalous; all of them have one scale. Below each map: the score.'
+)
+
 
 def draw(
   results: Mapping[str, Any],
@@ -27,77 +38,79 @@ def draw(
   logs: Sequence[training_log.Log] = (),
   source_columns: Sequence[types.Column] = (),
   baseline_scores: Sequence[scores.ReplicaScores] = (),
-  foreign: Sequence[scores.Foreign] = (),
-  strips: Mapping[str, scores.Gallery] | None = None,
+  other_classes: Sequence[scores.OtherClasses] = (),
+  frame_strips: Mapping[str, scores.Gallery] | None = None,
 ) -> list[Figure]:
   """Returns the figures that these results can fill, in reading order.
 
   Args:
-    results: as `results.json`.
+    results: the content of `results.json`.
     replicas: the scores of each network.
     logs: the log events of each family, and its replicas.
-    source_columns: of a table, else empty.
+    source_columns: columns of a table; empty for other samples.
     baseline_scores: scores of baselines on the same samples, whose
       `fields['variant']` is the baseline's name; they join the curves.
-    foreign: what networks make of classes they never saw.
-    strips: frames of one video, by name of the replica.
+    other_classes: samples of classes that the networks never saw.
+    frame_strips: frames of one video, by name of the replica.
   """
   return [
     *_worst(results, replicas),
     *_comparisons(results),
     *_detection(results, replicas, baseline_scores),
     *_curves(results, replicas),
-    *_strips(results, replicas, strips or {}),
+    *_strips(results, replicas, frame_strips or {}),
     *_galleries(results, replicas),
-    *_foreign(foreign),
+    *_other_classes(other_classes),
     *_slots(replicas, source_columns),
     *_usage(replicas),
     *_training(logs),
-    *_course(results, replicas),
+    *_history(results, replicas),
   ]
 
 
 def _first(replicas) -> dict[str, scores.ReplicaScores]:
-  """The first replica by name of each variant, in the order of variants."""
+  """Returns the first replica by name of each variant, by variant."""
   names = scores.first_names((r.fields['variant'], r.name) for r in replicas)
   by_name = {replica.name: replica for replica in replicas}
   return {by_name[name].fields['variant']: by_name[name] for name in names}
 
 
 def _worst(results, replicas) -> Iterator[Figure]:
-  """The sample with the highest score, for the head of the page."""
-  found = results['flags'].get(results['headline'])
+  """Draws the sample with the highest score, for the head of the page."""
+  flags = results['flags'].get(results['headline'])
   gallery = _first(replicas)[results['headline']].gallery
-  if found is None or gallery is None or gallery.sample is None:
+  if flags is None or gallery is None or gallery.sample is None:
     return
-  (places,) = np.nonzero(np.equal(gallery.sample, found['sample']))
+  (places,) = np.nonzero(np.equal(gallery.sample, flags['sample']))
   if places.size:
     yield Figure(
       'worst',
       'first',
       'The sample with the highest score',
-      'The error is bright where the network fails to rebuild it.',
+      'The error map is bright where the method sees an anomaly.'
+      if gallery.reconstructions is None
+      else 'The error is bright where the network fails to rebuild the sample.',
       images.one_sample(gallery, int(places[0])),
       vector=False,
     )
 
 
 def _section(results, variant: str) -> str:
-  """Errors of the headline come before the tables, the others' after them."""
+  """Returns 'errors' for the headline, before the tables, else 'pictures'."""
   return 'errors' if variant == results['headline'] else 'pictures'
 
 
 def _comparisons(results) -> Iterator[Figure]:
-  """How good, and how sure: dots, classes and sweeps."""
+  """Draws metrics with their spread: by run, by class and over sweeps."""
   summaries = tables.methods(results)
   summaries.pop('random', None)  # It would squeeze all others into a corner.
-  shown = [
+  metrics = [
     m for m in registry.names('headline') if tables.defined(summaries, m)
   ][:4]
   auroc = wording.title('auroc')
   values, classes = tables.units(results), results['averaged_classes']
   several = any(len(v) > 1 for group in values.values() for v in group.values())
-  if shown and several:
+  if metrics and several:
     yield Figure(
       'replicas',
       'results',
@@ -106,19 +119,19 @@ def _comparisons(results) -> Iterator[Figure]:
       + (
         ', and the bar its 95% interval. Where two bars overlap widely, the'
         ' order of the means says little: paired differences say more.'
-        if intervals.has_interval(summaries, shown)
-        else '. Two make no interval.'
+        if intervals.has_interval(summaries, metrics)
+        else '. Two dots make no interval.'
       )
       + ' Random scores are left out.',
       comparison.metric_dots(
-        values, summaries, {m: wording.title(m) for m in shown}
+        values, summaries, {m: wording.title(m) for m in metrics}
       ),
     )
   numbers = {r['fields'].get('normal_class') for r in results['replicas']}
   names = dict(zip(sorted(numbers - {None}), results['classes']))
   by_class = {
-    variant: {names.get(k, str(k)): v for k, v in sorted(found.items())}
-    for variant, found in tables.by_field(results, 'normal_class').items()
+    variant: {names.get(k, str(k)): v for k, v in sorted(aurocs.items())}
+    for variant, aurocs in tables.by_field(results, 'normal_class').items()
   }
   if len({k for v in by_class.values() for k in v}) > 1:
     yield Figure(
@@ -147,13 +160,14 @@ def _comparisons(results) -> Iterator[Figure]:
 
 
 def _unit(classes: int) -> str:
+  """Says what a dot is: a run, or a mean over a number of classes."""
   if classes:
     return f'the mean over the {classes} classes of one seed'
   return 'one trained detector'
 
 
 def _detection(results, replicas, baseline_scores) -> Iterator[Figure]:
-  """How well the scores separate: curves and distributions."""
+  """Draws how well the scores separate: curves and distributions."""
   groups: dict[str, list[scores.ReplicaScores]] = {}
   for replica in (*replicas, *baseline_scores):
     if replica.anomalous.any() and not replica.anomalous.all():
@@ -165,9 +179,10 @@ def _detection(results, replicas, baseline_scores) -> Iterator[Figure]:
       'results',
       'What does catching more anomalies cost?',
       'Each curve is the mean over the runs of that method. Left: the share'
-      ' of normals that raise a false alarm (towards the upper left is'
-      ' better). Right: the share of alarms that are right (towards the'
-      ' upper right is better). Thin grey lines are guessing.',
+      ' of anomalies that are caught over the share of normals that raise a'
+      ' false alarm (towards the upper left is better). Right: the share of'
+      ' alarms that are true over the share of anomalies that are caught'
+      ' (towards the upper right is better). Thin grey lines are guessing.',
       detection.detection_curves(groups, float(np.mean(rates))),
     )
   first = [r for r in _first(replicas).values() if r.score.size]
@@ -186,7 +201,7 @@ def _detection(results, replicas, baseline_scores) -> Iterator[Figure]:
 
 
 def _curves(results, replicas) -> Iterator[Figure]:
-  """The scores of the frames of each test video."""
+  """Draws the scores of the frames of each test video over time."""
   for variant, replica in _first(replicas).items():
     if replica.frames is not None:
       quantile = results['config']['eval']['normal_quantile']
@@ -195,13 +210,21 @@ def _curves(results, replicas) -> Iterator[Figure]:
         f'videos_{variant}',
         'results',
         f'When does {wording.label(variant)} see something?',
-        f'Run {replica.name}, the first by name. Score of each frame of the'
-        ' test videos (the first 24), not normalised; shaded where frames are'
-        f' anomalous. Dashed: the {below} quantile of the validation'
-        ' normals, a threshold that needs no label. There is no line where'
-        ' frames have no score, since they are the centre of no clip.',
+        f'Run {replica.name}, the first by name. The score of each frame of'
+        ' the first 24 test videos, not normalised; anomalous frames are'
+        f' shaded. Dashed: the {below} quantile of the validation normals, a'
+        ' threshold that needs no label. The line has gaps where frames have'
+        ' no score, since they are the centre of no clip.',
         video.score_curves(replica.frames, replica.threshold(quantile)),
       )
+
+
+def _outlined(gallery: scores.Gallery) -> str:
+  """Says where the masks of a gallery are drawn, if it has any."""
+  if gallery.masks is None:
+    return ''
+  row = 'map' if gallery.reconstructions is None else 'reconstruction'
+  return f' Outlined in the {row}: the true mask.'
 
 
 def _strips(results, replicas, strips) -> Iterator[Figure]:
@@ -212,9 +235,9 @@ def _strips(results, replicas, strips) -> Iterator[Figure]:
         _section(results, variant),
         f'What does {wording.label(variant)} make of a video?',
         f'Run {replica.name}: frames of one test video, evenly spaced in time;'
-        ' orange titles are anomalous. Below each: the score. Outlined, where'
-        ' there are masks: what is anomalous.',
-        images.reconstruction_gallery(strips[replica.name]),
+        ' those with orange titles are anomalous. Below each frame: its score.'
+        + _outlined(strips[replica.name]),
+        images.sample_gallery(strips[replica.name]),
         vector=False,
       )
 
@@ -226,32 +249,27 @@ def _galleries(results, replicas) -> Iterator[Figure]:
         f'gallery_{variant}',
         _section(results, variant),
         f'What does {wording.label(variant)} make of a sample?',
-        f'Run {replica.name}, the first by name. A good model rebuilds'
-        ' normal samples and fails on anomalous ones: the error, in squared'
-        ' units of the [0, 1] range, is bright where they differ. Below it: the'
-        ' score, in units of the model input.'
-        + (
-          ' Outlined in the reconstruction: the true mask.'
-          if replica.gallery.masks is not None
-          else ''
-        ),
-        images.reconstruction_gallery(replica.gallery),
+        f'Run {replica.name}, the first by name. '
+        + (_MAPPED if replica.gallery.reconstructions is None else _REBUILT)
+        + _outlined(replica.gallery),
+        images.sample_gallery(replica.gallery),
         vector=False,
       )
 
 
-def _foreign(foreign) -> Iterator[Figure]:
-  for number, shown in enumerate(foreign):  # A label may be no file name.
+def _other_classes(other_classes) -> Iterator[Figure]:
+  # Numbered, since a label may be no file name.
+  for number, samples in enumerate(other_classes):
     yield Figure(
-      f'foreign_{number}',
+      f'other_classes_{number}',
       'pictures',
-      f'What becomes of other classes, where "{shown.normal}" is normal?',
-      f'Networks trained on class "{shown.normal}" alone; each column is the'
-      ' first test sample of another class, named above, and below are its'
-      ' reconstructions with their scores. A network that copies what it never'
-      ' saw cannot tell it from normal; a memory should turn it into the'
+      f'What becomes of other classes, where "{samples.normal}" is normal?',
+      f'Networks trained on class "{samples.normal}" alone. Each column is the'
+      ' first test sample of another class, which stands above it; below it are'
+      ' its reconstructions with their scores. A network that copies what it'
+      ' never saw cannot tell it from normal; a memory should turn it into the'
       ' normal class (Figure 4 of the paper).',
-      images.foreign_samples(shown),
+      images.other_classes(samples),
       vector=False,
     )
 
@@ -262,7 +280,7 @@ def _slots(replicas, columns) -> Iterator[Figure]:
     if decoded is None or usage is None:
       continue
     count = min(50, len(decoded))
-    which = 'All' if count == len(decoded) else 'The most used of all'
+    which = 'All' if count == len(decoded) else 'The most used of the'
     caption = (
       f'Run {replica.name}, the first by name. {which} {len(decoded):,} slots,'
       ' each passed through the decoder, with the share of the addressing'
@@ -310,45 +328,45 @@ def _usage(replicas) -> Iterator[Figure]:
 
 
 def _training(logs) -> Iterator[Figure]:
-  found: dict[str, dict] = {}
+  panels: dict[str, dict] = {}
   for log in logs:
     for panel, lines in training_log.curves(*log).items():
-      found.setdefault(panel, {}).update(lines)
-  if found:
+      panels.setdefault(panel, {}).update(lines)
+  if panels:
     yield Figure(
       'training',
       'training',
       'Did training settle?',
-      'Line: mean over the runs of a method; band: their range. A dead'
-      ' read is one that no slot survives for; above one half (dashed)'
-      ' the memory mostly returns zeros.',
+      'Line: mean over the runs of a method; band: their range. In a dead'
+      ' read no slot survives the threshold; where more than half of the'
+      ' reads are dead (dashed line), the memory mostly returns zeros.',
       training.training_curves(
-        found, {k: title for k, (title, _, _) in training_log.PANELS.items()}
+        panels, {k: title for k, (title, _, _) in training_log.PANELS.items()}
       ),
     )
 
 
-def _course(results, replicas) -> Iterator[Figure]:
-  course = results.get('course')
-  if not course:
+def _history(results, replicas) -> Iterator[Figure]:
+  history = results.get('course')
+  if not history:
     return
-  steps = np.asarray(course['steps'])
+  steps = np.asarray(history['steps'])
   variants = [replica.fields['variant'] for replica in replicas]
-  found = {}
-  for metric in [key for key in course if key != 'steps']:
-    values = np.asarray(course[metric], np.float64)  # None becomes NaN.
+  curves = {}
+  for metric in [key for key in history if key != 'steps']:
+    values = np.asarray(history[metric], np.float64)  # None becomes NaN.
     if np.isfinite(values).any():
-      found[metric] = {
+      curves[metric] = {
         variant: (steps, values[:, [v == variant for v in variants]])
         for variant in dict.fromkeys(variants)
       }
-  if found:
+  if curves:
     yield Figure(
       'course',
       'training',
       'How did detection change over training?',
-      'Metrics on the test set at each kept checkpoint; line: mean over the'
+      'Metrics on the test set at each kept checkpoint. Line: mean over the'
       ' runs of a method; band: their range. To look at only: nothing was'
-      ' chosen by it.',
-      training.training_curves(found, {m: wording.title(m) for m in found}),
+      ' chosen by these curves.',
+      training.training_curves(curves, {m: wording.title(m) for m in curves}),
     )

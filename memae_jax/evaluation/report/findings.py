@@ -1,4 +1,4 @@
-"""The outcome in plain sentences, the unflattering ones too."""
+"""The results in plain sentences, unflattering ones included."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,11 +8,11 @@ from memae_jax.evaluation.report import tables, wording
 
 _FEW_STEPS = 200  # A rule of thumb.
 _LITTLE_EXPLAINED = 0.25
-_ROUNDING = 1e-5  # Of a share of variance.
+_ROUNDING = 1e-5  # Error of a share of variance.
 
 
-def verdict(results: Mapping[str, Any]) -> list[str]:
-  """Returns how the headline variant did, against the paper and its rivals."""
+def sentences(results: Mapping[str, Any]) -> list[str]:
+  """Says how the headline variant did, against the paper and its rivals."""
   headline = results['headline']
   name, paper = wording.label(headline), results['paper'] or {}
   metric = tables.columns(results)[0]
@@ -43,13 +43,13 @@ def verdict(results: Mapping[str, Any]) -> list[str]:
     gap = wording.number(ours - published, digits, sign=True)
     out.append(f'The paper reports {published:.4f} (difference {gap}).')
   rivals = {k: mean(v) for k, v in tables.methods(results).items()}
-  known = results['baselines']
+  baselines = results['baselines']
   rivals = {
     k: v
     for k, v in rivals.items()
     if v is not None
     and k != headline
-    and (k in known or wording.is_reference(k))
+    and (k in baselines or wording.is_reference(k))
   }
   if rivals:
     out.append(_against_baselines(name, ours, rivals, digits))
@@ -59,7 +59,17 @@ def verdict(results: Mapping[str, Any]) -> list[str]:
   return out
 
 
-def _against_baselines(name, ours, rivals, digits) -> str:
+def _against_baselines(
+  name: str, ours: float, rivals: Mapping[str, float], digits: int
+) -> str:
+  """Says which baselines are better than the headline variant.
+
+  Args:
+    name: label of the variant.
+    ours: its metric.
+    rivals: the metric of each baseline.
+    digits: to write.
+  """
   ranked = sorted(rivals, key=rivals.get, reverse=True)
   unbeaten = [rival for rival in ranked if rivals[rival] >= ours]
   tail = f'which {name} does not beat' if unbeaten else 'which is lower'
@@ -76,26 +86,27 @@ def _against_baselines(name, ours, rivals, digits) -> str:
   return out
 
 
-def _against_ae(difference, digits) -> str:
+def _against_ae(difference: Mapping[str, Any], digits: int) -> str:
+  """Says how the headline variant differs from the autoencoder."""
   number = lambda value: wording.number(value, digits, sign=True)
-  sure = difference.get('ci95_reason', 'one pair: no interval')
+  interval = difference.get('ci95_reason', 'one pair: no interval')
   if difference['ci95']:
     low, high = difference['ci95']
-    sure = f'95% interval {number(low)} to {number(high)}; ' + (
-      'these runs cannot tell it from zero'
+    interval = f'95% interval {number(low)} to {number(high)}, ' + (
+      'so these runs cannot tell it from zero'
       if low <= 0 <= high
       else 'which excludes zero'
     )
   return (
     f'Against {wording.label("ae")} on the same data and seeds the difference'
-    f' is {number(difference["mean"])} ({sure}).'
+    f' is {number(difference["mean"])} ({interval}).'
   )
 
 
 def _reasons(
   results: Mapping[str, Any], metrics: Sequence[str]
 ) -> dict[str, tuple[list[str], int]]:
-  """Why metrics are undefined: {reason: (their titles, count of runs)}."""
+  """Groups undefined metrics by reason: {reason: (titles, count of runs)}."""
   titles: dict[str, dict[str, None]] = {}
   runs: dict[str, set[str]] = {}
   for replica in results['replicas']:
@@ -108,7 +119,12 @@ def _reasons(
 
 
 def undefined(results: Mapping[str, Any], metrics: Sequence[str]) -> list[str]:
-  """Returns why some of the metrics are undefined, a line for each reason."""
+  """Says why some of the metrics are undefined: one line for each reason.
+
+  Args:
+    results: the content of `results.json`.
+    metrics: names of the metrics that matter.
+  """
   total = len(results['replicas'])
   return [
     f'undefined in {count} of {total} runs, because {reason}: '
@@ -118,31 +134,39 @@ def undefined(results: Mapping[str, Any], metrics: Sequence[str]) -> list[str]:
 
 
 def footnotes(results: Mapping[str, Any]) -> list[str]:
-  """Returns what belongs below the headline table, on its columns."""
-  shown = tables.columns(results)
-  reasons = _reasons(results, shown)
-  out = undefined(results, shown)
-  for baseline, found in results['baseline_reasons'].items():
-    found = {m: why for m, why in found.items() if m in shown}
-    for reason in dict.fromkeys(found.values()):
-      titles = [wording.title(m) for m, why in found.items() if why == reason]
+  """Returns the notes below the headline table, on its columns and rows."""
+  columns = tables.columns(results)
+  reasons = _reasons(results, columns)
+  out = undefined(results, columns)
+  for baseline, by_metric in results['baseline_reasons'].items():
+    by_metric = {m: why for m, why in by_metric.items() if m in columns}
+    for reason in dict.fromkeys(by_metric.values()):
+      titles = [
+        wording.title(m) for m, why in by_metric.items() if why == reason
+      ]
       if titles != reasons.get(reason, ((),))[0]:
         out.append(
           f'undefined in some runs of {wording.label(baseline)}, because'
           f' {reason}: {", ".join(titles)}'
         )
   for field, meaning in wording.SWEPT.items():
-    for variant, found in tables.by_field(results, field).items():
-      if len(found) > 1:
+    for variant, aurocs in tables.by_field(results, field).items():
+      if len(aurocs) > 1:
         out.append(
           f'the row of {wording.label(variant)} is over all values of {meaning}'
-          f' ({wording.plain(sorted(found))}); its spread is not that of seeds'
+          f' ({wording.format_value(sorted(aurocs))}); its spread is not that'
+          ' of seeds'
         )
   return out
 
 
 def _reconstruction(variant: str, explained: Sequence[float]) -> list[str]:
-  """What is wrong with the reconstructions of a variant's runs."""
+  """Says what is wrong with the reconstructions of a variant's runs.
+
+  Args:
+    variant: its name.
+    explained: share of variance explained by each run.
+  """
   worse = [value for value in explained if value < -_ROUNDING]
   rest = [value for value in explained if value >= -_ROUNDING]
   of_runs = f' in {len(worse)} of {len(explained)} runs' if rest else ''
@@ -151,7 +175,7 @@ def _reconstruction(variant: str, explained: Sequence[float]) -> list[str]:
     ends = 'down to ' if len(worse) > 1 else ''
     out.append(
       f'{name} reconstructs worse than the mean training sample{of_runs}'
-      f' (variance explained {ends}{wording.plain(min(worse))}): train'
+      f' (variance explained {ends}{wording.format_value(min(worse))}): train'
       ' longer, or lower train.learning_rate.'
     )
   mean = sum(rest) / len(rest) if rest else _LITTLE_EXPLAINED
@@ -166,10 +190,10 @@ def _reconstruction(variant: str, explained: Sequence[float]) -> list[str]:
 
 
 def warnings(results: Mapping[str, Any]) -> list[str]:
-  """Returns what a reader must know before any number: `results.warnings`.
+  """Returns the sentences that a reader must know before any number.
 
   Args:
-    results: all of `results.json` but the warnings.
+    results: the content of `results.json` but the warnings.
   """
   out = list(results['dataset']['warnings'])
   step, steps = (results['checkpoint'][k] for k in ('step', 'of_steps'))
@@ -183,12 +207,12 @@ def warnings(results: Mapping[str, Any]) -> list[str]:
     )
   if results['dataset']['trained_on']:
     out.append(
-      'These are not the data of the training; see the protocol below.'
+      'These are not the data of the training: see the protocol below.'
     )
   if results['checkpoint']['rule'] == 'oracle':
     out.append('The weights were chosen on the test labels (oracle).')
-  for variant, found in tables.values(results).items():
-    out += _reconstruction(variant, found.get('variance_explained', ()))
+  for variant, by_metric in tables.values(results).items():
+    out += _reconstruction(variant, by_metric.get('variance_explained', ()))
   rates = {
     r['name']: r['memory']['dead_read_rate']
     for r in results['replicas']
@@ -213,8 +237,8 @@ def warnings(results: Mapping[str, Any]) -> list[str]:
           f'In {count} of {total} runs {reason}: detection metrics are'
           ' undefined there and left out of the means.'
         )
-  for variant, found in tables.values(results).items():
-    span = max(found.get('f1_at_ratio_tie_span', ()), default=0.0)
+  for variant, by_metric in tables.values(results).items():
+    span = max(by_metric.get('f1_at_ratio_tie_span', ()), default=0.0)
     if span > 0.01:
       out.append(
         f'{wording.label(variant)}: many samples have the same score. Their'

@@ -15,7 +15,7 @@ _NAMES = {
   'duplicate_rows': 'rows that repeat another',
   'false_positive_rate_limit': 'AUPRO is over shares of false alarms up to',
   'feed': 'where samples wait for their step',
-  'fleet_steps_per_second': 'training steps a second, all detectors at once',
+  'fleet_steps_per_second': 'training steps per second, all detectors at once',
   'input_wait_fraction': 'share of training spent waiting for samples',
   'label_counts': 'samples of each label',
   'low_precision_inputs': 'inputs that float32 rounds coarsely',
@@ -23,7 +23,7 @@ _NAMES = {
   'ranking': 'pixels are ranked',
   'resident_bytes': 'bytes of samples on each device',
   'samples': 'test samples with a known mask',
-  'samples_per_second': 'samples scored a second',
+  'samples_per_second': 'samples scored per second',
   'scored_samples': 'samples scored, over all detectors',
   'scoring_seconds': 'seconds to score them',
   'speed_reason': 'speed of training',
@@ -31,7 +31,7 @@ _NAMES = {
   'test_rows_in_validation': 'test rows that equal a validation row',
   'test_unknown_categories': 'test rows with a category not in training',
   'train_duplicates_removed': 'repeated training rows removed',
-  'training_samples_per_second': 'training samples a second, over all of them',
+  'training_samples_per_second': 'training samples per second, all detectors',
   'training_seconds': 'seconds of training, without pauses',
 }
 _PARTS = {'train': 'training', 'validation': 'validation', 'test': 'test'}
@@ -39,7 +39,9 @@ _PARTS = {'train': 'training', 'validation': 'validation', 'test': 'test'}
 
 def _rows(group: Mapping[str, Any]) -> Rows:
   name = lambda key: _NAMES.get(key, key.replace('_', ' '))
-  return [(name(key), wording.plain(value)) for key, value in group.items()]
+  return [
+    (name(key), wording.format_value(value)) for key, value in group.items()
+  ]
 
 
 def _share(value: float | None) -> str:
@@ -51,12 +53,15 @@ def _data(data: Mapping[str, Any]) -> Rows:
   return [
     ('data set', data['name']),
     ('protocol', data['protocol']),
-    ('normal', wording.plain(data['normal'])),
-    ('samples', wording.plain(data['num_samples'])),
+    ('normal', wording.format_value(data['normal'])),
+    ('samples', wording.format_value(data['num_samples'])),
     ('dropped before that', '; '.join(dropped) or 'none'),
     ('read as', '; '.join(data['remarks']) or 'it is'),
     *(
-      (f'{name} samples of a detector', wording.plain(data['split'][part]))
+      (
+        f'{name} samples of a detector',
+        wording.format_value(data['split'][part]),
+      )
       for part, name in _PARTS.items()
     ),
     ('anomalous share of the test set', _share(data['base_rate'])),
@@ -68,15 +73,15 @@ def _data(data: Mapping[str, Any]) -> Rows:
 
 def _weights(checkpoint: Mapping[str, Any]) -> Rows:
   return [
-    ('step', wording.plain(checkpoint['step'])),
+    ('step', wording.format_value(checkpoint['step'])),
     ('weights', wording.weights(checkpoint)),
   ]
 
 
 def _environment(environment: Mapping[str, Any]) -> Rows:
-  shown = {k: v for k, v in environment.items() if k != 'training'}
-  peak = shown.pop('peak_memory', None)
-  rows = _rows(shown)
+  facts = {k: v for k, v in environment.items() if k != 'training'}
+  peak = facts.pop('peak_memory', None)
+  rows = _rows(facts)
   if peak:
     gib = lambda count: f'{count / 2**30:.2f} GiB'
     device, why = peak['device_bytes'], peak['device_reason']
@@ -89,13 +94,13 @@ def sections(results: Mapping[str, Any]) -> list[tuple[str, Rows]]:
   """Returns headings, each with rows of a name and a text.
 
   Args:
-    results: as `results.json`.
+    results: the content of `results.json`.
   """
   baselines = [
     (wording.label(name), note)
     for name, note in results['baseline_notes'].items()
   ]
-  found = [
+  parts = [
     ('Data', _data(results['dataset'])),
     (
       'Score and weights',
@@ -110,4 +115,4 @@ def sections(results: Mapping[str, Any]) -> list[tuple[str, Rows]]:
       _environment(results['environment'].get('training') or {}),
     ),
   ]
-  return [(heading, rows) for heading, rows in found if rows]
+  return [(heading, rows) for heading, rows in parts if rows]

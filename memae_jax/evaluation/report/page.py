@@ -1,8 +1,8 @@
-"""One page that a stranger can read: what was done, what came out, with what.
+"""The report: one page that a stranger can read.
 
 The page is self-contained: no script, no outside file. Values are those of
-`results.json`; what is undefined is a dash with its reason. Intervals of a
-share are cut to [0, 1].
+`results.json`; an undefined value is a dash, and its reason stands below the
+table. Intervals of a share are cut to [0, 1].
 """
 
 import json
@@ -24,7 +24,7 @@ from memae_jax.evaluation.results import describe
 
 
 def _introduction(results: Mapping[str, Any]) -> dict[str, Any]:
-  """What was done, for the head of the page."""
+  """Returns counts and facts for the head of the page."""
   replicas = results['replicas']
   counts: dict[str, int] = {}
   for replica in replicas:
@@ -35,7 +35,7 @@ def _introduction(results: Mapping[str, Any]) -> dict[str, Any]:
   return {
     'networks': len(replicas),
     'variants': ', '.join(f'{n} {name}' for name, n in counts.items()),
-    'samples': wording.plain(results['dataset']['split']['test']),
+    'samples': wording.format_value(results['dataset']['split']['test']),
     'base_rate': wording.span(rates, wording.share) if any(rates) else '',
     'classes': sorted(classes),
     'rule': wording.weights(results['checkpoint']),
@@ -54,37 +54,41 @@ def _introduction(results: Mapping[str, Any]) -> dict[str, Any]:
 
 def _no_interval(results, summaries: Mapping[str, Mapping]) -> str:
   """Says why columns of the headline table lack an interval."""
-  shown = tables.columns(results)
+  columns = tables.columns(results)
   return ' '.join(
     intervals.without_interval(
-      s.get(c) for s in summaries.values() for c in shown
+      s.get(c) for s in summaries.values() for c in columns
     )
   )
 
 
 def _first_look(results: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-  """Name, value and remark of what the head of the page says of a network."""
-  found = results['flags'].get(results['headline'])
-  if found is None:
+  """Returns name, value and remark of the facts in the head of the page.
+
+  They are the threshold, the count of flagged samples and the highest score of
+  the first network of the headline.
+  """
+  flags = results['flags'].get(results['headline'])
+  if flags is None:
     return []
   quantile = describe.percent(results['config']['eval']['normal_quantile'])
-  threshold, flagged, total = (found[k] for k in ('threshold', 'flagged', 'of'))
-  top = dict(found['highest'])
+  threshold, flagged, total = (flags[k] for k in ('threshold', 'flagged', 'of'))
+  top = dict(flags['highest'])
   score, above = top.pop('score'), top.pop('flagged')
   label = top.pop('label', None)
   top.pop('anomalous', None)
-  named = lambda path: path.name if path.is_absolute() else str(path)
+  short = lambda path: path.name if path.is_absolute() else str(path)
   where = ', '.join(
-    named(pathlib.Path(value)) if key in ('file', 'video') else f'{key} {value}'
+    short(pathlib.Path(value)) if key in ('file', 'video') else f'{key} {value}'
     for key, value in top.items()
   )
-  remarks = [f'score {wording.plain(score)}']
+  remarks = [f'score {wording.format_value(score)}']
   remarks += [f'label {label}'] if label is not None else []
   remarks += [] if above is None else ['flagged' if above else 'not flagged']
   return [
     (
       'Threshold',
-      '—' if threshold is None else wording.plain(threshold),
+      '—' if threshold is None else wording.format_value(threshold),
       'there are no held-out normals'
       if threshold is None
       else f'{quantile} of held-out normals score lower',
@@ -98,7 +102,7 @@ def _first_look(results: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     ),
     (
       'Highest score',
-      where or f'sample {found["sample"]}',
+      where or f'sample {flags["sample"]}',
       ', '.join(remarks),
     ),
   ]
@@ -108,11 +112,11 @@ def template(
   name: str = 'report.html.j2',
   packages: Sequence[str] = ('memae_jax.evaluation.report',),
 ) -> jinja2.Template:
-  """Reads a page without its content.
+  """Reads the template of a page.
 
   Args:
     name: file name of the template.
-    packages: where it and what it includes may lie.
+    packages: that it, and the templates that it includes, may lie in.
   """
   environment = jinja2.Environment(
     loader=jinja2.ChoiceLoader(
@@ -126,17 +130,17 @@ def template(
   return environment.get_template(name)
 
 
-def render(results: Mapping[str, Any], shown: Sequence[figure.Figure]) -> str:
-  """Returns the page.
+def render(results: Mapping[str, Any], drawn: Sequence[figure.Figure]) -> str:
+  """Returns the page as HTML text.
 
   Args:
-    results: as `results.json`.
-    shown: figures, as from `figures.draw`.
+    results: the content of `results.json`.
+    drawn: figures, as from `figures.draw`.
   """
   return template().render(
     results=results,
     intro=_introduction(results),
-    verdict=findings.verdict(results),
+    findings=findings.sentences(results),
     first_look=_first_look(results),
     columns=[
       (m.title, m.meaning, m.lower_is_better)
@@ -145,7 +149,7 @@ def render(results: Mapping[str, Any], shown: Sequence[figure.Figure]) -> str:
     rows=tables.headline(results),
     differences=tables.differences(results),
     footnotes=findings.footnotes(results),
-    figures=shown,
+    figures=drawn,
     by_class=tables.by_class(results),
     class_methods=[wording.label(m) for m in tables.class_methods(results)],
     rules=tables.rules(results),
@@ -158,11 +162,11 @@ def render(results: Mapping[str, Any], shown: Sequence[figure.Figure]) -> str:
       wording.KINDS[kind] for kind in next(iter(results['pseudo'].values()), ())
     ],
     memory=tables.memory(results),
-    provenance=methods_section.sections(results),
+    sections=methods_section.sections(results),
     metrics=[registry.find(name) for name in registry.names()],
     methods=[wording.label(name) for name in tables.methods(results)],
     every_metric=tables.every_metric(results),
     every_run=tables.every_run(results),
-    plain=wording.plain,
+    format_value=wording.format_value,
     config=json.dumps(results['config'], indent=2, default=str),
   )

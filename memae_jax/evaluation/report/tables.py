@@ -14,44 +14,47 @@ Cell = dict[str, Any]
 
 
 def columns(results: Mapping[str, Any]) -> list[str]:
-  """The metrics of the headline table: those of the paper come first."""
+  """Returns the metrics of the headline table, those of the paper first."""
   paper = results['paper'] or {}
-  known = dict.fromkeys(
+  names = dict.fromkeys(
     (*paper.get('metrics', ()), *registry.names('headline'))
   )
   special = registry.names('only_some')
-  some = [m for m in special if not defined(results['methods'], m)]
-  shown = [m for m in known if m not in some][:5]
+  missing = [m for m in special if not defined(results['methods'], m)]
+  names = [m for m in names if m not in missing]
   pixels = [
     m for m in registry.names('of_pixels') if defined(results['methods'], m)
   ]
-  return shown[: 3 if pixels else 5] + pixels  # More would not fit the page.
+  return names[: 3 if pixels else 5] + pixels  # More would not fit the page.
 
 
 def digits(results: Mapping[str, Any]) -> int:
-  """Digits of a metric: as many as the paper gives, where it is quoted."""
+  """Returns the digits of a metric: four, as in the paper, if it is quoted."""
   return 4 if results['paper'] else 3
 
 
 def methods(results: Mapping[str, Any]) -> dict[str, Mapping]:
-  """The summaries of all variants and then of all baselines."""
+  """Returns the summaries of all variants and then of all baselines."""
   return {**results['methods'], **results['baselines']}
 
 
 def defined(summaries: Mapping[str, Mapping], metric: str) -> bool:
-  """Whether a metric has a value in any of the summaries."""
+  """Returns whether a metric has a value in any of the summaries."""
   return any(
     (s.get(metric) or {}).get('mean') is not None for s in summaries.values()
   )
 
 
 def values(results: Mapping[str, Any]) -> dict[str, dict[str, list[float]]]:
-  """{variant: {metric: defined values, one a replica}}."""
+  """Returns {variant: {metric: defined values, one per replica}}."""
   return _by_metric([(r['fields'], r['metrics']) for r in results['replicas']])
 
 
 def units(results: Mapping[str, Any]) -> dict[str, dict[str, list[float]]]:
-  """As `values`, one for each of `class_means.units`."""
+  """Returns {variant: {metric: defined values, one per unit}}.
+
+  Units are those of `class_means.units`: runs, or means over classes.
+  """
   rows = [(r['fields'], r['metrics']) for r in results['replicas']]
   return _by_metric(class_means.units(rows))
 
@@ -69,7 +72,12 @@ def _by_metric(rows) -> dict[str, dict[str, list[float]]]:
 def by_field(
   results: Mapping[str, Any], field: str
 ) -> dict[str, dict[Any, list[float]]]:
-  """{variant: {value of a replica's field: AUROCs}}, where there are any."""
+  """Returns {variant: {value of a field: AUROCs}} of the replicas that have it.
+
+  Args:
+    results: the content of `results.json`.
+    field: of replicas.
+  """
   out: dict[str, dict[Any, list[float]]] = {}
   for replica in results['replicas']:
     fields, value = replica['fields'], replica['metrics'].get('auroc')
@@ -80,10 +88,16 @@ def by_field(
 
 
 def cell(summary, digits, sign=False, interval=None, least=0.0) -> Cell:
-  """Texts of one cell; `interval` stands in where there is one run.
+  """Returns the texts of one cell.
 
-  A difference (`sign`) shows no deviation: its interval says what matters.
-  Others are cut to what the metric can be, from `least` to 1.
+  Args:
+    summary: of a metric, or None.
+    digits: behind the point.
+    sign: the value is a difference. It has a sign and no deviation, since its
+      interval says what matters.
+    interval: [low, high] for a summary that has none, since it is of one run.
+    least: intervals of values that are no differences are cut to what the
+      metric can be, from this value to 1.
   """
   summary = summary or {}
   mean, ci = summary.get('mean'), summary.get('ci95') or interval
@@ -101,7 +115,7 @@ def cell(summary, digits, sign=False, interval=None, least=0.0) -> Cell:
 
 
 def _runs(results, summary: Mapping[str, Mapping], noun: str = 'run') -> str:
-  """Says how many observations a summary is over."""
+  """Says how many observations, called by a noun, a summary is over."""
   n = max((s['n'] for s in summary.values()), default=0)
   if results['averaged_classes']:
     return f'{n} seeds × {results["averaged_classes"]} classes'
@@ -109,25 +123,29 @@ def _runs(results, summary: Mapping[str, Mapping], noun: str = 'run') -> str:
 
 
 def headline(results: Mapping[str, Any]) -> list[dict[str, Any]]:
-  """Variants, each above the paper's, then baselines, then other methods."""
+  """Returns the rows of the headline table.
+
+  They are the variants, each followed by its published numbers, then the
+  baselines, then the other methods of the paper.
+  """
   paper = results['paper'] or {}
-  shown, precision = columns(results), digits(results)
+  metrics, precision = columns(results), digits(results)
   rows = []
 
   def published(name, row):
     cells = [
-      {'mean': wording.number(row[c], 4) if c in row else ''} for c in shown
+      {'mean': wording.number(row[m], 4) if m in row else ''} for m in metrics
     ]
     rows.append({'kind': 'paper', 'name': name, 'cells': cells, 'n': ''})
 
   for kind in ('methods', 'baselines'):
     for name, summary in results[kind].items():
-      own = [
+      replicas = [
         r
         for r in results['replicas']
         if kind == 'methods' and r['fields']['variant'] == name
       ]
-      interval = own[0]['interval'] if len(own) == 1 else {}
+      interval = replicas[0]['interval'] if len(replicas) == 1 else {}
       rows.append(
         {
           'kind': kind,
@@ -136,8 +154,8 @@ def headline(results: Mapping[str, Any]) -> list[dict[str, Any]]:
           'note': results['baseline_notes'].get(name, ''),
           'n': _runs(results, summary),
           'cells': [
-            cell(summary.get(c), precision, interval=interval.get(c))
-            for c in shown
+            cell(summary.get(m), precision, interval=interval.get(m))
+            for m in metrics
           ],
         }
       )
@@ -154,60 +172,74 @@ def headline(results: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def rules(results: Mapping[str, Any]) -> list[tuple[str, list[Cell]]]:
-  """Title of each rule of scores, and AUROC, normalised, of each variant."""
+  """Returns the normalised AUROCs of all variants by each rule of scores.
+
+  Returns:
+    The title of each rule that some variant has, and a cell for each variant:
+    a dash for one that lacks the rule.
+  """
+  groups = list(results['rules'].values())
   return [
     (
       losses.find(rule).title
       + (' (the score)' if rule == _score(results) else ''),
       [
-        cell(found[rule].get('auroc_normalised'), digits(results))
-        for found in results['rules'].values()
+        cell(by_rule.get(rule, {}).get('auroc_normalised'), digits(results))
+        for by_rule in groups
       ],
     )
-    for rule in next(iter(results['rules'].values()), ())
+    for rule in dict.fromkeys(rule for by_rule in groups for rule in by_rule)
   ]
 
 
 def _score(results: Mapping[str, Any]) -> str:
+  """Returns the name of the rule that the headline scores by."""
   return results['config']['eval']['score']
 
 
 def videos(results: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
-  """Name of each test video, its frames, and AUROC of each variant's first."""
+  """Returns the name and the cells of each test video.
+
+  The cells are counts of its frames (all, scored, anomalous), and its AUROC by
+  the first replica of each variant.
+  """
   replicas: dict[str, Any] = {}
   for replica in results['replicas']:
     replicas.setdefault(replica['fields']['variant'], replica)
-  each = zip(*(r['videos'] for r in replicas.values()))
+  rows = zip(*(r['videos'] for r in replicas.values()))
   return [
     (
       row[0]['name'],
       [
-        wording.plain(row[0]['frames']),
-        wording.plain(row[0]['scored']),
-        wording.plain(row[0]['anomalous']),
-        *(wording.number(found['auroc']) for found in row),
+        wording.format_value(row[0]['frames']),
+        wording.format_value(row[0]['scored']),
+        wording.format_value(row[0]['anomalous']),
+        *(wording.number(video['auroc']) for video in row),
       ],
     )
-    for row in each
+    for row in rows
   ]
 
 
 def highest(
   results: Mapping[str, Any],
 ) -> list[tuple[str, list[str], list[list[str]]]]:
-  """Variant, columns and rows of the samples with the highest scores."""
+  """Returns variant, columns and rows of the samples with highest scores."""
   return [
     (
       wording.label(variant),
-      list(found['rows'][0]),
+      list(listed['rows'][0]),
       [
-        # Whole numbers are rows and frames, to be looked up as they are.
-        [str(v) if type(v) is int else wording.plain(v) for v in row.values()]
-        for row in found['rows']
+        # Whole numbers are rows and frames: no commas, as people look them up.
+        [
+          str(v) if type(v) is int else wording.format_value(v)
+          for v in row.values()
+        ]
+        for row in listed['rows']
       ],
     )
-    for variant, found in results['highest'].items()
-    if found['rows']
+    for variant, listed in results['highest'].items()
+    if listed['rows']
   ]
 
 
@@ -218,7 +250,7 @@ def _labelled(side: str) -> str:
 
 
 def differences(results: Mapping[str, Any]) -> list[tuple[str, str, list]]:
-  """Name, count of pairs and cells of each paired difference."""
+  """Returns name, count of pairs and cells of each paired difference."""
   return [
     (
       ' − '.join(_labelled(v) for v in pair.split(' - ')),
@@ -233,7 +265,7 @@ def differences(results: Mapping[str, Any]) -> list[tuple[str, str, list]]:
 
 
 def every_metric(results: Mapping[str, Any]) -> list[tuple[str, list[Cell]]]:
-  """All metrics (rows) of all variants and baselines (columns)."""
+  """Returns all metrics (rows) of all variants and baselines (columns)."""
   groups = list(methods(results).values())
   return [
     (
@@ -249,40 +281,43 @@ def every_metric(results: Mapping[str, Any]) -> list[tuple[str, list[Cell]]]:
 
 
 def class_methods(results: Mapping[str, Any]) -> dict[str, Mapping]:
-  """The methods of the table of classes: random scores would only be wide."""
-  found = methods(results)
-  found.pop('random', None)
-  return found
+  """Returns the summaries of the methods in the table of classes.
+
+  Random scores are left out: they would only make it wider.
+  """
+  summaries = methods(results)
+  summaries.pop('random', None)
+  return summaries
 
 
 def by_class(
   results: Mapping[str, Any], metric: str = 'auroc'
 ) -> list[tuple[str, list[Cell]]]:
-  """Name of each class and cells of all methods; then the mean over classes."""
+  """Returns the name and cells of each class, then of the mean over classes."""
   names, precision = class_methods(results), digits(results)
   short = lambda summary: cell(
     {**(summary or {}), 'ci95': None, 'undefined': 0}, precision
   )
   rows = [
-    (kind, [short(found.get(name, {}).get(metric)) for name in names])
-    for kind, found in results['classes'].items()
+    (kind, [short(by_method.get(name, {}).get(metric)) for name in names])
+    for kind, by_method in results['classes'].items()
   ]
   if rows:
-    whole = [short(summary.get(metric)) for summary in names.values()]
-    rows.append(('mean', whole))
+    means = [short(summary.get(metric)) for summary in names.values()]
+    rows.append(('mean', means))
   return rows
 
 
 def classes_csv(results: Mapping[str, Any]) -> str:
-  """AUROC of each class and method over the seeds, as CSV text.
+  """Returns the AUROC of each class and method over the seeds, as CSV text.
 
   The last row is the mean over the classes.
   """
   names = methods(results)
   heads = (f'{name}{part}' for name in names for part in ('', '_std'))
   lines: list[list[Any]] = [['normal_class', *heads]]
-  for kind, found in (*results['classes'].items(), ('mean', names)):
-    row = [found.get(name, {}).get('auroc') or {} for name in names]
+  for kind, by_method in (*results['classes'].items(), ('mean', names)):
+    row = [by_method.get(name, {}).get('auroc') or {} for name in names]
     lines.append(
       [kind, *(summary.get(key) for summary in row for key in ('mean', 'std'))]
     )
@@ -290,21 +325,21 @@ def classes_csv(results: Mapping[str, Any]) -> str:
 
 
 def pseudo(results: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
-  """Name of each variant, AUROC of each kind of change, and their mean."""
+  """Returns the name of each variant, and AUROCs by kind and their mean."""
   return [
     (
       wording.label(variant),
       [
         wording.number(value, 3)
-        for value in (*found.values(), sum(found.values()) / len(found))
+        for value in (*by_kind.values(), sum(by_kind.values()) / len(by_kind))
       ],
     )
-    for variant, found in results['pseudo'].items()
+    for variant, by_kind in results['pseudo'].items()
   ]
 
 
 def every_run(results: Mapping[str, Any]) -> list[tuple[str, int, list[Cell]]]:
-  """Name, step and cells of each replica."""
+  """Returns name, step and cells of each replica."""
   return [
     (
       r['name'],
@@ -323,18 +358,18 @@ def every_run(results: Mapping[str, Any]) -> list[tuple[str, int, list[Cell]]]:
 
 
 def memory(results: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
-  """What each variant's memory does, mean over its replicas."""
+  """Returns the memory statistics of each variant, means over its replicas."""
   return [
     (
       wording.label(variant),
       [
-        wording.plain(found['slots']),
-        wording.plain(found['used']),
-        wording.share(found['dead_read_rate']),
-        wording.plain(found['mean_kept']),
-        wording.plain(found['usage_perplexity']),
-        wording.plain(found['duplicate_slots']),
+        wording.format_value(memory['slots']),
+        wording.format_value(memory['used']),
+        wording.share(memory['dead_read_rate']),
+        wording.format_value(memory['mean_kept']),
+        wording.format_value(memory['usage_perplexity']),
+        wording.format_value(memory['duplicate_slots']),
       ],
     )
-    for variant, found in results['memory'].items()
+    for variant, memory in results['memory'].items()
   ]

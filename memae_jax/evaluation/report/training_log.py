@@ -1,4 +1,4 @@
-"""From the training log to the curves of a figure."""
+"""Curves of the training log, for a figure."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,7 +17,7 @@ PANELS = {
     'reconstruction',
   ),
   'dead_read_rate': ('Dead reads (share)', '', 'dead_read_rate'),
-  'mean_kept': ('Slots kept a read', '', 'mean_kept'),
+  'mean_kept': ('Slots kept per read', '', 'mean_kept'),
   'slots_used': ('Slots used', '', 'slots_used'),
 }
 # The events of `metrics.jsonl`, and the replicas in the order of the log.
@@ -29,16 +29,16 @@ def curves(
   events: Sequence[Mapping[str, Any]],
   replicas: Sequence[scores.ReplicaScores],
 ) -> dict[str, dict[str, tuple[np.ndarray, np.ndarray]]]:
-  """Collects `PANELS` from log events.
+  """Collects the curves of `PANELS` from log events.
 
   Args:
-    events: of `metrics.jsonl`. A fleet's values are lists, one entry a
+    events: of `metrics.jsonl`. The values of a fleet are lists, one entry per
       replica, under `replicas`; those of a lone replica are numbers.
     replicas: in the order of the log.
 
   Returns:
-    {panel: {variant: (steps [S], values [S, R])}}, NaN where a replica has
-    none. What has no value at all is left out.
+    {panel: {variant: (steps [S], values [S, R])}}, NaN where a replica has no
+    value. Panels and variants without any value are left out.
   """
   variants = np.array([r.fields['variant'] for r in replicas])
   out: dict[str, dict] = {}
@@ -57,9 +57,15 @@ def curves(
 
 
 def _logged(events, split, key, count: int) -> dict[int, np.ndarray]:
-  """{step: values [R]}, where any replica has one.
+  """Returns {step: values [R]} of the events where any replica has a value.
 
-  What is of another number of replicas is left out: it is another run's.
+  Events of another number of replicas are left out: they are of another run.
+
+  Args:
+    events: of `metrics.jsonl`.
+    split: of the events that are read.
+    key: name of the value in the log.
+    count: of replicas.
   """
   out = {}
   for event in events:

@@ -1,13 +1,13 @@
-"""The words of the report: names, meanings, and how numbers are written."""
+"""Texts of the report: labels, meanings, and the format of numbers."""
 
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from memae_jax.evaluation.metrics import registry as metric_facts
+from memae_jax.evaluation.metrics import registry as metric_registry
 from memae_jax.methods import registry
 
-BASELINES = {  # That are no methods, which say their names themselves.
+BASELINES = {  # Methods have a label of their own, in their registry.
   'random': 'Random scores',
   'untrained': 'Untrained network',
   'frame_difference': 'Frame difference',
@@ -30,23 +30,27 @@ RULES = {
   'validation': 'the weights with the lowest error on validation normals',
   'oracle': 'CHOSEN ON THE TEST LABELS: an upper bound, not a result',
 }
-_LONG = 24  # Of a list, this many are shown.
+_LONG = 24  # Most items of a list that are written.
 
 
 def label(name: str) -> str:
-  """Returns the name of a method or baseline that a reader knows."""
+  """Returns the name of a method or baseline for readers."""
   method = registry.get(name)
   return method.label if method else BASELINES.get(name, name)
 
 
 def is_reference(name: str) -> bool:
-  """Whether a method or baseline is only there to be compared with."""
+  """Returns whether a method or baseline only serves for comparison."""
   method = registry.get(name)
   return method.classical if method else name in BASELINES
 
 
 def weights(checkpoint: Mapping[str, Any]) -> str:
-  """Says which weights were scored: of `results.checkpoint`."""
+  """Says which weights were scored.
+
+  Args:
+    checkpoint: the part of `results.json` of that name.
+  """
   rule, step, steps = (checkpoint[k] for k in ('rule', 'step', 'of_steps'))
   if rule == 'last' and step < steps:
     return f'the weights of step {step:,} of {steps:,}; nothing was chosen'
@@ -55,11 +59,16 @@ def weights(checkpoint: Mapping[str, Any]) -> str:
 
 def title(metric: str) -> str:
   """Returns the title of a metric."""
-  return metric_facts.find(metric).title
+  return metric_registry.find(metric).title
 
 
 def share(value: float, digits: int = 1) -> str:
-  """Writes a share, 0 to 1; "0%" and "100%" only where it is none or all."""
+  """Writes a share, 0 to 1, in percent; 0% and 100% are exact.
+
+  Args:
+    value: the share.
+    digits: behind the point, more for a share close to 0 or 1.
+  """
   beyond = min(value, 1 - value)
   if 0 < beyond < 10 ** -(digits + 2):
     digits = -math.floor(math.log10(beyond)) - 1
@@ -69,7 +78,10 @@ def share(value: float, digits: int = 1) -> str:
 def number(value: float | None, digits: int = 3, sign: bool = False) -> str:
   """Writes a number with fixed digits, a dash for None, never "-0.000".
 
-  One of 1,000 or more has no digits behind the point.
+  Args:
+    value: the number.
+    digits: behind the point; a number of 1,000 or more has none.
+    sign: write "+" before a positive number.
   """
   if value is None:
     return '—'
@@ -81,27 +93,27 @@ def number(value: float | None, digits: int = 3, sign: bool = False) -> str:
   return text.replace('-', '−')
 
 
-def span(values: Sequence[float], show) -> str:
-  """Writes the range of `values`, each end as `show` writes it."""
+def span(values: Sequence[float], write) -> str:
+  """Writes the range of `values`, each end as the function `write` does."""
   low, high = min(values), max(values)
-  return show(low) if low == high else f'{show(low)} to {show(high)}'
+  return write(low) if low == high else f'{write(low)} to {write(high)}'
 
 
-def plain(value: Any) -> str:
+def format_value(value: Any) -> str:
   """Writes any value of `results.json` for a reader."""
   if isinstance(value, bool) or value is None:
     return {True: 'yes', False: 'no', None: '—'}[value]
   if isinstance(value, float):
-    plain_ = abs(value) < 1000 or abs(value) >= 1e15
-    return f'{value:.4g}' if plain_ else f'{value:,.0f}'
+    is_short = abs(value) < 1000 or abs(value) >= 1e15
+    return f'{value:.4g}' if is_short else f'{value:,.0f}'
   if isinstance(value, int):
     return f'{value:,}'
   if isinstance(value, Mapping):
     if set(value) == {'min', 'max'} and all(map(_is_number, value.values())):
-      return span(list(value.values()), plain)
-    return _listed([f'{k}: {plain(v)}' for k, v in value.items()])
+      return span(list(value.values()), format_value)
+    return _listed([f'{k}: {format_value(v)}' for k, v in value.items()])
   if isinstance(value, (list, tuple)):
-    return _listed([plain(v) for v in value])
+    return _listed([format_value(v) for v in value])
   return str(value)
 
 

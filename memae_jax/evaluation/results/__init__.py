@@ -1,1 +1,1 @@
-"""What `results.json` says."""
+"""Content of `results.json`."""

@@ -1,4 +1,4 @@
-"""What the results stand on: data, protocol, score and speed."""
+"""Descriptions for the results: data, protocol, score and speed."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -20,9 +20,9 @@ _SECOND = {
   'normalisation': 'by the contrast of the image',
 }
 _DESCRIPTION = {
-  'one_class': 'Of each normal class, {train_fraction} train'
-  ' ({validation_fraction} of them held out for validation) and'
-  ' the rest are tested, with anomalies drawn from the other classes as'
+  'one_class': '{train_fraction} of the samples of each normal class train'
+  ' ({validation_fraction} of them held out for validation); the rest are'
+  ' tested. Anomalies drawn from the other classes make up'
   ' {anomaly_fraction} of the test set.',
   'official': 'The normals of the official training set train'
   ' ({validation_fraction} of them held out for validation); the'
@@ -31,17 +31,17 @@ _DESCRIPTION = {
   ' seed, are the training half: its normals train'
   ' ({validation_fraction} of them held out for validation), its'
   ' anomalies are left out. All other rows are the test set.',
-  'given': 'The source brings its own test set; its training normals train'
+  'given': 'The data set has its own test set; its training normals train'
   ' ({validation_fraction} of them held out for validation).',
 }
 _SHARES = ('train_fraction', 'validation_fraction', 'anomaly_fraction')
-_LONGEST_GAP = 10  # In median gaps between log events.
+_LONGEST_GAP = 10  # Multiple of the median gap between log events.
 _LEAST_GAPS = 3
 _TOO_SHORT = 'too few log events to tell the speed of training'
 
 
 def percent(value: float) -> str:
-  """Writes a share that somebody chose: 95%, 66.7% or 99.95%."""
+  """Writes a share as it was set, such as 95%, 66.7% or 99.95%."""
   text = f'{100 * value:.3g}'
   return f'{100 * value:.10g}%' if text in ('0', '100') else f'{text}%'
 
@@ -51,9 +51,14 @@ def _spread(values: Sequence[int]) -> dict[str, int]:
 
 
 def _over_splits(values: Sequence[Any]) -> Any:
-  """One value for a note of all splits: theirs if they agree.
+  """Joins a note that each split has into one.
 
-  Else the range of numbers, the union of lists, and both inside mappings.
+  Args:
+    values: the note of each split.
+
+  Returns:
+    The value if all agree, else the range of numbers, the union of lists, or
+    for mappings one of these for each key.
   """
   first = values[0]
   if all(value == first for value in values):
@@ -69,7 +74,7 @@ def _over_splits(values: Sequence[Any]) -> Any:
 
 
 def dataset(exp: experiment.Experiment) -> dict[str, Any]:
-  """The facts about data and protocol."""
+  """Describes data and protocol: the `dataset` of `results.json`."""
   config, source, splits = exp.config.data, exp.source, exp.splits
   sizes = {
     'train': _spread([len(s.train) for s in splits]),
@@ -81,21 +86,21 @@ def dataset(exp: experiment.Experiment) -> dict[str, Any]:
     for key in splits[0].notes
     if key not in sizes
   }
-  found = {**source.notes, **notes}
+  notes = {**source.notes, **notes}
   description = _DESCRIPTION[config.protocol].format(
     **{key: percent(config[key]) for key in _SHARES}
   )
   if config.max_samples:
     description += (
-      f' All of it is a random subset of {config.max_samples:,} samples.'
+      f' All this is done on a random subset of {config.max_samples:,} samples.'
     )
   if exp.trained_on:
     description += (
-      ' These are not the data of the training: what is said to train here'
-      ' only fits the threshold and the baselines.'
+      ' These are not the data of the training: the samples that train here'
+      ' only fit the threshold and the baselines.'
     )
   if not source.labelled:
-    found.pop('label_counts', None)
+    notes.pop('label_counts', None)
   return {
     'name': source.name,
     'protocol': config.protocol,
@@ -110,7 +115,7 @@ def dataset(exp: experiment.Experiment) -> dict[str, Any]:
     if source.labelled
     else None,
     'labelled': source.labelled,
-    'notes': found,
+    'notes': notes,
     'remarks': list(source.remarks),
     'warnings': list(exp.warnings),
     'trained_on': exp.trained_on,
@@ -119,9 +124,9 @@ def dataset(exp: experiment.Experiment) -> dict[str, Any]:
 
 
 def score(exp: experiment.Experiment) -> dict[str, Any]:
-  """What the anomaly score is; images have a second one."""
+  """Describes the anomaly score, and the second one that images have."""
   rule, videos = exp.rule, exp.source.videos
-  found = {
+  facts = {
     'name': rule,
     'definition': losses.find(rule).definition,
     'direction': 'higher is more anomalous',
@@ -129,24 +134,25 @@ def score(exp: experiment.Experiment) -> dict[str, Any]:
   }
   if videos:
     frame = clips.centre(exp.config.data)
-    found['normalisation'] = (
-      'none; metrics named so: to [0, 1] in each video, over its scored frames'
+    facts['normalisation'] = (
+      'none; in metrics that are named so, to [0, 1] within each video, over'
+      ' its scored frames'
     )
-    found['frame'] = f'the score of a clip belongs to its frame {frame}, from 0'
-    found['smoothing'] = 'none'
-  return found | ({'second': _SECOND} if exp.source.has_images else {})
+    facts['frame'] = f'the score of a clip belongs to its frame {frame}, from 0'
+    facts['smoothing'] = 'none'
+  return facts | ({'second': _SECOND} if exp.source.has_images else {})
 
 
 def error_maps(exp: experiment.Experiment) -> dict[str, Any] | None:
-  """What the metrics of pixels stand on; None without masks."""
+  """Describes the maps that metrics of pixels rank; None without masks."""
   if exp.source.masks is None:
     return None
-  known = [int(exp.source.has_mask[split.test].sum()) for split in exp.splits]
-  pixel_count = max(known) * math.prod(exp.source.masks.shape[1:])
+  counts = [int(exp.source.has_mask[split.test].sum()) for split in exp.splits]
+  pixel_count = max(counts) * math.prod(exp.source.masks.shape[1:])
   return {
     'definition': f'{losses.find(exp.rule).of_pixels}; not smoothed'
     + ('; of the scored frame of a clip' if exp.source.videos else ''),
-    'samples': _spread(known),
+    'samples': _spread(counts),
     'ranking': pixels.method(pixel_count),
     'false_positive_rate_limit': pixels.FPR_LIMIT,
   }
@@ -155,13 +161,19 @@ def error_maps(exp: experiment.Experiment) -> dict[str, Any] | None:
 def training_speed(
   exp: experiment.Experiment, events: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
-  """The feed, and the median speed between log events: without compilation.
+  """Describes the feed and the speed of training, without compilation.
 
-  `training_seconds` is the sum of the gaps between consecutive train events,
-  none counted as more than `_LONGEST_GAP` median gaps: the pause between a
-  kill and the resume is no training. Of fewer than `_LEAST_GAPS` the median
-  would be that of a gap in which something compiles or is saved: there
-  `speed_reason` stands in place of numbers.
+  Args:
+    exp: the experiment.
+    events: of its training log.
+
+  Returns:
+    The median speed between log events, and `training_seconds`: the sum of the
+    gaps between consecutive train events, where none counts as more than
+    `_LONGEST_GAP` median gaps, since the pause between a kill and the resume is
+    no training. With fewer than `_LEAST_GAPS` gaps the median could be one in
+    which something compiles or is saved, so `speed_reason` stands in place of
+    the numbers.
   """
   feed = {
     'feed': exp.programs.name,
@@ -183,9 +195,9 @@ def training_speed(
   steps = float(np.median(speeds))
   gaps = np.maximum(np.diff([e['time'] for e in train]), 0)
   seconds = np.minimum(gaps, _LONGEST_GAP * np.median(gaps)).sum()
-  each = exp.config.train.batch_size * len(exp.replicas)
+  samples = exp.config.train.batch_size * len(exp.replicas)  # Of a step.
   return feed | {
     'fleet_steps_per_second': steps,
-    'training_samples_per_second': steps * each,
+    'training_samples_per_second': steps * samples,
     'training_seconds': float(seconds),
   }

@@ -1,4 +1,4 @@
-"""The course of the test metrics over training, from stored evaluations."""
+"""History of the test metrics over training, from stored evaluations."""
 
 import logging
 import pathlib
@@ -11,8 +11,8 @@ from memae_jax.runtime import errors
 _LOG = logging.getLogger(__name__)
 
 
-def _of_one_kind(results: dict[str, Any]) -> list[Any]:
-  """What evaluations must share to stand in one curve."""
+def _shared_facts(results: dict[str, Any]) -> list[Any]:
+  """Returns data, score and replicas: equal in evaluations of one curve."""
   return [
     results['dataset']['data_sha256'],
     results['score']['name'],
@@ -21,10 +21,10 @@ def _of_one_kind(results: dict[str, Any]) -> list[Any]:
 
 
 def stored(workdir: pathlib.Path, results: dict[str, Any]) -> Any:
-  """Metrics at each step that was evaluated: to look at, never to choose by.
+  """Returns the metrics at each evaluated step: to look at, not to choose by.
 
   Args:
-    workdir: of the run.
+    workdir: folder of the run.
     results: of the evaluation that is about to be written.
 
   Returns:
@@ -33,23 +33,23 @@ def stored(workdir: pathlib.Path, results: dict[str, Any]) -> Any:
   """
   if results['dataset']['trained_on']:
     return None
-  found = {results['checkpoint']['step']: results}
+  by_step = {results['checkpoint']['step']: results}
   for path in (workdir / 'eval').glob('[0-9]*/results.json'):
     if not path.parent.name.isdigit():
-      continue  # Of other data.
+      continue  # An evaluation on other data.
     try:
-      other = results_file.read(path, results_file.COURSE)
+      other = results_file.read(path, results_file.HISTORY)
     except errors.UserError as error:  # Torn, or of an earlier version.
-      _LOG.warning('warning: %s; left out of the course', error)
+      _LOG.warning('warning: %s; left out of the history', error)
       continue
-    if _of_one_kind(other) == _of_one_kind(results):
-      found.setdefault(other['checkpoint']['step'], other)
-  if len(found) == 1:
+    if _shared_facts(other) == _shared_facts(results):
+      by_step.setdefault(other['checkpoint']['step'], other)
+  if len(by_step) == 1:
     return None
-  steps = sorted(found)
+  steps = sorted(by_step)
   return {'steps': steps} | {
     name: [
-      [replica['metrics'].get(name) for replica in found[at]['replicas']]
+      [replica['metrics'].get(name) for replica in by_step[at]['replicas']]
       for at in steps
     ]
     for name in registry.names('over_steps')

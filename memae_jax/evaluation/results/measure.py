@@ -1,4 +1,4 @@
-"""From scores to the part of `results.json` that they decide."""
+"""Metrics of scores, with their summaries: the main part of `results.json`."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from memae_jax.evaluation.metrics import (
   video_intervals,
 )
 from memae_jax.evaluation.metrics import frames as frames_lib
-from memae_jax.evaluation.metrics import registry as metric_facts
+from memae_jax.evaluation.metrics import registry as metric_registry
 from memae_jax.evaluation.scoring import contrast, pseudo_anomalies, scores
 from memae_jax.methods import registry
 
@@ -22,7 +22,7 @@ _SWEPT = ('slots', 'threshold', 'alpha', 'learning_rate')
 
 
 def _by_variant(rows: Sequence[tuple[Mapping, Any]]) -> dict[str, list[Any]]:
-  """{variant or baseline: values} of (fields, value)."""
+  """Groups values by variant or baseline, from pairs of fields and a value."""
   out: dict[str, list[Any]] = {}
   for fields, value in rows:
     out.setdefault(fields['variant'], []).append(value)
@@ -30,7 +30,7 @@ def _by_variant(rows: Sequence[tuple[Mapping, Any]]) -> dict[str, list[Any]]:
 
 
 def _summaries(rows: Sequence[class_means.Row]) -> dict[str, dict]:
-  """{variant or baseline: summary of its metrics} over `class_means.units`."""
+  """Summarises the metrics of each variant or baseline over its units."""
   groups = _by_variant(class_means.units(rows))
   unit = (
     'seed' if class_means.averaged([fields for fields, _ in rows]) else 'run'
@@ -41,47 +41,55 @@ def _summaries(rows: Sequence[class_means.Row]) -> dict[str, dict]:
 
 
 def _differences(rows: Sequence[class_means.Row]) -> dict[str, Any]:
-  """Paired differences between variants, by fields and not by name.
+  """Summarises the paired differences between variants.
 
   Two of `class_means.units` pair if they share seed, normal class and learning
-  rate, and slots where both have a memory. A variant that was swept is
-  compared once for each of its settings, which its label then names.
+  rate, and the number of slots where both have a memory. A variant that was
+  swept is compared once for each of its settings, which its label then names.
+
+  Args:
+    rows: fields and metrics of all runs.
+
+  Returns:
+    {'A - B': summary of each metric}.
   """
-  found = _by_variant([(row[0], row) for row in class_means.units(rows)])
+  units = _by_variant([(row[0], row) for row in class_means.units(rows)])
   out = {}
-  for a, b in _pairs(list(found)):
+  for a, b in _pairs(list(units)):
     both = _has_memory(a) and _has_memory(b)
     shared = (*_SHARED, 'slots') if both else _SHARED
     key = lambda fields, shared=shared: tuple(map(fields.get, shared))
-    partner = {key(fields): values for fields, values in found.get(b, ())}
+    partner = {key(fields): values for fields, values in units.get(b, ())}
     pairs: dict[str, list[tuple[Any, Any]]] = {}
-    swept = _swept([fields for fields, _ in found.get(a, ())])
-    for fields, values in found.get(a, ()):
+    swept = _swept([fields for fields, _ in units.get(a, ())])
+    for fields, values in units.get(a, ()):
       if key(fields) in partner:
         setting = ', '.join(f'{name}={fields.get(name)}' for name in swept)
         label = f'{a} ({setting})' if setting else a
         pairs.setdefault(f'{label} - {b}', []).append(
           (values, partner[key(fields)])
         )
-    for name, both in pairs.items():
-      out[name] = intervals.paired_difference(*zip(*both))
+    for name, values in pairs.items():
+      out[name] = intervals.paired_difference(*zip(*values))
   return out
 
 
 def _has_memory(name: str) -> bool:
-  """Whether a method reads slots; baselines are no methods."""
+  """Returns whether a name is that of a method with a memory."""
   method = registry.get(name)
   return method is not None and method.memories
 
 
 def _pairs(names: Sequence[str]) -> list[tuple[str, str]]:
-  """Which methods are compared: rivals, and the first one with all others.
+  """Returns which methods are compared: rivals, and the first with all others.
 
   Args:
     names: of the methods, the headline first.
   """
-  known = [name for name in registry.names() if name in names]
-  pairs = [(a, b) for a in known for b in registry.find(a).rivals if b in names]
+  methods = [name for name in registry.names() if name in names]
+  pairs = [
+    (a, b) for a in methods for b in registry.find(a).rivals if b in names
+  ]
   first = [(names[0], b) for b in names[1:]]
   return pairs + [
     (a, b) for a, b in first if (a, b) not in pairs and (b, a) not in pairs
@@ -89,14 +97,14 @@ def _pairs(names: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def _swept(fields: Sequence[Mapping[str, Any]]) -> list[str]:
-  """The fields that take several values within one variant."""
+  """Returns the fields that take several values within one variant."""
   return [name for name in _SWEPT if len({f.get(name) for f in fields}) > 1]
 
 
 def _measure(
   replica: scores.ReplicaScores, config: Any, has_labels: bool
 ) -> tuple[dict[str, float | None], dict[str, str]]:
-  """Every metric of one run, and why the undefined ones are so."""
+  """Returns every metric of one run, and why the undefined ones are so."""
   values, reasons = detection.evaluate(
     replica.score,
     replica.anomalous,
@@ -116,21 +124,21 @@ def _measure(
         )
       )
   if replica.mean_error:
-    left = float(np.mean(replica.validation_score)) / replica.mean_error
-    values['variance_explained'] = 1 - left
+    unexplained = float(np.mean(replica.validation_score)) / replica.mean_error
+    values['variance_explained'] = 1 - unexplained
   if replica.frames is not None and has_labels:
-    found, why = frames_lib.evaluate(replica.frames)
-    values, reasons = values | found, reasons | why
+    of_frames, why = frames_lib.evaluate(replica.frames)
+    values, reasons = values | of_frames, reasons | why
   if replica.pixels is not None:
     values, reasons = values | replica.pixels[0], reasons | replica.pixels[1]
-  for metric in map(metric_facts.find, metric_facts.names('compute')):
+  for metric in map(metric_registry.find, metric_registry.names('compute')):
     if has_labels or not metric.needs_labels:
       values[metric.name] = metric.compute(replica, config)
-  changed = pseudo_anomalies.METRIC
+  pseudo = pseudo_anomalies.METRIC
   if replica.pseudo:
-    values[changed] = float(np.mean(list(replica.pseudo.values())))
+    values[pseudo] = float(np.mean(list(replica.pseudo.values())))
   elif replica.pseudo is not None:
-    values[changed], reasons[changed] = None, pseudo_anomalies.TOO_FEW
+    values[pseudo], reasons[pseudo] = None, pseudo_anomalies.TOO_FEW
   return values, reasons
 
 
@@ -147,7 +155,8 @@ def measure(
   Args:
     networks: the scores of each replica; the first one's variant is the
       headline.
-    baselines: their scores; `fields['variant']` is the baseline's name.
+    baselines: the scores of each baseline and split; `fields['variant']` is
+      the baseline's name.
     memory: statistics by replica name.
     config: `config.eval`.
     has_labels: False where the data have none: metrics that need labels are
@@ -170,7 +179,7 @@ def measure(
     if why:
       reasons.setdefault(replica.fields['variant'], {}).update(why)
   memories = [(r.fields, memory[r.name]) for r in networks if r.name in memory]
-  changed = [(r.fields, r.pseudo) for r in networks if r.pseudo]
+  pseudo = [(r.fields, r.pseudo) for r in networks if r.pseudo]
   frames = networks[0].frames
   return {
     'headline': headline,
@@ -183,7 +192,7 @@ def measure(
     'baselines': _summaries(rival_rows),
     'baseline_reasons': reasons,
     'memory': _means(_by_variant(memories)),
-    'pseudo': _means(_by_variant(changed)),
+    'pseudo': _means(_by_variant(pseudo)),
     'rules': _rules(networks) if has_labels else {},
     'videos': frames_lib.summary(frames_lib.videos(frames)) if frames else None,
   }
@@ -195,9 +204,9 @@ def _replicas(
   memory: Mapping[str, Mapping[str, float]],
   resamples: int,
 ) -> list[dict[str, Any]]:
-  """Returns what `results.json` says of each replica."""
+  """Returns the entry of each replica in `results.json`."""
   groups = _by_variant([(r.fields, r.name) for r in networks])
-  # The interval over replicas serves fleets; one replica has only its samples.
+  # A lone run of a variant has no interval over runs, but one over samples.
   alone = {names[0] for names in groups.values() if len(names) == 1}
   return [
     {
@@ -216,17 +225,25 @@ def _replicas(
 
 
 def _interval(replica: scores.ReplicaScores, resamples: int) -> dict[str, Any]:
-  """Of the choice of test samples, for one run: of videos, whole ones."""
+  """Returns bootstrap intervals of one run over its test samples or videos.
+
+  Args:
+    replica: its scores.
+    resamples: how many; 0: no intervals.
+
+  Returns:
+    {metric: [low, high] or None}. Frames are not drawn: whole videos are.
+  """
   if replica.frames is None:
     return intervals.bootstrap(
       replica.score, replica.anomalous, resamples=resamples
     )
-  found = video_intervals.bootstrap(replica.frames, resamples)
-  return {name: value['ci95'] for name, value in found.items()}
+  by_metric = video_intervals.bootstrap(replica.frames, resamples)
+  return {name: value['ci95'] for name, value in by_metric.items()}
 
 
 def _rules(networks: Sequence[scores.ReplicaScores]) -> dict[str, Any]:
-  """{variant: {rule: summary of the frame metrics}}, for clips."""
+  """Summarises the frame metrics of clips: {variant: {rule: summary}}."""
   out: dict[str, Any] = {}
   groups = _by_variant([(r.fields, r) for r in networks if r.rules])
   for variant, group in groups.items():
@@ -243,12 +260,12 @@ def _rules(networks: Sequence[scores.ReplicaScores]) -> dict[str, Any]:
 
 
 def _means(groups: Mapping[str, Sequence[Mapping[str, float]]]) -> dict:
-  """{variant: {key: mean over its runs}}; None where one has no value."""
+  """Averages over runs: {variant: {key: mean, None if a run has no value}}."""
 
   def mean(values):
     return None if None in values else float(np.mean(values))
 
   return {
-    variant: {key: mean([found[key] for found in group]) for key in group[0]}
+    variant: {key: mean([run[key] for run in group]) for key in group[0]}
     for variant, group in groups.items()
   }

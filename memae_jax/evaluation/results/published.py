@@ -1,10 +1,10 @@
 """The published numbers, as data to be shown beside ours.
 
 Gong et al., "Memorizing Normality to Detect Anomaly: Memory-augmented Deep
-Autoencoder for Unsupervised Anomaly Detection", ICCV 2019. Variants carry our
-names, and metrics the names of `metrics.METRICS`. Its VAE, OC-SVM and KDE are
-not ours: networks and settings are not given. The paper gives no deviation
-for any of these numbers, and no result of a single class.
+Autoencoder for Unsupervised Anomaly Detection", ICCV 2019. Variants and
+metrics have the names that they have here. The VAE, OC-SVM and KDE of the
+paper are not ours: it states neither their networks nor their settings. It
+gives no deviation for any of these numbers, and no result of a single class.
 """
 
 from typing import Any
@@ -33,7 +33,7 @@ def _video(source: str, variants, others) -> dict[str, Any]:
     'source': source,
     'protocol': (
       'AUROC of frames, normalised in each video; 256 x 256 pixels. The code'
-      ' released with it changed its score later.'
+      ' that the authors released changed its score later.'
     ),
     'metrics': ('auroc_normalised',),
     'variants': _auroc(variants, 'auroc_normalised'),
@@ -131,7 +131,8 @@ TABLES: dict[str, dict[str, Any]] = {
     },
   ),
 }
-_DATA = {'ped2': 'ucsd_ped2', 'avenue': 'cuhk_avenue'}  # Else as the table.
+# Names of data sets that differ from the name of their table.
+_DATA = {'ped2': 'ucsd_ped2', 'avenue': 'cuhk_avenue'}
 
 
 def beside(config: Any) -> dict[str, Any] | None:
@@ -141,7 +142,7 @@ def beside(config: Any) -> dict[str, Any] | None:
     config: resolved.
 
   Returns:
-    None if there is none, or if the test set is another than the paper's.
+    None if there is none, or if the test set differs from the paper's.
   """
   name, data = config.paper, config.data
   one_class = name in ('mnist', 'cifar10')
@@ -156,13 +157,13 @@ def table(name: str) -> dict[str, Any] | None:
   """Returns the published table of that name, None for ''.
 
   Raises:
-    UserError: the name is no table.
+    UserError: there is no such table.
   """
   if not name:
     return None
   if name not in TABLES:
     raise errors.UserError(
-      f'config field "paper" is "{name}", which is no table of the paper'
+      f'config field "paper" is "{name}", which is not a table of the paper'
       + errors.did_you_mean(name, TABLES)
     )
   return TABLES[name]

@@ -1,4 +1,4 @@
-"""The one reader of `results.json`: what is torn or foreign is one line."""
+"""Reader of `results.json`; a damaged file is an error of one line."""
 
 import pathlib
 from typing import Any
@@ -35,12 +35,12 @@ _VIDEO = {
   'dropped': [(int, int)],
   'auroc': Maybe(float),
 }
-# What each reader needs.
+# Parts of the file that its readers need.
 CONFIG = {
   'config': {str: object},
   'checkpoint': {'step': int, 'of_steps?': int},
 }
-COURSE = {
+HISTORY = {
   'dataset': {'data_sha256': str},
   'score': {'name': str},
   'checkpoint': {'step': int},
@@ -74,11 +74,11 @@ def read(
 
   Args:
     path: of a `results.json`.
-    shape: what the reader needs of them, one of this module.
-    mend: what to do about damaged ones.
+    shape: the part that the reader needs, one of this module.
+    mend: says what to do about a damaged file.
 
   Raises:
-    FileNotFoundError: there are none.
-    UserError: they are damaged, or of another version.
+    FileNotFoundError: there is no such file.
+    UserError: it is damaged, or of another version.
   """
   return strict_json.load(path, shape, 'results file', mend)

@@ -1,4 +1,7 @@
-"""Which samples have the highest scores, by what a user finds them again."""
+"""Lists of the samples with the highest scores, with the places to find them.
+
+A place is a file, a row, a key, or a video and a frame.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,17 +20,17 @@ def flags(
   networks: Sequence[scores.ReplicaScores],
   quantile: float,
 ) -> dict[str, Any]:
-  """What the first network of each variant flags, for the head of a report.
+  """Counts what the first network of each variant flags.
 
   Args:
     source: of the samples.
-    networks: all of the fleet.
+    networks: scores of the whole fleet.
     quantile: of the validation normals, above which a sample is flagged.
 
   Returns:
     By variant: name of the network, its threshold and how many samples are
-    flagged (None without validation normals), of how many; index into the data
-    of the sample with the highest score, and its row as of `highest`.
+    flagged (None without validation normals), of how many; of the sample with
+    the highest score, its index into the data and its row as in `highest`.
   """
   out = {}
   for replica in _first(networks):
@@ -52,14 +55,14 @@ def highest(
   networks: Sequence[scores.ReplicaScores],
   quantile: float,
 ) -> dict[str, Any]:
-  """The samples with the highest scores by the first network of each variant.
+  """Lists the highest scores of the first network of each variant.
 
   Args:
     source, networks, quantile: see `flags`.
 
   Returns:
-    By variant: name of the network, and a row a sample; {} where nobody would
-    look for a sample of this source.
+    By variant: name of the network, and one row per sample; {} for a source
+    whose samples have no places.
   """
   columns = _columns(source)
   return {
@@ -70,7 +73,7 @@ def highest(
         for row in _rows(source, replica, quantile, _MOST)
       ],
     }
-    for replica in _shown(source, networks)
+    for replica in _listed(source, networks)
   }
 
 
@@ -79,13 +82,19 @@ def as_csv(
   networks: Sequence[scores.ReplicaScores],
   quantile: float,
 ) -> str:
-  """All test samples, highest score first; '' where `highest` returns {}.
+  """Returns all test samples as CSV text, highest score first.
 
-  What is true is 1, what is not 0, as in all files of scores.
+  True is written as 1 and False as 0, as in all files of scores.
+
+  Args:
+    source, networks, quantile: see `flags`.
+
+  Returns:
+    '' where `highest` returns {}.
   """
   number = lambda value: int(value) if isinstance(value, bool) else value
   lines: list[list[Any]] = []
-  for replica in _shown(source, networks):
+  for replica in _listed(source, networks):
     lines = lines or [['network', *_columns(source)]]
     rows = _rows(source, replica, quantile, len(replica.score))
     lines += [[replica.name, *map(number, row)] for row in rows]
@@ -93,6 +102,7 @@ def as_csv(
 
 
 def _places(source: types.Source) -> dict[str, np.ndarray]:
+  """Returns [S] values by which samples are found, by column of the list."""
   videos = source.videos
   if videos is None:
     return source.places
@@ -100,24 +110,33 @@ def _places(source: types.Source) -> dict[str, np.ndarray]:
   return {'video': names[videos.video], 'frame': videos.frame}
 
 
-def _shown(source, networks) -> list[scores.ReplicaScores]:
+def _listed(source, networks) -> list[scores.ReplicaScores]:
+  """Returns the networks that are listed; none if samples have no places."""
   return _first(networks) if _places(source) else []
 
 
 def _first(networks) -> list[scores.ReplicaScores]:
-  """The first network by name of each variant."""
-  of = {replica.name: replica for replica in networks}
+  """Returns the first network by name of each variant."""
+  by_name = {replica.name: replica for replica in networks}
   pairs = [(replica.fields['variant'], replica.name) for replica in networks]
-  return [of[name] for name in scores.first_names(pairs)]
+  return [by_name[name] for name in scores.first_names(pairs)]
 
 
 def _columns(source: types.Source) -> list[str]:
-  known = ['label', 'anomalous'] if source.labelled else []
-  return [*_places(source), *known, 'score', 'flagged']
+  """Returns the columns of a list of samples."""
+  labels = ['label', 'anomalous'] if source.labelled else []
+  return [*_places(source), *labels, 'score', 'flagged']
 
 
 def _rows(source, replica, quantile, most):
-  """Rows of `_columns`; `flagged` is None without validation normals."""
+  """Returns rows of `_columns`, highest score first.
+
+  Args:
+    source: of the samples.
+    replica: its scores.
+    quantile: of the validation normals; without them, `flagged` is None.
+    most: how many rows at most.
+  """
   order = np.argsort(-replica.score, kind='stable')[:most]
   sample, score = replica.sample[order], replica.score[order]
   columns = [part[sample].tolist() for part in _places(source).values()]

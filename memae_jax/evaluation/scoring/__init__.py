@@ -1,1 +1,1 @@
-"""From weights to the scores of samples."""
+"""Scores of samples, from the weights of a run."""

@@ -10,32 +10,44 @@ import threadpoolctl
 
 from memae_jax.data import transforms
 from memae_jax.evaluation.scoring import clip_scores, contrast, scores
-from memae_jax.methods import classical as baselines_lib
+from memae_jax.methods import classical
 from memae_jax.runtime import host, progress_bar
 from memae_jax.training import experiment
 
-Errors = list[tuple[np.ndarray, np.ndarray]]  # Of each replica: [T] and [V].
+# Scores of the test samples [T] and of the validation normals [V], per replica.
+Errors = list[tuple[np.ndarray, np.ndarray]]
 
 
 def beyond_contrast(exp, index: int, error, held_out) -> np.ndarray | None:
-  """`contrast.residual` of the test samples of a replica, for images."""
+  """Returns `contrast.residual` of the test samples of a replica.
+
+  Args:
+    exp: the experiment.
+    index: of the replica.
+    error: [T] scores of its test samples.
+    held_out: [V] scores of its validation normals.
+
+  Returns:
+    [T], or None where the samples are no images.
+  """
   if not exp.source.has_images:
     return None
   split = exp.splits[index]
-  tested, held = (
+  of_test, of_validation = (
     contrast.contrast(exp.source.inputs[rows])
     for rows in (split.test, split.validation)
   )
-  return contrast.residual(error, tested, contrast.slope(held_out, held))
+  slope = contrast.slope(held_out, of_validation)
+  return contrast.residual(error, of_test, slope)
 
 
 def mean_error(exp, split) -> float | None:
-  """`ReplicaScores.mean_error`, of a split."""
+  """Returns the `ReplicaScores.mean_error` of a split."""
   both, most = (split.train, split.validation), exp.config.eval.baseline_samples
   if exp.source.videos or not all(map(len, both)):
     return None
   train, held_out = (Rows(exp.source, split.transform, rows) for rows in both)
-  return float(baselines_lib.run('mean', train, held_out, 0, most)[0].mean())
+  return float(classical.run('mean', train, held_out, 0, most)[0].mean())
 
 
 def run(
@@ -48,7 +60,7 @@ def run(
     before: scores of the untrained fleet.
 
   Returns:
-    The scores of each baseline and split, and a note on each baseline.
+    The scores of each baseline and split, and a note on each baseline by name.
   """
   firsts: dict[Any, int] = {}
   for i, replica in enumerate(exp.replicas):
@@ -56,16 +68,18 @@ def run(
       firsts.setdefault((replica.seed, replica.normal_class), i)
   progress = progress_bar.Progress('baselines', len(firsts))
   out, notes = [], {}
-  # Most of the time goes to BLAS, libsvm and numpy, which let others run. BLAS
-  # threads of its own would wait for each other, up to 30 times longer.
+  # BLAS, libsvm and NumPy take most of the time, and let other threads run.
+  # With threads of their own they would wait for each other, and the whole
+  # takes up to 30 times longer.
   with (
     threadpoolctl.threadpool_limits(1, 'blas'),
     concurrent.futures.ThreadPoolExecutor(host.cores()) as pool,
   ):
     split = functools.partial(_baselines_of_split, exp, before)
-    for done, (found, said) in enumerate(pool.map(split, firsts.values()), 1):
-      out += found
-      notes = said | notes  # Those of the first split.
+    results = pool.map(split, firsts.values())
+    for done, (scored, notes_of_split) in enumerate(results, 1):
+      out += scored
+      notes = notes_of_split | notes  # The first split's notes stay.
       progress.at(done, 'splits')
   progress.close()
   return out, notes
@@ -74,7 +88,7 @@ def run(
 class Rows:
   """Model inputs [n, D] float32 of samples, read when they are asked for.
 
-  Of a clip, only the frame that is scored: whole ones would be far too wide.
+  A clip is represented by its scored frame: all frames would be far too wide.
   """
 
   def __init__(self, source, transform, rows):
@@ -95,7 +109,7 @@ class Rows:
 
 
 def _baselines_of_split(exp, before, index: int):
-  """As `run`, for the split of one replica."""
+  """Scores the baselines for the split of one replica, see `run`."""
   config, split = exp.config.eval, exp.splits[index]
   replica, out, notes = exp.replicas[index], [], {}
   fallback = mean_error(exp, split)
@@ -114,7 +128,7 @@ def _baselines_of_split(exp, before, index: int):
       note = 'mean squared change from the frame before'
     else:
       stream = np.random.SeedSequence([replica.seed, replica.normal_class or 0])
-      both, note = baselines_lib.run(
+      both, note = classical.run(
         name,
         reader(split.train),
         reader(rows),
@@ -123,7 +137,7 @@ def _baselines_of_split(exp, before, index: int):
       )
       score, validation_score = np.split(both, [len(split.test)])
     notes[name] = note
-    rebuilt = name in baselines_lib.RECONSTRUCT
+    rebuilt = name in classical.RECONSTRUCT
     out.append(
       scores.ReplicaScores(
         name=f'{name}/{replica.seed}/{replica.normal_class}',

@@ -1,4 +1,4 @@
-"""What clips of videos add to an evaluation: rules, frames and regions."""
+"""Evaluation of clips of videos: score rules, frame scores and regions."""
 
 import numpy as np
 
@@ -15,16 +15,16 @@ def by_rule(
 
   Args:
     source: of the samples.
-    scored: of the fleet, padded at the end, on the host.
+    scored: prediction of the fleet, [R, n or more, ...], on the host.
     index: of the replica.
     rows: [n] samples, in the order of their scores.
   """
-  found = {k: v[index, : len(rows)] for k, v in scored.scores.items()}
-  for name, values in found.items():
-    if values.ndim > 1:  # Of the frames of clips, see `losses.Rule.over_clips`.
+  scores = {k: v[index, : len(rows)] for k, v in scored.scores.items()}
+  for name, values in scores.items():
+    if values.ndim > 1:  # Scores of frames, see `losses.Rule.over_clips`.
       number = source.inputs.number[rows]
-      found[name] = frames_lib.average_clips(values, number)
-  return found
+      scores[name] = frames_lib.average_clips(values, number)
+  return scores
 
 
 def frames(
@@ -33,12 +33,13 @@ def frames(
   score: np.ndarray,
   anomalous: np.ndarray,
 ) -> frames_lib.FrameScores | None:
-  """Returns the scores as those of frames, of the videos that have any.
+  """Returns the scores of clips as scores of frames; None without videos.
 
   Args:
     source: of the samples.
     rows: [n] samples.
-    score: [n]. anomalous: [n] bool.
+    score: [n].
+    anomalous: [n] bool.
   """
   if source.videos is None:
     return None
@@ -59,9 +60,12 @@ def find_regions(
   """Returns the metrics of `regions`; none where there are no videos.
 
   Args:
-    source: with masks.
+    source: of the samples, with masks.
     rows: [M] samples.
-    maps: [M, H, W] of the same.
+    maps: [M, H, W] error maps of these samples.
+
+  Returns:
+    Metrics by name, and the reasons of the undefined ones.
   """
   if source.videos is None:
     return {}, {}
@@ -75,7 +79,7 @@ def find_regions(
 def frame_difference(
   source: types.Source, transform: types.Transform, rows: np.ndarray
 ) -> np.ndarray:
-  """Returns [n] mean squared change from the frame before the scored one.
+  """Returns [n] mean squared changes from the frame before the scored one.
 
   Args:
     source: of clips.

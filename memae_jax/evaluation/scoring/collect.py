@@ -22,14 +22,14 @@ from memae_jax.runtime import errors
 from memae_jax.training import experiment, run_folder, step
 
 _MOST_PAIRED = 2**14  # Slots that are compared with each other.
-_PASSES, _SECONDS = 5, 0.2  # Scoring is timed so often, or for so long.
-_MAP_BYTES = 2**28  # Error maps are kept up to this, in the order of the fleet.
+_PASSES, _SECONDS = 5, 0.2  # Most passes by which scoring is timed; least time.
+_MAP_BYTES = 2**28  # Most bytes of error maps kept, in the order of the fleet.
 
 
 def _errors(
   exp, tested: base.Prediction, held_out: base.Prediction
 ) -> baselines.Errors:
-  """The scores by `Experiment.rule`, without padding."""
+  """Returns the scores by `Experiment.rule`, without padding."""
   of = lambda scored, i, rows: clip_scores.by_rule(exp.source, scored, i, rows)[
     exp.rule
   ]
@@ -40,24 +40,33 @@ def _errors(
 
 
 def _tested(exp, weights, wanted) -> tuple[base.Prediction, float]:
-  """Scores of the test samples, and the seconds that they take."""
+  """Scores the test samples; also returns the seconds that this takes."""
   rows, passes = [s.test for s in exp.splits], []
-  exp.programs.warm_up(weights, rows, wanted)  # Compiling is no scoring.
-  # What takes milliseconds is timed again, since other work may delay it.
+  exp.programs.warm_up(weights, rows, wanted)  # Compiles; that is not timed.
+  # A pass of milliseconds is repeated, since other work may delay it.
   while not passes or (len(passes) < _PASSES and sum(passes) < _SECONDS):
     begun = time.perf_counter()
     label = '' if passes else 'scoring'
-    found = exp.programs.score(weights, rows, wanted, label)
+    predicted = exp.programs.score(weights, rows, wanted, label)
     passes.append(time.perf_counter() - begun)
-  return found, float(np.median(passes))
+  return predicted, float(np.median(passes))
 
 
 def _held_out(exp, weights) -> base.Prediction:
+  """Scores the validation normals."""
   return exp.programs.score(weights, [s.validation for s in exp.splits])
 
 
 def thresholds(exp: experiment.Experiment, weights: Any) -> list[float | None]:
-  """Returns the threshold of each replica, as evaluation flags by."""
+  """Returns the threshold of each replica, above which samples are flagged.
+
+  Args:
+    exp: the experiment.
+    weights: of the fleet.
+
+  Returns:
+    [R]; None without validation normals.
+  """
   rows = [split.validation for split in exp.splits]
   normal = exp.programs.score(weights, rows)
   of = lambda i: clip_scores.by_rule(exp.source, normal, i, rows[i])[exp.rule]
@@ -67,10 +76,19 @@ def thresholds(exp: experiment.Experiment, weights: Any) -> list[float | None]:
   ]
 
 
-def chosen(
+def select_weights(
   exp: experiment.Experiment, state: step.ReplicaState, at: int
 ) -> tuple[step.Weights, Any]:
-  """The weights that `eval.checkpoint` asks for, and the step [R] of each."""
+  """Returns the weights that `eval.checkpoint` asks for.
+
+  Args:
+    exp: the experiment.
+    state: of the fleet.
+    at: its step.
+
+  Returns:
+    The weights of the fleet, and the step [R] that each replica's are of.
+  """
   if exp.config.eval.checkpoint == 'validation':
     return step.weights(state.best), exp.programs.to_host(state.best.step)
   return step.weights(state), [at] * len(exp.replicas)
@@ -79,17 +97,23 @@ def chosen(
 def restored(
   exp: experiment.Experiment, run: pathlib.Path, upto: int | None = None
 ) -> tuple[int, step.Weights, Any]:
-  """Step of the newest sound checkpoint of a run, and what `chosen` gives.
+  """Restores the newest sound checkpoint of a run.
 
-  Of those up to a step, if there are any.
+  Args:
+    exp: the experiment.
+    run: folder of the run.
+    upto: take one of at most this step, if there is any; None: any step.
+
+  Returns:
+    Its step, the weights that `select_weights` takes, and their steps [R].
   """
   with run_folder.opened(exp, run) as checkpoints:
     at, state, _ = run_folder.trained(exp, checkpoints, run, upto)
-  return at, *chosen(exp, state, at)
+  return at, *select_weights(exp, state, at)
 
 
 def untrained(exp: experiment.Experiment) -> baselines.Errors:
-  """Scores of the fleet before its first step: test and validation."""
+  """Scores the fleet before its first step, on test and validation samples."""
   weights = step.weights(exp.programs.init())
   tested = exp.programs.score(weights, [s.test for s in exp.splits])
   return _errors(exp, tested, _held_out(exp, weights))
@@ -101,19 +125,22 @@ def members(
   at: int,
   run: pathlib.Path,
 ) -> list[tuple[experiment.Experiment, step.Weights, Any]]:
-  """The families of a run, with the weights of each and the step of those.
+  """Returns the families of a run with their weights.
 
   Args:
     exp: the experiment, of the first family.
     state: of its fleet.
-    at: the step of that.
-    run: folder of the run; the other families have their checkpoints there, of
-      which the newest counts, or for an earlier step of the first family the
+    at: the step of the state.
+    run: folder of the run, with the checkpoints of the other families. Their
+      newest ones are restored; for an earlier step of the first family, the
       newest up to that step.
+
+  Returns:
+    Experiment, weights and steps [R] of each family.
   """
   upto = None if at == exp.steps else at
   others = [(other, *restored(other, run, upto)[1:]) for other in exp.others]
-  return [(exp, *chosen(exp, state, at)), *others]
+  return [(exp, *select_weights(exp, state, at)), *others]
 
 
 def networks(
@@ -124,11 +151,14 @@ def networks(
   Args:
     exp: the experiment.
     weights: of the fleet.
-    steps: [R] of the weights of each replica.
+    steps: [R] training steps of the weights.
 
   Returns:
     The scores of each replica, memory statistics by replica name, and the
     throughput of scoring.
+
+  Raises:
+    UserError: reads by `top_k` lose slots.
   """
   has_masks = exp.source.masks is not None
   tested, seconds = _tested(exp, weights, ('maps',) if has_masks else ())
@@ -151,17 +181,25 @@ def networks(
     if replica.has_memory
   }
   out = [
-    _of_replica(exp, i, tested, pairs[i], totals[i])._replace(step=int(at))
+    _replica_scores(exp, i, tested, pairs[i], totals[i])._replace(step=int(at))
     for i, at in enumerate(steps)
   ]
-  out = _with_mean_errors(exp, _with_changed(exp, weights, pairs, out))
+  out = _with_mean_errors(exp, _with_pseudo(exp, weights, pairs, out))
   return _with_maps(exp, tested, out), memory, throughput
 
 
-def _of_replica(
+def _replica_scores(
   exp, index: int, tested: base.Prediction, pair, totals
 ) -> scores.ReplicaScores:
-  """What one replica says of its test set, and of its validation normals."""
+  """Returns the scores of one replica.
+
+  Args:
+    exp: the experiment.
+    index: of the replica.
+    tested: prediction of the fleet on the test samples.
+    pair: scores of its test samples [T] and validation normals [V].
+    totals: sums over the reads of its memories.
+  """
   replica, split = exp.replicas[index], exp.splits[index]
   score, validation_score = pair
   fields = replica._asdict()
@@ -190,62 +228,73 @@ def _of_replica(
   )
 
 
-def _with_changed(exp, weights, pairs, networks) -> list[scores.ReplicaScores]:
+def _with_pseudo(exp, weights, pairs, networks) -> list[scores.ReplicaScores]:
   """Adds the AUROCs of changed validation normals, see `pseudo_anomalies`."""
   shape = exp.source.inputs.shape[1:]
   if not exp.config.eval.pseudo or not pseudo_anomalies.kinds(shape):
     return networks
-  held_out = [held for _, held in pairs]
-  found = pseudo_anomalies.evaluate(exp, weights, held_out, exp.rule)
-  return [r._replace(pseudo=own) for r, own in zip(networks, found)]
+  held_out = [validation_score for _, validation_score in pairs]
+  aurocs = pseudo_anomalies.evaluate(exp, weights, held_out, exp.rule)
+  return [
+    replica._replace(pseudo=by_kind)
+    for replica, by_kind in zip(networks, aurocs)
+  ]
 
 
 def _with_mean_errors(exp, networks) -> list[scores.ReplicaScores]:
-  """Adds `mean_error`, which replicas of a split share."""
+  """Adds `mean_error`, which the replicas of a split share."""
   if losses.find(exp.rule).errors is None:
     return networks
   keys = [(replica.seed, replica.normal_class) for replica in exp.replicas]
   splits = dict(zip(keys, exp.splits))
-  found = {
+  errors_by_key = {
     key: baselines.mean_error(exp, split) for key, split in splits.items()
   }
-  return [r._replace(mean_error=found[key]) for r, key in zip(networks, keys)]
+  return [
+    replica._replace(mean_error=errors_by_key[key])
+    for replica, key in zip(networks, keys)
+  ]
 
 
 def _with_maps(exp, tested, networks) -> list[scores.ReplicaScores]:
-  """Adds the maps of samples whose masks are known, and their metrics."""
-  if exp.source.masks is None:
+  """Adds the maps of samples whose masks are known, and their metrics.
+
+  Nothing is added where there are no masks or the method has no maps.
+  """
+  maps_of_all = losses.map_of(exp.rule, tested.maps)
+  if exp.source.masks is None or maps_of_all is None:
     return networks
   room, out = _MAP_BYTES, []
-  whole = losses.map_of(exp.rule, tested.maps)
   for i, (replica, split) in enumerate(zip(networks, exp.splits)):
     known = exp.source.has_mask[split.test]
-    maps, rows = whole[i, : len(known)][known], split.test[known]
-    found = _pixels(exp.source, rows, maps)
+    maps, rows = maps_of_all[i, : len(known)][known], split.test[known]
+    metrics = _pixels(exp.source, rows, maps)
     maps = np.minimum(maps, np.finfo(np.float16).max).astype(np.float16)
     room -= maps.nbytes
-    out.append(replica._replace(pixels=found, maps=maps if room >= 0 else None))
+    out.append(
+      replica._replace(pixels=metrics, maps=maps if room >= 0 else None)
+    )
   return out
 
 
 def _first(totals: Mapping[str, Any]) -> Any:
-  """Of several memories, the one that is shown."""
+  """Returns the entry of the first memory, which stands for all of them."""
   return next(iter(totals.values()))
 
 
 def _memory(exp, weights, index: int, totals) -> dict[str, Any]:
-  """What the results say of the memory of a replica."""
-  found = {k: float(v) for k, v in usage.summary(_first(totals)).items()}
+  """Returns the statistics of the memory of a replica, as in the results."""
+  summary = {k: float(v) for k, v in usage.summary(_first(totals)).items()}
   return {
     'slots': exp.replicas[index].slots,
-    'used': found.pop('slots_used'),
-    **found,
+    'used': summary.pop('slots_used'),
+    **summary,
     'duplicate_slots': _duplicates(exp, weights, index),
   }
 
 
 def _check_top_k(exp, totals) -> None:
-  """Raises UserError if trained reads lost survivors."""
+  """Raises UserError if reads lost slots that survive the threshold."""
   read = np.asarray([replica.has_memory for replica in exp.replicas])
   share = max(
     (
@@ -263,7 +312,7 @@ def _check_top_k(exp, totals) -> None:
 
 
 def _duplicates(exp, weights, index: int) -> int | None:
-  """Slots that another slot repeats; None where there are too many pairs."""
+  """Counts slots that repeat another; None if there are too many pairs."""
   count = exp.replicas[index].slots
   if count > _MOST_PAIRED or exp.programs.is_large:
     return None
@@ -272,7 +321,7 @@ def _duplicates(exp, weights, index: int) -> int | None:
 
 
 def _pixels(source, rows, maps):
-  """Metrics of pixels and of regions, and why the undefined ones are so."""
+  """Returns metrics of pixels and regions, and why some are undefined."""
   values, reasons = pixels.evaluate(maps, source.masks[rows])
-  found, why = clip_scores.find_regions(source, rows, maps)
-  return values | found, reasons | why
+  of_regions, why = clip_scores.find_regions(source, rows, maps)
+  return values | of_regions, reasons | why

@@ -2,15 +2,15 @@
 
 An image with little contrast is easy to reconstruct, whatever it shows: a 1
 has less ink than an 8, and a blue sky less texture than a crowd. Among normal
-samples log error rises with log contrast. The slope of that line is fitted on
-the validation normals of a split, and log error minus slope times log contrast
-is what the line does not explain. No label and no test sample enters.
+samples, log error rises with log contrast. The slope of that line is fitted on
+the validation normals of a split. The score is what the line does not explain:
+log error minus slope times log contrast. It uses no label and no test sample.
 """
 
 import numpy as np
 
 METRIC = 'auroc_contrast'
-_LEAST = 1e-6  # Of contrast and error, so that their logarithms are finite.
+_LEAST = 1e-6  # Least contrast and error, so that their logarithms are finite.
 
 
 def contrast(images: np.ndarray) -> np.ndarray:
@@ -23,8 +23,8 @@ def slope(error: np.ndarray, contrast: np.ndarray) -> float:
   """Returns the least-squares slope of log error over log contrast.
 
   Args:
-    error: [V] of validation normals.
-    contrast: [V] of the same, from `contrast`.
+    error: [V] scores of validation normals.
+    contrast: [V] of the same normals, from `contrast`.
 
   Returns:
     0 where fewer than two different contrasts define no line.
@@ -38,5 +38,11 @@ def slope(error: np.ndarray, contrast: np.ndarray) -> float:
 def residual(
   error: np.ndarray, contrast: np.ndarray, slope: float
 ) -> np.ndarray:
-  """Returns [T] scores: log error beyond what the contrast explains."""
+  """Returns [T] scores: log error beyond what the contrast explains.
+
+  Args:
+    error: [T] scores of test samples.
+    contrast: [T] of the same samples, from `contrast`.
+    slope: from `slope`.
+  """
   return np.log(np.maximum(error, _LEAST)) - slope * contrast

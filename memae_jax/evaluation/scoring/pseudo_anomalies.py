@@ -1,12 +1,12 @@
 """Choosing settings without test data: pseudo-anomalies of validation normals.
 
 Held-out normals are changed in fixed ways, and the error of a network should
-separate the changed from the unchanged. The kinds were written down before the
-first run but for one: `blend` was a mean then, and had less error than the
-normals themselves (AUROC near 0.1 on digits). They are no anomalies of any
-data set: the mean AUROC over the kinds ranks settings, and says little about
-what the test set will give. Digits such as 0 and 8 look the same upside down,
-so it need not come near 1.
+separate the changed from the unchanged. All kinds of change but one were
+written down before the first run: `blend` was a mean then, and had less error
+than the normals themselves (AUROC near 0.1 on digits). Pseudo-anomalies are
+not the anomalies of any data set: the mean AUROC over the kinds ranks
+settings, and says little about the AUROC on the test set. Digits such as 0 and
+8 look the same upside down, so the mean need not come near 1.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,7 +23,7 @@ TOO_FEW = 'a split has fewer than two validation normals to change'
 
 
 def _other(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-  """Returns a different image of the set for each."""
+  """Returns for each image [V, H, W, C] another one of the set."""
   count = len(images)
   return images[(np.arange(count) + rng.integers(1, count, count)) % count]
 
@@ -39,12 +39,12 @@ def _flip(images, rng):
 
 
 def _blend(images, rng):
-  # Their mean would only have less contrast, and so less error.
+  # A mean of both would only have less contrast, and so less error.
   return np.maximum(images, _other(images, rng))
 
 
 def _cutpaste(images, rng):
-  """A patch of half the height and width of another image, placed anew."""
+  """Pastes a patch of another image, of half its height and width."""
   out, others = images.copy(), _other(images, rng)
   height, width = images.shape[1:3]
   high, wide = max(height // 2, 1), max(width // 2, 1)
@@ -57,7 +57,7 @@ def _cutpaste(images, rng):
 
 
 def _shuffle(images, rng):
-  """Swaps the quadrants crosswise."""
+  """Swaps the quadrants of each image crosswise."""
   del rng
   return np.roll(images, [n // 2 for n in images.shape[1:3]], axis=(1, 2))
 
@@ -72,7 +72,11 @@ KINDS: dict[str, Callable] = {
 
 
 def kinds(shape: Sequence[int]) -> list[str]:
-  """Returns the kinds for samples of a shape [H, W, C]; none for tables."""
+  """Returns the kinds of change for samples of a shape.
+
+  Args:
+    shape: [H, W, C] of an image; any other shape has no kinds.
+  """
   if len(shape) != 3:
     return []
   square = shape[0] == shape[1]
@@ -97,9 +101,9 @@ def evaluate(
   held_out: Sequence[np.ndarray],
   rule: str = 'mse',
 ) -> list[dict[str, float]]:
-  """Returns {kind: AUROC} of each replica; empty where there are no two images.
+  """Returns how well scores separate changed from unchanged normals.
 
-  Only validation normals are read; the same seed and class give the same
+  Only validation normals are read. The same seed and class give the same
   pseudo-anomalies to every variant.
 
   Args:
@@ -107,18 +111,24 @@ def evaluate(
     weights: of the fleet, with `params` and `collections`.
     held_out: [V_r] scores of the validation normals of each replica.
     rule: name of that score.
+
+  Returns:
+    {kind: AUROC} of each replica; {} where a split has fewer than two
+    validation normals.
   """
-  found: list[dict[str, float]] = [{} for _ in exp.replicas]
+  aurocs: list[dict[str, float]] = [{} for _ in exp.replicas]
   if min(len(split.validation) for split in exp.splits) < 2:
-    return found
+    return aurocs
   names = kinds(exp.source.inputs.shape[1:])
   progress = progress_bar.Progress('pseudo-anomalies', len(names))
   for done, kind in enumerate(names, 1):
-    made = _made(exp, kind)
-    errors = exp.programs.score_raw(weights, made).scores[rule]
-    for out, normal, changed, images in zip(found, held_out, errors, made):
-      changed = changed[: len(images)]  # The rest is padding.
-      out[kind] = float(
+    images = _make_all(exp, kind)
+    scores = exp.programs.score_raw(weights, images).scores[rule]
+    for by_kind, normal, changed, originals in zip(
+      aurocs, held_out, scores, images
+    ):
+      changed = changed[: len(originals)]  # The rest is padding.
+      by_kind[kind] = float(
         sklearn.metrics.roc_auc_score(
           np.repeat([False, True], [len(normal), len(changed)]),
           np.concatenate([normal, changed]),
@@ -126,14 +136,14 @@ def evaluate(
       )
     progress.at(done, kind)
   progress.close()
-  return found
+  return aurocs
 
 
-def _made(exp: experiment.Experiment, kind: str) -> list[np.ndarray]:
-  """Pseudo-anomalies of each replica; those of one split are one array."""
-  made: dict[Any, np.ndarray] = {}
+def _make_all(exp: experiment.Experiment, kind: str) -> list[np.ndarray]:
+  """Returns the pseudo-anomalies of each replica; one array for each split."""
+  images: dict[Any, np.ndarray] = {}
   keys = [(r.seed, r.normal_class or 0) for r in exp.replicas]
   for key, split in zip(keys, exp.splits):
-    if key not in made:
-      made[key] = make(kind, exp.source.inputs[split.validation], key)
-  return [made[key] for key in keys]
+    if key not in images:
+      images[key] = make(kind, exp.source.inputs[split.validation], key)
+  return [images[key] for key in keys]

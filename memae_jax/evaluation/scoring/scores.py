@@ -1,4 +1,4 @@
-"""What one replica gives to the evaluation."""
+"""Scores of one replica, with its samples and slots for the report."""
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -10,29 +10,41 @@ from memae_jax.evaluation.metrics import frames as frames_lib
 
 
 class Gallery(NamedTuple):
-  """Samples of an image data set with their reconstructions.
+  """Samples of images or clips beside what a replica makes of them.
 
   Images are [K, H, W, C] float32 in [0, 1]; `score` and `anomalous` are [K];
-  `title` says of each why it is shown, for example 'normal, worst'. `masks`
-  are [K, H, W] bool, True where a pixel is anomalous, or None. `sample` is [K],
-  indices into the source.
+  `title` says why each sample is shown, for example 'normal, lowest score'.
+  `masks` are [K, H, W] bool, True where a pixel is anomalous, or None. `sample`
+  is [K], indices into the source. `reconstructions` are None for a method that
+  reconstructs nothing; `maps`, [K, H, W] float32, then say how much each pixel
+  adds to the score.
   """
 
   inputs: np.ndarray
-  reconstructions: np.ndarray
+  reconstructions: np.ndarray | None
   score: np.ndarray
   anomalous: np.ndarray
   title: tuple[str, ...]
   masks: np.ndarray | None = None
   sample: np.ndarray | None = None
+  maps: np.ndarray | None = None
+
+  @property
+  def errors(self) -> np.ndarray:
+    """Squared errors of the reconstructions, or else `maps`: [K, H, W]."""
+    if self.reconstructions is None:
+      return self.maps
+    return np.square(self.inputs - self.reconstructions).mean(axis=-1)
 
 
-class Foreign(NamedTuple):
+class OtherClasses(NamedTuple):
   """Samples of other classes through the variants trained on one class.
 
-  normal: name of that class. labels: [K] names of the classes of the samples.
-  inputs, and reconstructions by variant: [K, H, W, C] float32 in [0, 1].
-  score: [K] by variant.
+  normal: name of that one class.
+  labels: [K] names of the classes of the samples.
+  inputs: [K, H, W, C] float32 in [0, 1].
+  reconstructions: the same shape, by variant.
+  score: [K] mean squared errors in model units, by variant.
   """
 
   normal: str
@@ -46,28 +58,28 @@ class ReplicaScores(NamedTuple):
   """Anomaly scores of one replica; higher is more anomalous.
 
   name: for example 'memae/class=3/seed=0'.
-  fields: what distinguishes it: variant, seed, normal_class, slots, ...
+  fields: settings that tell replicas apart: variant, seed, normal_class, ...
   score: [T] float32; anomalous: [T] bool; sample: [T] index into the source.
-  validation_score: [V] of the held-out training normals.
+  validation_score: [V] scores of the held-out training normals.
   kept: [T] slots kept by the reads of a sample, summed over its positions (0:
-    all dead); None without a memory.
+    all reads are dead); None without a memory.
   usage: [N] total addressing weight of each slot over the test set, or None.
   decoded_slots: [N, ...] each slot through the decoder, in input units
     (images in [0, 1]), or None.
-  gallery: for images, else None.
+  gallery: of images or clips, else None.
   step: training step of the weights.
   pseudo: AUROC of each kind of pseudo-anomaly, empty where there can be none;
     None where they were not asked for.
   pixels: metrics of the pixels, and the reasons of undefined ones; None
     without masks.
-  mean_error: of the validation normals, if each were reconstructed as the mean
-    training sample, in the units of `validation_score`; None for clips and for
-    scores that are no reconstruction error.
+  mean_error: mean score of the validation normals, if each were reconstructed
+    as the mean training sample, in the units of `validation_score`; None for
+    clips and for scores that are no reconstruction error.
   beyond_contrast: [T] scores of `scoring.contrast`; None for tables and
     for scores that are no reconstruction error.
   maps: [M, H, W] float16 error maps of the test samples with a known mask.
-  frames: the scores as those of frames of videos, else None.
-  rules: of clips, [T] by every rule of `losses`; `score` is one of them.
+  frames: the scores of frames of videos, else None.
+  rules: scores [T] of clips by every rule of `losses`; `score` is one of them.
   """
 
   name: str
@@ -90,9 +102,13 @@ class ReplicaScores(NamedTuple):
   rules: dict[str, np.ndarray] | None = None
 
   def threshold(self, quantile: float) -> float | None:
-    """The quantile of the validation normals, above which a sample is flagged.
+    """Returns the score above which a sample is flagged.
 
-    None without validation normals.
+    Args:
+      quantile: of the scores of the validation normals.
+
+    Returns:
+      None without validation normals.
     """
     return detection.threshold(self.validation_score, quantile)
 

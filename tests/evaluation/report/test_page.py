@@ -14,7 +14,12 @@ from memae_jax.data import types as data_types
 from memae_jax.evaluation import evaluate
 from memae_jax.evaluation.media import pictures
 from memae_jax.evaluation.metrics import pixels
-from memae_jax.evaluation.report import figures, findings, training_log
+from memae_jax.evaluation.report import (
+  figures,
+  findings,
+  tables,
+  training_log,
+)
 from memae_jax.evaluation.report import page as report
 from memae_jax.evaluation.report.plots import detection, images, memory
 from memae_jax.evaluation.results import describe, measure
@@ -199,9 +204,9 @@ def test_a_pause_is_no_training():
     replicas=(0,),
     programs=types.SimpleNamespace(name='resident', resident_bytes=9),
   )
-  found = describe.training_speed(exp, events)
-  assert found['training_seconds'] == 15
-  assert found['fleet_steps_per_second'] == 10
+  speed = describe.training_speed(exp, events)
+  assert speed['training_seconds'] == 15
+  assert speed['fleet_steps_per_second'] == 10
 
 
 @pytest.mark.parametrize('dtype', [np.uint8, np.float32])
@@ -237,7 +242,7 @@ def test_one_outlier_does_not_pale_pictures_of_normalised_contrast():
 def test_a_failing_figure_costs_no_results(tmp_path, digits, monkeypatch):
   monkeypatch.setattr(report, 'render', lambda *_: 1 / 0)
   results, replicas = digits['results'], digits['replicas']
-  assert evaluate._stored(replicas)
+  assert evaluate._score_arrays(replicas)
   places = [tmp_path, tmp_path / 'eval']
   evaluate._write_numbers(results, places)
   with pytest.raises(ZeroDivisionError):
@@ -330,18 +335,18 @@ def test_the_page_shows_the_stored_warnings_and_no_others(digits):
   assert 'take care' in seen.all and 'reads are dead' not in seen.all
 
 
-def test_the_verdict_names_every_baseline_that_is_not_beaten(digits):
+def test_the_findings_name_every_baseline_that_is_not_beaten(digits):
   results = copy.deepcopy(digits['results'])
   for name, value in (('pca', 0.99), ('ocsvm', 0.98), ('random', 0.2)):
     results['baselines'][name]['auroc']['mean'] = value
   results['baselines']['isolation_forest']['auroc']['mean'] = 0.4
   results['methods']['memae']['auroc']['mean'] = 0.45
-  said = ' '.join(findings.verdict(results))
+  said = ' '.join(findings.sentences(results))
   assert 'less often than a coin' in said
   assert 'is PCA with 0.990, which MemAE does not beat.' in said
   assert 'Nor does it beat: One-class SVM (0.980).' in said
   results['methods']['memae']['auroc']['mean'] = 0.995
-  said = ' '.join(findings.verdict(results))
+  said = ' '.join(findings.sentences(results))
   assert 'which is lower' in said and 'beat' not in said
 
 
@@ -393,7 +398,7 @@ def test_curves_of_a_fleet(digits):
     'loss': 9.0,  # The mean over the fleet is not a curve.
     'replicas': values,
   }
-  found = training_log.curves(
+  curves = training_log.curves(
     [
       event(0, 'train', loss=[1.0, 2.0, 3.0]),
       event(0, 'validation', dead_read_rate=[None, None, None]),
@@ -402,15 +407,15 @@ def test_curves_of_a_fleet(digits):
     ],
     [*memae, ae],
   )
-  assert list(found) == ['loss', 'mean_kept']
-  assert list(found['loss']) == ['memae', 'ae']
-  steps, table = found['loss']['memae']
+  assert list(curves) == ['loss', 'mean_kept']
+  assert list(curves['loss']) == ['memae', 'ae']
+  steps, table = curves['loss']['memae']
   np.testing.assert_array_equal(steps, [0, 1])
   np.testing.assert_array_equal(table, [[1, 2], [0.5, np.nan]])
-  np.testing.assert_array_equal(found['loss']['ae'][1], [[3], [1]])
+  np.testing.assert_array_equal(curves['loss']['ae'][1], [[3], [1]])
   # One curve, not a mixture of two splits; none of what has no memory.
-  assert list(found['mean_kept']) == ['memae']
-  np.testing.assert_array_equal(found['mean_kept']['memae'][1], [[6, 7]])
+  assert list(curves['mean_kept']) == ['memae']
+  np.testing.assert_array_equal(curves['mean_kept']['memae'][1], [[6, 7]])
 
 
 def test_curves_of_a_lone_replica_are_numbers(digits):
@@ -418,9 +423,9 @@ def test_curves_of_a_lone_replica_are_numbers(digits):
     {'step': 0, 'split': 'train', 'loss': 2.0},
     {'step': 5, 'split': 'train', 'loss': 1.0, 'dead_read_rate': 0.5},
   ]
-  found = training_log.curves(events, digits['replicas'][:1])
-  assert list(found) == ['loss', 'dead_read_rate']
-  steps, table = found['loss']['memae']
+  curves = training_log.curves(events, digits['replicas'][:1])
+  assert list(curves) == ['loss', 'dead_read_rate']
+  steps, table = curves['loss']['memae']
   np.testing.assert_array_equal(steps, [0, 5])
   np.testing.assert_array_equal(table, [[2], [1]])
   assert training_log.curves((), digits['replicas']) == {}
@@ -480,30 +485,29 @@ def _of_source(masks=None):
 
 @pytest.fixture
 def rebuilds_zeros(monkeypatch):
-  def rebuilt(exp, weights, index, rows):
-    del weights
-    x = transforms.apply(exp.source.inputs[rows], exp.splits[index].transform)
-    return x, np.zeros_like(x)
+  def output(exp, weights, index, rows):
+    del weights, index
+    return np.zeros(exp.source.inputs[rows].shape, np.float32)
 
-  monkeypatch.setattr(pictures, '_rebuilt', rebuilt)
+  monkeypatch.setattr(pictures, '_output', output)
 
 
 def test_error_maps_are_of_the_samples_with_a_mask():
   exp = _of_source(np.zeros((6, 4, 5), bool))
-  found = describe.error_maps(exp)
-  assert found['samples'] == {'min': 4, 'max': 4}
-  assert found['ranking'] == 'exact'
+  facts = describe.error_maps(exp)
+  assert facts['samples'] == {'min': 4, 'max': 4}
+  assert facts['ranking'] == 'exact'
   assert describe.error_maps(_of_source()) is None
 
 
 def test_samples_of_other_classes_through_each_variant(rebuilds_zeros, digits):
-  (foreign,) = pictures.foreign([(_of_source(), None)])
-  assert (foreign.normal, foreign.labels) == ('cat', ('dog', 'bird'))
-  assert list(foreign.reconstructions) == ['memae', 'ae']
+  (samples,) = pictures.other_classes([(_of_source(), None)])
+  assert (samples.normal, samples.labels) == ('cat', ('dog', 'bird'))
+  assert list(samples.reconstructions) == ['memae', 'ae']
   inputs = _of_source().source.inputs
-  np.testing.assert_allclose(foreign.inputs, inputs[[2, 4]] / 255, atol=1e-6)
-  shown = figures.draw(**digits, foreign=[foreign])
-  (figure,) = [e for e in shown if e.name == 'foreign_0']
+  np.testing.assert_allclose(samples.inputs, inputs[[2, 4]] / 255, atol=1e-6)
+  shown = figures.draw(**digits, other_classes=[samples])
+  (figure,) = [e for e in shown if e.name == 'other_classes_0']
   figure.figure.canvas.draw()
   names = [ax.get_ylabel() for ax in figure.figure.axes]
   assert [name for name in names if name] == ['input', 'MemAE', 'AE']
@@ -520,9 +524,9 @@ def test_masks_and_metrics_of_pixels_are_shown(make_replica, make_run):
     pseudo={'flip': 0.7, 'blend': 0.5},
   )
   run = make_run([(replica, train, test)])
-  found = run['results']['methods']['memae']
-  assert found['aupro']['mean'] == replica.pixels[0]['aupro']
-  assert found['pseudo_auroc']['mean'] == pytest.approx(0.6)
+  summaries = run['results']['methods']['memae']
+  assert summaries['aupro']['mean'] == replica.pixels[0]['aupro']
+  assert summaries['pseudo_auroc']['mean'] == pytest.approx(0.6)
   seen = _Page(_render(run))
   assert 'Pixel AUROC' in seen.all and 'the true mask' in seen.all
   assert 'Upside down Lighter of two Pseudo-AUROC MemAE 0.700 0.500 0.600' in (
@@ -551,6 +555,27 @@ def test_classes_and_seeds_have_their_table(make_replica, make_run):
     assert words in seen.all, words
 
 
+def test_a_variant_that_lacks_a_rule_of_clips_has_a_dash():
+  summary = lambda mean: {'auroc_normalised': {'mean': mean, 'n': 1}}
+  results = {
+    'config': {'eval': {'score': 'mse'}},
+    'paper': None,
+    'rules': {
+      'memae': {'mse': summary(0.5), 'mse_centre': summary(0.25)},
+      'kde': {'kde': summary(0.75)},
+    },
+  }
+  rows = [
+    (title, [cell['mean'] for cell in cells])
+    for title, cells in tables.rules(results)
+  ]
+  assert rows == [
+    ('Mean squared error (the score)', ['0.500', '—']),
+    ('Mean squared error of the scored frame', ['0.250', '—']),
+    ('Kernel density', ['—', '0.750']),
+  ]
+
+
 def test_colour_images_and_dead_slots():
   rng = np.random.default_rng(0)
   image = lambda k: rng.random((k, 16, 16, 3)).astype(np.float32)
@@ -561,7 +586,7 @@ def test_colour_images_and_dead_slots():
     np.array([0, 0, 1], bool),
     ('normal, best', 'normal, worst', 'anomalous, worst'),
   )
-  images.reconstruction_gallery(gallery).canvas.draw()
+  images.sample_gallery(gallery).canvas.draw()
   usage = np.r_[1.0, np.zeros(6)]
   figure = memory.slot_images(image(7), usage)
   texts = [t.get_text() for t in figure.axes[0].texts]

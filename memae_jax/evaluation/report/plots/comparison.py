@@ -1,4 +1,4 @@
-"""Methods side by side, each run a dot: a mean alone hides the spread."""
+"""Plots of methods side by side, with a dot per run to show the spread."""
 
 from collections.abc import Mapping, Sequence
 
@@ -15,12 +15,12 @@ def metric_dots(
   summaries: Mapping[str, Mapping[str, Mapping]],
   names: Mapping[str, str],
 ) -> matplotlib.figure.Figure:
-  """Each replica as a dot, their mean and its interval; a panel a metric.
+  """Draws each replica as a dot, with their mean and its interval.
 
   Args:
-    values: of each group, the values of its replicas by metric.
-    summaries: of each group, the summary by metric.
-    names: of the metrics to show, their titles.
+    values: {group: {metric: values of its replicas}}.
+    summaries: {group: {metric: summary}}, a row for each group.
+    names: {metric: title}, a panel for each metric.
   """
   height = 0.9 + 0.34 * len(summaries)
   figure, axes = style.axes(1, len(names), height, sharey=True)
@@ -64,10 +64,10 @@ def metric_dots(
 def class_dots(
   values: Mapping[str, Mapping[str, Sequence[float]]], title: str
 ) -> matplotlib.figure.Figure:
-  """A row for each normal class, each replica a dot, variants side by side.
+  """Draws a row for each normal class, with a dot for each replica.
 
   Args:
-    values: of each variant, the values of its replicas by class.
+    values: {variant: {class: values of its replicas}}.
     title: of the metric.
   """
   classes = list(dict.fromkeys(c for v in values.values() for c in v))
@@ -101,7 +101,13 @@ def class_dots(
 def sweep(
   points: Mapping[str, Sequence[tuple[float, float]]], field: str, title: str
 ) -> matplotlib.figure.Figure:
-  """A metric against a swept field: each replica a dot, a line of the means."""
+  """Draws a metric against a swept field: a dot per replica, a line of means.
+
+  Args:
+    points: {variant: (value of the field, metric) of each replica}.
+    field: its name on the axis.
+    title: of the metric.
+  """
   figure, axes = style.axes(1, 1, 3.2)
   ax = axes[0, 0]
   for variant, pairs in points.items():

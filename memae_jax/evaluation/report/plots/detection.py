@@ -1,4 +1,4 @@
-"""How well normal and anomalous scores separate."""
+"""Plots of how well normal and anomalous scores separate."""
 
 from collections.abc import Mapping, Sequence
 
@@ -16,7 +16,12 @@ from memae_jax.evaluation.scoring import scores
 def score_distributions(
   replicas: Sequence[scores.ReplicaScores], normal_quantile: float
 ) -> matplotlib.figure.Figure:
-  """Histograms of normal and anomalous test scores, one row a replica."""
+  """Draws histograms of normal and anomalous test scores: a row per replica.
+
+  Args:
+    replicas: their scores.
+    normal_quantile: of the validation normals, marked as the threshold.
+  """
   figure, axes = style.axes(len(replicas), height=0.5 + 1.75 * len(replicas))
   for ax, replica in zip(axes[:, 0], replicas):
     values = np.asarray(replica.score, np.float64)
@@ -54,14 +59,17 @@ def score_distributions(
 
 
 def _bins(values: np.ndarray) -> tuple[np.ndarray, bool]:
-  """Returns 60 bins, logarithmic where the values span a wide range."""
+  """Returns the edges of 60 bins, and whether they are logarithmic.
+
+  They are, if the values [T] span a wide range.
+  """
   low, high = values.min(), values.max()
   positive = values[values > 0]
   if low >= 0 and positive.size:
     head, middle, tail = np.quantile(positive, (0.005, 0.5, 0.995))
     # Linear bins would put all but a few outliers into one or two.
     if tail > 20 * head or high > 10 * middle:
-      # Exact zeros go to the first bin.
+      # The first bin takes exact zeros.
       return np.geomspace(max(positive.min(), head / 100), high, 61), True
   return np.linspace(low, high if high > low else low + 1, 61), False
 
@@ -73,7 +81,15 @@ def _replica_title(replica: scores.ReplicaScores) -> str:
 
 
 def _mean_curves(replicas, grid):
-  """Mean true positive rate at [G] false positive rates; precision likewise."""
+  """Averages ROC and precision-recall curves over replicas.
+
+  Args:
+    replicas: their scores.
+    grid: [G] false positive rates, and recalls.
+
+  Returns:
+    [G] mean true positive rates and [G] mean precisions.
+  """
   roc, precision_at = [], []
   for replica in replicas:
     fpr, tpr, _ = sklearn.metrics.roc_curve(replica.anomalous, replica.score)
@@ -81,7 +97,7 @@ def _mean_curves(replicas, grid):
     precision, recall, _ = sklearn.metrics.precision_recall_curve(
       replica.anomalous, replica.score
     )
-    # The step that average precision sums: the first point to reach a recall.
+    # As average precision sums steps, take the first point to reach a recall.
     at = np.searchsorted(recall[::-1], grid, side='left')
     precision_at.append(precision[::-1][np.minimum(at, len(recall) - 1)])
   return np.mean(roc, axis=0), np.mean(precision_at, axis=0)
@@ -90,20 +106,25 @@ def _mean_curves(replicas, grid):
 def detection_curves(
   groups: Mapping[str, Sequence[scores.ReplicaScores]], base_rate: float
 ) -> matplotlib.figure.Figure:
-  """ROC and precision-recall curves, mean over the replicas of each group.
+  """Draws ROC and precision-recall curves, mean over the replicas of a group.
 
   ROC curves are averaged at equal false positive rate, the others at equal
-  recall. Every replica must have both classes.
+  recall.
+
+  Args:
+    groups: scores of replicas by variant or baseline; every replica must have
+      normal and anomalous samples.
+    base_rate: share of anomalous samples, drawn as the precision of guessing.
   """
   figure, axes = style.axes(1, 2, 4.7)
   grid = np.unique(np.r_[np.linspace(0, 1, 201), np.geomspace(1e-4, 0.01, 20)])
   for name, replicas in groups.items():
     colour, line, _ = style.of(name)
-    known = not wording.is_reference(name)
+    is_method = not wording.is_reference(name)
     look = {
       'color': colour,
       'linestyle': line,
-      'linewidth': 1.8 if known else 1.3,
+      'linewidth': 1.8 if is_method else 1.3,
       'label': wording.label(name),
     }
     roc, precision = _mean_curves(replicas, grid)

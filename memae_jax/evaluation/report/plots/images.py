@@ -1,4 +1,4 @@
-"""Samples and slots of image data, as pictures."""
+"""Pictures of samples, beside what the networks make of them."""
 
 import matplotlib.colors
 import matplotlib.figure
@@ -10,23 +10,30 @@ from memae_jax.evaluation.scoring import scores
 
 
 def picture(ax, image, **kwargs):
-  """Shows [H, W, C] with C of 1 or 3, without axes."""
+  """Shows an image without axes; returns what Matplotlib's `imshow` does.
+
+  Args:
+    ax: where to.
+    image: [H, W, C] in [0, 1], of which one or three channels are shown; or
+      [H, W] with a colour map.
+    **kwargs: for `imshow`, such as `cmap`.
+  """
   image = np.asarray(image, np.float64)
   if image.ndim == 3 and image.shape[-1] != 3:
     image = image[..., 0]
   if image.ndim == 3 or 'cmap' not in kwargs:
     image = np.clip(image, 0, 1)
     kwargs = {'cmap': 'gray', 'vmin': 0, 'vmax': 1}
-  shown = ax.imshow(image, interpolation='nearest', **kwargs)
+  drawn = ax.imshow(image, interpolation='nearest', **kwargs)
   ax.grid(False)
   ax.set(xticks=[], yticks=[])
   ax.spines[:].set_visible(False)
-  return shown
+  return drawn
 
 
 def _outline(ax, mask):
-  """Draws the edge of [H, W] bool between its pixels and the others."""
-  # Of the mask with a frame of False, so that it closes at the border.
+  """Draws the outline of a mask [H, W] bool, between its pixels and others."""
+  # With a frame of False, the outline closes at the border of the image.
   framed = np.pad(mask.astype(np.float32), 1)
   x, y = (np.arange(n) - 1 for n in framed.shape[::-1])
   ax.contour(x, y, framed, [0.5], colors=style.OUTLINE, linewidths=0.9)
@@ -34,16 +41,40 @@ def _outline(ax, mask):
   ax.set(xlim=(-0.5, wide - 0.5), ylim=(high - 0.5, -0.5))
 
 
-def reconstruction_gallery(
+def _rows(gallery: scores.Gallery) -> dict[str, np.ndarray]:
+  """Returns the images [K, H, W, C] of each row by title; the errors last."""
+  rows = {'input': gallery.inputs}
+  if gallery.reconstructions is None:
+    return rows | {'error map': gallery.errors}
+  rows['reconstruction'] = gallery.reconstructions
+  return rows | {'squared error': gallery.errors}
+
+
+def _norm(errors: np.ndarray) -> matplotlib.colors.Normalize:
+  """Scales errors by their roots: a linear scale would show the worst only."""
+  low = min(0.0, float(errors.min()))  # The maps of some methods fall below 0.
+  high = float(errors.max())
+  return matplotlib.colors.PowerNorm(0.5, low, high if high > low else low + 1)
+
+
+def sample_gallery(
   gallery: scores.Gallery, most: int = 12
 ) -> matplotlib.figure.Figure:
-  """Input, reconstruction and squared error of up to `most` samples."""
+  """Draws input, reconstruction and squared error of samples, one per column.
+
+  A method that reconstructs nothing has two rows: inputs and error maps. Masks
+  are outlined in the second row, so that they hide no part of an input.
+
+  Args:
+    gallery: the samples.
+    most: draw no more samples than this.
+  """
   count = min(len(gallery.score), most)
-  error = np.square(gallery.inputs - gallery.reconstructions).mean(axis=-1)
+  rows, errors = _rows(gallery), gallery.errors
   # Laid out by hand, in inches: automatic layout of so many axes is slow.
   wide = min(1.4, (style.WIDTH - 1.35) / count)
-  high = wide * error.shape[1] / error.shape[2]
-  height = 1 + 3 * high
+  high = wide * gallery.inputs.shape[1] / gallery.inputs.shape[2]
+  height = 1 + len(rows) * high
   figure = matplotlib.figure.Figure((style.WIDTH, height))
   place = {
     'left': 0.5 / style.WIDTH,
@@ -52,27 +83,29 @@ def reconstruction_gallery(
     'top': 1 - 0.65 / height,
   }
   axes = figure.subplots(
-    3,
+    len(rows),
     count,
     squeeze=False,
     gridspec_kw={**place, 'wspace': 0.06, 'hspace': 0.06},
   )
-  # By roots: one scale for all would leave all but the worst black.
-  norm = matplotlib.colors.PowerNorm(0.5, 0, error[:count].max() or 1.0)
+  norm = _norm(errors[:count])
   for k in range(count):
-    picture(axes[0, k], gallery.inputs[k])
     if gallery.masks is not None and gallery.masks[k].any():
-      _outline(axes[1, k], gallery.masks[k])  # It hides neither other row.
-    picture(axes[1, k], gallery.reconstructions[k])
-    heat = picture(axes[2, k], error[k], cmap='magma', norm=norm)
+      _outline(axes[1, k], gallery.masks[k])
+    for ax, images in zip(axes[:-1, k], rows.values()):
+      picture(ax, images[k])
+    heat = picture(axes[-1, k], errors[k], cmap='magma', norm=norm)
     axes[0, k].set_title(
       gallery.title[k].replace(', ', '\n').replace(' ', '\n'),
-      fontsize=8.5,
+      fontsize=8,
       color=style.ANOMALOUS if gallery.anomalous[k] else style.NORMAL,
     )
-    axes[2, k].set_xlabel(f'{gallery.score[k]:.2g}', fontsize=8)
-  for row, name in enumerate(('input', 'recon-\nstruction', 'squared\nerror')):
-    axes[row, 0].set_ylabel(name, fontsize=8.5, color=style.MUTED)
+    axes[-1, k].set_xlabel(
+      wording.format_value(float(gallery.score[k])), fontsize=8
+    )
+  for ax, name in zip(axes[:, 0], rows):
+    name = name.replace(' ', '\n').replace('recons', 'recon-\ns')
+    ax.set_ylabel(name, fontsize=8.5, color=style.MUTED)
   beside = (
     place['right'] + 0.1 / style.WIDTH,
     place['bottom'],
@@ -85,16 +118,16 @@ def reconstruction_gallery(
 
 
 def one_sample(gallery: scores.Gallery, k: int) -> matplotlib.figure.Figure:
-  """Input, reconstruction and squared error of sample `k`, side by side."""
-  image, rebuilt = gallery.inputs[k], gallery.reconstructions[k]
-  error = np.square(image - rebuilt).mean(axis=-1)
+  """Draws the rows of `sample_gallery` for sample `k` side by side."""
+  rows = _rows(gallery)
   wide, head = 1.55, 0.26  # Inches.
-  high = min(wide * error.shape[0] / error.shape[1], 1.6 * wide)
+  shape = gallery.inputs.shape
+  high = min(wide * shape[1] / shape[2], 1.6 * wide)
   height = high + head
-  figure = matplotlib.figure.Figure((3 * wide, height))
+  figure = matplotlib.figure.Figure((len(rows) * wide, height))
   axes = figure.subplots(
     1,
-    3,
+    len(rows),
     gridspec_kw={
       'left': 0.005,
       'right': 0.995,
@@ -103,23 +136,24 @@ def one_sample(gallery: scores.Gallery, k: int) -> matplotlib.figure.Figure:
       'wspace': 0.04,
     },
   )
-  picture(axes[0], image)
-  picture(axes[1], rebuilt)
+  for ax, (name, images) in zip(axes, rows.items()):
+    if ax is axes[-1]:
+      picture(ax, images[k], cmap='magma', norm=_norm(images[k]))
+    else:
+      picture(ax, images[k])
+    ax.set_title(name, fontsize=9, color=style.MUTED)
   if gallery.masks is not None and gallery.masks[k].any():
     _outline(axes[1], gallery.masks[k])
-  norm = matplotlib.colors.PowerNorm(0.5, 0, error.max() or 1.0)
-  picture(axes[2], error, cmap='magma', norm=norm)
-  names = 'input', 'reconstruction', 'squared error'
-  for ax, name in zip(axes, names):
-    ax.set_title(name, fontsize=9, color=style.MUTED)
   return figure
 
 
-def foreign_samples(foreign: scores.Foreign) -> matplotlib.figure.Figure:
-  """A row of samples of other classes, and a row for each variant's picture."""
-  count, rows = len(foreign.labels), 1 + len(foreign.reconstructions)
+def other_classes(
+  samples: scores.OtherClasses,
+) -> matplotlib.figure.Figure:
+  """Draws samples of other classes, and a row of each variant's outputs."""
+  count, rows = len(samples.labels), 1 + len(samples.reconstructions)
   wide = min(0.95, (style.WIDTH - 1.3) / count)
-  high = wide * foreign.inputs.shape[1] / foreign.inputs.shape[2]
+  high = wide * samples.inputs.shape[1] / samples.inputs.shape[2]
   height = 0.3 + rows * (high + 0.17)
   figure = matplotlib.figure.Figure((style.WIDTH, height))
   axes = figure.subplots(
@@ -135,17 +169,17 @@ def foreign_samples(foreign: scores.Foreign) -> matplotlib.figure.Figure:
       'hspace': 0.17 / high + 0.04,
     },
   )
-  for k, label in enumerate(foreign.labels):
-    picture(axes[0, k], foreign.inputs[k])
+  for k, label in enumerate(samples.labels):
+    picture(axes[0, k], samples.inputs[k])
     axes[0, k].set_title(style.literal(label), fontsize=8.5, color=style.INK)
-  for row, (variant, images) in enumerate(foreign.reconstructions.items(), 1):
+  for row, (variant, images) in enumerate(samples.reconstructions.items(), 1):
     for k, image in enumerate(images):
       picture(axes[row, k], image)
-      score = foreign.score[variant][k]
+      score = samples.score[variant][k]
       axes[row, k].set_xlabel(
         f'{score:.2g}', fontsize=7.5, color=style.MUTED, labelpad=1
       )
-  for row, name in enumerate(('input', *map(wording.label, foreign.score))):
+  for row, name in enumerate(('input', *map(wording.label, samples.score))):
     axes[row, 0].set_ylabel(
       name, fontsize=8.5, color=style.MUTED, rotation=0, ha='right', va='center'
     )

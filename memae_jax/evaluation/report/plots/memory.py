@@ -1,4 +1,4 @@
-"""What the slots of a memory hold, and how much each is read."""
+"""Pictures of the slots of a memory, and of how much each is read."""
 
 from collections.abc import Mapping, Sequence
 
@@ -25,7 +25,13 @@ def _share(value: float) -> str:
 def slot_images(
   decoded: np.ndarray, usage: np.ndarray, most: int = 50
 ) -> matplotlib.figure.Figure:
-  """Each slot [H, W, C] through the decoder, most used first."""
+  """Draws decoded slots as images, most used first.
+
+  Args:
+    decoded: [N, H, W, C] in [0, 1].
+    usage: [N] addressing weight of each slot.
+    most: draw no more slots than this.
+  """
   order, share = _by_usage(usage)
   order = order[:most]
   columns = min(10, len(order))
@@ -61,9 +67,13 @@ def slot_images(
 
 
 def _column_scaled(decoded, columns):
-  """Scales numeric columns [N, D] to [0, 1] over the slots; flat ones to 0.5.
+  """Scales numeric columns to [0, 1] over the slots; flat ones become 0.5.
 
   One-hot inputs keep their own range of 0 to 1.
+
+  Args:
+    decoded: [N, D] slots.
+    columns: of the table.
   """
   low, high = decoded.min(axis=0), decoded.max(axis=0)
   flat = high - low <= 1e-3 * np.maximum(np.abs(low), np.abs(high))
@@ -85,7 +95,14 @@ def slot_table(
   columns: Sequence[types.Column],
   most: int = 50,
 ) -> matplotlib.figure.Figure:
-  """Decoded slots [N, D] of a table as a heat map, most used on top."""
+  """Draws decoded slots of a table as a heat map, most used on top.
+
+  Args:
+    decoded: [N, D].
+    usage: [N] addressing weight of each slot.
+    columns: of the table.
+    most: draw no more slots than this.
+  """
   order, share = _by_usage(usage)
   order = order[:most]
   scaled = _column_scaled(np.asarray(decoded, np.float64), columns)[order]
@@ -103,7 +120,7 @@ def slot_table(
     if width > 1:
       for edge in (end - width, end):
         ax.axvline(edge - 0.5, color='white', linewidth=1.2)
-  # Names need about an eighth of an inch each; wide columns come first.
+  # Names need about an eighth of an inch each; wide columns get theirs first.
   room, taken = scaled.shape[1] / (8 * style.WIDTH), []
   for i in np.argsort([-w for w in widths], kind='stable'):
     centre = ends[i] - widths[i] / 2 - 0.5
@@ -121,7 +138,11 @@ def slot_table(
 
 
 def slot_usage(usages: Mapping[str, np.ndarray]) -> matplotlib.figure.Figure:
-  """Share of the reads that each slot serves, sorted; a panel a variant."""
+  """Draws the share of the reads that each slot serves, sorted.
+
+  Args:
+    usages: [N] addressing weight of each slot by variant, a panel each.
+  """
   figure, axes = style.axes(1, len(usages), 2.7)
   for ax, (name, usage) in zip(axes[0], usages.items()):
     order, share = _by_usage(usage)

@@ -1,9 +1,9 @@
 """One look for every figure.
 
-Matplotlib's object interface only: no pyplot, no global state. The colours are
-those of Okabe and Ito, which colour-blind readers can tell apart; a variant has
-the same colour, line and marker in every figure, and vermilion always means
-anomalous.
+Figures use Matplotlib's object interface only: no pyplot, no global state. The
+colours are those of Okabe and Ito, which colour-blind readers can tell apart. A
+variant has the same colour, line and marker in every figure, and vermilion
+always means anomalous.
 """
 
 import matplotlib.figure
@@ -12,7 +12,7 @@ from memae_jax.methods import registry
 
 WIDTH = 9.6  # Inches; the report shows figures about 1,000 pixels wide.
 NORMAL, ANOMALOUS, INK, MUTED = '#56748f', '#d55e00', '#222222', '#6b6b6b'
-OUTLINE = '#00e5ff'  # Of masks; rare in pictures of things.
+OUTLINE = '#00e5ff'  # Colour of masks' outlines; rare in photographs.
 MARGIN = 0.05  # Between curves and frame, as a share of the axis.
 _STYLES = {  # Colour, line and marker of baselines.
   'random': ('#999999', ':', 'x'),
@@ -29,7 +29,14 @@ def of(name: str) -> tuple[str, str, str]:
 
 
 def axes(rows=1, columns=1, height=2.6, **kwargs):
-  """Returns a figure and its [rows, columns] axes in the house look."""
+  """Returns a figure and its [rows, columns] axes in the common look.
+
+  Args:
+    rows: of axes.
+    columns: of axes.
+    height: of the figure in inches.
+    **kwargs: for Matplotlib's `subplots`.
+  """
   figure = matplotlib.figure.Figure((WIDTH, height), layout='constrained')
   grid = figure.subplots(rows, columns, squeeze=False, **kwargs)
   for ax in grid.flat:

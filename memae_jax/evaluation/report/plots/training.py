@@ -1,4 +1,4 @@
-"""The course of training."""
+"""Curves over the steps of training."""
 
 from collections.abc import Mapping
 
@@ -15,11 +15,11 @@ def training_curves(
   curves: Mapping[str, Mapping[str, tuple[np.ndarray, np.ndarray]]],
   names: Mapping[str, str],
 ) -> matplotlib.figure.Figure:
-  """Logged values over the steps: mean line, and the range of the replicas.
+  """Draws values over the steps: a line for the mean, a band for the range.
 
   Args:
-    curves: of each quantity, of each variant: steps [S] and values [S, R],
-      NaN where a replica has none.
+    curves: for each quantity and variant, steps [S] and values [S, R], NaN
+      where a replica has none.
     names: titles of the quantities.
   """
   columns = min(len(curves), 3)
@@ -54,7 +54,7 @@ def training_curves(
     if wide and key in ('loss', 'validation_error'):
       ax.set_yscale('log')
     elif every.size and every.min() >= 0 and key not in registry.names():
-      # A little below zero: a curve on the frame would not be seen.
+      # Begin a little below zero: a curve on the frame would not be seen.
       top = every.max() or 1.0
       ax.set_ylim(-style.MARGIN * top, (1 + style.MARGIN) * top)
     if key == 'dead_read_rate':

@@ -1,4 +1,4 @@
-"""Scores of the frames of videos over time."""
+"""Curves of the scores of frames over time."""
 
 import textwrap
 from collections.abc import Sequence
@@ -20,15 +20,15 @@ def score_curves(
   threshold: float | None = None,
   most: int = 24,
 ) -> matplotlib.figure.Figure:
-  """Score of each frame, a panel a video with its AUROC, anomalies shaded.
+  """Draws the score of each frame: a panel for each video, anomalies shaded.
 
-  All panels have one scale, as one threshold for all videos has to cope with;
-  it ends at the highest 0.5 % of the scores, so that no outlier flattens it.
+  All panels have one scale, since one threshold serves all videos. It leaves
+  out the highest 0.5 % of the scores, so that no outlier flattens the rest.
 
   Args:
     frames: of all test videos.
-    threshold: drawn as a line if given.
-    most: panels; of more videos the first ones are shown.
+    threshold: drawn as a line; None: there is none.
+    most: panels; of more videos the first ones are drawn.
   """
   frames = frames_lib.checked(frames)
   rows = frames_lib.videos(frames)[:most]
@@ -60,13 +60,14 @@ def new_video(
   seconds: np.ndarray | None,
   warnings: Sequence[str] = (),
 ) -> matplotlib.figure.Figure:
-  """Score of each frame of one video, over its time.
+  """Draws the score of each frame of one video over time.
 
   Args:
     frames: of the video.
     threshold: drawn as a line; it and all scores are within the picture.
-    seconds: [n] of each frame of the video; None: over their numbers.
-    warnings: what stands above.
+    seconds: [n] times of the frames of the video; None: draw over their
+      numbers.
+    warnings: sentences that stand above.
   """
   frames = frames_lib.checked(frames)
   lines = [part for w in warnings for part in textwrap.wrap(w, _LINE)]
@@ -74,12 +75,12 @@ def new_video(
   (ax,) = axes.flat
   at = np.arange(frames.lengths[0], dtype=float) if seconds is None else seconds
   _curve(ax, frames, 0, at, threshold)
-  shown = np.append(frames.score[np.isfinite(frames.score)], threshold)
-  shown = shown[np.isfinite(shown)]
-  room = 0.06 * float(np.ptp(shown)) or 1.0
+  values = np.append(frames.score[np.isfinite(frames.score)], threshold)
+  values = values[np.isfinite(values)]
+  room = 0.06 * float(np.ptp(values)) or 1.0
   ax.set(
     xlim=(at[0], max(at[-1], at[0] + 1e-3)),
-    ylim=(shown.min() - room, shown.max() + room),
+    ylim=(values.min() - room, values.max() + room),
   )
   title = style.literal('\n'.join([frames.names[0], *lines]))
   unit = 'frame' if seconds is None else 'seconds'
@@ -89,11 +90,19 @@ def new_video(
 
 
 def _curve(ax, frames, video: int, at: np.ndarray, threshold) -> None:
-  """Draws the scores of a video whose frames are at [n]."""
-  mine = frames.video == video
-  number, score = frames.frame[mine], frames.score[mine]
+  """Draws the scores of one video.
+
+  Args:
+    ax: where to.
+    frames: of all videos.
+    video: its index.
+    at: [n] times or numbers of its frames.
+    threshold: drawn as a line; None: there is none.
+  """
+  inside = frames.video == video
+  number, score = frames.frame[inside], frames.score[inside]
   half = float(np.median(np.diff(at))) / 2 if len(at) > 1 else 0.5
-  for first, last in frames_lib.spans(number[frames.anomalous[mine]]):
+  for first, last in frames_lib.spans(number[frames.anomalous[inside]]):
     ax.axvspan(
       at[first] - half,
       at[last] + half,
@@ -116,13 +125,14 @@ def _curve(ax, frames, video: int, at: np.ndarray, threshold) -> None:
 
 
 def _legend(figure, axes) -> None:
-  known = {}
+  """Puts one legend for all axes below them."""
+  by_label = {}
   for ax in axes.flat:
-    known |= dict(zip(*ax.get_legend_handles_labels()[::-1]))
+    by_label |= dict(zip(*ax.get_legend_handles_labels()[::-1]))
   style.legend(
     figure,
     loc='outside lower center',
     ncols=3,
-    handles=known.values(),
-    labels=known.keys(),
+    handles=by_label.values(),
+    labels=by_label.keys(),
   )

@@ -1,0 +1,164 @@
+"""Galleries of methods that reconstruct, map their errors, or do neither."""
+
+import json
+import types
+
+import numpy as np
+import pytest
+
+from memae_jax.data import types as data_types
+from memae_jax.evaluation.media import pictures
+from memae_jax.evaluation.report import figures
+from memae_jax.evaluation.report.plots import images
+from memae_jax.evaluation.scoring import scores
+from memae_jax.methods import base
+from tests import fakes, helpers
+
+_SHAPE = 12, 8, 6, 1  # Twelve images: six normal ones, then six anomalies.
+
+
+def _deviation(x):
+  """Map [K, H, W] of the toy method: the distance of each pixel to grey."""
+  return np.abs(np.asarray(x, np.float32)[..., 0] / 255 - 0.5)
+
+
+def _experiment(fields):
+  """A stand-in with one replica, whose prediction has the large `fields`."""
+  inputs = np.random.default_rng(0).integers(0, 256, _SHAPE).astype(np.uint8)
+  source = data_types.Source(
+    'x',
+    inputs,
+    np.repeat(np.int32([0, 1]), 6),
+    ('fine', 'odd'),
+    masks=inputs[..., 0] > 200,
+    has_mask=np.ones(12, bool),
+  )
+  transform = data_types.Transform(*np.float32([[1 / 255], [0], [0], [9]]))
+  split = data_types.Split(
+    np.arange(3), np.arange(3), np.arange(12), np.arange(12) > 5, transform
+  )
+
+  def score(weights, rows, wanted):
+    del weights
+    assert len(wanted) == 1  # The other large field would cost memory.
+    predicted = base.Prediction({'toy': np.zeros((1, len(rows[0])))})
+    x = inputs[rows[0]]
+    if 'maps' in wanted and 'maps' in fields:
+      predicted = predicted._replace(maps={'toy': _deviation(x)[None]})
+    if 'output' in wanted and 'output' in fields:
+      predicted = predicted._replace(output=np.zeros((1, *x.shape)))
+    return predicted
+
+  return types.SimpleNamespace(
+    source=source,
+    splits=[split],
+    replicas=[types.SimpleNamespace(variant='toy', name='toy')],
+    programs=types.SimpleNamespace(score=score),
+    rule='toy',
+  )
+
+
+def _rows_of(figure):
+  """Returns the titles of the rows of a gallery."""
+  figure.canvas.draw()
+  names = [ax.get_ylabel() for ax in figure.axes if ax.get_ylabel()]
+  return [' '.join(name.split()) for name in names]
+
+
+def test_maps_without_an_output_have_a_gallery_of_two_rows():
+  exp, score = _experiment(['maps']), np.arange(12.0)
+  gallery = pictures.gallery(exp, None, 0, score)
+  assert gallery.reconstructions is None
+  np.testing.assert_array_equal(gallery.score[:2], [0, 1])
+  np.testing.assert_array_equal(gallery.sample[-2:], [10, 11])
+  inputs = exp.source.inputs[gallery.sample]
+  np.testing.assert_allclose(gallery.inputs, inputs / 255, atol=1e-6)
+  np.testing.assert_array_equal(gallery.errors, _deviation(inputs))
+  figure = images.sample_gallery(gallery)
+  assert _rows_of(figure) == ['input', 'error map']
+  assert len(figure.axes) == 2 * 12 + 1
+  drawn = [bool(ax.collections) for ax in figure.axes[: 2 * 12]]
+  assert drawn == [False] * 12 + [True] * 12  # Masks are outlined in the maps.
+  figure = images.one_sample(gallery, 3)
+  assert [ax.get_title() for ax in figure.axes] == ['input', 'error map']
+
+
+def test_an_output_has_a_gallery_of_three_rows():
+  gallery = pictures.gallery(
+    _experiment(['output', 'maps']), None, 0, np.arange(12.0)
+  )
+  assert gallery.maps is None and not gallery.reconstructions.any()
+  np.testing.assert_allclose(
+    gallery.errors, gallery.inputs[..., 0] ** 2, rtol=1e-6
+  )
+  assert _rows_of(images.sample_gallery(gallery)) == [
+    'input',
+    'recon- struction',
+    'squared error',
+  ]
+
+
+def test_neither_output_nor_maps_have_no_gallery():
+  assert pictures.gallery(_experiment([]), None, 0, np.arange(12.0)) is None
+  assert pictures.other_classes([(_experiment_of_classes(), None)]) == []
+
+
+def _experiment_of_classes():
+  exp = _experiment(['maps'])
+  exp.replicas = [types.SimpleNamespace(variant='toy', seed=0, normal_class=0)]
+  return exp
+
+
+@pytest.mark.parametrize('low', [0.0, -3.0])
+def test_maps_of_any_sign_are_drawn(low):
+  maps = np.linspace(low, 5, 4 * 48, dtype=np.float32).reshape(4, 8, 6)
+  gallery = scores.Gallery(
+    np.zeros((4, 8, 6, 1), np.float32),
+    None,
+    np.arange(4.0),
+    np.arange(4) > 1,
+    ('normal, lowest score',) * 4,
+    maps=maps,
+  )
+  figure = images.sample_gallery(gallery)
+  figure.canvas.draw()
+  bar = figure.axes[-1]
+  assert bar.get_ylim() == pytest.approx((min(low, 0), 5))
+
+
+def test_the_caption_says_what_the_map_is():
+  gallery = pictures.gallery(_experiment(['maps']), None, 0, np.arange(12.0))
+  replica = scores.ReplicaScores(
+    name='toy',
+    fields={'variant': 'toy'},
+    score=np.arange(12.0),
+    anomalous=np.arange(12) > 5,
+    sample=np.arange(12),
+    validation_score=np.zeros(3),
+    gallery=gallery,
+  )
+  results = {'headline': 'toy', 'flags': {'toy': {'sample': 11}}}
+  (figure,) = figures._galleries(results, [replica])
+  assert figure.name == 'gallery_toy' and figure.section == 'errors'
+  assert 'reconstructs nothing' in figure.caption
+  assert 'Outlined in the map' in figure.caption
+  (worst,) = figures._worst(results, [replica])
+  assert 'rebuild' not in worst.caption
+
+
+@pytest.mark.slow
+def test_a_method_without_maps_is_evaluated_on_pictures_with_masks(tmp_path):
+  folder = fakes.pictures(tmp_path / 'pictures')
+  config = helpers.ROOT / 'configs/image_folder.py'
+  code, _, err = helpers.run(
+    f'--config={config}:smoke,path={folder}',
+    f'--workdir={tmp_path / "run"}',
+    '--config.fleet.variants=kde,mean',
+    '--config.eval.baselines=()',
+  )
+  assert code == 0, err
+  results = json.loads((tmp_path / 'run/results.json').read_text())
+  has_pixels = ['aupro' in results['methods'][name] for name in ('kde', 'mean')]
+  assert has_pixels == [False, True]
+  drawn = (tmp_path / 'run/eval').glob('*/gallery_*.png')
+  assert [path.name for path in drawn] == ['gallery_mean.png']
