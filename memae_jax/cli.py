@@ -1,4 +1,4 @@
-"""Runs a job so that what a user can mend ends as one line and a code."""
+"""Command lines: flags, logs, and errors as one line and an exit code."""
 
 import logging
 import os
@@ -21,18 +21,22 @@ from memae_jax.runtime import (
   streams,
 )
 
-_LONGEST = 2000  # Letters of an error line.
+_LONGEST = 2000  # Most letters of an error line.
 _OUT_OF_MEMORY = 'RESOURCE_EXHAUSTED'
 _PATIENCE = 30.0  # Seconds that a failed process waits for those it ran with.
 
 
 def _end_soon(code: int) -> None:
-  """Lets a process that failed wait for the others of its run, but not long.
+  """Ends a failed process soon, although JAX would wait for the other ones.
 
-  At its exit JAX would wait for five minutes, while they wait for it.
+  At its exit JAX waits for five minutes, while the other processes of the run
+  wait for this one.
+
+  Args:
+    code: exit code.
   """
   sys.stdout.flush()
-  if processes.is_joining():  # Nothing is lost, and JAX would never end.
+  if processes.is_joining():  # No work is lost, and JAX would never end.
     os._exit(code)
   if jax.distributed.is_initialized():
     timer = threading.Timer(_PATIENCE, os._exit, [code])
@@ -41,6 +45,7 @@ def _end_soon(code: int) -> None:
 
 
 def _fail(message: object, code: int) -> None:
+  """Prints an error line and exits."""
   text = ' '.join(str(message)[:_LONGEST].split())
   print(f'error: {text}', file=sys.stderr, flush=True)
   _end_soon(code)
@@ -48,14 +53,18 @@ def _fail(message: object, code: int) -> None:
 
 
 def parse(argv: list[str], arguments: int = 0) -> list[str]:
-  """Parses flags; whatever is wrong with them is one line and exit code 2.
+  """Parses flags; any error in them is one line and exit code 2.
+
+  Args:
+    argv: the command and its words.
+    arguments: how many words may be no flags.
 
   Returns:
-    The command and at most `arguments` words that are no flags.
+    The command and the words that are no flags.
   """
   try:
     command = command_line.read(argv)
-    sys.argv = command.words  # Where ml_collections looks for fields.
+    sys.argv = command.words  # ml_collections looks for fields there.
     rest = flags.FLAGS(command.words)
     if command.members:
       command_line.set_members(flags.FLAGS['config'].value, command.members)
@@ -78,7 +87,7 @@ def parse(argv: list[str], arguments: int = 0) -> list[str]:
 
 
 def _log_to_stderr() -> None:
-  """Our own lines from INFO on; of the libraries, only errors."""
+  """Logs lines of this package from INFO on, and errors of libraries."""
   absl_logging.set_verbosity(absl_logging.ERROR)
   ours = logging.getLogger('memae_jax')
   ours.handlers.clear()
@@ -90,19 +99,24 @@ def _log_to_stderr() -> None:
 
 
 def say(text: str) -> None:
-  """Prints a result, once."""
+  """Prints a result, once for all processes of a run."""
   if parallel.is_first():
     print(text, flush=True)
 
 
 def quiet_unless_first() -> None:
-  """Of several processes, only the first logs what is no error."""
+  """Logs only errors in all processes of a run but the first."""
   if not parallel.is_first():
     logging.getLogger('memae_jax').setLevel(logging.ERROR)
 
 
 def guarded(job: Callable[..., None], *words: str) -> None:
-  """Runs `job`; what a user can mend ends as one line and SystemExit."""
+  """Runs a job; an error that a user can mend is one line and SystemExit.
+
+  Args:
+    job: to run.
+    *words: its arguments.
+  """
   _log_to_stderr()
   try:
     job(*words)
@@ -111,10 +125,10 @@ def guarded(job: Callable[..., None], *words: str) -> None:
   except KeyboardInterrupt:
     _fail('interrupted; run the same command to go on', 130)
   except Exception as error:
-    if said := disk.line(error):
-      _fail(said, 2)
+    if message := disk.line(error):
+      _fail(message, 2)
     if isinstance(error, OSError) and error.errno is None:
-      _fail(error, 2)  # A library's own words, such as ml_collections'.
+      _fail(error, 2)  # The message of a library, such as ml_collections.
     if _OUT_OF_MEMORY not in str(error):
       _end_soon(1)
       raise
@@ -126,17 +140,17 @@ def guarded(job: Callable[..., None], *words: str) -> None:
 
 
 def _prepare_jax() -> None:
-  """One CPU device a core, compiled programs kept, the same numbers always.
+  """Sets up JAX: a CPU device per core, a cache of programs, fixed numerics.
 
-  A fleet is spread over the CPU devices, as over GPUs and TPUs. JAX's own
-  variables win: JAX_NUM_CPU_DEVICES=1 for one device,
+  A fleet is spread over the CPU devices, as over GPUs and TPUs. The variables
+  of JAX win: JAX_NUM_CPU_DEVICES=1 for one device,
   JAX_ENABLE_COMPILATION_CACHE=false or another JAX_COMPILATION_CACHE_DIR.
   """
   jax_settings.fix()
   if 'JAX_NUM_CPU_DEVICES' not in os.environ:
-    # Without jit, a debugger should meet values, not those of a mesh.
-    many = not jax.config.jax_disable_jit
-    jax.config.update('jax_num_cpu_devices', host.cores() if many else 1)
+    # Without jit somebody debugs: arrays of one device are easier to read.
+    is_compiled = not jax.config.jax_disable_jit
+    jax.config.update('jax_num_cpu_devices', host.cores() if is_compiled else 1)
   if 'JAX_COMPILATION_CACHE_DIR' not in os.environ:
     root = os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache')
     jax.config.update(
@@ -145,7 +159,12 @@ def _prepare_jax() -> None:
 
 
 def main(job: Callable[..., None], arguments: int = 0) -> None:
-  """Parses the flags, runs `job` on the words that are no flags, exits."""
+  """Parses the flags, runs a job, and exits.
+
+  Args:
+    job: takes the words that are no flags.
+    arguments: how many such words there may be.
+  """
   streams.prepare()
   _log_to_stderr()
   _prepare_jax()

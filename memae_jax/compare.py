@@ -2,10 +2,11 @@
 
 python -m memae_jax.compare runs/mnist runs/mnist_v1
 
-The first setting of the first run is the reference, or --reference=AE, say. A
-study's folder stands for all its finished runs; a run without results yet is
-named and left out. Writes compare.csv, compare.json and compare.html beside
-the runs, here to runs/comparison-mnist-mnist_v1, or to --output.
+The first setting of the first run is the reference, or the one that is named,
+such as --reference=AE. The folder of a study stands for all its finished runs;
+a run without results yet is named and left out. Writes compare.csv,
+compare.json and compare.html beside the runs, here to
+runs/comparison-mnist-mnist_v1, or to --output.
 """
 
 import sys
@@ -18,17 +19,17 @@ from memae_jax.runtime import errors, paths
 
 
 def run(*words: str) -> None:
-  """Compares the runs in the folders."""
+  """Compares the runs in the folders `words`."""
   options = flags.FLAGS
   if not words:
     raise errors.UserError('give one or more run directories')
-  found = differences.compare(words, options.resamples, options.reference)
-  print(page.text(found))
+  results = differences.compare(words, options.resamples, options.reference)
+  print(page.text(results))
   folder = paths.local(options.output, '--output')
   if not options.output:
-    folder = folders.place(found, words)
+    folder = folders.place(results, words)
   try:
-    written = page.write(found, folder)
+    written = page.write(results, folder)
   except OSError as error:
     raise errors.UserError(
       f'{folder} cannot be written ({error.strerror}); give another --output'
@@ -47,6 +48,9 @@ if __name__ == '__main__':
     ' part of that; default: the first.',
   )
   flags.DEFINE_integer(
-    'resamples', 200, 'Of the paired bootstrap; 0: none.', lower_bound=0
+    'resamples',
+    200,
+    'Number of resamples of the paired bootstrap; 0: none.',
+    lower_bound=0,
   )
   cli.main(run, arguments=sys.maxsize)

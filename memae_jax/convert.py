@@ -1,10 +1,10 @@
-"""The released PyTorch weights as a run, and a run as such a file.
+"""Converter of the released PyTorch weights to a run, and of a run to weights.
 
 python -m memae_jax.convert released.pt --workdir=runs/released
 python -m memae_jax.convert runs/ped2 --to=memae.pt --replica=memae
 
-The config says what the run is evaluated on and how the memory is read, which
-weights do not tell: --config, by default ped2:released.
+Weights do not say what the run is evaluated on and how the memory is read. The
+config does: --config, by default ped2:released.
 """
 
 import hashlib
@@ -32,19 +32,19 @@ from memae_jax.training import experiment, run_folder, step
 _LOG = logging.getLogger(__name__)
 _DEFAULT = 'ped2', 'released'  # A config of the package, and its argument.
 
-# Fields of `model` that the names of the released network imply.
+# Values of fields of `model` that the names of the released network imply.
 _NETWORK = {
   'network': 'conv',
   'layout': 'strided',
   'activation': 'leaky_relu',
   'batch_norm': True,
 }
-# Fields of `model.memory`: how the released code reads it.
+# Values of fields of `model.memory` by which the released code reads it.
 _READ = {'similarity': 'dot', 'temperature': 1.0, 'on_empty': 'zero'}
 
 
 def _torch():
-  """PyTorch, which nothing else here needs."""
+  """Imports PyTorch; raises UserError where it is missing."""
   try:
     import torch
   except ImportError as error:
@@ -58,20 +58,22 @@ def read(path: pathlib.Path) -> dict[str, np.ndarray]:
   """Reads a file of PyTorch weights, whatever device they were saved from.
 
   Args:
-    path: a state dict, or a dict that holds one as "state_dict". Names may
-      start with "module.", as `DataParallel` saves them.
+    path: file of a state dict, or of a dict that holds one as "state_dict".
+      Names may start with "module.", as `DataParallel` saves them.
 
   Returns:
     float32 arrays by name.
 
   Raises:
-    UserError: PyTorch or the file is missing, or it holds something else.
+    UserError: PyTorch or the file is missing, or the file holds something else.
   """
   torch = _torch()
   if not path.is_file():
-    raise errors.UserError(f'{path} is no file; give one of PyTorch weights')
+    raise errors.UserError(
+      f'{path} is not a file; give a file of PyTorch weights'
+    )
   try:
-    if zipfile.is_zipfile(path):  # PyTorch ignores the checksums in it.
+    if zipfile.is_zipfile(path):  # PyTorch does not check the checksums.
       with zipfile.ZipFile(path) as archive:
         if torn := archive.testzip():
           raise ValueError(f'the checksum of {torn} is wrong')
@@ -87,7 +89,7 @@ def read(path: pathlib.Path) -> dict[str, np.ndarray]:
         name.removeprefix('module.'): value.detach().float().numpy()
         for name, value in stored.items()
       }
-  except Exception as error:  # Of many kinds, for damaged and foreign files.
+  except Exception as error:  # Damaged and foreign files raise many kinds.
     raise errors.UserError(
       f'{path} is damaged or holds more than weights'
       f' ({foreign.reason(error)}); give a file that'
@@ -100,7 +102,13 @@ def read(path: pathlib.Path) -> dict[str, np.ndarray]:
 
 
 def _check_network(config: Any, has_memory: bool) -> None:
-  """Raises UserError where the released network has no such layers."""
+  """Raises UserError if the released network has other layers.
+
+  Args:
+    config: resolved.
+    has_memory: whether the network has a memory; other ways to read it are
+      only a warning.
+  """
   for field, value in _NETWORK.items():
     if config.model[field] != value:
       raise errors.UserError(
@@ -118,13 +126,14 @@ def _check_network(config: Any, has_memory: bool) -> None:
     )
 
 
-def to_run(path: pathlib.Path, workdir: pathlib.Path, given: Any) -> None:
+def to_run(path: pathlib.Path, workdir: pathlib.Path, base: Any) -> None:
   """Stores PyTorch weights as step 0 of a new run of one replica.
 
   Args:
-    path: of the weights; they decide the variant, `memae` or `ae`.
-    workdir: of the run.
-    given: any config; the replica, and which weights are evaluated, are set.
+    path: file of the weights, which decide the variant, `memae` or `ae`.
+    workdir: folder of the run.
+    base: a config, of which the seeds, the variant and the checkpoint rule are
+      replaced.
 
   Raises:
     UserError: the weights do not fit the config, the data are missing, or the
@@ -136,7 +145,7 @@ def to_run(path: pathlib.Path, workdir: pathlib.Path, given: Any) -> None:
     )
   weights = read(path)
   has_memory = reference_weights.MEMORY in weights
-  values = config_lib.resolve(given).to_dict()
+  values = config_lib.resolve(base).to_dict()
   values['fleet'] |= {
     'seeds': 1,
     'variants': ('memae' if has_memory else 'ae',),
@@ -148,25 +157,25 @@ def to_run(path: pathlib.Path, workdir: pathlib.Path, given: Any) -> None:
   if len(exp.replicas) != 1:
     names = ', '.join(replica.name for replica in exp.replicas)
     raise errors.UserError(
-      f'a file holds one network, the config asks for {names}; leave the axes'
-      ' of "fleet" empty'
+      f'a file holds one network, but the config asks for {names}; leave the'
+      ' axes of "fleet" empty'
     )
   like = jax.tree.map(
     lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype),
     step.weights(exp.programs.init_shapes).variables,
   )
   try:
-    found = reference_weights.from_reference(weights, like)
+    variables = reference_weights.from_reference(weights, like)
   except errors.UserError as error:
     raise errors.UserError(f'{path}: {error}') from error
-  now = step.split(found)
+  parts = step.split(variables)
   state = step.ReplicaState(
-    *now, opt_state=exp.trainer.optimizer.init(now.params), best=None
+    *parts, opt_state=exp.trainer.optimizer.init(parts.params), best=None
   )
   state = jax.tree.map(lambda x: np.asarray(x)[None], state)
   state = parallel.place(state, exp.mesh, parallel.BY_REPLICA)
   digest = hashlib.sha256(path.read_bytes()).hexdigest()
-  # Of the training nothing else is known.
+  # Nothing else is known about the training.
   origin = {'weights': f'converted from {path.name}', 'sha256': digest}
   with locks.exclusive(workdir / '.lock', 'training'):
     run_folder.check_workdir(workdir)
@@ -174,7 +183,7 @@ def to_run(path: pathlib.Path, workdir: pathlib.Path, given: Any) -> None:
     with run_folder.opened(exp, workdir, read_only=False) as checkpoints:
       checkpoints.save(0, state, exp.meta | {'environment': origin})
   print(
-    f'{path} is a run now; evaluate it with'
+    f'{path} is now the run {workdir}; evaluate it with'
     f' python -m memae_jax.main --mode=eval --workdir={workdir}'
   )
 
@@ -183,9 +192,10 @@ def to_file(run: pathlib.Path, path: pathlib.Path, name: str = '') -> None:
   """Writes one replica of a run as a PyTorch state dict.
 
   Args:
-    run: folder of the run; its weights are those that evaluation takes.
+    run: folder of the run, of which the weights are taken that evaluation
+      takes.
     path: of the file.
-    name: of the replica; empty for the first.
+    name: of the replica; '': the first one.
 
   Raises:
     UserError: there is no such run or replica, or the released network cannot
@@ -197,7 +207,7 @@ def to_file(run: pathlib.Path, path: pathlib.Path, name: str = '') -> None:
   if not registry.find(replica.variant).released:
     names = [other.name for other in exp.replicas]
     raise errors.UserError(
-      f'replica "{replica.name}" has parts that the released network has not;'
+      f'replica "{replica.name}" has parts that the released network lacks;'
       f' give --replica with another of {", ".join(names)}'
     )
   _check_network(exp.config, replica.has_memory)
@@ -235,9 +245,13 @@ def run(*words: str) -> None:
 
 if __name__ == '__main__':
   config_flags.DEFINE_config_file(
-    'config', None, f'What the run evaluates. Default: {":".join(_DEFAULT)}.'
+    'config',
+    None,
+    f'Config by which the run is evaluated. Default: {":".join(_DEFAULT)}.',
   )
   flags.DEFINE_string('workdir', '', 'Folder of the run to make.')
   flags.DEFINE_string('to', '', 'PyTorch file to write from a run.')
-  flags.DEFINE_string('replica', '', 'Which of the run; default: the first.')
+  flags.DEFINE_string(
+    'replica', '', 'Name of a replica of the run; default: the first.'
+  )
   cli.main(run, arguments=1)

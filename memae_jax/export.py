@@ -1,15 +1,15 @@
-"""A trained detector as one portable file, to be read by `scorer`.
+"""Exporter of a trained detector to one portable file, which `scorer` reads.
 
 python -m memae_jax.export runs/digits --to=digits.scorer --replica=NAME
 
 The file is a zip archive of two members and holds no pickle:
 
-program.bin  what `jax.export` serialises: samples [B, ...] of any B to score,
-             errors and slots kept, for CPU, CUDA and TPU; the weights and the
-             scaling of the inputs are inside, but for what numbers go
-             through in float64 before (`data.host_stage`)
-meta.json    that, threshold, meaning of score and inputs, origin, versions,
-             until when it can be read
+program.bin  a function of samples [B, ...] for any B, serialised by
+             `jax.export` for CPU, CUDA and TPU. It gives score, errors and
+             slots kept. Weights and scaling of the inputs are inside, but for
+             the float64 stage of numbers before it (`data.host_stage`)
+meta.json    that stage, the threshold, the meaning of score and inputs,
+             origin, versions, and the day until which JAX can read it
 
 The network sees blocks of one size, whatever B is: memory is bounded, and the
 score of a sample does not depend on how many others came with it.
@@ -40,15 +40,18 @@ from memae_jax.methods import registry
 from memae_jax.runtime import atomic, errors, paths, strict_json
 from memae_jax.training import experiment, step
 
-# Elements of a block of samples, by platform: what keeps a device busy, and no
-# more, since one sample costs as much as a block.
+# Elements of a block of samples, by platform: as many as keep a device busy,
+# and no more, since one sample costs as much as a block.
 _ELEMENTS = {'cpu': 2**14, 'default': 2**20}
-_MOST = 1024  # Samples of a block.
-_WHEN = (1980, 1, 1, 0, 0, 0)  # The same content is the same file.
+_MOST = 1024  # Most samples of a block.
+_WHEN = (1980, 1, 1, 0, 0, 0)  # Fixed, so that equal content is an equal file.
 
 
 def _blocks(shape: tuple[int, ...]) -> dict[str, int]:
-  """Samples of a shape in a block, by platform: powers of two."""
+  """Returns how many samples of a shape make a block, by platform.
+
+  These are powers of two.
+  """
   fit = {k: max(n // math.prod(shape), 1) for k, n in _ELEMENTS.items()}
   return {k: min(1 << (n.bit_length() - 1), _MOST) for k, n in fit.items()}
 
@@ -75,10 +78,10 @@ def program(
   """Returns the exported program of one replica.
 
   It takes samples [B, ...] as `Source.inputs` has them: bytes as in the files
-  of the data set, numbers after the host stage. It gives a dict of `score`
-  [B], `errors` (tables: [B, D] squared error of each input; else [B, H, W], of
-  clips those of the scored frame) and, with a memory, `kept` [B], the slots
-  that the reads of a sample kept.
+  of the data set, numbers after the host stage. It returns a dict of `score`
+  [B]; `errors`, for tables the squared error [B, D] of each input, else error
+  maps [B, H, W], for clips those of the scored frame; and, with a memory,
+  `kept` [B], the slots that the reads of a sample kept.
 
   Args:
     exp: the experiment.
@@ -96,34 +99,37 @@ def program(
 
   def block(x):
     x = transforms.apply(x, transform)
-    # By its place in a block; all blocks draw the same.
+    # Keys depend on the place in a block; all blocks draw the same numbers.
     keys = step.sample_keys(jnp.uint32(seed), 0, jnp.arange(len(x)))
     mask = jnp.ones(len(x), bool)
     out = method.predict(variables, x, hyper, mask, keys)
-    found = {'score': out.scores[exp.rule]}
+    outputs = {'score': out.scores[exp.rule]}
     maps = losses.map_of(exp.rule, out.maps)
     if maps is not None:
-      found['errors'] = maps
+      outputs['errors'] = maps
     if out.kept is not None:
-      found['kept'] = out.kept
-    return found
+      outputs['kept'] = out.kept
+    return outputs
 
   shape = inputs.shape[1:]
-  each = {k: _in_blocks(block, size) for k, size in _blocks(shape).items()}
-  whole = functools.partial(jax.lax.platform_dependent, **each)
+  by_platform = {
+    k: _in_blocks(block, size) for k, size in _blocks(shape).items()
+  }
+  function = functools.partial(jax.lax.platform_dependent, **by_platform)
   (batch,) = jax.export.symbolic_shape('batch')
   samples = jax.ShapeDtypeStruct((batch, *shape), inputs.dtype)
   with _no_places(), jax.disable_jit(False):  # A program is compiled code.
-    return jax.export.export(jax.jit(whole), platforms=scorer_file.PLATFORMS)(
-      samples
+    export = jax.export.export(
+      jax.jit(function), platforms=scorer_file.PLATFORMS
     )
+    return export(samples)
 
 
 @contextlib.contextmanager
 def _no_places():
-  """Leaves out where in which source file each operation comes from.
+  """Leaves the places in source files out of an exported program.
 
-  Else the file would name folders of this machine.
+  With them, the file would name folders of this machine.
   """
   name = 'jax_traceback_in_locations_limit'
   before = getattr(jax.config, name)
@@ -137,7 +143,16 @@ def _no_places():
 def threshold(
   exp: experiment.Experiment, weights: step.Weights, index: int
 ) -> float:
-  """The quantile of the validation normals that evaluation flags above."""
+  """Returns the score above which evaluation flags samples of a replica.
+
+  Args:
+    exp: the experiment.
+    weights: of the fleet.
+    index: of the replica.
+
+  Raises:
+    UserError: it is not finite.
+  """
   limit = collect.thresholds(exp, weights)[index]
   if not np.isfinite(limit):
     raise errors.UserError(
@@ -149,14 +164,22 @@ def threshold(
 
 
 def _readable_until() -> str:
-  """Which JAX reads what this one exports, in words."""
+  """Says which versions of JAX read what this one exports."""
   day = expiry.readable_until(jax.__version__)
   later = f'later ones released until {day}' if day else 'those of its time'
   return f'that JAX and {later}'
 
 
 def _meta(exp, index: int, limit: float, at: int, taken: int) -> dict[str, Any]:
-  """What the file says beside the program."""
+  """Returns the content of meta.json.
+
+  Args:
+    exp: the experiment.
+    index: of the replica.
+    limit: its threshold.
+    at: step of the checkpoint.
+    taken: step of the weights in it.
+  """
   config, source = exp.config, exp.source
   score = describe.score(exp)
   score.pop('second', None)
@@ -199,9 +222,10 @@ def to_file(run: pathlib.Path, path: pathlib.Path, name: str = '') -> None:
   """Writes one replica of a run as a file that `scorer.load` reads.
 
   Args:
-    run: folder of the run; its weights are those that evaluation takes.
+    run: folder of the run, of which the weights are taken that evaluation
+      takes.
     path: of the file.
-    name: of the replica; empty for the first.
+    name: of the replica; '': the first one.
 
   Raises:
     UserError: there is no such run or replica, or its scores need more than
@@ -215,13 +239,13 @@ def to_file(run: pathlib.Path, path: pathlib.Path, name: str = '') -> None:
       f'method "{entry.name}" cannot be exported; give --replica=NAME of'
       ' another'
     )
-  known = exp.programs.score_names
+  names = exp.programs.score_names
   if losses.find(exp.rule).over_clips:
-    alone = [name for name in known if not losses.find(name).over_clips]
+    alone = [name for name in names if not losses.find(name).over_clips]
     raise errors.UserError(
-      f'config field "eval.score" is "{exp.rule}", which takes all clips of a'
-      f' video, but a scorer takes any; one of {", ".join(alone)} can be'
-      ' exported'
+      f'config field "eval.score" is "{exp.rule}", which needs all clips of a'
+      ' video, but a scorer takes any clips; set it to one of'
+      f' {", ".join(alone)} to export'
     )
   at, weights, steps = collect.restored(exp, run)
   limit = threshold(exp, weights, index)
@@ -238,7 +262,13 @@ def to_file(run: pathlib.Path, path: pathlib.Path, name: str = '') -> None:
 
 
 def write(path: pathlib.Path, binary: bytes, meta: dict[str, Any]) -> None:
-  """Writes the archive, all of it or nothing."""
+  """Writes the archive, all of it or nothing.
+
+  Args:
+    path: of the file.
+    binary: content of program.bin.
+    meta: content of meta.json, without size and hash of the program.
+  """
   digest = hashlib.sha256(binary).hexdigest()
   meta = meta | {'program': {'bytes': len(binary), 'sha256': digest}}
   text = strict_json.text(meta)
@@ -260,5 +290,7 @@ def run(*words: str) -> None:
 
 if __name__ == '__main__':
   flags.DEFINE_string('to', '', 'File to write.')
-  flags.DEFINE_string('replica', '', 'Which of the run; default: the first.')
+  flags.DEFINE_string(
+    'replica', '', 'Name of a replica of the run; default: the first.'
+  )
   cli.main(run, arguments=1)

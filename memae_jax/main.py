@@ -7,7 +7,7 @@ python -m memae_jax.main --mode=eval --workdir=runs/ped2 \
 python -m memae_jax.main --mode=plan --config=configs/mnist.py \
   --topology=v5e:2x4
 
-Kept short on purpose: flags in, one job out. The work is in the libraries.
+This module only turns flags into one job; the rooms of the package do the work.
 """
 
 import pathlib
@@ -32,7 +32,9 @@ _MODE = flags.DEFINE_enum(
   'train also evaluates the last step; plan compiles without running.',
 )
 _TOPOLOGY = flags.DEFINE_string(
-  'topology', '', 'plan: the machine, such as v5e:4x4 or cpu:8; empty: this.'
+  'topology',
+  '',
+  'plan: the machine, such as v5e:4x4 or cpu:8; empty: this one.',
 )
 _LIMITS = flags.DEFINE_boolean(
   'limits', True, 'plan: also find the largest memory and batch that fit.'
@@ -44,26 +46,45 @@ _WATCH = flags.DEFINE_bool(
   'watch', False, 'eval: evaluate checkpoints as they appear, to the last.'
 )
 _RESULTS = flags.DEFINE_string(
-  'results', '', 'eval: folder for the results, if not that of the run.'
+  'results', '', 'eval: folder for the results; empty: the folder of the run.'
 )
 _COORDINATOR = flags.DEFINE_string(
-  'coordinator', '', 'Several processes: HOST:PORT of the first.'
+  'coordinator', '', 'Several processes: HOST:PORT of the first one.'
 )
-_PROCESSES = flags.DEFINE_integer('processes', 0, 'Their number.')
-_PROCESS = flags.DEFINE_integer('process', -1, 'Which of them this is, from 0.')
+_PROCESSES = flags.DEFINE_integer(
+  'processes', 0, 'Several processes: their number.'
+)
+_PROCESS = flags.DEFINE_integer(
+  'process', -1, 'Several processes: number of this one, from 0.'
+)
 _PATIENCE = flags.DEFINE_integer(
-  'patience', 300, 'Seconds that they wait for each other.', lower_bound=1
+  'patience',
+  300,
+  'Several processes: seconds that they wait for each other.',
+  lower_bound=1,
 )
 _HEARTBEAT = flags.DEFINE_integer(
   'heartbeat',
   100,
-  'Seconds without a sign of life after which one of them is taken as dead.',
+  'Several processes: seconds without a sign of life after which one of them'
+  ' is taken as dead.',
   lower_bound=1,
 )
 
 
 def train(config, workdir: pathlib.Path) -> str:
-  """Trains to the end, evaluates; returns words for the terminal."""
+  """Trains a run to its end and evaluates it.
+
+  Args:
+    config: resolved.
+    workdir: folder of the run.
+
+  Returns:
+    Text for the terminal.
+
+  Raises:
+    UserError: the config cannot be trained, or the folder was removed.
+  """
   if config.model.memory.read == 'top_k':
     raise errors.UserError(
       'config field "model.memory.read" is "top_k", which has no gradient; use'
@@ -73,17 +94,17 @@ def train(config, workdir: pathlib.Path) -> str:
   evaluation = _evaluation()
   evaluation.check(exp, workdir)
   loop.train(exp, workdir)
-  said = evaluation.after_training(exp, workdir)
+  text = evaluation.after_training(exp, workdir)
   if parallel.is_first() and not run_folder.has_checkpoints(workdir):
     raise errors.UserError(
       f'{workdir} was removed while its weights were evaluated; they are gone:'
       ' run the same command to train again'
     )
-  return said
+  return text
 
 
 def _evaluation():
-  """What scores and draws; imported late, as that takes seconds."""
+  """Imports the evaluation late, since that takes seconds."""
   from memae_jax.evaluation import command
 
   return command
@@ -91,8 +112,9 @@ def _evaluation():
 
 def run() -> None:
   """Runs the job that the flags describe."""
-  mode, given = _MODE.value, _CONFIG.value
-  config = None if given is None else config_lib.resolve(given)
+  mode, config = _MODE.value, _CONFIG.value
+  if config is not None:
+    config = config_lib.resolve(config)
   if config is None and mode != 'eval':
     raise errors.UserError('--config is missing, such as --config=digits')
   if mode == 'plan':
@@ -116,7 +138,7 @@ def run() -> None:
     results = None
     if _RESULTS.value:
       results = paths.local(_RESULTS.value, '--results')
-    said = _evaluation().evaluate_run(
+    text = _evaluation().evaluate_run(
       workdir, config, _STEPS.value, _WATCH.value, results
     )
   elif _RESULTS.value:
@@ -128,8 +150,8 @@ def run() -> None:
       'config field "eval.video" is set; add --mode=eval, or leave it empty'
     )
   else:
-    said = train(config, workdir)
-  cli.say(said)
+    text = train(config, workdir)
+  cli.say(text)
 
 
 if __name__ == '__main__':

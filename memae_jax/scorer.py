@@ -1,4 +1,4 @@
-"""Scores new samples by a file of `export`; needs only JAX and NumPy.
+"""Scorer of new samples by a file of `export`; needs only JAX and NumPy.
 
 scorer = memae_jax.scorer.load('digits.scorer')
 scorer.score(images)   [B] higher is more anomalous
@@ -6,9 +6,9 @@ scorer.flag(images)    [B] bool, above `scorer.threshold`
 
 python -m memae_jax.scorer digits.scorer images.npy --to=scores.csv
 
-`jax.export` reads its own format by the package flatbuffers. Files of pictures
-and videos take Pillow and PyAV. A file of `export` is a program: load those of
-people whose programs you would run.
+`jax.export` reads its format with the package flatbuffers. Files of pictures
+and videos need Pillow and PyAV. A file of `export` is a program: load only
+files of people whose programs you would run.
 """
 
 import argparse
@@ -47,7 +47,7 @@ def load(path: str | os.PathLike) -> 'Scorer':
   scorer_file.check_flatbuffers()
   try:
     exported = jax.export.deserialize(bytearray(binary))
-  except Exception as error:  # Of many kinds; the content is sound.
+  except Exception as error:  # The content is sound; JAX raises many kinds.
     raise scorer_file.unreadable(path, meta, error) from error
   return Scorer(path, meta, exported)
 
@@ -55,7 +55,7 @@ def load(path: str | os.PathLike) -> 'Scorer':
 class Scorer:
   """A detector: a program with its weights, and a threshold.
 
-  meta: what the file says of itself, see `export`.
+  meta: the content of meta.json, see `export`.
   exported: the program, for embedding in other JAX code.
   """
 
@@ -65,18 +65,23 @@ class Scorer:
     meta: dict[str, Any],
     exported: jax.export.Exported,
   ):
-    """Takes the parts of the file at `path`; `load` checks them."""
+    """Takes the parts of a file, which `load` checks.
+
+    Args:
+      path: of the file, for messages.
+      meta: the content of its meta.json.
+      exported: its program.
+    """
     self.meta, self.exported = meta, exported
     self._shape = tuple(meta['input']['shape'])
     self._dtype = np.dtype(meta['input']['dtype'])
     self._path = foreign.name_of(path)
-    wanted = meta['input']
-    self._stage = None  # Of bytes.
+    self._stage = None  # Bytes go through no host stage.
     if self._dtype == np.float32:
-      self._stage = host_stage.from_json(wanted['host'])
+      self._stage = host_stage.from_json(meta['input']['host'])
     if not scorer_file.fits(exported, self._shape, self._dtype):
       raise errors.UserError(
-        f'{self._path} is damaged: its program takes or gives something else'
+        f'{self._path} is damaged: its program takes or returns something else'
         ' than its meta.json says; export it again'
       )
     self._names = [
@@ -84,13 +89,13 @@ class Scorer:
       for column in meta['input']['columns']
       for category in column['categories'] or ('',)
     ]
-    # Without the maps, which XLA then does not compute.
+    # Without the maps, which XLA does not compute then.
     self._score = jax.jit(lambda x: {'score': exported.call(x)['score']})
     self._explain = jax.jit(exported.call)
 
   @property
   def threshold(self) -> float:
-    """Scores above it are flagged: a quantile of held-out normal samples."""
+    """Score above which samples are flagged: a quantile of held-out normals."""
     return self.meta['threshold']
 
   def score(self, samples: Any) -> np.ndarray:
@@ -103,21 +108,29 @@ class Scorer:
         path of a file or folder, see `read`.
 
     Raises:
-      UserError: they are not what the network takes.
+      UserError: the network cannot take the samples.
     """
     return self._run(self._score, samples)['score']
 
   def flag(self, samples: Any) -> np.ndarray:
-    """Returns [B] bool: whose score is above the threshold."""
+    """Returns [B] bool: whether the score of a sample is above the threshold.
+
+    Args:
+      samples: see `score`.
+    """
     return self.score(samples) > self.threshold
 
   def explain(self, samples: Any) -> dict[str, np.ndarray]:
-    """Returns the scores and what they are made of.
+    """Returns the scores with the errors that they are made of.
+
+    Args:
+      samples: see `score`.
 
     Returns:
-      `score` [B]; `errors`, squared: [B, D] of each input of a table, [B, H, W]
-      of the pixels of images or of the scored frame of clips; and, with a
-      memory, `kept` [B], how many slots the reads of a sample kept.
+      `score` [B]; `errors`, [B, D] of each input of a table or [B, H, W] of
+      the pixels of images or of the scored frame of clips, if the method has
+      them; and, with a memory, `kept` [B], how many slots the reads of a
+      sample kept.
     """
     return self._run(self._explain, samples)
 
@@ -127,14 +140,14 @@ class Scorer:
     Args:
       path: a .npy file, or a .npz file of one array (or of `inputs`). For a
         table also a csv or parquet file; for images a picture or a folder of
-        them; for clips a video file or a folder of frames, of which each gives
-        the score of a clip around it.
+        them; for videos a film or a folder of frames, each of which gets
+        the score of the clip around it.
 
     Returns:
       A name, row or frame of each sample, and the samples.
 
     Raises:
-      UserError: the network cannot take it.
+      UserError: the network cannot take the samples.
     """
     places, samples = self.read_places(path)
     return next(iter(places.values())), samples
@@ -142,7 +155,10 @@ class Scorer:
   def read_places(
     self, path: str | os.PathLike
   ) -> tuple[dict[str, list[Any]], Any]:
-    """As `read`, but with all that samples are found by, such as a key column.
+    """Reads a file or folder as samples, with all places to find them by.
+
+    Args:
+      path: see `read`.
 
     Returns:
       {'row': [...], name of the key column: [...]} or {'image': [...]} or
@@ -156,9 +172,8 @@ class Scorer:
       self._prepared(samples, f'{path}: ')
       return {_FOUND_BY[kind]: list(range(len(samples)))}, samples
     if kind == 'table':
-      from memae_jax.data.tables import (
-        table_files,  # An array takes none of it.
-      )
+      # Imported late, since an array needs nothing of it.
+      from memae_jax.data.tables import table_files
 
       places, samples = table_files.unseen(path, self.meta['input'])
       self._prepared(samples, f'{path}: ')
@@ -167,28 +182,28 @@ class Scorer:
       from memae_jax.data import new_samples
     except ImportError as error:
       raise errors.UserError(
-        f'{path} takes Pillow to read; pip install pillow, or give a .npy file'
+        f'{path} needs Pillow to be read; pip install pillow, or give a .npy'
+        ' file'
       ) from error
     names, samples = new_samples.read(path, self.meta['input'])
     if not hasattr(samples, 'frames'):  # Clips are copied when scored.
       self._prepared(samples, f'{path}: ')
     places = {_FOUND_BY[kind]: names}
-    seconds = getattr(
-      samples, 'seconds', None
-    )  # Of the frames of a video file.
+    seconds = getattr(samples, 'seconds', None)  # Frames of a video have them.
     if seconds is not None:
       places['seconds'] = seconds.tolist()
     return places, samples
 
   def _run(self, function, samples) -> dict[str, np.ndarray]:
+    """Runs a function of the program on samples, batch by batch."""
     if isinstance(samples, (str, os.PathLike)):
       _, samples = self.read(samples)
     if not hasattr(samples, 'frames'):
       samples = self._prepared(samples)
     parts = []
     for x, padded in self._batches(samples):
-      found = self._called(function, padded)
-      parts.append({k: np.asarray(v)[: len(x)] for k, v in found.items()})
+      outputs = self._called(function, padded)
+      parts.append({k: np.asarray(v)[: len(x)] for k, v in outputs.items()})
     return {k: np.concatenate([part[k] for part in parts]) for k in parts[0]}
 
   def _called(self, function, batch) -> dict[str, Any]:
@@ -201,10 +216,10 @@ class Scorer:
       raise scorer_file.unreadable(self._path, self.meta, error) from error
 
   def _batches(self, samples) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yields parts of the samples, and these padded to one of a few sizes.
+    """Yields batches of the samples, plain and padded to one of a few sizes.
 
-    Each size compiles once. Blocks of a device are computed whole, so that
-    less than a block saves nothing, and beyond one batch all are whole.
+    Each size compiles once. A device computes whole blocks, so a batch smaller
+    than a block saves nothing; several batches all have the full size.
     """
     blocks = self.meta['blocks']
     size = blocks['default']
@@ -216,7 +231,15 @@ class Scorer:
       yield x, np.pad(x, [(0, size - len(x))] + [(0, 0)] * (x.ndim - 1))
 
   def _checked(self, samples: Any, where: str = '') -> np.ndarray:
-    """Returns samples as an array of the shape that the network takes."""
+    """Returns samples as an array, of shape and type that the network takes.
+
+    Args:
+      samples: anything that NumPy makes an array of.
+      where: begins an error message, such as 'FILE: '.
+
+    Raises:
+      UserError: shape or type are others, or there is no sample.
+    """
     x = np.asarray(samples)
     wanted = f'[B{"".join(f", {n}" for n in self._shape)}] {self._dtype}'
     if x.shape[1:] != self._shape or x.ndim != len(self._shape) + 1:
@@ -227,18 +250,18 @@ class Scorer:
       )
     if not len(x):
       raise errors.UserError(f'{where}there is no sample')
-    whole = np.issubdtype(self._dtype, np.integer)
+    is_integer = np.issubdtype(self._dtype, np.integer)
     if x.dtype != self._dtype and (
-      whole or not np.can_cast(x.dtype, self._dtype, 'same_kind')
+      is_integer or not np.can_cast(x.dtype, self._dtype, 'same_kind')
     ):
       raise errors.UserError(
         f'{where}samples are {x.dtype}, but the network takes {wanted}'
-        + (', not scaled' if whole else '')
+        + (', not scaled' if is_integer else '')
       )
     return x
 
   def _prepared(self, samples: Any, where: str = '') -> np.ndarray:
-    """Returns what the program takes: numbers after the host stage."""
+    """Returns samples as the program takes them, after the host stage."""
     x = self._checked(samples, where)
     if self._stage is None:
       return x
@@ -260,7 +283,11 @@ def _array(path: pathlib.Path) -> np.ndarray:
 
 
 def _table(scorer: Scorer, path: str) -> tuple[str, int, int]:
-  """Returns csv text, and how many are flagged, of how many."""
+  """Scores a file or folder.
+
+  Returns:
+    The scores as csv text, the count of flagged samples, and of all samples.
+  """
   places, samples = scorer.read_places(path)
   score = scorer.score(samples)
   flagged = score > scorer.threshold
@@ -270,7 +297,14 @@ def _table(scorer: Scorer, path: str) -> tuple[str, int, int]:
 
 
 def main(argv: list[str] | None = None) -> int:
-  """Scores a file or folder; returns the exit code."""
+  """Scores a file or folder.
+
+  Args:
+    argv: words after the command; None: those of the process.
+
+  Returns:
+    The exit code.
+  """
   parser = argparse.ArgumentParser(
     prog='python -m memae_jax.scorer',
     description='Scores new samples; higher is more anomalous.',

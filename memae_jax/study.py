@@ -1,13 +1,13 @@
-"""Trains and compares the points of a study, as few runs as they allow.
+"""Trains and compares the points of a study, in as few runs as possible.
 
 python -m memae_jax.study --config=configs/studies/memory_size_digits.py \
   --workdir=studies/digits
 
 Points that differ only in axes of a fleet (memory size, threshold, alpha,
-learning rate, seed, variant, class) train together; the others one after
-another, or spread over jobs by --shard=0/4 ... --shard=3/4. Stop it, run it
-again, add points: nothing is trained twice. Writes study.csv, study.json and
-study.html.
+learning rate, seed, variant, class) train together in one run. Runs train one
+after another, or spread over jobs by --shard=0/4 ... --shard=3/4. You can stop
+it, run it again and add points: nothing is trained twice. Writes study.csv,
+study.json and study.html.
 """
 
 from absl import flags

@@ -441,8 +441,8 @@ def test_programs_that_are_refused(exported, tmp_path):
   meta['input']['shape'] = [9, 8, 1]
   export.write(path, _members(other)[scorer_file.PROGRAM], meta)
   _refused('something else than its meta.json says', scorer.load, path)
-  _refused('is no file', scorer.load, tmp_path)
-  _refused('is no file', scorer.load, tmp_path / 'nowhere')
+  _refused('is not a file', scorer.load, tmp_path)
+  _refused('is not a file', scorer.load, tmp_path / 'nowhere')
 
 
 def test_files_that_do_not_say_until_when_they_can_be_read(exported, tmp_path):

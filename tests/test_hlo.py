@@ -18,7 +18,7 @@ from jax import lax
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from memae_jax.planning import hlo, machines
+from memae_jax.planning import device_groups, hlo, machines
 from memae_jax.runtime import errors
 from tests import helpers
 
@@ -134,7 +134,7 @@ def test_the_text_of_this_jax():
 )
 def test_ways_to_write_groups(written, groups):
   text = f', channel_id=1, replica_groups={written}, to_apply=%add'
-  np.testing.assert_array_equal(hlo._groups(text, 8), groups)
+  np.testing.assert_array_equal(device_groups.read(text, 8), groups)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_ways_to_write_groups(written, groups):
 )
 def test_an_unknown_way_is_refused(written):
   with pytest.raises(errors.UserError, match=jax.__version__) as refused:
-    hlo._groups(f', replica_groups={written}, to_apply=%add', 8)
+    device_groups.read(f', replica_groups={written}, to_apply=%add', 8)
   assert '\n' not in str(refused.value)
 
 

@@ -187,6 +187,8 @@ def _sizes() -> list[tuple[str, str, int]]:
       if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         called = f'{place}: {node.name}'
         length = node.end_lineno - node.lineno + 1
+        # Examples are for readers, and not to be cut short.
+        length -= len((ast.get_docstring(node) or '').splitlines())
         names = [
           arg.arg
           for part in (node.args.posonlyargs, node.args.args)

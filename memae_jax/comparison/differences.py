@@ -1,9 +1,8 @@
 """Several runs side by side, and differences on the same samples.
 
 An entry is one setting of one run: a variant, at one memory size and so on. One
-is the reference. A difference is paired where both were tested on the same
-samples: networks of the same seed and normal class see the same
-resamples.
+entry is the reference. A difference is paired where both were tested on the
+same samples: networks of the same seed and normal class see the same resamples.
 """
 
 import hashlib
@@ -27,11 +26,20 @@ from memae_jax.runtime import errors
 
 _LOG = logging.getLogger(__name__)
 SETTING = ('variant', 'slots', 'threshold', 'alpha', 'learning_rate')
-_SAMPLES = ('auroc', 'average_precision')  # What is resampled, without videos.
+_SAMPLES = (
+  'auroc',
+  'average_precision',
+)  # Resampled where there are no videos.
 
 
 class Entry(NamedTuple):
-  """One setting of one run; `name` tells it from the others."""
+  """One setting of one run.
+
+  name: tells it from the other entries.
+  run: that it belongs to.
+  setting: values of the fields `SETTING`.
+  replicas: that have this setting.
+  """
 
   name: str
   run: finished_run.Run
@@ -39,21 +47,24 @@ class Entry(NamedTuple):
   replicas: tuple[finished_run.Replica, ...]
 
 
-def _names(found: Sequence[finished_run.Run]) -> list[str]:
-  """The shortest ends of the paths that tell them apart."""
-  whole = [run.folder.absolute().parts for run in found]
-  for length in range(1, max(map(len, whole)) + 1):
-    names = ['/'.join(parts[-length:]) for parts in whole]
+def _names(runs: Sequence[finished_run.Run]) -> list[str]:
+  """Returns the shortest ends of the runs' paths that tell them apart."""
+  parts_of_all = [run.folder.absolute().parts for run in runs]
+  for length in range(1, max(map(len, parts_of_all)) + 1):
+    names = ['/'.join(parts[-length:]) for parts in parts_of_all]
     if len(set(names)) == len(names):
       break
   return names
 
 
-def entries(found: Sequence[finished_run.Run]) -> list[Entry]:
-  """Every setting of every run, in the order given; one run goes unnamed."""
+def entries(runs: Sequence[finished_run.Run]) -> list[Entry]:
+  """Returns an entry for each setting of each run, in the order of the runs.
+
+  The names of entries begin with that of their run, if there are several runs.
+  """
   out = []
-  for run, name in zip(found, _names(found)):
-    prefix = f'{name}: ' if len(found) > 1 else ''
+  for run, name in zip(runs, _names(runs)):
+    prefix = f'{name}: ' if len(runs) > 1 else ''
     settings: dict[tuple, list[finished_run.Replica]] = {}
     for replica in run.replicas:
       key = tuple(replica.fields.get(field) for field in SETTING)
@@ -61,63 +72,66 @@ def entries(found: Sequence[finished_run.Run]) -> list[Entry]:
     variants = [key[0] for key in settings]
     for key, replicas in settings.items():
       setting = dict(zip(SETTING, key))
-      shown = [wording.label(key[0])]
+      labels = [wording.label(key[0])]
       if variants.count(key[0]) > 1:
-        mine = [k for k in settings if k[0] == key[0]]
-        shown += [
+        of_variant = [k for k in settings if k[0] == key[0]]
+        labels += [
           f'{field} {layout.field_text(value)}'
           for i, (field, value) in enumerate(setting.items())
-          if len({other[i] for other in mine}) > 1
+          if len({other[i] for other in of_variant}) > 1
         ]
       out.append(
-        Entry(prefix + ', '.join(shown), run, setting, tuple(replicas))
+        Entry(prefix + ', '.join(labels), run, setting, tuple(replicas))
       )
   return out
 
 
 def _pairs(
-  one: Entry, reference: Entry
+  entry: Entry, reference: Entry
 ) -> tuple[list[tuple[finished_run.Replica, finished_run.Replica]], str]:
-  """Replicas that saw the same test samples, or why there are none."""
-  data = [e.run.results['dataset'] for e in (one, reference)]
+  """Returns the replicas with equal test samples, or why there are none."""
+  data = [e.run.results['dataset'] for e in (entry, reference)]
   for key in ('data_sha256', 'label_sha256'):
     if data[0][key] != data[1][key]:
       return [], 'not the same samples: the data differ'
   place = lambda r: (r.fields['seed'], r.fields.get('normal_class'))
   partners = {place(r): r for r in reference.replicas}
-  met = [(r, partners[place(r)]) for r in one.replicas if place(r) in partners]
-  if not met:
+  candidates = [
+    (r, partners[place(r)]) for r in entry.replicas if place(r) in partners
+  ]
+  if not candidates:
     return [], 'not the same samples: no seed and class in common'
-  same = [
+  pairs = [
     (a, b)
-    for a, b in met
+    for a, b in candidates
     if np.array_equal(a.sample, b.sample)
     and np.array_equal(a.anomalous, b.anomalous)
   ]
-  return same, '' if same else 'not the same samples: the splits differ'
+  return pairs, '' if pairs else 'not the same samples: the splits differ'
 
 
 def _seed(replica: finished_run.Replica) -> int:
-  """Of the draws: the same for the same test samples, whatever network."""
+  """Returns the seed of the bootstrap, made of the test samples only."""
   digest = hashlib.sha256(np.ascontiguousarray(replica.sample, np.int64))
   return int.from_bytes(digest.digest()[:4], 'big')
 
 
 class _Resamples:
-  """Resampled metrics of replicas; the reference's are needed many times."""
+  """Resampled metrics of replicas, kept since the reference's serve often."""
 
   def __init__(self, count: int):
+    """Takes the number of resamples."""
     self._count = count
-    self._known: dict[int, dict[str, np.ndarray]] = {}
+    self._metrics: dict[int, dict[str, np.ndarray]] = {}
 
   def of(self, replica: finished_run.Replica) -> dict[str, np.ndarray]:
-    """{metric: [R] values}; NaN where a resample does not define one."""
+    """Returns {metric: [R] values}; NaN where a resample defines none."""
     key = id(replica)
-    if key not in self._known:
-      self._known[key] = self._draw(replica)
-    return self._known[key]
+    if key not in self._metrics:
+      self._metrics[key] = self._draw(replica)
+    return self._metrics[key]
 
-  def _draw(self, replica):
+  def _draw(self, replica) -> dict[str, np.ndarray]:
     if self._count < 1 or replica.metrics.get('auroc') is None:
       return {}
     if replica.frames is not None:
@@ -125,7 +139,7 @@ class _Resamples:
         replica.frames, self._count, _seed(replica)
       )
     if 'auroc_macro' in replica.metrics:
-      return {}  # Videos that cannot be told apart: frames are no samples.
+      return {}  # Frames of unknown videos: resampling frames would be wrong.
     values = intervals.resampled(
       replica.score,
       replica.anomalous,
@@ -137,17 +151,18 @@ class _Resamples:
 
 
 def difference(
-  one: Entry, reference: Entry, resamples: _Resamples
+  entry: Entry, reference: Entry, resamples: _Resamples
 ) -> dict[str, Any]:
-  """One entry minus the reference, over the pairs that share their samples.
+  """Returns an entry minus the reference, over pairs with equal test samples.
 
   Returns:
-    pairs: how many; reason: why there are none. metrics: for each, `mean`,
-    `ci95` of a bootstrap of the test samples (or videos), and `ci95_runs`, the
-    paired Student-t interval over runs, or over seeds of means over the
-    classes; None where there is none (`ci95_runs_reason` may say why).
+    pairs: how many there are. reason: why there are none. metrics: for each,
+    `mean`, `ci95` of a bootstrap over the test samples (or videos), and
+    `ci95_runs`, the paired Student-t interval over runs, or over seeds of means
+    over the classes; None where there is no interval (`ci95_runs_reason` may
+    say why).
   """
-  pairs, reason = _pairs(one, reference)
+  pairs, reason = _pairs(entry, reference)
   out: dict[str, Any] = {
     'pairs': len(pairs),
     'reason': reason or None,
@@ -176,7 +191,15 @@ def difference(
 
 
 def _interval(metric: str, draws) -> list[float] | None:
-  """Of the mean over the pairs of a resampled difference."""
+  """Returns the 95 % interval of the mean paired difference over resamples.
+
+  Args:
+    metric: its name.
+    draws: resampled metrics of both sides of each pair.
+
+  Returns:
+    [low, high]; None where a side has no resamples of this metric.
+  """
   if not all(metric in a and metric in b for a, b in draws):
     return None
   values = np.mean([a[metric] - b[metric] for a, b in draws], axis=0)
@@ -184,41 +207,49 @@ def _interval(metric: str, draws) -> list[float] | None:
   return np.quantile(values, (0.025, 0.975)).tolist() if values.size else None
 
 
-def _referred(listed: list[Entry], wanted: str) -> list[Entry]:
-  """The entries with the wanted one first: its name, or a part of it."""
+def _reference_first(listed: list[Entry], wanted: str) -> list[Entry]:
+  """Returns the entries with the reference first.
+
+  Args:
+    listed: all entries.
+    wanted: name of the reference, or a part of it; '': the first entry.
+
+  Raises:
+    UserError: no entry, or several, have that name.
+  """
   if not wanted:
     return listed
-  fit = [
+  fitting = [
     e for e in listed if wanted in (e.name, e.name.partition(': ')[2])
   ] or [e for e in listed if wanted in e.name]
-  if len(fit) != 1:
+  if len(fitting) != 1:
     raise errors.UserError(
-      f'--reference "{wanted}" fits {len(fit) or "none"} of the settings:'
-      f' {"; ".join(e.name for e in fit or listed)}'
+      f'--reference "{wanted}" fits {len(fitting) or "none"} of the settings:'
+      f' {"; ".join(e.name for e in fitting or listed)}'
     )
-  return [fit[0], *(e for e in listed if e is not fit[0])]
+  return [fitting[0], *(e for e in listed if e is not fitting[0])]
 
 
 def compare(
   paths: Sequence[str], resamples: int = 200, reference: str = ''
 ) -> dict[str, Any]:
-  """Reads runs and returns everything that compare.json has.
+  """Reads runs and returns the content of compare.json.
 
   Args:
     paths: of run or study directories.
     resamples: of the bootstrap.
-    reference: name of an entry, or a part of it; empty: the first one.
+    reference: name of an entry, or a part of it; '': the first one.
 
   Raises:
-    UserError: see `folders.find`; a run is damaged; no entry, or several, fit
-      `reference`.
+    UserError: see `folders.find`; or a run is damaged; or no entry, or several,
+      fit `reference`.
   """
   finished, waiting = folders.find(paths)
   for path in waiting:
     _LOG.warning('warning: %s has no results yet; it is left out', path)
-  found = [finished_run.read(path) for path in finished]
-  listed = _referred(entries(found), reference)
-  names = dict(zip([id(run) for run in found], _names(found)))
+  runs = [finished_run.read(path) for path in finished]
+  listed = _reference_first(entries(runs), reference)
+  names = dict(zip([id(run) for run in runs], _names(runs)))
   draws = _Resamples(resamples)
   rows = []
   for i, entry in enumerate(listed):
@@ -238,33 +269,33 @@ def compare(
     )
   return {
     'reference': listed[0].name,
-    'metrics': _metrics(found[0].results, rows),
-    'runs': [_facts(run, names[id(run)]) for run in found],
+    'metrics': _metrics(runs[0].results, rows),
+    'runs': [_facts(run, names[id(run)]) for run in runs],
     'left_out': [str(path) for path in waiting],
     'warnings': [
       f'{names[id(run)]}: {line}'
-      for run in found
+      for run in runs
       for line in run.results['dataset'].get('warnings', ())
     ],
-    'config': _differing(found, names),
+    'config': _differing(runs, names),
     'entries': rows,
   }
 
 
 def _metrics(results, rows) -> list[str]:
-  """Those that the first run's report heads its table with, if any has them."""
+  """Returns the metrics to compare: of the first run's report, if defined."""
   summaries = {row['name']: row['metrics'] for row in rows}
   names = tables.columns(results)
   if any('auroc_normalised' in row['metrics'] for row in rows):
     names = dict.fromkeys(('auroc_normalised', *names))
-  known = [name for name in names if name in registry.names()]
-  return [name for name in known if tables.defined(summaries, name)][:3]
+  registered = [name for name in names if name in registry.names()]
+  return [name for name in registered if tables.defined(summaries, name)][:3]
 
 
-def _differing(found, names) -> dict[str, dict[str, Any]]:
-  """{field: {run: value}} of the config fields that differ."""
+def _differing(runs, names) -> dict[str, dict[str, Any]]:
+  """Returns {field: {run: value}} of the config fields that differ."""
   flat = {
-    names[id(run)]: config_lib.flatten(run.results['config']) for run in found
+    names[id(run)]: config_lib.flatten(run.results['config']) for run in runs
   }
   fields = dict.fromkeys(field for values in flat.values() for field in values)
   out = {
@@ -279,7 +310,7 @@ def _differing(found, names) -> dict[str, dict[str, Any]]:
 
 
 def _facts(run: finished_run.Run, name: str) -> dict[str, Any]:
-  """What a run is, and what it cost; None is unknown."""
+  """Returns identity and costs of a run; None where they are unknown."""
   results = run.results
   at, spent = results['checkpoint'], attempts.costs(run.folder)
   peak = finished_run.peak_memory(results)

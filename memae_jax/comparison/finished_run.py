@@ -1,4 +1,4 @@
-"""A finished run read back: its replicas, and what each scored."""
+"""Reader of finished runs: their replicas, with the scores of each."""
 
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -11,15 +11,18 @@ from memae_jax.evaluation.metrics import frames as frames_lib
 from memae_jax.evaluation.results import results_file
 from memae_jax.runtime import errors, foreign
 
-_MOST_FRAMES = 2**26  # Of a video: a month at 25 a second.
+_MOST_FRAMES = 2**26  # Most frames of a video: a month at 25 per second.
 
 
 class Replica(NamedTuple):
   """One replica of `results.json` with its part of `scores.npz`.
 
-  score: [T] higher is more anomalous. anomalous: [T] bool. sample: [T] index
-  into the data. validation_score: [V] of held-out normals. frames: the scores
-  as those of frames, for videos.
+  fields, metrics, reasons, memory: as in `results.json`.
+  score: [T], higher is more anomalous.
+  anomalous: [T] bool.
+  sample: [T] index into the data.
+  validation_score: [V] of held-out normals.
+  frames: the scores of frames of videos; None for other samples.
   """
 
   fields: Mapping[str, Any]
@@ -55,7 +58,7 @@ def read(folder: pathlib.Path) -> Run:
     if not path.is_file():
       raise FileNotFoundError(2, 'No such file', str(path))
     kind = 'file of scores'
-    # NumPy leaves a file that it opened and cannot read open.
+    # NumPy does not close a file that it opened by its name and cannot read.
     with (
       foreign.reading(path, kind, results_file.MEND),
       path.open('rb') as file,
@@ -71,18 +74,24 @@ def read(folder: pathlib.Path) -> Run:
 
 
 def _replicas(results: Mapping[str, Any], file) -> tuple[Replica, ...]:
+  """Reads the replicas; raises ValueError for damaged arrays.
+
+  Args:
+    results: the content of `results.json`.
+    file: `scores.npz`, open.
+  """
   if not results['replicas']:
     raise ValueError('there is no replica')
   with np.load(file) as arrays:
     size = sum(part.file_size for part in arrays.zip.infolist())
     if size > foreign.UNPACKED_LIMIT:
       raise ValueError(f'it unpacks to {size:,} bytes')
-    return tuple(_replica(found, arrays) for found in results['replicas'])
+    return tuple(_replica(entry, arrays) for entry in results['replicas'])
 
 
-def _replica(found: Mapping[str, Any], arrays) -> Replica:
+def _replica(entry: Mapping[str, Any], arrays) -> Replica:
   score, anomalous, sample, held_out = (
-    _vector(arrays, f'{found["name"]}/{part}', kinds)
+    _vector(arrays, f'{entry["name"]}/{part}', kinds)
     for part, kinds in (
       ('score', 'f'),
       ('anomalous', 'b'),
@@ -91,22 +100,28 @@ def _replica(found: Mapping[str, Any], arrays) -> Replica:
     )
   )
   if not len(score) == len(anomalous) == len(sample):
-    raise ValueError(f'{found["name"]} has arrays of unlike lengths')
+    raise ValueError(f'{entry["name"]} has arrays of different lengths')
   return Replica(
-    found['fields'],
-    found['metrics'],
-    found['reasons'],
-    found['memory'],
+    entry['fields'],
+    entry['metrics'],
+    entry['reasons'],
+    entry['memory'],
     score,
     anomalous,
     sample,
     held_out,
-    _frames(found, score, anomalous, sample),
+    _frames(entry, score, anomalous, sample),
   )
 
 
 def _vector(arrays, name: str, kinds: str) -> np.ndarray:
-  """A vector of finite values of a kind, of NumPy's letters."""
+  """Returns a vector of finite values; raises ValueError if it is none.
+
+  Args:
+    arrays: of `scores.npz`.
+    name: of the array.
+    kinds: letters of the NumPy kinds that it may have.
+  """
   array = arrays[name]
   if array.ndim != 1 or array.dtype.kind not in kinds:
     raise ValueError(f'{name} is {array.dtype} of shape {array.shape}')
@@ -115,13 +130,22 @@ def _vector(arrays, name: str, kinds: str) -> np.ndarray:
   return array
 
 
-def _frames(found, score, anomalous, sample) -> frames_lib.FrameScores | None:
-  """Which video and frame each score belongs to, from the rows of videos.
+def _frames(entry, score, anomalous, sample) -> frames_lib.FrameScores | None:
+  """Returns the scores as those of frames, by the rows of videos.
 
-  Test clips are stored video by video; that is checked against the metrics
-  that were stored, and None if it does not hold.
+  Test clips are stored video by video, which is checked by the AUROC of each
+  video in the results.
+
+  Args:
+    entry: of the replica in `results.json`.
+    score: [T].
+    anomalous: [T] bool.
+    sample: [T] index into the data.
+
+  Returns:
+    None for other samples than videos, and where an AUROC differs.
   """
-  videos = found.get('videos') or ()
+  videos = entry.get('videos') or ()
   if sum(v['scored'] for v in videos) != len(score) or not videos:
     return None
   if max(v['frames'] for v in videos) > _MOST_FRAMES:
@@ -138,18 +162,18 @@ def _frames(found, score, anomalous, sample) -> frames_lib.FrameScores | None:
     lengths=[v['frames'] for v in videos],
   )
   try:
-    again = [row['auroc'] for row in frames_lib.videos(frames)]
+    aurocs = [row['auroc'] for row in frames_lib.videos(frames)]
   except errors.UserError:
     return None
-  return frames if again == [v['auroc'] for v in videos] else None
+  return frames if aurocs == [v['auroc'] for v in videos] else None
 
 
 def _scored(video: Mapping[str, Any]) -> np.ndarray:
-  """The frames of a video that have a score."""
-  left = np.ones(video['frames'], bool)
+  """Returns the frames of a video that have a score."""
+  is_scored = np.ones(video['frames'], bool)
   for first, last in video['dropped']:
-    left[first : last + 1] = False
-  return np.flatnonzero(left)
+    is_scored[first : last + 1] = False
+  return np.flatnonzero(is_scored)
 
 
 def summary(
@@ -158,12 +182,12 @@ def summary(
   """Summarises replicas as a report does: {metric: {mean, std, n, ci95, of}}.
 
   `of` says what the interval is over: 'runs', 'classes' of one seed, 'seeds'
-  (of means over the classes), or, where there is one run, the test 'samples'
-  or 'videos'. An undefined metric has a reason.
+  (of means over the classes) or, for a single run, the test 'samples' or
+  'videos'. An undefined metric has a `reason`.
 
   Args:
     replicas: of one setting; they differ in seed and normal class.
-    resamples: of the bootstrap, where there is one run.
+    resamples: of the bootstrap, for a single run.
   """
   rows = [(r.fields, r.metrics) for r in replicas]
   units = [values for _, values in class_means.units(rows)]
@@ -171,43 +195,54 @@ def summary(
   kinds = len({f.get('normal_class') for f in fields})
   over = 'seeds' if class_means.averaged(fields) else 'classes'
   over = over if kinds > 1 else 'runs'
-  found = intervals.summarise(units, 'seed' if over == 'seeds' else 'run')
-  for name, one in found.items():
-    one['of'] = over if one['ci95'] else None
-    if one['mean'] is None:
+  summaries = intervals.summarise(units, 'seed' if over == 'seeds' else 'run')
+  for name, metric in summaries.items():
+    metric['of'] = over if metric['ci95'] else None
+    if metric['mean'] is None:
       reasons = [r.reasons[name] for r in replicas if name in r.reasons]
-      one['reason'] = next(iter(reasons), 'it is undefined for a class')
+      metric['reason'] = next(iter(reasons), 'it is undefined for a class')
   if len(replicas) == 1:
-    for name, ends in alone(replicas[0], resamples).items():
-      if ends and name in found:
+    for name, ends in bootstrap(replicas[0], resamples).items():
+      if ends and name in summaries:
         of = 'videos' if replicas[0].frames else 'samples'
-        found[name] |= {'ci95': ends, 'of': of}
-  return found
+        summaries[name] |= {'ci95': ends, 'of': of}
+  return summaries
 
 
-def alone(replica: Replica, resamples: int) -> dict[str, list[float] | None]:
-  """Bootstrap intervals of one run's metrics over its test set."""
+def bootstrap(
+  replica: Replica, resamples: int
+) -> dict[str, list[float] | None]:
+  """Returns bootstrap intervals of one run's metrics over its test set.
+
+  Args:
+    replica: of the run.
+    resamples: how many.
+
+  Returns:
+    {metric: [low, high], None where undefined}; {} for data without both
+    classes.
+  """
   if replica.metrics.get('auroc') is None:
     return {}
   if replica.frames is None:
-    if 'auroc_macro' in replica.metrics:  # Frames that nothing tells apart.
+    if 'auroc_macro' in replica.metrics:  # Frames whose videos are not known.
       return {}
     return intervals.bootstrap(
       replica.score, replica.anomalous, resamples=resamples
     )
-  found = video_intervals.bootstrap(replica.frames, resamples)
-  return {name: value['ci95'] for name, value in found.items()}
+  by_metric = video_intervals.bootstrap(replica.frames, resamples)
+  return {name: value['ci95'] for name, value in by_metric.items()}
 
 
 def memory(replicas: Sequence[Replica]) -> dict[str, float | None] | None:
-  """Means of the memory's statistics; None without a memory.
+  """Averages the memory statistics of replicas; None without a memory.
 
-  One that a replica does not have is None.
+  A statistic that some replica does not have is None.
   """
-  found = [r.memory for r in replicas if r.memory]
-  if not found:
+  memories = [r.memory for r in replicas if r.memory]
+  if not memories:
     return None
-  values = {key: [m.get(key) for m in found] for key in found[0]}
+  values = {key: [m.get(key) for m in memories] for key in memories[0]}
   return {
     key: None if None in of_key else float(np.mean(of_key))
     for key, of_key in values.items()
@@ -215,16 +250,23 @@ def memory(replicas: Sequence[Replica]) -> dict[str, float | None] | None:
 
 
 def validation_error(replicas: Sequence[Replica]) -> float | None:
-  """Mean score of the held-out normals, over the replicas."""
+  """Averages the scores of the held-out normals over replicas.
+
+  None if a replica has no held-out normals.
+  """
   if any(not r.validation_score.size for r in replicas):
     return None
   return float(np.mean([r.validation_score.mean() for r in replicas]))
 
 
 def peak_memory(results: Mapping[str, Any]) -> float | None:
-  """Most bytes of host memory that the training process held, if known.
+  """Returns the most bytes of host memory that a process of the run held.
 
-  Of the training, where the results say so, else of the evaluation.
+  Args:
+    results: the content of `results.json`.
+
+  Returns:
+    The peak of the training, else that of the evaluation; None if unknown.
   """
   environment = results.get('environment') or {}
   for place in (environment.get('training') or {}, environment):

@@ -1,4 +1,4 @@
-"""The folders of a comparison: which runs are meant, and where it goes."""
+"""The folders of a comparison: of its runs, and of its pages."""
 
 import itertools
 import os
@@ -10,22 +10,25 @@ from memae_jax.evaluation.results import results_file
 from memae_jax.runtime import errors, strict_json
 from memae_jax.runtime import paths as paths_lib
 
-_MOST_NAMES, _LONGEST_NAME = 4, 120  # Of a folder for several runs.
+_MOST_NAMES, _LONGEST_NAME = 4, 120  # Runs and letters in a folder's name.
 
 
 def find(
   paths: Sequence[str],
 ) -> tuple[list[pathlib.Path], list[pathlib.Path]]:
-  """The run directories that the paths name; a study stands for its runs.
+  """Returns the run directories that paths name; a study stands for its runs.
+
+  Args:
+    paths: of runs and studies.
 
   Returns:
-    Those that have results, and those that have none yet.
+    The folders with results, and those that have none yet.
 
   Raises:
-    UserError: one is neither a run nor a study that has a finished one, or
-      none has results.
+    UserError: a path is neither a run nor a study with a finished run, or no
+      run has results.
   """
-  found: dict[pathlib.Path, pathlib.Path] = {}  # Once each, by any name.
+  by_path: dict[pathlib.Path, pathlib.Path] = {}  # Each folder once.
   for text in paths:
     path = paths_lib.local(text, 'the folder of a run')
     if not path.is_dir():
@@ -40,16 +43,16 @@ def find(
         )
       if not any(map(_has_results, inside)):
         raise errors.UserError(f'{path} is a study without a finished run')
-    for one in inside:
-      found.setdefault(one.resolve(), one)
-  runs_ = list(found.values())
-  finished = [path for path in runs_ if _has_results(path)]
+    for folder in inside:
+      by_path.setdefault(folder.resolve(), folder)
+  folders = list(by_path.values())
+  finished = [path for path in folders if _has_results(path)]
   if not finished:
     raise errors.UserError(
-      f'{runs_[0]} is no finished run: it has no {results_file.NAME}; train it'
-      ' to its end, or evaluate it with --mode=eval'
+      f'{folders[0]} is no finished run: it has no {results_file.NAME}; train'
+      ' it to its end, or evaluate it with --mode=eval'
     )
-  return finished, [path for path in runs_ if not _has_results(path)]
+  return finished, [path for path in folders if not _has_results(path)]
 
 
 def _has_results(folder: pathlib.Path) -> bool:
@@ -57,43 +60,46 @@ def _has_results(folder: pathlib.Path) -> bool:
 
 
 def _is_run(folder: pathlib.Path) -> bool:
-  """Whether somebody trains, or trained, in a folder."""
+  """Returns whether a folder is that of a run, finished or not."""
   return _has_results(folder) or (folder / 'config.json').is_file()
 
 
-def place(found: Mapping[str, Any], paths: Sequence[str]) -> pathlib.Path:
-  """A folder beside the runs, named after them, for this comparison alone.
+def place(results: Mapping[str, Any], paths: Sequence[str]) -> pathlib.Path:
+  """Returns a folder beside the runs, named after them, for a comparison.
 
-  Another comparison of the same runs takes its place.
+  It is new, or holds an earlier comparison of the same runs.
 
   Args:
-    found: from `compare`.
-    paths: that it was given.
+    results: from `differences.compare`.
+    paths: that `differences.compare` took.
   """
-  whole = [
+  absolute = [
     pathlib.Path(os.path.abspath(paths_lib.local(path, 'the folder of a run')))
     for path in paths
   ]
-  parent = pathlib.Path(os.path.commonpath([path.parent for path in whole]))
-  if parent == parent.parent:  # The root of all files is nobody's folder.
-    parent = whole[0].parent
-  names = list(dict.fromkeys(path.name for path in whole))
-  shown = names[:_MOST_NAMES]
+  parent = pathlib.Path(os.path.commonpath([path.parent for path in absolute]))
+  if parent == parent.parent:  # The root of the file system takes no results.
+    parent = absolute[0].parent
+  names = list(dict.fromkeys(path.name for path in absolute))
+  parts = names[:_MOST_NAMES]
   if names[_MOST_NAMES:]:
-    shown.append(f'and-{len(names) - _MOST_NAMES}-more')
-  name = '-'.join(('comparison', *shown))[:_LONGEST_NAME]
+    parts.append(f'and-{len(names) - _MOST_NAMES}-more')
+  name = '-'.join(('comparison', *parts))[:_LONGEST_NAME]
   for number in itertools.count(1):
     folder = parent / (f'{name}-{number}' if number > 1 else name)
-    if not folder.exists() or _of_same_runs(folder, found):
+    if not folder.exists() or _compares(folder, results):
       return folder
 
 
-def _of_same_runs(folder: pathlib.Path, found: Mapping[str, Any]) -> bool:
+def _compares(folder: pathlib.Path, results: Mapping[str, Any]) -> bool:
+  """Returns whether a folder holds a comparison of the same runs."""
   try:
-    there = strict_json.load(
+    stored = strict_json.load(
       folder / 'compare.json', {'runs': [{'folder': str}]}, 'comparison', ''
     )
   except (errors.UserError, FileNotFoundError):
     return False
-  runs = lambda one: {os.path.abspath(run['folder']) for run in one['runs']}
-  return runs(there) == runs(found)
+  runs = lambda content: {
+    os.path.abspath(run['folder']) for run in content['runs']
+  }
+  return runs(stored) == runs(results)

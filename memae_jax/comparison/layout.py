@@ -1,4 +1,4 @@
-"""Pieces of the pages and tables on several runs."""
+"""Parts that pages and tables on several runs have in common."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,12 +17,12 @@ _OVER = {
 
 
 def render(template: str, **values: Any) -> str:
-  """Fills a template of this room or of the studies."""
+  """Fills a template of `comparison` or of `studies`."""
   return page.template(template, _TEMPLATES).render(**values)
 
 
 def field_text(value: Any) -> str:
-  """A field's value for a reader; a dash where there is none."""
+  """Writes the value of a config field; a dash where there is none."""
   if isinstance(value, str):
     return wording.label(value)
   if isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -31,7 +31,7 @@ def field_text(value: Any) -> str:
 
 
 def seconds(value: float | None) -> str:
-  """Writes a duration."""
+  """Writes a duration in seconds, minutes or hours; a dash for None."""
   if value is None:
     return '—'
   if value < 60:
@@ -41,12 +41,17 @@ def seconds(value: float | None) -> str:
 
 
 def gib(value: float | None) -> str:
-  """Writes bytes."""
+  """Writes a number of bytes in GiB; a dash for None."""
   return '—' if value is None else f'{value / 2**30:.2f} GiB'
 
 
 def interval_note(rows, metrics) -> str:
-  """Says what deviations and intervals are over."""
+  """Says what intervals are over, and why some values have none.
+
+  Args:
+    rows: entries with their summaries by metric.
+    metrics: names of the columns.
+  """
   over = {
     (r['metrics'].get(m) or {}).get('of') for r in rows for m in metrics
   } - {None}
@@ -60,8 +65,8 @@ def interval_note(rows, metrics) -> str:
   return ' '.join(out)
 
 
-def plain(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-  """A table in columns of text."""
+def format_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+  """Writes a table as text, in aligned columns."""
   widths = [max(map(len, column)) for column in zip(heads, *rows)]
   return '\n'.join(
     '  '.join(text.ljust(width) for text, width in zip(row, widths)).rstrip()

@@ -25,11 +25,11 @@ _PAUSE = 2.0  # Seconds between two looks for new checkpoints.
 
 def wait_for_run(workdir: pathlib.Path) -> None:
   """Waits until the run has a checkpoint."""
-  said = False
+  is_logged = False
   while not run_folder.has_checkpoints(workdir):
-    if not said:
+    if not is_logged:
       _LOG.info('waiting for the first checkpoint of %s', workdir)
-    said = True
+    is_logged = True
     time.sleep(_PAUSE)
 
 
@@ -174,8 +174,8 @@ class Job:
     while True:
       with contextlib.ExitStack() as stack:
         with parallel.all_or_none():
-          mine = self._next(steps, stack) if parallel.is_first() else 0
-        at = parallel.broadcast_from_first(mine)
+          claimed = self._next(steps, stack) if parallel.is_first() else 0
+        at = parallel.broadcast_from_first(claimed)
         if at == -1:
           return
         if at == -2:

@@ -1,1 +1,1 @@
-"""Exported scorers: what their files hold, and until when JAX reads them."""
+"""Files of exported scorers, and the day until which JAX reads them."""

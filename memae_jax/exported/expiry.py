@@ -1,15 +1,15 @@
-"""Last day whose JAX can read an exported program.
+"""The day until which JAX can read an exported program.
 
-JAX reads what another JAX exported if it was built up to six months after that
-one, or three weeks before it: https://docs.jax.dev/en/latest/export/export.html.
-So the date of the JAX that exports decides, not that of the export.
+JAX reads a program of another JAX if it was built up to six months after that
+one, or three weeks before: https://docs.jax.dev/en/latest/export/export.html.
+The date of the JAX that exports decides, not the date of the export.
 """
 
 import datetime
 import re
 
 _MONTHS = 6
-# Versions of JAX and the days on which they came to PyPI.
+# {version: day of its release on PyPI}.
 _RELEASED = {
   '0.10.2': '2026-06-17',
   '0.11.0': '2026-07-16',
@@ -24,22 +24,22 @@ def parts(version: str) -> tuple[int, ...]:
   """Returns the numbers of a version, without the mark of a draft.
 
   Args:
-    version: such as 0.12.0 or 0.12.0rc1.
+    version: such as 0.12.0, or 0.12.0rc1 for a draft.
   """
   return tuple(map(int, re.match(r'\d+(?:\.\d+)*', version)[0].split('.')))
 
 
 def readable_until(version: str) -> datetime.date | None:
-  """Returns the last day whose JAX is sure to read a program.
+  """Returns the last day whose JAX is sure to read exports of this version.
 
   A version that is not listed is newer than the listed ones below it, so the
-  day that is given for it is no later than the true one.
+  day returned for it is no later than the true one.
 
   Args:
-    version: of the JAX that exports the program.
+    version: of the JAX that exports.
 
   Returns:
-    The day, or None for versions older than all that are listed.
+    The day; None for versions before all listed ones.
   """
   before = [v for v in _RELEASED if v == version or parts(v) < parts(version)]
   if not before:

@@ -1,4 +1,4 @@
-"""What the file of an exported scorer holds, and what is wrong with others."""
+"""The file of an exported scorer: its content and its checks."""
 
 import hashlib
 import json
@@ -11,23 +11,12 @@ import jax
 import numpy as np
 
 from memae_jax.data import host_stage
-from memae_jax.runtime import (
-  errors,
-  foreign,
-)
+from memae_jax.runtime import errors, foreign
 
 FORMAT, VERSION = 'memae_jax.scorer', 2
-
-
 META, PROGRAM = 'meta.json', 'program.bin'
-
-
 PLATFORMS = ('cpu', 'cuda', 'tpu')
-
-
-KINDS = {1: 'table', 3: 'images', 4: 'clips'}  # By rank of a sample.
-
-
+KINDS = {1: 'table', 3: 'images', 4: 'clips'}  # {axes of a sample: kind}.
 # Fields of `config.data` that say how files become samples.
 READING = (
   'colour',
@@ -42,15 +31,13 @@ READING = (
   'encoding',
   'missing_marks',
 )
-
-
 _LIMITS = {META: 2**26, PROGRAM: 2**31}  # Bytes.
 
 
 def check_flatbuffers() -> None:
   """Raises UserError without the package that `jax.export` needs."""
   try:
-    import flatbuffers  # noqa: F401  What jax.export imports late.
+    import flatbuffers  # noqa: F401  jax.export imports it late.
   except ImportError as error:
     raise errors.UserError(
       "flatbuffers is missing; pip install -e '.[export]'"
@@ -58,9 +45,21 @@ def check_flatbuffers() -> None:
 
 
 def parts(path: pathlib.Path) -> tuple[dict[str, Any], bytes]:
-  """Returns the members of the archive, which are what they should be."""
+  """Reads and checks the members of a scorer's file.
+
+  Args:
+    path: of the file.
+
+  Returns:
+    The content of meta.json, and the program.
+
+  Raises:
+    UserError: the file is missing, damaged or foreign, or of another version.
+  """
   if not path.is_file():
-    raise errors.UserError(f'{path} is no file; give one of memae_jax.export')
+    raise errors.UserError(
+      f'{path} is not a file; give one that memae_jax.export wrote'
+    )
   try:
     with zipfile.ZipFile(path) as archive:
       members = archive.infolist()
@@ -82,14 +81,19 @@ def parts(path: pathlib.Path) -> tuple[dict[str, Any], bytes]:
   # Zip files and JSON fail in many ways.
   except Exception as error:
     raise errors.UserError(
-      f'{path} is damaged or no file of memae_jax.export'
+      f'{path} is damaged, or not a file of memae_jax.export'
       f' ({foreign.reason(error)}); copy or export it again'
     ) from error
   return meta, binary
 
 
 def _check_meta(meta: Any) -> None:
-  """Raises an error unless all that is read of it here is there."""
+  """Raises an error unless all that this package reads is there and sound.
+
+  Raises:
+    UserError: the file is of another version.
+    Exception: something is missing or of a wrong type; of many kinds.
+  """
   if meta['format'] != FORMAT:
     raise ValueError(f'its format is {meta["format"]!r}')
   if meta['version'] != VERSION:
@@ -98,64 +102,78 @@ def _check_meta(meta: Any) -> None:
       f' {VERSION}; export the run again'
     )
   for key in ('jax', 'exported', 'readable_until'):
-    told = meta.get(key, '')  # Earlier exports lack them.
-    if not (isinstance(told, str) and told.isprintable() and len(told) < 100):
+    text = meta.get(key, '')  # Earlier exports lack them.
+    if not (isinstance(text, str) and text.isprintable() and len(text) < 100):
       raise ValueError(f'its "{key}" is no line of text')
-  found, limit = meta['input'], meta['threshold']
-  shape, blocks = found['shape'], meta['blocks']
+  samples, limit = meta['input'], meta['threshold']
+  shape, blocks = samples['shape'], meta['blocks']
   if type(limit) not in (int, float) or not math.isfinite(limit):
     raise ValueError(f'its threshold is {limit!r}')
   names = [
-    name for c in found['columns'] for name in (c['name'], *c['categories'])
+    name for c in samples['columns'] for name in (c['name'], *c['categories'])
   ]
   if not (
     all(type(n) is int and 1 <= n <= 2**20 for n in [*shape, *blocks.values()])
     and all(isinstance(name, str) for name in names)
     and isinstance(meta['program']['sha256'], str)
     and 'default' in blocks
-    and KINDS[len(shape)] == found['kind']
-    and set(READING) <= set(found)
-    and found['dtype'] in ('uint8', 'float32')
-    and _width(found['columns']) in (0, shape[0])
+    and KINDS[len(shape)] == samples['kind']
+    and set(READING) <= set(samples)
+    and samples['dtype'] in ('uint8', 'float32')
+    and _width(samples['columns']) in (0, shape[0])
   ):
     raise ValueError('its meta.json is not sound')
-  if found['dtype'] == 'float32':
-    stage = host_stage.from_json(found['host'])
+  if samples['dtype'] == 'float32':
+    stage = host_stage.from_json(samples['host'])
     if stage.centre.shape != ((shape[0],) if len(shape) == 1 else (1,)):
       raise ValueError('its host stage is of another width')
-  low, high = found['levels']
+  low, high = samples['levels']
   if not (type(low) is type(high) is int and 0 <= low < high < 2**16):
     raise ValueError(f'its levels are {low!r} and {high!r}')
 
 
 def _width(columns: list[dict[str, Any]]) -> int:
-  """Inputs of the columns of a table."""
+  """Counts the inputs that the columns of a table become."""
   return sum(len(column['categories']) or 1 for column in columns)
 
 
 def fits(exported: jax.export.Exported, shape, dtype) -> bool:
-  """Returns whether a program takes [B, *shape] and gives a score [B]."""
+  """Returns whether a program takes samples of a shape and gives their scores.
+
+  Args:
+    exported: the program.
+    shape: of one sample.
+    dtype: of samples.
+  """
   if len(exported.in_avals) != 1:
     return False
   (samples,) = exported.in_avals
-  give = jax.tree.unflatten(exported.out_tree, exported.out_avals)
+  outputs = jax.tree.unflatten(exported.out_tree, exported.out_avals)
   return (
     (samples.shape[1:], samples.dtype) == (shape, dtype)
-    and isinstance(give, dict)
-    and 'score' in give
-    and (give['score'].shape, give['score'].dtype)
+    and isinstance(outputs, dict)
+    and 'score' in outputs
+    and (outputs['score'].shape, outputs['score'].dtype)
     == (samples.shape[:1], np.float32)
-    and all(part.shape[:1] == samples.shape[:1] for part in give.values())
+    and all(part.shape[:1] == samples.shape[:1] for part in outputs.values())
   )
 
 
 def unreadable(path: Any, meta: dict[str, Any], error: Exception) -> Exception:
-  """Returns the error of a program that this JAX cannot read."""
+  """Returns the UserError for a program that this JAX cannot read.
+
+  Args:
+    path: of the scorer's file.
+    meta: the content of its meta.json.
+    error: that JAX raised.
+  """
   why, writer = foreign.reason(error), _jax_of(meta)
-  if 'backward-compatibility window' in why:  # As jax 0.12 says it.
+  if 'backward-compatibility window' in why:  # The words of jax 0.12.
     why = 'it has expired'
   until = meta.get('readable_until')
-  until = f'by {until}' if until else 'until unknown'  # Of earlier exports.
+  until = (
+    f'by {until}' if until else 'until unknown'
+  )  # Earlier exports lack it.
   return errors.UserError(
     f'{path} was written by jax {writer}, readable {until}; jax'
     f' {jax.__version__} cannot read it ({why}); export the run again with this'
@@ -164,8 +182,9 @@ def unreadable(path: Any, meta: dict[str, Any], error: Exception) -> Exception:
 
 
 def _jax_of(meta: dict[str, Any]) -> str:
+  """Returns the version of the JAX that exported a program, for a message."""
   try:
-    # Earlier exports have it only there.
+    # Earlier exports have it in their environment only.
     written = meta.get('jax') or meta['environment']['versions']['jax']
   except (KeyError, TypeError):
     return 'of an unknown version'

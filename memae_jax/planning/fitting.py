@@ -1,12 +1,12 @@
-"""The largest size of something that fits a memory."""
+"""Search for the largest size of something that fits a memory."""
 
 import math
 from collections.abc import Callable
 from typing import Any
 
-_MOST = 2**30  # Of slots and samples of a batch.
-_MARGIN = 0.98  # Of the memory that a largest size is aimed at.
-_CHECKS = 2  # Compilations at most that check a largest size.
+_MOST = 2**30  # Upper end of the search, in slots or samples of a batch.
+_MARGIN = 0.98  # Share of the memory that the search aims at.
+_CHECKS = 2  # Most compilations that check a size.
 
 
 def largest(
@@ -17,21 +17,21 @@ def largest(
   unit: int,
   memory: int,
 ) -> dict[str, Any]:
-  """The largest size whose peak fits.
+  """Finds the largest size whose peak fits.
 
-  From the line through two sizes, checked by a compilation.
+  It is estimated from the line through two sizes, and checked by a compilation.
 
   Args:
-    peak_at: compiles for a size and returns its bytes.
+    peak_at: compiles for a size and returns its peak in bytes.
     at: a size.
     peak: its bytes.
     other: another size.
-    unit: sizes found are its multiples.
+    unit: the result is a multiple of this.
     memory: bytes that there are.
 
   Returns:
-    `largest` (0: none, None: not found), whether a compilation has `checked`
-    it, and `peaks` of all sizes that were compiled.
+    `largest` (0: no size fits, None: not found), whether a compilation has
+    `checked` it, and `peaks`, the bytes of all sizes that were compiled.
   """
   peaks = {at: peak}
   if other != at:
@@ -60,7 +60,7 @@ def largest(
 
 
 def _rounded(value: float, unit: int) -> int:
-  """Down to two digits, and to a multiple of the unit."""
+  """Rounds down to two digits and to a multiple of the unit."""
   if value < unit:
     return 0
   digits = 10 ** max(0, math.floor(math.log10(value)) - 1)

@@ -1,8 +1,9 @@
 """Arithmetic of a traced program: matrix products and convolutions.
 
-Counted in what JAX hands to the compiler, for one device, every scan as often
-as it runs; a loop of unknown length, such as the one over training steps,
-once. Products with the zeros that padding and dilation insert are not counted.
+It is counted in the program that JAX hands to the compiler, for one device.
+The body of a scan counts as often as it runs, that of a loop of unknown length,
+such as the one over training steps, once. Products with the zeros that padding
+and dilation insert are not counted.
 """
 
 import math
@@ -12,20 +13,20 @@ from typing import Any
 
 import jax.extend
 
-# A TPU multiplies bfloat16 numbers; of float32 ones it takes as many products
-# as the precision asks for. XLA's default is one.
+# A TPU multiplies bfloat16 numbers. A product of float32 numbers takes several
+# of these, as the precision asks for; by default XLA takes one.
 _PASSES = {'HIGH': 3, 'HIGHEST': 6}
 
 
 def count(jaxpr: Any, platform: str) -> tuple[float, float]:
-  """FLOPs of one device.
+  """Counts the FLOPs of one device.
 
   Args:
     jaxpr: closed, of a traced program.
     platform: that it is lowered for.
 
   Returns:
-    The FLOPs, and those that a matrix unit of bfloat16 numbers takes for them.
+    The FLOPs, and how many a matrix unit of bfloat16 numbers needs for them.
   """
   total = Counter()
   _add(jaxpr.jaxpr, platform, 1, total)
@@ -36,6 +37,7 @@ def count(jaxpr: Any, platform: str) -> tuple[float, float]:
 
 
 def _add(jaxpr, platform: str, times: int, total: Counter) -> None:
+  """Adds the FLOPs of a program that runs `times` to `total`, by passes."""
   for eqn in jaxpr.eqns:
     name = eqn.primitive.name
     if name == 'dot_general':
@@ -46,21 +48,22 @@ def _add(jaxpr, platform: str, times: int, total: Counter) -> None:
       _add(_branch(eqn, platform), platform, times, total)
     else:
       inner = times * (eqn.params['length'] if name == 'scan' else 1)
-      for each in _inside(eqn.params):
-        _add(each, platform, inner, total)
+      for program in _inside(eqn.params):
+        _add(program, platform, inner, total)
 
 
 def _inside(params: dict[str, Any]) -> Iterator[Any]:
+  """Yields the programs among the parameters of an equation."""
   for value in params.values():
-    for one in value if isinstance(value, (tuple, list)) else (value,):
-      if isinstance(one, jax.extend.core.ClosedJaxpr):
-        yield one.jaxpr
-      elif isinstance(one, jax.extend.core.Jaxpr):
-        yield one
+    for item in value if isinstance(value, (tuple, list)) else (value,):
+      if isinstance(item, jax.extend.core.ClosedJaxpr):
+        yield item.jaxpr
+      elif isinstance(item, jax.extend.core.Jaxpr):
+        yield item
 
 
 def _branch(eqn, platform: str):
-  """The branch that the platform takes; of others, the one with most work."""
+  """Returns the branch that the platform takes, else the one with most work."""
   branches = [branch.jaxpr for branch in eqn.params['branches']]
   platforms = eqn.params.get('branches_platforms')
   if platforms:
@@ -76,6 +79,7 @@ def _branch(eqn, platform: str):
 
 
 def _passes(eqn) -> int:
+  """Returns how many products of bfloat16 numbers stand for one product."""
   if max(v.aval.dtype.itemsize for v in eqn.invars) < 4:
     return 1
   precision = eqn.params.get('precision')
@@ -84,13 +88,15 @@ def _passes(eqn) -> int:
 
 
 def _dot(eqn) -> int:
+  """Counts the FLOPs of a matrix product."""
   (contracted, _), _ = eqn.params['dimension_numbers']
   shape = eqn.invars[0].aval.shape
-  each = math.prod(shape[axis] for axis in contracted)
-  return 2 * each * math.prod(eqn.outvars[0].aval.shape)
+  terms = math.prod(shape[axis] for axis in contracted)  # Of each sum.
+  return 2 * terms * math.prod(eqn.outvars[0].aval.shape)
 
 
 def _conv(eqn) -> int:
+  """Counts the FLOPs of a convolution, without products with inserted zeros."""
   params, (lhs, rhs) = eqn.params, (v.aval.shape for v in eqn.invars)
   out = eqn.outvars[0].aval.shape
   numbers = params['dimension_numbers']
@@ -114,7 +120,15 @@ def _conv(eqn) -> int:
 
 
 def _meetings(size: int, taps: int, out: int, how: tuple[int, ...]) -> int:
-  """Pairs of an output and a tap that meet an input, along one dimension."""
+  """Counts pairs of an output and a tap that meet an input, in one dimension.
+
+  Args:
+    size: inputs.
+    taps: of the kernel.
+    out: outputs.
+    how: stride, padding before the first input, dilation of the inputs and of
+      the kernel.
+  """
   stride, low, spread, gap = how
   places = (o * stride + t * gap - low for o in range(out) for t in range(taps))
   return sum(p >= 0 and p % spread == 0 and p // spread < size for p in places)

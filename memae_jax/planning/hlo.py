@@ -1,9 +1,9 @@
-"""What a compiled program moves: reads the text of its optimised HLO.
+"""Reader of the optimised HLO of a program: bytes that it moves and sends.
 
 XLA's own totals count the body of a loop once. Here it counts as often as the
-loop runs, where that is written in the program. The loop over training steps
-is the one loop around everything whose length is not: one step is one pass of
-it, and what is outside is left out.
+loop runs, where the program states that. The loop over training steps is the
+one loop whose length is not stated: one step is one pass of it, and what is
+outside of it is left out.
 """
 
 import dataclasses
@@ -12,10 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-import jax
-import numpy as np
-
-from memae_jax.runtime import errors
+from memae_jax.planning import device_groups
 
 COLLECTIVES = (
   'all-reduce',
@@ -24,7 +21,7 @@ COLLECTIVES = (
   'all-to-all',
   'collective-permute',
 )
-_FREE = (  # Names and structure; nothing moves.
+_FREE = (  # Instructions that name and arrange; they move nothing.
   'parameter',
   'constant',
   'tuple',
@@ -41,7 +38,7 @@ _ON_CHIP = re.compile(r'S\([1-9]')
 
 
 class Instruction(NamedTuple):
-  """One line: `%name = shape op(operands), rest`."""
+  """One line of a program: `%name = shape op(operands), rest`."""
 
   name: str
   shape: str
@@ -55,8 +52,11 @@ class Instruction(NamedTuple):
 class Collective(NamedTuple):
   """Communication of one kind over one set of devices.
 
-  kind: such as 'all-reduce'. axes: of the mesh. count: a step. nbytes: that
-  each device brings, or for an all-gather gets, a step. group: devices.
+  kind: such as 'all-reduce'.
+  axes: of the mesh.
+  count: how often per step.
+  nbytes: that each device brings, or for an all-gather gets, per step.
+  group: number of devices that take part together.
   """
 
   kind: str
@@ -67,6 +67,7 @@ class Collective(NamedTuple):
 
 
 def _width(dtype: str) -> float:
+  """Returns the bytes of one number of a type, such as 'bf16'."""
   if dtype in ('pred', 'token', 'opaque'):
     return 1.0 if dtype == 'pred' else 0.0
   bits = re.search(r'\d+', dtype)
@@ -74,7 +75,7 @@ def _width(dtype: str) -> float:
 
 
 def nbytes(shape: str) -> int:
-  """Bytes of the numbers of an array or tuple, as HLO writes its shape."""
+  """Counts the bytes of an array or tuple, whose shape is as HLO writes it."""
   return sum(
     int(_width(dtype) * math.prod(_sides(size)))
     for dtype, size, _ in _ARRAY.findall(shape)
@@ -82,17 +83,17 @@ def nbytes(shape: str) -> int:
 
 
 def _members(shape: str) -> list[str]:
-  """Splits the shape of a tuple."""
-  depth, found = 0, ['']
+  """Splits the shape of a tuple into those of its members."""
+  depth, members = 0, ['']
   for letter in shape[1:-1]:
     depth += {**dict.fromkeys('([{', 1), **dict.fromkeys(')]}', -1)}.get(
       letter, 0
     )
     if letter == ',' and not depth:
-      found.append('')
+      members.append('')
     else:
-      found[-1] += letter
-  return found
+      members[-1] += letter
+  return members
 
 
 def _sides(text: str) -> list[int]:
@@ -100,11 +101,11 @@ def _sides(text: str) -> list[int]:
 
 
 def _in_memory(shape: str, anywhere: bool = False) -> int:
-  """Bytes of an array or tuple in the device's memory, with padding.
+  """Counts the bytes of an array or tuple in the memory of the device.
 
   Args:
-    shape: as HLO writes it.
-    anywhere: also of arrays that are on the chip.
+    shape: as HLO writes it, with the layout, which may be padded.
+    anywhere: whether to count arrays that lie on the chip, too.
   """
   total = 0
   for dtype, size, layout in _ARRAY.findall(shape):
@@ -112,7 +113,7 @@ def _in_memory(shape: str, anywhere: bool = False) -> int:
       continue
     sides, order = _sides(size), _sides(layout.strip('{}').split(':')[0])
     tile = re.search(r'T\(([\d,]+)\)', layout)
-    if tile:  # Of the dimensions that lie closest, the closest last.
+    if tile:  # Sizes of the innermost dimensions, the innermost last.
       for axis, side in zip(order, reversed(_sides(tile[1]))):
         sides[axis] = -(-sides[axis] // side) * side
     total += int(_width(dtype) * math.prod(sides))
@@ -120,7 +121,7 @@ def _in_memory(shape: str, anywhere: bool = False) -> int:
 
 
 def _balanced(text: str, start: int) -> int:
-  """The place after the parenthesis that closes the one at `start`."""
+  """Returns the place after the parenthesis that closes the one at `start`."""
   depth = 0
   for at in range(start, len(text)):
     depth += {'(': 1, ')': -1}.get(text[at], 0)
@@ -130,6 +131,7 @@ def _balanced(text: str, start: int) -> int:
 
 
 def _instruction(line: str) -> Instruction | None:
+  """Reads a line of a program; None if it is no instruction."""
   begin = _BEGIN.match(line)
   if not begin:
     return None
@@ -166,15 +168,15 @@ class Module:
       if head:
         current = computations.setdefault(head[1], [])
         entry = head[1] if line.startswith('ENTRY') else entry
-      elif found := _instruction(line):
-        current.append(found)
+      elif instruction := _instruction(line):
+        current.append(instruction)
     return cls(computations, entry)
 
   def _trips(self, loop: Instruction) -> int | None:
-    """How often a loop runs, or None."""
-    told = re.search(r'known_trip_count[^\d]*(\d+)', loop.rest)
-    if told:
-      return int(told[1])
+    """Returns how often a loop runs, or None if that is not stated."""
+    stated = re.search(r'known_trip_count[^\d]*(\d+)', loop.rest)
+    if stated:
+      return int(stated[1])
     body = self.computations[_named('condition', loop.rest)]
     constants = {i.name: i.inside for i in body if i.op == 'constant'}
     for i in body:
@@ -185,6 +187,7 @@ class Module:
     return None
 
   def _called(self, one: Instruction) -> list[str]:
+    """Returns the names of the computations that an instruction calls."""
     if one.op == 'conditional':
       branches = re.search(r'branch_computations=\{([^}]*)\}', one.rest)
       names = branches[1] if branches else one.rest
@@ -213,16 +216,27 @@ class Module:
         yield name, one, times, within
 
   def executed(self, steps: bool) -> list[tuple[str, Instruction, int]]:
-    """The instructions that run, where, and how often.
+    """Returns the instructions that run.
 
     Args:
-      steps: the program is a loop over steps; those of one step.
+      steps: whether the program is a loop over steps; only the instructions
+        of one step are returned then.
+
+    Returns:
+      Computation, instruction, and how often it runs.
     """
-    found = list(self._walk(self.entry, 1, False))
-    return [each[:3] for each in found if each[3] or not steps]
+    return [
+      (name, instruction, times)
+      for name, instruction, times, within in self._walk(self.entry, 1, False)
+      if within or not steps
+    ]
 
   def traffic(self, steps: bool) -> int:
-    """Bytes that a device's memory gives and takes, each time it runs."""
+    """Counts the bytes that the memory of a device gives and takes.
+
+    Args:
+      steps: see `executed`.
+    """
     shapes = {
       name: {i.name: i.shape for i in body}
       for name, body in self.computations.items()
@@ -233,11 +247,16 @@ class Module:
     )
 
   def _moved(self, one: Instruction, shapes: dict[str, str]) -> int:
-    """Bytes that an instruction takes from the memory and puts there."""
+    """Counts the bytes that an instruction reads and writes in the memory.
+
+    Args:
+      one: the instruction.
+      shapes: of all instructions of its computation, by name.
+    """
     op = one.op
     if op in _FREE or op.endswith('-done'):
       return 0
-    arrays = [found[0] for found in _ARRAY.finditer(one.shape)]
+    arrays = [match[0] for match in _ARRAY.finditer(one.shape)]
     of = lambda name: _in_memory(shapes.get(name, ''))
     out = _in_memory(one.shape)
     if op == 'copy-start':  # (to, from, context)
@@ -254,7 +273,12 @@ class Module:
     return out + sum(map(of, one.operands))
 
   def _fused(self, one: Instruction, of: Callable[[str], int]) -> int:
-    """A fusion takes only the parts of its operands that it slices."""
+    """Counts the bytes of a fusion, which reads only the parts it slices.
+
+    Args:
+      one: the fusion.
+      of: (name of an operand) -> its bytes in the memory.
+    """
     body = self.computations.get(_named('calls', one.rest), [])
     by_name = {i.name: i for i in body}
     inner = {int(i.inside): i.name for i in body if i.op == 'parameter'}
@@ -264,20 +288,20 @@ class Module:
         users.setdefault(operand, []).append(i)
     total = 0
     for at, operand in enumerate(one.operands):
-      whole, parts = of(operand), 0
+      size, parts = of(operand), 0
       for user in users.get(inner.get(at, ''), ()):
         first = user.operands[0] == inner[at]
         if first and user.op in ('dynamic-slice', 'slice', 'gather'):
           parts += _in_memory(user.shape, True)
         elif not (first and user.op == 'dynamic-update-slice'):
-          parts += whole
-      total += min(whole, parts)
+          parts += size
+      total += min(size, parts)
     root = next((i for i in body if i.root), None)
     results = [root] if root is not None else []
     if root is not None and root.op == 'tuple':
       results = [by_name[name] for name in root.operands if name in by_name]
     out = _in_memory(one.shape)
-    for i in results:  # In place: only what is new.
+    for i in results:  # An update in place writes only the new part.
       if i.op == 'dynamic-update-slice' and i.operands[1] in by_name:
         kept = _in_memory(i.shape, True) - _in_memory(
           by_name[i.operands[1]].shape, True
@@ -288,16 +312,21 @@ class Module:
   def collectives(
     self, mesh_shape: dict[str, int], steps: bool
   ) -> list[Collective]:
-    """What crosses devices, by kind and axes of the mesh, largest first."""
-    found: dict[tuple, list[int]] = {}
+    """Returns the communication between devices, largest first.
+
+    Args:
+      mesh_shape: size of each axis.
+      steps: see `executed`.
+    """
+    sums: dict[tuple, list[int]] = {}
     for _, one, times in self.executed(steps):
       kind = one.op.removesuffix('-start')
       if kind not in COLLECTIVES:
         continue
-      group, axes = _axes(one, mesh_shape)
+      group, axes = device_groups.axes(one.rest, mesh_shape)
       if group < 2:
         continue
-      entry = found.setdefault((kind, axes, group), [0, 0])
+      entry = sums.setdefault((kind, axes, group), [0, 0])
       shape = one.shape
       if one.op.endswith('-start') and kind != 'all-reduce':
         shape = _members(shape)[1]  # (from, to, ...)
@@ -306,78 +335,13 @@ class Module:
     return sorted(
       (
         Collective(kind, axes, count, size, group)
-        for (kind, axes, group), (count, size) in found.items()
+        for (kind, axes, group), (count, size) in sums.items()
       ),
       key=lambda c: -c.nbytes,
     )
 
 
 def _named(attribute: str, text: str) -> str:
-  found = re.search(rf'\b{attribute}=%?([\w.\-]+)', text)
-  return found[1] if found else ''
-
-
-def _axes(
-  one: Instruction, mesh_shape: dict[str, int]
-) -> tuple[int, tuple[str, ...]]:
-  """How many devices exchange, and the axes of the mesh they differ in."""
-  sizes = tuple(mesh_shape.values())
-  groups = _groups(one.rest, int(np.prod(sizes)))
-  where = np.stack(np.unravel_index(groups, sizes))  # [axis, group, member]
-  differs = (where != where[:, :, :1]).any((1, 2))
-  axes = tuple(name for name, does in zip(mesh_shape, differs) if does)
-  return groups.shape[1], axes
-
-
-def _groups(text: str, devices: int) -> np.ndarray:
-  """[groups, members] numbers of devices.
-
-  Raises:
-    UserError: they are written in an unknown way.
-  """
-  named = re.search(
-    r"replica_groups=mesh\[((?:'[^']+'=\d+,?)+)\] \{([^}]*)\}", text
-  )
-  if named:
-    return _of_axes(named[1], named[2])
-  iota = re.search(
-    r'replica_groups=\[([\d,]+)\]<=\[([\d,]+)\](?:T\(([\d,]+)\))?', text
-  )
-  numbers = lambda text: [int(n) for n in text.split(',')]
-  if iota:
-    grid = np.arange(devices).reshape(numbers(iota[2]))
-    if iota[3]:
-      grid = grid.transpose(numbers(iota[3]))
-    return grid.reshape(numbers(iota[1]))
-  listed = re.search(
-    r'(?:replica_groups|source_target_pairs)=\{(.*?)\}\}', text
-  )
-  if listed:
-    rows = re.findall(r'\{([\d,]+)', listed[1])
-    return np.asarray([numbers(row) for row in rows])
-  told = re.search(r'replica_groups=(?!\{\})\S+', text)
-  if told:
-    raise errors.UserError(
-      f'a program that jax {jax.__version__} has compiled says "{told[0]}",'
-      ' which the plan cannot read; plan with an earlier jax'
-    )
-  return np.arange(devices)[None]
-
-
-def _of_axes(sizes: str, named: str) -> np.ndarray:
-  """[groups, members] of a mesh such as 'x'=8,'y'=2 and axes 'y','x':(2)4.
-
-  The last is a part of an axis: of 4, after a part of 2.
-  """
-  sides = []  # Of each axis: before the part, the part, after it.
-  for name, size in re.findall(r"'([^']+)'=(\d+)", sizes):
-    part = re.search(rf"'{re.escape(name)}'(?::\((\d+)\)(\d+))?", named)
-    before, own = int(size), 1
-    if part:
-      before, own = int(part[1] or 1), int(part[2] or size)
-    sides += [before, own, int(size) // (before * own)]
-  grid = np.arange(math.prod(sides)).reshape(sides)
-  grid = np.moveaxis(
-    grid, range(1, len(sides), 3), range(-(len(sides) // 3), 0)
-  )
-  return grid.reshape(-1, math.prod(sides[1::3]))
+  """Returns the computation that an attribute names, or ''."""
+  match = re.search(rf'\b{attribute}=%?([\w.\-]+)', text)
+  return match[1] if match else ''

@@ -1,10 +1,10 @@
-"""What a run will take on a machine that is not at hand.
+"""Plan of a run on a machine that is not at hand: memory, work and times.
 
-Compiles the programs of the run, training and scoring, for the devices of a
-topology and reads off what they hold, compute, move and send. Nothing runs,
-and nothing of the state is allocated. Times are rooflines: the longest of
-what computing, moving and sending would take at the speeds of the data sheet,
-so they are lower bounds.
+The programs of the run, training and scoring, are compiled for the devices of
+a topology, and the compiler says what they hold, compute, move and send.
+Nothing runs, and no array of the state is allocated. Times are rooflines: the
+longest of computing, moving and sending at the speeds of the data sheet, so
+they are lower bounds.
 """
 
 import dataclasses
@@ -28,18 +28,19 @@ _LOG = logging.getLogger(__name__)
 _UNITS = {'': 1, 'K': 2**10, 'M': 2**20, 'G': 2**30, 'T': 2**40}
 
 NOTES = {
-  'all': 'compiled, not run; of the first family of methods, and of `others`,'
-  ' which come after it; train: null for a method without gradient descent',
+  'all': 'compiled, not run; for the first family of methods, and in `others`'
+  ' for the families that come after it; train: null for a method without'
+  ' gradient descent',
   'bytes': 'of one device; peak is their sum',
-  'flops': 'of matrix products and convolutions of one device, a step; scans'
-  ' count as often as they run; a loop of unknown length, as over training'
-  ' steps, once',
+  'flops': 'of matrix products and convolutions of one device, per step; scans'
+  ' count as often as they run, a loop of unknown length, such as the one over'
+  ' training steps, once',
   'matrix_unit_flops': 'the same in products of bfloat16 numbers, of which one'
   ' of float32 numbers at the highest precision takes six',
   'bytes_moved': 'what the compiled instructions read from and write to the'
-  ' memory of one device, a step; loops count as in flops',
+  ' memory of one device, per step; loops count as in flops',
   'xla': 'the totals of XLA, which counts the body of every loop once',
-  'collectives': 'nbytes: of one device, a step',
+  'collectives': 'nbytes: of one device, per step',
   'seconds': 'of a step: the longest of compute, memory and links at full'
   ' speed, so at least that',
 }
@@ -54,10 +55,10 @@ def run(
     config: resolved.
     topology: see `machines.devices`.
     folder: of plan.json, or None.
-    limits: also look for the largest memory and batch that fit.
+    limits: whether to look for the largest memory and batch that fit.
 
   Raises:
-    UserError: it does not fit the devices.
+    UserError: the run does not fit the devices, or the topology is unknown.
   """
   with jax.disable_jit(False):  # The programs are compiled, not run.
     plan = make(config, *machines.devices(topology), limits)
@@ -78,16 +79,16 @@ def make(
   Args:
     config: resolved.
     devices: of the machine.
-    chip: what each can do.
-    limits: as of `run`.
+    chip: memory and speeds of one device.
+    limits: see `run`.
 
   Returns:
-    Plain values, as plan.json has them.
+    The content of plan.json.
   """
   exp = _described(config, devices)
   first = _family(exp, chip)
   others = {other.family: _family(other, chip) for other in exp.others}
-  # What the compiler says it has is more exact than a data sheet.
+  # The memory that the compiler states is more exact than a data sheet.
   chip = dataclasses.replace(chip, memory=first['score']['memory'])
   plan = {
     'notes': NOTES,
@@ -106,7 +107,7 @@ def make(
 
 
 def _family(exp: experiment.Experiment, chip: machines.Chip) -> dict[str, Any]:
-  """What the replicas of one family take; they train one family at a time."""
+  """Plans the replicas of one family; families train one after another."""
   method = exp.trainer.method
   trains = any(isinstance(stage, base.Train) for stage in method.stages)
   train = _program('train', exp, chip) if trains else None
@@ -125,21 +126,21 @@ def _family(exp: experiment.Experiment, chip: machines.Chip) -> dict[str, Any]:
 
 
 def _described(config, devices) -> experiment.Experiment:
-  """The experiment, of which no array is placed."""
+  """Returns the experiment without placing any array on devices."""
   with parallel.abstract():
     return experiment.build(config, devices=devices)
 
 
 def _shard_bytes(tree: Any) -> int:
-  """Bytes that one device holds of a tree of shapes."""
+  """Counts the bytes that one device holds of a tree of shapes."""
   return sum(
     math.prod(x.sharding.shard_shape(x.shape)) * x.dtype.itemsize
     for x in jax.tree.leaves(tree)
   )
 
 
-def _held(exp) -> dict[str, int]:
-  """Bytes that stay on a device for the whole run, by kind."""
+def _resident_bytes(exp) -> dict[str, int]:
+  """Counts the bytes that stay on a device for the whole run, by kind."""
   programs, state = exp.programs, exp.programs.init_shapes
   inputs = [programs.hyper, programs.transform]
   if programs.name == 'resident':
@@ -153,18 +154,24 @@ def _held(exp) -> dict[str, int]:
 
 
 def _program(name: str, exp, chip: machines.Chip) -> dict[str, Any]:
-  """Compiles the program that trains or that scores, and reads it."""
-  held, training = _held(exp), name == 'train'
+  """Compiles a program and reads off its costs.
+
+  Args:
+    name: 'train' or 'score'.
+    exp: the experiment.
+    chip: memory and speeds of one device.
+  """
+  stays, training = _resident_bytes(exp), name == 'train'
   resident = exp.programs.name == 'resident'
   begun = time.perf_counter()
   with parallel.abstract():
-    trace, given = getattr(exp.programs, _CALLS[name])()
-  traced = trace(*given)
-  known = sum(held.values())
+    trace, shapes = getattr(exp.programs, _CALLS[name])()
+  traced = trace(*shapes)
+  without_batch = sum(stays.values())
   if not training:
-    known = _shard_bytes(given[:3])  # Weights, hyper, transform.
-  arguments = _shard_bytes(given)
-  sizes = held | {'batch': arguments - known}
+    without_batch = _shard_bytes(shapes[:3])  # Weights, hyper, transform.
+  arguments = _shard_bytes(shapes)
+  sizes = stays | {'batch': arguments - without_batch}
   if training and not resident:
     sizes['read_ahead'] = feed.AHEAD * sizes['batch']
   _LOG.info('compiling: %s', name)
@@ -195,12 +202,12 @@ _CALLS = {'train': 'trace_run', 'score': 'trace_score'}
 
 
 def _block(exp) -> int:
-  """Samples of a replica that are scored at once."""
+  """Returns how many samples of a replica are scored at once."""
   most = max(len(split.test) for split in exp.splits)
   return min(exp.config.eval.batch_size, most)
 
 
-_OUT_OF_MEMORY = re.compile(  # What libtpu says, arguments included.
+_OUT_OF_MEMORY = re.compile(  # Bytes needed, arguments included, and available.
   r'RESOURCE_EXHAUSTED.*?(?:Used |\()([\d.]+)([KMGT]?)'
   r'(?:\) exceeds available HBM \(| of )([\d.]+)([KMGT]?)',
   re.DOTALL,
@@ -208,20 +215,25 @@ _OUT_OF_MEMORY = re.compile(  # What libtpu says, arguments included.
 
 
 def _compiled(lowered: Any) -> tuple[Any, int, int | None]:
-  """The compiled program; or None, what it needs, and what there is."""
+  """Compiles a lowered program.
+
+  Returns:
+    The compiled program, 0 and None; or, if it does not fit, None, the bytes
+    that it needs, and those that there are.
+  """
   try:
     return lowered.compile(), 0, None
   except jax.errors.JaxRuntimeError as error:
-    found = _OUT_OF_MEMORY.search(str(error))
-    if not found:
+    match = _OUT_OF_MEMORY.search(str(error))
+    if not match:
       raise
-    number, unit, most, most_unit = found.groups()
+    needed, unit, available, available_unit = match.groups()
     size = lambda text, unit: int(float(text) * _UNITS[unit])
-    return None, size(number, unit), size(most, most_unit)
+    return None, size(needed, unit), size(available, available_unit)
 
 
 def _compiled_bytes(analysis: Any, arguments: int) -> dict[str, int]:
-  """What a program takes besides its arguments."""
+  """Returns the bytes that a program takes besides its arguments, by kind."""
   return {
     'layout': analysis.argument_size_in_bytes - arguments,
     'results': analysis.output_size_in_bytes - analysis.alias_size_in_bytes,
@@ -231,13 +243,19 @@ def _compiled_bytes(analysis: Any, arguments: int) -> dict[str, int]:
 
 
 def _moved(compiled: Any, mesh: jax.sharding.Mesh, steps: bool):
-  """Bytes that a program moves and sends; `steps`: it is a loop over them."""
+  """Returns the bytes that a program moves and sends.
+
+  Args:
+    compiled: the program.
+    mesh: of the devices.
+    steps: whether the program is a loop over steps.
+  """
   module = hlo.Module.parse(compiled.as_text())
   totals = compiled.cost_analysis() or {}
-  found = module.collectives(dict(mesh.shape), steps)
+  collectives = module.collectives(dict(mesh.shape), steps)
   return {
     'bytes_moved': module.traffic(steps),
-    'collectives': [each._asdict() for each in found],
+    'collectives': [collective._asdict() for collective in collectives],
     'xla': {
       'flops': totals.get('flops'),
       'bytes_accessed': totals.get('bytes accessed'),
@@ -246,7 +264,13 @@ def _moved(compiled: Any, mesh: jax.sharding.Mesh, steps: bool):
 
 
 def _roofline(program, chip: machines.Chip, used: int) -> dict[str, Any]:
-  """Seconds of a step at full speed, where the speeds are known."""
+  """Returns the seconds of a step at full speed, if the speeds are known.
+
+  Args:
+    program: its costs so far.
+    chip: memory and speeds of one device.
+    used: number of devices.
+  """
   if not chip.flops:
     return {'seconds': None, 'samples_per_second_per_device': None}
   seconds = {
@@ -261,7 +285,7 @@ def _roofline(program, chip: machines.Chip, used: int) -> dict[str, Any]:
 
 
 def _sent(collective: dict[str, Any]) -> float:
-  """Bytes that pass the links of a device, in a ring."""
+  """Returns the bytes that a collective sends over the links, in a ring."""
   if collective['kind'] == 'collective-permute':
     return collective['nbytes']
   rounds = 2 if collective['kind'] == 'all-reduce' else 1
@@ -272,15 +296,22 @@ def _sent(collective: dict[str, Any]) -> float:
 
 
 def _limits(exp, devices, chip, peak: int) -> dict[str, Any]:
-  """The largest memory and the largest batch that training fits, each alone."""
+  """Finds the largest memory and the largest batch that fit, each alone.
+
+  Args:
+    exp: the experiment.
+    devices: of the machine.
+    chip: memory and speeds of one device.
+    peak: bytes of training as it is configured.
+  """
   mesh, config = exp.mesh.shape, exp.config
   fixed = {f'mesh.{axis}': size for axis, size in mesh.items()}
-  # Which samples the slots start from is of no matter here.
+  # The samples that slots would start from do not matter here.
   fixed['model.memory.init'] = 'uniform'
 
   def peak_with(**fields):
-    one = _described(config_lib.changed(config, fixed | fields), devices)
-    return _program('train', one, chip)['bytes']['peak']
+    changed = _described(config_lib.changed(config, fixed | fields), devices)
+    return _program('train', changed, chip)['bytes']['peak']
 
   def slots(count):
     if not config.fleet.slots:
@@ -289,27 +320,28 @@ def _limits(exp, devices, chip, peak: int) -> dict[str, Any]:
     sizes = (count if n == largest else n for n in config.fleet.slots)
     return peak_with(**{'fleet.slots': tuple(sizes)})
 
-  def largest(*how):
+  def largest(*args):
     try:
-      return fitting.largest(*how)
-    except errors.UserError as error:  # Of a size that the config refuses.
+      return fitting.largest(*args)
+    except errors.UserError as error:  # The config refuses some size.
       return {'largest': None, 'checked': False, 'reason': str(error)}
 
-  found = {}
+  out = {}
   if exp.trainer.method.memories:
     (path, at), *_ = exp.trainer.method.memories.items()
     params = exp.programs.init_shapes.params
     width = base.leaf(params, path).shape[-1]
     share = math.ceil(len(exp.replicas) / mesh[parallel.REPLICA])
-    each = 5 * 4 * width * share / mesh[parallel.MEMORY]  # About.
-    other = at + max(at, int((chip.memory - peak) / 2 / each))
+    # Roughly: the float32 slot, its gradient, two moments and the best weights.
+    slot_bytes = 5 * 4 * width * share / mesh[parallel.MEMORY]
+    other = at + max(at, int((chip.memory - peak) / 2 / slot_bytes))
     if peak > chip.memory:
       other = max(1, at // 2)
-    found['slots'] = largest(
+    out['slots'] = largest(
       slots, at, peak, other, mesh[parallel.MEMORY], chip.memory
     )
   at = config.train.batch_size
-  found['batch_size'] = largest(
+  out['batch_size'] = largest(
     lambda count: peak_with(**{'train.batch_size': count}),
     at,
     peak,
@@ -317,18 +349,18 @@ def _limits(exp, devices, chip, peak: int) -> dict[str, Any]:
     mesh[parallel.DATA] * config.train.accumulate,
     chip.memory,
   )
-  return found
+  return out
 
 
 def _too_large(plan: dict[str, Any]) -> str:
-  """What does not fit, by how much, and what to lower."""
+  """Says what does not fit, by how much, and which config field to lower."""
   chip = plan['chip']['name']
   limits = plan.get('limits', {})
   families = plan, *plan['others'].values()
-  whole = lambda family: all(
+  fits = lambda family: all(
     p is None or p['fits'] for p in (family['train'], family['score'])
   )
-  number = [whole(family) for family in families].index(False)
+  number = [fits(family) for family in families].index(False)
   if number:
     limits = {}
   plan = families[number]
@@ -336,25 +368,25 @@ def _too_large(plan: dict[str, Any]) -> str:
   program = plan[name]
   sizes, memory = program['bytes'], program['memory']
   excess = sizes['peak'] - memory
-  words = {'train': 'training', 'score': 'scoring'}[name]
+  work = {'train': 'training', 'score': 'scoring'}[name]
   if number:
-    words += f' of "{plan["family"]}"'
-  said = (
-    f'{words} needs {table.size(sizes["peak"])} of each device,'
+    work += f' of "{plan["family"]}"'
+  problem = (
+    f'{work} needs {table.size(sizes["peak"])} of each device,'
     f' {table.size(excess)} more than {chip} has; '
   )
   state = sizes['parameters'] + sizes['optimizer'] + sizes['best_weights']
-  largest = lambda what: limits.get(what, {}).get('largest') or None
+  largest = lambda field: limits.get(field, {}).get('largest') or None
   if name == 'score':
-    return said + 'lower eval.batch_size'
+    return problem + 'lower eval.batch_size'
   if plan['slots'] and state > sizes['temporaries']:
     to = largest('slots')
-    return said + (
+    return problem + (
       f'lower model.memory.slots{f" to {to}" if to else ""}, or raise'
       ' mesh.memory'
     )
   to = largest('batch_size')
-  return said + (
+  return problem + (
     f'lower train.batch_size{f" to {to}" if to else ""}, raise'
     ' train.accumulate or mesh.data, or set model.compute to "bfloat16"'
   )

@@ -1,4 +1,4 @@
-"""A plan as a person reads it."""
+"""Text of a plan, for the terminal."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ _PARTS = ('compute', 'memory', 'links')
 
 
 def _scaled(value: float, base: int, units: tuple[str, ...]) -> tuple:
-  """The value in the largest unit that it reaches, and the unit."""
+  """Returns the value in the largest unit that it reaches, and the unit."""
   at = 0
   while abs(value) >= base and at < len(units) - 1:
     value, at = value / base, at + 1
@@ -27,13 +27,13 @@ def _scaled(value: float, base: int, units: tuple[str, ...]) -> tuple:
 
 
 def size(count: float) -> str:
-  """Bytes in the unit that suits them."""
+  """Writes a number of bytes in the unit that suits it."""
   value, unit = _scaled(count, 1024, ('B', 'KiB', 'MiB', 'GiB', 'TiB'))
   return f'{value:.0f} B' if unit == 'B' else f'{value:.2f} {unit}'
 
 
 def _number(value: float | None, unit: str = '') -> str:
-  """With the prefix that suits it; what is not known is a dash."""
+  """Writes a number with the prefix that suits it; a dash for None."""
   if value is None:
     return '-'
   value, prefix = _scaled(value, 1000, ('', 'k', 'M', 'G', 'T'))
@@ -41,13 +41,14 @@ def _number(value: float | None, unit: str = '') -> str:
 
 
 def _seconds(value: float | None) -> str:
+  """Writes seconds in milliseconds or microseconds; a dash for None."""
   if value is None:
     return '-'
   return f'{value * 1e3:.3g} ms' if value >= 1e-3 else f'{value * 1e6:.3g} us'
 
 
 def _rows(rows: list[tuple[str, ...]]) -> list[str]:
-  """Columns: the first to the left, the others to the right."""
+  """Writes rows in columns: the first to the left, the others to the right."""
   widths = [max(map(len, column)) for column in zip(*rows)]
   return [
     '  '.join(
@@ -59,7 +60,11 @@ def _rows(rows: list[tuple[str, ...]]) -> list[str]:
 
 
 def text(plan: dict[str, Any]) -> str:
-  """The plan in lines of text."""
+  """Returns the plan as lines of text.
+
+  Args:
+    plan: from `plan.make`.
+  """
   chip = plan['chip']
   lines = [f'{plan["devices"]} x {chip["name"]}; compiled, not run']
   for family in (plan, *plan['others'].values()):
@@ -68,25 +73,25 @@ def text(plan: dict[str, Any]) -> str:
     lines += _family(family, bool(chip['memory']))
     if family is plan:
       limits = plan.get('limits', {})
-      lines += [_limit(what, found) for what, found in limits.items()]
+      lines += [_limit(name, limit) for name, limit in limits.items()]
     lines.append('')
   return '\n'.join(lines[:-1])
 
 
-def _limit(what: str, found: dict[str, Any]) -> str:
-  """The largest size of something that fits."""
-  how = 'compiled' if found['checked'] else 'estimated'
-  largest = found['largest']
-  said = 'not found' if largest is None else f'{largest:,} ({how})'
-  return f'largest {what} that training fits: {said}'
+def _limit(name: str, limit: dict[str, Any]) -> str:
+  """Says which value of a config field is the largest that fits."""
+  how = 'compiled' if limit['checked'] else 'estimated'
+  largest = limit['largest']
+  size = 'not found' if largest is None else f'{largest:,} ({how})'
+  return f'largest {name} that training fits: {size}'
 
 
 def _family(plan: dict[str, Any], has_memory: bool) -> list[str]:
-  """Lines of a family of methods.
+  """Returns the lines of a family of methods.
 
   Args:
     plan: of the family.
-    has_memory: whether it is known how much memory a device has.
+    has_memory: whether the memory of a device is known.
   """
   names = {'train': 'training', 'score': 'scoring'}
   both = {w: plan[name] for name, w in names.items() if plan[name]}
@@ -104,7 +109,12 @@ def _family(plan: dict[str, Any], has_memory: bool) -> list[str]:
 def _costs(
   both: dict[str, dict[str, Any]], has_memory: bool
 ) -> list[tuple[str, ...]]:
-  """Returns rows of bytes, arithmetic and times of the programs by name."""
+  """Returns rows of bytes, arithmetic and times.
+
+  Args:
+    both: the programs by name.
+    has_memory: whether the memory of a device is known.
+  """
   rows = [('bytes of each device', *both)]
   programs = both.values()
   for kind, title in _KINDS.items():
@@ -117,7 +127,7 @@ def _costs(
   return [
     *rows,
     ('', *('' for _ in programs)),
-    ('a step of', *(f'{p["samples"]} samples' for p in programs)),
+    ('samples of a step', *(str(p['samples']) for p in programs)),
     ('arithmetic of a device', *(_number(v, 'FLOP') for v in of('flops'))),
     (
       'the same in products of bfloat16',
@@ -146,13 +156,13 @@ def _collectives(both: dict[str, dict[str, Any]]) -> list[tuple[str, ...]]:
   """Returns rows of what devices send each other, below their heads."""
   rows = [('collectives', 'axes', 'per step', 'bytes of a device')]
   for name, program in both.items():
-    for each in program.get('collectives', ()):
+    for collective in program.get('collectives', ()):
       rows.append(
         (
-          f'{name}: {each["kind"]}',
-          ' x '.join(each['axes']),
-          str(each['count']),
-          size(each['nbytes']),
+          f'{name}: {collective["kind"]}',
+          ' x '.join(collective['axes']),
+          str(collective['count']),
+          size(collective['nbytes']),
         )
       )
   return rows

@@ -1,4 +1,4 @@
-"""Studies that take their base by argument."""
+"""Studies whose base config is an argument."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from memae_jax.runtime import errors
 from memae_jax.studies import grid
 
-METRICS = {  # What each config in configs/ is judged by.
+METRICS = {  # The metric of the studies of each config in configs/.
   'digits': 'auroc',
   'mnist': 'auroc',
   'cifar10': 'auroc',
@@ -14,7 +14,7 @@ METRICS = {  # What each config in configs/ is judged by.
   'ped2': 'auroc_normalised',
   'moving_shapes': 'auroc_normalised',
 }
-# Of `config.parse_arg`; 0: as the base has it.
+# Defaults for `config.parse_arg`; 0: as the base has it.
 ARGUMENTS = {
   'base': 'digits',
   'classes': 0,
@@ -26,7 +26,11 @@ ARGUMENTS = {
 
 
 def on(args: Any, points: Sequence[grid.Fields]) -> grid.Study:
-  """A study of MemAE on the base that the arguments name.
+  """Returns a study of MemAE on the base that the arguments name.
+
+  Args:
+    args: parsed, with the fields of `ARGUMENTS` and `smoke`.
+    points: of the study.
 
   Raises:
     UserError: there is no such base.
@@ -35,7 +39,7 @@ def on(args: Any, points: Sequence[grid.Fields]) -> grid.Study:
     raise errors.UserError(
       f'config argument "base" is "{args.base}"; use {", ".join(METRICS)}'
     )
-  asked = {
+  fields = {
     'fleet.normal_classes': tuple(range(args.classes)),
     'fleet.seeds': args.seeds,
     'train.seed': args.seed,
@@ -45,6 +49,6 @@ def on(args: Any, points: Sequence[grid.Fields]) -> grid.Study:
   return grid.Study(
     base=f'../{args.base}.py:variant=memae' + (',smoke' if args.smoke else ''),
     points=points,
-    fields={field: value for field, value in asked.items() if value},
+    fields={field: value for field, value in fields.items() if value},
     metric=METRICS[args.base],
   )

@@ -3,10 +3,10 @@
   product(sweep('train.alpha', (0, 1e-4)), sweep('train.seed', range(3)))
 
 A point is a dict of config fields. Besides the dotted names of `config.SCHEMA`
-it may have `variant` and `normal_class`, one each, and two notes for the
-tables: `label`, a name, and `published`, the study's metric in a paper. Fields
-of the fleet's axes are those of one replica: `fleet.slots` with one number, or
-`slots`, is `model.memory.slots`.
+it may have one `variant` and one `normal_class`, and two notes for the tables:
+`label`, a name, and `published`, the study's metric in a paper. Axes of the
+fleet are fields of one replica here: `fleet.slots` with one number, or `slots`,
+is `model.memory.slots`.
 """
 
 import itertools
@@ -24,7 +24,7 @@ from memae_jax.training import fleet
 
 Fields = dict[str, Any]
 
-# Field of one replica: the axis of the fleet.
+# {field of one replica: axis of the fleet}.
 AXES = {
   'model.memory.slots': 'slots',
   'model.memory.threshold': 'thresholds',
@@ -41,14 +41,14 @@ _ONE = {'variant': 'fleet.variants', 'normal_class': 'fleet.normal_classes'}
 
 
 class Study(NamedTuple):
-  """What a study's file returns from `get_study(arg)`.
+  """A study, as `get_study(arg)` of its file returns it.
 
   base: config file and its arguments, relative to the study's file, such as
     '../mnist.py:seeds=2,variant=memae'.
   points: from `sweep`, `product`, `zipit` and `chain`.
-  fields: config fields of all points; a point's own come after them.
-  metric: what the curve shows and the best is the best of.
-  name: for tables; empty: that of the file.
+  fields: config fields of all points; the fields of a point override them.
+  metric: that the curve shows, and by which the best point is found.
+  name: for tables; '': that of the file.
   """
 
   base: str
@@ -61,9 +61,11 @@ class Study(NamedTuple):
 class Point(NamedTuple):
   """One row of the table.
 
-  fields: of the base config that the study set and the variant reads.
+  fields: of the config that the study sets and the variant reads.
+  label: name in the tables, or ''.
   config: resolved, with no axis of the fleet but seeds and normal classes.
-  index: of the row. published: the metric in a paper.
+  index: of the row.
+  published: the metric in a paper, or None.
   """
 
   fields: Fields
@@ -74,16 +76,17 @@ class Point(NamedTuple):
 
 
 def sweep(field: str, values: Iterable[Any]) -> list[Fields]:
-  """One point for each value of a field."""
+  """Returns one point for each value of a field."""
   return [{field: value} for value in values]
 
 
 def point(**fields: Any) -> list[Fields]:
-  """One point; dotted names are given as point(**{'train.alpha': 0.0})."""
+  """Returns one point; dotted names go in as point(**{'train.alpha': 0.0})."""
   return [fields]
 
 
 def _joined(parts: Sequence[Fields]) -> Fields:
+  """Joins points into one; raises UserError if a field occurs twice."""
   out: Fields = {}
   for part in parts:
     twice = [key for key in part if key in out]
@@ -97,12 +100,12 @@ def _joined(parts: Sequence[Fields]) -> Fields:
 
 
 def product(*sweeps: Sequence[Fields]) -> list[Fields]:
-  """Every combination; the first sweep varies slowest."""
+  """Returns all combinations of points; the first sweep varies slowest."""
   return [_joined(parts) for parts in itertools.product(*sweeps)]
 
 
 def zipit(*sweeps: Sequence[Fields]) -> list[Fields]:
-  """The first of each, the second of each, ...
+  """Joins the first point of each sweep, then the second of each, and so on.
 
   Raises:
     UserError: the lengths differ.
@@ -116,20 +119,23 @@ def zipit(*sweeps: Sequence[Fields]) -> list[Fields]:
 
 
 def chain(*sweeps: Sequence[Fields]) -> list[Fields]:
-  """The points of one after those of the other."""
+  """Returns the points of all sweeps, one sweep after the other."""
   return list(itertools.chain(*sweeps))
 
 
-def load(given: str) -> tuple[Study, pathlib.Path]:
-  """Reads `FILE.py[:arguments]`, or `NAME[:arguments]` of a packaged study.
+def load(name: str) -> tuple[Study, pathlib.Path]:
+  """Reads a study.
+
+  Args:
+    name: `FILE.py[:arguments]`, or `NAME[:arguments]` of a packaged study.
 
   Returns:
-    The study, named, and the folder of its file.
+    The study, which has a name now, and the folder of its file.
 
   Raises:
     UserError: there is no such file, or it describes no study.
   """
-  path, arg = config_file.existing(given, function='get_study')
+  path, arg = config_file.existing(name, function='get_study')
   study = config_file.called(path, arg, 'get_study')
   if not isinstance(study, Study):
     raise errors.UserError(f'{path}: get_study returns no Study')
@@ -143,36 +149,43 @@ def load(given: str) -> tuple[Study, pathlib.Path]:
 
 
 def points(study: Study, folder: pathlib.Path) -> list[Point]:
-  """Resolves the points of a study; those that coincide are one.
+  """Resolves the points of a study; points that coincide become one.
 
   Where the base trains several variants, or has other axes, a point becomes
-  one for each. A field that a variant does not read is dropped.
+  one for each of their values. A field that a variant does not read is dropped.
 
   Args:
     study: from `load`.
-    folder: of its file, that the base is looked for in; else in the current.
+    folder: of its file; a base that is not there is looked for in the current
+      folder.
 
   Raises:
-    UserError: the base or a field is not sound.
+    UserError: the base or a field is wrong.
   """
   if not (folder / study.base.partition(':')[0]).exists():
     folder = pathlib.Path()
   base = config_file.get_config(study.base, folder)
-  base = _set(config_lib.resolve(base).to_dict(), _plain(study.fields))
-  found: dict[Any, Point] = {}
-  for given in study.points:
-    given = dict(given)
-    label, published = str(given.pop('label', '')), given.pop('published', None)
-    for one in _expanded(base, _plain(given), label):
-      one = one._replace(published=published)
-      found.setdefault((trained_alike(one.config), replicas(one.config)), one)
-  return [one._replace(index=i) for i, one in enumerate(found.values())]
+  base = _set(config_lib.resolve(base).to_dict(), _full_names(study.fields))
+  by_key: dict[Any, Point] = {}
+  for fields in study.points:
+    fields = dict(fields)
+    label = str(fields.pop('label', ''))
+    published = fields.pop('published', None)
+    for resolved in _expanded(base, _full_names(fields), label):
+      resolved = resolved._replace(published=published)
+      config = resolved.config
+      by_key.setdefault((trained_alike(config), replicas(config)), resolved)
+  return [each._replace(index=i) for i, each in enumerate(by_key.values())]
 
 
-def _plain(given: Mapping[str, Any]) -> Fields:
-  """One name for each field."""
+def _full_names(fields: Mapping[str, Any]) -> Fields:
+  """Replaces aliases of fields by their full names.
+
+  Raises:
+    UserError: two names are of one field.
+  """
   out: Fields = {}
-  for key, value in given.items():
+  for key, value in fields.items():
     several = isinstance(value, (list, tuple))
     name = key if several else _ALIASES.get(key, key)
     if name in out:
@@ -182,7 +195,11 @@ def _plain(given: Mapping[str, Any]) -> Fields:
 
 
 def _set(config: Mapping[str, Any], fields: Fields) -> dict[str, Any]:
-  """A copy of a nested config with some fields changed."""
+  """Returns a copy of a nested config with some fields changed.
+
+  Raises:
+    UserError: there is no such field.
+  """
   out = json.loads(json.dumps(config))
   for key, value in fields.items():
     if key in AXES:
@@ -202,16 +219,22 @@ def _set(config: Mapping[str, Any], fields: Fields) -> dict[str, Any]:
   return out
 
 
-def _expanded(base, given: Fields, label: str) -> Iterable[Point]:
-  """The points with one value of each axis that `given` stands for."""
-  whole = config_lib.resolve(
-    _set(base, {k: v for k, v in given.items() if k == 'variant'})
-  )
-  for variant in whole.fleet.variants:
-    read = {k: v for k, v in given.items() if registry.reads(variant, k)}
-    several = len(whole.fleet.variants) > 1
-    own = {'variant': variant}
-    config = config_lib.resolve(_set(base, read | own))
+def _expanded(base, fields: Fields, label: str) -> Iterable[Point]:
+  """Yields the points with one value of each axis that `fields` stand for.
+
+  Args:
+    base: nested config.
+    fields: of a point, by their full names.
+    label: of the point.
+  """
+  fleet_of_all = config_lib.resolve(
+    _set(base, {k: v for k, v in fields.items() if k == 'variant'})
+  ).fleet
+  for variant in fleet_of_all.variants:
+    read = {k: v for k, v in fields.items() if registry.reads(variant, k)}
+    several = len(fleet_of_all.variants) > 1
+    named = {'variant': variant}
+    config = config_lib.resolve(_set(base, read | named))
     axes = {
       field: config.fleet[axis]
       for field, axis in AXES.items()
@@ -219,15 +242,21 @@ def _expanded(base, given: Fields, label: str) -> Iterable[Point]:
     }
     cleared = {f'fleet.{axis}': () for axis in AXES.values()}
     for values in itertools.product(*axes.values()):
-      chosen = dict(zip(axes, values))
-      shown = {k: v for k, v in chosen.items() if len(axes[k]) > 1}
-      fields = read | (own if several else {}) | shown
-      alone = _set(base, cleared | read | own | chosen)
-      yield Point(fields, label, config_lib.resolve(alone))
+      by_axis = dict(zip(axes, values))
+      varied = {k: v for k, v in by_axis.items() if len(axes[k]) > 1}
+      alone = _set(base, cleared | read | named | by_axis)
+      yield Point(
+        read | (named if several else {}) | varied,
+        label,
+        config_lib.resolve(alone),
+      )
 
 
 def key(replica: fleet.Replica) -> tuple:
-  """What tells replicas of one group apart, but for what they do not read."""
+  """Returns the settings that tell replicas of one group apart.
+
+  A memory size that the replica does not read is None.
+  """
   return (
     replica.variant,
     replica.slots if replica.has_memory else None,
@@ -240,21 +269,24 @@ def key(replica: fleet.Replica) -> tuple:
 
 
 def replicas(config: Any) -> frozenset[tuple]:
-  """The keys of all replicas of a config."""
+  """Returns the keys of all replicas of a config."""
   return frozenset(map(key, fleet.replicas(config)))
 
 
 def trained_alike(config: Any) -> str:
-  """The same text for configs whose replicas one fleet could hold.
+  """Returns a text that is equal for configs whose replicas fit one fleet.
 
-  `eval` fields are no part of it, but for the checkpoint rule: what is stored
-  depends on it.
+  Fields of `eval` are left out, but for the checkpoint rule, on which depends
+  what a checkpoint stores.
   """
   return _canonical(config, config_lib.trains)
 
 
 def evaluated_alike(config: Any) -> str:
-  """As `trained_alike`, with every field that a run's results depend on."""
+  """Returns a text that is equal for configs whose results could be one run's.
+
+  It has the fields of `trained_alike`, and all others that results depend on.
+  """
   return _canonical(config, config_lib.names_run)
 
 
@@ -269,27 +301,32 @@ def _canonical(config: Any, wanted: Callable[[str], bool]) -> str:
   return json.dumps(fields, sort_keys=True)
 
 
-def varying(found: Sequence[Point]) -> list[str]:
-  """The fields that tell the points apart, in the order of the study."""
-  names = dict.fromkeys(name for point in found for name in point.fields)
+def varying(points: Sequence[Point]) -> list[str]:
+  """Returns the fields that tell the points apart, in the study's order."""
+  names = dict.fromkeys(name for point in points for name in point.fields)
   text = lambda point, name: json.dumps(point.fields.get(name))
-  return [n for n in names if len({text(point, n) for point in found}) > 1]
+  return [n for n in names if len({text(point, n) for point in points}) > 1]
 
 
-def filled(one: Point, names: Sequence[str]) -> Fields:
-  """The fields of a point with those that only other points set."""
-  flat = config_lib.flatten(one.config.to_dict())
-  variant = one.config.fleet.variants[0]
+def filled(point: Point, names: Sequence[str]) -> Fields:
+  """Returns the fields of a point, with those that only other points set.
+
+  Args:
+    point: of the study.
+    names: of the fields that tell the points apart.
+  """
+  flat = config_lib.flatten(point.config.to_dict())
+  variant = point.config.fleet.variants[0]
   flat['variant'] = variant
-  if len(one.config.fleet.normal_classes) == 1:
-    flat['normal_class'] = one.config.fleet.normal_classes[0]
+  if len(point.config.fleet.normal_classes) == 1:
+    flat['normal_class'] = point.config.fleet.normal_classes[0]
   return {
     name: flat[name]
-    for name in dict.fromkeys((*names, *one.fields))
+    for name in dict.fromkeys((*names, *point.fields))
     if name in flat and registry.reads(variant, name)
   }
 
 
 def short(field: str) -> str:
-  """The last part of a field's name."""
+  """Returns the last part of a field's name."""
   return field.rsplit('.', 1)[-1]

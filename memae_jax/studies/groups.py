@@ -1,9 +1,9 @@
 """Points that can train together, as the exact product of a fleet's axes.
 
-Points that differ only in axes of the fleet share one compiled program: memory
-sizes are masked slots. A group is exact: its fleet has the replicas of its
-points and no others. Taking whole groups away does not change the other ones,
-so jobs that share a study agree on what is left.
+Points that differ only in axes of the fleet share one compiled program: smaller
+memories have masked slots. A group is exact: its fleet has the replicas of its
+points and no others. Without some whole groups the other groups stay as they
+are, so jobs that share a study agree on what is left.
 """
 
 import hashlib
@@ -20,7 +20,10 @@ Points = tuple[grid.Point, ...]
 
 
 class _Block(NamedTuple):
-  """A product of axes; () is an axis that none of its variants reads."""
+  """Points whose replicas are a product of values of the axes.
+
+  An axis is () if none of the variants reads it.
+  """
 
   points: Points
   slots: tuple
@@ -40,13 +43,15 @@ _MERGED = (
   'normal_class',
   'seed',
 )
-_UNREAD = ('slots', 'threshold', 'alpha')  # By some variants.
+_UNREAD = ('slots', 'threshold', 'alpha')  # Some variants do not read these.
 
 
 def _block(point: grid.Point) -> _Block:
-  found = list(zip(*grid.replicas(point.config)))
+  """Returns the block of one point."""
+  columns = zip(*grid.replicas(point.config))
   variant, slots, threshold, alpha, *rest = (
-    tuple(sorted(set(values), key=lambda v: (v is None, v))) for values in found
+    tuple(sorted(set(values), key=lambda v: (v is None, v)))
+    for values in columns
   )
   reads = lambda field: any(registry.reads(name, field) for name in variant)
   slots = () if slots == (None,) else slots
@@ -56,6 +61,7 @@ def _block(point: grid.Point) -> _Block:
 
 
 def _union(blocks: Sequence[_Block]) -> _Block:
+  """Returns the block with all values of each axis, and all points."""
   out = {
     axis: tuple(sorted({v for b in blocks for v in getattr(b, axis)}))
     for axis in _MERGED
@@ -69,7 +75,10 @@ def _union(blocks: Sequence[_Block]) -> _Block:
 
 
 def _along(blocks: list[_Block], axis: str) -> list[_Block]:
-  """Merges blocks that differ in one axis only; seeds if consecutive."""
+  """Merges blocks that differ in one axis only.
+
+  Seeds are merged only if they are consecutive, as those of a fleet are.
+  """
   alike: dict[Any, list[_Block]] = {}
   for block in blocks:
     rest = block._replace(points=(), **{axis: ()})
@@ -91,7 +100,7 @@ def _along(blocks: list[_Block], axis: str) -> list[_Block]:
 
 
 def _fits(one: _Block, other: _Block) -> bool:
-  """Whether two blocks of other variants are one product together."""
+  """Returns whether two blocks of different variants make one product."""
   shared = ('learning_rate', 'normal_class', 'seed')
   same = lambda axis: getattr(one, axis) == getattr(other, axis)
   return (
@@ -109,7 +118,7 @@ def group(points: Sequence[grid.Point]) -> list[Points]:
   alike: dict[str, list[grid.Point]] = {}
   for point in points:
     alike.setdefault(grid.evaluated_alike(point.config), []).append(point)
-  found: list[_Block] = []
+  groups: list[_Block] = []
   for same in alike.values():
     blocks = [_block(point) for point in same]
     for axis in _MERGED:
@@ -122,16 +131,16 @@ def group(points: Sequence[grid.Point]) -> list[Points]:
         merged.append(block)
       else:
         merged[at] = _union([merged[at], block])
-    found += merged
+    groups += merged
   ordered = [
     tuple(sorted(block.points, key=lambda point: point.index))
-    for block in found
+    for block in groups
   ]
   return sorted(ordered, key=lambda members: members[0].index)
 
 
 def fleet_config(members: Points) -> Any:
-  """The config whose fleet has the replicas of `members`, a whole group."""
+  """Returns the config whose fleet has the replicas of a group."""
   blocks = [_block(point) for point in members]
   axes = _union(blocks)
   config = members[0].config.to_dict()
@@ -156,7 +165,7 @@ def fleet_config(members: Points) -> Any:
 
 
 def split(members: Points) -> list[Points]:
-  """Two parts of a group of several points, each a group again or several."""
+  """Splits a group of several points in two, and groups each part again."""
   axes = (
     'learning_rate',
     'slots',
@@ -174,12 +183,15 @@ def split(members: Points) -> list[Points]:
       parts = [], []
       for point, block in zip(members, blocks):
         parts[getattr(block, axis) not in low].append(point)
-      return [found for part in parts for found in group(part)]
+      return [points for part in parts for points in group(part)]
   raise ValueError('points that coincide cannot be split')
 
 
 def name(members: Points) -> str:
-  """A stable name of a group's run: what it varies, and a hash of it all."""
+  """Returns a stable name for the run of a group.
+
+  It says which fields vary, and ends in a hash of the config and replicas.
+  """
   values: dict[str, list[str]] = {}
   for point in members:
     for field, value in point.fields.items():
@@ -187,14 +199,14 @@ def name(members: Points) -> str:
       text = value if isinstance(value, str) else json.dumps(value)
       if text not in texts:
         texts.append(text)
-  shown = ','.join(
+  fields = ','.join(
     f'{field}={"+".join(v) if len(v) < 4 else f"{v[0]}..{v[-1]}"}'
     for field, v in values.items()
   )
   config = fleet_config(members)
-  whole = json.dumps(
+  identity = json.dumps(
     [grid.trained_alike(config), sorted(map(repr, grid.replicas(config)))]
   )
-  digest = hashlib.sha256(whole.encode()).hexdigest()[:8]
-  safe = re.sub(r'[^\w.,=+-]+', '_', shown)[:80].strip('._-')
+  digest = hashlib.sha256(identity.encode()).hexdigest()[:8]
+  safe = re.sub(r'[^\w.,=+-]+', '_', fields)[:80].strip('._-')
   return f'{safe or "base"}-{digest}'

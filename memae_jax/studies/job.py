@@ -15,13 +15,13 @@ _LOG = logging.getLogger(__name__)
 
 
 def shard(text: str) -> tuple[int, int]:
-  """Reads 'i/n'.
+  """Reads the flag --shard, 'i/n', as two numbers.
 
   Raises:
     UserError: it is something else, or i is not below n.
   """
-  found = re.fullmatch(r'(\d+)/(\d+)', text)
-  i, n = map(int, found.groups()) if found else (0, 0)
+  match = re.fullmatch(r'(\d+)/(\d+)', text)
+  i, n = map(int, match.groups()) if match else (0, 0)
   if i >= n:
     raise errors.UserError(
       f'--shard is "{text}"; give i/n with i from 0 to n - 1, such as 0/4'
@@ -30,7 +30,14 @@ def shard(text: str) -> tuple[int, int]:
 
 
 def most_replicas(points: Sequence[grid.Point], most: int, jobs: int) -> int:
-  """Replicas of a run: `most`, or so many that there is a run for each job."""
+  """Returns how many replicas a run may have; 0: any number.
+
+  Args:
+    points: of the study.
+    most: the flag --max_replicas. 0: for several jobs, as few as leave each of
+      them a run.
+    jobs: how many share the study.
+  """
   if most or jobs == 1:
     return most
   return math.ceil(
@@ -39,23 +46,27 @@ def most_replicas(points: Sequence[grid.Point], most: int, jobs: int) -> int:
 
 
 def describe(study: grid.Study, planned: list[runs.Run]) -> str:
-  """What the study would do."""
+  """Lists the runs of a study with their sizes and states."""
   points = page.count(sum(len(run.points) for run in planned), 'point')
   many = page.count(len(planned), 'run')
   lines = [f'{study.name}: {points} in {many} of {study.base}']
   for run in planned:
     size = page.count(len(grid.replicas(run.config)), 'replica')
-    held = page.count(len(run.points), 'point')
-    lines.append(f'  {run.share} {run.name}: {held}, {size}, {run.state}')
+    of_run = page.count(len(run.points), 'point')
+    lines.append(f'  {run.share} {run.name}: {of_run}, {size}, {run.state}')
   return '\n'.join(lines)
 
 
 def dry_run(
-  given: str, folder: pathlib.Path, share: str = '0/1', most: int = 0
+  name: str, folder: pathlib.Path, share: str = '0/1', most: int = 0
 ) -> None:
-  """Prints the runs and their states; writes nothing. See `work`."""
-  study, where = grid.load(given)
-  points = grid.points(study, where)
+  """Prints the runs and their states; writes nothing.
+
+  Args:
+    name, folder, share, most: see `work`.
+  """
+  study, folder_of_file = grid.load(name)
+  points = grid.points(study, folder_of_file)
   most = most_replicas(points, most, shard(share)[1])
   exists = folder.exists()
   with runs.planning(folder) if exists else contextlib.nullcontext():
@@ -63,46 +74,48 @@ def dry_run(
 
 
 def work(
-  given: str, folder: pathlib.Path, share: str = '0/1', most: int = 0
+  name: str, folder: pathlib.Path, share: str = '0/1', most: int = 0
 ) -> None:
   """Does this job's share of a study.
 
   Args:
-    given: `FILE.py[:arguments]`.
+    name: `FILE.py[:arguments]`, or the name of a packaged study.
     folder: of the study.
-    share: 'i/n': every n-th run.
+    share: 'i/n': every n-th run, from the i-th.
     most: replicas of a run; 0: any number, but no more than leave each of the
       n jobs a run. A point is never divided.
 
   Raises:
-    Preempted: SIGTERM came; what was begun goes on with the same command.
+    Preempted: SIGTERM came; the same command continues what was begun.
     UserError: a run failed; the others are done.
   """
   index, jobs = shard(share)
-  study, where = grid.load(given)
-  points = grid.points(study, where)
+  study, folder_of_file = grid.load(name)
+  points = grid.points(study, folder_of_file)
   most = most_replicas(points, most, jobs)
-  mine = _Share(study, points, folder.absolute(), index, jobs, most)
+  part = _Share(study, points, folder.absolute(), index, jobs, most)
   tried: set[str] = set()
   with host.stop_requests() as stopping:
-    while not stopping() and _next(mine, tried, stopping):
+    while not stopping() and _next(part, tried, stopping):
       pass
-    with runs.planning(mine.folder):
-      planned = mine.plan()
-      written = table.write(study, planned, mine.folder)
+    with runs.planning(part.folder):
+      planned = part.plan()
+      written = table.write(study, planned, part.folder)
     stopped = stopping()
-  rows = table.read(mine.folder)
+  rows = table.read(part.folder)
   print(table.text(rows))
   print(page.counts(rows))
   print(f'study: {written}')
-  _end(planned, tried, stopped, mine.folder)
+  _end(planned, tried, stopped, part.folder)
 
 
 class _Share(NamedTuple):
   """The part of a study that one of several jobs does: every n-th run.
 
-  index, jobs: number of this job, of how many. most: replicas of a run; 0: any
-  number.
+  study, points, folder: of the study.
+  index: number of this job.
+  jobs: how many there are.
+  most: replicas of a run; 0: any number.
   """
 
   study: grid.Study
@@ -113,7 +126,7 @@ class _Share(NamedTuple):
   most: int
 
   def plan(self) -> list[runs.Run]:
-    """Returns all runs of the study, within `runs.planning`."""
+    """Returns all runs of the study; needs the lock of `runs.planning`."""
     return runs.plan(self.points, self.folder, self.most)
 
   def claim(
@@ -122,14 +135,14 @@ class _Share(NamedTuple):
     """Claims the next free run of the share until `stack` closes.
 
     Returns:
-      The run, which one it is of how many, and the open lock; None if no run
-      is free.
+      The run, its number as 'k of n', and the open lock; None if no run is
+      free.
     """
     with runs.planning(self.folder):
       planned = self.plan()
       for number, run in enumerate(planned, 1):
-        mine = run.share % self.jobs == self.index
-        if not mine or run.state == 'finished' or run.name in tried:
+        is_ours = run.share % self.jobs == self.index
+        if not is_ours or run.state == 'finished' or run.name in tried:
           continue
         lock = runs.claim(stack, run)
         if lock is not None:
@@ -161,14 +174,19 @@ def _next(share: _Share, tried: set[str], stopping) -> bool:
 
 
 def _end(planned, tried: set[str], stopped: bool, folder) -> None:
-  """Says what is left, as the exit code does."""
+  """Logs which runs are left to others, and raises for the rest.
+
+  Raises:
+    Preempted: this job was stopped.
+    UserError: a run failed.
+  """
   failed = [run for run in planned if run.state == 'failed']
   left = [run for run in planned if run.state in ('new', 'stopped')]
   stopped = stopped or any(run.name in tried for run in left)
   if stopped:
     raise errors.Preempted(
-      f'stopped by SIGTERM with {len(left)} of {len(planned)} runs to do, all'
-      f' of it saved in {folder}; run the same command to go on'
+      f'stopped by SIGTERM with {len(left)} of {len(planned)} runs to do;'
+      f' everything is saved in {folder}: run the same command to go on'
     )
   if left:
     _LOG.info(

@@ -20,7 +20,12 @@ _RULES = {
 
 
 def title_of(row: Mapping[str, Any], varying: Sequence[str]) -> str:
-  """What a point is called."""
+  """Returns the name of a point: its label, or the fields that vary.
+
+  Args:
+    row: of the point, as from `table.collect`.
+    varying: names of the fields that tell the points apart.
+  """
   return row['label'] or (
     ', '.join(
       f'{grid.short(name)} {layout.field_text(row["fields"][name])}'
@@ -33,19 +38,23 @@ def title_of(row: Mapping[str, Any], varying: Sequence[str]) -> str:
   )
 
 
-def study(found: Mapping[str, Any]) -> str:
-  """Returns the page of what `table.collect` found."""
-  varying = found['varying']
-  labelled = any(row['label'] for row in found['points'])
-  metrics = _metrics(found)[: 2 if labelled else 3]  # More would not fit.
-  quoted = any(row['published'] is not None for row in found['points'])
+def study(table: Mapping[str, Any]) -> str:
+  """Returns the page as HTML text.
+
+  Args:
+    table: from `table.collect`.
+  """
+  varying = table['varying']
+  labelled = any(row['label'] for row in table['points'])
+  metrics = _metrics(table)[: 2 if labelled else 3]  # More would not fit.
+  quoted = any(row['published'] is not None for row in table['points'])
   return layout.render(
     'study.html.j2',
-    name=found['name'],
-    counts=f'{counts(found)}. Compared by {wording.title(found["metric"])}.',
-    failures=[(r['run'], r['error']) for r in found['runs'] if r['error']],
-    best=[sentence(one, found) for one in found['best']],
-    figures=_figures(found),
+    name=table['name'],
+    counts=f'{counts(table)}. Compared by {wording.title(table["metric"])}.',
+    failures=[(r['run'], r['error']) for r in table['runs'] if r['error']],
+    best=[sentence(best, table) for best in table['best']],
+    figures=_figures(table),
     columns=[
       *(['Point'] if labelled else []),
       *map(grid.short, varying),
@@ -55,9 +64,9 @@ def study(found: Mapping[str, Any]) -> str:
       'Time',
     ],
     rows=[
-      _row(row, metrics, varying, labelled, quoted) for row in found['points']
+      _row(row, metrics, varying, labelled, quoted) for row in table['points']
     ],
-    note=layout.interval_note(found['points'], metrics)
+    note=layout.interval_note(table['points'], metrics)
     + (
       ' Thresholds are multiples of 1/N.'
       if 'model.memory.threshold' in varying
@@ -65,36 +74,36 @@ def study(found: Mapping[str, Any]) -> str:
     ),
     baselines=[
       (wording.label(name), tables.cell(summary, _DIGITS))
-      for name, summary in found['baselines'].items()
+      for name, summary in table['baselines'].items()
     ],
-    metric=wording.title(found['metric']),
-    runs=[(_run(run), run['state'] == 'finished') for run in found['runs']],
+    metric=wording.title(table['metric']),
+    runs=[(_run(run), run['state'] == 'finished') for run in table['runs']],
   )
 
 
-def _metrics(found) -> list[str]:
-  """The study's metric, and the others that are defined."""
+def _metrics(table) -> list[str]:
+  """Returns the study's metric, and the others that are defined."""
   defined = [
     name
     for name in (*registry.names('headline'), 'pseudo_auroc')
-    if any((r['metrics'].get(name) or {}).get('mean') for r in found['points'])
+    if any((r['metrics'].get(name) or {}).get('mean') for r in table['points'])
   ]
-  return list(dict.fromkeys((found['metric'], *defined)))
+  return list(dict.fromkeys((table['metric'], *defined)))
 
 
 def count(number: int, noun: str) -> str:
-  """Writes how many."""
+  """Writes a number of things, such as '1 run' and '2 runs'."""
   return f'{number:,} {noun}{"" if number == 1 else "s"}'
 
 
-def counts(found: Mapping[str, Any]) -> str:
-  """How many points and runs, and what they took."""
-  states = [run['state'] for run in found['runs']]
-  points, done = len(found['points']), states.count('finished')
-  out = f'{count(points, "point")} of {found["base"]} in'
+def counts(table: Mapping[str, Any]) -> str:
+  """Says how many points and runs there are, and the time they took."""
+  states = [run['state'] for run in table['runs']]
+  points, done = len(table['points']), states.count('finished')
+  out = f'{count(points, "point")} of {table["base"]} in'
   out += f' {count(len(states), "run")}'
   out += f', {done} of them finished' if done < len(states) else ''
-  spent = layout.seconds(found['wall_seconds'])
+  spent = layout.seconds(table['wall_seconds'])
   return f'{out}; {spent} in all'
 
 
@@ -132,78 +141,85 @@ def _row(row, metrics, varying, labelled, quoted) -> dict[str, Any]:
   }
 
 
-def sentence(one: Mapping[str, Any], found: Mapping[str, Any]) -> str:
-  """What one rule of choosing chose."""
-  rule = _RULES[one['rule']]
-  if one['point'] is None:
-    return f'{rule}: undefined, {one["reason"]}.'
-  name = title_of(found['points'][one['point']], found['varying'])
-  reached = tables.cell(one['metric'], _DIGITS)
-  out = f'{rule}: {name}, {wording.title(found["metric"])} {reached["mean"]}'
-  return f'{out} {reached.get("ci", "")}'.rstrip() + '.'
+def sentence(best: Mapping[str, Any], table: Mapping[str, Any]) -> str:
+  """Says which point is the best by one rule, and what it reaches.
+
+  Args:
+    best: of one rule, as from `table.best`.
+    table: from `table.collect`.
+  """
+  rule = _RULES[best['rule']]
+  if best['point'] is None:
+    return f'{rule}: undefined, because {best["reason"]}.'
+  name = title_of(table['points'][best['point']], table['varying'])
+  cell = tables.cell(best['metric'], _DIGITS)
+  out = f'{rule}: {name}, {wording.title(table["metric"])} {cell["mean"]}'
+  return f'{out} {cell.get("ci", "")}'.rstrip() + '.'
 
 
-def _numeric(found) -> str | None:
-  """The swept field that curves are drawn against; None: a list of points."""
-  if any(row['label'] for row in found['points']):
+def _numeric(table) -> str | None:
+  """Returns the swept field that curves are drawn against, if there is one."""
+  if any(row['label'] for row in table['points']):
     return None
   number = lambda v: isinstance(v, (int, float)) and not isinstance(v, bool)
   names = []
-  for name in found['varying']:
-    values = [r['fields'][name] for r in found['points'] if name in r['fields']]
+  for name in table['varying']:
+    values = [r['fields'][name] for r in table['points'] if name in r['fields']]
     if len(set(map(str, values))) > 1 and all(map(number, values)):
       names.append(name)
   return next((n for n in names if n != 'train.seed'), (names or [None])[0])
 
 
 def _axis(field: str) -> str:
-  """What a curve is drawn against."""
+  """Returns the name of a swept field for an axis."""
   return wording.SWEPT.get(grid.short(field), field).removeprefix('the ')
 
 
-def _figures(found) -> list[figure.Figure]:
-  done = [row for row in found['points'] if row['metrics']]
+def _figures(table) -> list[figure.Figure]:
+  """Draws curves over the swept field, or else a row for each point."""
+  done = [row for row in table['points'] if row['metrics']]
   estimates = [
-    intervals_plot.estimate(row['metrics'].get(found['metric'])) for row in done
+    intervals_plot.estimate(row['metrics'].get(table['metric'])) for row in done
   ]
   if not any(estimates):
     return []
-  swept = _numeric(found)
+  swept = _numeric(table)
   if swept is None:
-    return [_points(found, done, estimates)]
-  return [_curve(found, done, swept), *_memory(found, done, swept)]
+    return [_points(table, done, estimates)]
+  return [_curve(table, done, swept), *_memory(table, done, swept)]
 
 
-def _points(found, done, estimates) -> figure.Figure:
+def _points(table, done, estimates) -> figure.Figure:
   """Draws a row for each point."""
-  title = wording.title(found['metric'])
-  names = [title_of(row, found['varying']) for row in done]
-  rows = {name: one for name, one in zip(names, estimates) if one}
-  caption = layout.interval_note(done, [found['metric']])
+  title = wording.title(table['metric'])
+  names = [title_of(row, table['varying']) for row in done]
+  rows = {name: value for name, value in zip(names, estimates) if value}
+  caption = layout.interval_note(done, [table['metric']])
   drawn = intervals_plot.rows({title: rows})
   return figure.Figure('points', '', title, caption, drawn)
 
 
-def _others(found, swept: str) -> list[str]:
-  return [name for name in found['varying'] if name != swept]
+def _others(table, swept: str) -> list[str]:
+  """Returns the fields that vary, but for the swept one."""
+  return [name for name in table['varying'] if name != swept]
 
 
-def _curve(found, done, swept: str) -> figure.Figure:
+def _curve(table, done, swept: str) -> figure.Figure:
   """Draws the metric against the swept field, and closer where that helps."""
-  metric, title = found['metric'], wording.title(found['metric'])
+  metric, title = table['metric'], wording.title(table['metric'])
   lines = _lines(
-    done, swept, _others(found, swept), lambda row: row['metrics'].get(metric)
+    done, swept, _others(table, swept), lambda row: row['metrics'].get(metric)
   )
   panels = {title: lines}
-  near, gone = pictures.closer(lines)
+  near, places = pictures.closer(lines)
   if near:
-    left_out = ', '.join(f'{at:g}' for at in gone)
+    left_out = ', '.join(f'{at:g}' for at in places)
     panels[f'Closer, without {grid.short(swept)} {left_out}'] = near
   caption, levels = layout.interval_note(done, [metric]), {}
-  pca = (found['baselines'].get('pca') or {}).get('mean')
+  pca = (table['baselines'].get('pca') or {}).get('mean')
   if pca is not None:
     levels['pca'] = pca
-    caption += ' Lines across: baselines on the same samples.'
+    caption += ' Horizontal lines: baselines on the same samples.'
   return figure.Figure(
     'curve',
     '',
@@ -213,19 +229,19 @@ def _curve(found, done, swept: str) -> figure.Figure:
   )
 
 
-def _memory(found, done, swept: str) -> Iterator[figure.Figure]:
-  """Draws what the memory does, if some point has one."""
+def _memory(table, done, swept: str) -> Iterator[figure.Figure]:
+  """Draws the statistics of the memory, if some point has one."""
   panels = {
     title: _lines(
       [row for row in done if row['memory']],
       swept,
-      _others(found, swept),
+      _others(table, swept),
       lambda row, key=key: {'mean': row['memory'].get(key)},
     )
     for title, key in (
       ('slots used', 'used'),
       ('dead-read rate', 'dead_read_rate'),
-      ('slots kept by a read', 'mean_kept'),
+      ('slots kept per read', 'mean_kept'),
     )
   }
   if any(panels.values()):
@@ -239,36 +255,46 @@ def _memory(found, done, swept: str) -> Iterator[figure.Figure]:
 
 
 def _lines(rows, x, others, summary) -> dict[str, pictures.Line]:
-  """{name of the other fields: line}, without undefined points."""
+  """Returns the line of each setting of the other fields.
+
+  Args:
+    rows: of points.
+    x: the swept field.
+    others: the other fields that vary.
+    summary: (row) -> the summary that is drawn; an undefined one is left out.
+
+  Returns:
+    {name of the setting: line}.
+  """
   out: dict[str, pictures.Line] = {}
   for row in rows:
-    found = intervals_plot.estimate(summary(row))
-    if found is None:
+    estimate = intervals_plot.estimate(summary(row))
+    if estimate is None:
       continue
     name = title_of(row, others)
     if x in row['fields']:
       line = out.setdefault(name, pictures.Line({}))
-      line.points[row['fields'][x]] = found
+      line.points[row['fields'][x]] = estimate
     else:
-      out[name] = pictures.Line({}, found)
+      out[name] = pictures.Line({}, estimate)
   return out
 
 
-def terminal(found: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
-  """Heads and rows for `plain`."""
-  heads = ['point', wording.title(found['metric']), '95% interval']
+def terminal(table: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+  """Returns heads and rows of the terminal's table."""
+  heads = ['point', wording.title(table['metric']), '95% interval']
   heads += ['slots used', 'dead reads', 'state']
   rows = []
-  for row in found['points']:
-    shown = tables.cell(row['metrics'].get(found['metric']), _DIGITS)
+  for row in table['points']:
+    cell = tables.cell(row['metrics'].get(table['metric']), _DIGITS)
     memory = row['memory'] or {}
     dead = memory.get('dead_read_rate')
-    deviation = f' ± {shown["std"]}' if shown.get('std') else ''
+    deviation = f' ± {cell["std"]}' if cell.get('std') else ''
     rows.append(
       [
-        title_of(row, found['varying']),
-        shown['mean'] + deviation,
-        shown.get('ci', '—'),
+        title_of(row, table['varying']),
+        cell['mean'] + deviation,
+        cell.get('ci', '—'),
         wording.format_value(memory.get('used')),
         '—' if dead is None else f'{dead:.1%}',
         row['state'],

@@ -25,11 +25,13 @@ def curves(
   references: Mapping[str, float] | None = None,
   shares: Sequence[str] = (),
 ) -> matplotlib.figure.Figure:
-  """A panel for each title, a line for each name, an interval a point.
+  """Draws a panel for each title, with a line for each name.
+
+  Each point has its interval.
 
   Args:
     panels: {title: {name: line}}.
-    x: name of the swept field.
+    x: name of the swept field, for the axis.
     references: levels that the first panel shows, such as baselines.
     shares: titles of panels whose intervals end at 0 and 1.
   """
@@ -88,15 +90,16 @@ def _legend(figure, ax) -> None:
 
 
 def _draw(ax, line, look, share: bool, ticks, shift: float) -> None:
-  """Draws one line; intervals of several are set side by side.
+  """Draws one line with its intervals.
 
   Args:
     ax: where to.
     line: a `Line`.
     look: color, marker and label, as Matplotlib calls them.
     share: whether intervals end at 0 and 1.
-    ticks: the numbers of all lines.
-    shift: how far to the side, as a share of the width.
+    ticks: sorted numbers of all lines.
+    shift: how far the points are moved to the side, as a share of the width,
+      so that intervals of several lines stand side by side.
   """
   colour = look['color']
   if line.level is not None:
@@ -124,7 +127,12 @@ def _is_log(ticks: Sequence[float]) -> bool:
 
 
 def _scale(ax, ticks: Sequence[float]) -> None:
-  """Ticks where the points are; a log scale over more than a factor of 10."""
+  """Sets ticks at the points, and a log scale over more than a factor of 10.
+
+  Args:
+    ax: with the points.
+    ticks: sorted numbers of all lines.
+  """
   if _is_log(ticks):
     ax.set_xscale('log')
   ax.xaxis.set_minor_locator(matplotlib.ticker.NullLocator())
@@ -133,7 +141,7 @@ def _scale(ax, ticks: Sequence[float]) -> None:
 
 
 def _height(ax, lines: Mapping[str, Line], share: bool) -> None:
-  """Counts over more than a factor of 10 go on a log scale; rates from 0."""
+  """Sets a log scale for counts over more than a factor of 10; rates from 0."""
   values = [
     one.value for line in lines.values() for one in line.points.values()
   ]
@@ -148,17 +156,18 @@ def _height(ax, lines: Mapping[str, Line], share: bool) -> None:
 
 
 def closer(lines: Mapping[str, Line]) -> tuple[dict[str, Line], list[float]]:
-  """Lines without the few points that leave no room for the others.
+  """Leaves out the few points that leave no room for the others.
 
   A point is left out if the others then span less than a fifth of the height;
-  at most a third of them is.
+  at most a third of all points is left out.
 
   Returns:
-    The lines, and where points were left out; no line if nothing was.
+    The lines, and the numbers at which points were left out; both are empty if
+    none was.
   """
   places = [(name, at) for name in lines for at in lines[name].points]
   value = lambda place: lines[place[0]].points[place[1]].value
-  span = lambda some: np.ptp([value(place) for place in some])
+  span = lambda subset: np.ptp([value(place) for place in subset])
   most, gone = len(places) // 3, []
   while len(gone) < most:
     middle = np.median([value(place) for place in places])

@@ -1,11 +1,12 @@
-"""The run directories of a study: which there are, whose turn it is, training.
+"""The run directories of a study: planning, claiming and training runs.
 
-What is done is read from the directories alone. A run that has weights keeps
-its points whatever else the study gets; only points that no run holds form new
-groups. Jobs that share a study pick their runs one at a time under one lock.
+Which runs are done is read from the directories alone. A run that has weights
+keeps its points, whatever points the study gets later; only points that no run
+holds form new groups. Jobs that share a study pick their runs one at a time
+under one lock.
 
 This process never touches a device: the runs are child processes, which may
-crash, and which want the devices for themselves.
+crash, and which need the devices for themselves.
 """
 
 import contextlib
@@ -35,11 +36,14 @@ _POLL = 0.1  # Seconds.
 class Run(NamedTuple):
   """One run of a study: a fleet.
 
-  config: of the run. points: of the study that it holds; it may hold others.
-  state: 'finished', 'failed', 'stopped' (it has weights and goes on) or 'new'.
+  folder: of the run.
+  config: of the run.
+  points: of the study that the run holds; it may hold others, too.
+  state: 'finished', 'failed', 'stopped' (it has weights and can go on) or
+    'new'.
   error: the last error line of a failed run.
-  share: its number among the runs that were planned at first: halves of one
-    that diverged keep it, so that the other runs stay whose they were.
+  share: its number among the runs that were planned at first. The halves of a
+    run that diverged keep its number, so that all others stay with their jobs.
   """
 
   folder: pathlib.Path
@@ -51,12 +55,12 @@ class Run(NamedTuple):
 
   @property
   def name(self) -> str:
-    """Of its folder."""
+    """Name of the run's folder."""
     return self.folder.name
 
 
 def _busy(folder: pathlib.Path) -> bool:
-  """Whether another process is working on a run."""
+  """Returns whether another process is working on a run."""
   if not (folder / '.claim').exists():
     return False
   with contextlib.ExitStack() as stack:
@@ -64,34 +68,39 @@ def _busy(folder: pathlib.Path) -> bool:
 
 
 def results(folder: pathlib.Path) -> dict[str, Any] | None:
-  """The results of a run that was trained to its end, else None."""
+  """Returns the results of a run that was trained to its end, else None.
+
+  Raises:
+    UserError: they are damaged.
+  """
   try:
-    found = results_file.read(
+    stored = results_file.read(
       folder / results_file.NAME,
       results_file.CONFIG,
       'remove it, and the run is evaluated again',
     )
   except FileNotFoundError:
     return None
-  at = found['checkpoint']
-  return found if at['step'] == at.get('of_steps', at['step']) else None
+  at = stored['checkpoint']
+  return stored if at['step'] == at.get('of_steps', at['step']) else None
 
 
 def _finished(folder: pathlib.Path, config: Any) -> bool:
-  """Whether the results in a folder are those of this config."""
-  found = results(folder)
-  if found is None:
+  """Returns whether the results in a folder are those of this config."""
+  evaluated = results(folder)
+  if evaluated is None:
     return False
   try:
-    there = config_lib.resolve(found['config'])
+    stored = config_lib.resolve(evaluated['config'])
   except errors.UserError:
     return False
-  return grid.evaluated_alike(there) == grid.evaluated_alike(
+  return grid.evaluated_alike(stored) == grid.evaluated_alike(
     config
-  ) and grid.replicas(there) == grid.replicas(config)
+  ) and grid.replicas(stored) == grid.replicas(config)
 
 
 def _run(folder: pathlib.Path, config: Any, points: groups.Points) -> Run:
+  """Returns a run with its state, as the folder says."""
   last = attempts.last_end(folder)
   if _finished(folder, config):
     state = 'finished'
@@ -103,7 +112,7 @@ def _run(folder: pathlib.Path, config: Any, points: groups.Points) -> Run:
 
 
 def _keeps_its_points(folder: pathlib.Path) -> bool:
-  """Whether a run is more than a plan."""
+  """Returns whether a run has weights or results, is busy, or diverged."""
   return (folder / 'config.json').exists() and (
     run_folder.has_checkpoints(folder)
     or (folder / 'results.json').exists()
@@ -113,7 +122,12 @@ def _keeps_its_points(folder: pathlib.Path) -> bool:
 
 
 def _updated(stored: Any, wanted: Any) -> Any:
-  """The config of a run with what may change without training again."""
+  """Returns the stored config with the fields that training does not read.
+
+  Args:
+    stored: config of the run.
+    wanted: config of a point, which has the new values.
+  """
   free = config_lib.chosen(wanted, lambda name: not config_lib.trains(name))
   return config_lib.changed(stored, free)
 
@@ -121,7 +135,7 @@ def _updated(stored: Any, wanted: Any) -> Any:
 def plan(
   points: Sequence[grid.Point], folder: pathlib.Path, most: int = 0
 ) -> list[Run]:
-  """The runs that there are, and those that are still to be made.
+  """Returns the runs that exist, and those that are still to be made.
 
   Args:
     points: of the study.
@@ -132,45 +146,45 @@ def plan(
     Runs in the order of their first points; every point is in one.
   """
   missing = list(points)
-  found, diverged = [], set()
-  there = filter(_keeps_its_points, (folder / 'runs').glob('*/'))
-  # What is finished comes first: no other run takes its points away.
-  for path in sorted(there, key=lambda path: (results(path) is None, path)):
+  planned, diverged = [], set()
+  existing = filter(_keeps_its_points, (folder / 'runs').glob('*/'))
+  # Finished runs come first, so that no other run takes their points.
+  for path in sorted(existing, key=lambda path: (results(path) is None, path)):
     config = config_lib.load(path / 'config.json')
     alike, has = grid.trained_alike(config), grid.replicas(config)
-    held = tuple(
+    members = tuple(
       point
       for point in missing
       if grid.trained_alike(point.config) == alike
       and grid.replicas(point.config) <= has
     )
-    if not held:
+    if not members:
       continue
-    run = _run(path, _updated(config, held[0].config), held)
+    run = _run(path, _updated(config, members[0].config), members)
     if (
       attempts.last_end(path).get('code') == _DIVERGED
       and run.state != 'finished'
     ):
-      if len(held) > 1:  # One of them spoils it; they go on in two halves.
+      if len(members) > 1:  # One point made it diverge: train it as two halves.
         diverged.add(path.name)
         continue
-      if grid.replicas(held[0].config) != has:
-        continue  # What spoiled it may be a point that the study lost since.
-    found.append(run)
-    kept = {point.index for point in held}
+      if grid.replicas(members[0].config) != has:
+        continue  # Perhaps a point diverged that the study no longer has.
+    planned.append(run)
+    kept = {point.index for point in members}
     missing = [point for point in missing if point.index not in kept]
   for members in _parts(groups.group(missing), most, diverged):
     path = folder / 'runs' / groups.name(members)
-    found.append(_run(path, groups.fleet_config(members), members))
+    planned.append(_run(path, groups.fleet_config(members), members))
   first = lambda run: run.points[0].index
   shares = _shares(points, most)
   return [
-    run._replace(share=shares[first(run)]) for run in sorted(found, key=first)
+    run._replace(share=shares[first(run)]) for run in sorted(planned, key=first)
   ]
 
 
 def _shares(points: Sequence[grid.Point], most: int) -> dict[int, int]:
-  """{index of a point: number of its run}, if there were no run yet."""
+  """Numbers the runs as if there were none yet: {index of a point: number}."""
   parts = sorted(
     _parts(groups.group(points), most, set()),
     key=lambda part: min(point.index for point in part),
@@ -179,10 +193,16 @@ def _shares(points: Sequence[grid.Point], most: int) -> dict[int, int]:
 
 
 def _parts(
-  found: list[groups.Points], most: int, diverged: set[str]
+  points_of_groups: list[groups.Points], most: int, diverged: set[str]
 ) -> Iterator[groups.Points]:
-  """Divides groups that are too large, or that diverged as a whole."""
-  for members in found:
+  """Divides groups that are too large, or whose run diverged.
+
+  Args:
+    points_of_groups: the groups.
+    most: replicas of a run; 0: any number.
+    diverged: names of runs.
+  """
+  for members in points_of_groups:
     size = len(grid.replicas(groups.fleet_config(members)))
     if len(members) > 1 and (
       (most and size > most) or groups.name(members) in diverged
@@ -200,33 +220,39 @@ def planning(folder: pathlib.Path):
 
 
 def claim(stack: contextlib.ExitStack, run: Run) -> Any:
-  """Takes a run for this process; None if another has it.
+  """Claims a run for this process.
+
+  Args:
+    stack: the claim lasts until it closes.
+    run: to claim.
 
   Returns:
-    The open file that is the claim, until `stack` closes.
+    The open lock file; None if another process has the run.
   """
   return locks.claim(stack, run.folder / '.claim', 'working')
 
 
 def prepare(run: Run) -> None:
-  """Writes the config that the run is to be trained by."""
+  """Writes the config that the run will be trained by."""
   atomic.write(run.folder / 'config.json', config_lib.to_json(run.config))
 
 
 def _error_line(text: str) -> str:
-  """What a log says of a failure, in one line."""
+  """Returns the line of a log that says why a run failed."""
   lines = [line.strip() for line in text.splitlines() if line.strip()]
-  said = [line for line in lines if line.startswith('error: ')]
-  return (said or lines or ['no output'])[-1].removeprefix('error: ')[:500]
+  errors_of_log = [line for line in lines if line.startswith('error: ')]
+  last = (errors_of_log or lines or ['no output'])[-1]
+  return last.removeprefix('error: ')[:500]
 
 
-def train(run: Run, held: Any, stopping) -> str:
+def train(run: Run, lock: Any, stopping) -> str:
   """Trains and evaluates a claimed run in a process of its own.
 
   Args:
-    run: to do.
-    held: its claim, which the child keeps if this process is killed.
-    stopping: says whether to stop; the child is then asked to, too.
+    run: to train.
+    lock: its claim, which the child keeps if this process is killed.
+    stopping: function that says whether to stop; the child is then asked to
+      stop, too.
 
   Returns:
     The error line, or '' if it is finished or was asked to stop.
@@ -243,23 +269,23 @@ def train(run: Run, held: Any, stopping) -> str:
   attempts.note(run.folder, event='start', time=time.time())
   begun = time.monotonic()
   text_mode = {'encoding': 'utf-8', 'errors': 'replace'}
-  with output.open('a', **text_mode) as log, output.open(**text_mode) as shown:
-    start = shown.seek(0, 2)
+  with output.open('a', **text_mode) as log, output.open(**text_mode) as reader:
+    start = reader.seek(0, 2)
     child = subprocess.Popen(
       command,
       stdin=subprocess.DEVNULL,
       stdout=log,
       stderr=subprocess.STDOUT,
-      pass_fds=(held.fileno(),),
+      pass_fds=(lock.fileno(),),
     )
     try:
-      asked = _wait(child, shown, stopping)
+      asked = _wait(child, reader, stopping)
     except BaseException:  # Such as Ctrl-C: leave no process behind.
       child.terminate()
       child.wait()
       raise
-    shown.seek(start)
-    text = shown.read()
+    reader.seek(start)
+    text = reader.read()
   code = child.returncode
   error = ''
   asked = asked or stopping()  # Both may have been sent the same signal.
@@ -278,8 +304,17 @@ def train(run: Run, held: Any, stopping) -> str:
   return error
 
 
-def _wait(child, shown, stopping) -> bool:
-  """Passes on what a child writes until it ends; whether it was to stop."""
+def _wait(child, reader, stopping) -> bool:
+  """Waits for a child, and passes its output on to stderr.
+
+  Args:
+    child: process.
+    reader: its log file, open for reading.
+    stopping: function that says whether to stop; the child gets SIGTERM then.
+
+  Returns:
+    Whether the child was asked to stop.
+  """
   asked = False
   while True:
     if stopping() and not asked:
@@ -287,7 +322,7 @@ def _wait(child, shown, stopping) -> bool:
       child.send_signal(signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
       child.wait(_POLL)
-    sys.stderr.write(shown.read())
+    sys.stderr.write(reader.read())
     sys.stderr.flush()
     if child.returncode is not None:
       return asked

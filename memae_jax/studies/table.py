@@ -1,4 +1,4 @@
-"""The table of a study: a row a point, from the runs that are finished."""
+"""The table of a study: a row for each point, from the finished runs."""
 
 import json
 import pathlib
@@ -13,7 +13,9 @@ from memae_jax.studies import grid, page, runs
 from memae_jax.training import fleet
 
 _MEMORY = ('used', 'dead_read_rate', 'mean_kept', 'usage_perplexity')
-_FEW = 'the points were not trained on the same data, or score by other rules'
+_NOT_COMPARABLE = (
+  'the points were not trained on the same data, or score by other rules'
+)
 
 
 def write(
@@ -24,26 +26,31 @@ def write(
   Args:
     study: named.
     planned: all its runs.
-    folder: where to.
+    folder: of the study.
 
   Returns:
     The path of the page.
   """
-  found = collect(study, planned)
-  text = strict_json.text(found)
+  table = collect(study, planned)
+  text = strict_json.text(table)
   atomic.write(folder / 'study.json', text)
-  atomic.write(folder / 'study.csv', as_csv(found))
-  atomic.write(folder / 'study.html', page.study(found))
+  atomic.write(folder / 'study.csv', as_csv(table))
+  atomic.write(folder / 'study.html', page.study(table))
   return folder / 'study.html'
 
 
 def read(folder: pathlib.Path) -> dict[str, Any]:
-  """What `write` stored."""
+  """Reads the table that `write` stored in the folder of a study."""
   return json.loads((folder / 'study.json').read_bytes())
 
 
 def collect(study: grid.Study, planned: Sequence[runs.Run]) -> dict[str, Any]:
-  """Returns the study as in study.json."""
+  """Returns the content of study.json.
+
+  Args:
+    study: named.
+    planned: all its runs.
+  """
   points = [point for run in planned for point in run.points]
   rows, described, references = [], [], {}
   for run in planned:
@@ -97,6 +104,13 @@ def collect(study: grid.Study, planned: Sequence[runs.Run]) -> dict[str, Any]:
 def _row(
   point: grid.Point, done: finished_run.Run | None, facts: Mapping[str, Any]
 ) -> dict[str, Any]:
+  """Returns the row of a point.
+
+  Args:
+    point: of the study.
+    done: its run, if that is finished.
+    facts: about its run.
+  """
   row = {
     'fields': point.fields,
     'label': point.label,
@@ -110,15 +124,15 @@ def _row(
   if done is None:
     return row
   wanted = grid.replicas(point.config)
-  mine = [r for r in done.replicas if _key(r) in wanted]
-  row['metrics'] = finished_run.summary(mine, point.config.eval.bootstrap)
-  row['memory'] = finished_run.memory(mine)
-  row['validation_error'] = finished_run.validation_error(mine)
+  replicas = [r for r in done.replicas if _key(r) in wanted]
+  row['metrics'] = finished_run.summary(replicas, point.config.eval.bootstrap)
+  row['memory'] = finished_run.memory(replicas)
+  row['validation_error'] = finished_run.validation_error(replicas)
   return row
 
 
 def _same_measure(points: Sequence[grid.Point]) -> bool:
-  """Whether all points were scored alike, on the same classes and splits."""
+  """Returns whether all points share score rule, classes and splits."""
   return 1 == len(
     {
       json.dumps(
@@ -138,12 +152,17 @@ def _same_measure(points: Sequence[grid.Point]) -> bool:
 def best(
   rows: Sequence[Mapping[str, Any]], metric: str, same: bool
 ) -> list[dict[str, Any]]:
-  """The best point by each rule, what it reaches, and whether it is oracle.
+  """Returns the best point by each rule, and what it reaches.
 
   Args:
     rows: of `collect`.
     metric: of the study.
     same: whether the errors of the points can be compared.
+
+  Returns:
+    For each rule: its name, whether it is an `oracle`, the index of the best
+    `point` (None, with a `reason`, if there is none), its `value` by the rule
+    and its `metric`.
   """
   mean = lambda name: lambda row: (row['metrics'].get(name) or {}).get('mean')
   test_sign = -1 if registry.find(metric).lower_is_better else 1
@@ -155,61 +174,61 @@ def best(
   out = []
   for rule, (value, sign) in rules.items():
     defined = [row for row in rows if value(row) is not None]
-    found = {'rule': rule, 'oracle': rule == 'oracle', 'point': None}
+    entry = {'rule': rule, 'oracle': rule == 'oracle', 'point': None}
     if not same and rule != 'oracle':
-      found['reason'] = _FEW
+      entry['reason'] = _NOT_COMPARABLE
     elif not defined:
-      found['reason'] = 'no finished point defines it'
+      entry['reason'] = 'no finished point defines it'
     else:
       row = max(defined, key=lambda row, sign=sign: sign * value(row))
-      found |= {
+      entry |= {
         'point': rows.index(row),
         'value': value(row),
         'metric': row['metrics'].get(metric),
       }
-    out.append(found)
+    out.append(entry)
   return out
 
 
-def _shown(found: Mapping[str, Any]) -> list[str]:
-  """The metrics of the table: the study's first."""
+def _metrics(table: Mapping[str, Any]) -> list[str]:
+  """Returns the metrics of the CSV file, that of the study first."""
   names = dict.fromkeys(
-    (found['metric'], *registry.names('headline'), 'pseudo_auroc')
+    (table['metric'], *registry.names('headline'), 'pseudo_auroc')
   )
   return [
     name
     for name in names
-    if name == found['metric']
-    or any(name in r['metrics'] for r in found['points'])
+    if name == table['metric']
+    or any(name in r['metrics'] for r in table['points'])
   ]
 
 
-def as_csv(found: Mapping[str, Any]) -> str:
-  """One row a point; empty cells are undefined."""
+def as_csv(table: Mapping[str, Any]) -> str:
+  """Returns the table as CSV text: one row per point, undefined cells empty."""
   fields = dict.fromkeys(
-    name for row in found['points'] for name in row['fields']
+    name for row in table['points'] for name in row['fields']
   )
-  labelled = any(row['label'] for row in found['points'])
-  quoted = any(row['published'] is not None for row in found['points'])
-  shown = _shown(found)
+  labelled = any(row['label'] for row in table['points'])
+  quoted = any(row['published'] is not None for row in table['points'])
+  metrics = _metrics(table)
   facts = ('run_replicas', 'wall_seconds', 'run', 'state', 'error')
   parts = ('', '_std', '_low', '_high', '_n', '_interval_over')
   lines: list[list[Any]] = [
     [
       *(['label'] if labelled else []),
       *fields,
-      *(name + part for name in shown for part in parts),
-      *([f'{found["metric"]}_published'] if quoted else []),
+      *(name + part for name in metrics for part in parts),
+      *([f'{table["metric"]}_published'] if quoted else []),
       'validation_error',
       *_MEMORY,
       'replicas',
       *facts,
     ]
   ]
-  for row in found['points']:
+  for row in table['points']:
     cells = [row['label']] if labelled else []
     cells += [_text(row['fields'].get(name)) for name in fields]
-    for name in shown:
+    for name in metrics:
       summary = row['metrics'].get(name) or {}
       low, high = summary.get('ci95') or (None, None)
       cells += [summary.get('mean'), summary.get('std'), low, high]
@@ -226,9 +245,9 @@ def _text(value: Any) -> Any:
   return json.dumps(value) if isinstance(value, (list, tuple)) else value
 
 
-def text(found: Mapping[str, Any]) -> str:
-  """The table for a terminal: points, the metric, and the memory."""
-  return layout.plain(*page.terminal(found))
+def text(table: Mapping[str, Any]) -> str:
+  """Returns the table for the terminal: points, the metric and the memory."""
+  return layout.format_table(*page.terminal(table))
 
 
 def _key(replica: finished_run.Replica) -> tuple:

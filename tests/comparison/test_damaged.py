@@ -96,13 +96,13 @@ def made(tmp_path_factory):
 
 
 def _compared(*folders):
-  """Everything that a comparison writes but pictures; None if refused."""
+  """Returns what a comparison writes, but for pictures; None if refused."""
   try:
-    found = differences.compare([str(folder) for folder in folders], 3)
+    comparison = differences.compare([str(folder) for folder in folders], 3)
     return (
-      strict_json.text(found),
-      page.as_csv(found),
-      page.text(found),
+      strict_json.text(comparison),
+      page.as_csv(comparison),
+      page.text(comparison),
     )
   except errors.UserError as error:
     assert str(folders[-1]) in str(error) and '\n' not in str(error)
@@ -178,8 +178,8 @@ def test_mutants_of_scores(made, tmp_path, run):
   same = _compared(made / 'b', tmp_path / 'run')
   for _ in range(_MUTANTS // 2):
     path.write_bytes(_mutant_of_bytes(whole, rng))
-    found = _compared(made / 'b', tmp_path / 'run')
-    assert found is None or found == same  # Checksums see every change.
+    written = _compared(made / 'b', tmp_path / 'run')
+    assert written is None or written == same  # Checksums see every change.
 
 
 def _npz(path, **arrays):
@@ -193,7 +193,7 @@ def _npz(path, **arrays):
   'array,words',
   [
     (np.arange(24.0)[:, None], 'float64 of shape'),
-    (np.arange(23.0), 'unlike lengths'),
+    (np.arange(23.0), 'different lengths'),
     (np.full(24, np.nan), 'not finite'),
     (np.arange(24), 'int64 of shape'),
     (np.array(['a'] * 24), 'of shape'),
@@ -236,7 +236,7 @@ def test_scores_that_unpack_to_more_than_there_is(made, tmp_path):
   ],
 )
 def test_what_is_no_results_file(made, tmp_path, text, words):
-  """In a comparison, a study and the course: its name, and what to do."""
+  """Comparison, study and history name the file and say what to do."""
   shutil.copytree(made / 'a', tmp_path / 'run')
   (tmp_path / 'run/results.json').write_text(text)
   with pytest.raises(errors.UserError, match=f'results.json .*{words}.*eval'):
@@ -253,8 +253,8 @@ def test_results_of_other_versions(made, tmp_path):
   newer['methods']['memae']['new_metric'] = {'mean': 0.5, 'more': 1}
   newer['paper'] = {'metrics': ['new_metric', 'auroc']}
   path.write_text(json.dumps(newer))
-  found = differences.compare([str(tmp_path / 'run')], 0)
-  assert found['metrics'][0] == 'auroc'
+  comparison = differences.compare([str(tmp_path / 'run')], 0)
+  assert comparison['metrics'][0] == 'auroc'
   del results['replicas'][1]['reasons']
   path.write_text(json.dumps(results))
   with pytest.raises(errors.UserError, match='replicas.1.reasons is missing'):
@@ -297,14 +297,14 @@ def test_mutants_of_the_log(tmp_path):
       data = ''.join(mine).encode()
     path.write_bytes(data)
     try:
-      found = metrics_log.read_events(path)
+      events = metrics_log.read_events(path)
     except errors.UserError as error:
       assert 'metrics.jsonl line ' in str(error) and '\n' not in str(error)
       continue
-    training_log.curves(found, replicas)
+    training_log.curves(events, replicas)
     whole = [line for line in data.rstrip(b'\0').splitlines()]
-    alone = [json.loads(line) for line in whole[: len(found)]]
-    assert found == alone and len(whole) - len(found) <= 1
+    alone = [json.loads(line) for line in whole[: len(events)]]
+    assert events == alone and len(whole) - len(events) <= 1
     metrics_log.MetricsWriter(tmp_path, 5).close()
     assert all(e['step'] <= 5 for e in metrics_log.read_events(path))
 
@@ -370,12 +370,12 @@ def test_a_run_without_results_is_named_and_left_out(made, tmp_path, caplog):
   for name in ('c', 'd'):
     atomic.write(tmp_path / name / 'config.json', '{}')
   both = [str(tmp_path / 'c'), str(tmp_path / 'a'), str(made / 'b')]
-  found = differences.compare(both, 0)
-  assert found['left_out'] == [str(tmp_path / 'c')]
-  assert {row['run'] for row in found['entries']} == {'a', 'b'}
+  comparison = differences.compare(both, 0)
+  assert comparison['left_out'] == [str(tmp_path / 'c')]
+  assert {row['run'] for row in comparison['entries']} == {'a', 'b'}
   (line,) = caplog.messages
   assert line == f'warning: {tmp_path / "c"} has no results yet; it is left out'
-  assert f'{tmp_path / "c"} has no results yet' in page._page(found)
+  assert f'{tmp_path / "c"} has no results yet' in page._page(comparison)
   with pytest.raises(errors.UserError, match='c is no finished run'):
     differences.compare([str(tmp_path / 'c'), str(tmp_path / 'd')], 0)
 
@@ -383,10 +383,12 @@ def test_a_run_without_results_is_named_and_left_out(made, tmp_path, caplog):
 def test_a_study_that_is_not_done_stands_for_what_is(made, tmp_path):
   shutil.copytree(made / 'a', tmp_path / 'runs/one')
   atomic.write(tmp_path / 'runs/two/config.json', '{}')
-  found = differences.compare([str(tmp_path)], 0)  # Not even study.json yet.
-  assert found['left_out'] == [str(tmp_path / 'runs/two')]
+  comparison = differences.compare(
+    [str(tmp_path)], 0
+  )  # Not even study.json yet.
+  assert comparison['left_out'] == [str(tmp_path / 'runs/two')]
   atomic.write(tmp_path / 'study.json', '{}')
-  assert differences.compare([str(tmp_path)], 0) == found
+  assert differences.compare([str(tmp_path)], 0) == comparison
 
 
 def test_a_run_by_two_names_counts_once(made, tmp_path, monkeypatch):
@@ -410,9 +412,9 @@ def test_each_comparison_has_its_place_beside_the_runs(made, tmp_path):
 
   def write(*names):
     paths = [str(tmp_path / name) for name in names]
-    found = differences.compare(paths, 0)
-    place = folders.place(found, paths)
-    atomic.write(place / 'compare.json', strict_json.text(found))
+    comparison = differences.compare(paths, 0)
+    place = folders.place(comparison, paths)
+    atomic.write(place / 'compare.json', strict_json.text(comparison))
     return str(place.relative_to(tmp_path))
 
   assert write('a', 'b') == 'comparison-a-b'

@@ -31,44 +31,51 @@ def made(tmp_path_factory):
   return folder
 
 
-def _entry(found, name):
-  return next(row for row in found['entries'] if row['name'] == name)
+def _entry(comparison, name):
+  return next(row for row in comparison['entries'] if row['name'] == name)
 
 
 @pytest.mark.slow
 def test_settings_and_pairs(made):
-  found = differences.compare([str(made / 'one'), str(made / 'two')], 40)
-  assert [row['name'] for row in found['entries']] == [
+  comparison = differences.compare([str(made / 'one'), str(made / 'two')], 40)
+  assert [row['name'] for row in comparison['entries']] == [
     'one: MemAE, slots 3',
     'one: MemAE, slots 5',
     'one: AE',
     'two: MemAE',
   ]
-  assert found['entries'][0]['difference'] is None
-  assert [r['difference']['pairs'] for r in found['entries'][1:]] == [2, 2, 1]
-  gap = _entry(found, 'one: AE')['difference']['metrics']['auroc']
+  assert comparison['entries'][0]['difference'] is None
+  assert [r['difference']['pairs'] for r in comparison['entries'][1:]] == [
+    2,
+    2,
+    1,
+  ]
+  gap = _entry(comparison, 'one: AE')['difference']['metrics']['auroc']
   low, high = gap['ci95']
   assert low <= gap['mean'] <= high and gap['n_runs'] == 2
   (mean, other) = (
     row['metrics']['auroc']['mean']
-    for row in (found['entries'][2], found['entries'][0])
+    for row in (comparison['entries'][2], comparison['entries'][0])
   )
   assert gap['mean'] == pytest.approx(mean - other)
-  assert found['config']['train.learning_rate'] == {'one': 1e-3, 'two': 1e-2}
-  assert page.config_fields(found) == []
-  f1 = _entry(found, 'one: AE')['difference']['metrics']['f1_at_ratio']
+  assert comparison['config']['train.learning_rate'] == {
+    'one': 1e-3,
+    'two': 1e-2,
+  }
+  assert page.config_fields(comparison) == []
+  f1 = _entry(comparison, 'one: AE')['difference']['metrics']['f1_at_ratio']
   assert f1['ci95'] is None and f1['ci95_runs'] is None and f1['n_runs'] == 2
-  assert 'Two runs: no interval.' in page._page(found)
+  assert 'Two runs: no interval.' in page._page(comparison)
 
 
 def test_another_reference(made):
   both = [str(made / 'one'), str(made / 'two')]
   for wanted in ('MemAE, slots 5', 'one: MemAE, slots 5', 'slots 5'):
-    found = differences.compare(both, 0, wanted)
-    assert found['reference'] == 'one: MemAE, slots 5'
-  found = differences.compare(both[:1], 0, 'AE')  # Not MemAE.
-  assert found['reference'] == 'AE'
-  assert _entry(found, 'MemAE, slots 3')['difference']['pairs'] == 2
+    comparison = differences.compare(both, 0, wanted)
+    assert comparison['reference'] == 'one: MemAE, slots 5'
+  comparison = differences.compare(both[:1], 0, 'AE')  # Not MemAE.
+  assert comparison['reference'] == 'AE'
+  assert _entry(comparison, 'MemAE, slots 3')['difference']['pairs'] == 2
   for wanted, words in (('slots', 'fits 2 of'), ('vae', 'fits none of')):
     with pytest.raises(errors.UserError, match=words):
       differences.compare([str(made / 'one')], 0, wanted)
@@ -83,11 +90,13 @@ def test_other_samples_are_not_paired(made, tmp_path, key, words):
   results = json.loads((made / 'two/results.json').read_text())
   results['dataset'][key] = 'another'
   (tmp_path / 'other/results.json').write_text(json.dumps(results))
-  found = differences.compare([str(made / 'two'), str(tmp_path / 'other')], 10)
-  gap = found['entries'][1]['difference']
+  comparison = differences.compare(
+    [str(made / 'two'), str(tmp_path / 'other')], 10
+  )
+  gap = comparison['entries'][1]['difference']
   assert gap['pairs'] == 0 and not gap['metrics']
   assert gap['reason'] == f'not the same samples: {words}'
-  assert f'not the same samples: {words}' in page._page(found)
+  assert f'not the same samples: {words}' in page._page(comparison)
 
 
 def _clips():
@@ -101,18 +110,18 @@ def _clips():
     names=('a', 'b'),
     lengths=(12, 14),
   )
-  found = {'videos': frames_lib.videos(frames)}
+  entry = {'videos': frames_lib.videos(frames)}
   order = rng.permutation(18)
-  return frames, found, order
+  return frames, entry, order
 
 
 def test_the_frames_of_a_run_are_found_again():
-  frames, found, order = _clips()
+  frames, entry, order = _clips()
   score, anomalous = frames.score[order], frames.anomalous[order]
-  again = finished_run._frames(found, score, anomalous, order + 100)
+  again = finished_run._frames(entry, score, anomalous, order + 100)
   for name in ('score', 'anomalous', 'video', 'frame', 'names', 'lengths'):
     np.testing.assert_array_equal(getattr(again, name), getattr(frames, name))
-  assert finished_run._frames(found, score, ~anomalous, order) is None
+  assert finished_run._frames(entry, score, ~anomalous, order) is None
   assert finished_run._frames({'videos': []}, score, anomalous, order) is None
   replica = finished_run.Replica(
     {'variant': 'memae', 'seed': 0},
@@ -133,17 +142,19 @@ def test_the_frames_of_a_run_are_found_again():
 
 
 def test_files_and_text(made, tmp_path):
-  found = differences.compare([str(made / 'two')], 10)
-  written = page.write(found, tmp_path / 'out')
+  comparison = differences.compare([str(made / 'two')], 10)
+  written = page.write(comparison, tmp_path / 'out')
   assert '<h1>Comparison of 1 run</h1>' in written.read_text()
   assert 'src="http' not in written.read_text()
   assert json.loads((tmp_path / 'out/compare.json').read_text()) == json.loads(
-    json.dumps(found)
+    json.dumps(comparison)
   )
-  (row,) = csv.DictReader(io.StringIO(page.as_csv(found)))
-  assert float(row['auroc']) == found['entries'][0]['metrics']['auroc']['mean']
+  (row,) = csv.DictReader(io.StringIO(page.as_csv(comparison)))
+  assert (
+    float(row['auroc']) == comparison['entries'][0]['metrics']['auroc']['mean']
+  )
   assert row['auroc_difference'] == '' and float(row['training_seconds']) > 0
-  assert 'MemAE  ' in page.text(found)
+  assert 'MemAE  ' in page.text(comparison)
 
 
 def test_draws_are_shared_by_networks_on_the_same_samples():

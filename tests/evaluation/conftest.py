@@ -112,7 +112,7 @@ def make_replica():
 
 
 def _events(replicas):
-  """A training log: lists of one value a replica."""
+  """Yields the events of a training log, with one value per replica."""
   rng = np.random.default_rng(0)
   memory = [r.usage is not None for r in replicas]
   for step in range(0, 1201, 50):

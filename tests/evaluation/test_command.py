@@ -1,4 +1,4 @@
-"""What would fail after a training is found before it."""
+"""Errors that would end an evaluation are raised before the training."""
 
 import types
 

@@ -43,7 +43,7 @@ def _steps(workdir, kind='checkpoints'):
 
 
 def _losses(workdir):
-  """Of the training; as many as the run is long."""
+  """Returns the logged losses of the training."""
   lines = (workdir / 'metrics.jsonl').read_text().splitlines()
   return [e['loss'] for e in map(json.loads, lines) if 'loss' in e]
 
@@ -83,8 +83,8 @@ def test_given_and_best_steps(trained):
   steps = _steps(trained)
   code, out, err = _eval(trained, f'--steps={steps[0]},{steps[1]}')
   assert code == 0 and f'{steps[0]}, {steps[1]}' in out, err
-  found = json.loads((trained / f'eval/{steps[0]}/results.json').read_text())
-  assert found['checkpoint']['rule'] == 'given'
+  results = json.loads((trained / f'eval/{steps[0]}/results.json').read_text())
+  assert results['checkpoint']['rule'] == 'given'
   events = map(json.loads, (trained / 'metrics.jsonl').read_text().splitlines())
   errors_ = {
     e['step']: e['reconstruction']
@@ -95,8 +95,8 @@ def test_given_and_best_steps(trained):
   (trained / f'eval/{best}/results.json').unlink(missing_ok=True)
   code, out, err = _eval(trained, '--steps=best')
   assert code == 0 and out == f'evaluated steps: {best}\n', err
-  found = json.loads((trained / f'eval/{best}/results.json').read_text())
-  assert found['checkpoint']['rule'] == 'validation'
+  results = json.loads((trained / f'eval/{best}/results.json').read_text())
+  assert results['checkpoint']['rule'] == 'validation'
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_an_evaluation_by_other_settings_is_not_taken(trained):
 
 @pytest.mark.slow
 def test_two_jobs_beside_a_training(tmp_path, trained):
-  """Every checkpoint is evaluated exactly once; training is not disturbed."""
+  """Two jobs evaluate each checkpoint once, and leave the training alone."""
   fields = _FIELDS | {'train.epochs': 30.0, 'train.checkpoint_every': 32}
   config = helpers.write_config(tmp_path / 'c.py', helpers.digits(**fields))
   run = tmp_path / 'run'
@@ -234,9 +234,9 @@ def test_other_data_are_scaled_as_the_training_was(tmp_path):
   )
   # Scaled by their own range the scores would be alike.
   assert np.median(other['memae/score']) > 20 * np.median(light['memae/score'])
-  found = json.loads((folder / 'results.json').read_text())
-  assert found['dataset']['trained_on'] != found['dataset']['data_sha256']
-  assert any('not the data of' in warning for warning in found['warnings'])
+  results = json.loads((folder / 'results.json').read_text())
+  assert results['dataset']['trained_on'] != results['dataset']['data_sha256']
+  assert any('not the data of' in warning for warning in results['warnings'])
   code, out, err = _eval(run, f'--config.data.path={heavy}', '--steps=all')
   assert code == 0 and 'none left' not in out, err  # The step before.
   code, _, err = _eval(run, '--config.data.train_fraction=0.4')

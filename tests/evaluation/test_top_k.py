@@ -36,9 +36,9 @@ def test_scores_are_those_of_the_dense_read(run):
   dense = dict(np.load(path))
   code, _, err = _eval(workdir, 9)  # Of 10 slots one never survives.
   assert code == 0, err
-  found = np.load(path)
+  arrays = np.load(path)
   for name, value in dense.items():
-    np.testing.assert_allclose(found[name], value, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(arrays[name], value, rtol=1e-5, atol=1e-6)
   results = json.loads((workdir / 'results.json').read_text())
   assert results['config']['model']['memory']['read'] == 'top_k'
 

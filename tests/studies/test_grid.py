@@ -32,27 +32,29 @@ def test_vocabulary():
 
 @pytest.mark.parametrize('name', ['slots', 'fleet.slots', 'model.memory.slots'])
 def test_names_of_an_axis(tmp_path, name):
-  found = points(tmp_path, grid.sweep(name, (3, 4)), **{'fleet.slots': (7, 8)})
-  assert [p.config.model.memory.slots for p in found] == [3, 4]
-  assert all(p.config.fleet.slots == () for p in found)
-  assert [p.fields for p in found] == [
+  resolved = points(
+    tmp_path, grid.sweep(name, (3, 4)), **{'fleet.slots': (7, 8)}
+  )
+  assert [p.config.model.memory.slots for p in resolved] == [3, 4]
+  assert all(p.config.fleet.slots == () for p in resolved)
+  assert [p.fields for p in resolved] == [
     {'model.memory.slots': 3},
     {'model.memory.slots': 4},
   ]
 
 
 def test_a_base_with_several_variants_and_axes_is_expanded(tmp_path):
-  found = points(
+  resolved = points(
     tmp_path,
     grid.sweep('train.batch_size', (8, 16)),
     **{'fleet.variants': ('memae', 'ae'), 'fleet.alphas': (0.0, 0.1)},
   )
-  assert [p.fields for p in found[:3]] == [
+  assert [p.fields for p in resolved[:3]] == [
     {'train.batch_size': 8, 'variant': 'memae', 'train.alpha': 0.0},
     {'train.batch_size': 8, 'variant': 'memae', 'train.alpha': 0.1},
     {'train.batch_size': 8, 'variant': 'ae'},
   ]
-  assert len(found) == 6
+  assert len(resolved) == 6
 
 
 def test_what_a_variant_does_not_read_makes_no_point(tmp_path):
@@ -61,18 +63,18 @@ def test_what_a_variant_does_not_read_makes_no_point(tmp_path):
     grid.sweep('slots', (5, 6)),
     grid.sweep('threshold', (0.0, 1.0)),
   )
-  found = points(tmp_path, given)
-  of = lambda variant: [p for p in found if p.fields['variant'] == variant]
+  resolved = points(tmp_path, given)
+  of = lambda variant: [p for p in resolved if p.fields['variant'] == variant]
   assert [len(of(v)) for v in ('memae', 'nonspar', 'ae')] == [4, 2, 1]
   assert of('ae')[0].fields == {'variant': 'ae'}
-  assert grid.varying(found) == [
+  assert grid.varying(resolved) == [
     'variant',
     'model.memory.slots',
     'model.memory.threshold',
   ]
-  whole = grid.filled(of('memae')[0], grid.varying(found))
-  assert list(whole) == grid.varying(found)
-  assert list(grid.filled(of('ae')[0], grid.varying(found))) == ['variant']
+  whole = grid.filled(of('memae')[0], grid.varying(resolved))
+  assert list(whole) == grid.varying(resolved)
+  assert list(grid.filled(of('ae')[0], grid.varying(resolved))) == ['variant']
 
 
 def test_notes_are_no_fields(tmp_path):
@@ -133,10 +135,10 @@ def test_the_ablation_names_its_bases():
   path = helpers.ROOT / 'configs/studies/ablation.py'
   for base in ('digits', 'mnist', 'kddcup99', 'ped2', 'moving_shapes'):
     study, folder = grid.load(f'{path}:base={base},seeds=1,epochs=1.0')
-    found = grid.points(study, folder)
-    assert len(found) == 6
-    assert {p.config.train.epochs for p in found} == {1.0}
-    assert (found[0].published is not None) == (base == 'ped2')
+    resolved = grid.points(study, folder)
+    assert len(resolved) == 6
+    assert {p.config.train.epochs for p in resolved} == {1.0}
+    assert (resolved[0].published is not None) == (base == 'ped2')
   with pytest.raises(errors.UserError, match='"base" is "nist"; use digits'):
     grid.load(f'{path}:base=nist')
 
@@ -145,10 +147,10 @@ def test_the_ablation_names_its_bases():
 def test_a_study_on_further_seeds(name):
   path = helpers.ROOT / f'configs/studies/{name}.py'
   study, folder = grid.load(f'{path}:base=digits,classes=1,seed=4,seeds=3')
-  found = grid.points(study, folder)
+  resolved = grid.points(study, folder)
   seeds = {
     one.config.train.seed + i
-    for one in found
+    for one in resolved
     for i in range(one.config.fleet.seeds)
   }
   assert seeds == {4, 5, 6}

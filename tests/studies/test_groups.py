@@ -50,20 +50,22 @@ def _union(members):
 @settings(max_examples=60, deadline=None)
 def test_every_point_once_in_an_exact_product(tmp_path_factory, given, data):
   points = _points_of(tmp_path_factory.getbasetemp(), given)
-  found = groups.group(points)
-  assert sorted(p.index for members in found for p in members) == list(
+  grouped = groups.group(points)
+  assert sorted(p.index for members in grouped for p in members) == list(
     range(len(points))
   )
-  for members in found:
+  for members in grouped:
     config = groups.fleet_config(members)
     assert grid.replicas(config) == _union(members)
     for point in members:
       assert grid.evaluated_alike(config) == grid.evaluated_alike(point.config)
-  names = [groups.name(members) for members in found]
+  names = [groups.name(members) for members in grouped]
   assert len(set(names)) == len(names)
-  gone = data.draw(st.sampled_from(found))
+  gone = data.draw(st.sampled_from(grouped))
   left = [p for p in points if p not in gone]
-  assert groups.group(left) == [members for members in found if members != gone]
+  assert groups.group(left) == [
+    members for members in grouped if members != gone
+  ]
   if len(gone) > 1:
     parts = groups.split(gone)
     assert len(parts) > 1
@@ -90,8 +92,8 @@ def test_one_fleet_where_there_can_be_one(tmp_path):
 
 
 def test_seeds_with_a_gap_are_two_fleets(tmp_path):
-  found = groups.group(_points_of(tmp_path, grid.sweep('seed', (5, 0, 1))))
-  configs = [groups.fleet_config(members) for members in found]
+  grouped = groups.group(_points_of(tmp_path, grid.sweep('seed', (5, 0, 1))))
+  configs = [groups.fleet_config(members) for members in grouped]
   assert [(c.train.seed, c.fleet.seeds) for c in configs] == [(5, 1), (0, 2)]
 
 
@@ -100,6 +102,6 @@ def test_other_fields_are_other_runs(tmp_path):
     grid.sweep('model.memory.similarity', ('cosine', 'dot')),
     grid.sweep('slots', (3, 5)),
   )
-  found = groups.group(_points_of(tmp_path, given))
-  assert [len(members) for members in found] == [2, 2]
-  assert groups.name(found[0]).startswith('similarity=cosine,slots=3+5-')
+  grouped = groups.group(_points_of(tmp_path, given))
+  assert [len(members) for members in grouped] == [2, 2]
+  assert groups.name(grouped[0]).startswith('similarity=cosine,slots=3+5-')

@@ -1,4 +1,4 @@
-"""What is left to do is read from the run directories alone."""
+"""Runs of a study that are left to do, read from the run directories alone."""
 
 import json
 

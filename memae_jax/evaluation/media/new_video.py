@@ -71,18 +71,17 @@ def score(
     replica.name: limit
     for replica, limit in zip(exp.replicas, collect.thresholds(exp, weights))
   }
-  rule, rows = exp.rule, np.arange(len(gathered))
+  rows = np.arange(len(gathered))
   source = exp.source._replace(inputs=gathered)
   columns = {
-    replica.name: clip_scores.by_rule(source, scored, i, rows)[rule]
+    replica.name: clip_scores.by_rule(source, scored, i, rows)[exp.rule]
     for i, replica in enumerate(exp.replicas)
   }
   folder = results / 'eval' / str(at) / 'videos' / name
-  text = _csv(gathered.scored, footage, columns, limits)
-  atomic.write(folder / 'scores.csv', text)
-  results = _results(exp, path, at, gathered, footage, columns, limits)
-  text = strict_json.text(results)
-  atomic.write(folder / 'results.json', text)
+  table = _csv(gathered.scored, footage, columns, limits)
+  atomic.write(folder / 'scores.csv', table)
+  facts = _results(exp, path, at, gathered, footage, columns, limits)
+  atomic.write(folder / 'results.json', strict_json.text(facts))
   picture = _curve(name, gathered, footage, columns, limits)
   atomic.write(folder / 'scores.png', picture)
   first, unlabelled = (

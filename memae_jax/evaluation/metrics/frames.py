@@ -107,10 +107,10 @@ def normalise(score: np.ndarray, video: np.ndarray) -> np.ndarray:
   """
   out = np.zeros(score.shape)
   for number in np.unique(video):
-    mine = video == number
-    low, high = score[mine].min(), score[mine].max()
+    inside = video == number
+    low, high = score[inside].min(), score[inside].max()
     if high > low:
-      out[mine] = (score[mine] - low) / (high - low)
+      out[inside] = (score[inside] - low) / (high - low)
   return out
 
 
@@ -179,13 +179,13 @@ def videos(frames: FrameScores) -> list[dict[str, Any]]:
   """
   frames, rows = checked(frames), []
   for i, (name, length) in enumerate(zip(frames.names, frames.lengths)):
-    mine = frames.video == i
-    score, anomalous = frames.score[mine], frames.anomalous[mine]
-    missing = np.setdiff1d(np.arange(length), frames.frame[mine])
+    inside = frames.video == i
+    score, anomalous = frames.score[inside], frames.anomalous[inside]
+    missing = np.setdiff1d(np.arange(length), frames.frame[inside])
     row = {
       'name': name,
       'frames': int(length),
-      'scored': int(mine.sum()),
+      'scored': int(inside.sum()),
       'anomalous': int(anomalous.sum()),
       'dropped': spans(missing),
       'constant': bool(score.size) and bool(score.min() == score.max()),

@@ -104,14 +104,14 @@ def _matched(flagged: np.ndarray, truth: _Truth) -> tuple[np.ndarray, int]:
   labels, count = scipy.ndimage.label(flagged[busy], _IN_FRAME)
   true = truth.labels[busy]
   both = (labels > 0) & (true > 0)
-  known = len(truth.area)
+  count_of_true = len(truth.area)
   pairs, shared = np.unique(
-    labels[both] * (known + 1) + true[both], return_counts=True
+    labels[both] * (count_of_true + 1) + true[both], return_counts=True
   )
-  predicted, region = np.divmod(pairs, known + 1)
+  predicted, region = np.divmod(pairs, count_of_true + 1)
   area = np.bincount(labels.ravel())[predicted] + truth.area[region - 1]
   good = shared / (area - shared) >= OVERLAP
-  detected = np.zeros(known, bool)
+  detected = np.zeros(count_of_true, bool)
   detected[region[good] - 1] = True
   return detected, count - len(np.unique(predicted[good]))
 

@@ -45,13 +45,13 @@ def sentences(results: Mapping[str, Any]) -> list[str]:
     gap = wording.number(ours - published, digits, sign=True)
     out.append(f'The paper reports {published:.4f} (difference {gap}).')
   rivals = {k: mean(v) for k, v in tables.methods(results).items()}
-  known = results['baselines']
+  baselines = results['baselines']
   rivals = {
     k: v
     for k, v in rivals.items()
     if v is not None
     and k != headline
-    and (k in known or wording.is_reference(k))
+    and (k in baselines or wording.is_reference(k))
   }
   if rivals:
     out.append(_against_baselines(name, ours, rivals, digits))

@@ -147,12 +147,12 @@ def error_maps(exp: experiment.Experiment) -> dict[str, Any] | None:
   """Describes the maps that metrics of pixels rank; None without masks."""
   if exp.source.masks is None:
     return None
-  known = [int(exp.source.has_mask[split.test].sum()) for split in exp.splits]
-  pixel_count = max(known) * math.prod(exp.source.masks.shape[1:])
+  counts = [int(exp.source.has_mask[split.test].sum()) for split in exp.splits]
+  pixel_count = max(counts) * math.prod(exp.source.masks.shape[1:])
   return {
     'definition': f'{losses.find(exp.rule).of_pixels}; not smoothed'
     + ('; of the scored frame of a clip' if exp.source.videos else ''),
-    'samples': _spread(known),
+    'samples': _spread(counts),
     'ranking': pixels.method(pixel_count),
     'false_positive_rate_limit': pixels.FPR_LIMIT,
   }

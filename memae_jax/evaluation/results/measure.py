@@ -87,8 +87,10 @@ def _pairs(names: Sequence[str]) -> list[tuple[str, str]]:
   Args:
     names: of the methods, the headline first.
   """
-  known = [name for name in registry.names() if name in names]
-  pairs = [(a, b) for a in known for b in registry.find(a).rivals if b in names]
+  methods = [name for name in registry.names() if name in names]
+  pairs = [
+    (a, b) for a in methods for b in registry.find(a).rivals if b in names
+  ]
   first = [(names[0], b) for b in names[1:]]
   return pairs + [
     (a, b) for a, b in first if (a, b) not in pairs and (b, a) not in pairs

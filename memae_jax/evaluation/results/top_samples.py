@@ -124,8 +124,8 @@ def _first(networks) -> list[scores.ReplicaScores]:
 
 def _columns(source: types.Source) -> list[str]:
   """Returns the columns of a list of samples."""
-  known = ['label', 'anomalous'] if source.labelled else []
-  return [*_places(source), *known, 'score', 'flagged']
+  labels = ['label', 'anomalous'] if source.labelled else []
+  return [*_places(source), *labels, 'score', 'flagged']
 
 
 def _rows(source, replica, quantile, most):

@@ -79,9 +79,9 @@ def test_a_new_video_gets_the_scores_that_it_has_as_a_test_video(run, folder):
     '--mode=eval', f'--workdir={run}', f'--config.eval.video={folder}'
   )
   assert code == 0, err
-  found = run / 'eval' / '1' / 'videos' / 'walk'
-  assert str(found) in out
-  with (found / 'scores.csv').open() as file:
+  place = run / 'eval' / '1' / 'videos' / 'walk'
+  assert str(place) in out
+  with (place / 'scores.csv').open() as file:
     rows = list(csv.DictReader(file))
   assert [int(row['frame']) for row in rows] == list(range(8, 73))
   assert 'seconds' not in rows[0]  # Nobody says how fast it was filmed.
@@ -92,10 +92,10 @@ def test_a_new_video_gets_the_scores_that_it_has_as_a_test_video(run, folder):
       stored[f'{name}/score'][65:130],
       rtol=1e-4,
     )
-  facts = json.loads((found / 'results.json').read_text())
+  facts = json.loads((place / 'results.json').read_text())
   assert facts['scored_frames'] == 65 and facts['frames'] == 80
   assert set(facts['flagged_frames']) == {'memae', 'ae'}
-  assert {'film.mp4', 'scores.png'} <= {file.name for file in found.iterdir()}
+  assert {'film.mp4', 'scores.png'} <= {file.name for file in place.iterdir()}
   assert (run / 'results.json').read_bytes() == before
 
 
@@ -193,14 +193,14 @@ def test_a_new_video_that_was_cut(run, tmp_path):
 )
 def test_the_rate_of_a_folder_of_frames(footage, wanted, rate, at):
   config = ml_collections.ConfigDict({'frame_rate': float(wanted)})
-  found = films_lib.with_rate(footage, config)
-  assert found.rate == rate
-  assert at == (None if at is None else found.at(np.array([8, 9])).tolist())
-  assert at is not None or found.at(np.array([8, 9])) is None
+  filmed = films_lib.with_rate(footage, config)
+  assert filmed.rate == rate
+  assert at == (None if at is None else filmed.at(np.array([8, 9])).tolist())
+  assert at is not None or filmed.at(np.array([8, 9])) is None
 
 
 @pytest.mark.thorough
 def test_memory_does_not_grow_with_the_length(tmp_path):
-  found = long_video.measure(tmp_path, [500, 2500], 64)
-  growth = found[2500]['peak_mib'] - found[500]['peak_mib']
-  assert growth < 40, found
+  measured = long_video.measure(tmp_path, [500, 2500], 64)
+  growth = measured[2500]['peak_mib'] - measured[500]['peak_mib']
+  assert growth < 40, measured

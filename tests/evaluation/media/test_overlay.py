@@ -183,11 +183,11 @@ def test_mp4_plays_at_the_rate(tmp_path, rate, exact):
   av = pytest.importorskip('av')
   path = overlay.write(tmp_path / 'film.mp4', _render(*_film()), rate=rate)
   with av.open(str(path)) as film:
-    found = film.streams.video[0].average_rate
+    written_rate = film.streams.video[0].average_rate
     assert sum(1 for _ in film.decode(video=0)) == 6
-  assert float(found) == pytest.approx(rate, rel=1e-5)
+  assert float(written_rate) == pytest.approx(rate, rel=1e-5)
   if exact:
-    assert found == fractions.Fraction(exact)
+    assert written_rate == fractions.Fraction(exact)
 
 
 @pytest.mark.parametrize(
@@ -213,5 +213,5 @@ def test_the_hottest_error_is_a_quantile():
   layers.add(np.zeros((4, 30, 40, 1)), maps[3:].astype(float))
   expected = np.quantile(maps, 0.999, method='inverted_cdf')
   assert layers.quantile(0.999) == expected
-  for (_, found), error in zip(layers, maps, strict=True):
-    np.testing.assert_array_equal(found, error)
+  for (_, stored), error in zip(layers, maps, strict=True):
+    np.testing.assert_array_equal(stored, error)

@@ -49,14 +49,14 @@ def _measured(seeds=3):
 
 
 def test_the_mean_over_classes_is_the_unit_over_seeds():
-  found = _measured()
-  assert found['averaged_classes'] == 3
+  measured = _measured()
+  assert measured['averaged_classes'] == 3
   means = {k: np.mean(v, axis=1) / 10 for k, v in WINS.items()}
-  summary = found['methods']['memae']['auroc']
+  summary = measured['methods']['memae']['auroc']
   assert summary['n'] == 3
   assert summary['mean'] == pytest.approx(means['memae'].mean())
   assert summary['std'] == pytest.approx(means['memae'].std(ddof=1))
-  difference = found['differences']['memae - ae']['auroc']
+  difference = measured['differences']['memae - ae']['auroc']
   expected = scipy.stats.ttest_rel(means['memae'], means['ae'])
   assert difference['n'] == 3
   assert difference['ci95'] == pytest.approx(
@@ -65,12 +65,12 @@ def test_the_mean_over_classes_is_the_unit_over_seeds():
 
 
 def test_every_class_has_its_row():
-  found = _measured()
-  assert list(found['classes']) == ['cat', 'dog', 'bird']
-  dog = found['classes']['dog']['ae']['auroc']
+  measured = _measured()
+  assert list(measured['classes']) == ['cat', 'dog', 'bird']
+  dog = measured['classes']['dog']['ae']['auroc']
   assert dog['mean'] == pytest.approx(np.mean([5, 6, 5]) / 10)
   assert dog['std'] == pytest.approx(np.std([0.5, 0.6, 0.5], ddof=1))
-  rows = list(csv.DictReader(io.StringIO(tables.classes_csv(found))))
+  rows = list(csv.DictReader(io.StringIO(tables.classes_csv(measured))))
   assert [row['normal_class'] for row in rows] == ['cat', 'dog', 'bird', 'mean']
   assert float(rows[1]['ae']) == pytest.approx(dog['mean'])
   assert float(rows[1]['ae_std']) == pytest.approx(dog['std'])
@@ -80,11 +80,11 @@ def test_every_class_has_its_row():
 
 
 def test_with_one_seed_the_run_is_the_unit():
-  found = _measured(seeds=1)
-  assert found['averaged_classes'] == 0
-  assert found['methods']['memae']['auroc']['n'] == 3
-  assert found['differences']['memae - ae']['auroc']['n'] == 3
-  assert found['classes']['cat']['memae']['auroc']['std'] is None
+  measured = _measured(seeds=1)
+  assert measured['averaged_classes'] == 0
+  assert measured['methods']['memae']['auroc']['n'] == 3
+  assert measured['differences']['memae - ae']['auroc']['n'] == 3
+  assert measured['classes']['cat']['memae']['auroc']['std'] is None
 
 
 def test_an_undefined_class_leaves_no_mean():

@@ -17,31 +17,33 @@ def _f1(flagged, anomalous):
 @settings(deadline=None, max_examples=60)
 def test_ranking_metrics_match_brute_force(pairs):
   score, anomalous = samples.arrays(pairs)
-  found, reasons = detection.evaluate(score, anomalous, score[:1])
+  metrics, reasons = detection.evaluate(score, anomalous, score[:1])
   gaps = score[anomalous][:, None] - score[~anomalous][None, :]
-  assert found['auroc'] == pytest.approx(((gaps > 0) + (gaps == 0) / 2).mean())
+  assert metrics['auroc'] == pytest.approx(
+    ((gaps > 0) + (gaps == 0) / 2).mean()
+  )
   expected = sklearn.metrics.average_precision_score(~anomalous, -score)
-  assert found['average_precision_normal'] == pytest.approx(expected)
+  assert metrics['average_precision_normal'] == pytest.approx(expected)
   best = max(_f1(score >= cut, anomalous) for cut in score)
-  assert found['f1_best_oracle'] == pytest.approx(best)
-  assert found['base_rate'] == pytest.approx(anomalous.mean())
+  assert metrics['f1_best_oracle'] == pytest.approx(best)
+  assert metrics['base_rate'] == pytest.approx(anomalous.mean())
   everything = _f1(np.ones_like(anomalous), anomalous)
-  assert found['f1_all_positive'] == pytest.approx(everything)
-  assert set(found) == set(detection.METRICS)
-  assert {k for k, v in found.items() if v is None} == set(reasons)
+  assert metrics['f1_all_positive'] == pytest.approx(everything)
+  assert set(metrics) == set(detection.METRICS)
+  assert {k for k, v in metrics.items() if v is None} == set(reasons)
 
 
 @given(samples.SAMPLES, st.floats(0, 1))
 @settings(deadline=None, max_examples=60)
 def test_ratio_flags_exactly_the_top(pairs, ratio):
   score, anomalous = samples.arrays(pairs)
-  found, _ = detection.evaluate(score, anomalous, (), ratio)
+  metrics, _ = detection.evaluate(score, anomalous, (), ratio)
   ratio = ratio or anomalous.mean()
   flagged = detection.flag_top(score, ratio)
   assert flagged.sum() == round(ratio * len(score))
   if flagged.any() and not flagged.all():
     assert score[flagged].min() >= score[~flagged].max()
-  assert found['f1_at_ratio'] == pytest.approx(_f1(flagged, anomalous))
+  assert metrics['f1_at_ratio'] == pytest.approx(_f1(flagged, anomalous))
   # The span is what reordering tied samples can do, and never less.
   orders = [np.argsort(anomalous), np.argsort(~anomalous)]
   low, high = (
@@ -99,31 +101,31 @@ def test_perfect_reversed_and_constant_scores():
 
 
 def test_nothing_flagged_leaves_precision_undefined():
-  found, reasons = detection.evaluate([0, 1], [False, True], [5.0])
-  assert found['precision_at_normal_quantile'] is None
+  metrics, reasons = detection.evaluate([0, 1], [False, True], [5.0])
+  assert metrics['precision_at_normal_quantile'] is None
   assert reasons['precision_at_normal_quantile'] == 'no test sample is flagged'
-  assert found['recall_at_normal_quantile'] == 0
+  assert metrics['recall_at_normal_quantile'] == 0
 
 
 @pytest.mark.parametrize('positive', [False, True])
 def test_single_class_is_undefined_with_a_reason(positive):
   labels = np.full(5, positive)
-  found, reasons = detection.evaluate(np.arange(5.0), labels, [2.0])
-  assert found['auroc'] is found['f1_at_ratio'] is found['eer'] is None
-  assert found['f1_at_normal_quantile'] is None
+  metrics, reasons = detection.evaluate(np.arange(5.0), labels, [2.0])
+  assert metrics['auroc'] is metrics['f1_at_ratio'] is metrics['eer'] is None
+  assert metrics['f1_at_normal_quantile'] is None
   assert 'every one of the 5 test samples is' in reasons['auroc']
-  assert found['base_rate'] == positive
+  assert metrics['base_rate'] == positive
   defined = 'recall' if positive else 'false_positive_rate'
-  assert found[f'{defined}_at_normal_quantile'] == pytest.approx(0.4)
-  assert {k for k, v in found.items() if v is None} == set(reasons)
+  assert metrics[f'{defined}_at_normal_quantile'] == pytest.approx(0.4)
+  assert {k for k, v in metrics.items() if v is None} == set(reasons)
 
 
 def test_empty_sets_are_undefined_with_a_reason():
-  found, reasons = detection.evaluate([0, 1], [False, True], [])
-  assert found['auroc'] == 1
+  metrics, reasons = detection.evaluate([0, 1], [False, True], [])
+  assert metrics['auroc'] == 1
   assert 'validation' in reasons['f1_at_normal_quantile']
-  found, reasons = detection.evaluate([], np.zeros(0, bool), [])
-  assert set(found.values()) == {None}
+  metrics, reasons = detection.evaluate([], np.zeros(0, bool), [])
+  assert set(metrics.values()) == {None}
   assert reasons['auroc'] == 'the test set is empty'
 
 

@@ -40,9 +40,9 @@ def _auroc(anomalous, score):
 @settings(deadline=None, max_examples=80)
 def test_metrics_match_brute_force(videos):
   frames = make(videos)
-  found, reasons = frames_lib.evaluate(frames)
-  assert list(found) == list(frames_lib.METRICS)
-  assert {k for k, v in found.items() if v is None} == set(reasons)
+  metrics, reasons = frames_lib.evaluate(frames)
+  assert list(metrics) == list(frames_lib.METRICS)
+  assert {k for k, v in metrics.items() if v is None} == set(reasons)
   per_video = []
   normalised = []
   for video in videos:
@@ -55,15 +55,15 @@ def test_metrics_match_brute_force(videos):
   normalised = np.array(normalised)
   anomalous = frames.anomalous
   if per_video:
-    assert found['auroc_macro'] == pytest.approx(np.mean(per_video))
+    assert metrics['auroc_macro'] == pytest.approx(np.mean(per_video))
   else:
     assert reasons['auroc_macro'].startswith('no video has both')
   if anomalous.any() and not anomalous.all():
-    assert found['auroc'] == pytest.approx(_auroc(anomalous, frames.score))
-    assert found['auroc_normalised'] == pytest.approx(
+    assert metrics['auroc'] == pytest.approx(_auroc(anomalous, frames.score))
+    assert metrics['auroc_normalised'] == pytest.approx(
       _auroc(anomalous, normalised)
     )
-    assert found['average_precision_normalised'] == pytest.approx(
+    assert metrics['average_precision_normalised'] == pytest.approx(
       sklearn.metrics.average_precision_score(anomalous, normalised)
     )
 
@@ -87,14 +87,14 @@ def test_order_of_frames_does_not_matter(videos, random):
 def test_normalising_can_make_and_break_a_result():
   # Each video is ranked well, but they differ in brightness.
   good = make([[(1, 0), (2, 1)], [(11, 0), (12, 1)]])
-  found, _ = frames_lib.evaluate(good)
-  assert found['auroc'] == pytest.approx(0.75)
-  assert found['auroc_normalised'] == found['auroc_macro'] == 1
-  assert found['eer_normalised'] == 0 and found['base_rate'] == 0.5
+  metrics, _ = frames_lib.evaluate(good)
+  assert metrics['auroc'] == pytest.approx(0.75)
+  assert metrics['auroc_normalised'] == metrics['auroc_macro'] == 1
+  assert metrics['eer_normalised'] == 0 and metrics['base_rate'] == 0.5
   # A video without an anomaly gets its 1 all the same.
   quiet = make([[(1, 0), (9, 1)], [(1, 0), (2, 0)]])
-  found, _ = frames_lib.evaluate(quiet)
-  assert found['auroc'] == 1 and found['auroc_normalised'] < 1
+  metrics, _ = frames_lib.evaluate(quiet)
+  assert metrics['auroc'] == 1 and metrics['auroc_normalised'] < 1
 
 
 def test_videos_say_what_was_scored_and_why_not():
@@ -134,8 +134,8 @@ def test_constant_video_becomes_normal():
 
 
 def test_nothing_scored_is_undefined_with_a_reason():
-  found, reasons = frames_lib.evaluate(make([[], []], lengths=[5, 6]))
-  assert set(found.values()) == {None} and set(reasons) == set(found)
+  metrics, reasons = frames_lib.evaluate(make([[], []], lengths=[5, 6]))
+  assert set(metrics.values()) == {None} and set(reasons) == set(metrics)
   assert reasons['auroc_normalised'] == 'the test set is empty'
 
 
@@ -158,8 +158,8 @@ def test_averaged_clips_are_means_over_the_clips(lengths, size, stride):
   error = np.random.default_rng(0).random((len(starts), size))
   score = frames_lib.average_clips(error, number)
   assert score.shape == (len(starts),)
-  for row, found in zip(number, score):
-    assert found == pytest.approx(error[number == row[size // 2]].mean())
+  for row, averaged in zip(number, score):
+    assert averaged == pytest.approx(error[number == row[size // 2]].mean())
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_bad_input_is_one_clear_line(change, words):
 def test_clip_of_16_leaves_the_known_frames_of_ped2():
   lengths = [180, 180, 150, 180, 150, 180, 180, 180, 120, 150, 180, 180]
   videos = [[(0.0, False)] * (n - 15) for n in lengths]
-  found = frames_lib.summary(
+  summary = frames_lib.summary(
     frames_lib.videos(make(videos, first=8, lengths=lengths))
   )
-  assert (found['frames'], found['scored_frames']) == (2010, 1830)
+  assert (summary['frames'], summary['scored_frames']) == (2010, 1830)

@@ -11,11 +11,11 @@ from tests.evaluation.metrics import samples
 
 
 def test_summary_over_replicas():
-  found = intervals.summarise([{'a': 1.0}, {'a': 2.0}, {'a': 6.0}])['a']
-  assert (found['mean'], found['n']) == (3, 3)
-  assert found['std'] == pytest.approx(np.std([1, 2, 6], ddof=1))
+  summary = intervals.summarise([{'a': 1.0}, {'a': 2.0}, {'a': 6.0}])['a']
+  assert (summary['mean'], summary['n']) == (3, 3)
+  assert summary['std'] == pytest.approx(np.std([1, 2, 6], ddof=1))
   low, high = scipy.stats.t.interval(0.95, 2, 3, scipy.stats.sem([1, 2, 6]))
-  assert found['ci95'] == pytest.approx([low, high])
+  assert summary['ci95'] == pytest.approx([low, high])
   two = intervals.summarise([{'a': 0.9}, {'a': 0.7}, {'a': None}])['a']
   assert two == {
     'mean': pytest.approx(0.8),
@@ -34,19 +34,19 @@ def test_summary_over_replicas():
 def test_paired_difference_is_the_paired_t_test():
   rng = np.random.default_rng(0)
   a, b = rng.random((2, 8))
-  found = intervals.paired_difference(
+  summary = intervals.paired_difference(
     [{'m': v} for v in a], [{'m': v} for v in b]
   )['m']
   expected = scipy.stats.ttest_rel(a, b).confidence_interval(0.95)
-  assert found['ci95'] == pytest.approx(list(expected))
-  assert found['mean'] == pytest.approx((a - b).mean())
+  assert summary['ci95'] == pytest.approx(list(expected))
+  assert summary['mean'] == pytest.approx((a - b).mean())
   two = intervals.paired_difference([{'m': 3.0}, {'m': 2.0}], [{'m': 1.0}] * 2)
   assert (two['m']['mean'], two['m']['ci95']) == (1.5, None)
   assert two['m']['ci95_reason'] == 'two pairs: no interval'
-  found = intervals.paired_difference(
+  summary = intervals.paired_difference(
     [{'m': 1.0}, {'m': 2.0}], [{'m': None}] * 2
   )
-  assert found['m']['n'] == 0
+  assert summary['m']['n'] == 0
   with pytest.raises(errors.UserError, match='2 replicas .* with 1'):
     intervals.paired_difference([{}, {}], [{}])
 
@@ -61,12 +61,12 @@ def test_weighted_counts_are_those_of_scikit_learn(pairs, seed):
     np.bincount(rank, weights * mask).astype(int)
     for mask in (anomalous, ~anomalous)
   )
-  found = intervals.from_counts(positive, negative)
+  metrics = intervals.from_counts(positive, negative)
   arguments = {'sample_weight': weights}
-  assert found['auroc'] == pytest.approx(
+  assert metrics['auroc'] == pytest.approx(
     sklearn.metrics.roc_auc_score(anomalous, score, **arguments)
   )
-  assert found['average_precision'] == pytest.approx(
+  assert metrics['average_precision'] == pytest.approx(
     sklearn.metrics.average_precision_score(anomalous, score, **arguments)
   )
 
@@ -75,9 +75,9 @@ def test_bootstrap_interval():
   rng = np.random.default_rng(0)
   anomalous = rng.random(2000) < 0.2
   score = rng.normal(size=2000) + 1.5 * anomalous
-  found = intervals.bootstrap(score, anomalous, resamples=400, seed=1)
-  assert found == intervals.bootstrap(score, anomalous, resamples=400, seed=1)
-  low, high = found['auroc']
+  ends = intervals.bootstrap(score, anomalous, resamples=400, seed=1)
+  assert ends == intervals.bootstrap(score, anomalous, resamples=400, seed=1)
+  low, high = ends['auroc']
   value = sklearn.metrics.roc_auc_score(anomalous, score)
   assert low < value < high
   # DeLong et al. (1988): the spread of each sample's share of won pairs.

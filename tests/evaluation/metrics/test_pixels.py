@@ -21,7 +21,7 @@ def _case(seed=0, ties=False):
 
 def _regions(mask):
   """Connected sets of pixels by flooding, one by one."""
-  left, found = set(zip(*np.nonzero(mask))), []
+  left, regions = set(zip(*np.nonzero(mask))), []
   while left:
     region, edge = set(), [left.pop()]
     while edge:
@@ -31,8 +31,8 @@ def _regions(mask):
         if near in left:
           left.remove(near)
           edge.append(near)
-    found.append(region)
-  return found
+    regions.append(region)
+  return regions
 
 
 def _slow_aupro(maps, masks, limit=0.3):
@@ -54,17 +54,17 @@ def _slow_aupro(maps, masks, limit=0.3):
 @pytest.mark.parametrize('ties', [False, True])
 def test_metrics_are_those_of_scikit_learn_and_of_brute_force(ties):
   maps, masks = _case(ties=ties)
-  found, reasons = pixels.evaluate(maps, masks)
-  assert not reasons and list(found) == list(pixels.METRICS)
+  metrics, reasons = pixels.evaluate(maps, masks)
+  assert not reasons and list(metrics) == list(pixels.METRICS)
   flat = masks.ravel(), maps.ravel()
-  assert found['pixel_auroc'] == pytest.approx(
+  assert metrics['pixel_auroc'] == pytest.approx(
     sklearn.metrics.roc_auc_score(*flat)
   )
-  assert found['pixel_average_precision'] == pytest.approx(
+  assert metrics['pixel_average_precision'] == pytest.approx(
     sklearn.metrics.average_precision_score(*flat)
   )
-  assert found['aupro'] == pytest.approx(_slow_aupro(maps, masks))
-  assert found['pixel_base_rate'] == pytest.approx(masks.mean())
+  assert metrics['aupro'] == pytest.approx(_slow_aupro(maps, masks))
+  assert metrics['pixel_base_rate'] == pytest.approx(masks.mean())
 
 
 def test_perfect_and_useless_maps():
@@ -99,7 +99,7 @@ def test_many_pixels_go_to_bins(monkeypatch):
   ],
 )
 def test_undefined_has_a_reason(masks, reason):
-  found, reasons = pixels.evaluate(np.zeros(masks.shape, np.float32), masks)
-  assert found['aupro'] is None and found['pixel_auroc'] is None
+  metrics, reasons = pixels.evaluate(np.zeros(masks.shape, np.float32), masks)
+  assert metrics['aupro'] is None and metrics['pixel_auroc'] is None
   assert set(reasons.values()) == {reason}
-  assert set(reasons) == {k for k, v in found.items() if v is None}
+  assert set(reasons) == {k for k, v in metrics.items() if v is None}

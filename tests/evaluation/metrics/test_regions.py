@@ -17,42 +17,42 @@ def _video(frames=10, size=20):
 
 def test_perfect_maps_reach_one():
   maps, masks, video = _video()
-  found, reasons = regions.evaluate(masks.astype(np.float32), masks, video)
-  assert found == {'rbdc': 1, 'tbdc': 1} and not reasons
+  metrics, reasons = regions.evaluate(masks.astype(np.float32), masks, video)
+  assert metrics == {'rbdc': 1, 'tbdc': 1} and not reasons
 
 
 def test_flat_maps_flag_whole_frames_and_reach_nothing():
   maps, masks, video = _video()
-  found, _ = regions.evaluate(maps, masks, video)
-  assert found == {'rbdc': 0, 'tbdc': 0}  # 16 of 400 pixels: under 0.1.
+  metrics, _ = regions.evaluate(maps, masks, video)
+  assert metrics == {'rbdc': 0, 'tbdc': 0}  # 16 of 400 pixels: under 0.1.
 
 
 def test_found_in_three_of_ten_frames():
   maps, masks, video = _video()
   maps[:3][masks[:3]] = 1
-  found, _ = regions.evaluate(maps, masks, video)
-  assert found['rbdc'] == pytest.approx(0.3)
-  assert found['tbdc'] == 1  # A tenth of the regions is enough.
+  metrics, _ = regions.evaluate(maps, masks, video)
+  assert metrics['rbdc'] == pytest.approx(0.3)
+  assert metrics['tbdc'] == 1  # A tenth of the regions is enough.
 
 
 def test_false_regions_before_the_true_ones():
   maps, masks, video = _video()
   maps[masks] = 1
-  maps[:5, 15:17, 15:17] = 2  # Half a false region a frame, and higher.
-  found = regions.curve(maps, masks, video)
-  assert found.threshold.tolist() == [2, 1, 0]
-  assert found.false_positives.tolist() == [0.5, 0.5, 1]
-  assert found.regions.tolist() == [0, 1, 0]
-  found, _ = regions.evaluate(maps, masks, video)
-  assert found == {'rbdc': 0.5, 'tbdc': 0.5}
+  maps[:5, 15:17, 15:17] = 2  # Half a false region per frame, and higher.
+  rates = regions.curve(maps, masks, video)
+  assert rates.threshold.tolist() == [2, 1, 0]
+  assert rates.false_positives.tolist() == [0.5, 0.5, 1]
+  assert rates.regions.tolist() == [0, 1, 0]
+  metrics, _ = regions.evaluate(maps, masks, video)
+  assert metrics == {'rbdc': 0.5, 'tbdc': 0.5}
 
 
-def test_more_than_one_false_region_a_frame_counts_nothing():
+def test_more_than_one_false_region_per_frame_counts_nothing():
   maps, masks, video = _video()
   maps[masks] = 1
   maps[:, 15, ::4] = 2
-  found, _ = regions.evaluate(maps, masks, video)
-  assert found == {'rbdc': 0, 'tbdc': 0}
+  metrics, _ = regions.evaluate(maps, masks, video)
+  assert metrics == {'rbdc': 0, 'tbdc': 0}
 
 
 @pytest.mark.parametrize('wide,detected', [(40, True), (41, False)])
@@ -61,9 +61,9 @@ def test_overlap_of_a_tenth_is_enough(wide, detected):
   maps = np.zeros(masks.shape, np.float32)
   masks[0, 2, :4] = True
   maps[0, 2, :wide] = 1
-  found = regions.curve(maps, masks, np.zeros(1, int))
-  assert found.regions[0] == detected
-  assert found.false_positives[0] == (not detected)
+  curve = regions.curve(maps, masks, np.zeros(1, int))
+  assert curve.regions[0] == detected
+  assert curve.false_positives[0] == (not detected)
 
 
 def test_one_region_may_detect_two_and_touching_corners_are_one():
@@ -71,12 +71,12 @@ def test_one_region_may_detect_two_and_touching_corners_are_one():
   masks[0, 1:3, 1:4] = masks[0, 1:3, 5:8] = True
   maps = np.zeros(masks.shape, np.float32)
   maps[0, 1:3, 1:8] = 1
-  found = regions.curve(maps, masks, np.zeros(1, int))
-  assert (found.regions[0], found.false_positives[0]) == (1, 0)
+  curve = regions.curve(maps, masks, np.zeros(1, int))
+  assert (curve.regions[0], curve.false_positives[0]) == (1, 0)
   maps[:] = 0
   maps[0, 5, 5] = maps[0, 6, 6] = 1
-  found = regions.curve(maps, masks, np.zeros(1, int))
-  assert (found.regions[0], found.false_positives[0]) == (0, 1)
+  curve = regions.curve(maps, masks, np.zeros(1, int))
+  assert (curve.regions[0], curve.false_positives[0]) == (0, 1)
 
 
 def test_tracks_by_number_cross_and_by_connection_do_not():
@@ -96,28 +96,28 @@ def test_a_part_of_a_numbered_track_is_no_region_of_its_own():
   masks[0, 1:4, 1:4] = masks[0, 1:4, 6:9] = 7  # Behind a pole.
   maps = np.zeros(masks.shape, np.float32)
   maps[0, 1:4, 6:9] = 1
-  found = regions.curve(maps, masks, np.zeros(1, int))
-  assert found.regions[0] == 1
+  curve = regions.curve(maps, masks, np.zeros(1, int))
+  assert curve.regions[0] == 1
 
 
 def test_videos_do_not_share_tracks():
   maps, masks, _ = _video()
   maps[:5][masks[:5]] = 1
-  found = regions.curve(maps, masks, np.repeat([0, 1], 5))
-  assert found.tracks[0] == 0.5
+  curve = regions.curve(maps, masks, np.repeat([0, 1], 5))
+  assert curve.tracks[0] == 0.5
   quiet = np.zeros((3, *masks.shape[1:]), bool)  # No anomaly: frames count.
   maps, masks = np.concatenate([maps, 0.0 * quiet]), np.r_[masks, quiet]
   maps[-1, 0, 0] = 1
-  found = regions.curve(maps, masks, np.repeat([0, 1, 2], (5, 5, 3)))
-  assert found.tracks[0] == 0.5
-  assert found.false_positives[0] == pytest.approx(1 / 13)
+  curve = regions.curve(maps, masks, np.repeat([0, 1, 2], (5, 5, 3)))
+  assert curve.tracks[0] == 0.5
+  assert curve.false_positives[0] == pytest.approx(1 / 13)
 
 
 def _slow(maps, masks, cut):
   """Rates by sets of pixels, from the definitions; one video."""
 
   def components(flags, near):
-    left, found = set(zip(*np.nonzero(flags))), []
+    left, regions = set(zip(*np.nonzero(flags))), []
     while left:
       region, edge = set(), [left.pop()]
       while edge:
@@ -128,8 +128,8 @@ def _slow(maps, masks, cut):
           if other in left:
             left.remove(other)
             edge.append(other)
-      found.append(region)
-    return found
+      regions.append(region)
+    return regions
 
   space = [(0, i, j) for i in (-1, 0, 1) for j in (-1, 0, 1)]
   time = [(t, *s[1:]) for t in (-1, 0, 1) for s in space]
@@ -152,10 +152,10 @@ def test_rates_match_sets_of_pixels(seed):
   masks = rng.random((4, 6, 7)) < 0.25
   masks[0, 0, 0] = True
   maps = np.round(rng.random(masks.shape) + masks * rng.random(), 1)
-  found = regions.curve(maps, masks, np.zeros(4, int))
-  for k, cut in enumerate(found.threshold):
+  curve = regions.curve(maps, masks, np.zeros(4, int))
+  for k, cut in enumerate(curve.threshold):
     expected = _slow(maps, masks, cut)
-    got = found.false_positives[k], found.regions[k], found.tracks[k]
+    got = curve.false_positives[k], curve.regions[k], curve.tracks[k]
     assert got == pytest.approx(expected)
 
 
@@ -176,8 +176,8 @@ def test_area_takes_the_best_within_the_budget():
 
 def test_undefined_has_a_reason_and_bad_input_one_clear_line():
   maps, masks, video = _video()
-  found, reasons = regions.evaluate(maps, masks & False, video)
-  assert found == {'rbdc': None, 'tbdc': None}
+  metrics, reasons = regions.evaluate(maps, masks & False, video)
+  assert metrics == {'rbdc': None, 'tbdc': None}
   assert set(reasons.values()) == {
     'none of the 10 masks has an anomalous pixel'
   }

@@ -1,4 +1,4 @@
-"""Every metric has words, and every word a metric."""
+"""Registered metrics have texts, and those that are computed are registered."""
 
 import pytest
 

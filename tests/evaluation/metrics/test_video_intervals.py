@@ -34,7 +34,7 @@ def _resampled(frames, drawn):
 
 def test_resamples_are_those_of_a_loop():
   frames, resamples = _frames(), 40
-  found = video_intervals.bootstrap(frames, resamples, seed=3)
+  by_metric = video_intervals.bootstrap(frames, resamples, seed=3)
   rng = np.random.default_rng(3)
   values = {name: [] for name in video_intervals.METRICS}
   for counts in rng.multinomial(8, np.full(8, 1 / 8), resamples):
@@ -44,18 +44,18 @@ def test_resamples_are_those_of_a_loop():
       values[name].append(metrics[name])
   for name, each in values.items():
     low, high = np.quantile(each, (0.025, 0.975))
-    assert found[name]['ci95'] == pytest.approx([low, high]), name
-    assert found[name]['resamples'] == resamples, name
+    assert by_metric[name]['ci95'] == pytest.approx([low, high]), name
+    assert by_metric[name]['resamples'] == resamples, name
 
 
 def test_interval_holds_the_value_and_repeats_by_seed():
   frames = _frames(30)
-  found = video_intervals.bootstrap(frames, 300, seed=1)
-  assert found == video_intervals.bootstrap(frames, 300, seed=1)
-  assert found != video_intervals.bootstrap(frames, 300, seed=2)
+  by_metric = video_intervals.bootstrap(frames, 300, seed=1)
+  assert by_metric == video_intervals.bootstrap(frames, 300, seed=1)
+  assert by_metric != video_intervals.bootstrap(frames, 300, seed=2)
   metrics, _ = frames_lib.evaluate(frames)
   for name in video_intervals.METRICS:
-    low, high = found[name]['ci95']
+    low, high = by_metric[name]['ci95']
     assert low < metrics[name] < high, name
 
 
@@ -68,11 +68,11 @@ def test_resamples_without_both_classes_are_skipped_and_counted():
     ['quiet', 'loud', 'empty'],
     [2, 1, 4],
   )
-  found = video_intervals.bootstrap(frames, 200)
-  assert found['auroc']['ci95'] == [1, 1]
-  used, skipped = found['auroc']['resamples'], found['auroc']['skipped']
+  by_metric = video_intervals.bootstrap(frames, 200)
+  assert by_metric['auroc']['ci95'] == [1, 1]
+  used, skipped = by_metric['auroc']['resamples'], by_metric['auroc']['skipped']
   assert used + skipped == 200 and 60 < skipped < 140
-  assert found['auroc_macro'] == {
+  assert by_metric['auroc_macro'] == {
     'ci95': None,
     'resamples': 0,
     'skipped': 200,
@@ -85,8 +85,11 @@ def test_one_video_or_no_resample_gives_no_interval():
   one = one._replace(
     **{k: getattr(one, k)[one.video == 0] for k in one._fields[:4]}
   )
-  found = video_intervals.bootstrap(one, 50)['auroc']
-  assert found['ci95'] is None
-  assert found['reason'] == 'fewer than two videos have scores'
-  found = video_intervals.bootstrap(_frames(), 0)['auroc']
-  assert found['ci95'] is None and found['reason'] == 'no resample defines it'
+  by_metric = video_intervals.bootstrap(one, 50)['auroc']
+  assert by_metric['ci95'] is None
+  assert by_metric['reason'] == 'fewer than two videos have scores'
+  by_metric = video_intervals.bootstrap(_frames(), 0)['auroc']
+  assert (
+    by_metric['ci95'] is None
+    and by_metric['reason'] == 'no resample defines it'
+  )

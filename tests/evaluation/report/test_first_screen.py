@@ -109,16 +109,16 @@ def test_the_table_says_why_a_metric_is_undefined(make_replica, make_run):
   replica, train, test = make_replica('memae', 'table')
   good = make_replica('memae', 'table', seed=1)
   all_normal = replica._replace(anomalous=np.zeros_like(replica.anomalous))
-  found = make_run([(all_normal, train, test)], with_baselines=False)
-  said = evaluate.headline(found['results'])
+  run = make_run([(all_normal, train, test)], with_baselines=False)
+  said = evaluate.headline(run['results'])
   (line,) = [x for x in said.splitlines() if 'undefined' in x]
   assert line.startswith('undefined in 1 of 1 runs, because every one of the ')
   assert 'is normal' in line and 'AUROC' in line and 'Average prec' in line
-  found = make_run([(all_normal, train, test), good], with_baselines=False)
-  said = evaluate.headline(found['results'])
+  run = make_run([(all_normal, train, test), good], with_baselines=False)
+  said = evaluate.headline(run['results'])
   assert 'undefined in 1 of 2 runs, because every one of' in said
-  found = make_run([good], with_baselines=False)
-  assert 'undefined' not in evaluate.headline(found['results'])
+  run = make_run([good], with_baselines=False)
+  assert 'undefined' not in evaluate.headline(run['results'])
   first = findings.sentences(
     make_run([(all_normal, train, test)], with_baselines=False)['results']
   )
@@ -280,6 +280,6 @@ def test_too_few_log_events_tell_no_speed(count, is_known):
   events = [
     {'split': 'train', 'step': 10 * i, 'time': 2.0 * i} for i in range(count)
   ]
-  found = describe.training_speed(exp, events)
-  assert ('fleet_steps_per_second' in found) == bool(is_known)
-  assert ('speed_reason' in found) == (not is_known)
+  speed = describe.training_speed(exp, events)
+  assert ('fleet_steps_per_second' in speed) == bool(is_known)
+  assert ('speed_reason' in speed) == (not is_known)

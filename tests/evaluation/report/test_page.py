@@ -204,9 +204,9 @@ def test_a_pause_is_no_training():
     replicas=(0,),
     programs=types.SimpleNamespace(name='resident', resident_bytes=9),
   )
-  found = describe.training_speed(exp, events)
-  assert found['training_seconds'] == 15
-  assert found['fleet_steps_per_second'] == 10
+  speed = describe.training_speed(exp, events)
+  assert speed['training_seconds'] == 15
+  assert speed['fleet_steps_per_second'] == 10
 
 
 @pytest.mark.parametrize('dtype', [np.uint8, np.float32])
@@ -398,7 +398,7 @@ def test_curves_of_a_fleet(digits):
     'loss': 9.0,  # The mean over the fleet is not a curve.
     'replicas': values,
   }
-  found = training_log.curves(
+  curves = training_log.curves(
     [
       event(0, 'train', loss=[1.0, 2.0, 3.0]),
       event(0, 'validation', dead_read_rate=[None, None, None]),
@@ -407,15 +407,15 @@ def test_curves_of_a_fleet(digits):
     ],
     [*memae, ae],
   )
-  assert list(found) == ['loss', 'mean_kept']
-  assert list(found['loss']) == ['memae', 'ae']
-  steps, table = found['loss']['memae']
+  assert list(curves) == ['loss', 'mean_kept']
+  assert list(curves['loss']) == ['memae', 'ae']
+  steps, table = curves['loss']['memae']
   np.testing.assert_array_equal(steps, [0, 1])
   np.testing.assert_array_equal(table, [[1, 2], [0.5, np.nan]])
-  np.testing.assert_array_equal(found['loss']['ae'][1], [[3], [1]])
+  np.testing.assert_array_equal(curves['loss']['ae'][1], [[3], [1]])
   # One curve, not a mixture of two splits; none of what has no memory.
-  assert list(found['mean_kept']) == ['memae']
-  np.testing.assert_array_equal(found['mean_kept']['memae'][1], [[6, 7]])
+  assert list(curves['mean_kept']) == ['memae']
+  np.testing.assert_array_equal(curves['mean_kept']['memae'][1], [[6, 7]])
 
 
 def test_curves_of_a_lone_replica_are_numbers(digits):
@@ -423,9 +423,9 @@ def test_curves_of_a_lone_replica_are_numbers(digits):
     {'step': 0, 'split': 'train', 'loss': 2.0},
     {'step': 5, 'split': 'train', 'loss': 1.0, 'dead_read_rate': 0.5},
   ]
-  found = training_log.curves(events, digits['replicas'][:1])
-  assert list(found) == ['loss', 'dead_read_rate']
-  steps, table = found['loss']['memae']
+  curves = training_log.curves(events, digits['replicas'][:1])
+  assert list(curves) == ['loss', 'dead_read_rate']
+  steps, table = curves['loss']['memae']
   np.testing.assert_array_equal(steps, [0, 5])
   np.testing.assert_array_equal(table, [[2], [1]])
   assert training_log.curves((), digits['replicas']) == {}
@@ -494,9 +494,9 @@ def rebuilds_zeros(monkeypatch):
 
 def test_error_maps_are_of_the_samples_with_a_mask():
   exp = _of_source(np.zeros((6, 4, 5), bool))
-  found = describe.error_maps(exp)
-  assert found['samples'] == {'min': 4, 'max': 4}
-  assert found['ranking'] == 'exact'
+  facts = describe.error_maps(exp)
+  assert facts['samples'] == {'min': 4, 'max': 4}
+  assert facts['ranking'] == 'exact'
   assert describe.error_maps(_of_source()) is None
 
 
@@ -524,9 +524,9 @@ def test_masks_and_metrics_of_pixels_are_shown(make_replica, make_run):
     pseudo={'flip': 0.7, 'blend': 0.5},
   )
   run = make_run([(replica, train, test)])
-  found = run['results']['methods']['memae']
-  assert found['aupro']['mean'] == replica.pixels[0]['aupro']
-  assert found['pseudo_auroc']['mean'] == pytest.approx(0.6)
+  summaries = run['results']['methods']['memae']
+  assert summaries['aupro']['mean'] == replica.pixels[0]['aupro']
+  assert summaries['pseudo_auroc']['mean'] == pytest.approx(0.6)
   seen = _Page(_render(run))
   assert 'Pixel AUROC' in seen.all and 'the true mask' in seen.all
   assert 'Upside down Lighter of two Pseudo-AUROC MemAE 0.700 0.500 0.600' in (

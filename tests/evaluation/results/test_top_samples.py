@@ -39,9 +39,9 @@ def test_samples_by_their_places_highest_first(source):
     _network('memae/seed=0', 'memae', [1, 2.5, 1.5]),
     _network('ae/seed=0', 'ae', [3, 2, 1], held=()),
   ]
-  found = top_samples.highest(source, networks, 0.5)
-  assert list(found) == ['memae', 'ae']
-  assert found['memae'] == {
+  listed = top_samples.highest(source, networks, 0.5)
+  assert list(listed) == ['memae', 'ae']
+  assert listed['memae'] == {
     'network': 'memae/seed=0',
     'rows': [
       {'file': 'a', 'row': 1, 'label': 'odd', 'anomalous': True,
@@ -52,7 +52,7 @@ def test_samples_by_their_places_highest_first(source):
        'score': 1.0, 'flagged': False},
     ],
   }  # fmt: skip
-  assert [row['flagged'] for row in found['ae']['rows']] == [None] * 3
+  assert [row['flagged'] for row in listed['ae']['rows']] == [None] * 3
   text = top_samples.as_csv(source, networks, 0.5)
   rows = list(csv.DictReader(io.StringIO(text)))
   assert [(r['network'], r['row'], r['score']) for r in rows[:3]] == [

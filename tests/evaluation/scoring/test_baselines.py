@@ -112,8 +112,8 @@ def test_kde_is_that_of_scikit_learn_with_the_likeliest_bandwidth():
   search = {h: [] for h in scale * baselines.KDE_GRID}
   for i in range(0, 400, 4):  # Leaves one out, of every fourth.
     rest = np.delete(codes, i, axis=0)
-    for h, found in search.items():
-      found.append(density(h).fit(rest).score(codes[i : i + 1]))
+    for h, likelihoods in search.items():
+      likelihoods.append(density(h).fit(rest).score(codes[i : i + 1]))
   best = max(search, key=lambda h: sum(search[h]))
   assert f'bandwidth {best:.3g}' in note
   expected = -density(best).fit(codes).score_samples(pca.transform(test))

@@ -53,18 +53,18 @@ def exp():
 
 @pytest.fixture(scope='module')
 def scored(exp):
-  found = exp.programs.score(
+  predicted = exp.programs.score(
     exp.programs.init(), [s.test for s in exp.splits], ('maps',)
   )
-  return jax.device_get(found)
+  return jax.device_get(predicted)
 
 
 def test_each_frame_is_scored_once_by_each_rule(exp, scored):
   rows = exp.splits[0].test
-  found = clip_scores.by_rule(exp.source, scored, 0, rows)
+  by_rule = clip_scores.by_rule(exp.source, scored, 0, rows)
   fitting = losses.fitting(losses.CLIP)
-  assert sorted(found) == sorted(rule.name for rule in fitting)
-  for name, score in found.items():
+  assert sorted(by_rule) == sorted(rule.name for rule in fitting)
+  for name, score in by_rule.items():
     frames = clip_scores.frames(
       exp.source, rows, score, exp.splits[0].anomalous
     )
@@ -73,26 +73,28 @@ def test_each_frame_is_scored_once_by_each_rule(exp, scored):
     row = frames_lib.videos(frames)[0]
     assert row['dropped'] == [[0, 3], [77, 79]] and row['frames'] == 80
   np.testing.assert_array_equal(
-    found['mse'], scored.scores['mse'][0, : len(rows)]
+    by_rule['mse'], scored.scores['mse'][0, : len(rows)]
   )
-  assert (found['mse_averaged'] != found['mse_centre']).any()
+  assert (by_rule['mse_averaged'] != by_rule['mse_centre']).any()
 
 
 def test_maps_are_of_the_scored_frame(exp, scored):
   rows = exp.splits[0].test
-  found = clip_scores.by_rule(exp.source, scored, 1, rows)['mse_centre']
+  by_rule = clip_scores.by_rule(exp.source, scored, 1, rows)['mse_centre']
   maps = losses.map_of('mse_centre', scored.maps)[1, : len(rows)]
   assert maps.shape == (len(rows), 16, 16)
-  np.testing.assert_allclose(maps.mean(axis=(1, 2)), found, rtol=1e-5)
+  np.testing.assert_allclose(maps.mean(axis=(1, 2)), by_rule, rtol=1e-5)
 
 
 def _scores(exp, rows=None):
   """Scores by every rule under untrained weights, in the order of frames."""
   rows = exp.splits[0].test if rows is None else rows
-  found = exp.programs.score(exp.programs.init(), [rows] * len(exp.replicas))
+  predicted = exp.programs.score(
+    exp.programs.init(), [rows] * len(exp.replicas)
+  )
   order = np.lexsort((exp.source.videos.frame[rows],
                       exp.source.videos.video[rows]))  # fmt: skip
-  by_rule = clip_scores.by_rule(exp.source, found, 0, rows)
+  by_rule = clip_scores.by_rule(exp.source, predicted, 0, rows)
   return {name: np.asarray(score)[order] for name, score in by_rule.items()}
 
 
@@ -105,13 +107,13 @@ def _scores(exp, rows=None):
   ],
 )
 def test_scores_do_not_depend_on_batches_or_feed(exp, changes):
-  expected, found = _scores(exp), _scores(_build(**changes))
+  expected, scored = _scores(exp), _scores(_build(**changes))
   for name in expected:
-    np.testing.assert_allclose(found[name], expected[name], rtol=2e-5)
+    np.testing.assert_allclose(scored[name], expected[name], rtol=2e-5)
 
 
 def test_scores_do_not_depend_on_devices(exp):
-  assert exp.mesh.size == 2  # Two replicas, one a device.
+  assert exp.mesh.size == 2  # Two replicas, one per device.
   one = _build()
   alone = _build(fleet__variants=('memae',))
   assert alone.mesh.size == 1
@@ -122,16 +124,16 @@ def test_scores_do_not_depend_on_devices(exp):
 def test_scores_do_not_depend_on_the_order_of_videos(exp):
   rows = exp.splits[0].test
   moved = np.random.default_rng(0).permutation(rows)
-  expected, found = _scores(exp), _scores(exp, moved)
+  expected, scored = _scores(exp), _scores(exp, moved)
   for name in expected:
-    np.testing.assert_allclose(found[name], expected[name], rtol=2e-5)
+    np.testing.assert_allclose(scored[name], expected[name], rtol=2e-5)
 
 
 def test_frame_difference_is_of_the_scored_frame(exp):
   rows = exp.splits[0].test[[0, 5, 100]]
   transform = exp.splits[0].transform
-  found = clip_scores.frame_difference(exp.source, transform, rows)
-  for row, score in zip(rows, found):
+  changes = clip_scores.frame_difference(exp.source, transform, rows)
+  for row, score in zip(rows, changes):
     clip = transforms.apply(exp.source.inputs[[row]][0], transform)
     expected = np.square(clip[4] - clip[3]).mean()
     assert score == pytest.approx(expected, rel=1e-5)
@@ -171,16 +173,18 @@ def test_a_score_of_clips_needs_clips(tmp_path):
 def test_published_sets_score_the_known_frames(shared, name, lengths, scored):
   """Clip lengths as published; frames are made up, one pixel each."""
   folder = shared / 'data' / 'labels_only'
-  found = json.loads((folder / f'{name}_clip_lengths.json').read_text())
-  found = list(found.values()) if isinstance(found, dict) else found
+  content = json.loads((folder / f'{name}_clip_lengths.json').read_text())
+  clip_lengths = list(
+    content.values() if isinstance(content, dict) else content
+  )
   file = {'avenue': 'frame_labels_avenue.npy',
           'shanghaitech': 'frame_labels_shanghai.npy'}[name]  # fmt: skip
   labels = np.load(folder / file).ravel()
-  assert sum(found) == len(labels) == lengths
-  begun = np.cumsum([0, *found])
+  assert sum(clip_lengths) == len(labels) == lengths
+  begun = np.cumsum([0, *clip_lengths])
   videos = [clips.Video('train', 20, False)] + [
     clips.Video(f'{i:02d}', n, True, labels[begun[i] : begun[i] + n])
-    for i, n in enumerate(found)
+    for i, n in enumerate(clip_lengths)
   ]
   config = config_lib.resolve(
     {'data': {'name': 'frames', 'protocol': 'given'}}
@@ -189,7 +193,7 @@ def test_published_sets_score_the_known_frames(shared, name, lengths, scored):
   source = clips.source(name, frames, videos, config)
   assert int(source.is_test.sum()) == scored
   assert source.dropped[0]['count'] == lengths - scored
-  trimmed = [labels[b + 8 : b + n - 7] for b, n in zip(begun, found)]
+  trimmed = [labels[b + 8 : b + n - 7] for b, n in zip(begun, clip_lengths)]
   np.testing.assert_array_equal(
     source.labels[source.is_test], np.concatenate(trimmed)
   )

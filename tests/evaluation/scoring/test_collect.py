@@ -17,7 +17,7 @@ CONFIG = {'data': {'name': 'digits'}, 'fleet': {'normal_classes': (0,)}}
 
 @pytest.fixture(scope='module')
 def exp():
-  """What `baselines.run` reads of an experiment: no network."""
+  """Stand-in for an experiment without a network, for `baselines.run`."""
   config = config_lib.resolve(
     {
       'data': {'name': 'digits'},
@@ -45,11 +45,11 @@ def before(exp):
 
 
 def test_baselines_score_test_and_validation_once_a_split(exp, before):
-  found, notes = baselines.run(exp, before)
+  scored, notes = baselines.run(exp, before)
   assert set(notes) == set(NAMES)
-  kinds = [(r.fields['variant'], r.fields['normal_class']) for r in found]
+  kinds = [(r.fields['variant'], r.fields['normal_class']) for r in scored]
   assert kinds == [(name, c) for c in (0, 3) for name in NAMES]
-  for replica in found:
+  for replica in scored:
     split = exp.splits[(0, 3).index(replica.fields['normal_class'])]
     assert replica.score.shape == split.test.shape
     assert replica.validation_score.shape == split.validation.shape
@@ -57,12 +57,12 @@ def test_baselines_score_test_and_validation_once_a_split(exp, before):
 
 
 def test_validation_rows_do_not_change_test_scores(exp, before):
-  found, _ = baselines.run(exp, before)
+  scored, _ = baselines.run(exp, before)
   split = exp.splits[0]
   inputs = lambda rows: transforms.apply(
     exp.source.inputs[rows], split.transform
   ).reshape(len(rows), -1)
-  for replica, name in zip(found, NAMES[:2]):
+  for replica, name in zip(scored, NAMES[:2]):
     fields = replica.fields
     stream = np.random.SeedSequence([fields['seed'], fields['normal_class']])
     alone, _ = classical.run(
@@ -72,13 +72,15 @@ def test_validation_rows_do_not_change_test_scores(exp, before):
       int(stream.generate_state(1)[0]),
     )
     np.testing.assert_allclose(replica.score, alone, rtol=1e-5)
-  np.testing.assert_allclose(found[2].score, before[0][0], rtol=1e-6)
-  np.testing.assert_allclose(found[2].validation_score, before[0][1], rtol=1e-6)
+  np.testing.assert_allclose(scored[2].score, before[0][0], rtol=1e-6)
+  np.testing.assert_allclose(
+    scored[2].validation_score, before[0][1], rtol=1e-6
+  )
 
 
 def test_quantile_metrics_of_baselines_are_defined(exp, before):
-  found, _ = baselines.run(exp, before)
-  measured = measure.measure(found, found, {}, exp.config.eval)
+  scored, _ = baselines.run(exp, before)
+  measured = measure.measure(scored, scored, {}, exp.config.eval)
   for name in NAMES:
     rate = measured['baselines'][name]['false_positive_rate_at_normal_quantile']
     assert rate['n'] == 2 and 0 <= rate['mean'] <= 1
@@ -95,7 +97,7 @@ def test_the_variance_that_reconstructions_explain(exp, before):
   config = config_lib.resolve(
     {**CONFIG, 'eval': {'baselines': ('random', 'mean', 'pca')}}
   )
-  found, _ = baselines.run(
+  scored, _ = baselines.run(
     types.SimpleNamespace(**{**vars(exp), 'config': config}), before
   )
   split = exp.splits[0]
@@ -104,8 +106,8 @@ def test_the_variance_that_reconstructions_explain(exp, before):
     for rows in (split.train, split.validation)
   )
   spread = np.square(held_out - train.mean(axis=0)).mean()
-  np.testing.assert_allclose(found[1].mean_error, spread, rtol=1e-5)
-  measured = measure.measure(found, found, {}, exp.config.eval)['baselines']
+  np.testing.assert_allclose(scored[1].mean_error, spread, rtol=1e-5)
+  measured = measure.measure(scored, scored, {}, exp.config.eval)['baselines']
   assert 'variance_explained' not in measured['random']
   assert abs(measured['mean']['variance_explained']['mean']) < 1e-6
   assert 0.85 < measured['pca']['variance_explained']['mean'] < 1
@@ -165,9 +167,9 @@ def test_all_calls_score_one_structure_of_weights():
     ),
   )
   collect.untrained(exp)
-  found, _, _ = collect.networks(exp, *collect.select_weights(exp, state, 9))
+  scored, _, _ = collect.networks(exp, *collect.select_weights(exp, state, 9))
   assert len(seen) >= 4 and len(set(seen)) == 1
-  assert found[0].step == 7
+  assert scored[0].step == 7
 
 
 def _scored(variant, value, **fields):
@@ -204,15 +206,15 @@ def test_a_swept_variant_is_compared_once_for_each_setting():
   ae = [
     _scored('ae', 1, slots=6, threshold=0.0, alpha=0.0, seed=s) for s in (0, 1)
   ]
-  found = _differences([*memae, *nonspar, *ae])
+  differences = _differences([*memae, *nonspar, *ae])
   settings = [f'slots={n}, threshold={t}' for n in (3, 6) for t in (1.0, 2.0)]
-  assert list(found) == [
+  assert list(differences) == [
     *(f'memae ({s}) - ae' for s in settings),
     *(f'memae ({s}) - nonspar' for s in settings),
     'nonspar (slots=3) - ae',
     'nonspar (slots=6) - ae',
   ]
-  for name, difference in found.items():
+  for name, difference in differences.items():
     assert difference['auroc']['n'] == 2, name
     mean = -0.5 if name.startswith('memae') else 0
     assert difference['auroc']['mean'] == pytest.approx(mean)

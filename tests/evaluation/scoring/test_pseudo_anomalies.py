@@ -64,9 +64,9 @@ def test_each_kind_is_what_it_says():
 
 
 def test_scores_are_those_of_the_network_and_deterministic(exp):
-  found = _evaluate(exp)
-  assert found == _evaluate(exp)
-  assert [set(one) for one in found] == [set(pseudo_anomalies.KINDS)] * 4
+  aurocs = _evaluate(exp)
+  assert aurocs == _evaluate(exp)
+  assert [set(one) for one in aurocs] == [set(pseudo_anomalies.KINDS)] * 4
   weights = collect.select_weights(exp, exp.programs.init(), 0)[0]
   one = jax.tree.map(
     lambda x: np.asarray(x)[2], (weights, exp.programs.hyper.method.knobs)
@@ -81,7 +81,7 @@ def test_scores_are_those_of_the_network_and_deterministic(exp):
 
   normal, flipped = error(raw), error(raw[:, ::-1])
   won = (flipped[:, None] > normal) + (flipped[:, None] == normal) / 2
-  assert found[2]['flip'] == pytest.approx(won.mean(), abs=1e-3)
+  assert aurocs[2]['flip'] == pytest.approx(won.mean(), abs=1e-3)
 
 
 def test_no_test_data_enter(exp):
