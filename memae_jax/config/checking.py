@@ -89,9 +89,7 @@ def resolve(config: Mapping) -> ml_collections.FrozenConfigDict:
   _check_axes(resolved)
   _check_memory(resolved)
   _refuse_unread(resolved['model'])
-  baselines = resolved['eval']['baselines']
-  if len(set(baselines)) != len(baselines):
-    raise errors.UserError('config field "eval.baselines": a value repeats')
+  _refuse_repeated('eval.baselines', resolved['eval']['baselines'])
   if resolved['data']['image_width'] and not resolved['data']['image_size']:
     raise errors.UserError(
       'config field "data.image_width" is set, but data.image_size, the height,'
@@ -104,6 +102,14 @@ def resolve(config: Mapping) -> ml_collections.FrozenConfigDict:
       path = paths.local(group[key], f'config field "{name}"')
       group[key] = str(path.absolute())
   return ml_collections.FrozenConfigDict(resolved)
+
+
+def _refuse_repeated(field: str, values: tuple) -> None:
+  """Raises UserError if a value stands in a field twice."""
+  if len(set(values)) != len(values):
+    raise errors.UserError(
+      f'config field "{field}" is {values!r}: a value repeats'
+    )
 
 
 def _check_axes(resolved: Mapping[str, Any]) -> None:
@@ -121,10 +127,7 @@ def _check_axes(resolved: Mapping[str, Any]) -> None:
       f' {", ".join(data_fields.ONE_CLASS)}'
     )
   for axis in [name for name in axes if name != 'seeds']:
-    if len(set(axes[axis])) != len(axes[axis]):
-      raise errors.UserError(
-        f'config field "fleet.{axis}" is {axes[axis]!r}: a value repeats'
-      )
+    _refuse_repeated(f'fleet.{axis}', axes[axis])
   if not axes['variants']:
     raise errors.UserError(
       'config field "fleet.variants" is empty; name at least one of '

@@ -45,7 +45,9 @@ class Experiment:
   steps: of the run: train_steps per stage of gradient descent, and passes over
     the samples. log_every, validate_every, checkpoint_every: intervals in
     steps, multiples of the first.
-  family: of its methods. others: experiments of further families of the run,
+  family: of its methods. place: folder of its checkpoints within that of the
+    run; '' for the first family, as in runs of earlier versions, which had one.
+  others: experiments of further families of the run,
     on the same samples.
   trained_on: data_sha256 of the data it was trained on, if these are others;
     else None.
@@ -66,6 +68,7 @@ class Experiment:
   validate_every: int
   checkpoint_every: int
   family: str
+  place: str
   trained_on: str | None = None
   others: tuple['Experiment', ...] = ()
 
@@ -86,15 +89,6 @@ class Experiment:
     everyone = [(m, i) for m in self.members for i in range(len(m.replicas))]
     replicas = [member.replicas[i] for member, i in everyone]
     return everyone[fleet.find(replicas, name)]
-
-  @property
-  def place(self) -> str:
-    """Folder of its checkpoints within that of the run; first family: ''.
-
-    Runs of earlier versions had one family, whose checkpoints stay there.
-    """
-    first = next(iter(fleet.families(self.config)))
-    return '' if self.family == first else self.family
 
   def folder(self, at: int) -> str:
     """Returns the name of the folder for an evaluation at a step."""
@@ -300,29 +294,32 @@ def build(
   families = fleet.families(config)
   loaded, lengths = samples.load(config, stored, source, families)
   first, *others = [
-    _family(config, name, loaded, devices, lengths.get(name))
-    for name in families
+    _family(config, name, replicas, loaded, devices, lengths.get(name))
+    for name, replicas in families.items()
   ]
+  others = [dataclasses.replace(other, place=other.family) for other in others]
   return dataclasses.replace(first, others=tuple(others))
 
 
 def _family(
   config: Any,
   name: str,
+  replicas: tuple[fleet.Replica, ...],
   loaded: samples.Loaded,
   devices: Sequence[jax.Device],
   steps: int | None,
 ) -> Experiment:
-  """Returns the experiment of one family.
+  """Returns the experiment of one family, as if it were the first.
 
   Args:
     config: of the run.
     name: of the family.
+    replicas: of the family.
     loaded: samples and splits, which all families share.
     devices: of the mesh.
     steps: of a finished training that is only evaluated; else None.
   """
-  source, replicas = loaded.source, fleet.families(config)[name]
+  source = loaded.source
   splits = tuple(loaded.splits[r.seed, r.normal_class] for r in replicas)
   family = config_lib.of_family(config, name)
   method = _method(family, source, replicas)
@@ -336,6 +333,7 @@ def _family(
   return Experiment(
     config=config,
     family=name,
+    place='',
     source=source,
     identity=loaded.identity,
     replicas=replicas,
