@@ -16,6 +16,7 @@ from typing import Any
 import tables
 
 from memae_jax import config as config_lib
+from memae_jax import losses
 from memae_jax.evaluation.report import wording
 
 _DIGITS = 4  # That pages show.
@@ -44,8 +45,9 @@ def extract(
 
   Returns:
     Facts of the run, and the tables `main` (methods, then baselines from the
-    best to the worst), `pairs` (paired differences), `memory`, and `classes`
-    where several classes are normal in turn.
+    best to the worst), `pairs` (paired differences), `rules` (of scores, where
+    there are several), `memory`, and `classes` where several classes are normal
+    in turn.
   """
   titles = [_TITLES.get(m) or wording.title(m) for m in metrics]
   made = {
@@ -61,6 +63,8 @@ def extract(
       ],
     ),
   }
+  if len(rules := results.get('rules') or {}) > 1:
+    made['rules'] = _rules(rules, metrics[0])
   if results['memory']:
     made['memory'] = _memory(results['memory'])
   if len(results['classes'] or ()) > 1:
@@ -101,6 +105,22 @@ def _main(results, metrics, titles) -> dict[str, Any]:
   return _table(['method', *titles, *last], rows)
 
 
+def _rules(rules, metric: str) -> dict[str, Any]:
+  """Returns a row per rule of scores, a column per method that has several."""
+  names = [name for name, by_rule in rules.items() if len(by_rule) > 1]
+  order = dict.fromkeys(rule for name in names for rule in rules[name])
+  return _table(
+    ['score', *map(wording.label, names)],
+    [
+      [
+        losses.find(rule).title,
+        *(_cell(rules[n].get(rule, {}).get(metric)) for n in names),
+      ]
+      for rule in order
+    ],
+  )
+
+
 def _memory(memory) -> dict[str, Any]:
   columns = [
     'memory',
@@ -138,14 +158,23 @@ def _facts(results, commands) -> dict[str, Any]:
     'source': 'extracted from the `results.json` of this run',
     'commands': list(commands),
     'commit': where['commit'],
-    'seeds': f'seeds {first} to {first + seeds - 1}' if seeds > 1 else 'seed 0',
+    'seeds': f'seeds {first} to {first + seeds - 1}'
+    if seeds > 1
+    else f'seed {first}',
     'device': f'{devices} {kind} devices of {where["machine"]}, jax'
     f' {where["versions"]["jax"]}',
-    'time': f'{results["throughput"]["training_seconds"]:.0f} s of training for'
-    f' {len(results["replicas"])} networks,'
+    'time': f'{_training(results)},'
     f' {where["peak_memory"]["host_bytes"] / 2**30:.2f} GiB of memory at most',
     'config': _changed(config),
   }
+
+
+def _training(results) -> str:
+  seconds = results['throughput'].get('training_seconds')
+  count = len(results['replicas'])
+  if not seconds:
+    return f'no training, {count} memories or fits'
+  return f'{seconds:.0f} s of training for {count} networks'
 
 
 def _changed(config) -> dict[str, Any]:

@@ -47,8 +47,7 @@ class Experiment:
     steps, multiples of the first.
   family: of its methods. place: folder of its checkpoints within that of the
     run; '' for the first family, as in runs of earlier versions, which had one.
-  others: experiments of further families of the run,
-    on the same samples.
+  others: experiments of further families of the run, on the same samples.
   trained_on: data_sha256 of the data it was trained on, if these are others;
     else None.
   """
