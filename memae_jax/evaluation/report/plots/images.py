@@ -50,10 +50,20 @@ def _rows(gallery: scores.Gallery) -> dict[str, np.ndarray]:
   return rows | {'squared error': gallery.errors}
 
 
-def _norm(errors: np.ndarray) -> matplotlib.colors.Normalize:
-  """Scales errors by their roots: a linear scale would show the worst only."""
-  low = min(0.0, float(errors.min()))  # The maps of some methods fall below 0.
+def _norm(
+  errors: np.ndarray, squared: bool = True
+) -> matplotlib.colors.Normalize:
+  """Returns the scale of the colours of maps.
+
+  Squared errors are scaled by their roots: a linear scale would show the worst
+  only. Distances have no zero that means "nothing wrong", so that their scale
+  begins where all but a twentieth of the pixels lie above.
+  """
   high = float(errors.max())
+  if not squared:
+    low = float(np.quantile(errors, 0.05))
+    return matplotlib.colors.Normalize(low, high if high > low else low + 1)
+  low = min(0.0, float(errors.min()))  # The maps of some methods fall below 0.
   return matplotlib.colors.PowerNorm(0.5, low, high if high > low else low + 1)
 
 
@@ -88,7 +98,7 @@ def sample_gallery(
     squeeze=False,
     gridspec_kw={**place, 'wspace': 0.06, 'hspace': 0.06},
   )
-  norm = _norm(errors[:count])
+  norm = _norm(errors[:count], gallery.reconstructions is not None)
   for k in range(count):
     if gallery.masks is not None and gallery.masks[k].any():
       _outline(axes[1, k], gallery.masks[k])
@@ -136,9 +146,10 @@ def one_sample(gallery: scores.Gallery, k: int) -> matplotlib.figure.Figure:
       'wspace': 0.04,
     },
   )
+  norm = _norm(gallery.errors[k], gallery.reconstructions is not None)
   for ax, (name, images) in zip(axes, rows.items()):
     if ax is axes[-1]:
-      picture(ax, images[k], cmap='magma', norm=_norm(images[k]))
+      picture(ax, images[k], cmap='magma', norm=norm)
     else:
       picture(ax, images[k])
     ax.set_title(name, fontsize=9, color=style.MUTED)
