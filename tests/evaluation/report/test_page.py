@@ -558,7 +558,8 @@ def test_classes_and_seeds_have_their_table(make_replica, make_run):
 def test_a_variant_that_lacks_a_rule_of_clips_has_a_dash():
   summary = lambda mean: {'auroc_normalised': {'mean': mean, 'n': 1}}
   results = {
-    'config': {'eval': {'score': 'mse'}},
+    'score': {'name': 'mse'},
+    'videos': {'videos': 2},
     'paper': None,
     'rules': {
       'memae': {'mse': summary(0.5), 'mse_centre': summary(0.25)},
