@@ -17,7 +17,7 @@ from memae_jax import image_errors, losses
 from memae_jax.features import kinds
 from memae_jax.memory import nearest, usage
 from memae_jax.methods import base, selection
-from memae_jax.runtime import errors, parallel
+from memae_jax.runtime import errors, jax_settings, parallel
 
 _SLOTS, _COUNT = ('bank', 'slots'), ('bank', 'count')
 
@@ -139,7 +139,7 @@ class Bank(base.Method):
     So the same ones are drawn wherever the picture stands in a batch.
     """
     content = jax.lax.bitcast_convert_type(jnp.sum(features), jnp.uint32)
-    key = jax.random.key(content)
+    key = jax.random.key(content, impl=jax_settings.PRNG)
     chosen = jax.random.choice(
       key, len(features), (self.positions,), replace=False
     )

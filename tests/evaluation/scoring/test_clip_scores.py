@@ -63,7 +63,8 @@ def test_each_frame_is_scored_once_by_each_rule(exp, scored):
   rows = exp.splits[0].test
   by_rule = clip_scores.by_rule(exp.source, scored, 0, rows)
   fitting = losses.fitting(losses.CLIP)
-  assert sorted(by_rule) == sorted(rule.name for rule in fitting)
+  names = [rule.name for rule in fitting]
+  assert sorted(by_rule) == sorted([*names, losses.MEMORY])
   for name, score in by_rule.items():
     frames = clip_scores.frames(
       exp.source, rows, score, exp.splits[0].anomalous

@@ -32,7 +32,12 @@ def exp():
     for r in replicas
   ]
   return types.SimpleNamespace(
-    config=config, source=source, replicas=replicas, splits=splits
+    config=config,
+    source=source,
+    replicas=replicas,
+    splits=splits,
+    rule='mse',
+    fitting_rules=('mse', 'ssim'),
   )
 
 
@@ -40,7 +45,8 @@ def exp():
 def before(exp):
   rng = np.random.default_rng(0)
   return [
-    (rng.random(len(s.test)), rng.random(len(s.validation))) for s in exp.splits
+    baselines.Scored(rng.random(len(s.test)), rng.random(len(s.validation)))
+    for s in exp.splits
   ]
 
 
@@ -158,6 +164,7 @@ def test_all_calls_score_one_structure_of_weights():
     replicas=fleet.replicas(config),
     splits=[split],
     rule='mse',
+    fitting_rules=('mse',),
     programs=types.SimpleNamespace(
       init=lambda: state,
       score=score,
