@@ -1,6 +1,6 @@
 """The reader of HLO finds what was counted by hand, in texts of every JAX.
 
-python -m tests.test_hlo > tests/golden/hlo_jax_VERSION.txt
+python -m tests.planning.test_hlo > tests/golden/hlo_jax_VERSION.txt
 
 writes the text of the JAX in use; see `compiled_text`.
 """
