@@ -1,6 +1,7 @@
 """A log in which each step stands once."""
 
 import json
+import os
 
 import pytest
 
@@ -38,3 +39,16 @@ def test_tensorboard(tmp_path):
   writer.write(1, 'train', {'loss': [1.0]})
   writer.close()
   assert list((tmp_path / 'tensorboard').glob('events*'))
+
+
+@pytest.mark.skipif(not os.path.exists('/dev/full'), reason='needs /dev/full')
+def test_metrics_on_a_full_disk(tmp_path):
+  writer = metrics_log.MetricsWriter(tmp_path, -1)
+  writer.write(1, 'train', {'loss': [1.0]})
+  whole, writer._file = writer._file, open('/dev/full', 'ab', buffering=0)
+  with pytest.raises(errors.UserError, match='metrics.jsonl: No space left'):
+    writer.write(2, 'train', {'loss': [1.0]})
+  whole.close()
+  writer.close()  # Has nothing left to write.
+  (event,) = metrics_log.read_events(tmp_path / 'metrics.jsonl')
+  assert event['step'] == 1

@@ -124,3 +124,24 @@ def test_the_others_do_not_come(process, tmp_path):
   assert found.returncode == 2 and not out
   assert err.startswith('error: ') and err.count('\n') == 1
   assert f'localhost:{port} within 2 seconds' in err
+
+
+@pytest.mark.parametrize(
+  ('flags', 'message'),
+  [
+    (['--processes=2'], 'needs all of --coordinator'),
+    (['--coordinator=h:1', '--processes=2', '--process=2'], 'not below'),
+    (['--coordinator=h:1', '--process=0'], 'needs all of'),
+  ],
+)
+def test_flags_of_a_distributed_run(flags, message):
+  code, _, err = helpers.run(
+    '--config=configs/digits.py', '--workdir=x', *flags
+  )
+  assert code == 2 and message in err
+
+
+def test_variables_of_a_distributed_run(monkeypatch):
+  monkeypatch.setenv('JAX_NUM_PROCESSES', 'two')
+  code, _, err = helpers.run('--config=configs/digits.py', '--workdir=x')
+  assert code == 2 and 'JAX_NUM_PROCESSES is "two"' in err

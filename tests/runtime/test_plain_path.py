@@ -1,0 +1,15 @@
+"""Folders whose names a library would misread have a plain path."""
+
+import jax
+import pytest
+
+from memae_jax.runtime import errors, plain_path
+
+
+def test_several_processes_have_no_link(tmp_path, monkeypatch):
+  monkeypatch.setattr(jax, 'process_count', lambda: 2)
+  with plain_path.to(tmp_path / 'a=1,b') as path:
+    assert path == tmp_path / 'a=1,b'
+  with pytest.raises(errors.UserError, match=r'a\[1\] has a character'):
+    with plain_path.to(tmp_path / 'a[1]'):
+      pass
