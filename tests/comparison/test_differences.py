@@ -8,7 +8,7 @@ import shutil
 import numpy as np
 import pytest
 
-from memae_jax.comparison import differences, finished_run, folders, page
+from memae_jax.comparison import differences, finished_run, page
 from memae_jax.evaluation.metrics import frames as frames_lib
 from memae_jax.evaluation.metrics import intervals
 from memae_jax.runtime import errors
@@ -193,12 +193,6 @@ def test_what_is_no_finished_run_is_refused(made, tmp_path, what):
   with pytest.raises(errors.UserError, match=str(run)) as caught:
     differences.compare([str(made / 'two'), str(run)], 10)
   assert len(str(caught.value).splitlines()) == 1
-
-
-def test_a_study_without_a_finished_run(tmp_path):
-  (tmp_path / 'study.json').write_text('{}')
-  with pytest.raises(errors.UserError, match='study without a finished run'):
-    folders.find([str(tmp_path)])
 
 
 def test_one_clear_line():

@@ -6,6 +6,7 @@ import os
 import pytest
 
 from memae_jax.runtime import errors, metrics_log
+from tests import finished
 
 
 def test_resuming_drops_later_events_and_torn_lines(tmp_path):
@@ -52,3 +53,50 @@ def test_metrics_on_a_full_disk(tmp_path):
   writer.close()  # Has nothing left to write.
   (event,) = metrics_log.read_events(tmp_path / 'metrics.jsonl')
   assert event['step'] == 1
+
+
+@pytest.mark.parametrize(
+  'end,count',
+  [
+    (b'', 24),
+    (b'{"step": 12, "ti', 24),
+    (b'{"step": 12, "time": 1.0, "split": "train"}', 25),  # Whole.
+    (b'\0' * 512, 24),
+    (b'{"step": 12, "ti' + b'\0' * 512, 24),
+    (b'\xff\xfe\x80garbage', 24),
+  ],
+)
+def test_the_torn_end_of_a_log_is_left_out(tmp_path, end, count):
+  path = tmp_path / 'metrics.jsonl'
+  lines = [json.dumps(event) + '\n' for event in finished.events()]
+  path.write_bytes(''.join(lines).encode() + end)
+  assert len(metrics_log.read_events(path)) == count
+
+
+@pytest.mark.parametrize(
+  'line,words',
+  [
+    ('{"st', 'Expecting|Unterminated'),
+    ('[1, 2]', 'not an object'),
+    ('7', 'not an object'),
+    ('{"time": 1.0, "split": "train"}', 'step is missing'),
+    ('{"step": 1, "split": "train"}', 'time is missing'),
+    ('{"step": 1, "time": 1.0}', 'split is missing'),
+    ('{"step": "1", "time": 1.0, "split": "train"}', 'step is not a whole'),
+    ('{"step": 1, "time": null, "split": "train"}', 'time is not a number'),
+    ('{"step": 1, "time": 1, "split": "a", "loss": "x"}', 'loss is not a num'),
+    (
+      '{"step": 1, "time": 1, "split": "a", "replicas": {"loss": 1}}',
+      'replicas.loss is not a list',
+    ),
+    ('\0\0\0', 'Expecting'),
+  ],
+)
+def test_another_line_of_a_log_is_named(tmp_path, line, words):
+  path = tmp_path / 'metrics.jsonl'
+  lines = [json.dumps(event) + '\n' for event in finished.events()]
+  path.write_text(''.join((*lines[:3], line + '\n', *lines[3:])))
+  with pytest.raises(
+    errors.UserError, match=f'line 4 is not an event .*{words}'
+  ):
+    metrics_log.read_events(path)
