@@ -13,7 +13,7 @@ from memae_jax.runtime import atomic
 from tests import helpers
 
 
-def replica(variant, seed, is_video=False):
+def replica(variant, seed, is_video=False, slots=9):
   """Scores of one replica, of 24 images or of the frames of two videos."""
   rng = np.random.default_rng(seed)
   anomalous = np.tile([False, True, False, False], 6)
@@ -27,8 +27,8 @@ def replica(variant, seed, is_video=False):
     (16, 16),
   )
   return scores.ReplicaScores(
-    name=f'{variant}/seed={seed}',
-    fields={'variant': variant, 'seed': seed, 'slots': 9, 'threshold': 1.0,
+    name=f'{variant}/slots={slots}/seed={seed}',
+    fields={'variant': variant, 'seed': seed, 'slots': slots, 'threshold': 1.0,
             'alpha': 2e-4, 'learning_rate': 1e-4},
     score=score,
     anomalous=anomalous,
@@ -39,13 +39,23 @@ def replica(variant, seed, is_video=False):
   )  # fmt: skip
 
 
-def write(folder, is_video=False, **changes):
-  """Writes a run as an evaluation leaves it, without a network."""
-  networks = [replica(v, s, is_video) for v in ('memae', 'ae') for s in (0, 1)]
+def write(folder, is_video=False, networks=(), **changes):
+  """Writes a run as an evaluation leaves it, without a network.
+
+  Args:
+    folder: of the run.
+    is_video: its samples are frames.
+    networks: its replicas; by default two of MemAE and two of AE.
+    **changes: of the config.
+  """
+  networks = networks or [
+    replica(v, s, is_video) for v in ('memae', 'ae') for s in (0, 1)
+  ]
   config = helpers.digits(**changes)
   memory = {
     r.name: {'slots': 9, 'used': 7.0, 'dead_read_rate': 0.1, 'mean_kept': 2.0}
-    for r in networks[:2]
+    for r in networks
+    if r.fields['variant'] == 'memae'
   }
   results = {
     'config': config.to_dict(),

@@ -16,7 +16,7 @@ from memae_jax.comparison import (
 )
 from memae_jax.runtime import errors, strict_json
 from memae_jax.studies import runs
-from tests import mutants
+from tests import finished, mutants
 
 
 def _compared(*folders):
@@ -82,7 +82,9 @@ def _npz(path, **arrays):
 )
 def test_arrays_of_another_kind(made, tmp_path, array, words):
   shutil.copytree(made / 'a', tmp_path / 'run')
-  _npz(tmp_path / 'run/eval/7/scores.npz', **{'memae/seed=0/score': array})
+  _npz(
+    tmp_path / 'run/eval/7/scores.npz', **{'memae/slots=9/seed=0/score': array}
+  )
   with pytest.raises(errors.UserError, match=f'scores.npz .*{words}'):
     finished_run.read(tmp_path / 'run')
 
@@ -96,10 +98,10 @@ def test_scores_that_unpack_to_more_than_there_is(made, tmp_path):
   )
   with np.load(path) as there:
     arrays = dict(there)
-  del arrays['memae/seed=0/score']
+  del arrays['memae/slots=9/seed=0/score']
   np.savez_compressed(path, **arrays)
   with zipfile.ZipFile(path, 'a') as archive:
-    archive.writestr('memae/seed=0/score.npy', header.getvalue())
+    archive.writestr('memae/slots=9/seed=0/score.npy', header.getvalue())
   with pytest.raises(errors.UserError, match='scores.npz is no readable'):
     finished_run.read(tmp_path / 'run')
 
@@ -139,3 +141,63 @@ def test_results_of_other_versions(made, tmp_path):
   path.write_text(json.dumps(results))
   with pytest.raises(errors.UserError, match='replicas.1.reasons is missing'):
     differences.compare([str(tmp_path / 'run')], 0)
+
+
+def test_the_frames_of_a_run_are_found_again(tmp_path):
+  """Of clips that are stored in another order than their frames have."""
+  finished.write(tmp_path / 'video', is_video=True)
+  scores = next(tmp_path.glob('video/eval/*/scores.npz'))
+  order = np.random.default_rng(0).permutation(24)
+  name = 'memae/slots=9/seed=1'
+  with np.load(scores) as arrays:
+    changed = {
+      f'{name}/{part}': arrays[f'{name}/{part}'][order]
+      for part in ('score', 'anomalous', 'sample')
+    }
+  changed[f'{name}/sample'] += 100
+  _npz(scores, **changed)
+  replica = finished_run.read(tmp_path / 'video').replicas[1]
+  frames = finished.replica('memae', 1, is_video=True).frames
+  for part in ('score', 'anomalous', 'video', 'frame', 'names', 'lengths'):
+    np.testing.assert_array_equal(
+      getattr(replica.frames, part), getattr(frames, part)
+    )
+  summary = finished_run.summary([replica], 50)['auroc_normalised']
+  assert summary['of'] == 'videos' and summary['n'] == 1
+  assert summary['ci95'][0] <= summary['ci95'][1]
+  blind = replica._replace(frames=None)  # Frames are no samples.
+  assert finished_run.summary([blind], 50)['auroc']['ci95'] is None
+  _npz(scores, **{f'{name}/anomalous': ~changed[f'{name}/anomalous']})
+  assert finished_run.read(tmp_path / 'video').replicas[1].frames is None
+
+
+def test_images_have_no_frames(made):
+  assert [r.frames for r in finished_run.read(made / 'a').replicas] == [
+    None
+  ] * 4
+
+
+@pytest.mark.parametrize(
+  'what', ['nothing', 'empty', 'torn', 'no scores', 'torn scores', 'flipped']
+)
+def test_what_is_no_finished_run_is_refused(made, tmp_path, what):
+  run = tmp_path / 'run'
+  if what != 'nothing':
+    run.mkdir()
+  if what == 'torn':
+    (run / 'results.json').write_text('{"checkpoint"')
+  if what == 'no scores':
+    text = (made / 'b/results.json').read_text()
+    (run / 'results.json').write_text(text)
+  if what in ('torn scores', 'flipped'):
+    shutil.copytree(made / 'b', run, dirs_exist_ok=True)
+    (scores,) = run.glob('eval/*/scores.npz')
+    data = bytearray(scores.read_bytes())
+    if what == 'flipped':  # In the middle: what holds the names stays whole.
+      data[1000:2000] = bytes(b ^ 0xFF for b in data[1000:2000])
+    else:
+      data = data[:500]
+    scores.write_bytes(data)
+  with pytest.raises(errors.UserError, match=str(run)) as caught:
+    differences.compare([str(made / 'b'), str(run)], 10)
+  assert len(str(caught.value).splitlines()) == 1

@@ -18,7 +18,10 @@ def test_a_run_without_results_is_named_and_left_out(made, tmp_path, caplog):
   assert {row['run'] for row in found['entries']} == {'a', 'b'}
   (line,) = caplog.messages
   assert line == f'warning: {tmp_path / "c"} has no results yet; it is left out'
-  assert f'{tmp_path / "c"} has no results yet' in page._page(found)
+  assert (
+    f'{tmp_path / "c"} has no results yet'
+    in page.write(found, tmp_path / 'page').read_text()
+  )
   with pytest.raises(errors.UserError, match='c is no finished run'):
     differences.compare([str(tmp_path / 'c'), str(tmp_path / 'd')], 0)
 
