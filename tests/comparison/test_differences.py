@@ -10,8 +10,8 @@ from memae_jax.runtime import errors
 from tests import finished, helpers
 
 
-def _entry(found, name):
-  return next(row for row in found['entries'] if row['name'] == name)
+def _entry(comparison, name):
+  return next(row for row in comparison['entries'] if row['name'] == name)
 
 
 @pytest.mark.slow
@@ -28,32 +28,38 @@ def test_settings_and_pairs(tmp_path):
       f'--config={path}', f'--workdir={tmp_path / name}'
     )
     assert code == 0, err
-  found = differences.compare(
+  comparison = differences.compare(
     [str(tmp_path / 'one'), str(tmp_path / 'two')], 40
   )
-  assert [row['name'] for row in found['entries']] == [
+  assert [row['name'] for row in comparison['entries']] == [
     'one: MemAE, slots 3',
     'one: MemAE, slots 5',
     'one: AE',
     'two: MemAE',
   ]
-  assert found['entries'][0]['difference'] is None
-  assert [r['difference']['pairs'] for r in found['entries'][1:]] == [2, 2, 1]
-  gap = _entry(found, 'one: AE')['difference']['metrics']['auroc']
+  assert comparison['entries'][0]['difference'] is None
+  assert [r['difference']['pairs'] for r in comparison['entries'][1:]] == [
+    2,
+    2,
+    1,
+  ]
+  gap = _entry(comparison, 'one: AE')['difference']['metrics']['auroc']
   low, high = gap['ci95']
   assert low <= gap['mean'] <= high and gap['n_runs'] == 2
   (mean, other) = (
     row['metrics']['auroc']['mean']
-    for row in (found['entries'][2], found['entries'][0])
+    for row in (comparison['entries'][2], comparison['entries'][0])
   )
   assert gap['mean'] == pytest.approx(mean - other)
-  assert found['config']['train.learning_rate'] == {'one': 1e-3, 'two': 1e-2}
-  assert page.config_fields(found) == []
-  f1 = _entry(found, 'one: AE')['difference']['metrics']['f1_at_ratio']
+  assert comparison['config']['train.learning_rate'] == {
+    'one': 1e-3,
+    'two': 1e-2,
+  }
+  assert page.config_fields(comparison) == []
+  f1 = _entry(comparison, 'one: AE')['difference']['metrics']['f1_at_ratio']
   assert f1['ci95'] is None and f1['ci95_runs'] is None and f1['n_runs'] == 2
-  assert (
-    'Two runs: no interval.' in page.write(found, tmp_path / 'page').read_text()
-  )
+  text = page.write(comparison, tmp_path / 'page').read_text()
+  assert 'Two runs: no interval.' in text
 
 
 def test_another_reference(tmp_path):
@@ -65,11 +71,11 @@ def test_another_reference(tmp_path):
   finished.write(tmp_path / 'two')
   both = [str(tmp_path / 'one'), str(tmp_path / 'two')]
   for wanted in ('MemAE, slots 5', 'one: MemAE, slots 5', 'slots 5'):
-    found = differences.compare(both, 0, wanted)
-    assert found['reference'] == 'one: MemAE, slots 5'
-  found = differences.compare(both[:1], 0, 'AE')  # Not MemAE.
-  assert found['reference'] == 'AE'
-  assert _entry(found, 'MemAE, slots 3')['difference']['pairs'] == 2
+    comparison = differences.compare(both, 0, wanted)
+    assert comparison['reference'] == 'one: MemAE, slots 5'
+  comparison = differences.compare(both[:1], 0, 'AE')  # Not MemAE.
+  assert comparison['reference'] == 'AE'
+  assert _entry(comparison, 'MemAE, slots 3')['difference']['pairs'] == 2
   for wanted, words in (('slots', 'fits 2 of'), ('vae', 'fits none of')):
     with pytest.raises(errors.UserError, match=words):
       differences.compare(both[:1], 0, wanted)
@@ -84,11 +90,10 @@ def test_other_samples_are_not_paired(made, tmp_path, key, words):
   results = json.loads((made / 'b/results.json').read_text())
   results['dataset'][key] = 'another'
   (tmp_path / 'other/results.json').write_text(json.dumps(results))
-  found = differences.compare([str(made / 'b'), str(tmp_path / 'other')], 10)
-  gap = _entry(found, 'other: MemAE')['difference']
+  comparison = differences.compare(
+    [str(made / 'b'), str(tmp_path / 'other')], 10
+  )
+  gap = _entry(comparison, 'other: MemAE')['difference']
   assert gap['pairs'] == 0 and not gap['metrics']
   assert gap['reason'] == f'not the same samples: {words}'
-  assert (
-    f'not the same samples: {words}'
-    in page.write(found, tmp_path / 'page').read_text()
-  )
+  assert gap['reason'] in page.write(comparison, tmp_path / 'page').read_text()

@@ -20,13 +20,13 @@ from tests import finished, mutants
 
 
 def _compared(*folders):
-  """Everything that a comparison writes but pictures; None if refused."""
+  """Returns what a comparison writes, but for pictures; None if refused."""
   try:
-    found = differences.compare([str(folder) for folder in folders], 3)
+    comparison = differences.compare([str(folder) for folder in folders], 3)
     return (
-      strict_json.text(found),
-      page.as_csv(found),
-      page.text(found),
+      strict_json.text(comparison),
+      page.as_csv(comparison),
+      page.text(comparison),
     )
   except errors.UserError as error:
     assert str(folders[-1]) in str(error) and '\n' not in str(error)
@@ -58,8 +58,8 @@ def test_mutants_of_scores(made, tmp_path, run):
   same = _compared(made / 'b', tmp_path / 'run')
   for _ in range(mutants.COUNT // 2):
     path.write_bytes(mutants.of_bytes(whole, rng))
-    found = _compared(made / 'b', tmp_path / 'run')
-    assert found is None or found == same  # Checksums see every change.
+    written = _compared(made / 'b', tmp_path / 'run')
+    assert written is None or written == same  # Checksums see every change.
 
 
 def _npz(path, **arrays):
@@ -73,7 +73,7 @@ def _npz(path, **arrays):
   'array,words',
   [
     (np.arange(24.0)[:, None], 'float64 of shape'),
-    (np.arange(23.0), 'unlike lengths'),
+    (np.arange(23.0), 'different lengths'),
     (np.full(24, np.nan), 'not finite'),
     (np.arange(24), 'int64 of shape'),
     (np.array(['a'] * 24), 'of shape'),
@@ -118,7 +118,7 @@ def test_scores_that_unpack_to_more_than_there_is(made, tmp_path):
   ],
 )
 def test_what_is_no_results_file(made, tmp_path, text, words):
-  """In a comparison, a study and the course: its name, and what to do."""
+  """Comparison, study and history name the file and say what to do."""
   shutil.copytree(made / 'a', tmp_path / 'run')
   (tmp_path / 'run/results.json').write_text(text)
   with pytest.raises(errors.UserError, match=f'results.json .*{words}.*eval'):
@@ -135,8 +135,8 @@ def test_results_of_other_versions(made, tmp_path):
   newer['methods']['memae']['new_metric'] = {'mean': 0.5, 'more': 1}
   newer['paper'] = {'metrics': ['new_metric', 'auroc']}
   path.write_text(json.dumps(newer))
-  found = differences.compare([str(tmp_path / 'run')], 0)
-  assert found['metrics'][0] == 'auroc'
+  comparison = differences.compare([str(tmp_path / 'run')], 0)
+  assert comparison['metrics'][0] == 'auroc'
   del results['replicas'][1]['reasons']
   path.write_text(json.dumps(results))
   with pytest.raises(errors.UserError, match='replicas.1.reasons is missing'):

@@ -13,15 +13,13 @@ def test_a_run_without_results_is_named_and_left_out(made, tmp_path, caplog):
   for name in ('c', 'd'):
     atomic.write(tmp_path / name / 'config.json', '{}')
   both = [str(tmp_path / 'c'), str(tmp_path / 'a'), str(made / 'b')]
-  found = differences.compare(both, 0)
-  assert found['left_out'] == [str(tmp_path / 'c')]
-  assert {row['run'] for row in found['entries']} == {'a', 'b'}
+  comparison = differences.compare(both, 0)
+  assert comparison['left_out'] == [str(tmp_path / 'c')]
+  assert {row['run'] for row in comparison['entries']} == {'a', 'b'}
   (line,) = caplog.messages
   assert line == f'warning: {tmp_path / "c"} has no results yet; it is left out'
-  assert (
-    f'{tmp_path / "c"} has no results yet'
-    in page.write(found, tmp_path / 'page').read_text()
-  )
+  text = page.write(comparison, tmp_path / 'page').read_text()
+  assert f'{tmp_path / "c"} has no results yet' in text
   with pytest.raises(errors.UserError, match='c is no finished run'):
     differences.compare([str(tmp_path / 'c'), str(tmp_path / 'd')], 0)
 
@@ -29,10 +27,12 @@ def test_a_run_without_results_is_named_and_left_out(made, tmp_path, caplog):
 def test_a_study_that_is_not_done_stands_for_what_is(made, tmp_path):
   shutil.copytree(made / 'a', tmp_path / 'runs/one')
   atomic.write(tmp_path / 'runs/two/config.json', '{}')
-  found = differences.compare([str(tmp_path)], 0)  # Not even study.json yet.
-  assert found['left_out'] == [str(tmp_path / 'runs/two')]
+  comparison = differences.compare(
+    [str(tmp_path)], 0
+  )  # Not even study.json yet.
+  assert comparison['left_out'] == [str(tmp_path / 'runs/two')]
   atomic.write(tmp_path / 'study.json', '{}')
-  assert differences.compare([str(tmp_path)], 0) == found
+  assert differences.compare([str(tmp_path)], 0) == comparison
 
 
 def test_a_run_by_two_names_counts_once(made, tmp_path, monkeypatch):
@@ -56,9 +56,9 @@ def test_each_comparison_has_its_place_beside_the_runs(made, tmp_path):
 
   def write(*names):
     paths = [str(tmp_path / name) for name in names]
-    found = differences.compare(paths, 0)
-    place = folders.place(found, paths)
-    atomic.write(place / 'compare.json', strict_json.text(found))
+    comparison = differences.compare(paths, 0)
+    place = folders.place(comparison, paths)
+    atomic.write(place / 'compare.json', strict_json.text(comparison))
     return str(place.relative_to(tmp_path))
 
   assert write('a', 'b') == 'comparison-a-b'

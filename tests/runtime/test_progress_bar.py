@@ -21,3 +21,7 @@ def test_progress_knows_no_speed_before_the_second_report(monkeypatch):
     'train 30/100  1 per second  0:01:10 left  loss 1',
     'train 40/100  4.3 s each  0:04:20 left  loss 0',
   ]
+
+
+def test_a_progress_bar_comes_without_tqdm():
+  assert 'tqdm' not in vars(progress_bar)

@@ -23,13 +23,13 @@ def test_mutants_of_the_log(tmp_path):
       data = ''.join(mine).encode()
     path.write_bytes(data)
     try:
-      found = metrics_log.read_events(path)
+      events = metrics_log.read_events(path)
     except errors.UserError as error:
       assert 'metrics.jsonl line ' in str(error) and '\n' not in str(error)
       continue
-    training_log.curves(found, replicas)
+    training_log.curves(events, replicas)
     whole = [line for line in data.rstrip(b'\0').splitlines()]
-    alone = [json.loads(line) for line in whole[: len(found)]]
-    assert found == alone and len(whole) - len(found) <= 1
+    alone = [json.loads(line) for line in whole[: len(events)]]
+    assert events == alone and len(whole) - len(events) <= 1
     metrics_log.MetricsWriter(tmp_path, 5).close()
     assert all(e['step'] <= 5 for e in metrics_log.read_events(path))

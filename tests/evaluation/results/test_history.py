@@ -44,4 +44,4 @@ def test_a_torn_evaluation_is_left_out_of_the_course(tmp_path, caplog):
   (tmp_path / 'eval/5/results.json').write_text('{')
   assert history.stored(tmp_path, now)['steps'] == [3, 7]
   (line,) = caplog.messages
-  assert 'eval/5/results.json' in line and 'left out of the course' in line
+  assert 'eval/5/results.json' in line and 'left out of the history' in line
