@@ -50,7 +50,7 @@ def _pin():
 def test_the_libtpu_of_this_jax_is_taken(monkeypatch, last):
   found = f'{_pin()}.{last}'.removesuffix('.')
   monkeypatch.setattr(importlib.metadata, 'version', lambda name: found)
-  machines._check_libtpu()
+  machines.check_libtpu()
 
 
 @pytest.mark.parametrize('other', ['0.0.4', '0.0.41.1', '1.0', '0.0.421'])

@@ -66,7 +66,7 @@ def test_every_family_of_a_run_is_planned(monkeypatch):
   assert found['fits']
   pca['score']['bytes']['peak'], pca['score']['memory'] = 10_000, 5_000
   pca['fits'] = pca['score']['fits'] = False
-  said = plan._too_large(found)
+  said = plan.too_large(found)
   assert 'scoring of "pca" needs' in said and 'eval.batch_size' in said
 
 
@@ -114,7 +114,7 @@ def test_streamed_batches_and_best_weights():
 @pytest.mark.slow
 def test_what_does_not_fit_is_one_line(monkeypatch, tmp_path):
   small = machines.Chip('a small chip', 2**16)
-  monkeypatch.setattr(machines, '_here', lambda found: small)
+  monkeypatch.setattr(machines, 'chip_of', lambda found: small)
   code, out, err = helpers.run(
     '--mode=plan', SMOKE, '--topology=cpu:2', f'--workdir={tmp_path}',
     '--nolimits',
@@ -159,10 +159,11 @@ def test_a_program_that_the_compiler_refuses(words):
   lowered = Lowered()
   lowered.words = f'RESOURCE_EXHAUSTED: {words}'
   gib = 2**30
-  assert plan._compiled(lowered) == (None, int(40.25 * gib), int(15.75 * gib))
+  sizes = int(40.25 * gib), int(15.75 * gib)
+  assert plan.compile_if_it_fits(lowered) == (None, *sizes)
   lowered.words = 'INTERNAL: something else'
   with pytest.raises(jax.errors.JaxRuntimeError):
-    plan._compiled(lowered)
+    plan.compile_if_it_fits(lowered)
 
 
 def test_a_tpu_that_is_not_at_hand(tmp_path):

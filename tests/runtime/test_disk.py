@@ -14,6 +14,7 @@ import types
 import pytest
 
 from memae_jax import cli, main
+from memae_jax.evaluation import command
 from memae_jax.runtime import (
   disk,
   errors,
@@ -170,7 +171,7 @@ def test_room_is_looked_for_before_it_is_needed(
   tmp_path, monkeypatch, caplog, free, refused, warned
 ):
   caplog.set_level('WARNING', 'memae_jax')
-  usage = shutil._ntuple_diskusage(2**40, 0, free)
+  usage = 2**40, 0, free
   monkeypatch.setattr(shutil, 'disk_usage', lambda _: usage)
   if refused:
     with pytest.raises(errors.UserError, match='lower train.keep'):
@@ -178,22 +179,18 @@ def test_room_is_looked_for_before_it_is_needed(
   else:
     disk.check_room(tmp_path, 100, 'lower train.keep')
   assert bool(caplog.text) == warned
-  usage = shutil._ntuple_diskusage(0, 0, 0)  # A folder that does not tell.
+  usage = 0, 0, 0  # A folder that does not tell.
   disk.check_room(tmp_path, 100, '')
 
 
 def test_a_folder_removed_while_evaluating(tmp_path, monkeypatch):
   run = tmp_path / 'run'
 
-  class Evaluation:
-    check = staticmethod(lambda *_: None)
+  def removed(exp, workdir):
+    shutil.rmtree(run)
+    return 'report'
 
-    @staticmethod
-    def after_training(exp, workdir):
-      shutil.rmtree(run)
-      return 'report'
-
-  monkeypatch.setattr(main, '_evaluation', lambda: Evaluation)
+  monkeypatch.setattr(command, 'after_training', removed)
   with pytest.raises(errors.UserError, match='train again'):
     main.train(helpers.digits(), run)
 

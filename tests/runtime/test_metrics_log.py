@@ -42,14 +42,21 @@ def test_tensorboard(tmp_path):
   assert list((tmp_path / 'tensorboard').glob('events*'))
 
 
+def _fill(path):
+  """Makes an open file refuse what is written, as on a full disk."""
+  with open('/dev/full', 'wb', buffering=0) as full:
+    for number in os.listdir('/proc/self/fd'):
+      if os.path.realpath(f'/proc/self/fd/{number}') == os.path.realpath(path):
+        os.dup2(full.fileno(), int(number))
+
+
 @pytest.mark.skipif(not os.path.exists('/dev/full'), reason='needs /dev/full')
 def test_metrics_on_a_full_disk(tmp_path):
   writer = metrics_log.MetricsWriter(tmp_path, -1)
   writer.write(1, 'train', {'loss': [1.0]})
-  whole, writer._file = writer._file, open('/dev/full', 'ab', buffering=0)
+  _fill(tmp_path / 'metrics.jsonl')
   with pytest.raises(errors.UserError, match='metrics.jsonl: No space left'):
     writer.write(2, 'train', {'loss': [1.0]})
-  whole.close()
   writer.close()  # Has nothing left to write.
   (event,) = metrics_log.read_events(tmp_path / 'metrics.jsonl')
   assert event['step'] == 1

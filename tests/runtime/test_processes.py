@@ -98,7 +98,7 @@ def test_what_jax_refuses(monkeypatch, error):
 
 
 def test_the_address_is_named_while_waiting(monkeypatch, caplog):
-  monkeypatch.setattr(processes, '_TELL_EVERY', 0.05)
+  monkeypatch.setattr(processes, 'TELL_EVERY', 0.05)
   monkeypatch.setattr(
     processes.jax.distributed, 'initialize', lambda *_, **__: time.sleep(0.5)
   )

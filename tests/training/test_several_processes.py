@@ -137,6 +137,7 @@ import pathlib, sys
 import jax, numpy as np
 process, port, folder = int(sys.argv[1]), sys.argv[2], pathlib.Path(sys.argv[3])
 jax.distributed.initialize(f'127.0.0.1:{port}', 2, process)
+import orbax.checkpoint as ocp
 from memae_jax.training import checkpoint
 mesh = jax.make_mesh((2,), ('r',), axis_types=(jax.sharding.AxisType.Auto,))
 spread = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec('r'))
@@ -147,22 +148,23 @@ with checkpoint.Checkpoints(folder, keep=3) as checkpoints:
   for step in (1, 2, 3):
     checkpoints.save(step, [state], {'step': step})
   checkpoints.wait()
-  read = checkpoints._states.restore, checkpoints._metas.restore
 
   def fails(at, read):
-    def restore(path, *args, **kwargs):
+    def restore(self, path, *args, **kwargs):
       if process == 1 and path.parent.name == at:
         raise OSError('stale file handle')
-      return read(path, *args, **kwargs)
+      return read(self, path, *args, **kwargs)
     return restore
 
-  checkpoints._states.restore = fails('3', read[0])
-  checkpoints._metas.restore = fails('2', read[1])
+  for handler, at in (
+    (ocp.StandardCheckpointHandler, '3'), (ocp.JsonCheckpointHandler, '2')
+  ):
+    handler.restore = fails(at, handler.restore)
   step, (found,), _ = checkpoints.restore_newest([like], lambda _: None)
   part = found.addressable_shards[0]
   np.testing.assert_array_equal(part.data, whole[part.index])
   if process == 1:
-    checkpoints._manager.all_steps = lambda: [1, 9]  # It has looked later.
+    ocp.CheckpointManager.all_steps = lambda _: [1, 9]  # It has looked later.
   print('restored', step, 'of', checkpoints.steps())
 """
 _ONE_FAILS = """
@@ -196,7 +198,7 @@ def job():
     raise errors.UserError('it cannot go on')
   parallel.any_process(False)
 
-cli._PATIENCE = 1.0
+cli.PATIENCE = 1.0
 cli.guarded(job)
 """
 

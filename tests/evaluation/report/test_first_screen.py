@@ -184,7 +184,7 @@ def test_threshold_count_and_the_highest(source, held, first):
     'headline': 'memae',
     'config': {'eval': {'normal_quantile': 0.5}},
   }
-  assert report._first_look(results) == first
+  assert report.first_look(results) == first
 
 
 def test_the_first_screen_comes_before_all_tables(run):
@@ -247,7 +247,7 @@ def test_the_speed_of_scoring_is_after_a_warm_up_of_the_same_program():
       score=lambda *given: calls.append(('score', given[:3])),
     ),
   )
-  _, seconds = collect._tested(exp, 'weights', True)
+  _, seconds = collect.score_tests(exp, 'weights', True)
   assert [name for name, _ in calls] == ['warm up'] + ['score'] * 5
   assert {id(given[1]) for _, given in calls} == {id(calls[0][1][1])}
   assert all(given[2] is True for _, given in calls)

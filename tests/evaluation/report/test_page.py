@@ -368,10 +368,10 @@ def test_facts_are_written_for_a_reader(digits):
 
 
 def test_notes_of_differing_splits_are_joined():
-  assert describe._over_splits([3, 3]) == 3
-  assert describe._over_splits([3, 5]) == {'min': 3, 'max': 5}
-  assert describe._over_splits([['a'], ['b', 'a']]) == ['a', 'b']
-  assert describe._over_splits([{'a': 1}, {'a': 1, 'b': 2}]) == {
+  assert describe.over_splits([3, 3]) == 3
+  assert describe.over_splits([3, 5]) == {'min': 3, 'max': 5}
+  assert describe.over_splits([['a'], ['b', 'a']]) == ['a', 'b']
+  assert describe.over_splits([{'a': 1}, {'a': 1, 'b': 2}]) == {
     'a': 1,
     'b': {'min': 0, 'max': 2},
   }
