@@ -67,7 +67,7 @@ def _root(node: ast.AST) -> str:
 
 
 def _used(tree: ast.Module):
-  """Yields (line, name, root) of attributes, and of names given to `setattr`."""
+  """Yields (line, name, root) of attributes and of names for `setattr`."""
   for node in ast.walk(tree):
     if isinstance(node, ast.Attribute):
       yield node.lineno, node.attr, _root(node)
