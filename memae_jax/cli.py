@@ -23,7 +23,7 @@ from memae_jax.runtime import (
 
 _LONGEST = 2000  # Most letters of an error line.
 _OUT_OF_MEMORY = 'RESOURCE_EXHAUSTED'
-_PATIENCE = 30.0  # Seconds that a failed process waits for those it ran with.
+PATIENCE = 30.0  # Seconds that a failed process waits for those it ran with.
 
 
 def _end_soon(code: int) -> None:
@@ -39,7 +39,7 @@ def _end_soon(code: int) -> None:
   if processes.is_joining():  # No work is lost, and JAX would never end.
     os._exit(code)
   if jax.distributed.is_initialized():
-    timer = threading.Timer(_PATIENCE, os._exit, [code])
+    timer = threading.Timer(PATIENCE, os._exit, [code])
     timer.daemon = True
     timer.start()
 

@@ -170,7 +170,7 @@ def _readable_until() -> str:
   return f'that JAX and {later}'
 
 
-def _meta(exp, index: int, limit: float, at: int, taken: int) -> dict[str, Any]:
+def meta(exp, index: int, limit: float, at: int, taken: int) -> dict[str, Any]:
   """Returns the content of meta.json.
 
   Args:
@@ -252,7 +252,7 @@ def to_file(run: pathlib.Path, path: pathlib.Path, name: str = '') -> None:
   write(
     path,
     bytes(program(exp, weights, index).serialize()),
-    _meta(exp, index, limit, at, int(steps[index])),
+    meta(exp, index, limit, at, int(steps[index])),
   )
   print(
     f'replica "{exp.replicas[index].name}" of {run} is in {path}; score with'

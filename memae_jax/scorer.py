@@ -282,11 +282,18 @@ def _array(path: pathlib.Path) -> np.ndarray:
   return content['inputs' if 'inputs' in names else names[0]]
 
 
-def _table(scorer: Scorer, path: str) -> tuple[str, int, int]:
-  """Scores a file or folder.
+def score_file(scorer: Scorer, path: str) -> tuple[str, int, int]:
+  """Scores a file or folder of samples.
+
+  Args:
+    scorer: of one replica.
+    path: of the samples.
 
   Returns:
     The scores as csv text, the count of flagged samples, and of all samples.
+
+  Raises:
+    UserError: the samples cannot be read, or do not fit the scorer.
   """
   places, samples = scorer.read_places(path)
   score = scorer.score(samples)
@@ -317,7 +324,7 @@ def main(argv: list[str] | None = None) -> int:
   try:
     jax_settings.devices()
     scorer = load(options.file)
-    text, flagged, total = _table(scorer, options.input)
+    text, flagged, total = score_file(scorer, options.input)
     if options.to:
       from memae_jax.runtime import atomic  # Scores need none of it.
 

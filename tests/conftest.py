@@ -93,6 +93,22 @@ def end_children():
 
 
 @pytest.fixture(scope='session')
+def scored_run(tmp_path_factory):
+  """Returns a function: kind of run -> experiment, its scores, folder."""
+  from tests import exports
+
+  return exports.scored_runs(tmp_path_factory.mktemp)
+
+
+@pytest.fixture(scope='session')
+def scorer_of(scored_run):
+  """Returns a function: kind and number of a replica -> path, scorer."""
+  from tests import exports
+
+  return exports.scorers(scored_run)
+
+
+@pytest.fixture(scope='session')
 def shared():
   """The folder of real data beside the project."""
   if not SHARED.is_dir():

@@ -21,6 +21,19 @@ from memae_jax import config as config_lib
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 GOLDEN = ROOT / 'tests/golden'  # Numbers of PyTorch, see its README.
 STARTED: list[subprocess.Popen] = []  # What a test leaves running is ended.
+# Names of folders with characters that some library takes as its own.
+ODD_NAMES = [
+  'widths=[64,32]',
+  'a[b',
+  'back\\slash',
+  'all*of?them',
+  'all**of',
+  'gs:',
+  'new\nline',
+  'latin\udce9',
+  'not latin é',
+  '{a} "b" \'c\' $HOME ;&|<>',
+]
 _OF_PROCESSES = 'coordinator', 'processes', 'process', 'heartbeat'
 
 

@@ -6,15 +6,16 @@ the package.
 
 import pathlib
 
-_PACKAGE = pathlib.Path(__file__).resolve().parents[1]
+# The folder `memae_jax`, wherever it is installed.
+PACKAGE = pathlib.Path(__file__).resolve().parents[1]
 # The folder in `configs/` with the files that define each function.
 _FOLDERS = {'get_config': '.', 'get_study': 'studies'}
 
 
 def folder() -> pathlib.Path:
   """Returns the folder of the configs, which has the studies in `studies/`."""
-  installed = _PACKAGE / 'configs'
-  return installed if installed.is_dir() else _PACKAGE.parent / 'configs'
+  installed = PACKAGE / 'configs'
+  return installed if installed.is_dir() else PACKAGE.parent / 'configs'
 
 
 def files(function: str = 'get_config') -> dict[str, pathlib.Path]:

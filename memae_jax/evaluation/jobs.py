@@ -228,8 +228,13 @@ class Job:
       time.sleep(_PAUSE)
 
 
-def _has_same_report(exp: experiment.Experiment, folder: pathlib.Path) -> bool:
-  """Returns whether a folder has the report that this experiment would give."""
+def has_same_report(exp: experiment.Experiment, folder: pathlib.Path) -> bool:
+  """Returns whether a folder has the report that an experiment would give.
+
+  Args:
+    exp: the experiment.
+    folder: of the results of a step.
+  """
   if not (folder / 'report.html').exists():
     return False
   fields = lambda config: config_lib.chosen(config, config_lib.names_run)
@@ -253,7 +258,7 @@ def evaluate_one(request: evaluate.Request) -> dict[str, Any]:
       if parallel.is_first() and locks.claim(stack, *lock) is None:
         _LOG.info('another job evaluates step %d; waiting for it', request.at)
         stack.enter_context(locks.exclusive(*lock, wait=True))
-        is_done = _has_same_report(request.exp, folder)
+        is_done = has_same_report(request.exp, folder)
     if parallel.broadcast_from_first(int(is_done)):
       return results_file.read(folder / 'results.json')
     return evaluate.evaluate(request)

@@ -10,7 +10,7 @@ import re
 
 _MONTHS = 6
 # {version: day of its release on PyPI}.
-_RELEASED = {
+RELEASED = {
   '0.10.2': '2026-06-17',
   '0.11.0': '2026-07-16',
   '0.11.1': '2026-08-17',
@@ -41,10 +41,10 @@ def readable_until(version: str) -> datetime.date | None:
   Returns:
     The day; None for versions before all listed ones.
   """
-  before = [v for v in _RELEASED if v == version or parts(v) < parts(version)]
+  before = [v for v in RELEASED if v == version or parts(v) < parts(version)]
   if not before:
     return None
-  day = datetime.date.fromisoformat(_RELEASED[max(before, key=parts)])
+  day = datetime.date.fromisoformat(RELEASED[max(before, key=parts)])
   year, month = divmod(day.month - 1 + _MONTHS, 12)
   # No month is shorter than 28 days.
   return day.replace(day.year + year, month + 1, min(day.day, 28))

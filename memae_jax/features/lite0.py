@@ -35,7 +35,7 @@ NAMES = (*(f'b{i}' for i in range(BLOCKS)), HEAD)
 
 # Elements of the largest array of pictures in work on a CPU (8 MiB); larger
 # ones leave the cache, where large pictures take twice the time.
-_PART = 2**21
+PART = 2**21
 
 _STEM = 32
 _HEAD = 1280
@@ -235,7 +235,7 @@ def _network(names: tuple[str, ...], lowering: str, weights, x):
   return {name: outputs[name] for name in names}
 
 
-def _widest(depth: int, height: int, width: int) -> int:
+def widest(depth: int, height: int, width: int) -> int:
   """Returns the elements of the largest array within the network, per picture.
 
   Args:
@@ -253,7 +253,7 @@ def _widest(depth: int, height: int, width: int) -> int:
 def _in_parts(names: tuple[str, ...], weights, x):
   """Computes the named outputs of some pictures at a time, by shifts."""
   count, *shape = x.shape
-  most = max(_PART // _widest(_depth(names), *shape[:2]), 1)
+  most = max(PART // widest(_depth(names), *shape[:2]), 1)
   size = max(n for n in range(1, count + 1) if count % n == 0 and n <= most)
   network = functools.partial(_network, names, 'shifted', weights)
   if size == count:

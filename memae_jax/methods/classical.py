@@ -23,8 +23,8 @@ _squared_distance = functools.partial(
   sklearn.metrics.pairwise.euclidean_distances, squared=True
 )
 # Rows that are scored at once, and the bytes that they may have in float64.
-_BLOCK, _BLOCK_BYTES = 4096, 2**27
-_FIT_BYTES = 2**30  # Bytes that the rows of a fit may have in float64.
+BLOCK, _BLOCK_BYTES = 4096, 2**27
+FIT_BYTES = 2**30  # Bytes that the rows of a fit may have in float64.
 PCA_VARIANCE = 0.95
 PCA_WIDE = 1024  # Above this width, that many rows fit the components.
 # A forest changes the warning filters of the process while it works.
@@ -56,7 +56,7 @@ class Rows(Protocol):
 
 def _subset(train: Rows, most: int, rng: np.random.Generator):
   """Returns at most `most` rows, in their order, and a note that says so."""
-  most = min(most, max(1, _FIT_BYTES // (8 * train.shape[1])))
+  most = min(most, max(1, FIT_BYTES // (8 * train.shape[1])))
   if len(train) <= most:
     return train[:], f'fitted on all {len(train):,} training normals'
   rows = np.sort(rng.choice(len(train), most, replace=False))
@@ -65,7 +65,7 @@ def _subset(train: Rows, most: int, rng: np.random.Generator):
 
 
 def _in_blocks(score: Callable, test: Rows) -> np.ndarray:
-  rows = max(1, min(_BLOCK, _BLOCK_BYTES // (8 * test.shape[1])))
+  rows = max(1, min(BLOCK, _BLOCK_BYTES // (8 * test.shape[1])))
   blocks = range(0, len(test), rows)
   parts = [score(test[i : i + rows].astype(np.float64)) for i in blocks]
   return np.concatenate(parts) if parts else np.zeros(0)

@@ -30,7 +30,7 @@ from jax import lax
 # Elements of the largest factor of one matrix product (4 MiB in float32).
 # Larger factors leave the cache, and the patches of a whole batch of video
 # clips would take gigabytes.
-_BLOCK = 2**20
+BLOCK = 2**20
 # Products of a batch that are summed afterwards: more of them are made and
 # summed sample by sample, as memory that is new to the process is slow.
 _MANY = 2**22
@@ -300,7 +300,7 @@ def _blocks(function: Callable, elements: int, *planes: jax.Array, add=False):
     add: whether the results of the blocks are summed; else they are put
       together as [P, ...].
   """
-  count, most = len(planes[0]), max(_BLOCK // elements, 1)
+  count, most = len(planes[0]), max(BLOCK // elements, 1)
   size = max(n for n in range(1, count + 1) if count % n == 0 and n <= most)
   if size == count:
     return function(*planes)

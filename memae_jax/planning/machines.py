@@ -66,7 +66,7 @@ def devices(topology: str) -> tuple[list[jax.Device], Chip]:
   """
   if not topology:
     at_hand = jax.devices()
-    return at_hand, _here(at_hand)
+    return at_hand, chip_of(at_hand)
   name, _, size = topology.partition(':')
   is_tpu = name in _CHIPS and re.fullmatch(r'[1-9]\d*(x[1-9]\d*){1,2}', size)
   if not is_tpu and not (name == 'cpu' and re.fullmatch(r'[1-9]\d*', size)):
@@ -77,7 +77,7 @@ def devices(topology: str) -> tuple[list[jax.Device], Chip]:
   jax.config.update('jax_platforms', 'cpu')
   if name == 'cpu':
     at_hand = _simulated(int(size))
-    return at_hand, _here(at_hand)
+    return at_hand, chip_of(at_hand)
   return _described(name, size), _CHIPS[name]
 
 
@@ -100,7 +100,7 @@ def _simulated(count: int) -> list[jax.Device]:
   return devices
 
 
-def _check_libtpu() -> None:
+def check_libtpu() -> None:
   """Raises UserError unless libtpu is the one that JAX's extra `tpu` names.
 
   Another one may crash, or compile to something else.
@@ -133,7 +133,7 @@ def _described(name: str, size: str) -> list[jax.Device]:
       f'--topology={name}:{size} needs libtpu, which compiles for TPUs without'
       " one: pip install -e '.[plan]'"
     )
-  _check_libtpu()
+  check_libtpu()
   # No TPU is used: do not look for one, and do not mind one that is in use.
   os.environ.setdefault('TPU_SKIP_MDS_QUERY', '1')
   os.environ.setdefault('ALLOW_MULTIPLE_LIBTPU_LOAD', '1')
@@ -156,7 +156,7 @@ def _described(name: str, size: str) -> list[jax.Device]:
     ) from error
 
 
-def _here(devices: list[jax.Device]) -> Chip:
+def chip_of(devices: list[jax.Device]) -> Chip:
   """Returns memory and speeds of devices that are at hand, if known."""
   device = devices[0]
   chip = _CHIPS.get(_KINDS.get(device.device_kind, ''))

@@ -68,7 +68,7 @@ def run(
     atomic.write(path, strict_json.text(plan))
     print(f'plan: {path}')
   if not plan['fits']:
-    raise errors.UserError(_too_large(plan))
+    raise errors.UserError(too_large(plan))
 
 
 def make(
@@ -175,7 +175,7 @@ def _program(name: str, exp, chip: machines.Chip) -> dict[str, Any]:
   if training and not resident:
     sizes['read_ahead'] = feed.AHEAD * sizes['batch']
   _LOG.info('compiling: %s', name)
-  compiled, used, memory = _compiled(traced.lower())
+  compiled, used, memory = compile_if_it_fits(traced.lower())
   memory = memory or chip.memory
   work, passes = flops.count(traced.jaxpr, exp.mesh.devices.flat[0].platform)
   program = {
@@ -214,8 +214,11 @@ _OUT_OF_MEMORY = re.compile(  # Bytes needed, arguments included, and available.
 )
 
 
-def _compiled(lowered: Any) -> tuple[Any, int, int | None]:
-  """Compiles a lowered program.
+def compile_if_it_fits(lowered: Any) -> tuple[Any, int, int | None]:
+  """Compiles a lowered program, if its devices have the memory.
+
+  Args:
+    lowered: as `jit(...).lower` returns it.
 
   Returns:
     The compiled program, 0 and None; or, if it does not fit, None, the bytes
@@ -352,8 +355,12 @@ def _limits(exp, devices, chip, peak: int) -> dict[str, Any]:
   return out
 
 
-def _too_large(plan: dict[str, Any]) -> str:
-  """Says what does not fit, by how much, and which config field to lower."""
+def too_large(plan: dict[str, Any]) -> str:
+  """Says what does not fit, by how much, and which config field to lower.
+
+  Args:
+    plan: from `make`, of which a program does not fit.
+  """
   chip = plan['chip']['name']
   limits = plan.get('limits', {})
   families = plan, *plan['others'].values()

@@ -17,10 +17,10 @@ from typing import Any
 from memae_jax.runtime import errors, foreign
 
 MEMORY = 2**33  # Bytes that a call may take: 8 GiB.
-_IDLE = 10  # Seconds that a process waits for the next call.
+IDLE = 10.0  # Seconds that a process waits for the next call.
 _START = (
-  'import sys; sys.path[:] = sys.argv[2:]; from memae_jax.runtime import child;'
-  ' child.serve(int(sys.argv[1]))'
+  'import sys; sys.path[:] = sys.argv[3:]; from memae_jax.runtime import child;'
+  ' child.serve(int(sys.argv[1]), float(sys.argv[2]))'
 )
 _lock = threading.Lock()
 _kept = []  # [process, our end of its pipe], or empty.
@@ -80,7 +80,10 @@ def _start():
   ours, theirs = multiprocessing.Pipe()
   with theirs:
     process = subprocess.Popen(
-      [sys.executable, '-c', _START, str(theirs.fileno()), *sys.path],
+      [
+        *(sys.executable, '-c', _START, str(theirs.fileno()), str(IDLE)),
+        *sys.path,
+      ],
       pass_fds=[theirs.fileno()],
       stdin=subprocess.DEVNULL,
       stdout=subprocess.DEVNULL,
@@ -125,15 +128,20 @@ def read(
     return call(function, args, timeout)
 
 
-def serve(descriptor: int) -> None:
-  """Calls the functions that come through a pipe; ends when none comes."""
+def serve(descriptor: int, idle: float) -> None:
+  """Calls the functions that come through a pipe; ends when none comes.
+
+  Args:
+    descriptor: of the pipe.
+    idle: seconds to wait for the next call.
+  """
   import resource
 
   resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
   resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
   pipe = connection.Connection(descriptor)
   with contextlib.suppress(EOFError):
-    while pipe.poll(_IDLE):
+    while pipe.poll(idle):
       function, args = pipe.recv()
       try:
         answer = False, function(*args)

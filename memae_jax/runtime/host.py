@@ -13,7 +13,8 @@ import sys
 import threading
 
 PREEMPTED = 75  # EX_TEMPFAIL: run the same command again.
-_LINE = b'error: stopped by SIGTERM; run the same command to go on\n'
+# What a stopped process says last.
+LINE = b'error: stopped by SIGTERM; run the same command to go on\n'
 _ended = threading.RLock()
 
 
@@ -76,7 +77,7 @@ def _end(*_) -> None:
   # on, it could leave the program first, with exit code 0.
   _ended.acquire()
   with contextlib.suppress(OSError):
-    os.write(2, _LINE)  # Even if sys.stderr is locked.
+    os.write(2, LINE)  # Even if sys.stderr is locked.
   os._exit(PREEMPTED)
 
 

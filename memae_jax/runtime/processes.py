@@ -13,7 +13,7 @@ import jax
 from memae_jax.runtime import errors
 
 _LOG = logging.getLogger(__name__)
-_TELL_EVERY = 10.0  # Seconds between two lines while waiting.
+TELL_EVERY = 10.0  # Seconds between two lines while waiting.
 _LOOKUPS = 3  # Tries to look up a host name.
 
 _joining: list[threading.Thread] = []
@@ -206,7 +206,7 @@ def _initialize(
   begun = time.monotonic()
   while joining.is_alive():
     waited = time.monotonic() - begun
-    joining.join(max(min(_TELL_EVERY, patience - waited), 0.01))
+    joining.join(max(min(TELL_EVERY, patience - waited), 0.01))
     waited = time.monotonic() - begun
     if joining.is_alive() and waited >= patience:
       raise errors.UserError(

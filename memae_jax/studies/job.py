@@ -106,7 +106,7 @@ def work(
   print(table.text(rows))
   print(page.counts(rows))
   print(f'study: {written}')
-  _end(planned, tried, stopped, part.folder)
+  conclude(planned, tried, stopped, part.folder)
 
 
 class _Share(NamedTuple):
@@ -173,8 +173,14 @@ def _next(share: _Share, tried: set[str], stopping) -> bool:
   return True
 
 
-def _end(planned, tried: set[str], stopped: bool, folder) -> None:
+def conclude(planned, tried: set[str], stopped: bool, folder) -> None:
   """Logs which runs are left to others, and raises for the rest.
+
+  Args:
+    planned: all runs of the study.
+    tried: names of those that this job has trained.
+    stopped: whether this job was asked to stop.
+    folder: of the study.
 
   Raises:
     Preempted: this job was stopped.

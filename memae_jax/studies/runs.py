@@ -237,8 +237,12 @@ def prepare(run: Run) -> None:
   atomic.write(run.folder / 'config.json', config_lib.to_json(run.config))
 
 
-def _error_line(text: str) -> str:
-  """Returns the line of a log that says why a run failed."""
+def error_line(text: str) -> str:
+  """Returns the line of a log that says why a run failed.
+
+  Args:
+    text: all that the run printed.
+  """
   lines = [line.strip() for line in text.splitlines() if line.strip()]
   errors_of_log = [line for line in lines if line.startswith('error: ')]
   last = (errors_of_log or lines or ['no output'])[-1]
@@ -290,7 +294,7 @@ def train(run: Run, lock: Any, stopping) -> str:
   error = ''
   asked = asked or stopping()  # Both may have been sent the same signal.
   if code and not asked and code != errors.Preempted.exit_code:
-    error = _error_line(text)
+    error = error_line(text)
     if code < 0:
       error = f'ended by {signal.Signals(-code).name}; its last line: {error}'
   attempts.note(

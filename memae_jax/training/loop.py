@@ -22,10 +22,15 @@ from memae_jax.training import diagnostics, experiment, run_folder, same, step
 _LOG = logging.getLogger(__name__)
 
 
-def _advance(
+def advance(
   exp: experiment.Experiment, state: step.ReplicaState, now: int
 ) -> tuple[step.ReplicaState, int, dict[str, Any]]:
   """Trains to the next log event, within the stage that `now` belongs to.
+
+  Args:
+    exp: the experiment.
+    state: of its fleet.
+    now: the step of the state.
 
   Returns:
     The state, its step, and the values of the steps for the log.
@@ -98,7 +103,7 @@ def _train(
     if is_new:
       state = _validate(exp, state, now, log)
     while now < exp.steps:
-      state, now, values = _advance(exp, state, now)
+      state, now, values = advance(exp, state, now)
       log.write(now, 'train', values, exp.programs.feed_facts())
       progress.at(now, _in_words(values))
       last = now == exp.steps

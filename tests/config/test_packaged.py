@@ -108,6 +108,6 @@ def test_where_a_wheel_has_them(tmp_path, monkeypatch):
   package = tmp_path / 'site' / 'memae_jax'
   (package / 'configs' / 'studies').mkdir(parents=True)
   (package / 'configs' / 'one.py').write_text(MINE)
-  monkeypatch.setattr(packaged, '_PACKAGE', package)
+  monkeypatch.setattr(packaged, 'PACKAGE', package)
   assert list(packaged.files()) == ['one'] and not packaged.files('get_study')
   assert config_file.get_config('one').name == 'mine'

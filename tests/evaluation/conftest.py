@@ -11,6 +11,7 @@ from memae_jax.evaluation.results import measure, published, top_samples
 from memae_jax.evaluation.scoring import scores
 from memae_jax.methods import classical as baselines
 
+VARIANTS = ('memae', 'nonspar', 'ae')
 COMPONENTS = {'memae': 5, 'nonspar': 3, 'ae': 1}
 COLUMNS = (
   types.Column('duration'),
@@ -263,3 +264,11 @@ def make_run():
     }
 
   return make
+
+
+@pytest.fixture(scope='session')
+def digits(make_replica, make_run):
+  """Render arguments of a run of three variants on two classes of digits."""
+  return make_run(
+    [make_replica(v, 'image', c) for v in VARIANTS for c in (0, 8)]
+  )

@@ -152,7 +152,7 @@ def test_results_where_they_do_not_belong(trained, tmp_path):
 def test_an_evaluation_by_other_settings_is_not_taken(trained):
   last = trained / 'eval' / str(_steps(trained)[-1])
   config = config_lib.load(trained / 'config.json')
-  made = lambda config, folder: jobs._has_same_report(
+  made = lambda config, folder: jobs.has_same_report(
     types.SimpleNamespace(config=config), folder
   )
   assert made(config, last)

@@ -31,7 +31,7 @@ def test_six_months_after_the_release(version, day):
   [('2026-08-31', '2027-02-28'), ('2027-01-31', '2027-07-28')],
 )
 def test_ends_of_months(monkeypatch, released, day):
-  monkeypatch.setattr(expiry, '_RELEASED', {'1.0': released})
+  monkeypatch.setattr(expiry, 'RELEASED', {'1.0': released})
   found = expiry.readable_until('1.0')
   assert found == datetime.date.fromisoformat(day)
 

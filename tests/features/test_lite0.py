@@ -87,7 +87,7 @@ def test_pytorch(label, state, outputs):
 @pytest.mark.parametrize(('side', 'count'), [(32, 4), (47, 3), (8, 2)])
 def test_lowerings_agree(side, count, formula, outputs, monkeypatch):
   """Also in parts of two pictures, and of one where a number is prime."""
-  monkeypatch.setattr(lite0, '_PART', 2 * lite0._widest(16, side, side))
+  monkeypatch.setattr(lite0, 'PART', 2 * lite0.widest(16, side, side))
   x = torch_lite0.pictures(count, side, side)
   shifted = outputs(formula, x, lowering='shifted')
   grouped = outputs(formula, x, lowering='grouped')

@@ -79,7 +79,7 @@ def test_messages_name_the_file(state, tmp_path):
 def package(tmp_path, monkeypatch):
   """Returns the file of a package of that name, whose code must not run."""
   folder = tmp_path / weights.PACKAGE
-  file = folder / weights._FILE
+  file = folder / weights.FILE
   file.parent.mkdir(parents=True)
   (folder / '__init__.py').write_text('raise RuntimeError')
   monkeypatch.syspath_prepend(tmp_path)

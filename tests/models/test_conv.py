@@ -86,7 +86,7 @@ def values_and_gradients(strides, padding, size, lowering):
 @pytest.mark.parametrize('case', CASES)
 def test_values_and_gradients_are_the_definition(case, monkeypatch):
   size, kernel, strides, padding, ci, co, budget = CASES[case]
-  monkeypatch.setattr(conv_lib, '_BLOCK', budget)
+  monkeypatch.setattr(conv_lib, 'BLOCK', budget)
   x, w, g = problem(size, kernel, strides, padding, ci, co)
   y, dx, dw = definition(x, w, g, strides, padding)
   with jax.enable_x64(True):
@@ -141,7 +141,7 @@ def models(request):
 @pytest.mark.parametrize('budget', [2**21, 200])
 @pytest.mark.parametrize('how', ['vmap', 'map', 'shard_map'])
 def test_composes_with_fleets(how, budget, models, monkeypatch):
-  monkeypatch.setattr(conv_lib, '_BLOCK', budget)
+  monkeypatch.setattr(conv_lib, 'BLOCK', budget)
   loss, kernels, x = models
   one = lambda kernels: jax.grad(loss)(kernels, x)
   each = {

@@ -41,3 +41,8 @@ def test_writing_takes_no_device(tmp_path):
   )
   subprocess.run([sys.executable, '-c', code], check=True, cwd=helpers.ROOT)
   assert (tmp_path / 'a').read_text() == 'x'
+
+
+def test_text_that_is_no_utf8_is_written(tmp_path):
+  atomic.write(tmp_path / 'a', 'caf\udce9 é')
+  assert (tmp_path / 'a').read_bytes() == 'caf\\udce9 é'.encode()

@@ -11,7 +11,7 @@ import pytest
 from memae_jax.runtime import errors, host
 from tests import helpers
 
-_LINE = host._LINE.decode()
+_LINE = host.LINE.decode()
 _HEARS = 'import ctypes, os, sys, time; from memae_jax.runtime import host\n'
 _READY = 'print("ready", flush=True)'
 # A mutex locked twice; a signal would end a sleep.

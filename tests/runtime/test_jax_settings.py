@@ -7,8 +7,9 @@ import jax
 import numpy as np
 import pytest
 
+from memae_jax.methods import base
 from memae_jax.runtime import errors, jax_settings
-from memae_jax.training import experiment, loop, run_folder
+from memae_jax.training import experiment, loop, run_folder, step
 from tests import helpers
 
 FIXED = {
@@ -20,13 +21,18 @@ FIXED = {
 }
 
 
+def _value(name):
+  value = getattr(jax.config, name, jax.config.values[name])
+  return getattr(value, 'value', value)  # It may be an enumeration.
+
+
 @pytest.fixture
 def settings():
   """Sets settings of JAX, and puts them back."""
   before = {}
 
   def change(name, value):
-    before.setdefault(name, jax_settings._value(name))
+    before.setdefault(name, _value(name))
     jax.config.update(name, value)
 
   yield change
@@ -36,11 +42,11 @@ def settings():
 
 @pytest.mark.parametrize('name', FIXED)
 def test_what_no_run_depends_on_is_put_back(name, settings, caplog):
-  usual = jax_settings._value(name)
+  usual = _value(name)
   settings(name, FIXED[name])
   assert name in jax_settings.chosen()
   jax_settings.fix()
-  assert jax_settings._value(name) == usual
+  assert _value(name) == usual
   assert f'{name.upper()}={FIXED[name]} is left out' in caplog.text
   assert not jax_settings.chosen().keys() - {'XLA_FLAGS'}
   caplog.clear()
@@ -53,7 +59,11 @@ def test_the_kind_of_random_numbers_is_ours(settings):
   exp = experiment.build(helpers.digits(**{'fleet.variants': ('dae', 'vae')}))
   one = jax.tree.map(lambda x: x[0], exp.programs.hyper)
   batch = np.zeros((16, 8, 8, 1), np.float32)
-  draw = lambda: exp.trainer._part(one, batch, 3).normal((8, 8, 1))
+
+  def draw():
+    keys = step.sample_keys(one.seed, 3, np.arange(16))
+    return base.Batch(batch, None, keys, 16).normal((8, 8, 1))
+
   expected = draw()
   settings('jax_default_prng_impl', 'rbg')
   np.testing.assert_array_equal(expected, draw())

@@ -1,10 +1,12 @@
 """A log in which each step stands once."""
 
 import json
+import os
 
 import pytest
 
 from memae_jax.runtime import errors, metrics_log
+from tests import finished
 
 
 def test_resuming_drops_later_events_and_torn_lines(tmp_path):
@@ -38,3 +40,70 @@ def test_tensorboard(tmp_path):
   writer.write(1, 'train', {'loss': [1.0]})
   writer.close()
   assert list((tmp_path / 'tensorboard').glob('events*'))
+
+
+def _fill(path):
+  """Makes an open file refuse what is written, as on a full disk."""
+  with open('/dev/full', 'wb', buffering=0) as full:
+    for number in os.listdir('/proc/self/fd'):
+      if os.path.realpath(f'/proc/self/fd/{number}') == os.path.realpath(path):
+        os.dup2(full.fileno(), int(number))
+
+
+@pytest.mark.skipif(not os.path.exists('/dev/full'), reason='needs /dev/full')
+def test_metrics_on_a_full_disk(tmp_path):
+  writer = metrics_log.MetricsWriter(tmp_path, -1)
+  writer.write(1, 'train', {'loss': [1.0]})
+  _fill(tmp_path / 'metrics.jsonl')
+  with pytest.raises(errors.UserError, match='metrics.jsonl: No space left'):
+    writer.write(2, 'train', {'loss': [1.0]})
+  writer.close()  # Has nothing left to write.
+  (event,) = metrics_log.read_events(tmp_path / 'metrics.jsonl')
+  assert event['step'] == 1
+
+
+@pytest.mark.parametrize(
+  'end,count',
+  [
+    (b'', 24),
+    (b'{"step": 12, "ti', 24),
+    (b'{"step": 12, "time": 1.0, "split": "train"}', 25),  # Whole.
+    (b'\0' * 512, 24),
+    (b'{"step": 12, "ti' + b'\0' * 512, 24),
+    (b'\xff\xfe\x80garbage', 24),
+  ],
+)
+def test_the_torn_end_of_a_log_is_left_out(tmp_path, end, count):
+  path = tmp_path / 'metrics.jsonl'
+  lines = [json.dumps(event) + '\n' for event in finished.events()]
+  path.write_bytes(''.join(lines).encode() + end)
+  assert len(metrics_log.read_events(path)) == count
+
+
+@pytest.mark.parametrize(
+  'line,words',
+  [
+    ('{"st', 'Expecting|Unterminated'),
+    ('[1, 2]', 'not an object'),
+    ('7', 'not an object'),
+    ('{"time": 1.0, "split": "train"}', 'step is missing'),
+    ('{"step": 1, "split": "train"}', 'time is missing'),
+    ('{"step": 1, "time": 1.0}', 'split is missing'),
+    ('{"step": "1", "time": 1.0, "split": "train"}', 'step is not a whole'),
+    ('{"step": 1, "time": null, "split": "train"}', 'time is not a number'),
+    ('{"step": 1, "time": 1, "split": "a", "loss": "x"}', 'loss is not a num'),
+    (
+      '{"step": 1, "time": 1, "split": "a", "replicas": {"loss": 1}}',
+      'replicas.loss is not a list',
+    ),
+    ('\0\0\0', 'Expecting'),
+  ],
+)
+def test_another_line_of_a_log_is_named(tmp_path, line, words):
+  path = tmp_path / 'metrics.jsonl'
+  lines = [json.dumps(event) + '\n' for event in finished.events()]
+  path.write_text(''.join((*lines[:3], line + '\n', *lines[3:])))
+  with pytest.raises(
+    errors.UserError, match=f'line 4 is not an event .*{words}'
+  ):
+    metrics_log.read_events(path)

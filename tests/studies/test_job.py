@@ -32,7 +32,7 @@ def _runs(*states):
 
 
 def _end(states, tried=(), stopped=False):
-  job._end(_runs(*states), set(tried), stopped, pathlib.Path('study'))
+  job.conclude(_runs(*states), set(tried), stopped, pathlib.Path('study'))
 
 
 def test_the_end_of_a_job():

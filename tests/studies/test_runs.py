@@ -195,4 +195,4 @@ def test_results_of_an_earlier_step_are_not_finished(tmp_path):
   ],
 )
 def test_the_last_error_line(text, line):
-  assert runs._error_line(text) == line
+  assert runs.error_line(text) == line

@@ -194,3 +194,9 @@ def test_best_weights_are_those_of_the_lowest_validation_error():
   errors = np.stack(errors)
   np.testing.assert_array_equal(state.best.step, 2 * np.argmin(errors, axis=0))
   np.testing.assert_array_equal(state.best.error, errors.min(axis=0))
+
+
+def test_find_takes_the_first_by_default():
+  found = fleet.replicas(helpers.digits())
+  assert fleet.find(found, '') == 0
+  assert fleet.find(found, found[1].name) == 1

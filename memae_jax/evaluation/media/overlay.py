@@ -185,7 +185,7 @@ def write(
   path = pathlib.Path(path)
   if path.suffix not in ('.mp4', '.gif'):
     raise errors.UserError(f'{path}: the name of a film ends in .mp4 or .gif')
-  if path.suffix == '.mp4' and not _has_h264():
+  if path.suffix == '.mp4' and not has_h264():
     _LOG.warning(
       "no H.264 encoder, so %s becomes a GIF; pip install -e '.[video]'",
       path.name,
@@ -197,7 +197,8 @@ def write(
   return path
 
 
-def _has_h264() -> bool:
+def has_h264() -> bool:
+  """Returns whether PyAV is installed and can write H.264."""
   try:
     import av
   except ImportError:

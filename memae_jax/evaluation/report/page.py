@@ -62,7 +62,7 @@ def _no_interval(results, summaries: Mapping[str, Mapping]) -> str:
   )
 
 
-def _first_look(results: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+def first_look(results: Mapping[str, Any]) -> list[tuple[str, str, str]]:
   """Returns name, value and remark of the facts in the head of the page.
 
   They are the threshold, the count of flagged samples and the highest score of
@@ -141,7 +141,7 @@ def render(results: Mapping[str, Any], drawn: Sequence[figure.Figure]) -> str:
     results=results,
     intro=_introduction(results),
     findings=findings.sentences(results),
-    first_look=_first_look(results),
+    first_look=first_look(results),
     columns=[
       (m.title, m.meaning, m.lower_is_better)
       for m in map(registry.find, tables.columns(results))

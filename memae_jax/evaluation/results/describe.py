@@ -50,7 +50,7 @@ def _spread(values: Sequence[int]) -> dict[str, int]:
   return {'min': int(min(values)), 'max': int(max(values))}
 
 
-def _over_splits(values: Sequence[Any]) -> Any:
+def over_splits(values: Sequence[Any]) -> Any:
   """Joins a note that each split has into one.
 
   Args:
@@ -65,7 +65,7 @@ def _over_splits(values: Sequence[Any]) -> Any:
     return first
   if isinstance(first, Mapping):
     keys = dict.fromkeys(key for value in values for key in value)
-    return {k: _over_splits([v.get(k, 0) for v in values]) for k in keys}
+    return {k: over_splits([v.get(k, 0) for v in values]) for k in keys}
   if isinstance(first, (list, tuple)):
     return list(dict.fromkeys(item for value in values for item in value))
   if isinstance(first, (int, np.integer)):
@@ -82,7 +82,7 @@ def dataset(exp: experiment.Experiment) -> dict[str, Any]:
     'test': _spread([len(s.test) for s in splits]),
   }
   notes = {
-    key: _over_splits([split.notes[key] for split in splits])
+    key: over_splits([split.notes[key] for split in splits])
     for key in splits[0].notes
     if key not in sizes
   }

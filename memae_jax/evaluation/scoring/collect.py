@@ -49,8 +49,17 @@ def _scored(
   return out
 
 
-def _tested(exp, weights, wanted) -> tuple[base.Prediction, float]:
-  """Scores the test samples; also returns the seconds that this takes."""
+def score_tests(exp, weights, wanted) -> tuple[base.Prediction, float]:
+  """Scores the test samples of a fleet.
+
+  Args:
+    exp: the experiment.
+    weights: of the fleet.
+    wanted: large fields of a `Prediction` that are kept.
+
+  Returns:
+    The scores, and the seconds that a pass takes once all is compiled.
+  """
   rows, passes = [s.test for s in exp.splits], []
   exp.programs.warm_up(weights, rows, wanted)  # Compiles; that is not timed.
   # A pass of milliseconds is repeated, since other work may delay it.
@@ -171,7 +180,7 @@ def networks(
     UserError: reads by `top_k` lose slots.
   """
   has_masks = exp.source.masks is not None
-  tested, seconds = _tested(exp, weights, ('maps',) if has_masks else ())
+  tested, seconds = score_tests(exp, weights, ('maps',) if has_masks else ())
   _check_top_k(exp, tested.totals)
   pairs = _scored(exp, tested, _held_out(exp, weights))
   samples = sum(len(split.test) for split in exp.splits)

@@ -343,7 +343,7 @@ def test_levels_go_with_the_network(tmp_path):
   trained = build(tmp_path / 'a')
   stored = trained.meta
   assert stored['inputs']['levels'] == [0, 4095]
-  meta = export._meta(trained, 0, 0.5, 1, 1)
+  meta = export.meta(trained, 0, 0.5, 1, 1)
   assert meta['input']['levels'] == [0, 4095]
   assert build(tmp_path / 'b').source.levels == (0, 1023)
   assert build(tmp_path / 'b', stored).source.levels == (0, 4095)

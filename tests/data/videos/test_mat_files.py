@@ -1,15 +1,11 @@
 """Labels in .mat and .npy files; readers that a file can kill."""
 
-import ctypes
-import os
-import time
-
 import numpy as np
 import pytest
 import scipy.io
 
 from memae_jax.data.videos import video_labels
-from memae_jax.runtime import child, errors, foreign
+from memae_jax.runtime import errors
 
 NAMES, LENGTHS = ('01', '02'), (5, 5)
 WANT = [[0, 1, 1, 0, 1], [0, 0, 0, 0, 0]]
@@ -146,33 +142,3 @@ def test_files_of_videos(tmp_path):
   scipy.io.savemat(tmp_path / '1_label.mat', {'volLabel': masks})
   with pytest.raises(errors.UserError, match='"volLabel", a list of masks'):
     video_labels.read(tmp_path, NAMES, LENGTHS)
-
-
-@pytest.mark.parametrize(
-  ('function', 'argument', 'match'),
-  [
-    (ctypes.string_at, 0, 'a.mat is no readable file .reading it kills the'),
-    (time.sleep, 60, 'takes more than 1 seconds'),
-    (foreign.file, 'b.npy', '^b.npy does not exist'),
-    (np.ones, 2 * child.MEMORY, 'more memory than there is'),
-  ],
-)
-def test_a_reader_may_die(function, argument, match):
-  seconds = 1 if function is time.sleep else 600
-  with pytest.raises(errors.UserError, match=match):
-    child.read('a.mat', 'file', function, argument, timeout=seconds)
-  assert child.read('a.mat', 'file', os.getpid) != os.getpid()
-
-
-def test_a_child_that_ended_is_replaced():
-  first = child.read('a.mat', 'file', os.getpid)
-  assert child.read('a.mat', 'file', os.getpid) == first
-  with pytest.raises(errors.UserError, match='kills the reader'):
-    child.read('a.mat', 'file', os.abort)
-  second = child.read('a.mat', 'file', os.getpid)
-  assert second != first
-  # Its time to wait for the next request is over: here, it is told to exit.
-  process, pipe = child._kept
-  pipe.send((os._exit, (0,)))
-  process.wait()
-  assert child.read('a.mat', 'file', os.getpid) not in (first, second)

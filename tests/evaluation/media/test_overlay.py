@@ -96,7 +96,7 @@ def test_mp4_holds_every_frame(tmp_path):
 
 
 def test_without_an_encoder_it_is_a_gif(tmp_path, monkeypatch, caplog):
-  monkeypatch.setattr(overlay, '_has_h264', lambda: False)
+  monkeypatch.setattr(overlay, 'has_h264', lambda: False)
   path = overlay.write(tmp_path / 'film.mp4', _render(*_film()))
   assert path == tmp_path / 'film.gif' and path.exists()
   assert 'film.mp4 becomes a GIF' in caplog.text

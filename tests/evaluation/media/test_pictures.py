@@ -6,6 +6,7 @@ import types
 import numpy as np
 import pytest
 
+from memae_jax.data import transforms
 from memae_jax.data import types as data_types
 from memae_jax.evaluation.media import pictures
 from memae_jax.evaluation.report import figures
@@ -13,6 +14,7 @@ from memae_jax.evaluation.report.plots import images
 from memae_jax.evaluation.scoring import scores
 from memae_jax.methods import base
 from tests import fakes, helpers
+from tests.evaluation import stand_ins
 
 _SHAPE = 12, 8, 6, 1  # Twelve images: six normal ones, then six anomalies.
 
@@ -126,7 +128,7 @@ def test_maps_of_any_sign_are_drawn(low):
   assert bar.get_ylim() == pytest.approx((np.quantile(maps, 0.05), 5))
 
 
-def test_the_caption_says_what_the_map_is():
+def test_the_caption_says_what_the_map_is(digits):
   gallery = pictures.gallery(_experiment(['maps']), None, 0, np.arange(12.0))
   replica = scores.ReplicaScores(
     name='toy',
@@ -137,13 +139,16 @@ def test_the_caption_says_what_the_map_is():
     validation_score=np.zeros(3),
     gallery=gallery,
   )
-  results = {'headline': 'toy', 'flags': {'toy': {'sample': 11}}}
-  (figure,) = figures._galleries(results, [replica])
-  assert figure.name == 'gallery_toy' and figure.section == 'errors'
+  results = digits['results'] | {
+    'headline': 'toy',
+    'flags': {'toy': {'sample': 11}},
+  }
+  drawn = {figure.name: figure for figure in figures.draw(results, [replica])}
+  figure = drawn['gallery_toy']
+  assert figure.section == 'errors'
   assert 'reconstructs nothing' in figure.caption
   assert 'Outlined in the map' in figure.caption
-  (worst,) = figures._worst(results, [replica])
-  assert 'rebuild' not in worst.caption
+  assert 'rebuild' not in drawn['worst'].caption
 
 
 @pytest.mark.slow
@@ -162,3 +167,62 @@ def test_a_method_without_maps_is_evaluated_on_pictures_with_masks(tmp_path):
   assert has_pixels == [False, True]
   drawn = (tmp_path / 'run/eval').glob('*/gallery_*.png')
   assert [path.name for path in drawn] == ['gallery_mean.png']
+
+
+def _shown(inputs, test, transform, train):
+  """Returns the pictures of test samples as a gallery shows them."""
+  exp = types.SimpleNamespace(
+    source=data_types.Source('x', inputs, np.zeros(3, np.int32), ('a',)),
+    splits=[data_types.Split(train, train, test, test < 0, transform)],
+    programs=types.SimpleNamespace(
+      score=lambda _, rows, __: base.Prediction(
+        {'toy': np.zeros((1, len(rows[0])))}
+      )._replace(output=np.zeros((1, len(rows[0]), *inputs.shape[1:])))
+    ),
+    replicas=[types.SimpleNamespace(variant='toy', name='toy')],
+    rule='toy',
+  )
+  gallery = pictures.gallery(exp, None, 0, np.zeros(len(test)))
+  samples, first = np.unique(gallery.sample, return_index=True)
+  np.testing.assert_array_equal(samples, test)
+  return gallery.inputs[first]
+
+
+@pytest.mark.parametrize('dtype', [np.uint8, np.float32])
+def test_pictures_have_the_range_of_their_source(dtype):
+  inputs = np.array([0, 51, 255]).reshape(3, 1, 1, 1).astype(dtype)
+  if dtype is np.float32:
+    inputs = inputs / 255 * 4 - 2
+  transform = data_types.Transform(*np.float32([[0.5], [-1], [0], [999]]))
+  image = _shown(inputs, np.arange(3), transform, train=np.array([0, 2]))
+  np.testing.assert_allclose(image.ravel(), [0, 0.2, 1], atol=1e-6)
+
+
+def test_one_outlier_does_not_pale_pictures_of_normalised_contrast():
+  inputs = np.arange(48).reshape(3, 4, 4, 1).astype(np.uint8)
+  inputs[2] = 0
+  inputs[2, 0, 0] = 255  # The range of the training samples is its.
+  source = data_types.Source('x', inputs, np.zeros(3, np.int32), ('a',))
+  transform = transforms.fit(
+    source, np.arange(3), helpers.digits(**{'data.scaling': 'contrast'}).data
+  )
+  image = _shown(inputs, np.arange(3), transform, train=np.arange(3))
+  np.testing.assert_allclose(image[0], image[1], atol=1e-6)
+  # Black and white are three mean deviations from grey.
+  away = np.abs(image[0] - 0.5).mean()
+  np.testing.assert_allclose(away, 0.5 / 3, atol=1e-6)
+  assert image[2].max() == 1
+
+
+def test_samples_of_other_classes_through_each_variant(digits):
+  exp = stand_ins.experiment_of_images()
+  (samples,) = pictures.other_classes([(exp, None)])
+  assert (samples.normal, samples.labels) == ('cat', ('dog', 'bird'))
+  assert list(samples.reconstructions) == ['memae', 'ae']
+  inputs = exp.source.inputs
+  np.testing.assert_allclose(samples.inputs, inputs[[2, 4]] / 255, atol=1e-6)
+  shown = figures.draw(**digits, other_classes=[samples])
+  (figure,) = [e for e in shown if e.name == 'other_classes_0']
+  figure.figure.canvas.draw()
+  names = [ax.get_ylabel() for ax in figure.figure.axes]
+  assert [name for name in names if name] == ['input', 'MemAE', 'AE']

@@ -95,3 +95,15 @@ def test_bootstrap_undefined_and_unknown():
     intervals.bootstrap([1, 2], [False, True], ['f1'])
   low, high = intervals.bootstrap([1, 1], [False, True])['auroc']
   assert low == high == 0.5
+
+
+def test_draws_are_shared_by_networks_on_the_same_samples():
+  rng = np.random.default_rng(0)
+  score, anomalous = rng.normal(size=300), rng.random(300) < 0.3
+  score = score + anomalous
+  both = [
+    intervals.resampled(s, anomalous, ('auroc',), 100, seed=3)[:, 0]
+    for s in (score, score + 0.01 * rng.normal(size=300))
+  ]
+  assert np.std(both[0] - both[1]) < np.std(both[0]) / 5
+  assert intervals.resampled(score, anomalous, ('auroc',), 0) is None

@@ -35,3 +35,13 @@ def test_steps_of_one_kind(tmp_path):
 def test_results_of_an_earlier_version_are_left_out(tmp_path):
   _store(tmp_path, _results(4, 0.5))
   assert history.stored(tmp_path, _results(8, 0.75, name='mse')) is None
+
+
+def test_a_torn_evaluation_is_left_out_of_the_course(tmp_path, caplog):
+  now = _results(7, 0.75, name='mse')
+  for step in (3, 5):
+    _store(tmp_path, _results(step, 0.5, name='mse'))
+  (tmp_path / 'eval/5/results.json').write_text('{')
+  assert history.stored(tmp_path, now)['steps'] == [3, 7]
+  (line,) = caplog.messages
+  assert 'eval/5/results.json' in line and 'left out of the history' in line

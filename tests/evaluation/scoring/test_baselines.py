@@ -49,7 +49,7 @@ def test_blocks_and_the_kernel_products_change_nothing(monkeypatch):
   assert 'nu 0.1' in note
   for name in NAMES:
     whole = baselines.run(name, train, test)[0]
-    monkeypatch.setattr(baselines, '_BLOCK', 7)
+    monkeypatch.setattr(baselines, 'BLOCK', 7)
     np.testing.assert_allclose(
       baselines.run(name, train, test)[0], whole, atol=1e-12
     )
@@ -95,7 +95,7 @@ def test_kernels_are_capped(name, monkeypatch):
 
 
 def test_rows_that_fit_are_bounded_in_bytes(monkeypatch):
-  monkeypatch.setattr(baselines, '_FIT_BYTES', 8 * 12 * 50)
+  monkeypatch.setattr(baselines, 'FIT_BYTES', 8 * 12 * 50)
   train, test, _ = _data()
   for name in ('pca', 'isolation_forest'):
     note = baselines.run(name, train, test)[1]

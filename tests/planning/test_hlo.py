@@ -1,13 +1,11 @@
 """The reader of HLO finds what was counted by hand, in texts of every JAX.
 
-python -m tests.test_hlo > tests/golden/hlo_jax_VERSION.txt
+python -m tests.planning.test_hlo > tests/golden/hlo_jax_VERSION.txt
 
 writes the text of the JAX in use; see `compiled_text`.
 """
 
 import functools
-import importlib.metadata
-import importlib.util
 import re
 
 import jax
@@ -18,8 +16,7 @@ from jax import lax
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from memae_jax.planning import device_groups, hlo, machines
-from memae_jax.runtime import errors
+from memae_jax.planning import hlo, machines
 from tests import helpers
 
 _MESH = {'data': 2, 'memory': 2}
@@ -119,72 +116,24 @@ def test_the_text_of_this_jax():
   assert _found(compiled_text('cpu:4')) == _COUNTED | {_SCATTER}
 
 
-@pytest.mark.parametrize(
-  ('written', 'groups'),
-  [
-    ("mesh['a'=2,'b'=4] {'b'}", [[0, 1, 2, 3], [4, 5, 6, 7]]),
-    ("mesh['a'=2,'b'=4] {'a'}", [[0, 4], [1, 5], [2, 6], [3, 7]]),
-    ("mesh['a'=2,'b'=2,'c'=2] {'c','a'}", [[0, 1, 4, 5], [2, 3, 6, 7]]),
-    ("mesh['a'=8] {'a':(2)2}", [[0, 2], [1, 3], [4, 6], [5, 7]]),
-    ("mesh['a'=2,'b'=4] {'b':(1)2}", [[0, 2], [1, 3], [4, 6], [5, 7]]),
-    ('{{0,2},{1,3},{4,6},{5,7}}', [[0, 2], [1, 3], [4, 6], [5, 7]]),
-    ('[4,2]<=[2,2,2]T(0,2,1)', [[0, 2], [1, 3], [4, 6], [5, 7]]),
-    ('{}', [list(range(8))]),
-  ],
-)
-def test_ways_to_write_groups(written, groups):
-  text = f', channel_id=1, replica_groups={written}, to_apply=%add'
-  np.testing.assert_array_equal(device_groups.read(text, 8), groups)
-
-
-@pytest.mark.parametrize(
-  'written', ["mesh['a'=8, device_ids=(7,6)] {'a'}", '<4x2>', '@mesh {"a"}']
-)
-def test_an_unknown_way_is_refused(written):
-  with pytest.raises(errors.UserError, match=jax.__version__) as refused:
-    device_groups.read(f', replica_groups={written}, to_apply=%add', 8)
-  assert '\n' not in str(refused.value)
-
-
-def _pin():
-  """The libtpu that the JAX in use names, as 0.0.42."""
-  lines = importlib.metadata.requires('jax')
-  return next(
-    found[1]
-    for line in lines
-    if (found := re.match(r'libtpu==([\d.]+)\.\*;', line))
+def test_axes_of_collectives():
+  mesh = {'replica': 2, 'data': 2, 'memory': 2}
+  text = (
+    'ENTRY %main (x: f32[4]) -> f32[4] {\n'
+    '  %x = f32[4]{0} parameter(0)\n'
+    '  %a = f32[4]{0} all-reduce(%x),'
+    ' replica_groups={{0,1},{2,3},{4,5},{6,7}}\n'
+    '  %b = f32[4]{0} all-reduce(%a), replica_groups=[4,2]<=[2,2,2]T(0,2,1)\n'
+    '  %c = (f32[4]{0}, f32[8]{0}) all-gather-start(%b),'
+    ' replica_groups=[2,4]<=[8]\n'
+    '  ROOT %d = f32[8]{0} all-gather-done(%c)\n}\n'
   )
-
-
-@pytest.mark.parametrize('last', ['', '1', '99'])
-def test_the_libtpu_of_this_jax_is_taken(monkeypatch, last):
-  found = f'{_pin()}.{last}'.removesuffix('.')
-  monkeypatch.setattr(importlib.metadata, 'version', lambda name: found)
-  machines._check_libtpu()
-
-
-@pytest.mark.parametrize('other', ['0.0.4', '0.0.41.1', '1.0', '0.0.421'])
-def test_another_libtpu_is_refused(monkeypatch, other):
-  monkeypatch.setattr(importlib.util, 'find_spec', lambda name: True)
-  monkeypatch.setattr(importlib.metadata, 'version', lambda name: other)
-  code, _, err = helpers.run(
-    '--mode=plan', '--config=configs/digits.py:smoke', '--topology=v5e:4x4'
-  )
-  line = err.splitlines()[-1]
-  assert code == 2 and f'libtpu {other} does not belong' in line
-  assert f'jax {jax.__version__}' in line
-  assert f"pip install 'libtpu=={_pin()}.*'" in line
-
-
-def test_the_extra_names_the_libtpu_of_each_end():
-  """The newest JAX of a Python is what pip takes there."""
-  text = (helpers.ROOT / 'setup.cfg').read_text()
-  pins = re.findall(r'libtpu==([\d.]+)\.\*; python_version', text)
-  assert len(pins) == 2
-  ends = {'hlo_jax_0.10.2': pins[0], 'hlo_jax_0.12.0.1': pins[1]}
-  stem = f'hlo_jax_{jax.__version__}'
-  if stem in ends:
-    assert ends[stem] == _pin()
+  found = hlo.Module.parse(text).collectives(mesh, steps=False)
+  assert [tuple(c) for c in found] == [
+    ('all-gather', ('data', 'memory'), 1, 32, 4),
+    ('all-reduce', ('memory',), 1, 16, 2),
+    ('all-reduce', ('data',), 1, 16, 2),
+  ]
 
 
 if __name__ == '__main__':
