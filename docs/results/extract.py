@@ -63,7 +63,12 @@ def extract(
       ],
     ),
   }
-  if len(rules := results.get('rules') or {}) > 1:
+  if not results['differences']:
+    del made['pairs']
+  rules = results.get('rules') or {}
+  if any(
+    metrics[0] in s for by_rule in rules.values() for s in by_rule.values()
+  ):
     made['rules'] = _rules(rules, metrics[0])
   if results['memory']:
     made['memory'] = _memory(results['memory'])
@@ -90,12 +95,12 @@ def _main(results, metrics, titles) -> dict[str, Any]:
   published = {**paper.get('variants', {}), **paper.get('others', {})}
   rivals = sorted(
     results['baselines'].items(),
-    key=lambda item: item[1][headline]['mean'],
+    key=lambda item: (item[1].get(headline) or {}).get('mean') or -1.0,
     reverse=True,
   )
   rows = []
   for name, values in [*results['methods'].items(), *rivals]:
-    row = [wording.label(name), _cell(values[headline])]
+    row = [wording.label(name), _cell(values.get(headline))]
     row += [_cell(values.get(m), spread=False) for m in others]
     if paper:
       theirs = published.get(_PUBLISHED_AS.get(name, name), {})
@@ -182,6 +187,9 @@ def _changed(config) -> dict[str, Any]:
   usual = config_lib.flatten(config_lib.default().to_dict())
   usual = json.loads(json.dumps(usual))  # With lists for tuples.
   fields = config_lib.flatten(config)
+  for name in fields:
+    if config_lib.has_role(name, 'path') and fields[name]:
+      fields[name] = pathlib.PurePath(fields[name]).name  # Of whose machine.
   return {k: v for k, v in fields.items() if v != usual.get(k)}
 
 
