@@ -39,6 +39,19 @@ BANK: dict[str, Any] = {
     'How slots are chosen among the features of training normals; with no more'
     ' of these than model.memory.slots, all of them are slots.',
   ),
+  'dropped': fields.number(
+    0.0,
+    'Share of the features that is left out first, those that lie where few'
+    ' others do: for training samples with anomalies among them.',
+    low=0.0,
+    high=0.5,
+  ),
+  'density': fields.integer(
+    200,
+    'Neighbours by which dropped tells what is an outlier: more than there may'
+    ' be anomalies of one kind.',
+    low=1,
+  ),
   'most': fields.integer(
     20000, 'At most this many training normals give features.', low=1
   ),

@@ -48,6 +48,8 @@ def build(
     shape=tuple(input_shape),
     extract=extract,
     select=options.select,
+    dropped=options.dropped,
+    density=options.density,
     most=options.most,
     positions=options.positions,
     neighbours=options.neighbours,
@@ -65,6 +67,8 @@ class Bank(base.Method):
     shape: of one sample.
     extract: [B, ...] samples -> [B, C] features, or [B, h, w, C] of positions.
     select: see `selection.select`.
+    dropped: share of the features that is left out before, as outliers.
+    density: neighbours over which it is told what is one.
     most: so many training normals give features at most.
     positions: so many positions of a picture give features; 0: all.
     neighbours: how many nearest slots a distance is the mean of.
@@ -77,6 +81,8 @@ class Bank(base.Method):
   shape: tuple[int, ...]
   extract: Callable[[jax.Array], jax.Array]
   select: str
+  dropped: float
+  density: int
   most: int
   positions: int
   neighbours: int
@@ -150,6 +156,7 @@ class Bank(base.Method):
     del stage, round_
     there = variables['bank']['slots']
     rows = collected.reshape(-1, collected.shape[-1])
+    rows = selection.without_outliers(rows, self.dropped, self.density)
     chosen = selection.select(rows, self.select, int(hyper), rng)
     slots = np.zeros_like(there)
     slots[: len(chosen)] = chosen

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import sklearn.cluster
+import sklearn.neighbors
 
 _PROJECTED = 64  # Dimensions in which k-centre compares wider features.
 _SUBSET = 20  # Features that k-centre chooses one of, at most.
@@ -71,6 +72,34 @@ SELECTIONS: dict[str, Callable] = {
   'random': _random,
   'k_centre': _k_centre,
 }
+
+
+def without_outliers(
+  rows: np.ndarray, share: float, neighbours: int
+) -> np.ndarray:
+  """Leaves out the features that lie where few others do.
+
+  By the local outlier factor (Breunig et al. 2000), as SoftPatch denoises its
+  memory. Anomalies among the training samples are such outliers only if there
+  are fewer of a kind than `neighbours`: of 50 alike ones each has 49 near.
+
+  Args:
+    rows: [n, C] features.
+    share: of them that is left out, 0 <= share < 1.
+    neighbours: over which a density is taken, at most n - 1.
+
+  Returns:
+    [n - round(share n), C], in their order.
+  """
+  count = round(share * len(rows))
+  if not count:
+    return rows
+  factor = sklearn.neighbors.LocalOutlierFactor(
+    n_neighbors=min(neighbours, len(rows) - 1)
+  )
+  # The lower, the more of an outlier.
+  order = np.argsort(factor.fit(rows).negative_outlier_factor_, kind='stable')
+  return rows[np.sort(order[count:])]
 
 
 def select(

@@ -137,9 +137,9 @@ class Experiment:
 
   @functools.cached_property
   def rule(self) -> str:
-    """Name of the anomaly score: `eval.score`, or one of the method's own."""
-    names, wanted = self.programs.score_names, self.config.eval.score
-    return wanted if wanted in names else names[0]
+    """Name of the anomaly score: `eval.score`, or the method's own."""
+    own, wanted = self.trainer.method.criterion[0], self.config.eval.score
+    return wanted if wanted in self.programs.score_names else own
 
   @property
   def fitting_rules(self) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ def _fitted(**fields):
   exp = experiment.build(config)
   state, now = exp.programs.init(), 0
   while now < exp.steps:
-    state, now, _ = loop._advance(exp, state, now)
+    state, now, _ = loop.advance(exp, state, now)
   return exp, step.weights(state)
 
 
@@ -199,3 +199,17 @@ def test_the_exported_bank_scores_the_same(features, tmp_path):
     np.testing.assert_allclose(
       found['errors'], scored.maps[losses.MEMORY][0, : len(test)], rtol=1e-5
     )
+
+
+def test_outliers_are_left_out_before_slots_are_chosen():
+  rng = np.random.default_rng(0)
+  normal = rng.normal(size=(200, 4)).astype(np.float32)
+  far = (8 + 0.1 * rng.normal(size=(20, 4))).astype(np.float32)
+  rows = np.concatenate([normal[:100], far, normal[100:]])
+  kept = selection.without_outliers(rows, 20 / 220, 60)
+  np.testing.assert_array_equal(kept, normal)
+  # Anomalies of one kind hide from fewer neighbours than there are of them.
+  blind = selection.without_outliers(rows, 20 / 220, 6)
+  assert (blind > 6).all(axis=1).sum() > 10
+  np.testing.assert_array_equal(selection.without_outliers(rows, 0.0, 60), rows)
+  assert len(selection.without_outliers(rows[:3], 0.4, 60)) == 2
