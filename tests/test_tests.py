@@ -77,9 +77,12 @@ def _used(tree: ast.Module):
         yield node.lineno, alias.name, (node.module or '').partition('.')[0]
     elif isinstance(node, ast.Call) and len(node.args) > 1:
       name = getattr(node.func, 'attr', getattr(node.func, 'id', ''))
-      word = node.args[1]
-      if name in SETTERS and isinstance(word, ast.Constant):
-        yield node.lineno, str(word.value), _root(node.args[0])
+      place, word, *_ = node.args
+      if name in SETTERS and isinstance(place, ast.Constant):  # 'a.b.c'
+        root, _, rest = str(place.value).partition('.')
+        yield node.lineno, rest.rpartition('.')[2], root
+      elif name in SETTERS and isinstance(word, ast.Constant):
+        yield node.lineno, str(word.value), _root(place)
 
 
 def _is_private(name: str) -> bool:

@@ -25,7 +25,7 @@ TEXT_LIMIT = 2**28  # Bytes of a file that is read as one text: 256 MiB.
 _CHUNK = 2**20
 # A .gz file that unpacks to more bytes than this and than 300 times its own is
 # taken for a bomb.
-_BOMB = 2**28
+BOMB = 2**28
 
 
 def name_of(path: Any) -> str:
@@ -160,7 +160,7 @@ def opened(path: Any, limit: int = UNPACKED_LIMIT) -> io.BufferedIOBase:
   path = pathlib.Path(path)
   if path.suffix.lower() != '.gz':
     return path.open('rb')
-  limit = min(limit, max(_BOMB, 300 * path.stat().st_size))
+  limit = min(limit, max(BOMB, 300 * path.stat().st_size))
   return _gunzipped(path, limit, 'far more than its size')
 
 

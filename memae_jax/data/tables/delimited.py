@@ -19,7 +19,7 @@ SEPARATORS = {
   'bar': '|',
   'blank': ' ',
 }
-_BLOCK = 1000  # Rows that are Python strings at the same time.
+BLOCK = 1000  # Rows that are Python strings at the same time.
 _SAMPLE = 2**16  # Characters from which the separator is guessed.
 
 
@@ -250,7 +250,7 @@ def _columns(path, reader, options, as_text, skipped) -> Raw:
   marks = {name: collections.Counter() for name in wanted}
   lines = [np.empty(0, np.int64)]
   rows = _rows(path, reader, len(header), skipped)
-  while block := list(itertools.islice(rows, _BLOCK)):
+  while block := list(itertools.islice(rows, BLOCK)):
     line, cells = zip(*block)
     lines.append(np.array(line, np.int64))
     cells = dict(zip(header, zip(*cells)))

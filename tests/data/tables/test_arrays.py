@@ -92,7 +92,7 @@ def test_csv_gz(load):
 
 
 def test_csv_in_several_blocks(load, monkeypatch):
-  monkeypatch.setattr('memae_jax.data.tables.delimited._BLOCK', 2)
+  monkeypatch.setattr('memae_jax.data.tables.delimited.BLOCK', 2)
   np.testing.assert_array_equal(load(CSV).inputs[:, 0], [31, 42, 53])
 
 

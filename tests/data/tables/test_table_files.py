@@ -502,7 +502,7 @@ def test_npz_that_cannot_be_unpacked(refused):
 
 
 def test_bomb_of_csv(refused, monkeypatch):
-  monkeypatch.setattr('memae_jax.runtime.foreign._BOMB', 2**16)
+  monkeypatch.setattr('memae_jax.runtime.foreign.BOMB', 2**16)
   rows = b'x,kind\n' + b'1,ok\n' * 2**18
   message = refused(gzip.compress(rows), 'a.csv.gz')
   assert 'unpacks to far more' in message
