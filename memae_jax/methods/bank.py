@@ -19,7 +19,7 @@ from memae_jax.memory import nearest, usage
 from memae_jax.methods import base, selection
 from memae_jax.runtime import errors, jax_settings, parallel
 
-_SLOTS, _COUNT = ('bank', 'slots'), ('bank', 'count')
+_SLOTS = ('bank', 'slots')
 
 
 def build(
@@ -38,10 +38,11 @@ def build(
   options = config.methods.bank
   extract = kinds.build(options, input_shape, config.data.scaling)
   slots = max(replica.slots for replica in replicas)
-  if options.neighbours > min(replica.slots for replica in replicas):
+  of_device = parallel.padded(slots, config.mesh.memory) // config.mesh.memory
+  if options.neighbours > min(of_device, *(r.slots for r in replicas)):
     raise errors.UserError(
       f'config field "methods.bank.neighbours" is {options.neighbours}, more'
-      ' than model.memory.slots; lower it'
+      ' than model.memory.slots, or than those of a device; lower it'
     )
   return Bank(
     slots=slots,
