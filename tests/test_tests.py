@@ -14,6 +14,7 @@ TOGETHER = frozenset(
     'data/tables/test_mutants.py',
     'data/videos/test_label_mutants.py',
     'evaluation/report/test_first_screen.py',
+    'evaluation/scoring/test_rules_of_images.py',
     'evaluation/test_top_k.py',
     'memory/test_doctests.py',
     'memory/test_sharded.py',

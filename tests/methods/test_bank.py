@@ -20,7 +20,7 @@ def _fitted(**fields):
   exp = experiment.build(config)
   state, now = exp.programs.init(), 0
   while now < exp.steps:
-    state, now, _ = loop._advance(exp, state, now)
+    state, now, _ = loop.advance(exp, state, now)
   return exp, step.weights(state)
 
 
