@@ -1,9 +1,11 @@
+import pathlib
+
 import numpy as np
 import pytest
 
 from memae_jax import config as config_lib
 from memae_jax.data import sources, types
-from memae_jax.data.tables import columns
+from memae_jax.data.tables import arrays, columns
 
 
 @pytest.fixture(scope='session')
@@ -55,5 +57,31 @@ def make_source():
       columns=encoded,
     )
     return source._replace(**replace)
+
+  return make
+
+
+@pytest.fixture
+def load_table(tmp_path, data_config):
+  """Returns a function that writes and loads files; `raw`: no host stage."""
+
+  def make(content, name='my.csv', test=None, raw=False, **fields):
+    paths = {'path': str(tmp_path / name)}
+    if test is not None:
+      paths['test_path'] = str(tmp_path / f'test-{name}')
+    for part, path in zip((content, test), map(pathlib.Path, paths.values())):
+      if callable(part):
+        part(path)
+      elif part is not None:
+        path.write_bytes(part if isinstance(part, bytes) else part.encode())
+    fields = {
+      'name': 'arrays',
+      'protocol': 'random_rows' if test is None else 'given',
+      'label_column': 'kind',
+      'normal_labels': ('ok',),
+      **paths,
+      **fields,
+    }
+    return (arrays if raw else sources).load(data_config(**fields))
 
   return make
