@@ -170,3 +170,11 @@ def ucsd_ped2(folder, monkeypatch, length=20):
   monkeypatch.setattr(builder, 'FRAMES', 2 * length)
   ucsd_ped2_tree(folder / 'raw', length=length)
   _prepare('ucsd_ped2', folder, monkeypatch)
+
+
+def kddcup99_row(i):
+  kind = ('normal', 'smurf', 'smurf', 'neptune', 'smurf')[i % 5]
+  cells = [str(i % 7)] * len(kddcup99_builder.COLUMNS)
+  cells[1:4] = 'tcp', ('http', 'private')[i % 2], 'SF'
+  cells[24] = f'{i % 4 / 4:.2f}'
+  return ','.join(cells) + f',{kind}.\n'

@@ -28,6 +28,11 @@ TOGETHER = frozenset(
     'training/test_streaming.py',
   }
 )
+# {module of `data` without a test file of its name: why}.
+UNTESTED = {
+  'data/prepare/__main__.py': 'flags alone; test_prepare.py runs the command',
+  'data/prepare/builders/images.py': 'a base class; see MNIST and CIFAR-10',
+}
 # Names with an underscore that are public.
 PUBLIC = frozenset({'_replace', '_asdict', '_fields'})
 # {name: why a test uses it}.
@@ -43,9 +48,21 @@ def test_files_stand_where_their_modules_do():
     place = path.relative_to(FOLDER)
     folder = PACKAGE / place.parent
     module = folder / place.name.removeprefix('test_')
-    if folder != PACKAGE and folder in folders and not module.is_file():
+    exists = module.is_file() or module.with_suffix('') in folders
+    if folder != PACKAGE and folder in folders and not exists:
       astray.add(place.as_posix())
   assert astray == TOGETHER
+
+
+def test_modules_of_data_have_a_test_file_each():
+  """What a module of `data` does is found by its name among the tests."""
+  lacking = set()
+  for path in (PACKAGE / 'data').rglob('*.py'):
+    place = path.relative_to(PACKAGE)
+    file = FOLDER / place.with_name(f'test_{place.name}')
+    if path.name != '__init__.py' and not file.is_file():
+      lacking.add(place.as_posix())
+  assert lacking == UNTESTED.keys()
 
 
 def _foreign(tree: ast.Module) -> set[str]:

@@ -258,3 +258,18 @@ def test_empty_test_set(make_source, split):
   source = make_source(60, 2, is_test=np.zeros(60, bool))
   with pytest.raises(errors.UserError, match='no sample to test'):
     split(source, protocol='given')
+
+
+@pytest.mark.parametrize('seed', range(3))
+def test_a_test_set_of_one_kind(load_table, data_config, seed):
+  rows = ''.join(f'{i % 9}.5,{"NG" if i == 3 else "ok"}\n' for i in range(60))
+  source = load_table('x,kind\n' + rows)
+  config = data_config(
+    protocol='random_rows', scaling='standard', label_column='kind'
+  )
+  try:
+    split = protocols.split(source, config, seed)
+    assert split.anomalous.sum() == 1
+  except errors.UserError as error:
+    assert f'are normal (seed {seed})' in str(error)
+    assert 'no AUROC' in str(error)

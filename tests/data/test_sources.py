@@ -8,17 +8,6 @@ from memae_jax.data import sources
 from memae_jax.runtime import errors
 
 
-def test_digits(data_config):
-  source = sources.load(data_config())
-  assert source.inputs.shape == (1797, 8, 8, 1)
-  assert source.inputs.dtype == np.uint8
-  assert (source.inputs.min(), source.inputs.max()) == (0, 255)
-  assert source.label_names == tuple('0123456789')
-  assert source.labels.dtype == np.int32
-  assert source.notes['label_counts']['0'] == 178
-  assert source.notes['duplicate_rows'] == 0
-
-
 def test_max_samples_keeps_the_same_subset(data_config):
   all_samples = sources.load(data_config())
   a, b = (sources.load(data_config(max_samples=100)) for _ in range(2))

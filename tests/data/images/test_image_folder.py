@@ -10,6 +10,7 @@ from memae_jax.data import protocols, sources
 from memae_jax.data.images import decode_image, image_folder
 from memae_jax.runtime import errors
 from tests import fakes
+from tests.data.images import pictures
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 256, (12, 16), np.uint8)
@@ -443,3 +444,58 @@ def test_masks_in_upper_case_are_found(tmp_path, data_config):
   config = data_config(name='image_folder', protocol='given', path=str(folder))
   source = sources.load(config)
   assert source.has_mask.all() and source.masks.any()
+
+
+def test_pictures_beside_the_folders_are_warned_of(tmp_path, load_pictures):
+  pictures.plain(tmp_path)
+  pictures.save(tmp_path / 'train/000.png')
+  pictures.save(tmp_path / 'test/000.png')
+  (line,) = load_pictures(tmp_path).warnings
+  assert line.startswith('2 pictures such as train/000.png are left out')
+
+
+def test_masks_that_are_missing_are_counted_at_the_top(tmp_path, load_pictures):
+  pictures.plain(tmp_path)
+  pictures.save(tmp_path / 'ground_truth/crack/first.png', pictures.SQUARE)
+  (line,) = load_pictures(tmp_path).warnings
+  assert line.startswith(
+    '2 of 2 anomalous test pictures have no mask, such as test/crack/000.png;'
+    ' 1 files fit no picture, such as ground_truth/crack/first.png; expected'
+  )
+  pictures.save(tmp_path / 'ground_truth/crack/001.png', pictures.SQUARE)
+  assert load_pictures(tmp_path).warnings[0].startswith('1 of 2 anomalous')
+
+
+def test_pictures_of_other_kinds_are_warned_of(tmp_path, load_pictures):
+  pictures.plain(tmp_path)
+  pictures.save(tmp_path / 'train/good/9.gif')
+  pictures.save(tmp_path / 'test/crack/9.ppm')
+  (line,) = load_pictures(tmp_path).warnings
+  assert line.startswith('2 pictures such as train/good/9.gif are left out')
+
+
+def test_the_folder_above_is_named_a_mend(tmp_path, load_pictures):
+  pictures.plain(tmp_path / 'bottle')
+  with pytest.raises(errors.UserError, match='such as .*/bottle'):
+    load_pictures(tmp_path)
+
+
+def test_depths_that_differ_are_warned_of(tmp_path, load_pictures):
+  pictures.twelve_bit_folder(tmp_path)
+  pictures.save(tmp_path / 'train/good/9.png', GREY[:6, :5])
+  (line,) = load_pictures(tmp_path).warnings
+  assert line.startswith('4 of 5 pictures that train have 16 bits')
+  for file in (tmp_path / 'train/good').iterdir():
+    pictures.save(file, GREY[:6, :5])
+  (line,) = load_pictures(tmp_path).warnings
+  assert line.startswith('2 test pictures such as test/crack/5.png have 16')
+
+
+def test_pictures_in_alpha_are_warned_of(tmp_path, load_pictures):
+  full = np.dstack([np.zeros_like(RGB), GREY])
+  for name in ('train/good/1', 'train/good/2', 'test/good/1', 'test/hole/1'):
+    pictures.save(tmp_path / f'{name}.png', full)
+  source = load_pictures(tmp_path)
+  assert (source.inputs[..., 0] == GREY).all()
+  (line,) = source.warnings
+  assert line.startswith('4 of 4 pictures such as train/good/1.png have one')

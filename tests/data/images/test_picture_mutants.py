@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 
 from memae_jax.data.images import decode_image, levels
 from memae_jax.runtime import errors
-from tests.data.images import test_decode_image as test_pictures
+from tests.data.images import pictures
 
 MUTANTS = 2000 if os.environ.get('MEMAE_TEST_THOROUGH') == '1' else 150
 RGB = np.random.default_rng(0).integers(0, 256, (9, 11, 3), np.uint8)
@@ -38,7 +38,7 @@ FILES = {
   'bmp': _encoded('BMP'),
   'webp': _encoded('WEBP', lossless=True),
   'webp lossy': _encoded('WEBP', quality=90),
-  'png 16': test_pictures.png_of_16_bits(WIDE),
+  'png 16': pictures.png_of_16_bits(WIDE),
 }
 
 

@@ -1,8 +1,28 @@
-"""Fixtures of the tests of tables; each file has a `load` of its own."""
+"""Fixtures of the tests of tables; a file may have a `load` of its own."""
 
 import pytest
 
 from memae_jax.runtime import errors
+
+
+@pytest.fixture
+def load(load_table):
+  return load_table
+
+
+@pytest.fixture
+def load_outcomes(load_table):
+  """Loads tables such as `examples.OUTCOMES`."""
+
+  def make(content, name='my.csv', **fields):
+    fields = {
+      'label_column': 'outcome',
+      'categorical_columns': ('city',),
+      **fields,
+    }
+    return load_table(content, name, **fields)
+
+  return make
 
 
 @pytest.fixture

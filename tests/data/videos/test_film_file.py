@@ -1,7 +1,7 @@
+"""Frames and times of video files are as they are stored and shown."""
+
 import fractions
 import os
-import pathlib
-import re
 
 import numpy as np
 import pytest
@@ -63,18 +63,6 @@ def test_frames_are_upright(tmp_path, name, height, width):
   assert film.shape == frames[0].shape[1::-1] and not film.warnings
 
 
-def test_a_turned_video_is_resized_when_it_is_upright(tmp_path):
-  frames = np.zeros((3, 32, 64, 3), np.uint8)
-  frames[:, :, :32] = 200  # Its left half, and turned its upper one.
-  path = films.write(tmp_path / 'a.mp4', frames)
-  films.turn(path, (0, 1, -1, 0))
-  decoded, footage = decode_video.decode(
-    decode_video.open_video(path), (8, 16), 'grey'
-  )
-  assert decoded.shape == (3, 16, 8, 1) and footage.shape == (32, 64)
-  assert (decoded[:][:, :7] > 180).all() and (decoded[:][:, 9:] < 20).all()
-
-
 def test_other_angles_are_said(tmp_path):
   path = films.write(tmp_path / 'a.mp4', films.pixels(4))
   stored, _ = films.plain(path.read_bytes())
@@ -120,125 +108,6 @@ def test_times_are_those_of_the_stream(tmp_path, suffix):
   np.testing.assert_allclose(film.seconds, (times - times[0]) / 1000, atol=1e-4)
   mean = 19000 / (times[-1] - times[0])
   assert film.rate == pytest.approx(mean, rel=0.02) and not film.warnings
-
-
-WHOLE = {
-  'sound that is longer.mp4': {'sound': 4.0},
-  'sound that is longer.mkv': {'sound': 4.0},
-  'sound that is longer.flv': {'sound': 4.0},
-  'sound that is longer.ts': {'sound': 4.0},
-  'sound that is longer.avi': {'sound': 4.0},
-  'sound that is longer.wmv': {'sound': 4.0},
-  'begins late.mkv': {'times': 5000 + 40 * np.arange(40)},
-  'begins late.mp4': {'times': 5000 + 40 * np.arange(40)},
-  'index in front.mp4': {'how': {'movflags': 'faststart'}},
-  'fragments.mp4': {'how': {'movflags': 'frag_keyframe+empty_moov'}},
-  'no duration.mkv': {'how': {'live': '1'}},
-  'interlaced.mp4': {'options': {'x264opts': 'tff=1'}},
-  'interlaced.ts': {'options': {'x264opts': 'tff=1'}},
-  'hidden frames.webm': {
-    'options': {'auto-alt-ref': '1', 'lag-in-frames': '16'}
-  },
-  'frames between others.avi': {'codec': 'mpeg4', 'options': {'bf': '2'}},
-  'frames between others.mpg': {'options': {'bf': '2'}},
-  'a picture each 2 s.mkv': {'rate': fractions.Fraction(1, 2)},
-  'each time another.mkv': {'times': np.cumsum(np.arange(40) % 7 * 30 + 10)},
-}
-
-
-@pytest.mark.parametrize('name', WHOLE)
-def test_no_false_alarm(tmp_path, name):
-  path = films.write(tmp_path / name, films.pixels(40), **WHOLE[name])
-  frames, film = _read(path)
-  expected, _ = films.plain(path.read_bytes())
-  assert len(frames) == 40 and _same(frames, expected) and film.warnings == ()
-
-
-CUT = {
-  'a.mkv': {'codec': 'ffv1', 'pix_fmt': 'gray'},
-  'b.mkv': {'options': {'g': '5'}},
-  'c.mkv': {'sound': 1.6, 'options': {'g': '5'}},
-  'late.mkv': {'times': 5000 + 40 * np.arange(40), 'options': {'g': '5'}},
-  'a.webm': {},
-  'a.avi': {'codec': 'ffv1', 'pix_fmt': 'gray'},
-  'b.avi': {'codec': 'mjpeg', 'pix_fmt': 'yuvj420p'},
-  'a.flv': {},
-  'front.mp4': {'how': {'movflags': 'faststart'}, 'options': {'g': '5'}},
-  'front.mov': {'how': {'movflags': 'faststart'}, 'options': {'g': '5'}},
-}
-
-
-@pytest.mark.parametrize('name', CUT)
-@pytest.mark.parametrize('share', [0.5, 0.75])
-def test_an_end_that_is_missing_is_said(tmp_path, name, share):
-  path = films.write(tmp_path / name, films.pixels(40), **CUT[name])
-  content = path.read_bytes()
-  undamaged, _ = films.plain(content)
-  path.write_bytes(content[: int(share * len(content))])
-  frames, film = _read(path)
-  expected, _ = films.plain(path.read_bytes())
-  assert 3 <= len(frames) < 40 and _same(frames[: len(expected)], expected)
-  assert film.warnings[0] == (
-    f'ends early: the header says 40 frames (1.6 s), {len(frames)} were read'
-    f' ({len(frames) / 25:.4g} s)'
-  )
-  if name[0] == 'a' and name != 'a.flv':  # Each frame stands for itself.
-    assert _same(frames, undamaged[: len(frames)]) and len(film.warnings) == 1
-
-
-@pytest.mark.parametrize(
-  'name,words',
-  [
-    ('a.wmv', r'ends early: the header says [\d,]+ bytes, there are [\d,]+;'),
-    ('a.ts', 'ends early, within a packet; '),
-  ],
-)
-def test_an_end_whose_length_nothing_says(tmp_path, name, words):
-  path = films.write(tmp_path / name, films.pixels(40))
-  content = path.read_bytes()
-  path.write_bytes(content[: int(0.6 * len(content))])
-  frames, film = _read(path)
-  assert 3 <= len(frames) < 40
-  assert np.any([re.match(words, w) for w in film.warnings])
-
-
-def test_what_footage_says_is_named(tmp_path):
-  path = films.write(tmp_path / 'x/a.mkv', films.pixels(40), 'ffv1')
-  content = path.read_bytes()
-  path.write_bytes(content[: len(content) // 2])
-  _, footage = decode_video.decode(decode_video.open_video(path), 16, 'grey')
-  (line,) = footage.warnings
-  assert line.startswith('x/a.mkv ends early: the header says 40 frames')
-
-
-@pytest.mark.parametrize('suffix', ['.avi', '.mkv'])
-def test_damage_in_the_middle_is_counted(tmp_path, suffix):
-  path = tmp_path / f'a{suffix}'
-  films.write(path, films.pixels(40), 'mjpeg', 'yuvj420p')
-  content = bytearray(path.read_bytes())
-  undamaged, _ = films.plain(bytes(content))
-  begins = [m.start() for m in re.finditer(b'\xff\xd8\xff', content)]
-  assert len(begins) == 40
-  for damaged in (12, 20):
-    size = begins[damaged + 1] - begins[damaged] - 60
-    content[begins[damaged] : begins[damaged] + size] = bytes(size)
-  frames, film = _read(path, bytes(content))
-  del undamaged[20], undamaged[12]
-  assert _same(frames, undamaged)
-  (line,) = film.warnings
-  assert line.startswith('is damaged: 2 of 40 packets gave no frame')
-  assert '38 frames were read' in line
-  assert film.seconds[-1] == pytest.approx(39 / 25)  # The clock is right.
-
-
-def test_frames_that_a_camera_left_out_are_said(tmp_path):
-  times = [t for t in 40 * np.arange(60) if t not in (800, 840, 1600)]
-  path = films.write(tmp_path / 'a.mkv', films.pixels(57), times=times)
-  _, film = _read(path)
-  (line,) = film.warnings
-  assert line.startswith('jumps 2 times, over 3 times the usual step in all,')
-  assert 'first after 0.76 s (frame 19)' in line
-  assert film.rate == pytest.approx(25, rel=0.06)
 
 
 def _refused(path, words):
@@ -297,27 +166,6 @@ def test_a_title_in_latin_1(tmp_path, suffix):
   path.write_bytes(content)
   frames, film = _read(path)
   assert len(frames) == 20 and film.warnings == ()
-
-
-@pytest.mark.parametrize(
-  'name',
-  [
-    b'caf\xe9.mp4',
-    'Überwachung 1.mp4'.encode(),
-    b'12:30:05.mp4',
-    b'http:a.mp4',
-    b'%03d.mp4',
-    b'-i.mp4',
-    b'a?b#c.mp4',
-  ],
-)
-def test_names_of_all_kinds(tmp_path, monkeypatch, name):
-  films.write(tmp_path / 'a.mp4', films.pixels(20))
-  monkeypatch.chdir(tmp_path)
-  os.rename(b'a.mp4', name)
-  video = decode_video.open_video(pathlib.Path(os.fsdecode(name)))
-  frames, footage = decode_video.decode(video, 16, 'rgb')
-  assert frames.shape == (20, 16, 16, 3) and footage.rate == 25
 
 
 @pytest.mark.parametrize('name,codec', [('mp4', 'libx264'), ('mkv', 'ffv1'),
