@@ -5,7 +5,7 @@ from tests import helpers
 
 
 def fitted(**fields):
-  """Returns an experiment of one class, by default of a bank, and its weights."""
+  """Returns an experiment of one class, of a bank by default, and weights."""
   config = helpers.digits(
     **{'fleet.variants': ('bank',), 'fleet.normal_classes': (3,), **fields}
   )
