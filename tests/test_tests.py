@@ -25,7 +25,6 @@ TOGETHER = frozenset(
     'training/test_compute.py',
     'training/test_meshes.py',
     'training/test_several_processes.py',
-    'training/test_streaming.py',
   }
 )
 # Names with an underscore that are public.
