@@ -1,4 +1,4 @@
-"""Tests stand where their modules do, and use public names alone."""
+"""Each module has its tests beside it; they use public names alone."""
 
 import ast
 
@@ -27,6 +27,17 @@ TOGETHER = frozenset(
     'training/test_several_processes.py',
   }
 )
+# {module without a file of tests of its name: why it needs none}.
+NO_FILE = {
+  'config/data_fields.py': 'a table of fields; config/test_fields.py has all',
+  'config/method_fields.py': 'a table of fields',
+  'config/model_fields.py': 'a table of fields',
+  'config/run_fields.py': 'a table of fields',
+  'main.py': 'the command that test_cli.py runs',
+  'methods/entries.py': 'a table of methods; test_every_method.py has all',
+  'training/passes.py': 'part of the feeds; methods/test_families.py trains it',
+  'training/placed.py': 'base of the feeds, see test_feeds.py',
+}
 # Names with an underscore that are public.
 PUBLIC = frozenset({'_replace', '_asdict', '_fields'})
 # {name: why a test uses it}.
@@ -45,6 +56,18 @@ def test_files_stand_where_their_modules_do():
     if folder != PACKAGE and folder in folders and not module.is_file():
       astray.add(place.as_posix())
   assert astray == TOGETHER
+
+
+def test_modules_have_a_file_of_their_name():
+  """Also those of the top folder; `data` is left out."""
+  without = set()
+  for path in PACKAGE.rglob('*.py'):
+    place = path.relative_to(PACKAGE)
+    file = FOLDER / place.with_name(f'test_{place.name}')
+    is_checked = place.parts[0] != 'data' and place.name != '__init__.py'
+    if is_checked and not file.is_file():
+      without.add(place.as_posix())
+  assert without == NO_FILE.keys()
 
 
 def _foreign(tree: ast.Module) -> set[str]:
