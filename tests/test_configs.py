@@ -5,11 +5,8 @@ import runpy
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from memae_jax import config as config_lib
-from memae_jax.config import fields
 from memae_jax.data import prepare
 from memae_jax.evaluation.results import published
 from memae_jax.runtime import errors
@@ -127,55 +124,3 @@ def test_each_published_video_set_has_its_own_numbers():
   assert published.beside(other) is None
   with pytest.raises(errors.UserError, match='"data" is "avenue"; use ucsd'):
     _get('ped2', 'data=avenue')
-
-
-def _leaves(schema, prefix=''):
-  for key, node in schema.items():
-    if isinstance(node, fields.Field):
-      yield prefix + key, node
-    else:
-      yield from _leaves(node, f'{prefix}{key}.')
-
-
-FIELDS = dict(_leaves(config_lib.SCHEMA))
-
-
-@pytest.mark.parametrize('name', FIELDS)
-def test_every_field_has_a_sound_default_and_a_doc(name):
-  field = FIELDS[name]
-  assert field.doc and field.convert(field.default) == field.default
-
-
-@given(
-  st.sampled_from(sorted(FIELDS)),
-  st.sampled_from(
-    [None, object(), {}, {'a': 1}, b'x', float('nan'), float('inf'), [[]]]
-  ),
-)
-@settings(max_examples=200, deadline=None)
-def test_nonsense_is_refused_by_name(name, value):
-  *path, last = name.split('.')
-  config = tree = {}
-  for key in path:
-    tree[key] = {}
-    tree = tree[key]
-  tree[last] = value
-  with pytest.raises(errors.UserError, match=name.replace('.', r'\.')):
-    config_lib.resolve(config)
-
-
-@pytest.mark.parametrize(
-  'model,words',
-  [
-    ({'kernels': (3,)}, 'model.kernels.*"dense" does not read it'),
-    ({'network': 'conv', 'code': 8}, 'model.code" is 8'),
-  ],
-)
-def test_fields_that_the_network_does_not_read(model, words):
-  with pytest.raises(errors.UserError, match=words):
-    config_lib.resolve({'model': model, 'fleet': {'normal_classes': (0,)}})
-
-
-def test_repeated_axis_values_are_refused():
-  with pytest.raises(errors.UserError, match='fleet.slots.*repeats'):
-    config_lib.resolve({'fleet': {'slots': (5, 5), 'normal_classes': (0,)}})

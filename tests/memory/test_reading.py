@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from memae_jax import memory
-from memae_jax.memory import addressing, blocks
+from memae_jax.memory import addressing
 from tests.memory.test_streaming import random
 
 
@@ -26,21 +26,6 @@ def test_auto_streams_what_does_not_fit():
   assert _streams(4, 5, kind='streaming')
   assert not _streams(4096, 65536, kind='dense')
   assert _streams(4096, 65536, kind='top_k', k=4)
-
-
-@pytest.mark.parametrize(
-  'queries, slots, read_bytes, expected',
-  [
-    (4096, 2**20, 2**28, 4096),
-    (4096, 2**20, 2**20, 128),
-    (10**9, 2**20, 2**28, 128),
-    (3, 2**20, 2**28, 2**20),
-    (4096, 50, 2**28, 50),
-    (1000, 2**20, 2**28, 16768),
-  ],
-)
-def test_chunk_size(queries, slots, read_bytes, expected):
-  assert blocks.chunk_size(queries, slots, read_bytes) == expected
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,7 @@
-"""The bank against brute force: features, selection, distances, devices."""
+"""The bank against brute force: features, distances, devices."""
 
 import numpy as np
 import pytest
-import sklearn.covariance
 
 from memae_jax import export, losses, scorer
 from memae_jax.data import transforms
@@ -11,22 +10,7 @@ from memae_jax.methods import selection
 from memae_jax.runtime import errors
 from memae_jax.training import experiment, loop, step
 from tests import helpers
-
-
-def _fitted(**fields):
-  config = helpers.digits(
-    **{'fleet.variants': ('bank',), 'fleet.normal_classes': (3,), **fields}
-  )
-  exp = experiment.build(config)
-  state, now = exp.programs.init(), 0
-  while now < exp.steps:
-    state, now, _ = loop.advance(exp, state, now)
-  return exp, step.weights(state)
-
-
-def _scores(exp, weights, wanted=()):
-  rows = [split.test for split in exp.splits]
-  return exp.programs.score(weights, rows, wanted)
+from tests.methods import fitting
 
 
 def _features(exp, rows):
@@ -37,14 +21,14 @@ def _features(exp, rows):
 
 @pytest.mark.parametrize('neighbours', [1, 5])
 def test_with_room_for_all_it_is_nearest_neighbours(neighbours):
-  exp, weights = _fitted(
+  exp, weights = fitting.fitted(
     **{'model.memory.slots': 500, 'methods.bank.neighbours': neighbours}
   )
   (split,) = exp.splits
   train, test = (_features(exp, rows) for rows in (split.train, split.test))
   far = np.linalg.norm(test[:, None] - train[None], axis=2)
   expected = np.sort(far, axis=1)[:, :neighbours].mean(axis=1)
-  scored = _scores(exp, weights)
+  scored = fitting.scores(exp, weights)
   found = scored.scores[losses.MEMORY][0, : len(test)]
   np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
   totals = scored.totals['bank']
@@ -56,10 +40,10 @@ def test_with_room_for_all_it_is_nearest_neighbours(neighbours):
 @pytest.mark.parametrize('select', selection.SELECTIONS)
 def test_devices_share_the_slots(select):
   fields = {'model.memory.slots': 21, 'methods.bank.select': select}
-  alone = _fitted(**fields)
-  spread = _fitted(**fields, **{'mesh.memory': 8})
+  alone = fitting.fitted(**fields)
+  spread = fitting.fitted(**fields, **{'mesh.memory': 8})
   assert spread[0].mesh.shape['memory'] == 8
-  one, other = (_scores(*fitted) for fitted in (alone, spread))
+  one, other = (fitting.scores(*fitted) for fitted in (alone, spread))
   np.testing.assert_allclose(
     one.scores[losses.MEMORY], other.scores[losses.MEMORY], rtol=1e-5
   )
@@ -77,9 +61,9 @@ def test_patches_have_maps_and_the_farthest_one_is_the_score():
     'methods.bank.blur': 0.0,
     'model.memory.slots': 40,
   }
-  exp, weights = _fitted(**fields)
+  exp, weights = fitting.fitted(**fields)
   count = len(exp.splits[0].test)
-  scored = _scores(exp, weights, ('maps',))
+  scored = fitting.scores(exp, weights, ('maps',))
   maps = scored.maps[losses.MEMORY][0, :count]
   assert maps.shape == (count, 8, 8)
   # Between patches the map is linear, so that none of it is above them.
@@ -88,44 +72,6 @@ def test_patches_have_maps_and_the_farthest_one_is_the_score():
   normal = ~exp.splits[0].anomalous
   score = scored.scores[losses.MEMORY][0, :count]
   assert np.median(score[normal]) < np.median(score[~normal])
-
-
-def test_patches_are_windows_less_their_means():
-  x = np.random.default_rng(0).normal(size=(2, 7, 9, 3)).astype(np.float32)
-  found = pixels.patches(x, 3, 2)
-  assert found.shape == (2, 3, 4, 27)
-  window = x[1, 2:5, 4:7]
-  window = window - window.mean(axis=(0, 1))
-  np.testing.assert_allclose(found[1, 1, 2], window.ravel(), atol=1e-5)
-
-
-def test_greedy_order_is_that_of_brute_force():
-  rows = np.random.default_rng(0).normal(size=(60, 5))
-  rows[40:50] = rows[:10]  # Ties.
-  order = [7]
-  while len(order) < 30:
-    far = np.linalg.norm(rows[:, None] - rows[order][None], axis=2).min(axis=1)
-    order.append(int(far.argmax()))
-  assert selection.greedy_order(rows, 30, first=7).tolist() == order
-  everything = selection.greedy_order(rows, 60, first=7)
-  assert sorted(everything.tolist()) == list(range(60))
-
-
-@pytest.mark.parametrize('select', selection.SELECTIONS)
-def test_selections(select):
-  rows = np.random.default_rng(0).normal(size=(90, 100)).astype(np.float32)
-  chosen, again = (
-    selection.select(rows, select, 12, np.random.default_rng(1))
-    for _ in range(2)
-  )
-  assert chosen.shape == (12, 100) and chosen.dtype == np.float32
-  np.testing.assert_array_equal(chosen, again)
-  if select != 'k_means':
-    of_rows = (chosen[:, None] == rows[None]).all(axis=2)
-    assert (of_rows.sum(axis=1) == 1).all()
-    assert len(np.unique(of_rows.argmax(axis=1))) == 12
-  few = selection.select(rows[:5], select, 12, np.random.default_rng(1))
-  np.testing.assert_array_equal(few, rows[:5])
 
 
 @pytest.mark.parametrize(
@@ -146,29 +92,14 @@ def test_what_does_not_fit_is_refused(fields, message):
 
 
 def test_it_scores_the_same_in_pieces():
-  exp, weights = _fitted(**{'model.memory.slots': 30})
-  other, _ = _fitted(**{'model.memory.slots': 30, 'eval.batch_size': 7})
+  exp, weights = fitting.fitted(**{'model.memory.slots': 30})
+  other, _ = fitting.fitted(**{'model.memory.slots': 30, 'eval.batch_size': 7})
   count = len(exp.splits[0].test)
   one, two = (
-    _scores(e, weights).scores[losses.MEMORY][0, :count] for e in (exp, other)
+    fitting.scores(e, weights).scores[losses.MEMORY][0, :count]
+    for e in (exp, other)
   )
   np.testing.assert_allclose(one, two, rtol=1e-5)
-
-
-def test_the_gaussian_is_a_mahalanobis_distance():
-  exp, weights = _fitted(
-    **{'fleet.variants': ('gaussian',), 'methods.bank.features': 'raw'}
-  )
-  (split,) = exp.splits
-  train, test = (
-    transforms.apply(exp.source.inputs[rows], split.transform)
-    .reshape(len(rows), -1)
-    .astype(np.float64)
-    for rows in (split.train, split.test)
-  )
-  fit = sklearn.covariance.LedoitWolf().fit(train)
-  found = _scores(exp, weights).scores['mahalanobis'][0, : len(test)]
-  np.testing.assert_allclose(found**2, fit.mahalanobis(test), rtol=1e-3)
 
 
 @pytest.mark.slow
@@ -191,7 +122,7 @@ def test_the_exported_bank_scores_the_same(features, tmp_path):
   export.to_file(run, tmp_path / 'a.scorer')
   test = exp.splits[0].test
   found = scorer.load(tmp_path / 'a.scorer').explain(exp.source.inputs[test])
-  scored = _scores(exp, weights, ('maps',))
+  scored = fitting.scores(exp, weights, ('maps',))
   np.testing.assert_allclose(
     found['score'], scored.scores[losses.MEMORY][0, : len(test)], rtol=1e-6
   )
@@ -199,17 +130,3 @@ def test_the_exported_bank_scores_the_same(features, tmp_path):
     np.testing.assert_allclose(
       found['errors'], scored.maps[losses.MEMORY][0, : len(test)], rtol=1e-5
     )
-
-
-def test_outliers_are_left_out_before_slots_are_chosen():
-  rng = np.random.default_rng(0)
-  normal = rng.normal(size=(200, 4)).astype(np.float32)
-  far = (8 + 0.1 * rng.normal(size=(20, 4))).astype(np.float32)
-  rows = np.concatenate([normal[:100], far, normal[100:]])
-  kept = selection.without_outliers(rows, 20 / 220, 60)
-  np.testing.assert_array_equal(kept, normal)
-  # Anomalies of one kind hide from fewer neighbours than there are of them.
-  blind = selection.without_outliers(rows, 20 / 220, 6)
-  assert (blind > 6).all(axis=1).sum() > 10
-  np.testing.assert_array_equal(selection.without_outliers(rows, 0.0, 60), rows)
-  assert len(selection.without_outliers(rows[:3], 0.4, 60)) == 2

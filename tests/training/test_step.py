@@ -1,14 +1,11 @@
-"""Optimizer, schedule and batches of one replica."""
+"""The step and the scores of one replica."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-import pytest
 
-from memae_jax.methods import base
-from memae_jax.runtime import errors
-from memae_jax.training import experiment, optimization, step
+from memae_jax.training import experiment, step
 from tests import helpers
 
 
@@ -53,41 +50,6 @@ def test_one_step_is_adam_on_the_stated_loss():
     np.testing.assert_allclose(one[0], two, rtol=1e-6, atol=1e-7)
 
 
-def test_schedules():
-  config = helpers.digits(
-    **{
-      'train.schedule': 'cosine',
-      'train.warmup_steps': 10,
-    }
-  ).train
-  factor = optimization.schedule(config, 110)
-  assert factor(0) == 0 and factor(5) == pytest.approx(0.5)
-  assert factor(10) == pytest.approx(1)
-  assert factor(60) == pytest.approx(0.5, abs=1e-3)
-  assert factor(110) == pytest.approx(0, abs=1e-6)
-  constant = optimization.schedule(helpers.digits().train, 110)
-  assert constant(0) == constant(109) == 1
-
-
-def test_clipping_and_weight_decay():
-  config = helpers.digits(
-    **{
-      'train.clip_norm': 1.0,
-      'train.weight_decay': 0.1,
-    }
-  ).train
-  params = {'w': jnp.asarray([3.0, 4.0])}
-  clipping = optimization.optimizer(config)
-  plain = optimization.optimizer(helpers.digits().train)
-  large = {'w': jnp.asarray([300.0, 400.0])}
-  small = {'w': jnp.asarray([0.6, 0.8])}
-  clipped, _ = clipping.update(large, clipping.init(params), params)
-  expected, _ = plain.update(small, plain.init(params), params)
-  np.testing.assert_allclose(
-    clipped['w'], expected['w'] + 0.1 * params['w'], rtol=1e-5
-  )
-
-
 def test_scores_leave_padding_out():
   exp = experiment.build(helpers.digits())
   state = exp.programs.init()
@@ -112,86 +74,3 @@ def test_scores_leave_padding_out():
     - np.asarray(whole.totals['bank'].dead),
     rtol=1e-4,
   )
-
-
-def _first_loss(variant, **fields):
-  """The loss of the first step of one replica, and what it is made of."""
-  config = helpers.digits(
-    **{
-      'fleet.normal_classes': (3,),
-      'fleet.variants': (variant,),
-      'train.code_l1': 0.25,
-      'train.noise': 0.5,
-      'train.kl_weight': 0.125,
-    }
-    | fields
-  )
-  exp = experiment.build(config)
-  state = exp.programs.init()
-  params = jax.tree.map(lambda x: np.asarray(x)[0], state.params)
-  hyper = jax.tree.map(lambda x: np.asarray(x)[0], exp.programs.hyper)
-  data = jax.tree.map(lambda x: np.asarray(x)[0], exp.programs.data)
-  batch = step.batch_at(data, exp.programs.inputs, hyper.seed, 0, 16)
-  keys = step.sample_keys(hyper.seed, 0, jnp.arange(16))
-  part = base.Batch(batch, None, keys, 16)
-  noise = part.normal((8,), 1)
-
-  def reconstruct(x):
-    out = exp.trainer.method.model.apply(
-      {'params': params}, x, hyper.method.knobs, train=True, code_noise=noise
-    )
-    return out, jnp.mean((batch - out.reconstruction) ** 2)
-
-  _, sums = exp.programs.run(state, 0, 1)
-  return float(sums.loss[0]), part, reconstruct
-
-
-def test_ae_l1_adds_the_size_of_the_code():
-  loss, part, reconstruct = _first_loss('ae_l1')
-  out, error = reconstruct(part.x)
-  assert out.read is None and out.divergence is None
-  expected = error + 0.25 * jnp.mean(jnp.abs(out.code))
-  np.testing.assert_allclose(loss, expected, rtol=1e-5)
-  assert loss > float(error) * 1.001
-
-
-def test_dae_reconstructs_clean_inputs_from_noisy_ones():
-  loss, part, reconstruct = _first_loss('dae')
-  noise = part.normal(part.x.shape[1:])
-  np.testing.assert_allclose(
-    loss, reconstruct(part.x + 0.5 * noise)[1], rtol=1e-5
-  )
-  assert abs(loss - reconstruct(part.x)[1]) > 1e-5
-
-
-def test_vae_adds_the_divergence_of_its_code():
-  loss, part, reconstruct = _first_loss('vae')
-  out, error = reconstruct(part.x)
-  expected = error + 0.125 * jnp.mean(out.divergence) / 64
-  np.testing.assert_allclose(loss, expected, rtol=1e-5)
-  assert float(out.divergence.min()) > 0
-
-
-def test_variants_of_one_seed_start_from_the_same_weights():
-  exp = experiment.build(
-    helpers.digits(
-      **{
-        'fleet.normal_classes': (3,),
-        'fleet.variants': ('memae', 'ae', 'ae_l1', 'dae', 'vae'),
-        'model.memory.init': 'encodings',
-      }
-    )
-  )
-  state = exp.programs.init()
-  for leaf in jax.tree.leaves(state.params):
-    for row in np.asarray(leaf)[1:]:
-      np.testing.assert_array_equal(row, np.asarray(leaf)[0])
-  slots = np.asarray(state.params['bank']['slots'])[0]
-  assert len(np.unique(slots, axis=0)) == len(slots)
-
-
-def test_more_slots_than_encodings_are_refused():
-  fields = {'model.memory.slots': 500, 'model.memory.init': 'encodings'}
-  with pytest.raises(errors.UserError, match='start from the encodings of 500'):
-    experiment.build(helpers.digits(**fields))
-  experiment.build(helpers.digits(**fields | {'model.memory.init': 'uniform'}))

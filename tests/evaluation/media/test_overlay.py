@@ -203,15 +203,3 @@ def test_a_gif_lasts_as_long_as_the_video(tmp_path, count, rate, shown):
       film.seek(i)
       total += film.info['duration']
   assert total == pytest.approx(1000 * count / rate, abs=5)
-
-
-def test_the_hottest_error_is_a_quantile():
-  rng = np.random.default_rng(0)
-  maps = rng.exponential(size=(7, 30, 40)).astype(np.float16)
-  layers = layers_lib.Layers()
-  layers.add(np.zeros((3, 30, 40, 1)), maps[:3])
-  layers.add(np.zeros((4, 30, 40, 1)), maps[3:].astype(float))
-  expected = np.quantile(maps, 0.999, method='inverted_cdf')
-  assert layers.quantile(0.999) == expected
-  for (_, stored), error in zip(layers, maps, strict=True):
-    np.testing.assert_array_equal(stored, error)

@@ -11,7 +11,7 @@ from memae_jax.data import types as data_types
 from memae_jax.evaluation import evaluate
 from memae_jax.evaluation.report import figures, findings
 from memae_jax.evaluation.report import page as report
-from memae_jax.evaluation.report.plots import detection, images, style, training
+from memae_jax.evaluation.report.plots import images
 from memae_jax.evaluation.results import top_samples
 from memae_jax.evaluation.scoring import scores
 
@@ -131,28 +131,3 @@ def test_the_first_screen_comes_before_all_tables(run):
   assert 'Two runs: no interval.' in text
   assert '95% Student-t interval' not in text
   images.one_sample(gallery, 0).canvas.draw()
-
-
-def test_curves_keep_off_the_frame(run):
-  steps, ones = np.arange(5), np.ones((5, 2))
-  curves = {
-    'slots_used': {'memae': (steps, ones * 7)},
-    'dead_read_rate': {'memae': (steps, np.stack([steps % 2] * 2, 1))},
-    'mean_kept': {'memae': (steps, ones * 0)},
-    'loss': {'memae': (steps, np.geomspace(1, 1e-6, 10).reshape(5, 2))},
-  }
-  figures = [
-    training.training_curves(curves, {}),
-    detection.detection_curves({'memae': run['replicas']}, 0.3),
-  ]
-  for figure in figures:
-    figure.canvas.draw()
-    for ax in figure.axes:
-      box = ax.get_window_extent()
-      for line in ax.lines:
-        if line.get_color() in ('#cccccc', style.ANOMALOUS):
-          continue  # A line that is to cross the whole picture.
-        x, y = ax.transData.transform(line.get_xydata()).T
-        gaps = (x.min() - box.x0, box.x1 - x.max(),
-                y.min() - box.y0, box.y1 - y.max())  # fmt: skip
-        assert min(gaps) > 4, (ax.get_title(loc='left'), gaps)

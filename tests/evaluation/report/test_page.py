@@ -4,7 +4,6 @@ import html.parser
 import json
 import re
 
-import matplotlib
 import numpy as np
 import pytest
 
@@ -89,34 +88,6 @@ def test_page_is_reproducible(digits):
   few = {**digits, 'replicas': digits['replicas'][:1], 'logs': ()}
   pages = [_render(few) for _ in range(2)]
   assert pages[0] == pages[1]
-
-
-def test_figures_and_no_global_state(digits, shown):
-  before = dict(matplotlib.rcParams)
-  figures = _figures(digits)
-  assert list(figures) == [
-    'replicas',
-    'classes',
-    'curves',
-    'distributions',
-    'gallery_memae',
-    'gallery_nonspar',
-    'gallery_ae',
-    'slots_memae',
-    'slots_nonspar',
-    'usage',
-    'training',
-  ]
-  assert dict(matplotlib.rcParams) == before
-  for figure in shown:
-    assert figure.title.endswith('?') and figure.caption.endswith('.')
-
-
-def test_the_picture_of_the_classes_calls_them_by_name(digits):
-  named = dict(zip(('cat', 'dog'), digits['results']['classes'].values()))
-  results = {**digits['results'], 'classes': named}
-  axes = _figures({**digits, 'results': results})['classes'].axes[0]
-  assert [label.get_text() for label in axes.get_yticklabels()] == [*named]
 
 
 def test_sixty_tables_beside_the_paper(make_replica, make_run):

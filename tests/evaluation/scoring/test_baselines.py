@@ -1,160 +1,132 @@
+"""Baselines of a run: scores, notes and what is measured of them."""
+
+import types
+
 import numpy as np
 import pytest
-import sklearn.decomposition
-import sklearn.metrics
-import sklearn.neighbors
-import sklearn.svm
 
-from memae_jax.evaluation.results import published
-from memae_jax.methods import classical as baselines
-from memae_jax.methods import registry
-from memae_jax.runtime import errors
+from memae_jax import config as config_lib
+from memae_jax.data import protocols, sources, transforms
+from memae_jax.evaluation.results import measure
+from memae_jax.evaluation.scoring import baselines
+from memae_jax.methods import classical
+from memae_jax.training import fleet
 
-# The caller scores the others.
-NAMES = ['random', 'mean', 'pca', 'kde', 'isolation_forest', 'ocsvm']
+NAMES = ('random', 'pca', 'untrained')
 
 
-def _data(size=12, n=400, seed=0, spread=2):
-  rng = np.random.default_rng(seed)
-  base = rng.normal(size=(3, size))
-  normal = rng.normal(size=(n + 100, 3)) @ base
-  normal += 0.05 * rng.normal(size=normal.shape)
-  bad = spread * rng.normal(size=(50, size))
-  test = np.concatenate([normal[n:], bad]).astype(np.float32)
-  return normal[:n].astype(np.float32), test, np.arange(150) >= 100
+CONFIG = {'data': {'name': 'digits'}, 'fleet': {'normal_classes': (0,)}}
 
 
-@pytest.mark.parametrize('name', NAMES)
-def test_scores_are_sensible_and_deterministic(name):
-  # The density sees only the components in which the normals vary.
-  train, test, anomalous = _data(spread=8 if name == 'kde' else 2)
-  score, note = baselines.run(name, train, test, seed=3, max_train=300)
-  again, _ = baselines.run(name, train, test, seed=3, max_train=300)
-  np.testing.assert_array_equal(score, again)
-  assert score.shape == (150,) and np.isfinite(score).all()
-  value = sklearn.metrics.roc_auc_score(anomalous, score)
-  if name == 'random':
-    assert 0.3 < value < 0.7
-    assert (score != baselines.run(name, train, test, seed=4)[0]).any()
-  else:
-    assert value > 0.8, value
-    assert '300 of 400 training normals' in note
-
-
-def test_blocks_and_the_kernel_products_change_nothing(monkeypatch):
-  train, test, _ = _data()
-  score, note = baselines.run('ocsvm', train, test)
-  svm = sklearn.svm.OneClassSVM(nu=baselines.SVM_NU, gamma='scale').fit(train)
-  np.testing.assert_allclose(score, -svm.decision_function(test), atol=1e-5)
-  assert 'nu 0.1' in note
-  for name in NAMES:
-    whole = baselines.run(name, train, test)[0]
-    monkeypatch.setattr(baselines, 'BLOCK', 7)
-    np.testing.assert_allclose(
-      baselines.run(name, train, test)[0], whole, atol=1e-12
-    )
-    monkeypatch.undo()
-
-
-def test_pca_keeps_the_stated_variance():
-  train, test, _ = _data()
-  score, note = baselines.run('pca', train, test)
-  assert 'of the 3 components that explain 95%' in note
-  mean = train.mean(axis=0)
-  base = np.linalg.svd(train - mean, full_matrices=False)[2][:3]
-  rebuilt = (test - mean) @ base.T @ base + mean
-  np.testing.assert_allclose(
-    score, np.square(test - rebuilt).mean(axis=1), rtol=1e-3, atol=1e-5
+@pytest.fixture(scope='module')
+def exp():
+  """Stand-in for an experiment without a network, for `baselines.run`."""
+  config = config_lib.resolve(
+    {
+      'data': {'name': 'digits'},
+      'fleet': {'normal_classes': (0, 3), 'variants': ('memae', 'ae')},
+      'eval': {'baselines': NAMES, 'bootstrap': 0},
+    }
+  )
+  source = sources.load(config.data)
+  replicas = fleet.replicas(config)
+  splits = [
+    protocols.split(source, config.data, r.seed, r.normal_class)
+    for r in replicas
+  ]
+  return types.SimpleNamespace(
+    config=config,
+    source=source,
+    replicas=replicas,
+    splits=splits,
+    rule='mse',
+    fitting_rules=('mse', 'ssim'),
   )
 
 
-def test_the_mean_is_that_of_the_training_normals():
-  train, test, _ = _data()
-  score, _ = baselines.run('mean', train, test)
-  expected = np.square(test - train.mean(axis=0)).mean(axis=1)
-  np.testing.assert_allclose(score, expected, rtol=1e-5)
+@pytest.fixture(scope='module')
+def before(exp):
+  rng = np.random.default_rng(0)
+  return [
+    baselines.Scored(rng.random(len(s.test)), rng.random(len(s.validation)))
+    for s in exp.splits
+  ]
 
 
-def test_constant_and_wide_inputs():
-  flat = np.full((50, 4), 2, np.float32)
+def test_baselines_score_test_and_validation_once_a_split(exp, before):
+  scored, notes = baselines.run(exp, before)
+  assert set(notes) == set(NAMES)
+  kinds = [(r.fields['variant'], r.fields['normal_class']) for r in scored]
+  assert kinds == [(name, c) for c in (0, 3) for name in NAMES]
+  for replica in scored:
+    split = exp.splits[(0, 3).index(replica.fields['normal_class'])]
+    assert replica.score.shape == split.test.shape
+    assert replica.validation_score.shape == split.validation.shape
+    np.testing.assert_array_equal(replica.anomalous, split.anomalous)
+
+
+def test_validation_rows_do_not_change_test_scores(exp, before):
+  scored, _ = baselines.run(exp, before)
+  split = exp.splits[0]
+  inputs = lambda rows: transforms.apply(
+    exp.source.inputs[rows], split.transform
+  ).reshape(len(rows), -1)
+  for replica, name in zip(scored, NAMES[:2]):
+    fields = replica.fields
+    stream = np.random.SeedSequence([fields['seed'], fields['normal_class']])
+    alone, _ = classical.run(
+      name,
+      inputs(split.train),
+      inputs(split.test),
+      int(stream.generate_state(1)[0]),
+    )
+    np.testing.assert_allclose(replica.score, alone, rtol=1e-5)
+  np.testing.assert_allclose(scored[2].score, before[0][0], rtol=1e-6)
+  np.testing.assert_allclose(
+    scored[2].validation_score, before[0][1], rtol=1e-6
+  )
+
+
+def test_quantile_metrics_of_baselines_are_defined(exp, before):
+  scored, _ = baselines.run(exp, before)
+  measured = measure.measure(scored, scored, {}, exp.config.eval)
   for name in NAMES:
-    score, _ = baselines.run(name, flat, flat)
-    assert np.isfinite(score).all(), name
-  assert baselines.run('pca', flat, flat)[0].max() == 0
-  train, test, anomalous = _data(1100, n=60)
-  score, _ = baselines.run('pca', train, test)
-  assert sklearn.metrics.roc_auc_score(anomalous, score) == 1
+    rate = measured['baselines'][name]['false_positive_rate_at_normal_quantile']
+    assert rate['n'] == 2 and 0 <= rate['mean'] <= 1
+    assert measured['baselines'][name]['f1_at_normal_quantile']['n'] == 2
+  assert not any(
+    'validation' in reason
+    for reasons in measured['baseline_reasons'].values()
+    for reason in reasons.values()
+  )
+  assert measured['baselines']['pca']['recall_at_normal_quantile']['mean'] > 0.5
 
 
-@pytest.mark.parametrize('name', ['kde', 'ocsvm'])
-def test_kernels_are_capped(name, monkeypatch):
-  monkeypatch.setattr(baselines, 'KERNEL_ROWS', 100)
-  train, test, _ = _data()
-  note = baselines.run(name, train, test)[1]
-  assert 'fitted on 100 of 400 training normals' in note
+def test_the_variance_that_reconstructions_explain(exp, before):
+  config = config_lib.resolve(
+    {**CONFIG, 'eval': {'baselines': ('random', 'mean', 'pca')}}
+  )
+  scored, _ = baselines.run(
+    types.SimpleNamespace(**{**vars(exp), 'config': config}), before
+  )
+  split = exp.splits[0]
+  train, held_out = (
+    transforms.apply(exp.source.inputs[rows], split.transform)
+    for rows in (split.train, split.validation)
+  )
+  spread = np.square(held_out - train.mean(axis=0)).mean()
+  np.testing.assert_allclose(scored[1].mean_error, spread, rtol=1e-5)
+  measured = measure.measure(scored, scored, {}, exp.config.eval)['baselines']
+  assert 'variance_explained' not in measured['random']
+  assert abs(measured['mean']['variance_explained']['mean']) < 1e-6
+  assert 0.85 < measured['pca']['variance_explained']['mean'] < 1
 
 
-def test_rows_that_fit_are_bounded_in_bytes(monkeypatch):
-  monkeypatch.setattr(baselines, 'FIT_BYTES', 8 * 12 * 50)
-  train, test, _ = _data()
-  for name in ('pca', 'isolation_forest'):
-    note = baselines.run(name, train, test)[1]
-    assert 'fitted on 50 of 400 training normals' in note
-
-
-def test_kde_is_that_of_scikit_learn_with_the_likeliest_bandwidth():
-  train, test, _ = _data()
-  score, note = baselines.run('kde', train, test)
-  pca = sklearn.decomposition.PCA(0.95).fit(train.astype(np.float64))
-  codes = pca.transform(train)
-  scale = np.sqrt(codes.var(axis=0).mean())
-  density = lambda h: sklearn.neighbors.KernelDensity(bandwidth=h)
-  search = {h: [] for h in scale * baselines.KDE_GRID}
-  for i in range(0, 400, 4):  # Leaves one out, of every fourth.
-    rest = np.delete(codes, i, axis=0)
-    for h, likelihoods in search.items():
-      likelihoods.append(density(h).fit(rest).score(codes[i : i + 1]))
-  best = max(search, key=lambda h: sum(search[h]))
-  assert f'bandwidth {best:.3g}' in note
-  expected = -density(best).fit(codes).score_samples(pca.transform(test))
-  # Up to the constant of the kernel.
-  np.testing.assert_allclose(np.ptp(score - expected), 0, atol=1e-6)
-
-
-@pytest.mark.parametrize(
-  'name,train,test,words',
-  [
-    ('pcaa', (5, 2), (3, 2), 'baseline "pcaa" is unknown .*"pca"'),
-    ('untrained', (5, 2), (3, 2), 'unknown'),
-    ('pca', (0, 2), (3, 2), 'no training normals'),
-    ('pca', (5, 2), (3, 4), 'have 2 values, test samples 4'),
-  ],
-)
-def test_bad_input_is_one_clear_line(name, train, test, words):
-  with pytest.raises(errors.UserError, match=words):
-    baselines.run(name, np.ones(train), np.ones(test))
-
-
-def test_the_paper_is_quoted_exactly():
-  table = published.table('kddcup99')
-  assert table['variants']['memae'] == {
-    'precision_at_ratio': 0.9627,
-    'recall_at_ratio': 0.9655,
-    'f1_at_ratio': 0.9641,
-  }
-  for row in (*table['variants'].values(), *table['others'].values()):
-    p, r = row['precision_at_ratio'], row['recall_at_ratio']
-    # Means of ratios over runs: only about the F1 of the means.
-    assert row['f1_at_ratio'] == pytest.approx(2 * p * r / (p + r), abs=3e-3)
-  assert published.table('mnist')['variants']['ae'] == {'auroc': 0.9619}
-  assert published.table('mnist')['others']['OC-SVM'] == {'auroc': 0.9499}
-  assert published.table('cifar10')['variants']['vae'] == {'auroc': 0.5725}
-  assert published.table('cifar10')['others']['KDE'] == {'auroc': 0.5756}
-  assert published.table('') is None
-  for known in published.TABLES.values():
-    assert {'memae', 'nonspar', 'ae'} <= set(known['variants'])
-    assert set(known['variants']) <= set(registry.names())
-    for row in (*known['variants'].values(), *known['others'].values()):
-      assert set(row) == set(known['metrics'])
-  with pytest.raises(errors.UserError, match='did you mean "mnist"'):
-    published.table('mnst')
+def test_notes_of_baselines_tell_how_many_rows_fit(exp, before):
+  config = config_lib.resolve(
+    {**CONFIG, 'eval': {'baselines': NAMES, 'baseline_samples': 50}}
+  )
+  few = types.SimpleNamespace(**{**vars(exp), 'config': config})
+  _, notes = baselines.run(few, before)
+  total = len(exp.splits[0].train)
+  assert f'fitted on 50 of {total:,} training normals' in notes['pca']

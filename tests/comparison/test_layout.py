@@ -1,0 +1,53 @@
+"""Cells and notes that pages on several runs have in common."""
+
+import pytest
+
+from memae_jax.comparison import layout
+
+
+@pytest.mark.parametrize(
+  ('value', 'text'),
+  [
+    (None, '—'),
+    (12.345, '12.3 s'),
+    (90, '1.5 min'),
+    (60 * 90, '1.5 h'),
+  ],
+)
+def test_durations(value, text):
+  assert layout.seconds(value) == text
+
+
+def test_sizes():
+  assert (layout.gib(None), layout.gib(3 * 2**29)) == ('—', '1.50 GiB')
+
+
+@pytest.mark.parametrize(
+  ('value', 'text'),
+  [('memae', 'MemAE'), (1e-4, '0.0001'), (True, 'yes'), (None, '—')],
+)
+def test_values_of_fields(value, text):
+  assert layout.field_text(value) == text
+
+
+def test_tables_are_aligned():
+  table = layout.format_table(('name', 'n'), [('a', '10'), ('longer', '')])
+  assert table == 'name    n\na       10\nlonger'
+
+
+def test_the_note_names_what_intervals_are_over():
+  rows = [
+    {
+      'metrics': {'auroc': {'mean': 0.5, 'n': 3, 'of': 'seeds', 'ci95': (0, 1)}}
+    },
+    {
+      'metrics': {
+        'auroc': {'mean': 0.5, 'n': 1, 'of': 'videos', 'ci95': (0, 1)}
+      }
+    },
+    {'metrics': {}},
+  ]
+  note = layout.interval_note(rows, ['auroc'])
+  assert note.startswith('Brackets: 95% interval over seeds, of means')
+  assert ' or test videos of one run' in note
+  assert layout.interval_note([{'metrics': {}}], ['auroc']) == ''

@@ -1,0 +1,45 @@
+"""Configs that are refused, with the name of the field."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from memae_jax import config as config_lib
+from memae_jax.runtime import errors
+
+NAMES = sorted(config_lib.flatten(config_lib.default().to_dict()))
+
+
+@given(
+  st.sampled_from(NAMES),
+  st.sampled_from(
+    [None, object(), {}, {'a': 1}, b'x', float('nan'), float('inf'), [[]]]
+  ),
+)
+@settings(max_examples=200, deadline=None)
+def test_nonsense_is_refused_by_name(name, value):
+  *path, last = name.split('.')
+  config = tree = {}
+  for key in path:
+    tree[key] = {}
+    tree = tree[key]
+  tree[last] = value
+  with pytest.raises(errors.UserError, match=name.replace('.', r'\.')):
+    config_lib.resolve(config)
+
+
+@pytest.mark.parametrize(
+  'model,words',
+  [
+    ({'kernels': (3,)}, 'model.kernels.*"dense" does not read it'),
+    ({'network': 'conv', 'code': 8}, 'model.code" is 8'),
+  ],
+)
+def test_fields_that_the_network_does_not_read(model, words):
+  with pytest.raises(errors.UserError, match=words):
+    config_lib.resolve({'model': model, 'fleet': {'normal_classes': (0,)}})
+
+
+def test_repeated_axis_values_are_refused():
+  with pytest.raises(errors.UserError, match='fleet.slots.*repeats'):
+    config_lib.resolve({'fleet': {'slots': (5, 5), 'normal_classes': (0,)}})

@@ -1,0 +1,64 @@
+"""Settings that several configs share make valid configs."""
+
+import ml_collections
+import pytest
+
+from memae_jax import config as config_lib
+from memae_jax.config import presets
+from memae_jax.runtime import errors
+
+ARGS = ml_collections.ConfigDict(
+  {
+    'seeds': 2,
+    'variant': 'memae+ae',
+    'slots': 7,
+    'epochs': 1.5,
+    'smoke': True,
+    'protocol': 'official',
+    'classes': 3,
+  }
+)
+
+
+def test_an_experiment_takes_the_arguments_of_every_file():
+  config = presets.experiment('kddcup99', ARGS)
+  config.data.protocol = 'random_rows'
+  config = config_lib.resolve(config)
+  assert config.name == config.data.name == 'kddcup99'
+  assert config.fleet.seeds == 2 and config.fleet.variants == ('memae', 'ae')
+  assert config.model.memory.slots == 7 and config.train.epochs == 1.5
+  assert config.eval.bootstrap == 20
+
+
+def test_networks_build_on_one_another():
+  config = presets.experiment('moving_shapes', ARGS)
+  config.data.protocol = 'given'
+  presets.video_network(config, (4, 6, 8, 10))
+  presets.sharp_memory(config)
+  model = config_lib.resolve(config).model
+  assert (model.network, model.widths) == ('conv', (4, 6, 8, 10))
+  assert model.strides == (2, 2, 2, 2) and model.time_strides == (1, 2, 2, 2)
+  assert model.memory.per_position and model.memory.temperature == 0.1
+
+
+@pytest.mark.parametrize(
+  ('inputs', 'score'), [('pixels', 'blur_unit'), ('blur_unit', 'mse')]
+)
+def test_images_are_blurred_once(inputs, score):
+  config = config_lib.default()
+  presets.blurred_images(config, inputs)
+  is_scaled = config.data.scaling == 'blur_unit'
+  assert config.eval.score == score and is_scaled == (score == 'mse')
+
+
+def test_other_inputs_are_refused():
+  with pytest.raises(errors.UserError, match='"inputs" is "edges"; use pixels'):
+    presets.blurred_images(config_lib.default(), 'edges')
+
+
+def test_one_class_is_normal_at_a_time():
+  config = presets.experiment('mnist', ARGS)
+  presets.one_class_images(config, ARGS)
+  config = config_lib.resolve(config)
+  assert config.paper == 'mnist' and config.fleet.normal_classes == (0, 1, 2)
+  assert config.data.max_samples == 5000

@@ -1,0 +1,56 @@
+"""Fully connected networks."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from memae_jax.models import memae
+from tests import helpers
+from tests.models import variant
+
+
+def test_the_paper_network_for_kddcup99():
+  config = helpers.digits(
+    **{
+      'model.widths': (60, 30, 10),
+      'model.code': 3,
+      'model.activation': 'tanh',
+      'model.memory.slots': 50,
+    }
+  ).model
+  model = memae.build(config, (120,), 50)
+  params = model.init(jax.random.key(0), jnp.zeros((1, 120)), variant.knobs())
+  kernels = {
+    tuple(leaf.shape)
+    for leaf in jax.tree.leaves(params['params'])
+    if leaf.ndim == 2
+  }
+  assert kernels == {
+    (120, 60),
+    (60, 30),
+    (30, 10),
+    (10, 3),
+    (50, 3),
+    (3, 10),
+    (10, 30),
+    (30, 60),
+    (60, 120),
+  }
+
+
+@pytest.mark.parametrize('activation', ['tanh', 'relu', 'leaky_relu'])
+@pytest.mark.parametrize('batch_norm', [True, False])
+def test_dense_options(activation, batch_norm):
+  config = helpers.digits(
+    **{
+      'model.activation': activation,
+      'model.batch_norm': batch_norm,
+    }
+  ).model
+  x = jax.random.normal(jax.random.key(0), (16, 6))
+  model = memae.build(config, (6,), 7)
+  variables = model.init(jax.random.key(1), x, variant.knobs())
+  assert ('batch_stats' in variables) == batch_norm
+  out = model.apply(variables, x, variant.knobs())
+  assert np.isfinite(out.reconstruction).all()

@@ -1,0 +1,43 @@
+"""The optimizer and its schedule."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from memae_jax.training import optimization
+from tests import helpers
+
+
+def test_schedules():
+  config = helpers.digits(
+    **{
+      'train.schedule': 'cosine',
+      'train.warmup_steps': 10,
+    }
+  ).train
+  factor = optimization.schedule(config, 110)
+  assert factor(0) == 0 and factor(5) == pytest.approx(0.5)
+  assert factor(10) == pytest.approx(1)
+  assert factor(60) == pytest.approx(0.5, abs=1e-3)
+  assert factor(110) == pytest.approx(0, abs=1e-6)
+  constant = optimization.schedule(helpers.digits().train, 110)
+  assert constant(0) == constant(109) == 1
+
+
+def test_clipping_and_weight_decay():
+  config = helpers.digits(
+    **{
+      'train.clip_norm': 1.0,
+      'train.weight_decay': 0.1,
+    }
+  ).train
+  params = {'w': jnp.asarray([3.0, 4.0])}
+  clipping = optimization.optimizer(config)
+  plain = optimization.optimizer(helpers.digits().train)
+  large = {'w': jnp.asarray([300.0, 400.0])}
+  small = {'w': jnp.asarray([0.6, 0.8])}
+  clipped, _ = clipping.update(large, clipping.init(params), params)
+  expected, _ = plain.update(small, plain.init(params), params)
+  np.testing.assert_allclose(
+    clipped['w'], expected['w'] + 0.1 * params['w'], rtol=1e-5
+  )
