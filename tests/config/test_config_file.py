@@ -151,10 +151,10 @@ def test_faults_of_config_files(tmp_path, name, capsys):
 def test_other_files(tmp_path, name, content, words, capsys):
   path = tmp_path / name
   path.write_bytes(content.encode('latin-1'))
-  commands = [[f'--config={path}']]
+  calls = [[f'--config={path}']]
   if name == 'config.json':
-    commands += [[f'--workdir={tmp_path}', '--mode=eval']]
-  for argv in commands:
+    calls += [[f'--workdir={tmp_path}', '--mode=eval']]
+  for argv in calls:
     with pytest.raises(SystemExit) as stop:
       commands.parsed(*argv)
     said = capsys.readouterr().err
