@@ -229,5 +229,6 @@ def npy(path: Any) -> np.ndarray:
     # Only a map needs the file to be as long as its header says.
     array = np.load(path, mmap_mode='r', allow_pickle=False)
     if not isinstance(array, np.ndarray):
+      array.close()
       raise ValueError('it is an npz file')
     return array
