@@ -90,6 +90,9 @@ def resolve(config: Mapping) -> ml_collections.FrozenConfigDict:
   _check_memory(resolved)
   _refuse_unread(resolved['model'])
   _refuse_repeated('eval.baselines', resolved['eval']['baselines'])
+  _refuse_repeated(
+    'methods.bank.outputs', resolved['methods']['bank']['outputs']
+  )
   if resolved['data']['image_width'] and not resolved['data']['image_size']:
     raise errors.UserError(
       'config field "data.image_width" is set, but data.image_size, the height,'

@@ -111,7 +111,8 @@ def _check_rules(config: Any, source: types.Source) -> None:
     if losses.find(name).errors is not None and name not in fitting:
       raise errors.UserError(
         f'config field "{field}" is "{name}", which samples such as those of'
-        f' data set "{source.name}" do not have; use {quoted}'
+        f' data set "{source.name}" do not have under data.scaling'
+        f' "{config.data.scaling}"; use {quoted}'
       )
 
 

@@ -140,7 +140,9 @@ def score(exp: experiment.Experiment) -> dict[str, Any]:
     )
     facts['frame'] = f'the score of a clip belongs to its frame {frame}, from 0'
     facts['smoothing'] = 'none'
-  return facts | ({'second': _SECOND} if exp.source.has_images else {})
+  if exp.source.has_images and losses.find(rule).errors is not None:
+    facts['second'] = _SECOND
+  return facts
 
 
 def error_maps(exp: experiment.Experiment) -> dict[str, Any] | None:
@@ -149,8 +151,10 @@ def error_maps(exp: experiment.Experiment) -> dict[str, Any] | None:
     return None
   counts = [int(exp.source.has_mask[split.test].sum()) for split in exp.splits]
   pixel_count = max(counts) * math.prod(exp.source.masks.shape[1:])
+  rule = losses.find(exp.rule)
   return {
-    'definition': f'{losses.find(exp.rule).of_pixels}; not smoothed'
+    'definition': rule.of_pixels
+    + ('; not smoothed' if rule.errors is not None else '')
     + ('; of the scored frame of a clip' if exp.source.videos else ''),
     'samples': _spread(counts),
     'ranking': pixels.method(pixel_count),

@@ -107,11 +107,14 @@ def _reconstructed(
     )
     scored = jax.device_get(_by_rule(*both))
     parts.append({rule: v[: len(x)] for rule, v in scored.items()})
-  names = exp.fitting_rules
   by_rule = {
-    rule: np.concatenate([part[rule] for part in parts]) for rule in names
+    rule: np.concatenate([part[rule] for part in parts])
+    for rule in exp.fitting_rules
   }
-  return by_rule, f'reconstruction error of {words}' if name == 'pca' else words
+  scored_by = _rule(exp)
+  if scored_by != 'mse':
+    words += f'; scored by the rule "{losses.find(scored_by).title}"'
+  return by_rule, words
 
 
 def run(

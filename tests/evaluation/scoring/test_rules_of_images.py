@@ -5,6 +5,7 @@ import pytest
 import scipy.ndimage
 import sklearn.decomposition
 
+from memae_jax import losses
 from memae_jax.data import transforms
 from memae_jax.evaluation.report import findings, tables
 from memae_jax.evaluation.results import measure
@@ -108,3 +109,13 @@ def test_a_statistic_that_is_enough_is_told(auroc, words):
   lines = findings.separable(results)
   assert len(lines) == (words is not None)
   assert all('Brightness alone' in line and words in line for line in lines)
+
+
+def test_notes_say_what_was_scored_by_which_rule(scored):
+  exp, _, _ = scored
+  _, notes = baselines.run(exp, collect.untrained(exp))
+  title = losses.find('blur_unit').title
+  for name, begins in (('pca', 'reconstruction error of the '), ('mean', '')):
+    assert notes[name].startswith(begins)
+    assert notes[name].endswith(f'; scored by the rule "{title}"')
+  assert notes['pca'].count('reconstruction error of') == 1
