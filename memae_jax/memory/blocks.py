@@ -200,6 +200,38 @@ def scores(query: jax.Array, block: Block, similarity: str) -> jax.Array:
   return jnp.where(block.exists[None, :], score, -jnp.inf)
 
 
+def keep_highest(
+  best: jax.Array, index: jax.Array, score: jax.Array, block: Block
+) -> tuple[jax.Array, jax.Array]:
+  """Takes a block into the k highest similarities so far.
+
+  Args:
+    best: [Q, k] the highest so far, the highest first; -inf at first.
+    index: [Q, k] int32 numbers of their slots.
+    score: [Q, B] similarities to the slots of the block.
+    block: of B slots, behind those of the blocks before: of equal similarities
+      the earlier one stays in front.
+
+  Returns:
+    The new best and index.
+
+  Example:
+    The block has slots 5 and 6, and the second one is the most similar so far.
+
+    >>> slots, exists = jnp.zeros((2, 1)), jnp.array([True, True])
+    >>> block = Block(0, jnp.array([5, 6]), slots, exists)
+    >>> best, index = jnp.array([[4.0, 2.0]]), jnp.array([[1, 3]])
+    >>> score = jnp.array([[2.0, 8.0]])
+    >>> print(*keep_highest(best, index, score, block))
+    [[8. 4.]] [[6 1]]
+  """
+  k = best.shape[1]
+  more, where = jax.lax.top_k(score, min(k, score.shape[1]))
+  best, order = jax.lax.top_k(jnp.concatenate([best, more], axis=1), k)
+  both = jnp.concatenate([index, block.index[where]], axis=1)
+  return best, jnp.take_along_axis(both, order, axis=1)
+
+
 def add_exponentials(
   peak: jax.Array, total: jax.Array, score: jax.Array
 ) -> tuple[jax.Array, jax.Array]:

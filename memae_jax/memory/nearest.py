@@ -72,14 +72,18 @@ def nearest(
     raise ValueError(f'k is {k}, but there are {count} slots')
   query, slots = jnp.asarray(query), jnp.asarray(slots)
   query = query.astype(jnp.promote_types(jnp.float32, query.dtype))
-  if metric == 'cosine':
-    query = addressing.normalise(query)
-  options = addressing.ReadOptions(read_bytes=read_bytes, axis=axis)
-  options = blocks.static_options(options, query, slots)
+  # Half a squared distance is made of dot products.
+  similarity = 'cosine' if metric == 'cosine' else 'dot'
+  query = blocks.keys(query, similarity)
+  options = blocks.static_options(
+    addressing.ReadOptions(similarity, read_bytes=read_bytes, axis=axis),
+    query,
+    slots,
+  )
   wanted = min(k + _SPARE, count)
-  index = _candidates(options, metric, query, slots, slot_mask, wanted)
   first = 0 if axis is None else jax.lax.axis_index(axis) * count
-  distance = _distances(metric, query, slots, slot_mask, index - first)
+  index = _candidates(options, query, slots, slot_mask, first, wanted)
+  distance = _distances(similarity, query, slots, slot_mask, index - first)
   found = _sorted(Neighbours(distance, index), k)
   if axis is None:
     return found
@@ -87,30 +91,18 @@ def nearest(
   return _sorted(Neighbours(*gathered), k)
 
 
-def _vectors(metric: str, slots: jax.Array) -> jax.Array:
-  """Returns slots as they are compared."""
-  return addressing.normalise(slots) if metric == 'cosine' else slots
-
-
-def _candidates(options, metric, query, slots, slot_mask, k: int) -> jax.Array:
-  """Returns [Q, k] numbers of the slots that look nearest."""
+def _candidates(options, query, slots, slot_mask, first, k: int) -> jax.Array:
+  """Returns [Q, k] numbers of the slots that look nearest, from `first` on."""
 
   def step(carry, block):
     best, index = carry
-    key = _vectors(metric, block.slots.astype(query.dtype))
+    key = blocks.keys(block.slots.astype(query.dtype), similarity)
     # Half of |q|^2 - |q - m|^2, which ranks as minus the distance.
     score = blocks.matmul(query, key.T) - jnp.sum(key**2, axis=1)[None] / 2
     score = jnp.where(block.exists[None, :], score, -jnp.inf)
-    more, where = jax.lax.top_k(score, min(k, options.chunk))
-    # Earlier slots come first, so that they win ties.
-    best, order = jax.lax.top_k(jnp.concatenate([best, more], axis=1), k)
-    both = jnp.concatenate([index, block.index[where]], axis=1)
-    return best, jnp.take_along_axis(both, order, axis=1)
+    return blocks.keep_highest(best, index, score, block)
 
-  shape = query.shape[0], k
-  first = 0
-  if options.axis is not None:
-    first = jax.lax.axis_index(options.axis) * slots.shape[0]
+  shape, similarity = (query.shape[0], k), options.similarity
   start = (
     jnp.full(shape, -jnp.inf, query.dtype),
     jnp.full(shape, first, jnp.int32),
@@ -118,11 +110,11 @@ def _candidates(options, metric, query, slots, slot_mask, k: int) -> jax.Array:
   return blocks.fold(options, step, start, slots, slot_mask)[1]
 
 
-def _distances(metric, query, slots, slot_mask, index) -> jax.Array:
+def _distances(similarity, query, slots, slot_mask, index) -> jax.Array:
   """Returns [Q, k] distances to slots of this device, infinite to none."""
 
   def to_one(column):
-    key = _vectors(metric, slots[column].astype(query.dtype))
+    key = blocks.keys(slots[column].astype(query.dtype), similarity)
     return jnp.sqrt(jnp.sum((query - key) ** 2, axis=1))
 
   # One candidate of every query at a time: [Q, C], not [Q, k, C].

@@ -137,11 +137,8 @@ def _nearest(options, query, slots, slot_mask, k):
     best, index, peak, total = carry
     score = blocks.scores(query, block, options.similarity)
     peak, total = blocks.add_exponentials(peak, total, score)
-    more, where = jax.lax.top_k(score, min(k, options.chunk))
-    # Earlier slots come first, so that they win ties.
-    best, order = jax.lax.top_k(jnp.concatenate([best, more], axis=-1), k)
-    both = jnp.concatenate([index, block.index[where]], axis=-1)
-    return best, jnp.take_along_axis(both, order, axis=-1), peak, total
+    best, index = blocks.keep_highest(best, index, score, block)
+    return best, index, peak, total
 
   nothing = jnp.zeros_like(query[:, 0])
   shape = (query.shape[0], k)
