@@ -120,21 +120,6 @@ def _ours(kernel: np.ndarray, rank: int) -> np.ndarray:
   return kernel.transpose(2, 3, 1, 0)
 
 
-def _check_names(state: Mapping[str, np.ndarray], wanted: set[str]) -> None:
-  names = {name for name in state if not name.endswith(f'.{_COUNT}')}
-  for message, differ in (
-    ('is missing', wanted - names),
-    ('is not of EfficientNet-Lite0', names - wanted),
-  ):
-    if differ:
-      first, *more = sorted(differ)
-      others = f' (and {len(more)} more)' if more else ''
-      raise errors.UserError(
-        f'"{foreign.name_of(first)[:60]}" {message}{others}; give weights with'
-        f' the names of the package {PACKAGE.replace("_", "-")}'
-      )
-
-
 def _checked(state, name: str, shape: tuple[int, ...]) -> np.ndarray:
   """Returns an array in float64.
 
@@ -164,7 +149,12 @@ def fold(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
   wanted = {'_fc.weight', '_fc.bias'}
   for part in parts:
     wanted |= {part.kernel, *part.norm}
-  _check_names(state, wanted)
+  foreign.check_names(
+    [name for name in state if not name.endswith(f'.{_COUNT}')],
+    wanted,
+    'is not of EfficientNet-Lite0',
+    f'give weights with the names of the package {PACKAGE.replace("_", "-")}',
+  )
   weights = {}
   for part in parts:
     shape = shapes[f'{part.result}_kernel']

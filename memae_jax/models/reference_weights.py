@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from flax import traverse_util
 
-from memae_jax.runtime import errors
+from memae_jax.runtime import errors, foreign
 
 MEMORY = 'mem_rep.memory.weight'
 _COUNT = 'num_batches_tracked'
@@ -105,17 +105,13 @@ def from_reference(
   leaves = traverse_util.flatten_dict(dict(like))
   needed = {_name(path) for path in leaves}
   stored = {name for name in weights if not name.endswith(f'.{_COUNT}')}
-  for problem, names in (
-    ('is missing', needed - stored),
-    ('does not belong to this network', stored - needed),
-  ):
-    if names:
-      first, *more = sorted(names)
-      others = f' (and {len(more)} more)' if more else ''
-      raise errors.UserError(
-        f'"{first}" {problem}{others}; give the state dict of a released'
-        ' network, and as many model.widths as it has layers'
-      )
+  foreign.check_names(
+    stored,
+    needed,
+    'does not belong to this network',
+    'give the state dict of a released network, and as many model.widths as it'
+    ' has layers',
+  )
   variables = {}
   for path, leaf in leaves.items():
     name = _name(path)

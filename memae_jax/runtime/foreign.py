@@ -13,7 +13,7 @@ import io
 import os
 import pathlib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import numpy as np
@@ -60,6 +60,32 @@ def file(path: Any, field: str = 'data.path') -> pathlib.Path:
   if not out.is_file():
     raise errors.UserError(f'{name} is no file; {field} takes one file')
   return out
+
+
+def check_names(
+  stored: Collection[str], needed: Collection[str], alien: str, mend: str
+) -> None:
+  """Refuses a file whose arrays have other names than those that are needed.
+
+  Args:
+    stored: names of the file.
+    needed: names that it should have, and no others.
+    alien: what is said of a name that is not needed.
+    mend: what to do about it.
+
+  Raises:
+    UserError: a name is missing, or else one is not needed.
+  """
+  for problem, names in (
+    ('is missing', set(needed) - set(stored)),
+    (alien, set(stored) - set(needed)),
+  ):
+    if names:
+      first, *more = sorted(names)
+      others = f' (and {len(more)} more)' if more else ''
+      raise errors.UserError(
+        f'"{name_of(first)[:60]}" {problem}{others}; {mend}'
+      )
 
 
 @contextlib.contextmanager

@@ -108,3 +108,13 @@ def test_what_is_raised_inside_becomes_one_line():
 )
 def test_sizes(count, said):
   assert foreign.size_of(count) == said
+
+
+def test_names_of_another_network_are_refused():
+  foreign.check_names({'a', 'b'}, {'a', 'b'}, 'is foreign', 'mend it')
+  for stored, message in (
+    ('ac', r'^"b" is missing \(and 1 more\); mend it$'),
+    ('abdx', '^"x" is foreign; mend it$'),
+  ):
+    with pytest.raises(errors.UserError, match=message):
+      foreign.check_names(set(stored), set('abd'), 'is foreign', 'mend it')
