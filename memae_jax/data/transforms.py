@@ -98,18 +98,6 @@ def _fit_blur_unit(source, train, config) -> types.Transform:
 _OF_IMAGES = {'contrast': _fit_contrast, 'blur_unit': _fit_blur_unit}
 
 
-def _unit_norm(x, least_norm, xp):
-  """Blurs each image of [..., H, W, C] and divides it by its L2 norm."""
-  *_, height, width, _ = x.shape
-  filters = map(image_errors.filter_matrix, (height, width))
-  rows, columns = (xp.asarray(matrix, dtype=x.dtype) for matrix in filters)
-  # Rows first: [H, H] times [..., H, W C].
-  flat = xp.matmul(rows, x.reshape((*x.shape[:-2], -1)))
-  x = xp.matmul(columns, flat.reshape(x.shape))
-  norm = xp.sqrt(xp.sum(x * x, axis=(-3, -2, -1), keepdims=True))
-  return x / xp.maximum(norm, least_norm)
-
-
 def _normalised(x, least_contrast, xp):
   """Brings each image of [..., H, W, C] to mean 0 and mean absolute value 1."""
   axes = (-3, -2, -1)
@@ -248,6 +236,7 @@ def apply(x, transform: types.Transform):
   if transform.least_contrast is not None:
     x = _normalised(x, expand(transform.least_contrast), xp)
   if transform.least_norm is not None:
-    x = _unit_norm(x, expand(transform.least_norm), xp)
+    least = expand(transform.least_norm)
+    x = image_errors.unit_norm(image_errors.blurred(x), least)
   x = x * scale + shift
   return xp.minimum(xp.maximum(x, -limit), limit)

@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 
 from memae_jax import image_errors
-from memae_jax.features import lite0, pixels
+from memae_jax.features import lite0
+from memae_jax.memory import addressing
 
 # As trials found them: deep outputs tell what is on a picture, shallow ones
 # what a surface is like.
@@ -39,7 +40,7 @@ def whole(
   def extract(x):
     outputs = lite0.features(weights, _pictures(x, side or SIDE), names)
     means = [jnp.mean(outputs[name], axis=(1, 2)) for name in names]
-    return pixels.unit(jnp.concatenate(means, axis=1))
+    return addressing.normalise(jnp.concatenate(means, axis=1))
 
   return extract
 

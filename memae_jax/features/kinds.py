@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 
+from memae_jax import image_errors
 from memae_jax.features import pixels
 from memae_jax.runtime import errors
 
@@ -36,7 +37,7 @@ def build(options: Any, shape: tuple[int, ...], scaling: str) -> Extract:
       ' use "raw"'
     )
   if name == scaling == 'blur_unit':  # The inputs are such already.
-    return lambda x: pixels.unit(pixels.raw(x))
+    return lambda x: pixels.raw(image_errors.unit_norm(x))
   if name in _FIXED and scaling != 'fixed':
     raise errors.UserError(
       f'{field}, which needs data.scaling "fixed" and not "{scaling}"; change'

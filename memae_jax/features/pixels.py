@@ -7,14 +7,6 @@ import jax.numpy as jnp
 
 from memae_jax import image_errors
 
-_LEAST = 1e-12  # Of a squared norm.
-
-
-def unit(vectors: jax.Array) -> jax.Array:
-  """Divides vectors along the last axis by their norms; zero stays zero."""
-  squares = jnp.sum(vectors**2, axis=-1, keepdims=True)
-  return vectors * jax.lax.rsqrt(jnp.maximum(squares, _LEAST))
-
 
 def raw(x: jax.Array) -> jax.Array:
   """Returns all pixels of [B, H, W, C] images, [B, H W C]."""
@@ -30,13 +22,12 @@ def blur_unit(x: jax.Array) -> jax.Array:
   Returns:
     [B, H W C] unit vectors.
   """
-  return unit(raw(image_errors.blurred(image_errors.to_unit(x))))
+  return raw(image_errors.blurred_direction(x))
 
 
 def contrast_unit(x: jax.Array) -> jax.Array:
   """Returns [B, H W C] images less their means, of norm 1."""
-  flat = raw(x)
-  return unit(flat - jnp.mean(flat, axis=-1, keepdims=True))
+  return raw(image_errors.contrast_direction(x))
 
 
 def patches(x: jax.Array, size: int, stride: int) -> jax.Array:

@@ -5,6 +5,7 @@ import types
 import numpy as np
 import pytest
 
+from memae_jax import image_errors
 from memae_jax.features import kinds, pixels
 from memae_jax.runtime import errors
 
@@ -36,7 +37,7 @@ def test_features_have_the_shape_of_their_kind(features, scaling, shape):
 def test_inputs_that_are_blurred_are_not_blurred_again():
   x = np.random.default_rng(0).uniform(-1, 1, (3, *SHAPE)).astype(np.float32)
   found = kinds.build(_options('blur_unit'), SHAPE, 'blur_unit')(x)
-  np.testing.assert_array_equal(found, pixels.unit(pixels.raw(x)))
+  np.testing.assert_array_equal(found, pixels.raw(image_errors.unit_norm(x)))
 
 
 @pytest.mark.parametrize(
