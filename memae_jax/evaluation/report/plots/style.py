@@ -17,6 +17,15 @@ MARGIN = 0.05  # Between curves and frame, as a share of the axis.
 _STYLES = {  # Colour, line and marker of baselines.
   'random': ('#999999', ':', 'x'),
   'untrained': ('#999999', '-.', 'x'),
+  'frame_difference': ('#444444', '-.', 'x'),
+  # One-liners: those of neighbours, and those of one statistic.
+  **dict.fromkeys(('nearest', 'k_means'), ('#444444', '-.', 'x')),
+  **dict.fromkeys(
+    ('brightness', 'contrast', 'contrast_mean'), ('#999999', ':', 'x')
+  ),
+  **dict.fromkeys(
+    ('local_deviation_3', 'local_deviation_7'), ('#999999', '--', 'x')
+  ),
 }
 _SPARE = ('#aa4499', '#117733', '#999933', '#882255')
 
