@@ -65,7 +65,11 @@ def extract(
   }
   if not results['differences']:
     del made['pairs']
-  rules = results.get('rules') or {}
+  rules = {
+    name: by_rule
+    for name, by_rule in (results.get('rules') or {}).items()
+    if len(by_rule) > 1
+  }
   if any(
     metrics[0] in s for by_rule in rules.values() for s in by_rule.values()
   ):
@@ -111,15 +115,14 @@ def _main(results, metrics, titles) -> dict[str, Any]:
 
 
 def _rules(rules, metric: str) -> dict[str, Any]:
-  """Returns a row per rule of scores, a column per method that has several."""
-  names = [name for name, by_rule in rules.items() if len(by_rule) > 1]
-  order = dict.fromkeys(rule for name in names for rule in rules[name])
+  """Returns a row per rule of scores, a column per method."""
+  order = dict.fromkeys(rule for by_rule in rules.values() for rule in by_rule)
   return _table(
-    ['score', *map(wording.label, names)],
+    ['score', *map(wording.label, rules)],
     [
       [
         losses.find(rule).title,
-        *(_cell(rules[n].get(rule, {}).get(metric)) for n in names),
+        *(_cell(of.get(rule, {}).get(metric)) for of in rules.values()),
       ]
       for rule in order
     ],
