@@ -34,7 +34,7 @@ from memae_jax import cli, losses
 from memae_jax import config as config_lib
 from memae_jax.data import host_stage, transforms
 from memae_jax.evaluation.results import describe
-from memae_jax.evaluation.scoring import collect
+from memae_jax.evaluation.scoring import collect, combined
 from memae_jax.exported import expiry, scorer_file
 from memae_jax.methods import registry
 from memae_jax.runtime import atomic, errors, paths, strict_json
@@ -73,7 +73,10 @@ def _in_blocks(function, size: int):
 
 
 def program(
-  exp: experiment.Experiment, weights: step.Weights, index: int
+  exp: experiment.Experiment,
+  weights: step.Weights,
+  index: int,
+  parts: tuple[combined.Part, ...] = (),
 ) -> jax.export.Exported:
   """Returns the exported program of one replica.
 
@@ -87,6 +90,7 @@ def program(
     exp: the experiment.
     weights: of the fleet.
     index: of the replica.
+    parts: of its combined scores.
   """
   method, variables = exp.trainer.method.alone(
     exp.replicas[index], exp.programs.one(weights, index).variables
@@ -103,8 +107,9 @@ def program(
     keys = step.sample_keys(jnp.uint32(seed), 0, jnp.arange(len(x)))
     mask = jnp.ones(len(x), bool)
     out = method.predict(variables, x, hyper, mask, keys)
-    outputs = {'score': out.scores[exp.rule]}
-    maps = losses.map_of(exp.rule, out.maps)
+    by_rule = out.scores | combined.scores(parts, out.scores)
+    outputs = {'score': by_rule[exp.rule]}
+    maps = losses.map_of(exp.map_rule, out.maps)
     if maps is not None:
       outputs['errors'] = maps
     if out.kept is not None:
@@ -140,27 +145,30 @@ def _no_places():
     jax.config.update(name, before)
 
 
-def threshold(
+def calibration(
   exp: experiment.Experiment, weights: step.Weights, index: int
-) -> float:
-  """Returns the score above which evaluation flags samples of a replica.
+) -> collect.Calibration:
+  """Returns the threshold by which evaluation flags samples of a replica.
 
   Args:
     exp: the experiment.
     weights: of the fleet.
     index: of the replica.
 
+  Returns:
+    It, with the parts of combined scores.
+
   Raises:
     UserError: it is not finite.
   """
-  limit = collect.thresholds(exp, weights)[index]
-  if not np.isfinite(limit):
+  calibrated = collect.calibrations(exp, weights)[index]
+  if not np.isfinite(calibrated.threshold):
     raise errors.UserError(
-      f'the threshold of replica "{exp.replicas[index].name}" is {limit}: its'
-      ' scores of validation normals are not finite; train it again with a'
-      ' lower train.learning_rate'
+      f'the threshold of replica "{exp.replicas[index].name}" is'
+      f' {calibrated.threshold}: its scores of validation normals are not'
+      ' finite; train it again with a lower train.learning_rate'
     )
-  return limit
+  return calibrated
 
 
 def _readable_until() -> str:
@@ -248,10 +256,10 @@ def to_file(run: pathlib.Path, path: pathlib.Path, name: str = '') -> None:
       f' {", ".join(alone)} to export'
     )
   at, weights, steps = collect.restored(exp, run)
-  limit = threshold(exp, weights, index)
+  limit, parts = calibration(exp, weights, index)
   write(
     path,
-    bytes(program(exp, weights, index).serialize()),
+    bytes(program(exp, weights, index, parts).serialize()),
     meta(exp, index, limit, at, int(steps[index])),
   )
   print(

@@ -19,6 +19,7 @@ from memae_jax import image_errors
 from memae_jax.runtime import catalogue
 
 MEMORY = 'memory_distance'  # Name of the rule that only memories have.
+SUM, PRODUCT = COMBINED = 'sum', 'product'  # Rules of `eval.parts`.
 TABLE, IMAGE, CLIP = 2, 4, 5  # Axes of a batch of samples.
 _LEAST = 1e-10  # Least mean squared error in [0, 1], so at most 100 dB.
 
@@ -351,4 +352,22 @@ register(
     of_pixels='distance of each patch to the nearest slots, brought to the size'
     ' of the picture and blurred',
   )
+)
+register(
+  Rule(
+    SUM,
+    'Weighted sum of standardised scores',
+    'sum of the scores in eval.parts, each less its mean and divided by its'
+    ' deviation on validation normals, times its share; parts that a method'
+    ' lacks are left out',
+    errors=None,
+  ),
+  Rule(
+    PRODUCT,
+    'Weighted product of scores',
+    'logarithm of the product of the scores in eval.parts, each divided by its'
+    ' mean on validation normals, to the power of its share; parts that a'
+    ' method lacks are left out',
+    errors=None,
+  ),
 )

@@ -37,7 +37,7 @@ def extract_picture(run: pathlib.Path) -> dict[str, Any]:
   _, weights, _ = collect.restored(exp, run)
   rows = [split.test for split in exp.splits]
   scored = exp.programs.score(weights, rows, ('output',))
-  limits = collect.thresholds(exp, weights)
+  limits = [c.threshold for c in collect.calibrations(exp, weights)]
   replicas = {
     r.variant: i
     for i, r in enumerate(exp.replicas)

@@ -89,7 +89,8 @@ def resolve(config: Mapping) -> ml_collections.FrozenConfigDict:
   _check_axes(resolved)
   _check_memory(resolved)
   _refuse_unread(resolved['model'])
-  _refuse_repeated('eval.baselines', resolved['eval']['baselines'])
+  for name in ('baselines', 'parts', 'candidates'):
+    _refuse_repeated(f'eval.{name}', resolved['eval'][name])
   _refuse_repeated(
     'methods.bank.outputs', resolved['methods']['bank']['outputs']
   )

@@ -17,6 +17,8 @@ from memae_jax.config import schema
 from memae_jax.runtime import errors
 
 Config = ml_collections.ConfigDict
+# Rules of images that pseudo-anomalies choose among, beside the fixed one.
+_CANDIDATES = ('mse', 'blur_unit', 'contrast_unit', 'ssim', 'gradient')
 
 
 def experiment(name: str, args: Any) -> Config:
@@ -140,6 +142,7 @@ def one_class_images(config: Config, args: Any) -> None:
   """
   config.paper = config.name  # Not shown where the test set is another.
   config.data.protocol = args.protocol
+  config.eval.candidates = _CANDIDATES
   config.fleet.normal_classes = tuple(range(args.classes))
   config.train.batch_size = 64
   config.train.learning_rate = 1e-3

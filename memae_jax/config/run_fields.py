@@ -174,7 +174,24 @@ EVAL: dict[str, Any] = {
     'Score rule. mse: mean squared error. Videos also have mae_clip (the'
     ' released code since 2021), release2019 (before), mse_centre and'
     ' psnr_centre (of the scored frame alone), and mse_averaged (of a frame in'
-    ' all its clips). Results have a table of all.',
+    ' all its clips). sum, product: of those in eval.parts. Results have a'
+    ' table of all.',
+  ),
+  'parts': fields.many(
+    fields.choice('mse', _scores, ''),
+    (),
+    'Scores that the rules sum and product combine, each standardised by'
+    ' validation normals; a method that lacks one is scored by the others.',
+  ),
+  'shares': fields.many(
+    _POSITIVE, (), 'Weights of eval.parts, in their order; empty: all 1.'
+  ),
+  'candidates': fields.many(
+    fields.choice('mse', _scores, ''),
+    (),
+    'Images: of these rules each replica also takes the one by which'
+    ' pseudo-anomalies, changed validation normals, stand out most; results'
+    ' have it as a row of its own, beside the rule that eval.score fixes.',
   ),
   'video': fields.text(
     '',

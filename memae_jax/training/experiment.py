@@ -139,7 +139,23 @@ class Experiment:
   def rule(self) -> str:
     """Name of the anomaly score: `eval.score`, or the method's own."""
     own, wanted = self.trainer.method.criterion[0], self.config.eval.score
-    return wanted if wanted in self.programs.score_names else own
+    parts = self.parts if wanted in losses.COMBINED else {wanted}
+    return wanted if parts & set(self.programs.score_names) else own
+
+  @property
+  def parts(self) -> set[str]:
+    """Rules of `eval.parts` that the method has."""
+    return set(self.config.eval.parts) & set(self.programs.score_names)
+
+  @property
+  def map_rule(self) -> str:
+    """Name of the rule whose map of errors is shown beside the score.
+
+    A combination has that of its first part.
+    """
+    if self.rule not in losses.COMBINED:
+      return self.rule
+    return next(part for part in self.config.eval.parts if part in self.parts)
 
   @property
   def fitting_rules(self) -> tuple[str, ...]:

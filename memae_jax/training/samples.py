@@ -105,15 +105,41 @@ def _check_rules(config: Any, source: types.Source) -> None:
   rules = losses.fitting(len(source.inputs.shape), config.data.scaling)
   fitting = [rule.name for rule in rules]
   quoted = ' or '.join(f'"{name}"' for name in fitting)
-  for field in ('eval.score', 'train.loss'):
-    group, key = field.split('.')
-    name = config[group][key]
+  named = {
+    'eval.score': (config.eval.score,),
+    'train.loss': (config.train.loss,),
+    'eval.parts': config.eval.parts,
+  }
+  for field, name in (
+    (f, name) for f, names in named.items() for name in names
+  ):
     if losses.find(name).errors is not None and name not in fitting:
       raise errors.UserError(
         f'config field "{field}" is "{name}", which samples such as those of'
         f' data set "{source.name}" do not have under data.scaling'
         f' "{config.data.scaling}"; use {quoted}'
       )
+  _check_parts(config.eval)
+
+
+def _check_parts(options: Any) -> None:
+  """Raises UserError if `eval.parts` cannot be combined."""
+  parts, shares = options.parts, options.shares
+  if options.score in losses.COMBINED and not parts:
+    raise errors.UserError(
+      f'config field "eval.score" is "{options.score}", but eval.parts is'
+      ' empty; name the scores, such as mse,memory_distance'
+    )
+  if set(parts) & set(losses.COMBINED):
+    raise errors.UserError(
+      'config field "eval.parts" holds a combination of scores; name scores'
+      ' themselves'
+    )
+  if shares and len(shares) != len(parts):
+    raise errors.UserError(
+      f'config field "eval.shares" has {len(shares)} weights for {len(parts)}'
+      ' eval.parts; give one for each, or none'
+    )
 
 
 def _samples(

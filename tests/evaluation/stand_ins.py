@@ -45,6 +45,7 @@ def experiment_of_images(masks=None):
     config=config_lib.resolve({**CONFIG, 'eval': {'batch_size': 2}}),
     source=source,
     rule='mse',
+    map_rule='mse',
     splits=[split] * 2,
     programs=types.SimpleNamespace(score=rebuilds_zeros),
     replicas=[replica('memae'), replica('ae')],

@@ -3,6 +3,7 @@
 Frames and error maps lie on disk; memory holds a few numbers per frame.
 """
 
+import dataclasses
 import io
 import logging
 import pathlib
@@ -18,7 +19,7 @@ from memae_jax.evaluation.media import films, layers, pictures
 from memae_jax.evaluation.metrics import frames as frames_lib
 from memae_jax.evaluation.report.plots import video as plots
 from memae_jax.evaluation.results import describe
-from memae_jax.evaluation.scoring import clip_scores, collect
+from memae_jax.evaluation.scoring import collect
 from memae_jax.methods import base
 from memae_jax.runtime import (
   atomic,
@@ -67,15 +68,16 @@ def score(
   film = layers.Layers(scratch)
   weights = collect.select_weights(exp, state, at)[0]
   scored = _scored(exp, weights, gathered, film)
-  limits = {
-    replica.name: limit
-    for replica, limit in zip(exp.replicas, collect.thresholds(exp, weights))
-  }
+  calibrated = collect.calibrations(exp, weights)
+  names = [replica.name for replica in exp.replicas]
+  limits = {n: c.threshold for n, c in zip(names, calibrated)}
   rows = np.arange(len(gathered))
-  source = exp.source._replace(inputs=gathered)
+  of_video = dataclasses.replace(
+    exp, source=exp.source._replace(inputs=gathered)
+  )
   columns = {
-    replica.name: clip_scores.by_rule(source, scored, i, rows)[exp.rule]
-    for i, replica in enumerate(exp.replicas)
+    n: collect.by_rule(of_video, scored, i, rows, c.parts)[exp.rule]
+    for i, (n, c) in enumerate(zip(names, calibrated))
   }
   folder = results / 'eval' / str(at) / 'videos' / name
   table = _csv(gathered.scored, footage, columns, limits)
@@ -146,7 +148,7 @@ def _scored(exp, weights, gathered, film: layers.Layers) -> base.Prediction:
     rows = np.minimum(np.arange(size), len(block) - 1)
     raw = [block.take(rows)] * len(exp.replicas)
     part = exp.programs.score_raw(weights, raw, ('maps',))
-    maps = losses.map_of(exp.rule, part.maps)
+    maps = losses.map_of(exp.map_rule, part.maps)
     frames = gathered.frames[block.scored].astype(np.float32) / 255
     first_maps = None if maps is None else maps[0]
     film.add(frames, pictures.or_zeros(first_maps, frames))

@@ -290,7 +290,7 @@ def _scored(exp, rows, index: int) -> np.ndarray:
 
 def _maps(exp, prediction: base.Prediction, index: int) -> np.ndarray | None:
   """Error maps [K or more, H, W] of a replica by the rule of the score."""
-  maps = losses.map_of(exp.rule, prediction.maps)
+  maps = losses.map_of(exp.map_rule, prediction.maps)
   return None if maps is None else maps[index]
 
 

@@ -154,6 +154,7 @@ def render(results: Mapping[str, Any], drawn: Sequence[figure.Figure]) -> str:
     class_methods=[wording.label(m) for m in tables.class_methods(results)],
     rules=tables.rules(results),
     rule_methods=[wording.label(name) for name in results['rules']],
+    chosen=tables.chosen(results),
     videos=tables.videos(results),
     video_methods=[wording.label(name) for name in results['methods']],
     highest=tables.highest(results),

@@ -192,6 +192,26 @@ def rules(results: Mapping[str, Any]) -> list[tuple[str, list[Cell]]]:
   ]
 
 
+def chosen(results: Mapping[str, Any]) -> list[tuple[str, list[Cell], str]]:
+  """Returns a row for each method whose score was chosen without test data.
+
+  Returns:
+    Its name; cells of its AUROC, that by the fixed rule, and the rank
+    correlation of the selector; how many replicas took which rule.
+  """
+  rows = []
+  for name, of_method in results['chosen'].items():
+    metrics, taken = of_method['metrics'], of_method['rules']
+    fixed = results['methods'][name].get('auroc')
+    cells = [cell(metrics.get('auroc'), digits(results))]
+    cells += [cell(fixed, digits(results))]
+    cells += [cell(metrics.get('rank_correlation'), 2)]
+    order = sorted(taken, key=taken.get, reverse=True)
+    words = [f'{losses.find(rule).title} ({taken[rule]})' for rule in order]
+    rows.append((wording.label(name), cells, '; '.join(words)))
+  return rows
+
+
 def videos(results: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
   """Returns the name and the cells of each test video.
 

@@ -132,6 +132,10 @@ def score(exp: experiment.Experiment) -> dict[str, Any]:
     'direction': 'higher is more anomalous',
     'normalisation': 'none',
   }
+  if rule in losses.COMBINED:
+    options = exp.config.eval
+    shares = options.shares or (1.0,) * len(options.parts)
+    facts['parts'] = dict(zip(options.parts, shares))
   if videos:
     frame = clips.centre(exp.config.data)
     facts['normalisation'] = (
@@ -151,7 +155,7 @@ def error_maps(exp: experiment.Experiment) -> dict[str, Any] | None:
     return None
   counts = [int(exp.source.has_mask[split.test].sum()) for split in exp.splits]
   pixel_count = max(counts) * math.prod(exp.source.masks.shape[1:])
-  rule = losses.find(exp.rule)
+  rule = losses.find(exp.map_rule)
   return {
     'definition': rule.of_pixels
     + ('; not smoothed' if rule.errors is not None else '')

@@ -14,11 +14,11 @@ from memae_jax.evaluation.metrics import (
 )
 from memae_jax.evaluation.metrics import frames as frames_lib
 from memae_jax.evaluation.metrics import registry as metric_registry
+from memae_jax.evaluation.results import chosen
 from memae_jax.evaluation.scoring import contrast, pseudo_anomalies, scores
 from memae_jax.methods import registry
 
 _SHARED = ('seed', 'normal_class', 'learning_rate')
-_OF_RULES = ('auroc', 'average_precision')
 _SWEPT = ('slots', 'threshold', 'alpha', 'learning_rate')
 
 
@@ -167,7 +167,8 @@ def measure(
   Returns:
     headline, metrics (of the headline), variants, averaged_classes (see
     `class_means.averaged`), differences, classes, replicas, baselines,
-    baseline_reasons, memory, pseudo, rules and videos, as in `results.json`.
+    baseline_reasons, memory, pseudo, rules, chosen and videos, as in
+    `results.json`.
   """
   measured = [_measure(r, config, has_labels) for r in networks]
   rivals = [_measure(r, config, has_labels) for r in baselines]
@@ -195,6 +196,7 @@ def measure(
     'memory': _means(_by_variant(memories)),
     'pseudo': _means(_by_variant(pseudo)),
     'rules': _rules([*networks, *baselines]) if has_labels else {},
+    'chosen': chosen.summary(networks) if has_labels else {},
     'videos': frames_lib.summary(frames_lib.videos(frames)) if frames else None,
   }
 
@@ -253,7 +255,7 @@ def _rules(scored: Sequence[scores.ReplicaScores]) -> dict[str, Any]:
     for rule, score in (r.rules or {}).items():
       if r.frames is None:
         values = detection.evaluate(score, r.anomalous, np.zeros(0))[0]
-        values = {name: values[name] for name in _OF_RULES}
+        values = {name: values[name] for name in chosen.METRICS}
       else:
         values = frames_lib.evaluate(r.frames._replace(score=score))[0]
       rows.setdefault(rule, []).append((r.fields, values))

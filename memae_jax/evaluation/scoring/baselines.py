@@ -14,6 +14,7 @@ from memae_jax import losses
 from memae_jax.data import transforms
 from memae_jax.evaluation.scoring import (
   clip_scores,
+  combined,
   contrast,
   error_maps,
   scores,
@@ -31,12 +32,15 @@ class Scored(NamedTuple):
   score: [T] of the test samples. validation_score: [V] of held-out normals.
   rules: [T] by every rule that fits; None where there is one alone.
   pixels: metrics of error maps, and why some are undefined; None without.
+  parts: of combined scores. held: [V] of the normals by every rule.
   """
 
   score: np.ndarray
   validation_score: np.ndarray
   rules: dict[str, np.ndarray] | None = None
   pixels: error_maps.Metrics | None = None
+  parts: tuple[combined.Part, ...] = ()
+  held: dict[str, np.ndarray] | None = None
 
 
 def beyond_contrast(exp, index: int, error, held_out) -> np.ndarray | None:
@@ -67,16 +71,13 @@ def mean_error(exp, split) -> float | None:
   both, most = (split.train, split.validation), exp.config.eval.baseline_samples
   if exp.source.videos or not all(map(len, both)):
     return None
+  if exp.rule in losses.COMBINED:  # It is no error.
+    return None
   train, held_out = (Rows(exp.source, split.transform, rows) for rows in both)
   if exp.source.has_images:
     by_rule, _ = _reconstructed(exp, 'mean', train, held_out, 0)
-    return float(by_rule[_rule(exp)].mean())
+    return float(by_rule.get(exp.rule, by_rule['mse']).mean())
   return float(classical.run('mean', train, held_out, 0, most)[0].mean())
-
-
-def _rule(exp) -> str:
-  """Returns the rule that reconstructions are scored by."""
-  return exp.rule if exp.rule in exp.fitting_rules else 'mse'
 
 
 @jax.jit
@@ -111,9 +112,8 @@ def _reconstructed(
     rule: np.concatenate([part[rule] for part in parts])
     for rule in exp.fitting_rules
   }
-  scored_by = _rule(exp)
-  if scored_by != 'mse':
-    words += f'; scored by the rule "{losses.find(scored_by).title}"'
+  if exp.rule != 'mse' and exp.rule in (*by_rule, *losses.COMBINED):
+    words += f'; scored by the rule "{losses.find(exp.rule).title}"'
   return by_rule, words
 
 
@@ -198,7 +198,7 @@ def _baselines_of_split(exp, before, index: int):
         sample=split.test,
         validation_score=np.asarray(scored.validation_score, np.float32),
         beyond_contrast=beyond_contrast(exp, index, *scored[:2])
-        if rebuilt
+        if rebuilt and exp.rule not in losses.COMBINED
         else None,
         mean_error=fallback if rebuilt else None,
         frames=clip_scores.frames(
@@ -241,8 +241,12 @@ def _score(exp, name: str, before, index: int) -> tuple[Scored, str]:
   )
   if exp.source.has_images and name in ('mean', 'pca'):
     by_rule, note = _reconstructed(exp, name, train, tested, seed)
+    normals = {k: v[len(split.test) :] for k, v in by_rule.items()}
+    parts = combined.fit(exp.config.eval, normals)
+    by_rule |= combined.scores(parts, by_rule)
     of_test = {k: v[: len(split.test)] for k, v in by_rule.items()}
-    return Scored(*of_split(by_rule[_rule(exp)]), of_test), note
+    rule = exp.rule if exp.rule in by_rule else 'mse'
+    return Scored(*of_split(by_rule[rule]), of_test), note
   both, note = classical.run(
     name, train, tested, seed, exp.config.eval.baseline_samples
   )

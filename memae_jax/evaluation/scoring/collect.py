@@ -3,7 +3,7 @@
 import pathlib
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -13,6 +13,7 @@ from memae_jax.evaluation.metrics import detection
 from memae_jax.evaluation.scoring import (
   baselines,
   clip_scores,
+  combined,
   error_maps,
   pseudo_anomalies,
   scores,
@@ -27,25 +28,62 @@ _PASSES, _SECONDS = 5, 0.2  # Most passes by which scoring is timed; least time.
 _MAP_BYTES = 2**28  # Most bytes of error maps kept, in the order of the fleet.
 
 
+class Calibration(NamedTuple):
+  """Threshold and scales of a replica, by its validation normals.
+
+  threshold: above it samples are flagged; None without validation normals.
+  parts: of combined scores, see `combined`; () where none are asked for.
+  """
+
+  threshold: float | None
+  parts: tuple[combined.Part, ...]
+
+
+def by_rule(
+  exp: experiment.Experiment,
+  scored: base.Prediction,
+  index: int,
+  rows: np.ndarray,
+  parts: tuple[combined.Part, ...] = (),
+) -> dict[str, np.ndarray]:
+  """Returns the scores [n] of samples by every rule that a replica has.
+
+  Args:
+    exp: the experiment.
+    scored: prediction of the fleet, [R, n or more, ...], on the host.
+    index: of the replica.
+    rows: [n] samples, in the order of their scores.
+    parts: of combined scores.
+  """
+  fitting = {
+    name: values
+    for name, values in clip_scores.by_rule(
+      exp.source, scored, index, rows
+    ).items()
+    # Those of errors may need another scaling.
+    if name == exp.rule
+    or losses.find(name).errors is None
+    or name in exp.fitting_rules
+  }
+  # Others of its family may have a memory.
+  if not exp.replicas[index].has_memory and exp.rule != losses.MEMORY:
+    fitting.pop(losses.MEMORY, None)
+  return fitting | combined.scores(parts, fitting)
+
+
 def _scored(
   exp, tested: base.Prediction, held_out: base.Prediction
 ) -> list[baselines.Scored]:
   """Returns the scores of each replica by `Experiment.rule`, and by all."""
   out = []
   for i, split in enumerate(exp.splits):
-    by_rule, held = (
-      clip_scores.by_rule(exp.source, scored, i, rows)
-      for scored, rows in ((tested, split.test), (held_out, split.validation))
+    parts = combined.fit(
+      exp.config.eval, by_rule(exp, held_out, i, split.validation)
     )
-    # Those of errors may need another scaling.
-    fitting = {
-      name: values
-      for name, values in by_rule.items()
-      if losses.find(name).errors is None or name in exp.fitting_rules
-    }
-    if not exp.replicas[i].has_memory:  # Others of its family have one.
-      fitting.pop(losses.MEMORY, None)
-    out.append(baselines.Scored(by_rule[exp.rule], held[exp.rule], fitting))
+    held = by_rule(exp, held_out, i, split.validation, parts)
+    of_test = by_rule(exp, tested, i, split.test, parts)
+    scored = of_test[exp.rule], held[exp.rule]
+    out.append(baselines.Scored(*scored, of_test, parts=parts, held=held))
   return out
 
 
@@ -76,23 +114,21 @@ def _held_out(exp, weights) -> base.Prediction:
   return exp.programs.score(weights, [s.validation for s in exp.splits])
 
 
-def thresholds(exp: experiment.Experiment, weights: Any) -> list[float | None]:
-  """Returns the threshold of each replica, above which samples are flagged.
+def calibrations(exp: experiment.Experiment, weights: Any) -> list[Calibration]:
+  """Returns the calibration [R] of each replica.
 
   Args:
     exp: the experiment.
     weights: of the fleet.
-
-  Returns:
-    [R]; None without validation normals.
   """
-  rows = [split.validation for split in exp.splits]
-  normal = exp.programs.score(weights, rows)
-  of = lambda i: clip_scores.by_rule(exp.source, normal, i, rows[i])[exp.rule]
-  quantile = exp.config.eval.normal_quantile
-  return [
-    detection.threshold(of(i), quantile) for i in range(len(exp.replicas))
-  ]
+  normal, out = _held_out(exp, weights), []
+  for i, split in enumerate(exp.splits):
+    rows = split.validation
+    parts = combined.fit(exp.config.eval, by_rule(exp, normal, i, rows))
+    score = by_rule(exp, normal, i, rows, parts)[exp.rule]
+    limit = detection.threshold(score, exp.config.eval.normal_quantile)
+    out.append(Calibration(limit, parts))
+  return out
 
 
 def select_weights(
@@ -220,7 +256,7 @@ def _replica_scores(
     totals: sums over the reads of its memories.
   """
   replica, split = exp.replicas[index], exp.splits[index]
-  score, validation_score, by_rule, _ = pair
+  score, validation_score, rules, *_ = pair
   fields = replica._asdict()
   del fields['name']
   kept = usage = None
@@ -241,7 +277,7 @@ def _replica_scores(
     if is_error
     else None,
     frames=clip_scores.frames(exp.source, split.test, score, split.anomalous),
-    rules=by_rule if exp.source.videos or exp.source.has_images else None,
+    rules=rules if exp.source.videos or exp.source.has_images else None,
   )
 
 
@@ -250,11 +286,18 @@ def _with_pseudo(exp, weights, pairs, networks) -> list[scores.ReplicaScores]:
   shape = exp.source.inputs.shape[1:]
   if not exp.config.eval.pseudo or not pseudo_anomalies.kinds(shape):
     return networks
-  held_out = [pair.validation_score for pair in pairs]
-  aurocs = pseudo_anomalies.evaluate(exp, weights, held_out, exp.rule)
+  wanted = tuple(dict.fromkeys((exp.rule, *exp.config.eval.candidates)))
+  aurocs = pseudo_anomalies.evaluate(exp, weights, pairs, wanted)
   return [
-    replica._replace(pseudo=by_kind)
-    for replica, by_kind in zip(networks, aurocs)
+    replica._replace(
+      pseudo=by_rule_[exp.rule],
+      pseudo_rules={
+        rule: float(np.mean(list(kinds.values())))
+        for rule, kinds in by_rule_.items()
+        if kinds and rule in exp.config.eval.candidates
+      },
+    )
+    for replica, by_rule_ in zip(networks, aurocs)
   ]
 
 
@@ -278,7 +321,7 @@ def _with_maps(exp, tested, networks) -> list[scores.ReplicaScores]:
 
   Nothing is added where there are no masks or the method has no maps.
   """
-  maps_of_all = losses.map_of(exp.rule, tested.maps)
+  maps_of_all = losses.map_of(exp.map_rule, tested.maps)
   if exp.source.masks is None or maps_of_all is None:
     return networks
   room, out = _MAP_BYTES, []

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import sklearn.metrics
 
+from memae_jax.evaluation.scoring import combined
 from memae_jax.runtime import progress_bar
 from memae_jax.training import experiment
 
@@ -98,9 +99,9 @@ def make(kind: str, images: np.ndarray, seed: Sequence[int]) -> np.ndarray:
 def evaluate(
   exp: experiment.Experiment,
   weights: Any,
-  held_out: Sequence[np.ndarray],
-  rule: str = 'mse',
-) -> list[dict[str, float]]:
+  held_out: Sequence[Any],
+  rules: Sequence[str],
+) -> list[dict[str, dict[str, float]]]:
   """Returns how well scores separate changed from unchanged normals.
 
   Only validation normals are read. The same seed and class give the same
@@ -109,34 +110,42 @@ def evaluate(
   Args:
     exp: the experiment.
     weights: of the fleet, with `params` and `collections`.
-    held_out: [V_r] scores of the validation normals of each replica.
-    rule: name of that score.
+    held_out: of each replica the `baselines.Scored`.
+    rules: names of the scores; a replica has those of them that it can.
 
   Returns:
-    {kind: AUROC} of each replica; {} where a split has fewer than two
-    validation normals.
+    {rule: {kind: AUROC}} of each replica; no kinds where a split has fewer than
+    two validation normals.
   """
-  aurocs: list[dict[str, float]] = [{} for _ in exp.replicas]
+  aurocs = [
+    {rule: {} for rule in rules if rule in scored.held} for scored in held_out
+  ]
   if min(len(split.validation) for split in exp.splits) < 2:
     return aurocs
   names = kinds(exp.source.inputs.shape[1:])
   progress = progress_bar.Progress('pseudo-anomalies', len(names))
   for done, kind in enumerate(names, 1):
     images = _make_all(exp, kind)
-    scores = exp.programs.score_raw(weights, images).scores[rule]
-    for by_kind, normal, changed, originals in zip(
-      aurocs, held_out, scores, images
-    ):
-      changed = changed[: len(originals)]  # The rest is padding.
-      by_kind[kind] = float(
-        sklearn.metrics.roc_auc_score(
-          np.repeat([False, True], [len(normal), len(changed)]),
-          np.concatenate([normal, changed]),
-        )
-      )
+    scores = exp.programs.score_raw(weights, images).scores
+    for i, (by_rule, normal) in enumerate(zip(aurocs, held_out)):
+      count = len(images[i])  # The rest is padding.
+      changed = {rule: values[i, :count] for rule, values in scores.items()}
+      changed |= combined.scores(normal.parts, changed)
+      for rule, of_kinds in by_rule.items():
+        of_kinds[kind] = _separated(normal.held[rule], changed[rule])
     progress.at(done, kind)
   progress.close()
   return aurocs
+
+
+def _separated(normal: np.ndarray, changed: np.ndarray) -> float:
+  """Returns the AUROC of changed against unchanged samples."""
+  return float(
+    sklearn.metrics.roc_auc_score(
+      np.repeat([False, True], [len(normal), len(changed)]),
+      np.concatenate([normal, changed]),
+    )
+  )
 
 
 def _make_all(exp: experiment.Experiment, kind: str) -> list[np.ndarray]:

@@ -70,6 +70,7 @@ class ReplicaScores(NamedTuple):
   step: training step of the weights.
   pseudo: AUROC of each kind of pseudo-anomaly, empty where there can be none;
     None where they were not asked for.
+  pseudo_rules: mean of those AUROCs by each rule of `eval.candidates`.
   pixels: metrics of the pixels, and the reasons of undefined ones; None
     without masks.
   mean_error: mean score of the validation normals, if each were reconstructed
@@ -95,6 +96,7 @@ class ReplicaScores(NamedTuple):
   gallery: Gallery | None = None
   step: int = 0
   pseudo: dict[str, float] | None = None
+  pseudo_rules: dict[str, float] | None = None
   pixels: tuple[dict[str, float | None], dict[str, str]] | None = None
   mean_error: float | None = None
   beyond_contrast: np.ndarray | None = None

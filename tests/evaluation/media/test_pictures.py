@@ -57,6 +57,7 @@ def _experiment(fields):
     replicas=[types.SimpleNamespace(variant='toy', name='toy')],
     programs=types.SimpleNamespace(score=score),
     rule='toy',
+    map_rule='toy',
   )
 
 
@@ -164,6 +165,7 @@ def _shown(inputs, test, transform, train):
     ),
     replicas=[types.SimpleNamespace(variant='toy', name='toy')],
     rule='toy',
+    map_rule='toy',
   )
   gallery = pictures.gallery(exp, None, 0, np.zeros(len(test)))
   samples, first = np.unique(gallery.sample, return_index=True)

@@ -44,6 +44,7 @@ def test_all_calls_score_one_structure_of_weights():
     replicas=fleet.replicas(config),
     splits=[split],
     rule='mse',
+    map_rule='mse',
     fitting_rules=('mse',),
     programs=types.SimpleNamespace(
       init=lambda: state,

@@ -6,7 +6,7 @@ import pytest
 
 from memae_jax import losses
 from memae_jax.data import transforms
-from memae_jax.evaluation.scoring import collect, pseudo_anomalies
+from memae_jax.evaluation.scoring import baselines, collect, pseudo_anomalies
 from memae_jax.training import experiment
 from tests import helpers
 
@@ -25,9 +25,12 @@ def _evaluate(exp):
     exp.programs.score(weights, [s.validation for s in exp.splits])
   )
   held = [
-    e[: len(s.validation)] for e, s in zip(held.scores['mse'], exp.splits)
+    baselines.Scored(None, None, held={'mse': e[: len(s.validation)]})
+    for e, s in zip(held.scores['mse'], exp.splits)
   ]
-  return pseudo_anomalies.evaluate(exp, weights, held)
+  of_rules = pseudo_anomalies.evaluate(exp, weights, held, ('mse', 'ssim'))
+  assert all(list(of_rule) == ['mse'] for of_rule in of_rules)
+  return [of_rule['mse'] for of_rule in of_rules]
 
 
 @pytest.mark.parametrize('shape', [(6, 8, 8, 1), (4, 5, 5, 3), (3, 1, 2, 1)])
@@ -96,4 +99,6 @@ def test_no_test_data_enter(exp):
 def test_one_validation_normal_is_too_few(exp):
   splits = tuple(s._replace(validation=s.validation[:1]) for s in exp.splits)
   few = dataclasses.replace(exp, splits=splits)
-  assert pseudo_anomalies.evaluate(few, None, []) == [{}] * 4
+  held = [baselines.Scored(None, None, held={'mse': np.ones(1)})] * 4
+  found = pseudo_anomalies.evaluate(few, None, held, ('mse',))
+  assert found == [{'mse': {}}] * 4
