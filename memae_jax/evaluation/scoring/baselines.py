@@ -75,29 +75,51 @@ def mean_error(exp, split) -> float | None:
     return None
   train, held_out = (Rows(exp.source, split.transform, rows) for rows in both)
   if exp.source.has_images:
-    by_rule, _ = _reconstructed(exp, 'mean', train, held_out, 0)
+    by_rule = _reconstructed(exp, 'mean', train, held_out, 0).by_rule
     return float(by_rule.get(exp.rule, by_rule['mse']).mean())
   return float(classical.run('mean', train, held_out, 0, most)[0].mean())
 
 
-@jax.jit
-def _by_rule(x, output):
-  return losses.of(x, output)['scores']
+@functools.partial(jax.jit, static_argnames='shown')
+def _by_rule(x, output, shown):
+  found = losses.of(x, output)
+  return found['scores'], losses.map_of(shown, found['maps'])
+
+
+class Rebuilt(NamedTuple):
+  """Scores of n reconstructed images.
+
+  by_rule: {rule: [n]} of the rules that fit the scaling.
+  maps: [k, H, W] errors of the images that were asked for.
+  words: for the report.
+  """
+
+  by_rule: dict[str, np.ndarray]
+  maps: np.ndarray
+  words: str
 
 
 def _reconstructed(
-  exp, name: str, train: 'Rows', rows: 'Rows', seed: int
-) -> tuple[dict[str, np.ndarray], str]:
+  exp, name: str, train: 'Rows', rows: 'Rows', seed: int, mapped=()
+) -> Rebuilt:
   """Scores images by every rule, from what 'mean' or 'pca' make of them.
 
-  Returns:
-    {rule: [n]} of the rules that fit the scaling, and words for the report.
+  Args:
+    exp: the experiment.
+    name: 'mean' or 'pca'.
+    train: that it is fitted to.
+    rows: the images.
+    seed: of the fit.
+    mapped: [at most n] bool, which of the first images get a map of errors.
   """
   most, shape = exp.config.eval.baseline_samples, exp.source.inputs.shape[1:]
   fitted, words, _ = classical.fit(name, train, seed, most)
   mean = np.asarray(fitted['mean'], np.float64)
   components = fitted.get('components', np.zeros((0, len(mean))))
-  parts = []
+  shown = exp.map_rule if exp.map_rule in exp.fitting_rules else 'mse'
+  wanted = np.zeros(len(rows), bool)
+  wanted[: len(mapped)] = mapped
+  parts, maps = [], [np.zeros((0, *shape[:2]), np.float32)]
   for start in range(0, len(rows), _BLOCK):
     x = rows[start : start + _BLOCK]
     out = mean + (x - mean) @ components.T @ components
@@ -106,15 +128,18 @@ def _reconstructed(
       np.pad(part, more).reshape(-1, *shape).astype(np.float32)
       for part in (x, out)
     )
-    scored = jax.device_get(_by_rule(*both))
-    parts.append({rule: v[: len(x)] for rule, v in scored.items()})
+    scored, errors_ = _by_rule(*both, shown)
+    parts.append({k: np.asarray(v)[: len(x)] for k, v in scored.items()})
+    (chosen,) = np.nonzero(wanted[start : start + len(x)])
+    if len(chosen):
+      maps.append(np.asarray(errors_)[chosen])
   by_rule = {
     rule: np.concatenate([part[rule] for part in parts])
     for rule in exp.fitting_rules
   }
   if exp.rule != 'mse' and exp.rule in (*by_rule, *losses.COMBINED):
     words += f'; scored by the rule "{losses.find(exp.rule).title}"'
-  return by_rule, words
+  return Rebuilt(by_rule, np.concatenate(maps), words)
 
 
 def run(
@@ -240,17 +265,31 @@ def _score(exp, name: str, before, index: int) -> tuple[Scored, str]:
     Rows(exp.source, split.transform, part) for part in (split.train, rows)
   )
   if exp.source.has_images and name in ('mean', 'pca'):
-    by_rule, note = _reconstructed(exp, name, train, tested, seed)
-    normals = {k: v[len(split.test) :] for k, v in by_rule.items()}
-    parts = combined.fit(exp.config.eval, normals)
-    by_rule |= combined.scores(parts, by_rule)
-    of_test = {k: v[: len(split.test)] for k, v in by_rule.items()}
-    rule = exp.rule if exp.rule in by_rule else 'mse'
-    return Scored(*of_split(by_rule[rule]), of_test), note
+    return _score_rebuilt(exp, name, split, train, tested, seed)
   both, note = classical.run(
     name, train, tested, seed, exp.config.eval.baseline_samples
   )
   return Scored(*of_split(both)), note
+
+
+def _score_rebuilt(
+  exp, name: str, split, train: 'Rows', rows: 'Rows', seed: int
+) -> tuple[Scored, str]:
+  """Scores images by errors of 'mean' or 'pca', with maps where masks are."""
+  has_masks = exp.source.masks is not None
+  known = exp.source.has_mask[split.test] if has_masks else ()
+  by_rule, maps, note = _reconstructed(exp, name, train, rows, seed, known)
+  count = len(split.test)
+  parts = combined.fit(
+    exp.config.eval, {k: v[count:] for k, v in by_rule.items()}
+  )
+  by_rule |= combined.scores(parts, by_rule)
+  both = np.split(by_rule.get(exp.rule, by_rule['mse']), [count])
+  pixels = None
+  if has_masks:
+    pixels = error_maps.measure(exp.source, split.test[known], maps)
+  of_test = {k: v[:count] for k, v in by_rule.items()}
+  return Scored(*both, of_test, pixels), note
 
 
 def _score_maps(exp, name: str, split, rows) -> tuple[Scored, str]:

@@ -40,6 +40,7 @@ def exp():
     replicas=replicas,
     splits=splits,
     rule='mse',
+    map_rule='mse',
     fitting_rules=('mse', 'ssim'),
   )
 

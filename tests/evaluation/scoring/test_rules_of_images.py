@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.ndimage
 import sklearn.decomposition
+import sklearn.metrics
 
 from memae_jax import losses
 from memae_jax.data import transforms
@@ -11,7 +12,7 @@ from memae_jax.evaluation.report import findings, tables
 from memae_jax.evaluation.results import measure
 from memae_jax.evaluation.scoring import baselines, collect
 from memae_jax.training import experiment, step
-from tests import helpers
+from tests import fakes, helpers
 
 RULES = {'mse', 'blur_unit', 'contrast_unit', 'ssim', 'gradient'}
 
@@ -119,3 +120,29 @@ def test_notes_say_what_was_scored_by_which_rule(scored):
     assert notes[name].startswith(begins)
     assert notes[name].endswith(f'; scored by the rule "{title}"')
   assert notes['pca'].count('reconstruction error of') == 1
+
+
+def test_the_mean_picture_has_maps_where_masks_are(tmp_path):
+  folder = fakes.pictures(tmp_path, side=16)
+  fields = {
+    'data.name': 'image_folder',
+    'data.path': str(folder),
+    'data.protocol': 'given',
+    'fleet.normal_classes': (),
+    'eval.baselines': ('mean', 'pca', 'local_deviation_3'),
+    'eval.score': 'memory_distance',  # The mean is scored by squared errors.
+  }
+  exp = experiment.build(helpers.digits(**fields))
+  rivals, _ = baselines.run(exp, [])
+  (split,) = exp.splits
+  train, test = (
+    transforms.apply(exp.source.inputs[rows], split.transform)
+    for rows in (split.train, split.test)
+  )
+  maps = np.mean((test - train.mean(axis=0)) ** 2, axis=-1)
+  known = exp.source.has_mask[split.test]
+  masks = exp.source.masks[split.test[known]]
+  want = sklearn.metrics.roc_auc_score(masks.ravel(), maps[known].ravel())
+  found = {r.fields['variant']: r for r in rivals}
+  assert found['mean'].pixels[0]['pixel_auroc'] == pytest.approx(want, abs=1e-4)
+  assert all(0 <= r.pixels[0]['aupro'] <= 1 for r in rivals)
