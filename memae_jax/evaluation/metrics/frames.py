@@ -43,6 +43,7 @@ class FrameScores(NamedTuple):
   frame: [S] int, index in that video.
   names: [V] of the videos.
   lengths: [V] frames of each video, scored or not.
+  rates: [V] frames per second, None where it is not known; empty: of none.
   """
 
   score: np.ndarray
@@ -51,6 +52,7 @@ class FrameScores(NamedTuple):
   frame: np.ndarray
   names: Sequence[str]
   lengths: Sequence[int]
+  rates: Sequence[float | None] = ()
 
 
 def checked(frames: FrameScores) -> FrameScores:

@@ -26,10 +26,11 @@ class Metric:
       it is undefined; None: it is computed together with others.
     needs_labels: whether `compute` reads which samples are anomalous.
     lower_is_better: whether lower values are better.
-    least: its least possible value; the greatest is 1.
+    least, most: its least and greatest possible values.
     headline: whether it stands in the report's first table.
     first_look: whether it stands in the terminal's table.
     of_pixels: whether it joins the first table where there are masks.
+    of_events: whether the table of events of videos shows it.
     of_class: whether tables of classes show it.
     over_steps: whether curves over training show it.
     only_some: whether only some kinds of samples have it.
@@ -42,9 +43,11 @@ class Metric:
   needs_labels: bool = True
   lower_is_better: bool = False
   least: float = 0.0
+  most: float = 1.0
   headline: bool = False
   first_look: bool = False
   of_pixels: bool = False
+  of_events: bool = False
   of_class: bool = False
   over_steps: bool = False
   only_some: bool = False
@@ -254,5 +257,71 @@ register(
     ' mean over fixed kinds of change; uses no test data, and chooses '
     'settings',
     first_look=True,
+  ),
+)
+_EVENTS = {'of_events': True, 'only_some': True}
+_UNBOUNDED = {'lower_is_better': True, 'most': math.inf, **_EVENTS}
+register(
+  Metric(
+    'event_f1',
+    'Event F1',
+    'harmonic mean of precision and recall of alarms for events, runs of'
+    ' anomalous frames; mean over overlaps of 10 to 50% of the union; alarms by'
+    ' the quantile of the validation normals',
+    headline=True,
+    **_EVENTS,
+  ),
+  *(
+    Metric(
+      f'event_f1_{percent}',
+      f'Event F1 at {percent}%',
+      f'the same for overlaps of at least {percent}%',
+      **(_EVENTS if percent in (10, 50) else {'only_some': True}),
+    )
+    for percent in (10, 20, 30, 40, 50)
+  ),
+  Metric(
+    'event_f1_all_positive',
+    'Event F1 of flagging all',
+    'event F1 if every frame were flagged, for perspective: it needs no model',
+    **_EVENTS,
+  ),
+  Metric(
+    'event_recall',
+    'Events found',
+    'share of the events within which any frame is flagged',
+    **_EVENTS,
+  ),
+  Metric(
+    'detection_delay',
+    'Delay in frames',
+    'frames from the start of an event that is found to its first flagged'
+    ' frame; lower is better',
+    **_UNBOUNDED,
+  ),
+  Metric(
+    'detection_delay_seconds',
+    'Delay in seconds',
+    'the same in seconds; lower is better',
+    **_UNBOUNDED,
+  ),
+  Metric(
+    'false_alarms',
+    'False alarms per 1,000 frames',
+    'alarms, runs of flagged frames, that touch no event; lower is better',
+    **_UNBOUNDED,
+  ),
+  Metric(
+    'false_alarms_per_hour',
+    'False alarms per hour',
+    'the same per hour of video; lower is better',
+    **_UNBOUNDED,
+  ),
+  Metric(
+    'latency_aware_ap',
+    'Latency-aware AP',
+    'average precision of frames whose recall counts of each event the share'
+    ' that is still to come when it is first flagged',
+    **_EVENTS,
   ),
 )

@@ -155,6 +155,7 @@ def render(results: Mapping[str, Any], drawn: Sequence[figure.Figure]) -> str:
     rules=tables.rules(results),
     rule_methods=[wording.label(name) for name in results['rules']],
     chosen=tables.chosen(results),
+    events=tables.events(results),
     videos=tables.videos(results),
     video_methods=[wording.label(name) for name in results['methods']],
     highest=tables.highest(results),

@@ -87,7 +87,7 @@ def by_field(
   return out
 
 
-def cell(summary, digits, sign=False, interval=None, least=0.0) -> Cell:
+def cell(summary, digits, sign=False, interval=None, bounds=(0.0, 1.0)) -> Cell:
   """Returns the texts of one cell.
 
   Args:
@@ -96,8 +96,8 @@ def cell(summary, digits, sign=False, interval=None, least=0.0) -> Cell:
     sign: the value is a difference. It has a sign and no deviation, since its
       interval says what matters.
     interval: [low, high] for a summary that has none, since it is of one run.
-    least: intervals of values that are no differences are cut to what the
-      metric can be, from this value to 1.
+    bounds: intervals of values that are no differences are cut to what the
+      metric can be.
   """
   summary = summary or {}
   mean, ci = summary.get('mean'), summary.get('ci95') or interval
@@ -105,7 +105,7 @@ def cell(summary, digits, sign=False, interval=None, least=0.0) -> Cell:
   if mean is not None and summary.get('std') is not None and not sign:
     out['std'] = wording.number(summary['std'], digits)
   if mean is not None and ci:
-    ends = ci if sign else np.clip(ci, least, 1)
+    ends = ci if sign else np.clip(ci, *bounds)
     low, high = (wording.number(float(v), digits, sign) for v in ends)
     out['ci'] = f'[{low}, {high}]'
     out['clear'] = ci[0] > 0 or ci[1] < 0
@@ -279,16 +279,33 @@ def differences(results: Mapping[str, Any]) -> list[tuple[str, str, list]]:
   ]
 
 
+def _cell_of(metric: registry.Metric, summaries, precision: int) -> Cell:
+  """Returns the cell of a metric of one method."""
+  bounds = metric.least, metric.most
+  return cell(summaries.get(metric.name), precision, bounds=bounds)
+
+
+def events(
+  results: Mapping[str, Any],
+) -> tuple[list[registry.Metric], list[tuple[str, list[Cell]]]]:
+  """Returns metrics of events of videos, and a row for each method."""
+  groups = methods(results)
+  names = [n for n in registry.names('of_events') if defined(groups, n)]
+  metrics = [registry.find(name) for name in names]
+  rows = [
+    (wording.label(name), [_cell_of(m, group, 3) for m in metrics])
+    for name, group in groups.items()
+  ]
+  return metrics, rows if metrics else []
+
+
 def every_metric(results: Mapping[str, Any]) -> list[tuple[str, list[Cell]]]:
   """Returns all metrics (rows) of all variants and baselines (columns)."""
   groups = list(methods(results).values())
   return [
     (
       metric.title,
-      [
-        cell(g.get(metric.name), digits(results), least=metric.least)
-        for g in groups
-      ],
+      [_cell_of(metric, g, digits(results)) for g in groups],
     )
     for metric in map(registry.find, registry.names())
     if any(metric.name in group for group in groups)

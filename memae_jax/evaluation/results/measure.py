@@ -9,6 +9,7 @@ import sklearn.metrics
 from memae_jax.evaluation.metrics import (
   class_means,
   detection,
+  events,
   intervals,
   video_intervals,
 )
@@ -130,6 +131,9 @@ def _measure(
   if replica.frames is not None and has_labels:
     of_frames, why = frames_lib.evaluate(replica.frames)
     values, reasons = values | of_frames, reasons | why
+    limit = replica.threshold(config.normal_quantile)
+    of_events, why = events.evaluate(replica.frames, limit)
+    values, reasons = values | of_events, reasons | why
   if replica.pixels is not None:
     values, reasons = values | replica.pixels[0], reasons | replica.pixels[1]
   for metric in map(metric_registry.find, metric_registry.names('compute')):

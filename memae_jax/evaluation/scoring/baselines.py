@@ -227,7 +227,11 @@ def _baselines_of_split(exp, before, index: int):
         else None,
         mean_error=fallback if rebuilt else None,
         frames=clip_scores.frames(
-          exp.source, split.test, np.asarray(scored.score), split.anomalous
+          exp.source,
+          split.test,
+          np.asarray(scored.score),
+          split.anomalous,
+          exp.config.eval.frame_rate,
         ),
         rules=scored.rules if exp.source.has_images else None,
         pixels=scored.pixels,

@@ -32,6 +32,7 @@ def frames(
   rows: np.ndarray,
   score: np.ndarray,
   anomalous: np.ndarray,
+  frame_rate: float = 0.0,
 ) -> frames_lib.FrameScores | None:
   """Returns the scores of clips as scores of frames; None without videos.
 
@@ -40,10 +41,13 @@ def frames(
     rows: [n] samples.
     score: [n].
     anomalous: [n] bool.
+    frame_rate: `eval.frame_rate`, of videos that state none; 0: not known.
   """
   if source.videos is None:
     return None
   which, video = np.unique(source.videos.video[rows], return_inverse=True)
+  stated = [footage.rate for footage in source.videos.footage]
+  rates = stated or [None] * len(source.videos.names)
   return frames_lib.FrameScores(
     score=score,
     anomalous=anomalous,
@@ -51,6 +55,7 @@ def frames(
     frame=source.videos.frame[rows],
     names=[source.videos.names[i] for i in which],
     lengths=source.videos.lengths[which],
+    rates=[rates[i] or frame_rate or None for i in which],
   )
 
 

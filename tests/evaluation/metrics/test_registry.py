@@ -4,6 +4,7 @@ import pytest
 
 from memae_jax.evaluation.metrics import (
   detection,
+  events,
   frames,
   pixels,
   regions,
@@ -16,6 +17,7 @@ from memae_jax.runtime import errors
 COMPUTED = {
   *detection.METRICS,
   *frames.METRICS,
+  *events.METRICS,
   *pixels.METRICS,
   *regions.METRICS,
   contrast.METRIC,
