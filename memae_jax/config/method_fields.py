@@ -66,3 +66,17 @@ BANK: dict[str, Any] = {
     low=0.0,
   ).role(fields.NO_WEIGHT),
 }
+
+MNAD: dict[str, Any] = {
+  'compactness': fields.number(
+    0.1, 'Weight of the distance of queries to their nearest slots.', low=0.0
+  ),
+  'separateness': fields.number(
+    0.1,
+    'Weight of the loss that keeps the second nearest slot farther away than'
+    ' the nearest one, by a margin of 1.',
+    low=0.0,
+  ),
+}
+
+OF_FAMILY: dict[str, dict[str, Any]] = {'bank': BANK, 'mnad': MNAD}

@@ -153,6 +153,10 @@ class Across(NamedTuple):
     """Sums a tree over the devices that hold parts of a batch."""
     return jax.lax.psum(tree, parallel.DATA) if self.data > 1 else tree
 
+  def max(self, values: jax.Array) -> jax.Array:
+    """Takes the maximum over the devices that hold parts of a batch."""
+    return jax.lax.pmax(values, parallel.DATA) if self.data > 1 else values
+
   def sum_slots(self, tree: Any) -> Any:
     """Sums a tree over the devices that hold parts of the slots."""
     return jax.lax.psum(tree, parallel.MEMORY) if self.memory > 1 else tree

@@ -27,6 +27,12 @@ def _gaussian(config, input_shape, replicas):
   return gaussian.build(config, input_shape, replicas)
 
 
+def _mnad(config, input_shape, replicas):
+  from memae_jax.methods import mnad
+
+  return mnad.build(config, input_shape, replicas)
+
+
 _FAMILY = {'family': 'autoencoder', 'build': _autoencoder}
 
 ALL = (
@@ -98,6 +104,17 @@ ALL = (
     build=_gaussian,
     style=('#8c6d31', '-', 'p'),
     reads=('methods.bank.',),
+  ),
+  Entry(
+    name='mnad',
+    label='MNAD',
+    family='mnad',
+    build=_mnad,
+    style=('#b3446c', '-', 'h'),
+    reads=('model.memory.slots', 'methods.mnad.'),
+    memories=True,
+    rivals=('memae', 'ae'),
+    couples_batch=True,
   ),
   *(
     Entry(name, label, name, _fitted, style=style, classical=True)
