@@ -308,6 +308,17 @@ register(
 )
 register(
   Rule(
+    'feature_error',
+    'Error of the features',
+    'mean over the dimensions of the squared error of standardised features, 1'
+    ' for their mean on training normals; of positions, that of the worst',
+    errors=None,
+    of_pixels='error of the features of each position, brought to the size of'
+    ' the picture and blurred',
+  )
+)
+register(
+  Rule(
     'mahalanobis',
     'Mahalanobis distance',
     'distance of the features to their mean on training normals, in deviations'
@@ -344,10 +355,10 @@ register(
   Rule(
     MEMORY,
     'Distance to the memory',
-    'distance to the nearest slots: of a bank Euclidean, between features, mean'
-    ' over the neighbours, and of patches that of the farthest one; of an'
-    ' autoencoder between the directions of code and slot, mean over its'
-    ' positions',
+    'distance to the nearest slots: of a bank Euclidean, between features or'
+    ' encodings, mean over the neighbours; of an autoencoder between the'
+    ' directions of code and slot; of positions that of the farthest one, but'
+    ' of an autoencoder of pixels their mean',
     errors=None,
     of_pixels='distance of each patch to the nearest slots, brought to the size'
     ' of the picture and blurred',

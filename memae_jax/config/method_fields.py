@@ -4,6 +4,16 @@ from typing import Any
 
 from memae_jax.config import fields
 
+FEATURE_MEMAE: dict[str, Any] = {
+  'widths': fields.many(
+    fields.integer(1, '', low=1),
+    (128,),
+    'Hidden widths of the network that rebuilds features; the same at each'
+    ' position.',
+  ),
+  'code': fields.integer(32, 'Width C of the encoding of features.', low=1),
+}
+
 BANK: dict[str, Any] = {
   'features': fields.choice(
     'blur_unit',
@@ -79,4 +89,4 @@ MNAD: dict[str, Any] = {
   ),
 }
 
-OF_FAMILY: dict[str, dict[str, Any]] = {'bank': BANK, 'mnad': MNAD}
+ALL = {'bank': BANK, 'feature_memae': FEATURE_MEMAE, 'mnad': MNAD}

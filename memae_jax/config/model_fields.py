@@ -100,9 +100,10 @@ MODEL: dict[str, Any] = {
     ),
     'init': fields.choice(
       'uniform',
-      ('uniform', 'encodings'),
-      'uniform: in +-1/sqrt(C), as the released code. encodings: of training'
-      ' samples by the initial encoder.',
+      ('uniform', 'encodings', 'k_means', 'k_centre'),
+      'uniform: in +-1/sqrt(C), as the released code. encodings: of random'
+      ' training samples by the initial encoder. k_means: centres of such'
+      ' encodings. k_centre: some that lie far apart.',
     ),
     'read': fields.choice(
       'auto',

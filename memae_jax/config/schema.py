@@ -20,7 +20,7 @@ from memae_jax.methods import registry
 from memae_jax.runtime import errors
 
 # Those of plugins come from their entries.
-for _family, _fields in method_fields.OF_FAMILY.items():
+for _family, _fields in method_fields.ALL.items():
   registry.SETTINGS.setdefault(_family, {}).update(_fields)
 
 PAPERS = ('mnist', 'cifar10', 'kddcup99', 'ped2', 'avenue', 'shanghaitech')

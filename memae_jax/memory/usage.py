@@ -58,6 +58,20 @@ def totals(
   )
 
 
+def nothing(slots: int) -> ReadTotals:
+  """Returns the totals of no reads.
+
+  Args:
+    slots: N.
+
+  Example:
+    >>> print(nothing(3).queries, nothing(3).usage)
+    0.0 [0. 0. 0.]
+  """
+  zero = jnp.float32(0)
+  return ReadTotals(zero, zero, zero, zero, jnp.zeros(slots))
+
+
 @jax.jit
 def summary(total: ReadTotals) -> dict[str, jax.Array]:
   """Turns totals into the scalars that are logged.

@@ -15,11 +15,14 @@ import numpy as np
 
 from memae_jax import losses
 from memae_jax.memory import usage
-from memae_jax.methods import base
+from memae_jax.methods import base, positions, selection
 from memae_jax.models import memae, memory_bank
 
 _SLOTS = ('bank', 'slots')
 _CODE_NOISE = 1  # Number of a draw within a step; the noise on inputs is 0.
+# Encodings that slots are selected among, if there are no more slots than
+# that; and how many of them come from one sample at most.
+_ENCODINGS, _OF_SAMPLE = 2**16, 64
 
 
 class Hyper(NamedTuple):
@@ -52,14 +55,17 @@ def build(
   """
   of = lambda name: any(r.variant == name for r in replicas)
   slots = [r.slots for r in replicas if r.has_memory]
+  model = memae.build(
+    config.model,
+    input_shape,
+    max(slots, default=None),
+    with_head=of('vae'),
+    dtype=config.model.compute,
+  )
+  per_position = config.model.memory.per_position
   return Autoencoder(
-    model=memae.build(
-      config.model,
-      input_shape,
-      max(slots, default=None),
-      with_head=of('vae'),
-      dtype=config.model.compute,
-    ),
+    model=model,
+    queries=math.prod(model.code_shape[:-1]) if per_position else 1,
     memory_init=config.model.memory.init,
     noisy=of('dae'),
     penalised=of('ae_l1'),
@@ -73,7 +79,9 @@ class Autoencoder(base.Method):
 
   Attributes:
     model: the network.
-    memory_init: config field `model.memory.init`.
+    queries: of one sample.
+    memory_init: config field `model.memory.init`; where it names a selection,
+      a pass comes first that collects encodings by the initial encoder.
     noisy: whether any replica is a denoising autoencoder.
     penalised: whether any replica has a penalty on its code.
     loss_name: name of the rule in `losses` that trains it.
@@ -82,6 +90,7 @@ class Autoencoder(base.Method):
   """
 
   model: memae.MemAE
+  queries: int = 1
   memory_init: str = 'uniform'
   noisy: bool = False
   penalised: bool = False
@@ -142,22 +151,34 @@ class Autoencoder(base.Method):
     return self.model.bank is not None and self.memory_init == 'encodings'
 
   @property
+  def _selects(self) -> bool:
+    is_selection = self.memory_init in selection.SELECTIONS
+    return self.model.bank is not None and is_selection
+
+  @property
+  def stages(self):
+    """Returns the training, after a pass where slots are selected."""
+    if not self._selects:
+      return (base.Train(),)
+    each = min(self.queries, _OF_SAMPLE)
+    most = math.ceil(max(_ENCODINGS, self.slots) / each)
+    return base.Collect(keeps='rows', most=most), base.Train()
+
+  @property
   def least_samples(self):
     """Least number of training samples that give each slot an encoding."""
-    if not self._from_encodings:
-      return 1
-    bank = self.model.bank
-    positions = (
-      math.prod(self.model.code_shape[:-1]) if bank.per_position else 1
-    )
-    return math.ceil(self.slots / positions)
+    if self._selects:
+      return math.ceil(self.slots / min(self.queries, _OF_SAMPLE))
+    return math.ceil(self.slots / self.queries) if self._from_encodings else 1
 
   def init_samples(self, batch_size):
     """Returns the number of training samples that `init` takes.
 
     Where a sample has many queries, it is at least a batch: else all slots
-    would come from a few samples.
+    would come from a few samples. Norms get the moments of a batch.
     """
+    if self._selects:
+      return batch_size
     if self._from_encodings and self.model.bank.per_position:
       return max(self.least_samples, batch_size)
     return self.least_samples
@@ -165,6 +186,8 @@ class Autoencoder(base.Method):
   def init(self, key, samples, hyper):
     """Returns initial weights, with slots as `memory_init` says."""
     variables = self.model.init(key, samples[:1], hyper.knobs)
+    if self._selects:
+      return memae.settled(self.model, variables, samples)
     if self._from_encodings:
       slots = self._encodings(key, variables, samples)
       variables['params']['bank']['slots'] = jax.lax.dynamic_slice_in_dim(
@@ -187,6 +210,26 @@ class Autoencoder(base.Method):
     if bank.per_position:  # Queries of a sample lie side by side.
       queries = jax.random.permutation(key, queries)
     return jnp.pad(queries[: self.slots], ((0, self.padding), (0, 0)))
+
+  def collect(self, variables, x, hyper, mask, stage, round_):
+    """Returns the queries of samples, or some of each: [B, P, C]."""
+    del hyper, mask, stage, round_
+    codes = self.model.apply(variables, x, method=memae.MemAE.encode)
+    queries = memory_bank.queries(codes, self.model.bank.per_position)
+    queries = queries.reshape(-1, self.queries, queries.shape[-1])
+    return positions.drawn(queries, _OF_SAMPLE)
+
+  def finish(self, variables, collected, hyper, stage, round_, rng):
+    """Selects the slots that the memory starts with."""
+    del stage, round_
+    if not hyper.knobs.use_memory:
+      return variables, True
+    rows = collected.reshape(-1, collected.shape[-1])
+    count = int(hyper.knobs.slots)
+    slots = np.array(variables['params']['bank']['slots'])
+    slots[:count] = selection.select(rows, self.memory_init, count, rng)
+    params = variables['params'] | {'bank': {'slots': slots}}
+    return variables | {'params': params}, True
 
   def loss(self, variables, batch, hyper, across):
     """Returns the reconstruction error and the penalties of a batch."""

@@ -194,12 +194,15 @@ class Method:
       with this path.
     criterion: name of the score whose mean over validation normals chooses the
       best weights, and the name of that mean in the log.
+    score: name of the anomaly score, whatever `eval.score` says; '': the one
+      that it names, or that of the criterion where `predict` lacks it.
     stages: of learning, one after another.
   """
 
   memories: Mapping[Path, int] = {}
   stages: tuple[Train | Collect, ...] = (Train(),)
   criterion: tuple[str, str] = ('mse', 'reconstruction')
+  score: str = ''
 
   def hyper(self, replicas: Sequence[Any], config: Any) -> Any:
     """Returns the values that differ between replicas, [R] each, on the host.

@@ -21,6 +21,18 @@ def _bank(config, input_shape, replicas):
   return bank.build(config, input_shape, replicas)
 
 
+def _encoder_bank(config, input_shape, replicas):
+  from memae_jax.methods import encoder_bank
+
+  return encoder_bank.build(config, input_shape, replicas)
+
+
+def _feature_memae(config, input_shape, replicas):
+  from memae_jax.methods import feature_memae
+
+  return feature_memae.build(config, input_shape, replicas)
+
+
 def _gaussian(config, input_shape, replicas):
   from memae_jax.methods import gaussian
 
@@ -34,6 +46,8 @@ def _mnad(config, input_shape, replicas):
 
 
 _FAMILY = {'family': 'autoencoder', 'build': _autoencoder}
+_OF_FEATURES = {'family': 'feature_memae', 'build': _feature_memae}
+_FEATURES = 'methods.bank.', 'methods.feature_memae.'
 
 ALL = (
   Entry(
@@ -96,6 +110,47 @@ ALL = (
     reads=('model.memory.slots', 'methods.bank.'),
     memories=True,
     rivals=('gaussian', 'memae'),
+  ),
+  Entry(
+    name='encoder_bank',
+    label='Bank of encodings',
+    family='encoder_bank',
+    build=_encoder_bank,
+    style=('#117733', '-', 'X'),
+    reads=(
+      'model.memory.slots',
+      'model.memory.per_position',
+      'methods.bank.',
+    ),
+    memories=True,
+    rivals=('bank', 'memae', 'ae'),
+  ),
+  Entry(
+    name='feature_memae',
+    label='MemAE of features',
+    style=('#882255', '-', 'h'),
+    reads=('model.memory.', 'train.alpha', *_FEATURES),
+    memories=True,
+    rivals=('feature_ae', 'feature_nonspar', 'bank', 'memae'),
+    **_OF_FEATURES,
+  ),
+  Entry(
+    name='feature_nonspar',
+    label='MemAE-nonSpar of features',
+    style=('#aa4499', '-', 'H'),
+    reads=('model.memory.', 'train.alpha', *_FEATURES),
+    fixed={'model.memory.threshold': 0.0, 'train.alpha': 0.0},
+    memories=True,
+    rivals=('feature_ae',),
+    **_OF_FEATURES,
+  ),
+  Entry(
+    name='feature_ae',
+    label='AE of features',
+    style=('#999933', '-', '<'),
+    reads=_FEATURES,
+    rivals=('bank', 'ae'),
+    **_OF_FEATURES,
   ),
   Entry(
     name='gaussian',

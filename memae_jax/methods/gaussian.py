@@ -14,9 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 import sklearn.covariance
 
-from memae_jax import image_errors
 from memae_jax.features import kinds
-from memae_jax.methods import base
+from memae_jax.methods import base, positions
 
 RULE = 'mahalanobis'
 _MOST_ROWS = 2**16  # Features that fit it.
@@ -105,7 +104,6 @@ class Gaussian(base.Method):
       rows, fitted['whiten'].T, precision=jax.lax.Precision.HIGHEST
     )
     distance = jnp.sqrt(jnp.sum(white**2, axis=1)).reshape(features.shape[:-1])
-    if distance.ndim == 1:
-      return base.Prediction({RULE: distance})
-    maps = image_errors.enlarged(distance, self.shape[:2], self.blur)
-    return base.Prediction({RULE: jnp.max(distance, axis=(1, 2))}, {RULE: maps})
+    return base.Prediction(
+      **positions.scored(RULE, distance, self.shape, self.blur)
+    )

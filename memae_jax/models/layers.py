@@ -7,6 +7,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+MOMENTUM = 0.9  # PyTorch's default, which calls it 0.1.
 ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
   'tanh': nn.tanh,
   'relu': nn.relu,
@@ -28,14 +29,13 @@ class BatchNorm(nn.Module):
     dtype: of the result; moments are float32.
     axis: mesh axis over which the batch is spread; the moments are those of
       the batch on all its devices. None: the batch is on one device.
-    momentum: share of the stored moments that a step keeps; 0.9, the default
-      of PyTorch, which calls it 0.1.
+    momentum: share of the stored moments that a step keeps.
     epsilon: added to the variance, PyTorch's default.
   """
 
   dtype: Any
   axis: str | None = None
-  momentum: float = 0.9
+  momentum: float = MOMENTUM
   epsilon: float = 1e-5
 
   @nn.compact

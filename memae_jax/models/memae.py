@@ -8,7 +8,13 @@ import jax
 import jax.numpy as jnp
 
 from memae_jax import memory
-from memae_jax.models import conv_net, dense, memory_bank, variational
+from memae_jax.models import (
+  conv_net,
+  dense,
+  layers,
+  memory_bank,
+  variational,
+)
 
 
 class Knobs(NamedTuple):
@@ -140,6 +146,33 @@ class MemAE(nn.Module):
       decoder=self.decoder.clone(axis=data),
       bank=bank,
     )
+
+
+def settled(model: MemAE, variables: Any, samples: jax.Array) -> Any:
+  """Returns variables whose norms of the encoder hold the moments of samples.
+
+  Then it encodes without `train` as a first step of training would.
+
+  Args:
+    model: the network.
+    variables: of it.
+    samples: [B, ...].
+  """
+  if 'batch_stats' not in variables:
+    return variables
+  stats = variables['batch_stats']
+  # Of zeros, a step keeps nothing: what is there is the new moments' share.
+  nothing = jax.tree.map(jnp.zeros_like, stats)
+  _, moved = model.apply(
+    {**variables, 'batch_stats': nothing},
+    samples,
+    True,
+    method=MemAE.encode,
+    mutable=['batch_stats'],
+  )
+  share = 1 - layers.MOMENTUM
+  encoder = jax.tree.map(lambda x: x / share, moved['batch_stats']['encoder'])
+  return {**variables, 'batch_stats': {**stats, 'encoder': encoder}}
 
 
 def read_options(config: Any) -> memory.ReadOptions:

@@ -22,7 +22,7 @@ from memae_jax.data import feed
 from memae_jax.methods import base
 from memae_jax.planning import fitting, flops, hlo, machines, table
 from memae_jax.runtime import atomic, errors, parallel, strict_json
-from memae_jax.training import experiment
+from memae_jax.training import experiment, step
 
 _LOG = logging.getLogger(__name__)
 _UNITS = {'': 1, 'K': 2**10, 'M': 2**20, 'G': 2**30, 'T': 2**40}
@@ -332,8 +332,8 @@ def _limits(exp, devices, chip, peak: int) -> dict[str, Any]:
   out = {}
   if exp.trainer.method.memories:
     (path, at), *_ = exp.trainer.method.memories.items()
-    params = exp.programs.init_shapes.params
-    width = base.leaf(params, path).shape[-1]
+    variables = step.weights(exp.programs.init_shapes).variables
+    width = base.slots_of(variables, path).shape[-1]
     share = math.ceil(len(exp.replicas) / mesh[parallel.REPLICA])
     # Roughly: the float32 slot, its gradient, two moments and the best weights.
     slot_bytes = 5 * 4 * width * share / mesh[parallel.MEMORY]

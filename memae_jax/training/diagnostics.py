@@ -61,7 +61,8 @@ def reads(
 ) -> Values:
   """Returns diagnostics of reads, on the host; see `usage.summary`.
 
-  Where there are several memories, each name ends with that of its memory.
+  Where there are several memories, each name ends with that of its memory. A
+  memory that nothing read has none.
 
   Args:
     totals: sums over reads, [R] each, by name of the memory.
@@ -69,6 +70,8 @@ def reads(
   """
   values_of: Values = {}
   for memory, total in totals.items():
+    if not np.any(total.queries):
+      continue
     with jax.transfer_guard('allow'):
       summary = jax.device_get(jax.vmap(usage.summary)(total))
     end = f'/{memory}' if len(totals) > 1 else ''

@@ -138,9 +138,10 @@ class Experiment:
   @functools.cached_property
   def rule(self) -> str:
     """Name of the anomaly score: `eval.score`, or the method's own."""
-    own, wanted = self.trainer.method.criterion[0], self.config.eval.score
+    method, wanted = self.trainer.method, self.config.eval.score
     parts = self.parts if wanted in losses.COMBINED else {wanted}
-    return wanted if parts & set(self.programs.score_names) else own
+    known = parts & set(self.programs.score_names)
+    return method.score or (wanted if known else method.criterion[0])
 
   @property
   def parts(self) -> set[str]:
@@ -250,10 +251,12 @@ def _method(config: Any, source: types.Source, replicas) -> base.Method:
 
 def _trainer(config: Any, method: base.Method, steps: int) -> step.Trainer:
   """Returns the code of one replica of a family."""
+  training = [isinstance(stage, base.Train) for stage in method.stages]
+  passes = [s.rounds for s in method.stages[: (*training, True).index(True)]]
   return step.Trainer(
     method=method,
     optimizer=optimization.optimizer(config.train),
-    schedule=optimization.schedule(config.train, steps),
+    schedule=optimization.schedule(config.train, steps, sum(passes)),
     batch_size=config.train.batch_size,
     clip_norm=config.train.clip_norm,
     accumulate=config.train.accumulate,

@@ -19,13 +19,19 @@ def optimizer(config: Any) -> optax.GradientTransformation:
   return optax.chain(*parts)
 
 
-def schedule(config: Any, steps: int) -> Callable[[jax.Array], jax.Array]:
+def schedule(
+  config: Any, steps: int, first: int = 0
+) -> Callable[[jax.Array], jax.Array]:
   """Returns step -> factor on the learning rate.
 
   Args:
     config: `config.train`.
-    steps: number of steps of the run.
+    steps: number of steps of gradient descent.
+    first: number of the first of them; passes come before.
   """
+  if first:
+    later = schedule(config, steps)
+    return lambda step: later(step - first)
   warmup = config.warmup_steps
   if config.schedule == 'constant':
     after = optax.constant_schedule(1.0)

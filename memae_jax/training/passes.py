@@ -19,6 +19,9 @@ class Passes(placed.Placed):
   ) -> tuple[step.ReplicaState, bool]:
     """Takes a pass over the training normals.
 
+    Where the best weights are kept, it starts from them, and what it makes of
+    them is the best so far: errors before it are of another detector.
+
     Args:
       state: of the fleet.
       number: index of the stage that the pass belongs to.
@@ -29,8 +32,9 @@ class Passes(placed.Placed):
     """
     stage = self._trainer.method.stages[number]
     rows = [self._subset(i, stage.most) for i in range(len(self._splits))]
-    collected = self._collected(state, rows, number, round_)
-    weights = self.to_host(step.weights(state))
+    start = step.weights(state.best or state)
+    collected = self._collected(start, rows, number, round_)
+    weights = self.to_host(start)
     weights = parallel.without_padding(weights, self._memories, axis=1)
     one = lambda tree, i: jax.tree.map(lambda x: np.asarray(x[i]), tree)
     finished = []
@@ -50,10 +54,19 @@ class Passes(placed.Placed):
       )
     new = [step.split(variables) for variables, _ in finished]
     new = jax.tree.map(lambda *x: np.stack(x), *new)
-    shapes = step.weights(self.init_shapes)
-    placed = parallel.place_like(new, shapes)
-    state = state.replace(params=placed.params, collections=placed.collections)
-    return state, all(done for _, done in finished)
+    return self._with(state, new), all(done for _, done in finished)
+
+  def _with(
+    self, state: step.ReplicaState, new: step.Weights
+  ) -> step.ReplicaState:
+    """Returns a state with new weights [R, ...], which are on the host."""
+    placed = parallel.place_like(new, step.weights(self.init_shapes))
+    best = state.best
+    if best is not None:
+      step_, error = self.to_host((best.step, best.error))
+      best = step.Best(*new, step_, np.full_like(error, np.inf))
+      best = parallel.place_like(best, self.init_shapes.best)
+    return state.replace(**placed._asdict(), best=best)
 
   def _subset(self, index: int, most: int) -> np.ndarray:
     """Returns the training samples of a replica, at most `most`; 0: all."""
@@ -63,18 +76,18 @@ class Passes(placed.Placed):
     rng = np.random.default_rng([int(self._host_hyper.seed[index]), most])
     return np.sort(rng.choice(rows, most, replace=False))
 
-  def _collected(self, state, rows, number: int, round_: int) -> Any:
+  def _collected(self, weights, rows, number: int, round_: int) -> Any:
     """Returns what the method collects: rows [R, K, ...], or sums [R, ...].
 
     Args:
-      state: of the fleet.
+      weights: of the fleet.
       rows: indices of samples, one array [n_r] per replica.
       number: index of the stage.
       round_: number of the pass in that stage.
     """
     keeps = self._trainer.method.stages[number].keeps
     index, mask = self._blocks(rows)
-    weights, parts, total = step.weights(state), [], None
+    parts, total = [], None
     for i in range(index.shape[1]):
       part = self.to_host(
         self._collect_block(

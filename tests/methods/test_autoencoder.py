@@ -3,9 +3,13 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
-from memae_jax.methods import base
-from memae_jax.training import experiment, step
+from memae_jax.data import transforms
+from memae_jax.methods import base, selection
+from memae_jax.models import memae
+from memae_jax.runtime import errors
+from memae_jax.training import experiment, loop, step
 from tests import helpers
 
 
@@ -83,3 +87,70 @@ def test_variants_of_one_seed_start_from_the_same_weights():
       np.testing.assert_array_equal(row, np.asarray(leaf)[0])
   slots = np.asarray(state.params['bank']['slots'])[0]
   assert len(np.unique(slots, axis=0)) == len(slots)
+
+
+def _selected(**fields):
+  """A fleet that selects its slots, and its states before and after that."""
+  config = helpers.digits(
+    **{
+      'fleet.normal_classes': (3,),
+      'fleet.variants': ('memae', 'ae'),
+      'fleet.slots': (5, 9),
+      'model.batch_norm': True,
+      'model.memory.init': 'k_means',
+      'eval.batch_size': 50,
+      **fields,
+    }
+  )
+  exp = experiment.build(config)
+  start = exp.programs.init()
+  state, now, values = loop.advance(exp, start, 0)
+  assert (now, values) == (1, {})
+  return exp, start, state
+
+
+@pytest.mark.parametrize('select', ['k_means', 'k_centre'])
+def test_slots_start_as_selected_encodings(select):
+  exp, start, state = _selected(**{'model.memory.init': select})
+  split = exp.splits[0]
+  x = transforms.apply(exp.source.inputs[split.train], split.transform)
+  encode = memae.MemAE.encode
+  for i, replica in enumerate(exp.replicas):
+    before, after = (exp.programs.one(s, i).variables for s in (start, state))
+    slots = after['params'].pop('bank')['slots']
+    random = before['params'].pop('bank')['slots']
+    jax.tree.map(np.testing.assert_array_equal, before, after)
+    count = replica.slots if replica.has_memory else 0
+    if count:
+      codes = exp.trainer.method.model.apply(before, x, method=encode)
+      rng = np.random.default_rng([0, 0, 0])
+      expected = selection.select(np.asarray(codes), select, count, rng)
+      np.testing.assert_allclose(slots[:count], expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(slots[count:], random[count:])
+
+
+def test_only_a_selection_takes_a_pass():
+  for init, passes in (('uniform', 0), ('encodings', 0), ('k_means', 1)):
+    exp = experiment.build(helpers.digits(**{'model.memory.init': init}))
+    assert exp.steps - exp.gradient_steps == passes
+  fields = {'model.memory.init': 'k_means', 'fleet.variants': ('ae',)}
+  exp = experiment.build(helpers.digits(**fields))
+  assert exp.steps == exp.gradient_steps
+  fields = {'model.memory.init': 'k_means', 'model.memory.slots': 500}
+  with pytest.raises(errors.UserError, match='start from the encodings of 500'):
+    experiment.build(helpers.digits(**fields))
+
+
+@pytest.mark.slow  # Eight devices compile.
+def test_devices_share_the_selected_slots():
+  exp, _, state = _selected()
+  other, _, spread = _selected(**{'mesh.memory': 4, 'mesh.data': 2})
+  assert tuple(other.mesh.shape.values()) == (1, 2, 4)
+  for i in range(len(exp.replicas)):
+    one, two = exp.programs.one(state, i), other.programs.one(spread, i)
+    np.testing.assert_allclose(
+      one.params['bank']['slots'],
+      two.params['bank']['slots'],
+      rtol=1e-4,
+      atol=1e-5,
+    )

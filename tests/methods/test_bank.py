@@ -1,14 +1,15 @@
 """The bank against brute force: features, distances, devices."""
 
+import jax
 import numpy as np
 import pytest
 
-from memae_jax import export, losses, scorer
+from memae_jax import losses
 from memae_jax.data import transforms
 from memae_jax.features import pixels
 from memae_jax.methods import selection
 from memae_jax.runtime import errors
-from memae_jax.training import experiment, loop, step
+from memae_jax.training import experiment, loop
 from tests import helpers
 from tests.methods import fitting
 
@@ -105,28 +106,24 @@ def test_it_scores_the_same_in_pieces():
 @pytest.mark.slow
 @pytest.mark.parametrize('features', ['blur_unit', 'patches'])
 def test_the_exported_bank_scores_the_same(features, tmp_path):
-  pytest.importorskip('flatbuffers', reason='extra "export"')
-  config = helpers.digits(
+  fitting.check_export(
+    tmp_path,
     **{
       'fleet.variants': ('bank',),
-      'fleet.normal_classes': (3,),
       'methods.bank.features': features,
       'methods.bank.patch': 3,
       'methods.bank.neighbours': 3,
       'model.memory.slots': 30,
-    }
+    },
   )
-  exp = experiment.build(config)
-  run = tmp_path / 'run'
-  weights = step.weights(loop.train(exp, run))
-  export.to_file(run, tmp_path / 'a.scorer')
-  test = exp.splits[0].test
-  found = scorer.load(tmp_path / 'a.scorer').explain(exp.source.inputs[test])
-  scored = fitting.scores(exp, weights, ('maps',))
-  np.testing.assert_allclose(
-    found['score'], scored.scores[losses.MEMORY][0, : len(test)], rtol=1e-6
-  )
-  if features == 'patches':
-    np.testing.assert_allclose(
-      found['errors'], scored.maps[losses.MEMORY][0, : len(test)], rtol=1e-5
-    )
+
+
+@pytest.mark.parametrize('method', ['bank', 'gaussian'])
+def test_the_best_weights_are_those_after_the_pass(method, tmp_path):
+  """Before it all distances are 0, which no memory is better than."""
+  fields = {'fleet.variants': (method,), 'eval.checkpoint': 'validation'}
+  exp = experiment.build(helpers.digits(**fields))
+  best = jax.device_get(loop.train(exp, tmp_path).best)
+  assert (best.error > 0).all() and best.step.tolist() == [1, 1]
+  for name, tree in best.collections.items():
+    assert all(np.any(leaf) for leaf in jax.tree.leaves(tree)), name

@@ -1,5 +1,8 @@
 """A run of several families: killed between and inside them, and resumed."""
 
+import itertools
+import json
+
 import jax
 import numpy as np
 import pytest
@@ -74,3 +77,83 @@ def test_stages_follow_one_another():
   assert member is pca and member.replicas[index].normal_class == 1
   with pytest.raises(errors.UserError, match='did you mean "pca'):
     exp.find('pca/normal_class=7')
+
+
+STAGED = {
+  'fleet.variants': ('memae', 'encoder_bank', 'feature_memae'),
+  'fleet.normal_classes': (1,),
+  'model.memory.init': 'k_means',
+  'train.epochs': 0.5,
+  'train.log_every': 1,
+  'train.checkpoint_every': 1,
+}
+
+
+@pytest.mark.slow  # Three families compile for each of five attempts.
+@pytest.mark.parametrize('checkpoint', ['last', 'validation'])
+def test_stages_go_on_bit_for_bit(checkpoint, tmp_path, monkeypatch):
+  """Killed before and after each pass, as often as there are stages."""
+  build = lambda: experiment.build(
+    helpers.digits(**STAGED | {'eval.checkpoint': checkpoint})
+  )
+  exp = build()
+  loop.train(exp, tmp_path / 'straight')
+  last = {member.family: member.steps for member in exp.members}
+  stops = [
+    ('autoencoder', 1),
+    ('encoder_bank', last['encoder_bank'] - 1),
+    ('feature_memae', 1),
+    ('feature_memae', 2),
+    ('feature_memae', 3),
+  ]
+  advance, seen = loop.advance, []
+
+  def killed(exp, state, now):
+    seen.append((exp.family, now))
+    if seen[-1] in stops:
+      stops.remove(seen[-1])
+      raise Killed
+    return advance(exp, state, now)
+
+  run = tmp_path / 'killed'
+  with monkeypatch.context() as patch:
+    patch.setattr(loop, 'advance', killed)
+    for _ in range(len(stops)):
+      with pytest.raises(Killed):
+        loop.train(build(), run)
+    loop.train(build(), run)
+  assert not stops and len(seen) == sum(last.values()) + 5
+  for one, two in zip(_weights(exp, tmp_path / 'straight'), _weights(exp, run)):
+    jax.tree.map(np.testing.assert_array_equal, one, two)
+
+
+@pytest.mark.slow  # A run from its first step to its report.
+def test_memories_of_features_stand_beside_banks_and_memae(tmp_path):
+  names = 'feature_memae', 'feature_ae', 'bank', 'encoder_bank', 'memae', 'ae'
+  code, _, err = helpers.run(
+    f'--config={helpers.ROOT}/configs/digits.py:smoke,variant={"+".join(names)}',
+    f'--workdir={tmp_path}',
+    '--config.eval.baselines=mean',
+  )
+  assert code == 0, err
+  results = json.loads((tmp_path / 'results.json').read_text())
+  assert set(results['methods']) == set(names)
+  pairs = set(results['differences'])
+  for a, b in itertools.combinations(names[:1] + names[2:], 2):
+    assert {f'{a} - {b}', f'{b} - {a}'} & pairs or (a, b) == ('bank', 'ae')
+  assert {'feature_memae - feature_ae', 'feature_memae - bank'} <= pairs
+  paired = results['differences']['feature_memae - bank']['auroc']
+  methods = results['methods']
+  difference = methods['feature_memae']['auroc']['mean']
+  difference -= methods['bank']['auroc']['mean']
+  assert paired['mean'] == pytest.approx(difference)
+  families = results['families']
+  assert families['encoder_bank']['score']['name'] == 'memory_distance'
+  assert results['score']['name'] == 'feature_error'
+  rules = {name: set(found) for name, found in results['rules'].items()}
+  assert rules['feature_memae'] == {'feature_error', 'memory_distance'}
+  assert rules['feature_ae'] == {'feature_error'}
+  assert {'mse', 'memory_distance'} < rules['encoder_bank']
+  page = (tmp_path / 'report.html').read_text()
+  for text in ('MemAE of features', 'AE of features', 'Bank of encodings'):
+    assert text in page

@@ -55,3 +55,27 @@ def test_images_keep_their_shape():
   assert (
     model.apply(variables, x, variant.knobs()).reconstruction.shape == x.shape
   )
+
+
+def test_settled_norms_encode_as_the_first_step_does():
+  config = helpers.digits(
+    **{'model.widths': (5, 7), 'model.code': 4, 'model.batch_norm': True}
+  ).model
+  model = memae.build(config, (6,), 7)
+  x = 1e-2 * jax.random.normal(jax.random.key(0), (9, 6)) + 3
+  variables = model.init(jax.random.key(1), x[:1], variant.knobs())
+  encode = {'method': memae.MemAE.encode}
+  first, _ = model.apply(variables, x, True, mutable=['batch_stats'], **encode)
+  settled = memae.settled(model, variables, x)
+  np.testing.assert_allclose(
+    model.apply(settled, x, **encode), first, rtol=1e-3, atol=1e-4
+  )
+  assert np.abs(model.apply(variables, x, **encode) - first).max() > 0.1
+  for name in ('params', 'batch_stats'):
+    jax.tree.map(
+      np.testing.assert_array_equal,
+      settled[name]['decoder'],
+      variables[name]['decoder'],
+    )
+  plain = _model().init(jax.random.key(1), x[:1], variant.knobs())
+  assert memae.settled(_model(), plain, x) is plain

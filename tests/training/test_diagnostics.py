@@ -73,3 +73,8 @@ def test_mostly_dead_reads_are_warned_of(caplog, dead, is_said):
   diagnostics.warn_dead(values, 8)
   assert bool(caplog.messages) == is_said
   assert not is_said or 'step 8: up to 55 % of the reads' in caplog.text
+
+
+def test_a_memory_that_nothing_read_is_not_logged():
+  nothing = usage.ReadTotals(*[np.zeros(2)] * 4, np.zeros((2, 10)))
+  assert diagnostics.reads({'memory': nothing}, REPLICAS) == {}

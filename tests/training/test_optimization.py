@@ -20,6 +20,8 @@ def test_schedules():
   assert factor(10) == pytest.approx(1)
   assert factor(60) == pytest.approx(0.5, abs=1e-3)
   assert factor(110) == pytest.approx(0, abs=1e-6)
+  later = optimization.schedule(config, 110, 3)
+  assert [later(n + 3) for n in (0, 5, 60)] == [factor(n) for n in (0, 5, 60)]
   constant = optimization.schedule(helpers.digits().train, 110)
   assert constant(0) == constant(109) == 1
 

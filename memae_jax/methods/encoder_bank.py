@@ -1,0 +1,154 @@
+"""A bank of the codes that an autoencoder of our own learned.
+
+First an autoencoder without a memory learns, then one pass collects its codes,
+`selection` chooses slots among them, and the score is the distance to the
+nearest: MemAE's question, asked of a memory that is not learned.
+"""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+
+from memae_jax import losses
+from memae_jax.methods import autoencoder, base
+from memae_jax.methods import slots as slots_lib
+from memae_jax.models import memae
+
+
+class Hyper(NamedTuple):
+  """Traced values of a replica (scalars), or of a fleet ([R] each).
+
+  network: of the autoencoder. slots: how many there are.
+  """
+
+  network: autoencoder.Hyper
+  slots: jax.Array
+
+
+def _plain(replicas: Sequence[Any]) -> list[Any]:
+  """Returns replicas of the autoencoder alone, as those of the method `ae`."""
+  return [replica._replace(variant='ae') for replica in replicas]
+
+
+def build(
+  config: Any, input_shape: tuple[int, ...], replicas: Sequence[Any]
+) -> 'EncoderBank':
+  """Builds the family.
+
+  Args:
+    config: resolved; fields of `methods.bank` decide how slots are chosen.
+    input_shape: of one sample.
+    replicas: of the family.
+
+  Raises:
+    UserError: fields of the network do not fit each other or the samples, or
+      there are fewer slots than neighbours.
+  """
+  network = autoencoder.build(config, input_shape, _plain(replicas))
+  has_positions = len(network.model.code_shape) in (3, 4)
+  return EncoderBank(
+    network=network,
+    slots=slots_lib.build(config, replicas),
+    shape=tuple(input_shape),
+    per_position=config.model.memory.per_position and has_positions,
+  )
+
+
+@dataclasses.dataclass(frozen=True)
+class EncoderBank(base.Method):
+  """A bank of encodings, see `base.Method`.
+
+  Attributes:
+    network: the autoencoder, the same as that of the method `ae`.
+    slots: how they are chosen and read.
+    shape: of one sample.
+    per_position: whether each position of a code is a feature; of clips, each
+      of those at the time of the scored frame. Else the whole code is one.
+  """
+
+  network: autoencoder.Autoencoder
+  slots: slots_lib.Slots
+  shape: tuple[int, ...]
+  per_position: bool
+
+  score = losses.MEMORY
+
+  @property
+  def criterion(self):
+    """Criterion of the best weights of the autoencoder."""
+    return self.network.criterion
+
+  @property
+  def memories(self):
+    """Slots at their path."""
+    return self.slots.memories
+
+  @property
+  def stages(self):
+    """Returns the training, and the pass that collects codes."""
+    return *self.network.stages, self.slots.stage
+
+  def hyper(self, replicas, config):
+    """Returns the `Hyper` of replicas."""
+    network = self.network.hyper(_plain(replicas), config)
+    return Hyper(network, slots_lib.counts(replicas))
+
+  def on(self, across):
+    """Returns what one device runs."""
+    network, slots = self.network.on(across), self.slots.on(across)
+    return dataclasses.replace(self, network=network, slots=slots)
+
+  def init(self, key, samples, hyper):
+    """Returns the weights of the autoencoder, and empty slots."""
+    shape = self.network.model.code_shape
+    width = shape[-1] if self.per_position else math.prod(shape)
+    weights = self.network.init(key, samples, hyper.network)
+    return weights | self.slots.empty(width)
+
+  def loss(self, variables, batch, hyper, across):
+    """Returns the loss of the autoencoder."""
+    parts = self.network.loss(variables, batch, hyper.network, across)
+    return parts._replace(totals=self.slots.no_reads())
+
+  def collect(self, variables, x, hyper, mask, stage, round_):
+    """Returns the codes of samples."""
+    del hyper, mask, stage, round_
+    encode = memae.MemAE.encode
+    codes = self.network.model.apply(variables, x, method=encode)
+    return self.slots.collect(self._features(codes))
+
+  def _features(self, codes: jax.Array) -> jax.Array:
+    """Returns [B, C], or [B, h, w, C] of the positions of codes [B, ...]."""
+    if not self.per_position:
+      return codes.reshape(len(codes), -1)
+    return losses.scored_frame(codes) if codes.ndim == losses.CLIP else codes
+
+  def finish(self, variables, collected, hyper, stage, round_, rng):
+    """Chooses the slots."""
+    del stage, round_
+    chosen = self.slots.chosen(variables, collected, int(hyper.slots), rng)
+    return chosen, True
+
+  def predict(self, variables, x, hyper, mask, keys):
+    """Returns distances to the nearest slots, and reconstruction errors.
+
+    Maps are those of the distances.
+    """
+    del keys
+    out = self.network.model.apply(
+      variables, x, hyper.network.knobs, sample_mask=mask
+    )
+    codes = self._features(out.code)
+    near = self.slots.predict(variables, codes, mask, self.shape)
+    rebuilt = losses.of(x, out.reconstruction)['scores']
+    return near._replace(scores=near.scores | rebuilt)
+
+  def decode_slots(self, variables, slots):
+    """Returns slots as samples; None where a slot holds a part of a code."""
+    if self.per_position:
+      return None
+    decode = memae.MemAE.decode
+    return self.network.model.apply(variables, slots, method=decode)
