@@ -87,10 +87,23 @@ def nearest(
   if axis is None:
     return found
   index = jax.lax.axis_index(axis) * count + found.index
-  found = jax.lax.all_gather(
-    found._replace(index=index), axis, axis=1, tiled=True
+  return _of_all_devices(found._replace(index=index), axis)
+
+
+def _of_all_devices(found: Neighbours, axis: str) -> Neighbours:
+  """Returns the nearest of all devices of an axis, on each of them.
+
+  Each compares them for its share of the queries: what is sent and held does
+  not grow with the number of devices.
+  """
+  queries, k = found.index.shape
+  more = -queries % jax.lax.axis_size(axis)
+  found = jax.tree.map(lambda x: jnp.pad(x, ((0, more), (0, 0))), found)
+  share = jax.lax.all_to_all(
+    found, axis, split_axis=0, concat_axis=1, tiled=True
   )
-  return _sorted(found, k)
+  found = jax.lax.all_gather(_sorted(share, k), axis, tiled=True)
+  return jax.tree.map(lambda x: x[:queries], found)
 
 
 def _by_tiles(
