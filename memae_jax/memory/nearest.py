@@ -1,10 +1,12 @@
 """The nearest slots of a query, and how far they are: a memory as a detector.
 
-The same blocks as in the other reads: nothing of size [Q, N]. Candidates are
-found by matrix products; their distances are then computed from differences,
-since |q|^2 + |m|^2 - 2 q.m loses what nearly equal vectors differ by.
+Blocks of slots as in the other reads, and of queries: nothing of size [Q, N].
+Candidates are found by matrix products; their distances are then computed from
+differences, since |q|^2 + |m|^2 - 2 q.m loses what nearly equal vectors differ
+by.
 """
 
+import functools
 from typing import NamedTuple
 
 import jax
@@ -14,6 +16,8 @@ from memae_jax.memory import addressing, blocks
 
 METRICS = ('euclidean', 'cosine')
 _SPARE = 4  # Candidates beside the k nearest, for what rounding may swap.
+_QUERIES = 512  # At a time, at least: enough for a matrix product.
+_CACHED = 2**26  # Bytes at a time, beyond which caches of a CPU do not help.
 
 
 class Neighbours(NamedTuple):
@@ -74,44 +78,86 @@ def nearest(
   query = query.astype(jnp.promote_types(jnp.float32, query.dtype))
   # Half a squared distance is made of dot products.
   similarity = 'cosine' if metric == 'cosine' else 'dot'
-  query = blocks.keys(query, similarity)
-  options = blocks.static_options(
-    addressing.ReadOptions(similarity, read_bytes=read_bytes, axis=axis),
-    query,
-    slots,
+  by_tiles = lambda most: functools.partial(_by_tiles, similarity, k, most)
+  found = jax.lax.platform_dependent(
+    *(blocks.keys(query, similarity), slots, slot_mask),
+    cpu=by_tiles(min(read_bytes, _CACHED)),
+    default=by_tiles(read_bytes),
   )
-  wanted = min(k + _SPARE, count)
-  first = 0 if axis is None else jax.lax.axis_index(axis) * count
-  index = _candidates(options, query, slots, slot_mask, first, wanted)
-  distance = _distances(similarity, query, slots, slot_mask, index - first)
-  found = _sorted(Neighbours(distance, index), k)
   if axis is None:
     return found
-  gathered = jax.lax.all_gather(found, axis, axis=1, tiled=True)
-  return _sorted(Neighbours(*gathered), k)
+  index = jax.lax.axis_index(axis) * count + found.index
+  return _of_all_devices(found._replace(index=index), axis)
 
 
-def _candidates(options, query, slots, slot_mask, first, k: int) -> jax.Array:
-  """Returns [Q, k] numbers of the slots that look nearest, from `first` on."""
+def _of_all_devices(found: Neighbours, axis: str) -> Neighbours:
+  """Returns the nearest of all devices of an axis, on each of them.
+
+  Each compares them for its share of the queries: what is sent and held does
+  not grow with the number of devices.
+  """
+  queries, k = found.index.shape
+  more = -queries % jax.lax.axis_size(axis)
+  found = jax.tree.map(lambda x: jnp.pad(x, ((0, more), (0, 0))), found)
+  share = jax.lax.all_to_all(
+    found, axis, split_axis=0, concat_axis=1, tiled=True
+  )
+  found = jax.lax.all_gather(_sorted(share, k), axis, tiled=True)
+  return jax.tree.map(lambda x: x[:queries], found)
+
+
+def _by_tiles(
+  similarity: str, k: int, read_bytes: int, query, slots, slot_mask
+) -> Neighbours:
+  """Returns the nearest slots of this device, for some queries at a time.
+
+  Args:
+    similarity: 'cosine' or 'dot'.
+    k, slots, slot_mask: see `nearest`.
+    read_bytes: that the arrays of a block of slots may take together.
+    query: [Q, C] from `blocks.keys`.
+  """
+  count, (queries, width) = slots.shape[0], query.shape
+  most = max(_QUERIES, read_bytes // (4 * blocks.LIVE * count))
+  tiles = -(-queries // most) or 1
+  each = -(-queries // tiles)
+  # As even as multiples of 128 can be: the last block overlaps another least.
+  number = -(-count // blocks.chunk_size(each, count, read_bytes))
+  chunk = min(-(-count // (128 * number)) * 128, count)
+  options = addressing.ReadOptions(similarity, chunk=chunk, k=k)
+
+  def of_tile(query):
+    index = _candidates(options, query, slots, slot_mask)
+    return _sorted(_distances(similarity, query, slots, slot_mask, index), k)
+
+  if tiles == 1:
+    return of_tile(query)
+  query = jnp.pad(query, ((0, tiles * each - queries), (0, 0)))
+  found = jax.lax.map(of_tile, query.reshape(tiles, each, width))
+  return jax.tree.map(lambda x: x.reshape(-1, k)[:queries], found)
+
+
+def _candidates(options, query, slots, slot_mask) -> jax.Array:
+  """Returns numbers of the slots that look nearest, some more than k."""
 
   def step(carry, block):
     best, index = carry
-    key = blocks.keys(block.slots.astype(query.dtype), similarity)
+    key = blocks.keys(block.slots.astype(query.dtype), options.similarity)
     # Half of |q|^2 - |q - m|^2, which ranks as minus the distance.
     score = blocks.matmul(query, key.T) - jnp.sum(key**2, axis=1)[None] / 2
     score = jnp.where(block.exists[None, :], score, -jnp.inf)
     return blocks.keep_highest(best, index, score, block)
 
-  shape, similarity = (query.shape[0], k), options.similarity
+  shape = query.shape[0], min(options.k + _SPARE, slots.shape[0])
   start = (
     jnp.full(shape, -jnp.inf, query.dtype),
-    jnp.full(shape, first, jnp.int32),
+    jnp.zeros(shape, jnp.int32),
   )
   return blocks.fold(options, step, start, slots, slot_mask)[1]
 
 
-def _distances(similarity, query, slots, slot_mask, index) -> jax.Array:
-  """Returns [Q, k] distances to slots of this device, infinite to none."""
+def _distances(similarity, query, slots, slot_mask, index) -> Neighbours:
+  """Returns distances to slots of these numbers [Q, k], infinite to none."""
 
   def to_one(column):
     key = blocks.keys(slots[column].astype(query.dtype), similarity)
@@ -123,7 +169,7 @@ def _distances(similarity, query, slots, slot_mask, index) -> jax.Array:
     distance = jnp.where(jnp.asarray(slot_mask)[index], distance, jnp.inf)
   # Where there are fewer slots than candidates, one stands there repeatedly.
   earlier = jnp.tril(index[:, :, None] == index[:, None, :], -1).any(axis=2)
-  return jnp.where(earlier, jnp.inf, distance)
+  return Neighbours(jnp.where(earlier, jnp.inf, distance), index)
 
 
 def _sorted(found: Neighbours, k: int) -> Neighbours:

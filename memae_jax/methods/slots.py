@@ -197,13 +197,14 @@ class Slots:
     served = jnp.where(queries[:, None], 1 / self.neighbours, 0)
     served = jnp.broadcast_to(served, near.index.shape)
     count = jnp.sum(queries, dtype=jnp.float32)
-    whole = (
-      jnp.zeros(self._here * self.across.memory).at[near.index].add(served)
-    )
+    # Those of other devices stand behind the last slot, and are left out.
+    place = near.index - self._numbers()[0]
+    is_here = (place >= 0) & (place < self._here)
+    place = jnp.where(is_here, place, self._here)
     return usage.ReadTotals(
       queries=count,
       dead=jnp.zeros_like(count),
       kept=count * self.neighbours,
       lost=jnp.zeros_like(count),
-      usage=whole[self._numbers()],
+      usage=jnp.zeros(self._here).at[place].add(served, mode='drop'),
     )

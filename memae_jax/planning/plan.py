@@ -384,14 +384,14 @@ def too_large(plan: dict[str, Any]) -> str:
   )
   state = sizes['parameters'] + sizes['optimizer'] + sizes['best_weights']
   largest = lambda field: limits.get(field, {}).get('largest') or None
-  if name == 'score':
-    return problem + 'lower eval.batch_size'
   if plan['slots'] and state > sizes['temporaries']:
     to = largest('slots')
     return problem + (
       f'lower model.memory.slots{f" to {to}" if to else ""}, or raise'
       ' mesh.memory'
     )
+  if name == 'score':
+    return problem + 'lower eval.batch_size'
   to = largest('batch_size')
   return problem + (
     f'lower train.batch_size{f" to {to}" if to else ""}, raise'

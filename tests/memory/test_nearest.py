@@ -50,6 +50,46 @@ def test_equals_all_pairs(seed, metric, k, read_bytes):
   np.testing.assert_array_equal(found.index, index)
 
 
+@settings(max_examples=12, deadline=None)
+@given(
+  seed=st.integers(0, 999),
+  k=st.sampled_from([1, 5]),
+  read_bytes=st.sampled_from([1, 2**21, 2**28]),
+  exist=st.sampled_from([0.01, 1.0]),
+)
+def test_ties_over_blocks_groups_and_tiles(seed, k, read_bytes, exist):
+  """Of whole numbers all distances are exact, and most of them are equal."""
+  rng = np.random.default_rng(seed)
+  query = rng.integers(0, 3, (1100, 2)).astype(np.float32)
+  slots = rng.integers(0, 3, (5000, 2)).astype(np.float32)
+  mask = rng.random(5000) < exist
+  found = _compiled(query, slots, k, 'euclidean', mask, read_bytes)
+  some = np.unique(rng.integers(0, 1100, 40))
+  distance, index = _all_pairs(query[some], slots, k, mask=mask)
+  np.testing.assert_array_equal(np.asarray(found.index)[some], index)
+  np.testing.assert_allclose(np.asarray(found.distance)[some], distance)
+
+
+@pytest.mark.parametrize('metric', nearest.METRICS)
+def test_in_float64(metric):
+  rng = np.random.default_rng(2)
+  slots = 1e6 + rng.normal(size=(4000, 3))
+  query = slots[:700] + 1e-6 * rng.normal(size=(700, 3))
+  with jax.enable_x64(True):
+    found = nearest.nearest(query, slots, 2, metric)
+  distance, index = _all_pairs(query[:50], slots, 2, metric)
+  np.testing.assert_array_equal(found.index[:50], index)
+  scale = 1e-9 if metric == 'euclidean' else 1e-15
+  np.testing.assert_allclose(found.distance[:50], distance, atol=scale)
+
+
+def test_memory_does_not_grow_with_queries_times_slots():
+  shape = lambda count: jax.ShapeDtypeStruct((count, 4), np.float32)
+  read = jax.jit(functools.partial(nearest.nearest, k=5, read_bytes=2**24))
+  compiled = read.lower(shape(2**14), shape(2**16)).compile()
+  assert compiled.memory_analysis().temp_size_in_bytes < 2 * 2**24
+
+
 def test_of_equal_slots_the_first_come_first():
   slots = np.repeat(np.eye(3, dtype=np.float32), 4, axis=0)
   found = nearest.nearest(np.eye(3, dtype=np.float32), slots, 5)
@@ -84,13 +124,15 @@ def test_k_is_checked(k):
     nearest.nearest(np.eye(4), np.eye(4), 1, 'l1')
 
 
+@pytest.mark.parametrize('count', [64, 8 * 4200])
 @pytest.mark.parametrize('metric', nearest.METRICS)
-def test_slots_over_devices(metric):
+def test_slots_over_devices(metric, count):
   rng = np.random.default_rng(1)
   query = rng.normal(size=(6, 4)).astype(np.float32)
-  slots = rng.normal(size=(64, 4)).astype(np.float32)
-  slots[40:] = slots[:24]  # Equal ones on other devices.
-  mask = np.arange(64) < 61
+  slots = rng.normal(size=(count, 4)).astype(np.float32)
+  slots[count - 24 :] = slots[:24]  # Equal ones on other devices.
+  query[:3] = slots[[0, 9, 23]]
+  mask = np.arange(count) < count - 3
   auto = (jax.sharding.AxisType.Auto,)
   mesh = jax.make_mesh((8,), ('memory',), axis_types=auto)
   on_slots = jax.sharding.PartitionSpec('memory')

@@ -87,6 +87,41 @@ def test_what_is_sent_does_not_grow_with_the_memory(spread):
   assert grown == 4 * (8 + 1) * (1000 - 10) // 2
 
 
+def _bank(slots, devices=4):
+  fields = {
+    'fleet.variants': ('bank',),
+    'fleet.normal_classes': (0,),
+    'methods.bank.features': 'raw',
+    'model.memory.slots': slots,
+    'model.memory.read_bytes': 2**20,
+    'mesh.data': 1,
+    'mesh.memory': devices,
+  }
+  return _plan(f'cpu:{devices}', **fields)
+
+
+def test_a_bank_over_devices():
+  small, large = _bank(2**14), _bank(2**18)
+  assert small['train'] is None and small['slots'] == 2**14
+  for found, slots in ((small, 2**14), (large, 2**18)):
+    sizes = found['score']['bytes']
+    assert sizes['parameters'] == 4 * (64 * slots // 4 + 1)
+    assert sizes['temporaries'] < 2**20  # The slots are not copied.
+  sent = small['score']['collectives']
+  assert sent == large['score']['collectives']
+  assert {c['axes'] for c in sent} == {('memory',)}
+  fewer = sum(c['nbytes'] for c in _bank(2**14, 2)['score']['collectives'])
+  assert sum(c['nbytes'] for c in sent) < 1.1 * fewer
+
+
+def test_a_bank_that_does_not_fit():
+  found = _bank(2**14)
+  score = found['score']
+  score['memory'], score['fits'], found['fits'] = 2**20, False, False
+  said = plan.too_large(found)
+  assert 'scoring needs' in said and 'raise mesh.memory' in said
+
+
 @pytest.mark.slow
 def test_one_device_holds_all():
   found = _plan('cpu:1', limits=True, memory=2**20)
