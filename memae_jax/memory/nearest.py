@@ -3,6 +3,9 @@
 The same blocks as in the other reads: nothing of size [Q, N]. Candidates are
 found by matrix products; their distances are then computed from differences,
 since |q|^2 + |m|^2 - 2 q.m loses what nearly equal vectors differ by.
+
+Each slot may have a weight that its distances are multiplied by: a slot that
+is doubted counts as farther away than it is.
 """
 
 from typing import NamedTuple
@@ -19,8 +22,9 @@ _SPARE = 4  # Candidates beside the k nearest, for what rounding may swap.
 class Neighbours(NamedTuple):
   """The k nearest slots of each query, the nearest first.
 
-  distance: [Q, k] Euclidean distances; by 'cosine' those of the unit vectors,
-    from 0 to 2. Infinite where there are fewer than k slots.
+  distance: [Q, k] Euclidean distances, times the weights of the slots if these
+    have any; by 'cosine' those of the unit vectors, from 0 to 2. Infinite where
+    there are fewer than k slots.
   index: [Q, k] int32 numbers of the slots, over all devices of an axis. Of
     slots at the same distance the one with the lower number comes first.
   """
@@ -65,25 +69,130 @@ def nearest(
     >>> print(out.index, out.distance)
     [[1 0]] [[0. 5.]]
   """
-  count = slots.shape[0]
   if metric not in METRICS:
     raise ValueError(f'metric is "{metric}"; use "euclidean" or "cosine"')
-  if not 1 <= k <= count:
-    raise ValueError(f'k is {k}, but there are {count} slots')
-  query, slots = jnp.asarray(query), jnp.asarray(slots)
-  query = query.astype(jnp.promote_types(jnp.float32, query.dtype))
   # Half a squared distance is made of dot products.
   similarity = 'cosine' if metric == 'cosine' else 'dot'
-  query = blocks.keys(query, similarity)
-  options = blocks.static_options(
-    addressing.ReadOptions(similarity, read_bytes=read_bytes, axis=axis),
-    query,
-    slots,
-  )
+  options = addressing.ReadOptions(similarity, read_bytes=read_bytes, axis=axis)
+  return _nearest(options, query, _Slots(slots, None, slot_mask), k)
+
+
+def weighted(
+  query: jax.Array,
+  slots: jax.Array,
+  weights: jax.Array,
+  k: int = 1,
+  *,
+  slot_mask: jax.Array | None = None,
+  read_bytes: int = 2**28,
+  axis: str | None = None,
+) -> Neighbours:
+  """Finds the slots with the least weighted distance, w |q - m|.
+
+  Args:
+    query: [Q, C].
+    slots: [N, C]; with an axis, those of this device.
+    weights: [N] of these slots, finite and at least 0.
+    k, slot_mask, read_bytes, axis: see `nearest`.
+
+  Returns:
+    `Neighbours` by their weighted Euclidean distances.
+
+  Raises:
+    ValueError: k is not in 1 .. N.
+
+  Example:
+    The first slot is 1 away and the second one 2, but the first one counts
+    three times.
+
+    >>> slots, weights = jnp.array([[1.0], [4.0]]), jnp.array([3.0, 1.0])
+    >>> out = weighted(jnp.array([[2.0]]), slots, weights, k=2)
+    >>> print(out.index, out.distance)
+    [[1 0]] [[2. 3.]]
+  """
+  options = addressing.ReadOptions('dot', read_bytes=read_bytes, axis=axis)
+  return _nearest(options, query, _Slots(slots, weights, slot_mask), k)
+
+
+def at(
+  slots: jax.Array, index: jax.Array, axis: str | None = None
+) -> jax.Array:
+  """Returns slots by their numbers, on every device of an axis.
+
+  Args:
+    slots: [N, C]; with an axis, those of this device.
+    index: [Q] numbers as in `Neighbours`, the same on all devices.
+    axis: see `nearest`.
+
+  Returns:
+    [Q, C].
+
+  Example:
+    >>> print(at(jnp.array([[1.0, 2.0], [3.0, 4.0]]), jnp.array([1])))
+    [[3. 4.]]
+  """
+  own, here = _own(slots, index, axis)
+  found = jnp.where(here[:, None], slots[own], 0)
+  return found if axis is None else jax.lax.psum(found, axis)
+
+
+def distances(
+  query: jax.Array,
+  slots: jax.Array,
+  index: jax.Array,
+  axis: str | None = None,
+) -> jax.Array:
+  """Returns the Euclidean distances of queries to slots of their own.
+
+  Args:
+    query: [Q, C].
+    slots: [N, C]; with an axis, those of this device.
+    index: [Q, k] numbers as in `Neighbours`, the same on all devices.
+    axis: see `nearest`.
+
+  Returns:
+    [Q, k].
+
+  Example:
+    >>> slots = jnp.array([[0.0, 0.0], [3.0, 4.0]])
+    >>> index = jnp.array([[1, 0, 1]])
+    >>> print(distances(jnp.array([[0.0, 0.0]]), slots, index))
+    [[5. 0. 5.]]
+  """
+  own, here = _own(slots, index, axis)
+  found = _distances('dot', query, _Slots(slots, None, None), own)
+  found = jnp.where(here, found, 0)
+  return found if axis is None else jax.lax.psum(found, axis)
+
+
+class _Slots(NamedTuple):
+  """Slots of this device [N, C], their weights and whether they exist, [N]."""
+
+  vectors: jax.Array
+  weights: jax.Array | None
+  mask: jax.Array | None
+
+
+def _own(slots, index, axis) -> tuple[jax.Array, jax.Array]:
+  """Returns numbers among the slots of this device, and which of them are."""
+  count = len(slots)
+  own = index - (0 if axis is None else jax.lax.axis_index(axis) * count)
+  return jnp.clip(own, 0, count - 1), (own >= 0) & (own < count)
+
+
+def _nearest(options, query, slots: _Slots, k: int) -> Neighbours:
+  count, axis = len(slots.vectors), options.axis
+  if not 1 <= k <= count:
+    raise ValueError(f'k is {k}, but there are {count} slots')
+  slots = _Slots(*(x if x is None else jnp.asarray(x) for x in slots))
+  query = jnp.asarray(query)
+  query = query.astype(jnp.promote_types(jnp.float32, query.dtype))
+  query = blocks.keys(query, options.similarity)
+  options = blocks.static_options(options, query, slots.vectors)
   wanted = min(k + _SPARE, count)
   first = 0 if axis is None else jax.lax.axis_index(axis) * count
-  index = _candidates(options, query, slots, slot_mask, first, wanted)
-  distance = _distances(similarity, query, slots, slot_mask, index - first)
+  index = _candidates(options, query, slots, first, wanted)
+  distance = _existing(options.similarity, query, slots, index - first)
   found = _sorted(Neighbours(distance, index), k)
   if axis is None:
     return found
@@ -91,7 +200,7 @@ def nearest(
   return _sorted(Neighbours(*gathered), k)
 
 
-def _candidates(options, query, slots, slot_mask, first, k: int) -> jax.Array:
+def _candidates(options, query, slots: _Slots, first, k: int) -> jax.Array:
   """Returns [Q, k] numbers of the slots that look nearest, from `first` on."""
 
   def step(carry, block):
@@ -99,6 +208,12 @@ def _candidates(options, query, slots, slot_mask, first, k: int) -> jax.Array:
     key = blocks.keys(block.slots.astype(query.dtype), similarity)
     # Half of |q|^2 - |q - m|^2, which ranks as minus the distance.
     score = blocks.matmul(query, key.T) - jnp.sum(key**2, axis=1)[None] / 2
+    if slots.weights is not None:
+      weight = jax.lax.dynamic_slice_in_dim(
+        slots.weights, block.start, len(block.index)
+      )
+      square = jnp.sum(query**2, axis=1)[:, None]
+      score = (score - square / 2) * (weight**2).astype(query.dtype)[None]
     score = jnp.where(block.exists[None, :], score, -jnp.inf)
     return blocks.keep_highest(best, index, score, block)
 
@@ -107,20 +222,28 @@ def _candidates(options, query, slots, slot_mask, first, k: int) -> jax.Array:
     jnp.full(shape, -jnp.inf, query.dtype),
     jnp.full(shape, first, jnp.int32),
   )
-  return blocks.fold(options, step, start, slots, slot_mask)[1]
+  return blocks.fold(options, step, start, slots.vectors, slots.mask)[1]
 
 
-def _distances(similarity, query, slots, slot_mask, index) -> jax.Array:
-  """Returns [Q, k] distances to slots of this device, infinite to none."""
+def _distances(similarity, query, slots: _Slots, index) -> jax.Array:
+  """Returns [Q, k] weighted distances to slots of this device."""
 
   def to_one(column):
-    key = blocks.keys(slots[column].astype(query.dtype), similarity)
+    key = blocks.keys(slots.vectors[column].astype(query.dtype), similarity)
     return jnp.sqrt(jnp.sum((query - key) ** 2, axis=1))
 
   # One candidate of every query at a time: [Q, C], not [Q, k, C].
   distance = jax.lax.map(to_one, index.T).T
-  if slot_mask is not None:
-    distance = jnp.where(jnp.asarray(slot_mask)[index], distance, jnp.inf)
+  if slots.weights is None:
+    return distance
+  return distance * slots.weights.astype(query.dtype)[index]
+
+
+def _existing(similarity, query, slots: _Slots, index) -> jax.Array:
+  """Returns [Q, k] weighted distances, infinite to slots that are not there."""
+  distance = _distances(similarity, query, slots, index)
+  if slots.mask is not None:
+    distance = jnp.where(slots.mask[index], distance, jnp.inf)
   # Where there are fewer slots than candidates, one stands there repeatedly.
   earlier = jnp.tril(index[:, :, None] == index[:, None, :], -1).any(axis=2)
   return jnp.where(earlier, jnp.inf, distance)

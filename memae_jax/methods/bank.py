@@ -2,24 +2,22 @@
 
 One pass over the training normals collects features, `selection` chooses slots
 among them, and the score is the distance to the nearest ones: a k-nearest
-neighbour detector whose memory is read by the machinery of `memory`.
+neighbour detector whose memory is read by the machinery of `memory`. Several
+kinds of features have slots each, and their distances are added.
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-from memae_jax import image_errors, losses
+from memae_jax import losses
 from memae_jax.features import kinds
-from memae_jax.memory import nearest, usage
-from memae_jax.methods import base, selection
-from memae_jax.runtime import errors, jax_settings, parallel
+from memae_jax.methods import base, part, selection
+from memae_jax.runtime import errors, parallel
 
-_SLOTS = ('bank', 'slots')
+_NAME = 'bank'
 
 
 def build(
@@ -36,27 +34,49 @@ def build(
     UserError: the samples do not have such features.
   """
   options = config.methods.bank
-  extract = kinds.build(options, input_shape, config.data.scaling)
   slots = max(replica.slots for replica in replicas)
   of_device = parallel.padded(slots, config.mesh.memory) // config.mesh.memory
-  if options.neighbours > min(of_device, *(r.slots for r in replicas)):
-    raise errors.UserError(
-      f'config field "methods.bank.neighbours" is {options.neighbours}, more'
-      ' than model.memory.slots, or than those of a device; lower it'
+  for field in ('neighbours', 'reweight'):
+    if options[field] > min(of_device, *(r.slots for r in replicas)):
+      raise errors.UserError(
+        f'config field "methods.bank.{field}" is {options[field]}, more than'
+        ' model.memory.slots, or than those of a device; lower it'
+      )
+  names = (options.features, *options.also)
+  parts = [
+    part.Part(
+      path=(_NAME, name) if options.also else (_NAME,),
+      slots=slots,
+      shape=tuple(input_shape),
+      extract=kinds.build(options, input_shape, config.data.scaling, name),
+      rule=selection.Rule(
+        options.select, options.dropped, options.weighted, options.density
+      ),
+      positions=options.positions,
+      neighbours=options.neighbours,
+      reweight=options.reweight,
+      is_standard=bool(options.also),
+      blur=options.blur,
+      read_bytes=config.model.memory.read_bytes,
     )
-  return Bank(
-    slots=slots,
-    shape=tuple(input_shape),
-    extract=extract,
-    select=options.select,
-    dropped=options.dropped,
-    density=options.density,
-    most=options.most,
-    positions=options.positions,
-    neighbours=options.neighbours,
-    blur=options.blur,
-    read_bytes=config.model.memory.read_bytes,
-  )
+    for name in names
+  ]
+  _check_alike(names, parts)
+  shares = options.shares or (1.0,) * len(parts)
+  return Bank(parts=tuple(parts), shares=shares, most=options.most)
+
+
+def _check_alike(names: Sequence[str], parts: Sequence[part.Part]) -> None:
+  """Raises UserError if some parts have positions, and others have none."""
+  of_positions = [len(one.form) > 1 for one in parts]
+  for name, one in zip(names, of_positions):
+    if one != of_positions[0]:
+      sorts = 'whole pictures', 'positions'
+      raise errors.UserError(
+        f'config field "methods.bank.also" has "{name}", features of'
+        f' {sorts[one]}, beside "{names[0]}", those of {sorts[not one]}; join'
+        ' kinds of one sort'
+      )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,56 +84,33 @@ class Bank(base.Method):
   """A bank of features, see `base.Method`.
 
   Attributes:
-    slots: that it has room for, on all devices.
-    shape: of one sample.
-    extract: [B, ...] samples -> [B, C] features, or [B, h, w, C] of positions.
-    select: see `selection.select`.
-    dropped: share of the features that is left out before, as outliers.
-    density: neighbours over which it is told what is one.
+    parts: one for each kind of features; of several the distances are
+      standardised.
+    shares: weights of the parts in the sum of their distances.
     most: so many training normals give features at most.
-    positions: so many positions of a picture give features; 0: all.
-    neighbours: how many nearest slots a distance is the mean of.
-    blur: deviation of the Gaussian that maps are blurred by, in pixels.
-    read_bytes: see `memory.ReadOptions`.
-    across: the devices of a replica.
   """
 
-  slots: int
-  shape: tuple[int, ...]
-  extract: Callable[[jax.Array], jax.Array]
-  select: str
-  dropped: float
-  density: int
+  parts: tuple[part.Part, ...]
+  shares: tuple[float, ...]
   most: int
-  positions: int
-  neighbours: int
-  blur: float
-  read_bytes: int
-  across: base.Across = base.Across()
 
   criterion = losses.MEMORY, 'distance'
 
   @property
   def memories(self):
-    """Slots at their path."""
-    return {_SLOTS: self.slots}
+    """Slots at their paths."""
+    return {(*one.path, 'slots'): one.slots for one in self.parts}
+
+  @property
+  def by_slot(self):
+    """Slots and their weights at their paths."""
+    weights = {(*one.path, 'weights'): one.slots for one in self.parts}
+    return self.memories | weights
 
   @property
   def stages(self):
     """Returns the one pass that collects features."""
     return (base.Collect(keeps='rows', most=self.most),)
-
-  @property
-  def _here(self) -> int:
-    """Slots of one device, with padding."""
-    count = self.across.memory
-    return parallel.padded(self.slots, count) // count
-
-  @property
-  def _form(self) -> tuple[int, ...]:
-    """Shape of the features of one sample."""
-    sample = jax.ShapeDtypeStruct((1, *self.shape), jnp.float32)
-    return jax.eval_shape(self.extract, sample).shape[1:]
 
   def hyper(self, replicas, config):
     """Returns the slots of each replica."""
@@ -122,101 +119,54 @@ class Bank(base.Method):
 
   def on(self, across):
     """Returns what one device runs."""
-    return dataclasses.replace(self, across=across)
+    parts = (dataclasses.replace(one, across=across) for one in self.parts)
+    return dataclasses.replace(self, parts=tuple(parts))
+
+  def _variables(self, of_parts: Sequence[base.Variables]) -> base.Variables:
+    """Returns the variables of the parts at their paths."""
+    if len(self.parts) == 1:
+      return {_NAME: of_parts[0]}
+    names = (one.path[-1] for one in self.parts)
+    return {_NAME: dict(zip(names, of_parts))}
 
   def init(self, key, samples, hyper):
     """Returns empty slots."""
     del key, samples, hyper
-    shape = self._here, self._form[-1]
-    count = jnp.zeros((), jnp.int32)
-    return {'bank': {'slots': jnp.zeros(shape), 'count': count}}
+    return self._variables([one.init() for one in self.parts])
 
   def collect(self, variables, x, hyper, mask, stage, round_):
-    """Returns the features of samples."""
+    """Returns the features of samples, for each part."""
     del variables, hyper, mask, stage, round_
-    features = self.extract(x)
-    features = features.reshape(len(x), -1, features.shape[-1])
-    if not 0 < self.positions < features.shape[1]:
-      return features
-    return jax.vmap(self._some)(features)
-
-  def _some(self, features: jax.Array) -> jax.Array:
-    """Draws positions [p, D] of a picture [P, D]: by what it shows.
-
-    So the same ones are drawn wherever the picture stands in a batch.
-    """
-    content = jax.lax.bitcast_convert_type(jnp.sum(features), jnp.uint32)
-    key = jax.random.key(content, impl=jax_settings.PRNG)
-    chosen = jax.random.choice(
-      key, len(features), (self.positions,), replace=False
-    )
-    return features[chosen]
+    return tuple(one.collect(x) for one in self.parts)
 
   def finish(self, variables, collected, hyper, stage, round_, rng):
     """Chooses the slots."""
     del stage, round_
-    there = variables['bank']['slots']
-    rows = collected.reshape(-1, collected.shape[-1])
-    rows = selection.without_outliers(rows, self.dropped, self.density)
-    chosen = selection.select(rows, self.select, int(hyper), rng)
-    slots = np.zeros_like(there)
-    slots[: len(chosen)] = chosen
-    return {'bank': {'slots': slots, 'count': np.int32(len(chosen))}}, True
+    filled = [
+      one.fill(base.leaf(variables, one.path), features, int(hyper), rng)
+      for one, features in zip(self.parts, collected)
+    ]
+    return self._variables(filled), True
 
   def predict(self, variables, x, hyper, mask, keys):
-    """Returns distances to the nearest slots, and maps of patches."""
+    """Returns distances to the nearest slots, and maps where there are any."""
     del hyper, keys
-    features = self.extract(x)
-    queries = features.reshape(-1, features.shape[-1])
-    near = self._read(variables, queries)
-    # Before the pass nothing is there, and everything is as far.
-    distance = jnp.where(jnp.isfinite(near.distance), near.distance, 0)
-    distance = jnp.mean(distance, axis=1).reshape(features.shape[:-1])
+    read = [
+      one.read(base.leaf(variables, one.path), x, mask) for one in self.parts
+    ]
+    together = lambda values: sum(
+      value if share == 1 else share * value
+      for share, value in zip(self.shares, values)
+    )
     maps = {}
-    if distance.ndim > 1:
-      maps[losses.MEMORY] = image_errors.enlarged(
-        distance, self.shape[:2], self.blur
-      )
-      distance = jnp.max(distance, axis=(1, 2))
-    each = len(queries) // len(x)
+    if read[0].maps is not None:
+      maps = {losses.MEMORY: together([one.maps for one in read])}
+    paths = list(self.memories)
     return base.Prediction(
-      {losses.MEMORY: distance},
+      {losses.MEMORY: together([one.score for one in read])},
       maps,
-      kept=jnp.full(len(x), each * self.neighbours, jnp.int32),
-      totals={base.memory_name(_SLOTS): self._totals(near, mask, each)},
-    )
-
-  def _read(self, variables, queries) -> nearest.Neighbours:
-    bank = variables['bank']
-    return nearest.nearest(
-      queries,
-      bank['slots'],
-      self.neighbours,
-      slot_mask=self._numbers() < bank['count'],
-      read_bytes=self.read_bytes,
-      axis=self.across.memory_axis,
-    )
-
-  def _numbers(self) -> jax.Array:
-    """Returns the numbers of the slots of this device."""
-    numbers = jnp.arange(self._here)
-    if self.across.memory_axis is None:
-      return numbers
-    return jax.lax.axis_index(parallel.MEMORY) * self._here + numbers
-
-  def _totals(self, near, mask, each: int) -> usage.ReadTotals:
-    """Counts reads: each slot that is among the nearest serves one."""
-    queries = jnp.repeat(mask, each)
-    served = jnp.where(queries[:, None], 1 / self.neighbours, 0)
-    served = jnp.broadcast_to(served, near.index.shape)
-    count = jnp.sum(queries, dtype=jnp.float32)
-    whole = (
-      jnp.zeros(self._here * self.across.memory).at[near.index].add(served)
-    )
-    return usage.ReadTotals(
-      queries=count,
-      dead=jnp.zeros_like(count),
-      kept=count * self.neighbours,
-      lost=jnp.zeros_like(count),
-      usage=whole[self._numbers()],
+      kept=sum(one.kept for one in read),
+      totals={
+        base.memory_name(path): one.totals for path, one in zip(paths, read)
+      },
     )

@@ -31,7 +31,7 @@ class Passes(placed.Placed):
     rows = [self._subset(i, stage.most) for i in range(len(self._splits))]
     collected = self._collected(state, rows, number, round_)
     weights = self.to_host(step.weights(state))
-    weights = parallel.without_padding(weights, self._memories, axis=1)
+    weights = parallel.without_padding(weights, self._by_slot, axis=1)
     one = lambda tree, i: jax.tree.map(lambda x: np.asarray(x[i]), tree)
     finished = []
     for i, seed in enumerate(self._host_hyper.seed.tolist()):
