@@ -343,12 +343,14 @@ register(
   Rule(
     MEMORY,
     'Distance to the memory',
-    'distance to the nearest slots: of a bank Euclidean, between features, mean'
-    ' over the neighbours, and of patches that of the farthest one; of an'
-    ' autoencoder between the directions of code and slot, mean over its'
-    ' positions',
+    'distance to the nearest slots: of a bank Euclidean, between features,'
+    ' times the weight of the slot if it has one, mean over the neighbours, and'
+    ' of patches that of the farthest one; of several kinds of features the'
+    ' weighted sum, each less its mean on training features and over its'
+    ' deviation; of an autoencoder between the directions of code and slot,'
+    ' mean over its positions',
     errors=None,
-    of_pixels='distance of each patch to the nearest slots, brought to the size'
-    ' of the picture and blurred',
+    of_pixels='distance of each patch to the nearest slots, or the sum over'
+    ' several kinds of patches, brought to the size of the picture and blurred',
   )
 )

@@ -132,7 +132,7 @@ def at(
     [[3. 4.]]
   """
   own, here = _own(slots, index, axis)
-  found = jnp.where(here[:, None], slots[own], 0)
+  found = jnp.where(here[:, None], jnp.asarray(slots)[own], 0)
   return found if axis is None else jax.lax.psum(found, axis)
 
 
@@ -160,7 +160,8 @@ def distances(
     [[5. 0. 5.]]
   """
   own, here = _own(slots, index, axis)
-  found = _distances('dot', query, _Slots(slots, None, None), own)
+  slots = _Slots(jnp.asarray(slots), None, None)
+  found = _distances('dot', jnp.asarray(query), slots, own)
   found = jnp.where(here, found, 0)
   return found if axis is None else jax.lax.psum(found, axis)
 

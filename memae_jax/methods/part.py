@@ -16,7 +16,7 @@ from memae_jax.runtime import jax_settings, parallel
 
 
 class Distances(NamedTuple):
-  """How far B samples are from the slots of a part.
+  """Distances of B samples to the slots of a part.
 
   score: [B]. maps: [B, H, W], of features of positions; else None.
   kept: [B] int32 slots that were read. totals: of the reads.

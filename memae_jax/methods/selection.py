@@ -156,7 +156,7 @@ def outlier_factors(rows: np.ndarray, neighbours: int) -> np.ndarray:
 
 @dataclasses.dataclass(frozen=True)
 class Rule:
-  """What of features becomes slots, and what these weigh.
+  """Tells what of features becomes slots, and what these weigh.
 
   Attributes:
     select: see the function `select`.

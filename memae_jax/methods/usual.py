@@ -1,4 +1,4 @@
-"""How far training features usually lie from a memory that lacks them.
+"""Usual distances of training features to a memory that lacks them.
 
 Distances of several kinds of features have different units. Less their usual
 mean and over their usual deviation they can be added. Both numbers come from
