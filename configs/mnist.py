@@ -11,7 +11,7 @@ epochs, smoke, and
   network   v2 (default; ICCV: 32-16-8 channels) or v1 (arXiv: 16-32-64)
   inputs    pixels (default) or blur_unit (blurred, of norm 1); both are scored
             by a distance that trials on seed 0 suggested, test metrics in sight
-  features  of a bank: blur_unit (default), raw or lite0
+  features  of a bank: blur_unit (default), raw or lite0; blur_unit+lite0: both
   protocol  one_class (default; the paper: a class is split 2:1, anomalies are
             30 % of the test set) or official (the publisher's two sets)
 """
@@ -40,7 +40,7 @@ def get_config(arg=''):
   presets.one_class_images(config, args)
   presets.sharp_memory(config)
   presets.blurred_images(config, args.inputs)
-  config.methods.bank.features = args.features
+  presets.bank_of_strokes(config, args.features)
   config.model.memory.threshold = 1.0
   if args.network == 'v2':
     presets.conv_network(config, widths=(32, 16, 8))

@@ -356,12 +356,14 @@ register(
     MEMORY,
     'Distance to the memory',
     'distance to the nearest slots: of a bank Euclidean, between features or'
-    ' encodings, mean over the neighbours; of an autoencoder between the'
-    ' directions of code and slot; of positions that of the farthest one, but'
-    ' of an autoencoder of pixels their mean',
+    ' encodings, times the weight of the slot if it has one, mean over the'
+    ' neighbours; of several kinds of features the weighted sum, each less its'
+    ' mean on training features and over its deviation; of an autoencoder'
+    ' between the directions of code and slot; of positions that of the'
+    ' farthest one, but of an autoencoder of pixels their mean',
     errors=None,
-    of_pixels='distance of each patch to the nearest slots, brought to the size'
-    ' of the picture and blurred',
+    of_pixels='distance of each patch to the nearest slots, or the sum over'
+    ' several kinds of patches, brought to the size of the picture and blurred',
   )
 )
 register(

@@ -91,9 +91,7 @@ def resolve(config: Mapping) -> ml_collections.FrozenConfigDict:
   _refuse_unread(resolved['model'])
   for name in ('baselines', 'parts', 'candidates'):
     _refuse_repeated(f'eval.{name}', resolved['eval'][name])
-  _refuse_repeated(
-    'methods.bank.outputs', resolved['methods']['bank']['outputs']
-  )
+  _check_bank(resolved['methods']['bank'])
   if resolved['data']['image_width'] and not resolved['data']['image_size']:
     raise errors.UserError(
       'config field "data.image_width" is set, but data.image_size, the height,'
@@ -161,6 +159,29 @@ def _check_memory(resolved: Mapping[str, Any]) -> None:
       'config field "model.memory.shrink_gradient" is "published", which only'
       ' the dense read has; set model.memory.read to "dense" and mesh.memory'
       ' to 1, or use "exact"'
+    )
+
+
+def _check_bank(options: Mapping[str, Any]) -> None:
+  """Raises UserError if the parts of a bank cannot be joined as fields say."""
+  _refuse_repeated('methods.bank.outputs', options['outputs'])
+  parts = (options['features'], *options['also'])
+  if len(set(parts)) < len(parts):
+    raise errors.UserError(
+      f'config field "methods.bank.also" is {options["also"]!r} beside'
+      f' features "{options["features"]}": a kind repeats'
+    )
+  shares = options['shares']
+  if shares and (len(shares) != len(parts) or len(parts) == 1):
+    raise errors.UserError(
+      f'config field "methods.bank.shares" is {shares!r}, but the bank has'
+      f' {len(parts)} kind{"s"[: len(parts) > 1]} of features (features, also);'
+      ' give one weight for each of several'
+    )
+  if options['reweight'] == 1:
+    raise errors.UserError(
+      'config field "methods.bank.reweight" is 1, but the nearest slot alone'
+      ' has none around it; use 0, or at least 2'
     )
 
 

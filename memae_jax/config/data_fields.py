@@ -46,6 +46,19 @@ DATA: dict[str, Any] = {
     low=0.0,
     high=0.99,
   ),
+  'pollution': fields.number(
+    0.0,
+    'Share of the training and validation samples that are anomalies: some that'
+    ' are not tested are added as normals, to study dirty data.',
+    low=0.0,
+    high=0.5,
+  ),
+  'pollution_kind': fields.choice(
+    'mixed',
+    ('one_class', 'mixed'),
+    'pollution: anomalies of all other classes, or of one, which the seed'
+    ' draws.',
+  ),
   'unique_train': fields.boolean(
     False, 'Train on each distinct row once. The test set is untouched.'
   ),

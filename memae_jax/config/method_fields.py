@@ -4,6 +4,8 @@ from typing import Any
 
 from memae_jax.config import fields
 
+_KINDS = 'raw', 'blur_unit', 'contrast_unit', 'patches', 'lite0', 'lite0_maps'
+
 FEATURE_MEMAE: dict[str, Any] = {
   'widths': fields.many(
     fields.integer(1, '', low=1),
@@ -17,11 +19,24 @@ FEATURE_MEMAE: dict[str, Any] = {
 BANK: dict[str, Any] = {
   'features': fields.choice(
     'blur_unit',
-    ('raw', 'blur_unit', 'contrast_unit', 'patches', 'lite0', 'lite0_maps'),
+    _KINDS,
     'What is compared. raw: pixels. blur_unit: blurred by 1 pixel, norm 1.'
     ' contrast_unit: less the mean, norm 1. patches: windows of pixels, less'
     ' their means. lite0: outputs of a network that was trained on ImageNet,'
     ' mean over positions, norm 1. lite0_maps: its outputs at each position.',
+  ),
+  'also': fields.many(
+    fields.choice('raw', _KINDS, ''),
+    (),
+    'Bank: further kinds, each with slots of its own. The score is the sum of'
+    ' the distances, each less its mean on training features, over its'
+    ' deviation.',
+  ),
+  'shares': fields.many(
+    fields.number(1.0, '', above=0),
+    (),
+    'Weights of features and also in the sum, such as (1.0, 0.5); none: 1'
+    ' each.',
   ),
   'outputs': fields.many(
     fields.choice('head', ('b2', 'b4', 'b10', 'b15', 'head'), ''),
@@ -56,18 +71,29 @@ BANK: dict[str, Any] = {
     low=0.0,
     high=0.5,
   ),
-  'density': fields.integer(
-    200,
-    'Neighbours by which dropped tells what is an outlier: more than there may'
-    ' be anomalies of one kind.',
-    low=1,
+  'weighted': fields.boolean(
+    False,
+    'Multiply the distance to each slot by its local outlier factor, of centres'
+    ' the mean of their members: for training samples with anomalies.',
+  ),
+  'density': fields.number(
+    200.0,
+    'Neighbours by which dropped and weighted tell what is an outlier, more'
+    ' than there may be anomalies of one kind; below 1: share of the features.',
+    above=0,
   ),
   'most': fields.integer(
     20000, 'At most this many training normals give features.', low=1
   ),
   'neighbours': fields.integer(
     1, 'The score is the mean distance to this many nearest slots.', low=1
-  ).role(fields.NO_WEIGHT),
+  ),
+  'reweight': fields.integer(
+    0,
+    'Bank: re-weight the score by so many slots around the nearest one, as'
+    ' PatchCore does by 9; 0: do not.',
+    low=0,
+  ),
   'patch': fields.integer(8, 'patches: pixels of a side.', low=1),
   'stride': fields.integer(4, 'patches: pixels from one to the next.', low=1),
   'blur': fields.number(

@@ -120,6 +120,22 @@ def blurred_images(config: Config, inputs: str) -> None:
   config.eval.score = 'blur_unit' if inputs == 'pixels' else 'mse'
 
 
+def bank_of_strokes(config: Config, features: str) -> None:
+  """Sets what a bank of drawn or written things compares.
+
+  Args:
+    config: to change.
+    features: see `methods.bank.features`; several are joined by "+". Beside
+      others 'lite0' stands for its outputs b4 and b10 at 64 pixels, by half.
+  """
+  first, *others = features.split('+')
+  options = config.methods.bank
+  options.features, options.also = first, tuple(others)
+  if 'lite0' in others:
+    options.outputs, options.side = ('b4', 'b10'), 64
+    options.shares = (1.0, *(0.5 if o == 'lite0' else 1.0 for o in others))
+
+
 def bank_of_maps(config: Config, features: str) -> None:
   """Sets the bank of a surface: slots far apart among those of positions.
 

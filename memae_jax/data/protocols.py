@@ -3,7 +3,14 @@
 import numpy as np
 
 from memae_jax import config as config_lib
-from memae_jax.data import labels, leaks, overlap, transforms, types
+from memae_jax.data import (
+  labels,
+  leaks,
+  overlap,
+  pollution,
+  transforms,
+  types,
+)
 from memae_jax.data.tables import columns
 from memae_jax.runtime import errors
 
@@ -21,15 +28,15 @@ def split(
 
   Returns:
     Split with sorted indices. Validation samples are taken from the training
-    normals first; `unique_train` then drops repeated rows of the rest.
+    normals first; both get anomalies if `pollution` says so; `unique_train`
+    then drops repeated rows of the training samples.
 
   Raises:
     UserError: the protocol does not fit the data, or leaves too few samples.
   """
   normal = _is_normal(source, config.protocol, normal_class)
-  rng = np.random.default_rng(
-    [seed, 0 if normal_class is None else normal_class + 1]
-  )
+  seeds = seed, 0 if normal_class is None else normal_class + 1
+  rng = np.random.default_rng(seeds)
   pool, test = _PROTOCOLS[config.protocol](source, config, normal, rng)
   test = np.sort(test).astype(np.int32)
   train, validation = _hold_out(source, pool, config.validation_fraction, rng)
@@ -37,6 +44,11 @@ def split(
   clips = len(train)
   train = _without_shared_frames(source, train, others)
   shared = clips - len(train)
+  added = pollution.draw(
+    source, config, normal, (train, validation, test), seeds
+  )
+  train = np.sort(np.concatenate([train, added.train]))
+  validation = np.sort(np.concatenate([validation, added.validation]))
   train_with_repeats = len(train)
   if config.unique_train:
     ids = columns.row_ids(source.inputs)[train]
@@ -54,9 +66,15 @@ def split(
       f'data set "{source.name}" leaves no sample to test on; lower'
       ' data.train_fraction'
     )
-  warnings = _one_kind(source, config, seed, ~normal[test])
+  warnings = (
+    *added.warnings,
+    *_one_kind(source, config, seed, ~normal[test]),
+  )
   transform = transforms.fit(source, train, config)
-  notes = {'train_duplicates_removed': train_with_repeats - len(train)}
+  notes = {
+    **added.notes,
+    'train_duplicates_removed': train_with_repeats - len(train),
+  }
   if source.videos:
     notes['train_clips_removed_for_shared_frames'] = shared
   out = types.Split(

@@ -175,7 +175,8 @@ class Transform(NamedTuple):
 class Split(NamedTuple):
   """Training, validation and test samples of one replica.
 
-  train, validation: [n] int32 indices of normal samples.
+  train, validation: [n] int32 indices of normal samples; with anomalies among
+    them only under `data.pollution`.
   test: [T] int32 indices; anomalous: [T] bool.
   transform: second stage of scaling, fitted on `train` only.
   notes: plain facts, such as counts of unknown categories in the test set.

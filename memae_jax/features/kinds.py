@@ -15,13 +15,16 @@ Extract = Callable[[jax.Array], jax.Array]
 _FIXED = ('blur_unit', 'lite0', 'lite0_maps')
 
 
-def build(options: Any, shape: tuple[int, ...], scaling: str) -> Extract:
+def build(
+  options: Any, shape: tuple[int, ...], scaling: str, name: str = ''
+) -> Extract:
   """Returns the function that extracts features.
 
   Args:
     options: `config.methods.bank`.
     shape: of one sample.
     scaling: `config.data.scaling`.
+    name: of the kind; '': that of `options.features`.
 
   Returns:
     [B, *shape] model inputs -> [B, D], or [B, h, w, D] of positions.
@@ -29,8 +32,10 @@ def build(options: Any, shape: tuple[int, ...], scaling: str) -> Extract:
   Raises:
     UserError: the samples do not have such features, or weights are missing.
   """
-  name = options.features
-  field = f'config field "methods.bank.features" is "{name}"'
+  field = f'config field "methods.bank.features" is "{options.features}"'
+  if name not in ('', options.features):
+    field = f'config field "methods.bank.also" has "{name}"'
+  name = name or options.features
   if name != 'raw' and len(shape) != 3:
     raise errors.UserError(
       f'{field}, which needs images, but a sample has shape {tuple(shape)};'

@@ -4,6 +4,9 @@ Blocks of slots as in the other reads, and of queries: nothing of size [Q, N].
 Candidates are found by matrix products; their distances are then computed from
 differences, since |q|^2 + |m|^2 - 2 q.m loses what nearly equal vectors differ
 by.
+
+Each slot may have a weight that its distances are multiplied by: a slot that
+is doubted counts as farther away than it is.
 """
 
 import functools
@@ -69,20 +72,132 @@ def nearest(
     >>> print(out.index, out.distance)
     [[1 0]] [[0. 5.]]
   """
-  count = slots.shape[0]
   if metric not in METRICS:
     raise ValueError(f'metric is "{metric}"; use "euclidean" or "cosine"')
-  if not 1 <= k <= count:
-    raise ValueError(f'k is {k}, but there are {count} slots')
-  query, slots = jnp.asarray(query), jnp.asarray(slots)
-  query = query.astype(jnp.promote_types(jnp.float32, query.dtype))
   # Half a squared distance is made of dot products.
   similarity = 'cosine' if metric == 'cosine' else 'dot'
-  by_tiles = lambda most: functools.partial(_by_tiles, similarity, k, most)
+  options = addressing.ReadOptions(
+    similarity, read_bytes=read_bytes, axis=axis, k=k
+  )
+  return _nearest(options, query, _Slots(slots, None, slot_mask))
+
+
+def weighted(
+  query: jax.Array,
+  slots: jax.Array,
+  weights: jax.Array,
+  k: int = 1,
+  *,
+  slot_mask: jax.Array | None = None,
+  read_bytes: int = 2**28,
+  axis: str | None = None,
+) -> Neighbours:
+  """Finds the slots with the least weighted distance, w |q - m|.
+
+  Args:
+    query: [Q, C].
+    slots: [N, C]; with an axis, those of this device.
+    weights: [N] of these slots, finite and at least 0.
+    k, slot_mask, read_bytes, axis: see `nearest`.
+
+  Returns:
+    `Neighbours` by their weighted Euclidean distances.
+
+  Raises:
+    ValueError: k is not in 1 .. N.
+
+  Example:
+    The first slot is 1 away and the second one 2, but the first one counts
+    three times.
+
+    >>> slots, weights = jnp.array([[1.0], [4.0]]), jnp.array([3.0, 1.0])
+    >>> out = weighted(jnp.array([[2.0]]), slots, weights, k=2)
+    >>> print(out.index, out.distance)
+    [[1 0]] [[2. 3.]]
+  """
+  options = addressing.ReadOptions('dot', read_bytes=read_bytes, axis=axis, k=k)
+  return _nearest(options, query, _Slots(slots, weights, slot_mask))
+
+
+def at(
+  slots: jax.Array, index: jax.Array, axis: str | None = None
+) -> jax.Array:
+  """Returns slots by their numbers, on every device of an axis.
+
+  Args:
+    slots: [N, C]; with an axis, those of this device.
+    index: [Q] numbers as in `Neighbours`, the same on all devices.
+    axis: see `nearest`.
+
+  Returns:
+    [Q, C].
+
+  Example:
+    >>> print(at(jnp.array([[1.0, 2.0], [3.0, 4.0]]), jnp.array([1])))
+    [[3. 4.]]
+  """
+  own, here = _own(slots, index, axis)
+  found = jnp.where(here[:, None], jnp.asarray(slots)[own], 0)
+  return found if axis is None else jax.lax.psum(found, axis)
+
+
+def distances(
+  query: jax.Array,
+  slots: jax.Array,
+  index: jax.Array,
+  axis: str | None = None,
+) -> jax.Array:
+  """Returns the Euclidean distances of queries to slots of their own.
+
+  Args:
+    query: [Q, C].
+    slots: [N, C]; with an axis, those of this device.
+    index: [Q, k] numbers as in `Neighbours`, the same on all devices.
+    axis: see `nearest`.
+
+  Returns:
+    [Q, k].
+
+  Example:
+    >>> slots = jnp.array([[0.0, 0.0], [3.0, 4.0]])
+    >>> index = jnp.array([[1, 0, 1]])
+    >>> print(distances(jnp.array([[0.0, 0.0]]), slots, index))
+    [[5. 0. 5.]]
+  """
+  own, here = _own(slots, index, axis)
+  slots = _Slots(jnp.asarray(slots), None, None)
+  found = _measured('dot', jnp.asarray(query), slots, own)
+  found = jnp.where(here, found, 0)
+  return found if axis is None else jax.lax.psum(found, axis)
+
+
+class _Slots(NamedTuple):
+  """Slots of this device [N, C], their weights and whether they exist, [N]."""
+
+  vectors: jax.Array
+  weights: jax.Array | None
+  mask: jax.Array | None
+
+
+def _own(slots, index, axis) -> tuple[jax.Array, jax.Array]:
+  """Returns numbers among the slots of this device, and which of them are."""
+  count = len(slots)
+  own = index - (0 if axis is None else jax.lax.axis_index(axis) * count)
+  return jnp.clip(own, 0, count - 1), (own >= 0) & (own < count)
+
+
+def _nearest(options, query, slots: _Slots) -> Neighbours:
+  count, k, axis = len(slots.vectors), options.k, options.axis
+  if not 1 <= k <= count:
+    raise ValueError(f'k is {k}, but there are {count} slots')
+  slots = _Slots(*(x if x is None else jnp.asarray(x) for x in slots))
+  query = jnp.asarray(query)
+  query = query.astype(jnp.promote_types(jnp.float32, query.dtype))
+  most = min(options.read_bytes, _CACHED)
   found = jax.lax.platform_dependent(
-    *(blocks.keys(query, similarity), slots, slot_mask),
-    cpu=by_tiles(min(read_bytes, _CACHED)),
-    default=by_tiles(read_bytes),
+    *(blocks.keys(query, options.similarity), slots),
+    cpu=functools.partial(_by_tiles, options._replace(read_bytes=most)),
+    default=functools.partial(_by_tiles, options),
   )
   if axis is None:
     return found
@@ -106,29 +221,28 @@ def _of_all_devices(found: Neighbours, axis: str) -> Neighbours:
   return jax.tree.map(lambda x: x[:queries], found)
 
 
-def _by_tiles(
-  similarity: str, k: int, read_bytes: int, query, slots, slot_mask
-) -> Neighbours:
+def _by_tiles(options, query, slots: _Slots) -> Neighbours:
   """Returns the nearest slots of this device, for some queries at a time.
 
   Args:
-    similarity: 'cosine' or 'dot'.
-    k, slots, slot_mask: see `nearest`.
-    read_bytes: that the arrays of a block of slots may take together.
+    options: similarity, k, and the bytes that the arrays of a block of slots
+      may take together.
     query: [Q, C] from `blocks.keys`.
+    slots: of this device.
   """
-  count, (queries, width) = slots.shape[0], query.shape
+  k, read_bytes = options.k, options.read_bytes
+  count, (queries, width) = len(slots.vectors), query.shape
   most = max(_QUERIES, read_bytes // (4 * blocks.LIVE * count))
   tiles = -(-queries // most) or 1
   each = -(-queries // tiles)
   # As even as multiples of 128 can be: the last block overlaps another least.
   number = -(-count // blocks.chunk_size(each, count, read_bytes))
   chunk = min(-(-count // (128 * number)) * 128, count)
-  options = addressing.ReadOptions(similarity, chunk=chunk, k=k)
+  options = addressing.ReadOptions(options.similarity, chunk=chunk, k=k)
 
   def of_tile(query):
-    index = _candidates(options, query, slots, slot_mask)
-    return _sorted(_distances(similarity, query, slots, slot_mask, index), k)
+    index = _candidates(options, query, slots)
+    return _sorted(_existing(options.similarity, query, slots, index), k)
 
   if tiles == 1:
     return of_tile(query)
@@ -137,36 +251,50 @@ def _by_tiles(
   return jax.tree.map(lambda x: x.reshape(-1, k)[:queries], found)
 
 
-def _candidates(options, query, slots, slot_mask) -> jax.Array:
+def _candidates(options, query, slots: _Slots) -> jax.Array:
   """Returns numbers of the slots that look nearest, some more than k."""
+  squares = jnp.sum(query**2, axis=1)[:, None]
 
   def step(carry, block):
     best, index = carry
     key = blocks.keys(block.slots.astype(query.dtype), options.similarity)
     # Half of |q|^2 - |q - m|^2, which ranks as minus the distance.
     score = blocks.matmul(query, key.T) - jnp.sum(key**2, axis=1)[None] / 2
+    if slots.weights is not None:
+      weight = jax.lax.dynamic_slice_in_dim(
+        slots.weights, block.start, len(block.index)
+      )
+      score = (score - squares / 2) * (weight**2).astype(query.dtype)[None]
     score = jnp.where(block.exists[None, :], score, -jnp.inf)
     return blocks.keep_highest(best, index, score, block)
 
-  shape = query.shape[0], min(options.k + _SPARE, slots.shape[0])
+  shape = query.shape[0], min(options.k + _SPARE, len(slots.vectors))
   start = (
     jnp.full(shape, -jnp.inf, query.dtype),
     jnp.zeros(shape, jnp.int32),
   )
-  return blocks.fold(options, step, start, slots, slot_mask)[1]
+  return blocks.fold(options, step, start, slots.vectors, slots.mask)[1]
 
 
-def _distances(similarity, query, slots, slot_mask, index) -> Neighbours:
-  """Returns distances to slots of these numbers [Q, k], infinite to none."""
+def _measured(similarity, query, slots: _Slots, index) -> jax.Array:
+  """Returns [Q, k] weighted distances to slots of this device."""
 
   def to_one(column):
-    key = blocks.keys(slots[column].astype(query.dtype), similarity)
+    key = blocks.keys(slots.vectors[column].astype(query.dtype), similarity)
     return jnp.sqrt(jnp.sum((query - key) ** 2, axis=1))
 
   # One candidate of every query at a time: [Q, C], not [Q, k, C].
   distance = jax.lax.map(to_one, index.T).T
-  if slot_mask is not None:
-    distance = jnp.where(jnp.asarray(slot_mask)[index], distance, jnp.inf)
+  if slots.weights is None:
+    return distance
+  return distance * slots.weights.astype(query.dtype)[index]
+
+
+def _existing(similarity, query, slots: _Slots, index) -> Neighbours:
+  """Returns weighted distances, infinite to slots that are not there."""
+  distance = _measured(similarity, query, slots, index)
+  if slots.mask is not None:
+    distance = jnp.where(slots.mask[index], distance, jnp.inf)
   # Where there are fewer slots than candidates, one stands there repeatedly.
   earlier = jnp.tril(index[:, :, None] == index[:, None, :], -1).any(axis=2)
   return Neighbours(jnp.where(earlier, jnp.inf, distance), index)

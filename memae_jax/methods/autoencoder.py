@@ -227,7 +227,7 @@ class Autoencoder(base.Method):
     rows = collected.reshape(-1, collected.shape[-1])
     count = int(hyper.knobs.slots)
     slots = np.array(variables['params']['bank']['slots'])
-    slots[:count] = selection.select(rows, self.memory_init, count, rng)
+    slots[:count] = selection.select(rows, self.memory_init, count, rng).slots
     params = variables['params'] | {'bank': {'slots': slots}}
     return variables | {'params': params}, True
 

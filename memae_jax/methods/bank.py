@@ -1,4 +1,7 @@
-"""A memory of samples: slots are chosen among features, and not learned."""
+"""A memory of samples: slots are chosen among features, and not learned.
+
+Several kinds of features have slots each, and their distances are added.
+"""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -11,6 +14,7 @@ from memae_jax import losses
 from memae_jax.features import kinds
 from memae_jax.methods import base
 from memae_jax.methods import slots as slots_lib
+from memae_jax.runtime import errors
 
 
 def build(
@@ -28,11 +32,44 @@ def build(
       than neighbours.
   """
   options = config.methods.bank
-  return Bank(
-    slots=slots_lib.build(config, replicas),
-    shape=tuple(input_shape),
-    extract=kinds.build(options, input_shape, config.data.scaling),
+  names = (options.features, *options.also)
+  slots = slots_lib.build(config, replicas, names if options.also else ())
+  scaling = config.data.scaling
+  shares = options.shares or (1.0,) * len(names)
+  parts = tuple(
+    Part(of_kind, kinds.build(options, input_shape, scaling, name), share)
+    for name, of_kind, share in zip(names, slots, shares, strict=True)
   )
+  bank = Bank(parts, tuple(input_shape))
+  _check_alike(names, [len(form) > 1 for form in bank.forms])
+  return bank
+
+
+def _check_alike(names: Sequence[str], of_positions: Sequence[bool]) -> None:
+  """Raises UserError if some parts have positions, and others have none."""
+  for name, one in zip(names, of_positions):
+    if one != of_positions[0]:
+      sorts = 'whole pictures', 'positions'
+      raise errors.UserError(
+        f'config field "methods.bank.also" has "{name}", features of'
+        f' {sorts[one]}, beside "{names[0]}", those of {sorts[not one]}; join'
+        ' kinds of one sort'
+      )
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+  """Features of one kind and their slots.
+
+  Attributes:
+    slots: how they are chosen and read.
+    extract: [B, ...] samples -> [B, C] features, or [B, h, w, C] of positions.
+    share: weight of their distance in the sum over the parts.
+  """
+
+  slots: slots_lib.Slots
+  extract: Callable[[jax.Array], jax.Array]
+  share: float = 1.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,26 +77,38 @@ class Bank(base.Method):
   """A bank of features, see `base.Method`.
 
   Attributes:
-    slots: how they are chosen and read.
+    parts: one for each kind of features; of several the distances are
+      standardised.
     shape: of one sample.
-    extract: [B, ...] samples -> [B, C] features, or [B, h, w, C] of positions.
   """
 
-  slots: slots_lib.Slots
+  parts: tuple[Part, ...]
   shape: tuple[int, ...]
-  extract: Callable[[jax.Array], jax.Array]
 
   criterion = losses.MEMORY, 'distance'
 
   @property
+  def forms(self) -> list[tuple[int, ...]]:
+    """Shapes of the features of one sample, one for each part."""
+    sample = jax.ShapeDtypeStruct((1, *self.shape), jnp.float32)
+    return [
+      jax.eval_shape(part.extract, sample).shape[1:] for part in self.parts
+    ]
+
+  @property
   def memories(self):
-    """Slots at their path."""
-    return self.slots.memories
+    """Slots at their paths."""
+    return {k: v for part in self.parts for k, v in part.slots.memories.items()}
+
+  @property
+  def by_slot(self):
+    """Slots and their weights at their paths."""
+    return {k: v for part in self.parts for k, v in part.slots.by_slot.items()}
 
   @property
   def stages(self):
     """Returns the one pass that collects features."""
-    return (self.slots.stage,)
+    return (self.parts[0].slots.stage,)
 
   def hyper(self, replicas, config):
     """Returns the slots of each replica."""
@@ -68,25 +117,70 @@ class Bank(base.Method):
 
   def on(self, across):
     """Returns what one device runs."""
-    return dataclasses.replace(self, slots=self.slots.on(across))
+    parts = (
+      dataclasses.replace(part, slots=part.slots.on(across))
+      for part in self.parts
+    )
+    return dataclasses.replace(self, parts=tuple(parts))
+
+  def _variables(self, of_parts: Sequence[base.Variables]) -> base.Variables:
+    """Returns the variables of the parts at their paths."""
+    if len(self.parts) == 1:
+      return {slots_lib.COLLECTION: of_parts[0]}
+    names = (part.slots.path[-1] for part in self.parts)
+    return {slots_lib.COLLECTION: dict(zip(names, of_parts))}
 
   def init(self, key, samples, hyper):
     """Returns empty slots."""
     del key, samples, hyper
-    sample = jax.ShapeDtypeStruct((1, *self.shape), jnp.float32)
-    return self.slots.empty(jax.eval_shape(self.extract, sample).shape[-1])
+    return self._variables(
+      [part.slots.empty(f[-1]) for part, f in zip(self.parts, self.forms)]
+    )
 
   def collect(self, variables, x, hyper, mask, stage, round_):
-    """Returns the features of samples."""
+    """Returns the features of samples, for each part."""
     del variables, hyper, mask, stage, round_
-    return self.slots.collect(self.extract(x))
+    return tuple(part.slots.collect(part.extract(x)) for part in self.parts)
 
   def finish(self, variables, collected, hyper, stage, round_, rng):
     """Chooses the slots."""
     del stage, round_
-    return self.slots.chosen(variables, collected, int(hyper), rng), True
+    chosen = [
+      part.slots.chosen(
+        base.leaf(variables, part.slots.path), features, int(hyper), rng
+      )
+      for part, features in zip(self.parts, collected)
+    ]
+    return self._variables(chosen), True
 
   def predict(self, variables, x, hyper, mask, keys):
-    """Returns distances to the nearest slots, and maps of patches."""
+    """Returns distances to the nearest slots, and maps of positions."""
     del hyper, keys
-    return self.slots.predict(variables, self.extract(x), mask, self.shape)
+    first, *others = (
+      _times(
+        part.share,
+        part.slots.predict(
+          base.leaf(variables, part.slots.path),
+          part.extract(x),
+          mask,
+          self.shape,
+        ),
+      )
+      for part in self.parts
+    )
+    for other in others:
+      first = first._replace(
+        scores=jax.tree.map(jnp.add, first.scores, other.scores),
+        maps=jax.tree.map(jnp.add, first.maps, other.maps),
+        kept=first.kept + other.kept,
+        totals=first.totals | other.totals,
+      )
+    return first
+
+
+def _times(share: float, found: base.Prediction) -> base.Prediction:
+  """Returns scores and maps times a share."""
+  if share == 1:
+    return found
+  scores, maps = jax.tree.map(lambda x: share * x, (found.scores, found.maps))
+  return found._replace(scores=scores, maps=maps)

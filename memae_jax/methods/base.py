@@ -192,6 +192,7 @@ class Method:
     memories: number of slots on all devices, by path. Paths of slots in
       `params`, in other collections and in the moments of the optimizer end
       with this path.
+    by_slot: the same for all arrays with a row or a number per slot.
     criterion: name of the score whose mean over validation normals chooses the
       best weights, and the name of that mean in the log.
     score: name of the anomaly score, whatever `eval.score` says; '': the one
@@ -203,6 +204,11 @@ class Method:
   stages: tuple[Train | Collect, ...] = (Train(),)
   criterion: tuple[str, str] = ('mse', 'reconstruction')
   score: str = ''
+
+  @property
+  def by_slot(self) -> Mapping[Path, int]:
+    """Number of slots by path of all arrays that are spread with them."""
+    return self.memories
 
   def hyper(self, replicas: Sequence[Any], config: Any) -> Any:
     """Returns the values that differ between replicas, [R] each, on the host.

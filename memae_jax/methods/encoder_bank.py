@@ -49,9 +49,10 @@ def build(
   """
   network = autoencoder.build(config, input_shape, _plain(replicas))
   has_positions = len(network.model.code_shape) in (3, 4)
+  (slots,) = slots_lib.build(config, replicas)
   return EncoderBank(
     network=network,
-    slots=slots_lib.build(config, replicas),
+    slots=slots,
     shape=tuple(input_shape),
     per_position=config.model.memory.per_position and has_positions,
   )
@@ -87,6 +88,11 @@ class EncoderBank(base.Method):
     return self.slots.memories
 
   @property
+  def by_slot(self):
+    """Slots and their weights at their paths."""
+    return self.slots.by_slot
+
+  @property
   def stages(self):
     """Returns the training, and the pass that collects codes."""
     return *self.network.stages, self.slots.stage
@@ -106,7 +112,7 @@ class EncoderBank(base.Method):
     shape = self.network.model.code_shape
     width = shape[-1] if self.per_position else math.prod(shape)
     weights = self.network.init(key, samples, hyper.network)
-    return weights | self.slots.empty(width)
+    return weights | {slots_lib.COLLECTION: self.slots.empty(width)}
 
   def loss(self, variables, batch, hyper, across):
     """Returns the loss of the autoencoder."""
@@ -129,8 +135,9 @@ class EncoderBank(base.Method):
   def finish(self, variables, collected, hyper, stage, round_, rng):
     """Chooses the slots."""
     del stage, round_
-    chosen = self.slots.chosen(variables, collected, int(hyper.slots), rng)
-    return chosen, True
+    bank = variables[slots_lib.COLLECTION]
+    bank = self.slots.chosen(bank, collected, int(hyper.slots), rng)
+    return variables | {slots_lib.COLLECTION: bank}, True
 
   def predict(self, variables, x, hyper, mask, keys):
     """Returns distances to the nearest slots, and reconstruction errors.
@@ -142,7 +149,8 @@ class EncoderBank(base.Method):
       variables, x, hyper.network.knobs, sample_mask=mask
     )
     codes = self._features(out.code)
-    near = self.slots.predict(variables, codes, mask, self.shape)
+    bank = variables[slots_lib.COLLECTION]
+    near = self.slots.predict(bank, codes, mask, self.shape)
     rebuilt = losses.of(x, out.reconstruction)['scores']
     return near._replace(scores=near.scores | rebuilt)
 

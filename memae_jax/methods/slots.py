@@ -7,6 +7,7 @@ detector whose memory is read by the machinery of `memory`.
 """
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,20 +16,23 @@ import jax.numpy as jnp
 import numpy as np
 
 from memae_jax import losses
-from memae_jax.memory import nearest, usage
-from memae_jax.methods import base, positions, selection
+from memae_jax.memory import nearest, reweighting, usage
+from memae_jax.methods import base, positions, selection, usual
 from memae_jax.runtime import errors, parallel
 
 COLLECTION = 'bank'  # Name of the variables, and of the memory in logs.
-PATH = COLLECTION, 'slots'
 
 
-def build(config: Any, replicas: Sequence[Any]) -> 'Slots':
+def build(
+  config: Any, replicas: Sequence[Any], kinds: Sequence[str] = ()
+) -> tuple['Slots', ...]:
   """Returns the slots that the fields of `methods.bank` describe.
 
   Args:
     config: resolved.
     replicas: of the family; there is room for the largest of them.
+    kinds: names of several kinds of features that have slots each; none: one
+      kind, whose distances are not standardised.
 
   Raises:
     UserError: there are fewer slots than neighbours.
@@ -36,22 +40,31 @@ def build(config: Any, replicas: Sequence[Any]) -> 'Slots':
   options = config.methods.bank
   count = max(replica.slots for replica in replicas)
   of_device = parallel.padded(count, config.mesh.memory) // config.mesh.memory
-  if options.neighbours > min(of_device, *(r.slots for r in replicas)):
-    raise errors.UserError(
-      f'config field "methods.bank.neighbours" is {options.neighbours}, more'
-      ' than model.memory.slots, or than those of a device; lower it'
-    )
-  return Slots(
+  for field in ('neighbours', 'reweight'):
+    if options[field] > min(of_device, *(r.slots for r in replicas)):
+      raise errors.UserError(
+        f'config field "methods.bank.{field}" is {options[field]}, more than'
+        ' model.memory.slots, or than those of a device; lower it'
+      )
+  rule = selection.Rule(
+    options.select, options.dropped, options.weighted, options.density
+  )
+  one = Slots(
+    path=(COLLECTION,),
     count=count,
-    select=options.select,
-    dropped=options.dropped,
-    density=options.density,
+    rule=rule,
     most=options.most,
     positions=options.positions,
     neighbours=options.neighbours,
+    reweight=options.reweight,
+    is_standard=bool(kinds),
     blur=options.blur,
     read_bytes=config.model.memory.read_bytes,
   )
+  if not kinds:
+    return (one,)
+  at = lambda kind: dataclasses.replace(one, path=(COLLECTION, kind))
+  return tuple(map(at, kinds))
 
 
 def counts(replicas: Sequence[Any]) -> np.ndarray:
@@ -64,33 +77,47 @@ class Slots:
   """Slots of one replica: how they are chosen, and how they score.
 
   Attributes:
+    path: of its variables, such as ('bank',).
     count: of slots that there is room for, on all devices.
-    select: see `selection.select`.
-    dropped: share of the features that is left out before, as outliers.
-    density: neighbours over which it is told what is one.
+    rule: how slots are made of features.
     most: so many training normals give features at most.
     positions: so many positions of a picture give features; 0: all.
     neighbours: how many nearest slots a distance is the mean of.
+    reweight: slots around the nearest one by which the distance of a sample is
+      re-weighted, see `memory.reweighting`; 0: it is not.
+    is_standard: whether distances are less the usual mean and over the usual
+      deviation, see `usual`.
     blur: deviation of the Gaussian that maps are blurred by, in pixels.
     read_bytes: see `memory.ReadOptions`.
     across: the devices of a replica.
   """
 
+  path: base.Path
   count: int
-  select: str
-  dropped: float
-  density: int
-  most: int
-  positions: int
-  neighbours: int
-  blur: float
-  read_bytes: int
+  rule: selection.Rule = selection.Rule()
+  most: int = 0
+  positions: int = 0
+  neighbours: int = 1
+  reweight: int = 0
+  is_standard: bool = False
+  blur: float = 0.0
+  read_bytes: int = 2**28
   across: base.Across = base.Across()
 
   @property
   def memories(self) -> dict[base.Path, int]:
     """Slots at their path, as `base.Method.memories` has them."""
-    return {PATH: self.count}
+    return {(*self.path, 'slots'): self.count}
+
+  @property
+  def by_slot(self) -> dict[base.Path, int]:
+    """Slots and their weights, as `base.Method.by_slot` has them."""
+    return self.memories | {(*self.path, 'weights'): self.count}
+
+  @property
+  def name(self) -> str:
+    """Name of the memory."""
+    return base.memory_name((*self.path, 'slots'))
 
   @property
   def stage(self) -> base.Collect:
@@ -108,9 +135,20 @@ class Slots:
     return dataclasses.replace(self, across=across)
 
   def empty(self, width: int) -> base.Variables:
-    """Returns variables without any slot, for features of a width."""
-    slots = jnp.zeros((self._here, width))
-    return {COLLECTION: {'slots': slots, 'count': jnp.zeros((), jnp.int32)}}
+    """Returns the variables at `path` without any slot.
+
+    Args:
+      width: of the features.
+    """
+    variables = {
+      'slots': jnp.zeros((self._here, width)),
+      'count': jnp.zeros((), jnp.int32),
+    }
+    if self.rule.weighted:
+      variables['weights'] = jnp.ones(self._here)
+    if self.is_standard:
+      variables |= {'mean': jnp.zeros(()), 'deviation': jnp.ones(())}
+    return variables
 
   def collect(self, features: jax.Array) -> jax.Array:
     """Returns what the pass keeps of features [B, ..., C]: [B, P, C]."""
@@ -127,21 +165,26 @@ class Slots:
     """Chooses the slots, on the host.
 
     Args:
-      variables: of the replica.
-      collected: [n, P, C] features.
+      variables: those at `path`.
+      collected: [n, P, C] features of the training normals.
       count: slots of the replica, at most those that there is room for.
       rng: for what is random.
 
     Returns:
-      The variables with slots, and with how many there are.
+      The variables at `path`, with slots.
     """
-    rows = collected.reshape(-1, collected.shape[-1])
-    rows = selection.without_outliers(rows, self.dropped, self.density)
-    chosen = selection.select(rows, self.select, count, rng)
-    slots = np.zeros_like(variables[COLLECTION]['slots'])
-    slots[: len(chosen)] = chosen
-    both = {'slots': slots, 'count': np.int32(len(chosen))}
-    return {**variables, COLLECTION: both}
+    features = self.rule.clean(collected)
+    rows, weights = self.rule.slots(features, count, rng)
+    slots = np.zeros_like(variables['slots'])
+    slots[: len(rows)] = rows
+    new: dict[str, Any] = {'slots': slots, 'count': np.int32(len(rows))}
+    if self.rule.weighted:
+      new['weights'] = np.ones_like(variables['weights'])
+      new['weights'][: len(rows)] = weights
+    if self.is_standard:
+      found = usual.usual(self.rule, features, count, self.neighbours, rng)
+      new |= zip(('mean', 'deviation'), map(np.float32, found))
+    return new
 
   def predict(
     self,
@@ -153,36 +196,68 @@ class Slots:
     """Returns distances to the nearest slots, and maps of positions.
 
     Args:
-      variables: of the replica.
+      variables: those at `path`.
       features: [B, C], or [B, h, w, C] of positions.
       mask: [B] bool, False for padding.
       shape: of one sample.
     """
     queries = features.reshape(-1, features.shape[-1])
-    near = self._read(variables[COLLECTION], queries)
+    each = len(queries) // len(features)
+    near = self._near(variables, queries)
     # Before the pass nothing is there, and everything is as far.
     distance = jnp.where(jnp.isfinite(near.distance), near.distance, 0)
     distance = jnp.mean(distance, axis=1).reshape(features.shape[:-1])
-    each = len(queries) // len(features)
+    found = positions.scored(
+      losses.MEMORY, self._standard(variables, distance), shape, self.blur
+    )
+    if self.reweight:
+      factor = self._factors(variables, queries, near, distance)
+      far = jnp.max(distance.reshape(len(features), each), axis=1)
+      score = self._standard(variables, factor * far)
+      found['scores'] = {losses.MEMORY: score}
     return base.Prediction(
-      **positions.scored(losses.MEMORY, distance, shape, self.blur),
+      **found,
       kept=jnp.full(len(features), each * self.neighbours, jnp.int32),
-      totals={COLLECTION: self._totals(near, mask, each)},
+      totals={self.name: self._totals(near, mask, each)},
     )
 
   def no_reads(self) -> dict[str, usage.ReadTotals]:
     """Returns the totals of a loss that does not read the slots."""
-    return {COLLECTION: usage.nothing(self._here)}
+    return {self.name: usage.nothing(self._here)}
 
-  def _read(self, bank, queries) -> nearest.Neighbours:
-    return nearest.nearest(
-      queries,
-      bank['slots'],
-      self.neighbours,
-      slot_mask=self._numbers() < bank['count'],
-      read_bytes=self.read_bytes,
-      axis=self.across.memory_axis,
+  def _standard(self, variables, distance: jax.Array) -> jax.Array:
+    if not self.is_standard:
+      return distance
+    return (distance - variables['mean']) / variables['deviation']
+
+  def _near(self, variables, queries) -> nearest.Neighbours:
+    find = nearest.nearest
+    if self.rule.weighted:
+      find = functools.partial(nearest.weighted, weights=variables['weights'])
+    return find(
+      queries, variables['slots'], k=self.neighbours, **self._how(variables)
     )
+
+  def _factors(self, variables, queries, near, distance) -> jax.Array:
+    """Returns what the distance [B] of each sample's farthest part counts."""
+    far = distance.reshape(len(distance), -1)
+    each = far.shape[1]
+    farthest = jnp.arange(len(far)) * each + jnp.argmax(far, axis=1)
+    return reweighting.factors(
+      queries[farthest],
+      variables['slots'],
+      near.index[farthest, 0],
+      self.reweight,
+      **self._how(variables),
+    )
+
+  def _how(self, variables) -> dict[str, Any]:
+    """Returns which slots there are, and how they are read."""
+    return {
+      'slot_mask': self._numbers() < variables['count'],
+      'read_bytes': self.read_bytes,
+      'axis': self.across.memory_axis,
+    }
 
   def _numbers(self) -> jax.Array:
     """Returns the numbers of the slots of this device."""

@@ -35,7 +35,7 @@ class Passes(placed.Placed):
     start = step.weights(state.best or state)
     collected = self._collected(start, rows, number, round_)
     weights = self.to_host(start)
-    weights = parallel.without_padding(weights, self._memories, axis=1)
+    weights = parallel.without_padding(weights, self._by_slot, axis=1)
     one = lambda tree, i: jax.tree.map(lambda x: np.asarray(x[i]), tree)
     finished = []
     for i, seed in enumerate(self._host_hyper.seed.tolist()):

@@ -69,18 +69,18 @@ class Placed:
     shapes = jax.eval_shape(
       jax.vmap(self._trainer.init, (0, None)), self._host_hyper, samples
     )
-    return parallel.padded_shapes(shapes, self._mesh, self._memories)
+    return parallel.padded_shapes(shapes, self._mesh, self._by_slot)
 
   @property
   def unpadded_shapes(self) -> tuple[tuple[int, ...], ...]:
     """Shapes of the leaves of the state without padding."""
     return parallel.unpadded_shapes(
-      self.init_shapes, len(self._splits), self._memories
+      self.init_shapes, len(self._splits), self._by_slot
     )
 
   @functools.cached_property
   def _state_specs(self) -> step.ReplicaState:
-    return parallel.specs(self.init_shapes, self._memories)
+    return parallel.specs(self.init_shapes, self._by_slot)
 
   @property
   def _weight_specs(self) -> step.Weights:
@@ -89,6 +89,10 @@ class Placed:
   @property
   def _memories(self) -> Mapping[base.Path, int]:
     return self._trainer.method.memories
+
+  @property
+  def _by_slot(self) -> Mapping[base.Path, int]:
+    return self._trainer.method.by_slot
 
   @property
   def _total_specs(self) -> dict[str, Any]:
@@ -127,7 +131,7 @@ class Placed:
     """
     at = self._share(np.int32(index))
     picked = parallel.to_host(self._pick(step.weights(weights), at))
-    return parallel.without_padding(picked, self._memories)
+    return parallel.without_padding(picked, self._by_slot)
 
   def method_hyper(self, index: int) -> Any:
     """Returns the values of one replica that its method takes, on the host."""

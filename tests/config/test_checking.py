@@ -43,3 +43,21 @@ def test_fields_that_the_network_does_not_read(model, words):
 def test_repeated_axis_values_are_refused():
   with pytest.raises(errors.UserError, match='fleet.slots.*repeats'):
     config_lib.resolve({'fleet': {'slots': (5, 5), 'normal_classes': (0,)}})
+
+
+@pytest.mark.parametrize(
+  ('bank', 'words'),
+  [
+    ({'also': ('blur_unit',)}, 'also" is .* features "blur_unit": a kind rep'),
+    ({'also': ('raw', 'raw')}, 'also" is .*: a kind repeats'),
+    ({'shares': (2.0,)}, 'shares" is .2.0,., but the bank has 1 kind of feat'),
+    ({'also': ('raw',), 'shares': (2.0,)}, 'has 2 kinds of features .*; give'),
+    ({'also': ('raw',), 'shares': (2.0, 0.0)}, 'shares" is .* greater than 0'),
+    ({'reweight': 1}, 'reweight" is 1, but the nearest slot alone has none'),
+    ({'outputs': ('b2', 'b2')}, 'methods.bank.outputs" is .*: a value repeats'),
+  ],
+)
+def test_parts_of_a_bank_that_cannot_be_joined(bank, words):
+  fields = {'methods': {'bank': bank}, 'fleet': {'normal_classes': (0,)}}
+  with pytest.raises(errors.UserError, match=words):
+    config_lib.resolve(fields)

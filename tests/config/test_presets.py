@@ -56,6 +56,26 @@ def test_other_inputs_are_refused():
     presets.blurred_images(config_lib.default(), 'edges')
 
 
+@pytest.mark.parametrize(
+  ('features', 'also', 'outputs', 'shares'),
+  [
+    ('raw', (), (), ()),
+    ('lite0', (), (), ()),
+    ('blur_unit+raw', ('raw',), (), ()),
+    ('blur_unit+lite0', ('lite0',), ('b4', 'b10'), (1.0, 0.5)),
+    ('raw+lite0+blur_unit', ('lite0', 'blur_unit'), ('b4', 'b10'), (1, 0.5, 1)),
+  ],
+)
+def test_kinds_of_features_are_joined(features, also, outputs, shares):
+  config = config_lib.default()
+  config.fleet.normal_classes = (0,)
+  presets.bank_of_strokes(config, features)
+  options = config_lib.resolve(config).methods.bank
+  assert options.features == features.partition('+')[0]
+  assert options.also == also and options.shares == shares
+  assert options.outputs == outputs and options.side == (64 if outputs else 0)
+
+
 def test_one_class_is_normal_at_a_time():
   config = presets.experiment('mnist', ARGS)
   presets.one_class_images(config, ARGS)

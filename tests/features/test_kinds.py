@@ -51,3 +51,11 @@ def test_inputs_that_are_blurred_are_not_blurred_again():
 def test_samples_without_such_features(features, scaling, shape, words):
   with pytest.raises(errors.UserError, match=words):
     kinds.build(_options(features), shape, scaling)
+
+
+def test_a_kind_by_its_name():
+  x = np.random.default_rng(0).uniform(-1, 1, (3, *SHAPE)).astype(np.float32)
+  named = kinds.build(_options('patches'), SHAPE, 'fixed', 'raw')
+  np.testing.assert_array_equal(named(x), pixels.raw(x))
+  with pytest.raises(errors.UserError, match='bank.also" has "blur_unit"'):
+    kinds.build(_options('raw'), (12,), 'fixed', 'blur_unit')

@@ -124,7 +124,7 @@ def test_slots_start_as_selected_encodings(select):
     if count:
       codes = exp.trainer.method.model.apply(before, x, method=encode)
       rng = np.random.default_rng([0, 0, 0])
-      expected = selection.select(np.asarray(codes), select, count, rng)
+      expected, _ = selection.select(np.asarray(codes), select, count, rng)
       np.testing.assert_allclose(slots[:count], expected, rtol=1e-4, atol=1e-5)
     np.testing.assert_array_equal(slots[count:], random[count:])
 

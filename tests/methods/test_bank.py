@@ -7,7 +7,8 @@ import pytest
 from memae_jax import losses
 from memae_jax.data import transforms
 from memae_jax.features import pixels
-from memae_jax.methods import selection
+from memae_jax.methods import bank, selection
+from memae_jax.methods import slots as slots_lib
 from memae_jax.runtime import errors
 from memae_jax.training import experiment, loop
 from tests import helpers
@@ -83,7 +84,13 @@ def test_patches_have_maps_and_the_farthest_one_is_the_score():
       'patch" is',
     ),
     ({'data.scaling': 'contrast'}, 'needs data.scaling "fixed"'),
-    ({'methods.bank.neighbours': 51}, 'more than model.memory.slots'),
+    ({'methods.bank.neighbours': 51}, 'neighbours" is 51, more than'),
+    ({'methods.bank.reweight': 51}, 'reweight" is 51, more than model.memory'),
+    (
+      {'methods.bank.also': ('patches',), 'methods.bank.patch': 4},
+      'also" has "patches", features of positions, beside "blur_unit", those of'
+      ' whole',
+    ),
   ],
 )
 def test_what_does_not_fit_is_refused(fields, message):
@@ -103,9 +110,114 @@ def test_it_scores_the_same_in_pieces():
   np.testing.assert_allclose(one, two, rtol=1e-5)
 
 
+PARTS = {
+  'methods.bank.also': ('raw',),
+  'methods.bank.shares': (1.0, 0.5),
+}
+
+
+def test_standardised_distances_are_added():
+  """Where all are slots, less and over those that leave one out."""
+  exp, weights = fitting.fitted(
+    **PARTS, **{'model.memory.slots': 500, 'methods.bank.neighbours': 3}
+  )
+  (split,), total = exp.splits, 0
+  inputs = [
+    transforms.apply(exp.source.inputs[rows], split.transform)
+    for rows in (split.train, split.test)
+  ]
+  kinds = pixels.blur_unit, pixels.raw
+  for kind, share in zip(kinds, PARTS['methods.bank.shares'], strict=True):
+    train, test = (np.asarray(kind(x), np.float64) for x in inputs)
+    far = lambda x, slots=train: np.linalg.norm(x[:, None] - slots, axis=2)
+    of_train = far(train) + np.diag(np.full(len(train), np.inf))
+    usual, new = (
+      np.sort(each, axis=1)[:, :3].mean(axis=1)
+      for each in (of_train, far(test))
+    )
+    total = total + share * (new - usual.mean()) / usual.std()
+  scored = fitting.scores(exp, weights)
+  found = scored.scores[losses.MEMORY][0, : len(split.test)]
+  np.testing.assert_allclose(found, total, rtol=1e-4, atol=1e-4)
+  assert scored.totals.keys() == {'bank/blur_unit', 'bank/raw'}
+  assert (scored.kept[0, : len(split.test)] == 6).all()
+
+
+def test_maps_of_parts_are_added():
+  make = lambda name, size, stride, share: bank.Part(
+    slots_lib.Slots(('bank', name), count=4, is_standard=True),
+    lambda x: pixels.patches(x, size, stride),
+    share,
+  )
+  parts = make('one', 3, 1, 1.0), make('two', 2, 2, 0.5)
+  rng = np.random.default_rng(0)
+  variables = {
+    name: {
+      'slots': rng.normal(size=(4, width)).astype(np.float32),
+      'count': np.int32(4),
+      'mean': np.float32(width),
+      'deviation': np.float32(0.5),
+    }
+    for name, width in (('one', 9), ('two', 4))
+  }
+  x, mask = rng.normal(size=(3, 6, 6, 1)).astype(np.float32), np.ones(3, bool)
+  method = bank.Bank(parts, (6, 6, 1))
+  found = method.predict({'bank': variables}, x, (), mask, ())
+  first, second = (
+    part.slots.predict(
+      variables[part.slots.path[1]], part.extract(x), mask, (6, 6, 1)
+    )
+    for part in parts
+  )
+  for field in ('maps', 'scores'):
+    one, two, both = (
+      getattr(each, field)[losses.MEMORY] for each in (first, second, found)
+    )
+    np.testing.assert_allclose(both, one + 0.5 * two, rtol=1e-5, atol=1e-5)
+  assert set(found.totals) == {'bank/one', 'bank/two'}
+
+
+def test_parts_and_weights_over_devices_and_slot_counts():
+  """A fleet of two memory sizes on a mesh equals single runs of each."""
+  fields = {
+    **PARTS,
+    'methods.bank.weighted': True,
+    'methods.bank.density': 0.3,
+    'methods.bank.reweight': 4,
+    'methods.bank.dropped': 0.1,
+  }
+  fleet = fitting.fitted(
+    **fields, **{'fleet.slots': (21, 500), 'mesh.memory': 4, 'mesh.replica': 2}
+  )
+  assert fleet[0].mesh.shape['memory'] == 4
+  both = fitting.scores(*fleet)
+  for index, count in enumerate((21, 500)):
+    alone = fitting.scores(
+      *fitting.fitted(**fields, **{'model.memory.slots': count})
+    )
+    np.testing.assert_allclose(
+      both.scores[losses.MEMORY][index],
+      alone.scores[losses.MEMORY][0],
+      rtol=1e-4,
+      atol=1e-5,
+    )
+    for name, totals in alone.totals.items():
+      np.testing.assert_array_equal(
+        both.totals[name].usage[index, :count], totals.usage[0]
+      )
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize('features', ['blur_unit', 'patches'])
+@pytest.mark.parametrize('features', ['blur_unit', 'patches', 'parts'])
 def test_the_exported_bank_scores_the_same(features, tmp_path):
+  more = {}
+  if features == 'parts':
+    more = {
+      **PARTS,
+      'methods.bank.weighted': True,
+      'methods.bank.reweight': 4,
+    }
+    features = 'blur_unit'
   fitting.check_export(
     tmp_path,
     **{
@@ -114,6 +226,7 @@ def test_the_exported_bank_scores_the_same(features, tmp_path):
       'methods.bank.patch': 3,
       'methods.bank.neighbours': 3,
       'model.memory.slots': 30,
+      **more,
     },
   )
 

@@ -54,7 +54,7 @@ def test_the_score_is_the_distance_to_centres_of_its_codes(fleet):
       _codes(exp, weights, i, rows) for rows in (split.train, split.test)
     )
     rng = np.random.default_rng([replica.seed, 1, 0])
-    slots = selection.select(
+    slots, _ = selection.select(
       train.astype(np.float32), 'k_means', replica.slots, rng
     )
     found = scored.scores[losses.MEMORY][i, : len(test)]

@@ -128,7 +128,9 @@ def test_slots_start_as_selected_encodings_of_positions(init, select):
       assert replica.variant == 'feature_ae'
       continue
     rng = np.random.default_rng([0, 1, 0])
-    expected = selection.select(np.asarray(codes), select, replica.slots, rng)
+    expected, _ = selection.select(
+      np.asarray(codes), select, replica.slots, rng
+    )
     np.testing.assert_allclose(slots[: replica.slots], expected, atol=1e-5)
 
 

@@ -125,7 +125,11 @@ def test_ready_studies(path, argument, tmp_path):
   study, folder = grid.load(f'{path}:{argument}')
   planned = runs.plan(grid.points(study, folder), tmp_path)
   assert study.name == path.stem
-  assert len(planned) == (3 if path.stem == 'threshold_similarity' else 1)
+  counts = {
+    'threshold_similarity': 3,
+    'pollution_mnist': 10 if argument else 54,
+  }
+  assert len(planned) == counts.get(path.stem, 1)
   assert {run.state for run in planned} == {'new'}
   with pytest.raises(errors.UserError, match='config argument "smokey"'):
     grid.load(f'{path}:smokey')

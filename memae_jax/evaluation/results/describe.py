@@ -90,6 +90,11 @@ def dataset(exp: experiment.Experiment) -> dict[str, Any]:
   description = _DESCRIPTION[config.protocol].format(
     **{key: percent(config[key]) for key in _SHARES}
   )
+  if config.pollution:
+    description += (
+      f' Then {percent(config.pollution)} of the samples for training and'
+      ' validation are anomalies that are added as normals.'
+    )
   if config.max_samples:
     description += (
       f' All this is done on a random subset of {config.max_samples:,} samples.'

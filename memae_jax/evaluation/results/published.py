@@ -142,13 +142,13 @@ def beside(config: Any) -> dict[str, Any] | None:
     config: resolved.
 
   Returns:
-    None if there is none, or if the test set differs from the paper's.
+    None if there is none, or if the samples differ from the paper's.
   """
   name, data = config.paper, config.data
   one_class = name in ('mnist', 'cifar10')
   if data.max_samples or (one_class and data.protocol != 'one_class'):
     return None
-  if data.name != _DATA.get(name, name):
+  if data.pollution or data.name != _DATA.get(name, name):
     return None
   return table(name)
 

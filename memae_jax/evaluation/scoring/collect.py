@@ -262,7 +262,7 @@ def _replica_scores(
   kept = usage = None
   if replica.has_memory:
     kept = tested.kept[index, : len(split.test)]
-    usage = _first(totals).usage[: replica.slots]
+    usage = _first(exp, totals).usage[: replica.slots]
   is_error = losses.find(exp.rule).errors is not None
   return scores.ReplicaScores(
     name=replica.name,
@@ -343,14 +343,15 @@ def _with_maps(exp, tested, networks) -> list[scores.ReplicaScores]:
   return out
 
 
-def _first(totals: Mapping[str, Any]) -> Any:
+def _first(exp, totals: Mapping[str, Any]) -> Any:
   """Returns the entry of the first memory, which stands for all of them."""
-  return next(iter(totals.values()))
+  path, *_ = exp.trainer.method.memories
+  return totals[base.memory_name(path)]
 
 
 def _memory(exp, weights, index: int, totals) -> dict[str, Any]:
   """Returns the statistics of the memory of a replica, as in the results."""
-  summary = {k: float(v) for k, v in usage.summary(_first(totals)).items()}
+  summary = {k: float(v) for k, v in usage.summary(_first(exp, totals)).items()}
   return {
     'slots': exp.replicas[index].slots,
     'used': summary.pop('slots_used'),
@@ -382,5 +383,5 @@ def _duplicates(exp, weights, index: int) -> int | None:
   count = exp.replicas[index].slots
   if count > _MOST_PAIRED or exp.programs.is_large:
     return None
-  slots = _first(exp.programs.slots(weights, index))[:count]
-  return int(usage.duplicate_slots(slots))
+  slots, *_ = exp.programs.slots(weights, index).values()
+  return int(usage.duplicate_slots(slots[:count]))

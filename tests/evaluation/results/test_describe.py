@@ -7,6 +7,7 @@ import pytest
 
 from memae_jax import config as config_lib
 from memae_jax.evaluation.results import describe
+from memae_jax.training import experiment
 from tests import helpers
 from tests.evaluation import stand_ins
 
@@ -67,3 +68,16 @@ def test_too_few_log_events_tell_no_speed(count, is_known):
   speed = describe.training_speed(exp, events)
   assert ('fleet_steps_per_second' in speed) == bool(is_known)
   assert ('speed_reason' in speed) == (not is_known)
+
+
+def test_results_say_that_the_training_samples_are_dirty():
+  exp = experiment.build(
+    helpers.digits(**{'data.pollution': 0.1, 'fleet.normal_classes': (3,)})
+  )
+  facts = describe.dataset(exp)
+  (line,) = [line for line in facts['warnings'] if 'pollution' in line]
+  assert '10% of the training and validation samples are anomalies' in line
+  assert 'Then 10% of the samples for training' in facts['description']
+  count = int((exp.source.labels[exp.splits[0].train] != 3).sum())
+  assert facts['notes']['training_anomalies'] == count > 9
+  assert len(facts['notes']['training_anomaly_classes']) > 2

@@ -2,6 +2,7 @@
 
 import pytest
 
+from memae_jax import config as config_lib
 from memae_jax.evaluation.results import published
 from memae_jax.methods import registry
 from memae_jax.runtime import errors
@@ -30,3 +31,19 @@ def test_the_paper_is_quoted_exactly():
       assert set(row) == set(known['metrics'])
   with pytest.raises(errors.UserError, match='did you mean "mnist"'):
     published.table('mnst')
+
+
+def test_no_table_stands_beside_other_samples():
+  config = config_lib.default()
+  config.paper = config.data.name = 'mnist'
+  assert published.beside(config) is published.TABLES['mnist']
+  for field, value in (
+    ('pollution', 0.1),
+    ('max_samples', 100),
+    ('protocol', 'official'),
+    ('name', 'digits'),
+  ):
+    other = config_lib.default()
+    other.paper = other.data.name = 'mnist'
+    other.data[field] = value
+    assert published.beside(other) is None
