@@ -97,7 +97,7 @@ class Network(nn.Module):
 
 
 class Found(NamedTuple):
-  """What the queries of a batch found.
+  """Reads and nearest slots of the queries of a batch.
 
   query: [Q, C]. read: of all slots. index: [Q, 2] numbers of the two nearest
   slots. slots: [N, C], those of all devices.

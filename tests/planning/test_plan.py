@@ -136,6 +136,15 @@ def test_one_device_holds_all():
     assert limit['peaks'][limit['largest']] <= 2**20
 
 
+@pytest.mark.slow
+def test_slots_beside_the_parameters_have_a_limit():
+  fields = {'fleet.variants': ('encoder_bank',)}
+  found = _plan('cpu:1', limits=True, memory=2**20, **fields)
+  limit = found['limits']['slots']
+  assert limit['checked'] and limit['largest'] > 10
+  assert limit['peaks'][limit['largest']] <= 2**20
+
+
 def test_streamed_batches_and_best_weights():
   found = _plan(
     'cpu:1', **{'data.feed': 'streaming', 'eval.checkpoint': 'validation'}

@@ -8,7 +8,7 @@ import sklearn.metrics
 
 from memae_jax import losses
 from memae_jax.data import transforms
-from memae_jax.evaluation.report import findings, tables
+from memae_jax.evaluation.report import findings, rule_tables
 from memae_jax.evaluation.results import measure
 from memae_jax.evaluation.scoring import baselines, collect
 from memae_jax.training import experiment, step
@@ -87,7 +87,7 @@ def test_the_table_has_a_row_for_each_rule(scored):
   results = measure.measure(networks, rivals, {}, exp.config.eval)
   assert set(results['rules']) == {'memae', 'ae', 'pca', 'mean', 'untrained'}
   results |= {'score': {'name': exp.rule}, 'config': exp.config.to_dict()}
-  rows = dict(tables.rules(results | {'paper': None}))
+  rows = dict(rule_tables.rules(results | {'paper': None}))
   assert len(rows) == 6
   headline = results['methods']['memae']['auroc']['mean']
   assert results['rules']['memae']['blur_unit']['auroc']['mean'] == headline
