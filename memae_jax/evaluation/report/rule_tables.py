@@ -1,4 +1,4 @@
-"""Tables of score rules: what if the score were another, or were chosen?"""
+"""Tables of score rules: all of them, and the one chosen without test data."""
 
 from collections.abc import Mapping
 from typing import Any
