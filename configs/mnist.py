@@ -11,8 +11,7 @@ epochs, smoke, and
   network   v2 (default; ICCV: 32-16-8 channels) or v1 (arXiv: 16-32-64)
   inputs    pixels (default) or blur_unit (blurred, norm 1); both are scored by
             a distance that trials on seed 0 suggested, test metrics in sight
-  features  of bank and feature_memae: blur_unit (default), raw or lite0; of a
-            bank also both, blur_unit+lite0
+  features  of banks: blur_unit (default), raw, lite0 or both, blur_unit+lite0
   protocol  one_class (default; the paper: a class is split 2:1, anomalies are
             30 % of the test set) or official (the publisher's two sets)
 """
