@@ -88,6 +88,7 @@ def resolve(config: Mapping) -> ml_collections.FrozenConfigDict:
   )
   _check_axes(resolved)
   _check_memory(resolved)
+  _check_motion(resolved['data'])
   _refuse_unread(resolved['model'])
   _refuse_repeated('eval.baselines', resolved['eval']['baselines'])
   _refuse_repeated(
@@ -161,6 +162,35 @@ def _check_memory(resolved: Mapping[str, Any]) -> None:
       ' the dense read has; set model.memory.read to "dense" and mesh.memory'
       ' to 1, or use "exact"'
     )
+
+
+def _check_motion(data: Mapping[str, Any]) -> None:
+  """Raises UserError if fields of motion do not fit each other."""
+  kind, seen = data['motion'], data['input']
+  if kind == 'none' and seen != 'frames':
+    raise errors.UserError(
+      f'config field "data.input" is "{seen}", but data.motion is "none"; set'
+      ' it to "blocks", "flow" or "difference"'
+    )
+  if kind != 'none' and seen == 'frames':
+    raise errors.UserError(
+      f'config field "data.motion" is "{kind}", but data.input "frames" does'
+      ' not read it; set that to "motion", "speed" or "both"'
+    )
+  if len(data['motion_reach']) != 2:
+    raise errors.UserError(
+      f'config field "data.motion_reach" is {data["motion_reach"]}; give two'
+      ' numbers, to the side and up or down'
+    )
+  unread = [field for field in data_fields.MOTION if kind == 'none']
+  if kind != 'blocks':
+    unread += data_fields.OF_BLOCKS
+  for field in unread:
+    if data[field] != data_fields.MOTION[field].default:
+      raise errors.UserError(
+        f'config field "data.{field}" is {data[field]!r}, but data.motion'
+        f' "{kind}" does not read it; leave it out, or use "blocks"'
+      )
 
 
 def _refuse_unread(model: Mapping) -> None:

@@ -26,8 +26,6 @@ class Options:
 
   Attributes:
     shrink: pixels of a side of a cell.
-    gap: frames from a frame to each of the two, before and after it, that are
-      matched.
     reach: largest shift along x and along y.
     window: side of the window of a cost, odd.
     penalty: cost of a shift by one cell, in grey levels from 0 to 1; above 0,
@@ -35,32 +33,9 @@ class Options:
   """
 
   shrink: int = 2
-  gap: int = 2
   reach: tuple[int, int] = (6, 3)
   window: int = 9
   penalty: float = 0.002
-
-  def cells(self, height: int, width: int) -> tuple[int, int]:
-    """Returns rows and columns of the cells of a frame; edge cells may jut."""
-    return -(-height // self.shrink), -(-width // self.shrink)
-
-
-def pairs(length: int, gap: int) -> tuple[np.ndarray, np.ndarray]:
-  """Returns the frames, [T] int each, that are matched for every frame.
-
-  They lie `gap` frames before and after it. At the ends of a video they are
-  those of the nearest frame that has both. A video too short for any has its
-  first and its last frame, which are the same if it has one alone.
-
-  Args:
-    length: T, frames of the video.
-    gap: see `Options`.
-  """
-  latest = length - 1
-  if latest < 2 * gap:
-    return np.zeros(length, int), np.full(length, latest)
-  centre = np.clip(np.arange(length), gap, latest - gap)
-  return centre - gap, centre + gap
 
 
 @functools.partial(jax.jit, static_argnames='options')
@@ -82,17 +57,17 @@ def match(
     [B, ceil(H / shrink), ceil(W / shrink), 2] float32: x and y in pixels of the
     frames per frame, positive to the right and downwards.
   """
-  reduced = [_reduced(frames, options.shrink) for frames in (first, second)]
-  cells = jax.lax.map(
+  pair = [_cell_means(frames, options.shrink) for frames in (first, second)]
+  moved = jax.lax.map(
     lambda two: _displacement(*two, options),
-    tuple(jax.lax.stop_gradient(frames) for frames in reduced),
+    tuple(jax.lax.stop_gradient(cells) for cells in pair),
     batch_size=None if jax.default_backend() == 'cpu' else 16,
   )
   apart = apart.reshape(-1, 1, 1, 1)
-  return jnp.where(apart > 0, options.shrink * cells / jnp.maximum(apart, 1), 0)
+  return jnp.where(apart > 0, options.shrink * moved / jnp.maximum(apart, 1), 0)
 
 
-def _reduced(frames: jax.Array, side: int) -> jax.Array:
+def _cell_means(frames: jax.Array, side: int) -> jax.Array:
   """Returns box means [B, h, w] of frames, from 0 to 1; edges are continued."""
   is_bytes = frames.dtype == jnp.uint8
   frames = frames.astype(jnp.float32) / (255 if is_bytes else 1)

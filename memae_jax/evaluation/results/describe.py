@@ -140,6 +140,7 @@ def score(exp: experiment.Experiment) -> dict[str, Any]:
     )
     facts['frame'] = f'the score of a clip belongs to its frame {frame}, from 0'
     facts['smoothing'] = 'none'
+    facts['look_ahead_frames'] = clips.look_ahead(exp.config.data)
   if exp.source.has_images and losses.find(rule).errors is not None:
     facts['second'] = _SECOND
   return facts
