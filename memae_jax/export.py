@@ -209,6 +209,7 @@ def meta(exp, index: int, limit: float, at: int, taken: int) -> dict[str, Any]:
       'host': source.host and host_stage.to_json(source.host),
       'levels': list(source.levels),
       'motion': seen and dataclasses.asdict(seen),
+      'scored': config_lib.data_of(config).scored,
       **data,
     },
     'blocks': _blocks(source.inputs.shape[1:]),

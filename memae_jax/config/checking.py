@@ -89,6 +89,7 @@ def resolve(config: Mapping) -> ml_collections.FrozenConfigDict:
   _check_axes(resolved)
   _check_memory(resolved)
   _check_motion(resolved['data'])
+  _check_task(resolved)
   _refuse_unread(resolved['model'])
   _refuse_repeated('eval.baselines', resolved['eval']['baselines'])
   _refuse_repeated(
@@ -191,6 +192,44 @@ def _check_motion(data: Mapping[str, Any]) -> None:
         f'config field "data.{field}" is {data[field]!r}, but data.motion'
         f' "{kind}" does not read it; leave it out, or use "blocks"'
       )
+
+
+def _check_task(resolved: Mapping[str, Any]) -> None:
+  """Raises UserError if there is nothing to predict, or nobody to do it."""
+  if resolved['model']['task'] == 'reconstruct':
+    return
+  field = 'config field "model.task" is "predict"'
+  seen, frames = resolved['data']['input'], resolved['data']['clip_frames']
+  if (seen == 'both') != (frames == 1):
+    raise errors.UserError(
+      f'{field}, but data.input is "{seen}" and data.clip_frames {frames}; set'
+      ' them to "both" and 1 for the motion of a frame, or clip_frames to 2 or'
+      ' more, and input to another, for the last frame of a clip'
+    )
+  for name in resolved['fleet']['variants']:
+    if not registry.find(name).predicts:
+      able = [one for one in registry.names() if registry.find(one).predicts]
+      raise errors.UserError(
+        f'{field}, which method "{name}" of fleet.variants cannot do; use'
+        f' {", ".join(able)}'
+      )
+
+
+def data_of(config: Any) -> ml_collections.FrozenConfigDict:
+  """Returns `config.data` with `scored`, which the task of the network decides.
+
+  Args:
+    config: resolved.
+
+  Returns:
+    The fields, and `scored`: the frame of a clip that its score belongs to,
+    'last' where a network predicts it, else 'middle'.
+  """
+  predicts = config.model.task == 'predict'
+  scored = 'last' if predicts else 'middle'
+  return ml_collections.FrozenConfigDict(
+    config.data.to_dict() | {'scored': scored}
+  )
 
 
 def _refuse_unread(model: Mapping) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from memae_jax import losses
 from memae_jax.memory import usage
-from memae_jax.methods import base
+from memae_jax.methods import base, tasks
 from memae_jax.models import memae, memory_bank
 
 _SLOTS = ('bank', 'slots')
@@ -52,14 +52,18 @@ def build(
   """
   of = lambda name: any(r.variant == name for r in replicas)
   slots = [r.slots for r in replicas if r.has_memory]
+  task = tasks.of(config, input_shape)
+  seen, wanted = task.shapes(input_shape)
   return Autoencoder(
     model=memae.build(
       config.model,
-      input_shape,
+      seen,
       max(slots, default=None),
       with_head=of('vae'),
       dtype=config.model.compute,
+      output_shape=wanted,
     ),
+    task=task,
     memory_init=config.model.memory.init,
     noisy=of('dae'),
     penalised=of('ae_l1'),
@@ -73,6 +77,7 @@ class Autoencoder(base.Method):
 
   Attributes:
     model: the network.
+    task: what it sees of a sample, and what it has to give.
     memory_init: config field `model.memory.init`.
     noisy: whether any replica is a denoising autoencoder.
     penalised: whether any replica has a penalty on its code.
@@ -82,6 +87,7 @@ class Autoencoder(base.Method):
   """
 
   model: memae.MemAE
+  task: tasks.Task = tasks.Task()
   memory_init: str = 'uniform'
   noisy: bool = False
   penalised: bool = False
@@ -164,6 +170,7 @@ class Autoencoder(base.Method):
 
   def init(self, key, samples, hyper):
     """Returns initial weights, with slots as `memory_init` says."""
+    samples, _ = self.task.parts(samples)
     variables = self.model.init(key, samples[:1], hyper.knobs)
     if self._from_encodings:
       slots = self._encodings(key, variables, samples)
@@ -191,15 +198,15 @@ class Autoencoder(base.Method):
   def loss(self, variables, batch, hyper, across):
     """Returns the reconstruction error and the penalties of a batch."""
     del across  # Every term is a mean over samples.
-    x = corrupted = batch.x
+    seen, x = self.task.parts(batch.x)
     if self.noisy:
-      corrupted = x + hyper.noise * batch.normal(x.shape[1:])
+      seen = seen + hyper.noise * batch.normal(seen.shape[1:])
     noise = None
     if self.model.head is not None:
       noise = batch.normal(self.model.code_shape, _CODE_NOISE)
     out, updates = self.model.apply(
       variables,
-      corrupted,
+      seen,
       hyper.knobs,
       train=True,
       sample_mask=batch.mask,
@@ -227,10 +234,12 @@ class Autoencoder(base.Method):
   def predict(self, variables, x, hyper, mask, keys):
     """Returns scores, maps and reconstructions; codes are not drawn."""
     del keys  # A variational head takes the means of its codes.
-    out = self.model.apply(variables, x, hyper.knobs, sample_mask=mask)
+    seen, wanted = self.task.parts(x)
+    out = self.model.apply(variables, seen, hyper.knobs, sample_mask=mask)
     prediction = base.Prediction(
-      **losses.of(x, out.reconstruction),
+      **losses.of(wanted, out.reconstruction),
       output=out.reconstruction,
+      target=wanted if self.task.predicts else None,
     )
     if out.read is None:
       return prediction

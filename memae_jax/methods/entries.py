@@ -27,7 +27,7 @@ def _gaussian(config, input_shape, replicas):
   return gaussian.build(config, input_shape, replicas)
 
 
-_FAMILY = {'family': 'autoencoder', 'build': _autoencoder}
+_FAMILY = {'family': 'autoencoder', 'build': _autoencoder, 'predicts': True}
 
 ALL = (
   Entry(

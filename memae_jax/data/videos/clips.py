@@ -27,10 +27,15 @@ class Gathered:
 
   frames: [F, ...], in memory, a memory map or on disk, or a `views.View`.
   number: [S] or [S, T] int32, indices into `frames`: the frames of each sample.
+  scores_last: whether the score of a clip is for its last frame, and not for
+    the one of `losses.scored_frame`.
   """
 
   frames: np.ndarray
   number: np.ndarray
+  scores_last: bool = dataclasses.field(
+    default=False, metadata={'static': True}
+  )
 
   @property
   def shape(self) -> tuple[int, ...]:
@@ -53,11 +58,13 @@ class Gathered:
     """Indices [S] into `frames`: the frame that a clip's score is for."""
     if self.number.ndim == 1:
       return self.number
+    if self.scores_last:
+      return self.number[:, -1]
     return losses.scored_frame(self.number)
 
   def take(self, rows: np.ndarray) -> 'Gathered':
     """Returns the samples at indices [n], which share the same frames."""
-    return Gathered(self.frames, self.number[rows])
+    return Gathered(self.frames, self.number[rows], self.scores_last)
 
   def distinct(self, rows: np.ndarray) -> np.ndarray:
     """Returns the frames [n, ...] that the samples are made of, each once.
@@ -142,16 +149,23 @@ def of_one(name: str, frames: Any, config: Any) -> Gathered:
       f'{name} has {len(frames)} frames, but a clip takes {span(config)}; give'
       ' a longer video'
     )
-  return Gathered(frames, _samples(number))
+  return Gathered(frames, _samples(number), _scores_last(config))
 
 
 def centre(config: Any) -> int:
   """Offset of the frame that a clip's score is for from the clip's first frame.
 
-  See `losses.scored_frame`; frames between those of the clip count, too.
+  See `Gathered`; frames between those of the clip count, too.
   """
+  if _scores_last(config):
+    return span(config) - 1
   frames = np.arange(config.clip_frames)[None] * config.frame_step
   return int(losses.scored_frame(frames)[0])
+
+
+def _scores_last(config) -> bool:
+  """Returns whether scores are for the last frames, see `config.data_of`."""
+  return getattr(config, 'scored', 'middle') == 'last'
 
 
 def look_ahead(config: Any) -> int:
@@ -242,7 +256,7 @@ def source(
   is_test = test[of_video]
   return types.Source(
     name=name,
-    inputs=Gathered(frames, number),
+    inputs=Gathered(frames, number, _scores_last(config)),
     labels=labels,
     label_names=('normal', 'anomalous'),
     normal_labels=(0,),
@@ -303,9 +317,12 @@ def _unscored(lengths, clips, config) -> tuple[dict[str, Any], ...]:
     config: the resolved `config.data`.
   """
   count = int(lengths.sum() - clips)
+  ends, place = 'both ends', 'the centre'
+  if _scores_last(config):
+    ends, place = 'the beginning', 'the last one'
   why = (
-    f'frames at both ends of {len(lengths)} test videos, which are the centre'
-    f' of no clip of {span(config)} frames'
+    f'frames at {ends} of {len(lengths)} test videos, which are {place} of no'
+    f' clip of {span(config)} frames'
   )
   return ({'count': count, 'why': why},) if count else ()
 

@@ -26,10 +26,11 @@ import scipy.sparse
 
 from memae_jax.data import on_disk, types
 from memae_jax.data.videos import block_matching, decode_video, frame_cache
+from memae_jax.methods import tasks
 from memae_jax.runtime import errors, foreign, progress_bar
 
 # Channels of the motion of each kind.
-CHANNELS = {'difference': 1, 'blocks': 2, 'flow': 2}
+CHANNELS = tasks.MOTION
 _FORMAT = 1  # Raised whenever the motion of the same frames changes.
 _BATCH = 16  # Frames that are matched at once.
 _WRITTEN = 64  # Fields that are written at once.

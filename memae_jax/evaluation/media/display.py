@@ -21,14 +21,15 @@ def as_image(
   shown.
 
   Args:
-    x: [K, H, W, C] model inputs.
+    x: [K, H, W, C] model inputs; of both, also of the motion alone.
     source: of the samples.
     split: of the replica.
 
   Returns:
     [K, H, W, C] float32; of motion [K, H, W, 1 or 3].
   """
-  scale, shift = split.transform.scale, split.transform.shift
+  channels = x.shape[-1]  # Of motion alone, the last ones.
+  scale, shift = (part[-channels:] for part in split.transform[:2])
   raw = (x - shift) / np.where(scale, scale, 1)
   frames = getattr(source.inputs, 'frames', None)
   if split.transform.least_contrast is not None:  # Each image has its levels.
@@ -36,7 +37,7 @@ def as_image(
   elif split.transform.least_norm is not None:
     raw, low, high = x, 0.0, _BRIGHTEST
   elif isinstance(frames, views.View):
-    low, high = _range_of_channels(frames)
+    low, high = (part[-channels:] for part in _range_of_channels(frames))
   else:
     low, high = _range(source, split)
   width = np.float32(high) - np.float32(low)

@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from memae_jax import config as config_lib
 from memae_jax import losses
 from memae_jax.data import types
 from memae_jax.data.videos import clips, decode_video, views
@@ -105,7 +106,7 @@ def _read(
     path: of the video.
     scratch: a folder on the disk that takes the decoded frames.
   """
-  source, config = exp.source, exp.config.data
+  source, config = exp.source, config_lib.data_of(exp.config)
   trained = source.inputs.frames if source.pictures is None else source.pictures
   *_, height, width, channels = trained.shape
   video = decode_video.open_video(path)

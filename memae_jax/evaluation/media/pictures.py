@@ -281,9 +281,13 @@ def _predicted(exp, weights, rows, field: str) -> base.Prediction:
 
 
 def _scored(exp, rows, index: int) -> np.ndarray:
-  """Model inputs of samples for a replica; of clips, the scored frames."""
+  """Model inputs of samples for a replica; of clips, the scored frames.
+
+  Where a part of a sample is predicted, it is that part.
+  """
   x = transforms.apply(exp.source.inputs[rows], exp.splits[index].transform)
-  return losses.scored_frame(x) if x.ndim == losses.CLIP else x
+  _, x = exp.task.parts(x)
+  return np.asarray(losses.scored_frame(x) if x.ndim == losses.CLIP else x)
 
 
 def _frames(exp, rows, index: int) -> np.ndarray:

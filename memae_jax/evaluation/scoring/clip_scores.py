@@ -106,8 +106,9 @@ def _with_neighbours(source: types.Source, rows: np.ndarray) -> np.ndarray:
   """
   number, videos = source.inputs.number[rows], source.videos
   if number.ndim > 1:
-    centre = number.shape[1] // 2
-    return number[:, centre - 1 : centre + 1]
+    count = number.shape[1]
+    at = count - 1 if source.inputs.scores_last else count // 2
+    return number[:, at - 1 : at + 1]
   is_first = videos.frame[rows] == 0
   is_alone = videos.lengths[videos.video[rows]] == 1
   before = np.where(
