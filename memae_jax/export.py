@@ -16,6 +16,7 @@ score of a sample does not depend on how many others came with it.
 """
 
 import contextlib
+import dataclasses
 import datetime
 import functools
 import hashlib
@@ -33,6 +34,7 @@ from absl import flags
 from memae_jax import cli, losses
 from memae_jax import config as config_lib
 from memae_jax.data import host_stage, transforms
+from memae_jax.data.videos import views
 from memae_jax.evaluation.results import describe
 from memae_jax.evaluation.scoring import collect, combined
 from memae_jax.exported import expiry, scorer_file
@@ -192,6 +194,7 @@ def meta(exp, index: int, limit: float, at: int, taken: int) -> dict[str, Any]:
   score = describe.score(exp)
   score.pop('second', None)
   quantile, until = config.eval.normal_quantile, _readable_until()
+  seen = views.recipe(config.data) if source.videos else None
   data = {key: config.data[key] for key in scorer_file.READING}
   return {
     'format': scorer_file.FORMAT,
@@ -204,13 +207,17 @@ def meta(exp, index: int, limit: float, at: int, taken: int) -> dict[str, Any]:
     ' what scores above it is flagged',
     'score': score,
     'input': {
-      'kind': scorer_file.KINDS[len(source.inputs.shape) - 1],
+      'kind': 'clips'
+      if source.videos
+      else scorer_file.KINDS[len(source.inputs.shape) - 1][0],
       'shape': list(source.inputs.shape[1:]),
       'dtype': source.inputs.dtype.name,
       'columns': [c._asdict() for c in source.columns],
       'number_formats': source.notes.get('number_formats', {}),
       'host': source.host and host_stage.to_json(source.host),
       'levels': list(source.levels),
+      'motion': seen and dataclasses.asdict(seen),
+      'scored': config_lib.data_of(config).scored,
       **data,
     },
     'blocks': _blocks(source.inputs.shape[1:]),

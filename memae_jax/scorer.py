@@ -76,8 +76,8 @@ class Scorer:
     self._shape = tuple(meta['input']['shape'])
     self._dtype = np.dtype(meta['input']['dtype'])
     self._path = foreign.name_of(path)
-    self._stage = None  # Bytes go through no host stage.
-    if self._dtype == np.float32:
+    self._stage = None  # Bytes and motion go through no host stage.
+    if self._dtype == np.float32 and meta['input']['kind'] != 'clips':
       self._stage = host_stage.from_json(meta['input']['host'])
     if not scorer_file.fits(exported, self._shape, self._dtype):
       raise errors.UserError(
@@ -103,9 +103,10 @@ class Scorer:
 
     Args:
       samples: [B, *shape] raw samples as the data set has them: images and
-        clips as uint8, tables as numbers (float64 where they are large) with
-        categories one-hot, in the order of `meta['input']['columns']`. Or the
-        path of a file or folder, see `read`.
+        clips as uint8 (with motion as float32), tables as numbers (float64
+        where they are large) with categories one-hot, in the order of
+        `meta['input']['columns']`. Or the path of a file or folder, see
+        `read`.
 
     Raises:
       UserError: the network cannot take the samples.

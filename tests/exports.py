@@ -49,6 +49,23 @@ RUNS = {
     },
     1,
   ),
+  'motion': (
+    helpers.clips,
+    {
+      'data.image_size': 16,
+      'data.image_width': 24,
+      'data.clip_frames': 1,
+      'data.clip_stride': 10,
+      'data.motion': 'blocks',
+      'data.input': 'both',
+      'data.perspective': 0.5,
+      'model.widths': (4, 6),
+      'model.time_strides': (),
+      'eval.batch_size': 64,
+      'train.epochs': 1.0,
+    },
+    1,
+  ),
   'table': (
     helpers.digits,
     {

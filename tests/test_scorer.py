@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from memae_jax import scorer
+from memae_jax.exported import scorer_file
 from tests import exports, films, helpers
 
 _SLOW = pytest.mark.slow
@@ -150,6 +151,7 @@ _ALONE = """
 import sys
 import numpy as np
 from memae_jax import scorer
+from memae_jax.exported import scorer_file
 found = scorer.load(sys.argv[1])
 print(repr(found.score(sys.argv[2]).tolist()))
 ours = {m.removeprefix('memae_jax.') for m in sys.modules
@@ -244,6 +246,32 @@ def test_videos(scored_run, scorer_of, tmp_path, capsys, caplog):
     (folder / f'{i}.png').unlink()
   exports.refused('has 15 frames, but a clip takes 16', found.score, folder)
   exports.refused('is not a video', found.score, path)
+
+
+def test_a_video_whose_motion_is_seen(scored_run, scorer_of, tmp_path):
+  """The scorer finds the motion of a folder of frames by itself."""
+  exp, stored, _ = scored_run('motion')
+  path, found = scorer_of('motion')
+  assert found.meta['input']['kind'] == 'clips'
+  assert found.meta['input']['shape'] == [16, 24, 3]
+  rows = stored['memae'].sample[:80]
+  numbers = exp.source.inputs.number[rows]
+  for i, number in enumerate(numbers):
+    image = Image.fromarray(exp.source.pictures[number][..., 0])
+    image.save(tmp_path / f'{i}.png')
+  frames, _ = found.read(tmp_path)
+  assert frames == list(range(80))
+  want = stored['memae'].score[:80]
+  np.testing.assert_allclose(found.score(tmp_path), want, rtol=1e-5)
+  x = exp.source.inputs[rows]
+  np.testing.assert_allclose(found.score(x), want, rtol=1e-6)
+  members = exports.members(path)
+  meta = json.loads(members[scorer_file.META])
+  meta['input']['motion'] = {'input': 'both'}
+  members[scorer_file.META] = json.dumps(meta).encode()
+  (tmp_path / 'odd.scorer').write_bytes(exports.archive(members))
+  odd = scorer.load(tmp_path / 'odd.scorer')
+  exports.refused('not sound; export', odd.score, tmp_path)
 
 
 def test_the_command_line(scored_run, scorer_of, tmp_path, capsys):

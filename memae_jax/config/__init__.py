@@ -4,6 +4,7 @@ from memae_jax.config.arguments import parse_arg
 from memae_jax.config.checking import (
   changed,
   chosen,
+  data_of,
   filled,
   flatten,
   of_family,
@@ -33,6 +34,7 @@ __all__ = [
   'SCHEMA',
   'changed',
   'chosen',
+  'data_of',
   'default',
   'filled',
   'find',

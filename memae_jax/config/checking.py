@@ -88,6 +88,8 @@ def resolve(config: Mapping) -> ml_collections.FrozenConfigDict:
   )
   _check_axes(resolved)
   _check_memory(resolved)
+  _check_motion(resolved['data'])
+  _check_task(resolved)
   _refuse_unread(resolved['model'])
   for name in ('baselines', 'parts', 'candidates'):
     _refuse_repeated(f'eval.{name}', resolved['eval'][name])
@@ -183,6 +185,73 @@ def _check_bank(options: Mapping[str, Any]) -> None:
       'config field "methods.bank.reweight" is 1, but the nearest slot alone'
       ' has none around it; use 0, or at least 2'
     )
+
+
+def _check_motion(data: Mapping[str, Any]) -> None:
+  """Raises UserError if fields of motion do not fit each other."""
+  kind, seen = data['motion'], data['input']
+  if kind == 'none' and seen != 'frames':
+    raise errors.UserError(
+      f'config field "data.input" is "{seen}", but data.motion is "none"; set'
+      ' it to "blocks", "flow" or "difference"'
+    )
+  if kind != 'none' and seen == 'frames':
+    raise errors.UserError(
+      f'config field "data.motion" is "{kind}", but data.input "frames" does'
+      ' not read it; set that to "motion", "speed" or "both"'
+    )
+  if len(data['motion_reach']) != 2:
+    raise errors.UserError(
+      f'config field "data.motion_reach" is {data["motion_reach"]}; give two'
+      ' numbers, to the side and up or down'
+    )
+  unread = [field for field in data_fields.MOTION if kind == 'none']
+  if kind != 'blocks':
+    unread += data_fields.OF_BLOCKS
+  for field in unread:
+    if data[field] != data_fields.MOTION[field].default:
+      raise errors.UserError(
+        f'config field "data.{field}" is {data[field]!r}, but data.motion'
+        f' "{kind}" does not read it; leave it out, or use "blocks"'
+      )
+
+
+def _check_task(resolved: Mapping[str, Any]) -> None:
+  """Raises UserError if there is nothing to predict, or nobody to do it."""
+  if resolved['model']['task'] == 'reconstruct':
+    return
+  field = 'config field "model.task" is "predict"'
+  seen, frames = resolved['data']['input'], resolved['data']['clip_frames']
+  if (seen == 'both') != (frames == 1):
+    raise errors.UserError(
+      f'{field}, but data.input is "{seen}" and data.clip_frames {frames}; set'
+      ' them to "both" and 1 for the motion of a frame, or clip_frames to 2 or'
+      ' more, and input to another, for the last frame of a clip'
+    )
+  for name in resolved['fleet']['variants']:
+    if not registry.find(name).predicts:
+      able = [one for one in registry.names() if registry.find(one).predicts]
+      raise errors.UserError(
+        f'{field}, which method "{name}" of fleet.variants cannot do; use'
+        f' {", ".join(able)}'
+      )
+
+
+def data_of(config: Any) -> ml_collections.FrozenConfigDict:
+  """Returns `config.data` with `scored`, which the task of the network decides.
+
+  Args:
+    config: resolved.
+
+  Returns:
+    The fields, and `scored`: the frame of a clip that its score belongs to,
+    'last' where a network predicts it, else 'middle'.
+  """
+  predicts = config.model.task == 'predict'
+  scored = 'last' if predicts else 'middle'
+  return ml_collections.FrozenConfigDict(
+    config.data.to_dict() | {'scored': scored}
+  )
 
 
 def _refuse_unread(model: Mapping) -> None:

@@ -8,7 +8,69 @@ from memae_jax.data import registry as datasets
 PROTOCOLS = ('one_class', 'official', 'random_rows', 'given')
 ONE_CLASS = ('one_class', 'official')  # Protocols with a normal class.
 _NATURAL = fields.integer(0, '', low=0)
+_COUNT = fields.integer(1, '', low=1)
 _NAME = fields.name()
+
+# Those of block matching alone begin with `motion_` and stand in `OF_BLOCKS`.
+MOTION: dict[str, Any] = {
+  'input': fields.choice(
+    'frames',
+    ('frames', 'motion', 'speed', 'both'),
+    'Videos: what networks see. frames: grey or colours. motion: how far each'
+    ' cell moves, to the right and downwards. speed: how far, whatever the'
+    ' direction. both: frames and motion, as channels of one sample. Cells are'
+    ' the pixels of image_size and image_width.',
+  ),
+  'motion': fields.choice(
+    'none',
+    ('none', 'difference', 'blocks', 'flow'),
+    'Videos: where motion comes from, always by grey frames of full size.'
+    ' blocks: block matching. flow: dense inverse search of OpenCV (pip install'
+    " -e '.[flow]'). Both in pixels of the full frame per frame. difference:"
+    ' absolute change of grey since the frame before, from 0 to 1.',
+  ),
+  'perspective': fields.number(
+    0.0,
+    'Videos: motion is divided by this plus r, where r is the row of a cell'
+    ' from 0 at the top to 1 at the bottom, as what is near moves faster; 0: it'
+    ' is not divided.',
+    low=0.0,
+  ),
+  'motion_frames': fields.odd(
+    5,
+    'Videos: motion is averaged over so many frames, half of them later; 1: it'
+    ' is not.',
+  ),
+  'motion_box': fields.odd(
+    5,
+    'Videos: motion is averaged over a box of so many cells a side; 1: it is'
+    ' not.',
+  ),
+  'motion_cell': fields.integer(
+    2, 'Videos: pixels of a side of the cells that motion is of.', low=1
+  ),
+  'motion_gap': fields.integer(
+    2,
+    'blocks: the frames so far before and after a frame are matched.',
+    low=1,
+  ),
+  'motion_reach': fields.many(
+    _COUNT,
+    (6, 3),
+    'blocks: the largest shift to the side and up or down, in cells, between'
+    ' the two frames.',
+  ),
+  'motion_window': fields.odd(
+    9, 'blocks: side of the window that is compared, in cells.'
+  ),
+  'motion_penalty': fields.number(
+    0.002,
+    'blocks: cost of a shift by one cell, in grey levels from 0 to 1, so that'
+    ' what shows no texture stands still.',
+    above=0,
+  ),
+}
+OF_BLOCKS = ('motion_gap', 'motion_reach', 'motion_window', 'motion_penalty')
 
 DATA: dict[str, Any] = {
   'name': fields.choice('digits', datasets.names, 'Name of the data set.'),
@@ -111,7 +173,12 @@ DATA: dict[str, Any] = {
     'Videos: file or folder with the labels of the test frames (.npy, .csv,'
     ' .mat, .m, masks); empty: as published, or from masks.',
   ).role(fields.PATH),
-  'clip_frames': fields.integer(16, 'Videos: frames per clip, T.', low=2),
+  'clip_frames': fields.integer(
+    16,
+    'Videos: frames per clip, T; 1: samples are single frames, and networks'
+    ' those of images.',
+    low=1,
+  ),
   'clip_stride': fields.integer(
     1,
     'Videos: frames between the starts of training clips. Each test frame is'
@@ -123,6 +190,7 @@ DATA: dict[str, Any] = {
     'Videos: 1: a clip is of consecutive frames; n: of every n-th frame.',
     low=1,
   ),
+  **MOTION,
   'feed': fields.choice(
     'auto',
     ('auto', 'resident', 'streaming'),

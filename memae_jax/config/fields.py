@@ -89,6 +89,19 @@ def integer(default, doc, low=None, high=None) -> Field:
   return as_number._replace(kind='int', convert=convert)
 
 
+def odd(default, doc) -> Field:
+  """Returns a field of odd numbers from 1 on."""
+  whole = integer(default, doc, low=1)
+
+  def convert(value):
+    value = whole.convert(value)
+    if value % 2 == 0:
+      raise ValueError('must be odd')
+    return value
+
+  return whole._replace(convert=convert)
+
+
 def boolean(default, doc) -> Field:
   """Returns a field that is True or False."""
 

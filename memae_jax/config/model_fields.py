@@ -11,6 +11,14 @@ MODEL: dict[str, Any] = {
   'network': fields.choice(
     'dense', ('dense', 'conv'), 'Kind of encoder and decoder.'
   ),
+  'task': fields.choice(
+    'reconstruct',
+    ('reconstruct', 'predict'),
+    'reconstruct: the sample itself. predict, for videos: the last frame of a'
+    ' clip from those before it, which become channels of one image; or, with'
+    ' data.input "both" and clips of one frame, the motion of a frame from the'
+    ' frame. Scores belong to the predicted frame.',
+  ),
   'widths': fields.many(
     _COUNT,
     (60, 30, 10),

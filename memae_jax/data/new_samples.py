@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from memae_jax.data.images import decode_image, levels
-from memae_jax.data.videos import clips, decode_video
+from memae_jax.data.videos import clips, decode_video, views
 from memae_jax.runtime import errors, foreign
 
 _LOG = logging.getLogger(__name__)
@@ -32,13 +32,13 @@ def read(
 
   Returns:
     The places of the samples, [S] file names of pictures or scored frames of
-    clips; and the samples [S, ...] uint8.
+    clips; and the samples [S, ...] uint8, or float32 where motion is seen.
 
   Raises:
     UserError: the files cannot be read, or do not fit the network.
   """
   kind = meta['kind']
-  if meta['dtype'] != 'uint8':
+  if meta['dtype'] != 'uint8' and not meta.get('motion'):
     raise errors.UserError(
       f'{path} would be read as uint8, but the network takes'
       f' {meta["dtype"]}; give a .npy file'
@@ -87,13 +87,20 @@ class Clips(clips.Gathered):
 
 
 def _clips(path, meta):
-  _, height, width, _ = meta['shape']
-  video = decode_video.open_video(path)
-  frames, footage = decode_video.decode(video, (width, height), _colour(meta))
+  *_, height, width, channels = meta['shape']
+  recipe, video = (
+    views.of_json(meta.get('motion')),
+    decode_video.open_video(path),
+  )
+  if recipe is not None:
+    channels -= recipe.channels
+  colour = 'rgb' if channels == 3 else 'grey'
+  frames, footage = decode_video.decode(video, (width, height), colour)
   for line in footage.warnings:
     _LOG.warning('warning: %s', line)
+  seen = views.of_video(video, frames, recipe, (height, width))
   config = pytypes.SimpleNamespace(**meta)
-  gathered = clips.of_one(foreign.name_of(path), frames, config)
+  gathered = clips.of_one(foreign.name_of(path), seen, config)
   scored = gathered.scored
   samples = Clips(gathered.frames, gathered.number, footage.at(scored))
   return scored.tolist(), samples

@@ -286,6 +286,8 @@ def _hold_out(source, pool, fraction, rng) -> tuple[np.ndarray, np.ndarray]:
 def _without_shared_frames(source, train, others) -> np.ndarray:
   """Returns the training samples without clips that share a frame with others.
 
+  Motion shares the frames that it is of.
+
   Args:
     source: all samples.
     train: [n] indices of training samples.
@@ -293,8 +295,10 @@ def _without_shared_frames(source, train, others) -> np.ndarray:
   """
   if source.videos is None:
     return train
-  number = source.inputs.number
-  return train[~np.isin(number[train], number[others]).any(axis=1)]
+  number = source.inputs.number.reshape(len(source.inputs), -1)
+  reach = getattr(source.inputs.frames, 'reach', 0)
+  near = np.unique(number[others])[:, None] + np.arange(-reach, reach + 1)
+  return train[~np.isin(number[train], near).any(axis=1)]
 
 
 def _unknown(source, transform, validation, test, rule) -> dict[str, int]:

@@ -61,6 +61,16 @@ _CLIPS = (
   'clip_frames',
   'clip_stride',
   'frame_step',
+  'input',
+  'motion',
+  'perspective',
+  'motion_frames',
+  'motion_box',
+  'motion_cell',
+  'motion_gap',
+  'motion_reach',
+  'motion_window',
+  'motion_penalty',
 )
 _FRAMES = (*_CLIPS, 'colour', 'label_path')
 _TABLE = (

@@ -113,6 +113,8 @@ def _to_float32(
 ) -> types.Source:
   """Brings raw numbers to float32 by the host stage; uint8 stays as it is.
 
+  So does what is seen of videos.
+
   With `log1p`, logarithms are taken of the numeric columns that are never
   negative in any sample, so the choice depends on no split. The notes name the
   other numeric columns.
@@ -132,7 +134,7 @@ def _to_float32(
       f'config field "data.log1p" needs a table, but data set "{source.name}"'
       ' holds images; set it to False'
     )
-  if source.inputs.dtype.kind != 'f':
+  if source.inputs.dtype.kind != 'f' or source.videos:
     return source
   inputs, notes = source.inputs, source.notes
   names = columns.input_names(source.columns)

@@ -12,7 +12,7 @@ import numpy as np
 from memae_jax import image_errors
 from memae_jax.data import types
 from memae_jax.data.tables import columns
-from memae_jax.data.videos import clips
+from memae_jax.data.videos import clips, views
 from memae_jax.runtime import errors
 
 _BLOCK = 1024  # Images whose contrast is normalised at once when fitting.
@@ -32,7 +32,8 @@ def fit(source: types.Source, train: np.ndarray, config) -> types.Transform:
     config: the resolved `config.data`.
 
   Returns:
-    Transform with [D] values for a table and [1] for images.
+    Transform with [D] values for a table, [1] for images, and [C] for frames
+    with channels of motion.
 
   Raises:
     UserError: `fixed` scaling is asked for samples that are not uint8 images,
@@ -47,6 +48,9 @@ def fit(source: types.Source, train: np.ndarray, config) -> types.Transform:
         ' videos'
       )
     return _OF_IMAGES[config.scaling](source, train, config)
+  frames = getattr(source.inputs, 'frames', None)
+  if isinstance(frames, views.View):
+    return _fit_channels(frames, source.inputs, train, config)
   if config.scaling == 'fixed':
     if source.inputs.dtype != np.uint8:
       raise errors.UserError(
@@ -68,6 +72,18 @@ def fit(source: types.Source, train: np.ndarray, config) -> types.Transform:
   scale[one_hot] = x[:, one_hot].any(axis=0)
   shift[one_hot] = 0
   return _transform(scale, shift, fill, config)
+
+
+def _fit_channels(frames, inputs, train, config) -> types.Transform:
+  """Fits each channel of frames with motion; `fixed` leaves motion as it is."""
+  pictures, motion = frames.channels
+  if config.scaling == 'fixed':
+    scale = [1 / 127.5] * pictures + [1.0] * motion
+    shift = [-1.0] * pictures + [0.0] * motion
+  else:
+    x = inputs.distinct(train).reshape(-1, pictures + motion)
+    scale, shift = _scale_and_shift(x, config.scaling, None)
+  return _transform(scale, shift, [0.0], config)
 
 
 def _fit_contrast(source, train, config) -> types.Transform:

@@ -99,7 +99,8 @@ class Source(NamedTuple):
 
   inputs: [S, H, W, C] uint8 (images), [S, D] float64 (tables: numeric columns
     as they are, NaN where missing, and one-hot categories; float32 after
-    `host`) or `clips.Gathered` [S, T, H, W, C] uint8 (clips of videos).
+    `host`) or `clips.Gathered` [S, T, H, W, C] (clips of videos; [S, H, W, C]
+    single frames) uint8, or float32 where networks see motion.
   labels: [S] int32, index into `label_names`; for a clip, the label of its
     scored frame.
   label_names: names of the labels.
@@ -113,6 +114,8 @@ class Source(NamedTuple):
   columns: columns of a table, else empty. Inputs of column i follow those of
     column i - 1.
   videos: the video and frame of each clip; None for other samples.
+  pictures: [F, H, W, C] uint8, the frames that clips are made of, in the order
+    of `inputs.frames`; None where these are the same.
   places: {name such as 'file' or 'row': [S] values} by which a user finds a
     sample again; empty where nobody would look for one. For clips see `videos`.
   levels: values of 16-bit pictures that became 0 and 255; else the full range.
@@ -138,6 +141,7 @@ class Source(NamedTuple):
   has_mask: np.ndarray | None = None
   columns: tuple[Column, ...] = ()
   videos: Videos | None = None
+  pictures: Any = None
   places: dict[str, np.ndarray] = {}
   levels: tuple[int, int] = (0, 2**16 - 1)
   labelled: bool = True
@@ -149,19 +153,20 @@ class Source(NamedTuple):
 
   @property
   def has_images(self) -> bool:
-    """True if each sample is one image."""
-    return len(self.inputs.shape) == 4
+    """True if each sample is one image, and not a frame of a video."""
+    return len(self.inputs.shape) == 4 and self.videos is None
 
 
 class Transform(NamedTuple):
   """Turns a raw input x into a model input: clip(fill(x) * scale + shift).
 
   Each field is float32 and broadcasts against one input: [D] for tables, [1]
-  for images. `fill` replaces NaN; `limit` [1] clips both sides. With
-  `least_contrast` [1], fill(x) of an image is first brought to mean 0 and mean
-  absolute value 1; an image of less contrast than that is divided by
-  `least_contrast` instead. With `least_norm` [1] it is first blurred and
-  divided by its L2 norm, or by `least_norm` if that is larger.
+  for images, [C] for frames with channels of motion. `fill` replaces NaN;
+  `limit` [1] clips both sides. With `least_contrast` [1], fill(x) of an image
+  is first brought to mean 0 and mean absolute value 1; an image of less
+  contrast than that is divided by `least_contrast` instead. With `least_norm`
+  [1] it is first blurred and divided by its L2 norm, or by `least_norm` if that
+  is larger.
   """
 
   scale: np.ndarray

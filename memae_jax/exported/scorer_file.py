@@ -16,7 +16,8 @@ from memae_jax.runtime import errors, foreign
 FORMAT, VERSION = 'memae_jax.scorer', 2
 META, PROGRAM = 'meta.json', 'program.bin'
 PLATFORMS = ('cpu', 'cuda', 'tpu')
-KINDS = {1: 'table', 3: 'images', 4: 'clips'}  # {axes of a sample: kind}.
+# {axes of a sample: kinds}; clips of three axes are single frames of videos.
+KINDS = {1: ('table',), 3: ('images', 'clips'), 4: ('clips',)}
 # Fields of `config.data` that say how files become samples.
 READING = (
   'colour',
@@ -117,13 +118,14 @@ def _check_meta(meta: Any) -> None:
     and all(isinstance(name, str) for name in names)
     and isinstance(meta['program']['sha256'], str)
     and 'default' in blocks
-    and KINDS[len(shape)] == samples['kind']
+    and samples['kind'] in KINDS[len(shape)]
+    and isinstance(samples.get('motion'), dict | None)
     and set(READING) <= set(samples)
     and samples['dtype'] in ('uint8', 'float32')
     and _width(samples['columns']) in (0, shape[0])
   ):
     raise ValueError('its meta.json is not sound')
-  if samples['dtype'] == 'float32':
+  if samples['dtype'] == 'float32' and samples['kind'] != 'clips':
     stage = host_stage.from_json(samples['host'])
     if stage.centre.shape != ((shape[0],) if len(shape) == 1 else (1,)):
       raise ValueError('its host stage is of another width')

@@ -15,7 +15,7 @@ import numpy as np
 
 from memae_jax import losses
 from memae_jax.memory import usage
-from memae_jax.methods import base, positions, selection
+from memae_jax.methods import base, positions, selection, tasks
 from memae_jax.models import memae, memory_bank
 
 _SLOTS = ('bank', 'slots')
@@ -55,16 +55,20 @@ def build(
   """
   of = lambda name: any(r.variant == name for r in replicas)
   slots = [r.slots for r in replicas if r.has_memory]
+  task = tasks.of(config, input_shape)
+  seen, wanted = task.shapes(input_shape)
   model = memae.build(
     config.model,
-    input_shape,
+    seen,
     max(slots, default=None),
     with_head=of('vae'),
     dtype=config.model.compute,
+    output_shape=wanted,
   )
   per_position = config.model.memory.per_position
   return Autoencoder(
     model=model,
+    task=task,
     queries=math.prod(model.code_shape[:-1]) if per_position else 1,
     memory_init=config.model.memory.init,
     noisy=of('dae'),
@@ -79,6 +83,7 @@ class Autoencoder(base.Method):
 
   Attributes:
     model: the network.
+    task: what it sees of a sample, and what it has to give.
     queries: of one sample.
     memory_init: config field `model.memory.init`; where it names a selection,
       a pass comes first that collects encodings by the initial encoder.
@@ -90,6 +95,7 @@ class Autoencoder(base.Method):
   """
 
   model: memae.MemAE
+  task: tasks.Task = tasks.Task()
   queries: int = 1
   memory_init: str = 'uniform'
   noisy: bool = False
@@ -185,6 +191,7 @@ class Autoencoder(base.Method):
 
   def init(self, key, samples, hyper):
     """Returns initial weights, with slots as `memory_init` says."""
+    samples, _ = self.task.parts(samples)
     variables = self.model.init(key, samples[:1], hyper.knobs)
     if self._selects:
       return memae.settled(self.model, variables, samples)
@@ -214,7 +221,8 @@ class Autoencoder(base.Method):
   def collect(self, variables, x, hyper, mask, stage, round_):
     """Returns the queries of samples, or some of each: [B, P, C]."""
     del hyper, mask, stage, round_
-    codes = self.model.apply(variables, x, method=memae.MemAE.encode)
+    seen, _ = self.task.parts(x)
+    codes = self.model.apply(variables, seen, method=memae.MemAE.encode)
     queries = memory_bank.queries(codes, self.model.bank.per_position)
     queries = queries.reshape(-1, self.queries, queries.shape[-1])
     return positions.drawn(queries, _OF_SAMPLE)
@@ -234,15 +242,15 @@ class Autoencoder(base.Method):
   def loss(self, variables, batch, hyper, across):
     """Returns the reconstruction error and the penalties of a batch."""
     del across  # Every term is a mean over samples.
-    x = corrupted = batch.x
+    seen, x = self.task.parts(batch.x)
     if self.noisy:
-      corrupted = x + hyper.noise * batch.normal(x.shape[1:])
+      seen = seen + hyper.noise * batch.normal(seen.shape[1:])
     noise = None
     if self.model.head is not None:
       noise = batch.normal(self.model.code_shape, _CODE_NOISE)
     out, updates = self.model.apply(
       variables,
-      corrupted,
+      seen,
       hyper.knobs,
       train=True,
       sample_mask=batch.mask,
@@ -270,10 +278,12 @@ class Autoencoder(base.Method):
   def predict(self, variables, x, hyper, mask, keys):
     """Returns scores, maps and reconstructions; codes are not drawn."""
     del keys  # A variational head takes the means of its codes.
-    out = self.model.apply(variables, x, hyper.knobs, sample_mask=mask)
+    seen, wanted = self.task.parts(x)
+    out = self.model.apply(variables, seen, hyper.knobs, sample_mask=mask)
     prediction = base.Prediction(
-      **losses.of(x, out.reconstruction),
+      **losses.of(wanted, out.reconstruction),
       output=out.reconstruction,
+      target=wanted if self.task.predicts else None,
     )
     if out.read is None:
       return prediction

@@ -45,7 +45,7 @@ def _mnad(config, input_shape, replicas):
   return mnad.build(config, input_shape, replicas)
 
 
-_FAMILY = {'family': 'autoencoder', 'build': _autoencoder}
+_FAMILY = {'family': 'autoencoder', 'build': _autoencoder, 'predicts': True}
 _OF_FEATURES = {'family': 'feature_memae', 'build': _feature_memae}
 _FEATURES = 'methods.bank.', 'methods.feature_memae.'
 

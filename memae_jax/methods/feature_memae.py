@@ -65,6 +65,7 @@ def _of_rows(config: Any) -> ml_collections.FrozenConfigDict:
   """Returns a config by which the network of features is an autoencoder."""
   own, out = config.methods.feature_memae, config.to_dict()
   out['model'] |= {
+    'task': 'reconstruct',
     'network': 'dense',
     'widths': own.widths,
     'code': own.code,

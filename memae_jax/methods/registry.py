@@ -34,6 +34,8 @@ class Entry:
     released: whether the released PyTorch network holds its weights.
     exportable: whether `predict` can be a program of its own.
     classical: whether it is a reference, which figures draw thinner.
+    predicts: whether it can predict a part of a sample from the others, see
+      `tasks`.
   """
 
   name: str
@@ -50,6 +52,7 @@ class Entry:
   released: bool = False
   exportable: bool = True
   classical: bool = False
+  predicts: bool = False
 
 
 def _check(entry: Entry) -> None:

@@ -37,9 +37,9 @@ class Knobs(NamedTuple):
 class Output(NamedTuple):
   """Results of the network for a batch of B samples.
 
-  reconstruction: [B, ...], shaped like the input. code: the encoding [B, ...].
-  read: of the memory; None without bank. divergence: [B] in nats; None without
-  head.
+  reconstruction: [B, ...], shaped like the input, or as `build` was told. code:
+  the encoding [B, ...]. read: of the memory; None without bank. divergence: [B]
+  in nats; None without head.
   """
 
   reconstruction: jax.Array
@@ -194,6 +194,7 @@ def build(
   slots: int | None,
   with_head: bool = False,
   dtype: Any = jnp.float32,
+  output_shape: tuple[int, ...] | None = None,
 ) -> MemAE:
   """Builds the network that `config.model` describes.
 
@@ -203,17 +204,20 @@ def build(
     slots: memory size (the largest of the fleet), or None for no memory.
     with_head: whether the fleet has a variational autoencoder.
     dtype: type in which encoder and decoder compute.
+    output_shape: shape of the output for one sample; None: that of the input.
+      A network of convolutions keeps all but the channels.
 
   Raises:
     UserError: fields of the network do not fit each other or the samples.
   """
+  output_shape = output_shape or tuple(input_shape)
   options = dict(
     activation=config.activation, batch_norm=config.batch_norm, dtype=dtype
   )
   if config.network == 'dense':
     options['widths'] = tuple(config.widths)
     encoder = dense.DenseEncoder(code=config.code, **options)
-    decoder = dense.DenseDecoder(output_shape=tuple(input_shape), **options)
+    decoder = dense.DenseDecoder(output_shape=tuple(output_shape), **options)
     code_shape = (config.code,)
   else:
     plan = conv_net.plan(
@@ -231,7 +235,7 @@ def build(
       plan, config.layout, config.decoder_widths, config.decoder_kernels
     )
     decoder = wrap(conv_net.ConvDecoder)(
-      channels=input_shape[-1], widths=widths, kernels=kernels, **options
+      channels=output_shape[-1], widths=widths, kernels=kernels, **options
     )
     code_shape = plan.code_shape
   bank = None

@@ -16,7 +16,7 @@ import numpy as np
 from memae_jax import config as config_lib
 from memae_jax import losses
 from memae_jax.data import feed, host_stage, types
-from memae_jax.methods import base, registry
+from memae_jax.methods import base, registry, tasks
 from memae_jax.runtime import environment, errors, jax_settings, parallel
 from memae_jax.training import (
   checkpoint,
@@ -161,8 +161,15 @@ class Experiment:
   @property
   def fitting_rules(self) -> tuple[str, ...]:
     """Rules of errors that fit the samples and their scaling."""
-    shape, scaling = self.source.inputs.shape, self.config.data.scaling
-    return tuple(rule.name for rule in losses.fitting(len(shape), scaling))
+    shape, scaling = self.source.inputs.shape[1:], self.config.data.scaling
+    _, wanted = self.task.shapes(shape)
+    rules = losses.fitting(1 + len(wanted), scaling)
+    return tuple(rule.name for rule in rules)
+
+  @property
+  def task(self) -> tasks.Task:
+    """What networks are given of a sample, and what they have to give."""
+    return tasks.of(self.config, self.source.inputs.shape[1:])
 
   @property
   def warnings(self) -> tuple[str, ...]:

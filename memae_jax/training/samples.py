@@ -12,6 +12,7 @@ from memae_jax import config as config_lib
 from memae_jax import losses
 from memae_jax.data import host_stage, protocols, sources, types
 from memae_jax.data.tables import columns, numbers
+from memae_jax.methods import tasks
 from memae_jax.runtime import errors, parallel
 from memae_jax.training import fleet
 
@@ -96,13 +97,16 @@ def _source(config: Any, stored: Mapping[str, Any]) -> types.Source:
   data, host = config.data, stored.get('host')
   levels = stored.get('inputs', {}).get('levels')
   if levels and data.name == 'image_folder' and not data.levels:
-    data = config_lib.changed(config, {'data.levels': tuple(levels)}).data
+    config = config_lib.changed(config, {'data.levels': tuple(levels)})
+  data = config_lib.data_of(config)
   return sources.load(data, host and host_stage.from_json(host))
 
 
 def _check_rules(config: Any, source: types.Source) -> None:
   """Raises UserError if score or loss of the config do not fit the samples."""
-  rules = losses.fitting(len(source.inputs.shape), config.data.scaling)
+  shape = source.inputs.shape[1:]
+  _, wanted = tasks.of(config, shape).shapes(shape)
+  rules = losses.fitting(1 + len(wanted), config.data.scaling)
   fitting = [rule.name for rule in rules]
   quoted = ' or '.join(f'"{name}"' for name in fitting)
   named = {

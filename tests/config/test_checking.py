@@ -61,3 +61,25 @@ def test_parts_of_a_bank_that_cannot_be_joined(bank, words):
   fields = {'methods': {'bank': bank}, 'fleet': {'normal_classes': (0,)}}
   with pytest.raises(errors.UserError, match=words):
     config_lib.resolve(fields)
+
+
+@pytest.mark.parametrize(
+  'fields,words',
+  [
+    ({'input': 'speed'}, '"data.input" is "speed", but data.motion is "none"'),
+    ({'motion': 'flow'}, '"frames" does not read it; set that to "motion"'),
+    (
+      {'input': 'both', 'motion': 'blocks', 'motion_reach': 4},
+      'data.motion_reach" is .4,.; give two',
+    ),
+    (
+      {'input': 'both', 'motion': 'flow', 'motion_window': 5},
+      'data.motion_window" is 5, but data.motion "flow" does not read it',
+    ),
+    ({'perspective': 0.5}, 'data.perspective" is 0.5, but data.motion "none"'),
+    ({'motion_box': 4}, 'data.motion_box" is 4, but must be odd'),
+  ],
+)
+def test_fields_of_motion_that_do_not_fit(fields, words):
+  with pytest.raises(errors.UserError, match=words):
+    config_lib.resolve({'data': fields, 'fleet': {'normal_classes': (0,)}})

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from memae_jax.data import types
-from memae_jax.data.videos import clips
+from memae_jax.data.videos import clips, motion, views
 from memae_jax.runtime import errors
 
 TRAIN, TEST = 8, 6  # Videos.
@@ -51,7 +51,7 @@ def load(config) -> types.Source:
     config: the resolved `config.data`.
 
   Returns:
-    Source of clips [S, T, H, W, 1] uint8 with labels and masks.
+    Source of clips [S, T, H, W, C] with labels and masks.
 
   Raises:
     UserError: the frames would be too small to show anything.
@@ -81,13 +81,24 @@ def load(config) -> types.Source:
       masks.append(mask)
     else:
       videos.append(clips.Video(f'train_{number + 1:02d}', LENGTH, is_test))
+  seen = views.seen(
+    np.concatenate(frames),
+    [video.name for video in videos],
+    [types.Footage()] * len(videos),
+    config,
+    lambda *how: motion.of_videos(frames, *how),
+  )
   return clips.source(
     'moving_shapes',
-    np.concatenate(frames),
+    seen.frames,
     videos,
     config,
     masks=np.concatenate(masks),
-    reading=clips.Reading(notes={'labels': 'masks'}),
+    reading=clips.Reading(
+      notes={'labels': 'masks'},
+      warnings=seen.warnings,
+      pictures=seen.pictures,
+    ),
   )
 
 

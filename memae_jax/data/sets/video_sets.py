@@ -7,7 +7,14 @@ import numpy as np
 
 from memae_jax.data import prepare, registry, types
 from memae_jax.data.images import decode_image
-from memae_jax.data.videos import clips, decode_video, frame_cache, video_labels
+from memae_jax.data.videos import (
+  clips,
+  decode_video,
+  frame_cache,
+  motion,
+  video_labels,
+  views,
+)
 from memae_jax.runtime import errors
 
 
@@ -26,6 +33,23 @@ class _Prepared(NamedTuple):
   test: Any
   cache: pathlib.Path
 
+  @property
+  def files(self) -> list[pathlib.Path]:
+    """The files of the set, in order."""
+    return sorted(pathlib.Path(self.builder.data_path).iterdir())
+
+  @property
+  def videos(self) -> list[decode_video.Video]:
+    """All videos, those of train first, which are read when decoded."""
+    of_split = zip(
+      (self.index['train'], self.index['test']), (self.train, self.test)
+    )
+    return [
+      decode_video.Video(name, lambda r=records, i=i, n=name: _files(r[i], n))
+      for names, records in of_split
+      for i, name in enumerate(names)
+    ]
+
   def fingerprint(self, content: str, size: decode_image.Size) -> str:
     """Returns the name of an entry of the cache.
 
@@ -33,8 +57,7 @@ class _Prepared(NamedTuple):
       content: the colour of frames, or 'masks'.
       size: of the frames or masks.
     """
-    files = sorted(pathlib.Path(self.builder.data_path).iterdir())
-    return frame_cache.fingerprint(files, content, size)
+    return frame_cache.fingerprint(self.files, content, size)
 
 
 def load(config) -> types.Source:
@@ -46,7 +69,7 @@ def load(config) -> types.Source:
     config: the resolved `config.data`.
 
   Returns:
-    Source of clips [S, T, H, W, C] uint8, training videos first.
+    Source of clips [S, T, H, W, C], training videos first.
 
   Raises:
     UserError: the set is not prepared or is damaged, or labels do not fit.
@@ -67,15 +90,26 @@ def load(config) -> types.Source:
       index['test'], test_lengths, labels, first, footage[count:]
     )
   ]
+  seen = views.seen(
+    frames,
+    [video.name for video in videos],
+    footage,
+    config,
+    lambda *how: motion.cached(
+      prepared.cache, prepared.files, prepared.videos, *how
+    ),
+  )
   origin = pathlib.Path(config.label_path).name or index['labels_from']
   source = clips.source(
     config.name,
-    frames,
+    seen.frames,
     videos,
     config,
     masks=masks,
     reading=clips.Reading(
       notes={'labels': origin, 'frames': index['frames_from']},
+      warnings=seen.warnings,
+      pictures=seen.pictures,
     ),
   )
   remark = video_labels.remark(origin, labels)
@@ -99,11 +133,10 @@ def _frames(prepared, config):
   """
   size = decode_video.size(config)
   colour = 'grey' if config.colour == 'auto' else config.colour
-  index = prepared.index
-  videos = _videos(index['train'], prepared.train)
-  videos += _videos(index['test'], prepared.test)
   name = prepared.fingerprint(colour, size)
-  return decode_video.cached(prepared.cache, name, videos, size, colour)
+  return decode_video.cached(
+    prepared.cache, name, prepared.videos, size, colour
+  )
 
 
 def _labels(prepared, lengths, config) -> list[np.ndarray]:
@@ -142,14 +175,6 @@ def _masks(prepared, config) -> tuple[np.ndarray | None, list[int | None]]:
     lambda _: _decoded_masks(prepared.test, size),
   )
   return masks, np.cumsum(counts)[:-1].tolist()
-
-
-def _videos(names, records) -> list[decode_video.Video]:
-  """Returns the videos of a split, which are read when they are decoded."""
-  return [
-    decode_video.Video(name, lambda i=i, name=name: _files(records[i], name))
-    for i, name in enumerate(names)
-  ]
 
 
 def _files(record, name) -> list[decode_video.File]:

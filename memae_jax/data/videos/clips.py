@@ -11,6 +11,7 @@ import numpy as np
 
 from memae_jax import losses
 from memae_jax.data import types
+from memae_jax.data.videos import motion
 from memae_jax.runtime import errors, foreign
 
 _MOST_RATES = 4  # Frame rates that the remark lists.
@@ -24,12 +25,17 @@ class Gathered:
   It is indexed like an array (`feed.Inputs`), by several threads at once; if
   its arrays are on a device, also inside compiled programs.
 
-  frames: [F, ...], in memory, a memory map or on disk.
+  frames: [F, ...], in memory, a memory map or on disk, or a `views.View`.
   number: [S] or [S, T] int32, indices into `frames`: the frames of each sample.
+  scores_last: whether the score of a clip is for its last frame, and not for
+    the one of `losses.scored_frame`.
   """
 
   frames: np.ndarray
   number: np.ndarray
+  scores_last: bool = dataclasses.field(
+    default=False, metadata={'static': True}
+  )
 
   @property
   def shape(self) -> tuple[int, ...]:
@@ -50,11 +56,15 @@ class Gathered:
   @property
   def scored(self) -> np.ndarray:
     """Indices [S] into `frames`: the frame that a clip's score is for."""
+    if self.number.ndim == 1:
+      return self.number
+    if self.scores_last:
+      return self.number[:, -1]
     return losses.scored_frame(self.number)
 
   def take(self, rows: np.ndarray) -> 'Gathered':
     """Returns the samples at indices [n], which share the same frames."""
-    return Gathered(self.frames, self.number[rows])
+    return Gathered(self.frames, self.number[rows], self.scores_last)
 
   def distinct(self, rows: np.ndarray) -> np.ndarray:
     """Returns the frames [n, ...] that the samples are made of, each once.
@@ -139,16 +149,33 @@ def of_one(name: str, frames: Any, config: Any) -> Gathered:
       f'{name} has {len(frames)} frames, but a clip takes {span(config)}; give'
       ' a longer video'
     )
-  return Gathered(frames, number)
+  return Gathered(frames, _samples(number), _scores_last(config))
 
 
 def centre(config: Any) -> int:
   """Offset of the frame that a clip's score is for from the clip's first frame.
 
-  See `losses.scored_frame`; frames between those of the clip count, too.
+  See `Gathered`; frames between those of the clip count, too.
   """
+  if _scores_last(config):
+    return span(config) - 1
   frames = np.arange(config.clip_frames)[None] * config.frame_step
   return int(losses.scored_frame(frames)[0])
+
+
+def _scores_last(config) -> bool:
+  """Returns whether scores are for the last frames, see `config.data_of`."""
+  return getattr(config, 'scored', 'middle') == 'last'
+
+
+def look_ahead(config: Any) -> int:
+  """Returns how many later frames of a video the score of a frame needs.
+
+  Args:
+    config: the resolved `config.data`.
+  """
+  later, how = span(config) - 1 - centre(config), motion.settings(config)
+  return later + (how.look_ahead if how else 0)
 
 
 class Reading(NamedTuple):
@@ -159,17 +186,22 @@ class Reading(NamedTuple):
   dropped: the files that were left out.
   notes: plain facts for the results.
   remarks: how the files were read.
+  warnings: what makes the numbers doubtful.
+  pictures: see `types.Source`.
   """
 
   dropped: tuple[dict[str, Any], ...] = ()
   notes: dict[str, Any] = {}
   remarks: tuple[str, ...] = ()
+  warnings: tuple[str, ...] = ()
+  pictures: Any = None
 
 
 class _VideoClips(NamedTuple):
   """The n clips of one video.
 
-  number: [n, T] int32, indices of their frames among those of all videos.
+  number: [n, T] int32, indices of their frames among those of all videos; [n]
+    for clips of one frame.
   scored: [n] int32, the scored frame of each, counted from 0 in the video.
   labels: [n] int32, of the scored frames.
   masks: [n] int32, indices of the masks of the scored frames.
@@ -192,14 +224,15 @@ def source(
   labelled: bool = True,
   reading: Reading | None = None,
 ) -> types.Source:
-  """Makes a Source whose samples are clips.
+  """Makes a Source whose samples are clips, or single frames where T is 1.
 
   Every frame of a test video that has enough neighbours is the centre of one
   clip. Training clips begin `config.clip_stride` frames apart.
 
   Args:
     name: of the data set.
-    frames: [F, H, W, C] uint8 of all videos, one after the other.
+    frames: [F, H, W, C] of all videos, one after the other: uint8, or what
+      networks see of them.
     videos: in the order of their frames.
     config: the resolved `config.data`.
     masks: [M, H, W] bool; the first one is empty, for frames without a mask.
@@ -223,7 +256,7 @@ def source(
   is_test = test[of_video]
   return types.Source(
     name=name,
-    inputs=Gathered(frames, number),
+    inputs=Gathered(frames, number, _scores_last(config)),
     labels=labels,
     label_names=('normal', 'anomalous'),
     normal_labels=(0,),
@@ -241,7 +274,11 @@ def source(
     dropped=reading.dropped + _unscored(lengths[test], is_test.sum(), config),
     notes=_counts(lengths, test, config) | reading.notes,
     remarks=(*_summary(videos), *reading.remarks),
-    warnings=tuple(line for v in videos for line in v.footage.warnings),
+    warnings=(
+      *(line for v in videos for line in v.footage.warnings),
+      *reading.warnings,
+    ),
+    pictures=reading.pictures,
   )
 
 
@@ -262,7 +299,13 @@ def _video_clips(name, video, first, config) -> _VideoClips:
   if video.masks is not None:
     masks = scored + np.int32(video.masks)
   has_mask = (labels == 0) | (video.masks is not None)
-  return _VideoClips(first + number, scored, labels, masks, has_mask)
+  number = first + _samples(number)
+  return _VideoClips(number, scored, labels, masks, has_mask)
+
+
+def _samples(number: np.ndarray) -> np.ndarray:
+  """Returns the frames of clips [n, T]; of clips of one frame, [n]."""
+  return number[:, 0] if number.shape[1] == 1 else number
 
 
 def _unscored(lengths, clips, config) -> tuple[dict[str, Any], ...]:
@@ -274,9 +317,12 @@ def _unscored(lengths, clips, config) -> tuple[dict[str, Any], ...]:
     config: the resolved `config.data`.
   """
   count = int(lengths.sum() - clips)
+  ends, place = 'both ends', 'the centre'
+  if _scores_last(config):
+    ends, place = 'the beginning', 'the last one'
   why = (
-    f'frames at both ends of {len(lengths)} test videos, which are the centre'
-    f' of no clip of {span(config)} frames'
+    f'frames at {ends} of {len(lengths)} test videos, which are {place} of no'
+    f' clip of {span(config)} frames'
   )
   return ({'count': count, 'why': why},) if count else ()
 

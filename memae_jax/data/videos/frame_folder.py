@@ -17,7 +17,14 @@ import numpy as np
 
 from memae_jax.data import listing, registry, types
 from memae_jax.data.images import decode_image
-from memae_jax.data.videos import clips, decode_video, frame_cache, video_labels
+from memae_jax.data.videos import (
+  clips,
+  decode_video,
+  frame_cache,
+  motion,
+  video_labels,
+  views,
+)
 from memae_jax.runtime import errors, foreign
 
 _LAYOUT = (
@@ -42,7 +49,7 @@ def load(config) -> types.Source:
     config: the resolved `config.data`.
 
   Returns:
-    Source of clips [S, T, H, W, 1 or 3] uint8; label 0 is normal.
+    Source of clips [S, T, H, W, C]; label 0 is normal.
 
   Raises:
     UserError: a folder, a file or a video is wrong; it is named.
@@ -52,11 +59,20 @@ def load(config) -> types.Source:
   cache = registry.data_dir(config.data_dir) / 'frames'
   settings = decode_video.size(config), config.colour
   files = [*train, *test]
+  all_files = [file for video in files for file in video.files]
+  undecoded = [decode_video.of_files(v.name, v.files) for v in files]
   frames, lengths, footage = decode_video.cached(
     cache,
-    frame_cache.fingerprint([f for v in files for f in v.files], *settings),
-    [decode_video.of_files(v.name, v.files) for v in files],
+    frame_cache.fingerprint(all_files, *settings),
+    undecoded,
     *settings,
+  )
+  seen = views.seen(
+    frames,
+    [video.name for video in files],
+    footage,
+    config,
+    lambda *how: motion.cached(cache, all_files, undecoded, *how),
   )
   names = [video.name for video in test]
   train_lengths, test_lengths = lengths[: len(train)], lengths[len(train) :]
@@ -73,7 +89,7 @@ def load(config) -> types.Source:
   ]
   source = clips.source(
     'frames',
-    frames,
+    seen.frames,
     videos,
     config,
     masks=masks,
@@ -82,6 +98,8 @@ def load(config) -> types.Source:
       dropped=_dropped(root, files),
       notes={'labels': _origin(config, masks)},
       remarks=_remarks(root, empty),
+      warnings=seen.warnings,
+      pictures=seen.pictures,
     ),
   )
   if source.labelled:

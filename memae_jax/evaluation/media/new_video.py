@@ -12,9 +12,10 @@ from typing import Any
 import jax
 import numpy as np
 
+from memae_jax import config as config_lib
 from memae_jax import losses
 from memae_jax.data import types
-from memae_jax.data.videos import clips, decode_video
+from memae_jax.data.videos import clips, decode_video, views
 from memae_jax.evaluation.media import films, layers, pictures
 from memae_jax.evaluation.metrics import frames as frames_lib
 from memae_jax.evaluation.report.plots import video as plots
@@ -64,10 +65,10 @@ def score(
     )
   path = pathlib.Path(exp.config.eval.video)
   scratch = films.existing(results)
-  name, gathered, footage = _clips_of(exp, path, scratch)
+  name, gathered, frames, footage = _read(exp, path, scratch)
   film = layers.Layers(scratch)
   weights = collect.select_weights(exp, state, at)[0]
-  scored = _scored(exp, weights, gathered, film)
+  scored = _scored(exp, weights, gathered, frames, film)
   calibrated = collect.calibrations(exp, weights)
   names = [replica.name for replica in exp.replicas]
   limits = {n: c.threshold for n, c in zip(names, calibrated)}
@@ -97,23 +98,28 @@ def score(
   return folder
 
 
-def _clips_of(
+def _read(
   exp, path: pathlib.Path, scratch: pathlib.Path
-) -> tuple[str, clips.Gathered, types.Footage]:
-  """Reads a video: its name, its clips as the network takes them, its footage.
+) -> tuple[str, clips.Gathered, Any, types.Footage]:
+  """Reads a video: name, clips as the network takes them, frames, footage.
 
   Args:
     exp: the experiment, of videos.
     path: of the video.
     scratch: a folder on the disk that takes the decoded frames.
   """
-  *_, height, width, channels = exp.source.inputs.shape
-  video, config = decode_video.open_video(path), exp.config.data
+  source, config = exp.source, config_lib.data_of(exp.config)
+  trained = source.inputs.frames if source.pictures is None else source.pictures
+  *_, height, width, channels = trained.shape
+  video = decode_video.open_video(path)
   colour = 'rgb' if channels == 3 else 'grey'
   frames, footage = decode_video.decode(video, (width, height), colour, scratch)
   for line in footage.warnings:
     _LOG.warning('warning: %s', line)
-  gathered = clips.of_one(foreign.name_of(path), frames, config)
+  seen = views.of_video(
+    video, frames, views.recipe(config), (height, width), scratch
+  )
+  gathered = clips.of_one(foreign.name_of(path), seen, config)
   footage = films.with_rate(footage, exp.config.eval)
   _LOG.info(
     '%s: %d frames, %s',
@@ -124,16 +130,19 @@ def _clips_of(
     else f'whose rate is not known; the film plays {types.FILM_RATE} per'
     ' second, or as many as eval.frame_rate says',
   )
-  return foreign.name_of(video.name), gathered, footage
+  return foreign.name_of(video.name), gathered, frames, footage
 
 
-def _scored(exp, weights, gathered, film: layers.Layers) -> base.Prediction:
+def _scored(
+  exp, weights, gathered, filmed, film: layers.Layers
+) -> base.Prediction:
   """Scores clips in blocks, and adds the maps of the first replica to a film.
 
   Args:
     exp: the experiment.
     weights: of the fleet.
     gathered: the K clips.
+    filmed: [F, H, W, C] uint8, the frames of the video.
     film: gets their scored frames and maps.
 
   Returns:
@@ -149,7 +158,7 @@ def _scored(exp, weights, gathered, film: layers.Layers) -> base.Prediction:
     raw = [block.take(rows)] * len(exp.replicas)
     part = exp.programs.score_raw(weights, raw, ('maps',))
     maps = losses.map_of(exp.map_rule, part.maps)
-    frames = gathered.frames[block.scored].astype(np.float32) / 255
+    frames = filmed[block.scored].astype(np.float32) / 255
     first_maps = None if maps is None else maps[0]
     film.add(frames, pictures.or_zeros(first_maps, frames))
     parts.append(part._replace(maps={}, totals={}))

@@ -7,7 +7,8 @@ import jax
 import numpy as np
 
 from memae_jax import losses
-from memae_jax.data import transforms, types
+from memae_jax.data import transforms
+from memae_jax.evaluation.media import display
 from memae_jax.evaluation.scoring import scores
 from memae_jax.methods import base
 from memae_jax.runtime import parallel
@@ -16,7 +17,6 @@ from memae_jax.training import experiment
 _LARGE = 64  # Pixels a side; larger pictures need the room of two.
 _BLOCK = 16  # A network gets this many samples at once, or a multiple.
 _STRIP = 10  # Frames.
-_CONTRAST = 3.0  # Mean absolute deviations from grey to black and to white.
 _MOST_CLASSES = 2  # Normal classes whose networks get samples of others.
 _MOST_LABELS = 9  # Other classes for each of them.
 
@@ -109,9 +109,9 @@ def _gallery(
       return None
     maps = np.asarray(maps[: len(rows)], np.float32)
   else:
-    output = _as_image(output, exp.source, split)
+    output = display.as_image(output, exp.source, split)
   return scores.Gallery(
-    inputs=_as_image(_scored(exp, rows, index), exp.source, split),
+    inputs=display.as_image(_scored(exp, rows, index), exp.source, split),
     reconstructions=output,
     score=score,
     anomalous=split.anomalous[members],
@@ -164,7 +164,7 @@ def other_classes(
       continue
     x = _scored(member, rows, i)
     name = exp.source.label_names.__getitem__
-    image = lambda v, split=split: _as_image(v, exp.source, split)
+    image = lambda v, split=split: display.as_image(v, exp.source, split)
     out.append(
       scores.OtherClasses(
         normal=name(kind),
@@ -250,9 +250,7 @@ def error_maps(
   for first in range(0, len(rows), size):
     block = rows[first : first + size]
     maps = _maps(exp, _predicted(exp, weights, block, 'maps'), index)
-    frames = _as_image(
-      _scored(exp, block, index), exp.source, exp.splits[index]
-    )
+    frames = _frames(exp, block, index)
     yield frames, or_zeros(maps, frames)
 
 
@@ -283,9 +281,25 @@ def _predicted(exp, weights, rows, field: str) -> base.Prediction:
 
 
 def _scored(exp, rows, index: int) -> np.ndarray:
-  """Model inputs of samples for a replica; of clips, the scored frames."""
+  """Model inputs of samples for a replica; of clips, the scored frames.
+
+  Where a part of a sample is predicted, it is that part.
+  """
   x = transforms.apply(exp.source.inputs[rows], exp.splits[index].transform)
-  return losses.scored_frame(x) if exp.source.videos else x
+  _, x = exp.task.parts(x)
+  return np.asarray(losses.scored_frame(x) if x.ndim == losses.CLIP else x)
+
+
+def _frames(exp, rows, index: int) -> np.ndarray:
+  """Returns the scored frames [K, H, W, C] of clips, in [0, 1].
+
+  Where networks see motion, they are the frames of the videos themselves.
+  """
+  source = exp.source
+  if source.pictures is not None:
+    scored = source.inputs.take(rows).scored
+    return source.pictures[scored].astype(np.float32) / 255
+  return display.as_image(_scored(exp, rows, index), source, exp.splits[index])
 
 
 def _maps(exp, prediction: base.Prediction, index: int) -> np.ndarray | None:
@@ -304,7 +318,7 @@ def _output(exp, weights, index: int, rows) -> np.ndarray | None:
   if output is None:
     return None
   output = np.asarray(output[index, : len(rows)])
-  if exp.source.videos and output.ndim == 5:
+  if output.ndim == losses.CLIP:
     output = losses.scored_frame(output)
   return output
 
@@ -333,31 +347,5 @@ def decoded_slots(
     return None
   decoded = np.asarray(decoded)
   if decoded.ndim == 4:
-    return _as_image(decoded, exp.source, exp.splits[index])
+    return display.as_image(decoded, exp.source, exp.splits[index])
   return decoded
-
-
-def _range(source: types.Source, split: types.Split) -> tuple[float, float]:
-  """Values of black and of white: of bytes, or of the training samples."""
-  if source.inputs.dtype == np.uint8:
-    return 0.0, 255.0
-  train = source.inputs[split.train]
-  return float(np.nanmin(train)), float(np.nanmax(train))
-
-
-_BRIGHTEST = 2.0  # Model input of scaling "blur_unit" that is shown white.
-
-
-def _as_image(
-  x: np.ndarray, source: types.Source, split: types.Split
-) -> np.ndarray:
-  """Scales model inputs back to [0, 1]."""
-  scale, shift = split.transform.scale, split.transform.shift
-  raw = (x - shift) / np.where(scale, scale, 1)
-  if split.transform.least_contrast is not None:  # Each image has its levels.
-    low, high = -_CONTRAST, _CONTRAST
-  elif split.transform.least_norm is not None:
-    raw, low, high = x, 0.0, _BRIGHTEST
-  else:
-    low, high = _range(source, split)
-  return np.clip((raw - low) / (high - low or 1), 0, 1).astype(np.float32)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from memae_jax import config as config_lib
 from memae_jax import losses
 from memae_jax.data.videos import clips
 from memae_jax.evaluation.metrics import pixels
@@ -142,13 +143,15 @@ def score(exp: experiment.Experiment) -> dict[str, Any]:
     shares = options.shares or (1.0,) * len(options.parts)
     facts['parts'] = dict(zip(options.parts, shares))
   if videos:
-    frame = clips.centre(exp.config.data)
+    data = config_lib.data_of(exp.config)
+    frame = clips.centre(data)
     facts['normalisation'] = (
       'none; in metrics that are named so, to [0, 1] within each video, over'
       ' its scored frames'
     )
     facts['frame'] = f'the score of a clip belongs to its frame {frame}, from 0'
     facts['smoothing'] = 'none'
+    facts['look_ahead_frames'] = clips.look_ahead(data)
   if exp.source.has_images and losses.find(rule).errors is not None:
     facts['second'] = _SECOND
   return facts

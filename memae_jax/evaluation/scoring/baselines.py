@@ -185,8 +185,8 @@ class Rows:
 
   def __init__(self, source, transform, rows):
     self._source, self._transform, self._rows = source, transform, rows
-    shape = source.inputs.shape[2 if source.videos else 1 :]
-    self.shape = len(rows), math.prod(shape)
+    samples = source.inputs.frames if source.videos else source.inputs
+    self.shape = len(rows), math.prod(samples.shape[1:])
 
   def __len__(self) -> int:
     return len(self._rows)

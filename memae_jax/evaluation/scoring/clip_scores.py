@@ -86,15 +86,37 @@ def frame_difference(
 ) -> np.ndarray:
   """Returns [n] mean squared changes from the frame before the scored one.
 
+  The first frame of a video has the change to the one after it.
+
   Args:
     source: of clips.
-    transform: raw inputs -> model inputs.
+    transform: raw inputs -> model inputs; where these are no frames, frames
+      are brought to [-1, 1].
     rows: [n] samples.
   """
-  frames, number = source.inputs.frames, source.inputs.number[rows]
-  centre = number.shape[1] // 2
+  frames, scale = source.inputs.frames, lambda x: transforms.apply(x, transform)
+  if source.pictures is not None:
+    frames, scale = source.pictures, lambda x: x.astype(np.float32) / 127.5 - 1
   out = np.empty(len(rows), np.float32)
-  for i, pair in enumerate(number[:, centre - 1 : centre + 1]):
-    pair = transforms.apply(frames[pair], transform)
+  for i, pair in enumerate(_with_neighbours(source, rows)):
+    pair = scale(frames[pair])
     out[i] = np.square(pair[1] - pair[0]).mean()
   return out
+
+
+def _with_neighbours(source: types.Source, rows: np.ndarray) -> np.ndarray:
+  """Returns [n, 2] indices of frames: the scored ones, and what came before.
+
+  In a clip that is its own frame before the scored one.
+  """
+  number, videos = source.inputs.number[rows], source.videos
+  if number.ndim > 1:
+    count = number.shape[1]
+    at = count - 1 if source.inputs.scores_last else count // 2
+    return number[:, at - 1 : at + 1]
+  is_first = videos.frame[rows] == 0
+  is_alone = videos.lengths[videos.video[rows]] == 1
+  before = np.where(
+    is_first, np.where(is_alone, number, number + 1), number - 1
+  )
+  return np.stack([before, number], axis=1)

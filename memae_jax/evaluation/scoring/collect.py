@@ -290,7 +290,8 @@ def _replica_scores(
 def _with_pseudo(exp, weights, pairs, networks) -> list[scores.ReplicaScores]:
   """Adds the AUROCs of changed validation normals, see `pseudo_anomalies`."""
   shape = exp.source.inputs.shape[1:]
-  if not exp.config.eval.pseudo or not pseudo_anomalies.kinds(shape):
+  has_kinds = exp.source.has_images and pseudo_anomalies.kinds(shape)
+  if not exp.config.eval.pseudo or not has_kinds:
     return networks
   wanted = tuple(dict.fromkeys((exp.rule, *exp.config.eval.candidates)))
   aurocs = pseudo_anomalies.evaluate(exp, weights, pairs, wanted)

@@ -80,6 +80,37 @@ def test_a_video_shorter_than_a_clip_is_named():
     _source(lengths=(8, 3, 7))
 
 
+def test_clips_of_one_frame_are_frames():
+  source = _source(config=_config(1))
+  assert source.inputs.shape == (8 + 9 + 7, 2, 3, 1) and not source.has_images
+  assert source.inputs[:][:, 0, 0, 0].tolist() == [*range(24)]
+  assert source.videos.frame.tolist() == [*range(8), *range(9), *range(7)]
+  assert source.inputs.scored.tolist() == [*range(24)]
+  assert source.labels[-7:].tolist() == [0, 0, 0, 0, 1, 1, 1]
+  np.testing.assert_array_equal(
+    source.masks[:].any(axis=(1, 2)), source.labels == 1
+  )
+  assert not source.dropped and len(set(columns.row_ids(source.inputs))) == 24
+  one = clips.of_one('film', np.zeros((1, 2, 3, 1), np.uint8), _config(1))
+  assert one.shape == (1, 2, 3, 1)
+
+
+@pytest.mark.parametrize(
+  ('fields', 'later'),
+  [
+    ({}, 7),
+    ({'clip_frames': 1}, 0),
+    ({'clip_frames': 4, 'frame_step': 3}, 3),
+    ({'clip_frames': 1, 'motion': 'blocks', 'input': 'speed'}, 4),
+    ({'clip_frames': 1, 'motion': 'flow', 'input': 'both'}, 2),
+    ({'motion': 'difference', 'input': 'motion', 'motion_frames': 1}, 7),
+  ],
+)
+def test_later_frames_that_a_score_needs(data_config, fields, later):
+  config = data_config(name='moving_shapes', protocol='given', **fields)
+  assert clips.look_ahead(config) == later
+
+
 def test_equal_clips_are_found_by_their_frames():
   ids = columns.row_ids(_source().inputs)
   assert len(set(ids.tolist())) == 15
