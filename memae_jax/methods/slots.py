@@ -149,6 +149,7 @@ class Slots:
     features: jax.Array,
     mask: jax.Array,
     shape: Sequence[int],
+    centres: Sequence[Sequence[float]] | None = None,
   ) -> base.Prediction:
     """Returns distances to the nearest slots, and maps of positions.
 
@@ -157,6 +158,7 @@ class Slots:
       features: [B, C], or [B, h, w, C] of positions.
       mask: [B] bool, False for padding.
       shape: of one sample.
+      centres: of the positions, see `image_errors.enlarged`.
     """
     queries = features.reshape(-1, features.shape[-1])
     near = self._read(variables[COLLECTION], queries)
@@ -165,7 +167,7 @@ class Slots:
     distance = jnp.mean(distance, axis=1).reshape(features.shape[:-1])
     each = len(queries) // len(features)
     return base.Prediction(
-      **positions.scored(losses.MEMORY, distance, shape, self.blur),
+      **positions.scored(losses.MEMORY, distance, shape, self.blur, centres),
       kept=jnp.full(len(features), each * self.neighbours, jnp.int32),
       totals={COLLECTION: self._totals(near, mask, each)},
     )
