@@ -85,19 +85,39 @@ def blurred(x, sigma: float = SIGMA):
   return _filtered(x, gaussian(sigma))
 
 
-def enlarged(maps: jax.Array, size: Sequence[int], sigma: float) -> jax.Array:
+def enlarged(
+  maps: jax.Array,
+  size: Sequence[int],
+  sigma: float,
+  centres: Sequence[Sequence[float]] | None = None,
+) -> jax.Array:
   """Brings maps of positions to the size of pictures, and blurs them.
 
   Args:
     maps: [B, h, w].
     size: (H, W), pixels of the pictures.
     sigma: deviation of the Gaussian in pixels; 0: not blurred.
+    centres: pixels that the positions are centred at, h and w of them, from
+      the first row and column on; None: in the middle of equal cells.
 
   Returns:
     [B, H, W], linear between the positions.
   """
-  large = jax.image.resize(maps, (len(maps), *size), 'linear', antialias=False)
+  if centres is None:
+    shape = len(maps), *size
+    large = jax.image.resize(maps, shape, 'linear', antialias=False)
+  else:
+    weights = map(_between, centres, size)
+    exact = jax.lax.Precision.HIGHEST
+    large = jnp.einsum('bhw,Hh,Ww->bHW', maps, *weights, precision=exact)
   return blurred(large[..., None], sigma)[..., 0] if sigma else large
+
+
+def _between(centres: Sequence[float], size: int) -> np.ndarray:
+  """Returns the weights [size, n] of n positions at each pixel."""
+  pixels, each = np.arange(size), np.eye(len(centres), dtype=np.float32)
+  columns = [np.interp(pixels, centres, one) for one in each]
+  return np.stack(columns, axis=1).astype(np.float32)
 
 
 def box(x: jax.Array, side: int) -> jax.Array:

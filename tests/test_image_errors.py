@@ -114,3 +114,19 @@ def test_rules_of_other_scalings_do_not_fit():
   assert not {'blur_unit', 'ssim'} & set(names(losses.IMAGE, 'contrast'))
   assert 'contrast_unit' in names(losses.IMAGE, 'contrast')
   assert not set(RULES) & set(names(losses.CLIP))
+
+
+def test_maps_lie_where_their_positions_are():
+  maps = np.random.default_rng(0).uniform(size=(2, 3, 4)).astype(np.float32)
+  centres = (0, 4, 8), (1.5, 4.5, 7.5, 10.5)
+  large = np.asarray(image_errors.enlarged(maps, (12, 12), 0.0, centres))
+  assert large.shape == (2, 12, 12)
+  between = (large[:, :, 1::3] + large[:, :, 2::3]) / 2
+  np.testing.assert_allclose(between[:, :9:4], maps, rtol=1e-5)
+  np.testing.assert_array_equal(large[:, 8], large[:, 11])
+  cells = (1.5, 5.5, 9.5), (1, 4, 7, 10)
+  np.testing.assert_allclose(
+    image_errors.enlarged(maps, (12, 12), 2.0, cells),
+    image_errors.enlarged(maps, (12, 12), 2.0),
+    rtol=1e-5,
+  )

@@ -15,7 +15,7 @@ import jax
 from memae_jax import losses
 from memae_jax.methods import autoencoder, base
 from memae_jax.methods import slots as slots_lib
-from memae_jax.models import memae
+from memae_jax.models import conv_net, memae
 
 
 class Hyper(NamedTuple):
@@ -50,11 +50,15 @@ def build(
   network = autoencoder.build(config, input_shape, _plain(replicas))
   has_positions = len(network.model.code_shape) in (3, 4)
   (slots,) = slots_lib.build(config, replicas)
+  centres = None
+  if config.model.memory.per_position and has_positions:
+    plan = network.model.encoder.plan
+    centres = conv_net.centres(plan, config.model.layout)[-2:]
   return EncoderBank(
     network=network,
     slots=slots,
     shape=tuple(input_shape),
-    per_position=config.model.memory.per_position and has_positions,
+    centres=centres,
   )
 
 
@@ -66,14 +70,15 @@ class EncoderBank(base.Method):
     network: the autoencoder, the same as that of the method `ae`.
     slots: how they are chosen and read.
     shape: of one sample.
-    per_position: whether each position of a code is a feature; of clips, each
-      of those at the time of the scored frame. Else the whole code is one.
+    centres: rows and columns that the positions of a code are centred at, each
+      of which is a feature; of clips, those at the time of the scored frame.
+      None: the whole code is one.
   """
 
   network: autoencoder.Autoencoder
   slots: slots_lib.Slots
   shape: tuple[int, ...]
-  per_position: bool
+  centres: tuple[tuple[float, ...], ...] | None
 
   score = losses.MEMORY
 
@@ -110,7 +115,7 @@ class EncoderBank(base.Method):
   def init(self, key, samples, hyper):
     """Returns the weights of the autoencoder, and empty slots."""
     shape = self.network.model.code_shape
-    width = shape[-1] if self.per_position else math.prod(shape)
+    width = math.prod(shape) if self.centres is None else shape[-1]
     weights = self.network.init(key, samples, hyper.network)
     return weights | {slots_lib.COLLECTION: self.slots.empty(width)}
 
@@ -128,7 +133,7 @@ class EncoderBank(base.Method):
 
   def _features(self, codes: jax.Array) -> jax.Array:
     """Returns [B, C], or [B, h, w, C] of the positions of codes [B, ...]."""
-    if not self.per_position:
+    if self.centres is None:
       return codes.reshape(len(codes), -1)
     return losses.scored_frame(codes) if codes.ndim == losses.CLIP else codes
 
@@ -150,13 +155,13 @@ class EncoderBank(base.Method):
     )
     codes = self._features(out.code)
     bank = variables[slots_lib.COLLECTION]
-    near = self.slots.predict(bank, codes, mask, self.shape)
+    near = self.slots.predict(bank, codes, mask, self.shape, self.centres)
     rebuilt = losses.of(x, out.reconstruction)['scores']
     return near._replace(scores=near.scores | rebuilt)
 
   def decode_slots(self, variables, slots):
     """Returns slots as samples; None where a slot holds a part of a code."""
-    if self.per_position:
+    if self.centres is not None:
       return None
     decode = memae.MemAE.decode
     return self.network.model.apply(variables, slots, method=decode)

@@ -35,7 +35,11 @@ def _drawn(features: jax.Array, count: int) -> jax.Array:
 
 
 def scored(
-  rule: str, error: jax.Array, shape: Sequence[int], blur: float
+  rule: str,
+  error: jax.Array,
+  shape: Sequence[int],
+  blur: float,
+  centres: Sequence[Sequence[float]] | None = None,
 ) -> dict[str, dict[str, Any]]:
   """Returns the `scores` and `maps` of a `Prediction` for errors of positions.
 
@@ -45,8 +49,9 @@ def scored(
       highest is the score.
     shape: of one sample, [..., H, W, channels].
     blur: deviation of the Gaussian that maps are blurred by, in pixels.
+    centres: of the positions, see `image_errors.enlarged`.
   """
   if error.ndim == 1:
     return {'scores': {rule: error}, 'maps': {}}
-  maps = image_errors.enlarged(error, shape[-3:-1], blur)
+  maps = image_errors.enlarged(error, shape[-3:-1], blur, centres)
   return {'scores': {rule: jnp.max(error, axis=(1, 2))}, 'maps': {rule: maps}}

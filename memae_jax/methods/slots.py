@@ -192,6 +192,7 @@ class Slots:
     features: jax.Array,
     mask: jax.Array,
     shape: Sequence[int],
+    centres: Sequence[Sequence[float]] | None = None,
   ) -> base.Prediction:
     """Returns distances to the nearest slots, and maps of positions.
 
@@ -200,6 +201,7 @@ class Slots:
       features: [B, C], or [B, h, w, C] of positions.
       mask: [B] bool, False for padding.
       shape: of one sample.
+      centres: of the positions, see `image_errors.enlarged`.
     """
     queries = features.reshape(-1, features.shape[-1])
     each = len(queries) // len(features)
@@ -208,7 +210,11 @@ class Slots:
     distance = jnp.where(jnp.isfinite(near.distance), near.distance, 0)
     distance = jnp.mean(distance, axis=1).reshape(features.shape[:-1])
     found = positions.scored(
-      losses.MEMORY, self._standard(variables, distance), shape, self.blur
+      losses.MEMORY,
+      self._standard(variables, distance),
+      shape,
+      self.blur,
+      centres,
     )
     if self.reweight:
       factor = self._factors(variables, queries, near, distance)

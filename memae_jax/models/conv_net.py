@@ -88,6 +88,31 @@ def plan(
   return Plan(tuple(levels), (*size, widths[-1]))
 
 
+def centres(plan: Plan, layout: str) -> tuple[tuple[float, ...], ...]:
+  """Returns what the positions of a code are centred at, in the input.
+
+  Strided convolutions begin at the first pixel, and pools have it in a block:
+  so positions of the former lie up to half a stride before those of the latter.
+
+  Args:
+    plan: of the encoder.
+    layout: 'strided' or 'pool'.
+
+  Returns:
+    The pixels, or frames, one for each position along each spatial axis.
+  """
+  out = []
+  for axis, count in enumerate(plan.code_shape[:-1]):
+    first, step = 0.0, 1
+    for level in plan.levels[::-1]:
+      stride, kernel = level.strides[axis], level.kernel
+      is_pool = layout == 'pool'
+      within = (stride - 1) / 2 if is_pool else (kernel - 1) / 2 - kernel // 2
+      first, step = stride * first + within, stride * step
+    out.append(tuple(first + step * i for i in range(count)))
+  return tuple(out)
+
+
 def _check(widths, kernels, strides, time_strides, layout, input_shape) -> None:
   """Raises UserError if the levels do not fit each other or the input."""
   fields = {'widths': widths, 'kernels': kernels, 'strides': strides}

@@ -203,3 +203,24 @@ def test_remat_keeps_less_for_the_backward_pass(layout, shape):
 def test_networks_that_do_not_fit(fields, shape, message):
   with pytest.raises(errors.UserError, match=message):
     _build(shape, **fields)
+
+
+@pytest.mark.parametrize('layout', ['strided', 'pool'])
+def test_positions_are_centred_in_what_they_see(layout):
+  """Picture r has a white row r: positions that see the row are above 0."""
+  plan = conv_net.plan((2, 2, 2), (3, 5, 1), (2, 1, 3), (), layout, (47, 47, 1))
+  encoder = conv_net.ConvEncoder(plan, layout, 'leaky_relu', False)
+  x = jnp.broadcast_to(jnp.eye(47)[:, :, None, None], (47, 47, 47, 1))
+  params = jax.tree.map(
+    lambda p: jnp.full(p.shape, 0.1 * (p.ndim > 1)),
+    encoder.init(jax.random.key(0), x, False),
+  )
+  seen = np.asarray(encoder.apply(params, x, False)[:, :, 4, 0]) > 0
+  rows, columns = conv_net.centres(plan, layout)
+  assert rows == columns and seen.shape == (47, len(rows))
+  within = ~(seen[0] | seen[-1])
+  assert within.sum() > 4
+  middle = [np.flatnonzero(field).mean() for field in seen.T]
+  np.testing.assert_allclose(
+    np.asarray(rows)[within], np.asarray(middle)[within], atol=1e-6
+  )
