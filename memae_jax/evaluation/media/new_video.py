@@ -73,9 +73,10 @@ def score(
     for replica, limit in zip(exp.replicas, collect.thresholds(exp, weights))
   }
   rows = np.arange(len(gathered))
-  source = exp.source._replace(inputs=gathered)
+  source = exp.source._replace(inputs=gathered, videos=_videos(name, gathered))
+  smooth = exp.config.eval.smooth
   columns = {
-    replica.name: clip_scores.by_rule(source, scored, i, rows)[exp.rule]
+    replica.name: clip_scores.by_rule(source, scored, i, rows, smooth)[exp.rule]
     for i, replica in enumerate(exp.replicas)
   }
   folder = results / 'eval' / str(at) / 'videos' / name
@@ -94,6 +95,13 @@ def score(
     folder / 'film', film, first, unlabelled, gathered.scored, limit, footage
   )
   return folder
+
+
+def _videos(name: str, gathered: clips.Gathered) -> types.Videos:
+  """Returns the one video that clips are of."""
+  lengths = np.array([len(gathered.frames)], np.int32)
+  of_first = np.zeros(len(gathered), np.int32)
+  return types.Videos((name,), lengths, of_first, gathered.scored)
 
 
 def _read(

@@ -34,7 +34,7 @@ def _scored(
   out = []
   for i, split in enumerate(exp.splits):
     by_rule, held = (
-      clip_scores.by_rule(exp.source, scored, i, rows)
+      _by_rule(exp, scored, i, rows)
       for scored, rows in ((tested, split.test), (held_out, split.validation))
     )
     # Those of errors may need another scaling.
@@ -47,6 +47,12 @@ def _scored(
       fitting.pop(losses.MEMORY, None)
     out.append(baselines.Scored(by_rule[exp.rule], held[exp.rule], fitting))
   return out
+
+
+def _by_rule(exp, scored, index: int, rows) -> dict[str, np.ndarray]:
+  """Returns the scores of a replica as `eval.smooth` says."""
+  smooth = exp.config.eval.smooth
+  return clip_scores.by_rule(exp.source, scored, index, rows, smooth)
 
 
 def score_tests(exp, weights, wanted) -> tuple[base.Prediction, float]:
@@ -88,7 +94,7 @@ def thresholds(exp: experiment.Experiment, weights: Any) -> list[float | None]:
   """
   rows = [split.validation for split in exp.splits]
   normal = exp.programs.score(weights, rows)
-  of = lambda i: clip_scores.by_rule(exp.source, normal, i, rows[i])[exp.rule]
+  of = lambda i: _by_rule(exp, normal, i, rows[i])[exp.rule]
   quantile = exp.config.eval.normal_quantile
   return [
     detection.threshold(of(i), quantile) for i in range(len(exp.replicas))
