@@ -97,6 +97,7 @@ def program(
   method, variables = exp.trainer.method.alone(
     exp.replicas[index], exp.programs.one(weights, index).variables
   )
+  trainer = exp.trainer._replace(method=method)
   hyper, transform = (
     exp.programs.method_hyper(index),
     exp.splits[index].transform,
@@ -108,7 +109,7 @@ def program(
     # Keys depend on the place in a block; all blocks draw the same numbers.
     keys = step.sample_keys(jnp.uint32(seed), 0, jnp.arange(len(x)))
     mask = jnp.ones(len(x), bool)
-    out = method.predict(variables, x, hyper, mask, keys)
+    out = trainer.predict(variables, x, hyper, mask, keys)
     by_rule = out.scores | combined.scores(parts, out.scores)
     outputs = {'score': by_rule[exp.rule]}
     maps = losses.map_of(exp.map_rule, out.maps)
@@ -261,6 +262,11 @@ def to_file(run: pathlib.Path, path: pathlib.Path, name: str = '') -> None:
       f'config field "eval.score" is "{exp.rule}", which needs all clips of a'
       ' video, but a scorer takes any clips; set it to one of'
       f' {", ".join(alone)} to export'
+    )
+  if exp.config.eval.smooth and exp.source.videos:
+    raise errors.UserError(
+      f'config field "eval.smooth" is {exp.config.eval.smooth:g}, which needs'
+      ' all frames of a video, but a scorer takes any; set it to 0 to export'
     )
   at, weights, steps = collect.restored(exp, run)
   limit, parts = calibration(exp, weights, index)

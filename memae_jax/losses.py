@@ -21,6 +21,7 @@ from memae_jax.runtime import catalogue
 MEMORY = 'memory_distance'  # Name of the rule that only memories have.
 SUM, PRODUCT = COMBINED = 'sum', 'product'  # Rules of `eval.parts`.
 TABLE, IMAGE, CLIP = 2, 4, 5  # Axes of a batch of samples.
+FRAME = -IMAGE  # A batch of images that are frames of videos.
 _LEAST = 1e-10  # Least mean squared error in [0, 1], so at most 100 dB.
 
 
@@ -112,7 +113,12 @@ def _psnr_centre(errors: jax.Array) -> jax.Array:
   It is the logarithm of `mse_centre`, so it has the same ROC, but not after
   the scores of each video are normalised.
   """
-  unit = _mse_centre(errors) / 4  # To units of [0, 1].
+  return decibels(_mse_centre(errors))
+
+
+def decibels(error: jax.Array) -> jax.Array:
+  """Returns minus the PSNR of inputs in [-1, 1], in dB, by their mean error."""
+  unit = error / 4  # To units of [0, 1].
   return 10 * jnp.log10(jnp.maximum(unit, _LEAST))
 
 
@@ -128,12 +134,15 @@ class Rule:
       a score that is no error and that only some methods have.
     reduce: map of errors -> [B]; -> [B, T] where `over_clips`.
     of_pixels: a sentence that says what its map of errors shows.
-    axes: numbers of axes of the batches it fits: `TABLE`, `IMAGE`, `CLIP`.
+    axes: numbers of axes of the batches it fits: `TABLE`, `IMAGE`, `CLIP`; or
+      `FRAME`, which rules of images fit as well.
     trains: whether its mean over a batch can be minimised.
     over_clips: whether the score of a frame is the mean over all clips that
       hold it; this needs whole videos.
     scalings: values of `data.scaling` under which it means what it says;
       empty: under all.
+    of_map: whether it reduces the map that a method has, whatever that is of,
+      see `frame_scores`.
   """
 
   name: str
@@ -149,6 +158,7 @@ class Rule:
   trains: bool = False
   over_clips: bool = False
   scalings: tuple[str, ...] = ()
+  of_map: bool = False
 
 
 _RULES = catalogue.Catalogue[Rule]('score rule')
@@ -159,10 +169,11 @@ def fitting(axes: int, scaling: str | None = None) -> tuple[Rule, ...]:
   """Returns the rules for outputs of some form.
 
   Args:
-    axes: how many axes their batches have.
+    axes: how many axes their batches have, or `FRAME`.
     scaling: `data.scaling` of the inputs; None: whatever it is.
   """
-  rules = [rule for rule in map(find, names('errors')) if axes in rule.axes]
+  fit = {axes, abs(axes)}
+  rules = [r for r in map(find, names('errors')) if fit & set(r.axes)]
   return tuple(
     rule
     for rule in rules
@@ -191,6 +202,8 @@ def of(target: jax.Array, output: jax.Array) -> dict[str, dict[str, jax.Array]]:
 def map_of(name: str, maps: dict[str, jax.Array]) -> jax.Array | None:
   """Returns the map of a rule: its own, or that of a rule with the same errors.
 
+  Rules of any map have that of squared errors, or else the first.
+
   Args:
     name: of the rule.
     maps: by name of the rule, from a `Prediction`.
@@ -199,6 +212,8 @@ def map_of(name: str, maps: dict[str, jax.Array]) -> jax.Array | None:
     The map, or None where `maps` has neither.
   """
   rule = _RULES.get(name)
+  if rule is not None and rule.of_map:
+    return maps.get('mse', next(iter(maps.values()), None))
   if name in maps or rule is None:
     return maps.get(name)
   known = [other for other in map(_RULES.get, maps) if other is not None]
@@ -256,6 +271,33 @@ register(
   ),
 )
 _PIXELS = 'mean over the channels'
+register(
+  Rule(
+    'psnr',
+    'Negative peak signal-to-noise ratio',
+    'minus the peak signal-to-noise ratio of a single or predicted frame whose'
+    ' values have a range of 2, in dB',
+    reduce=lambda errors: decibels(mean(errors)),
+    axes=(FRAME,),
+  ),
+  Rule(
+    'max_cell',
+    'Largest cell',
+    'largest value in the map of the scored frame: of squared errors, mean over'
+    ' the channels; of a bank, of distances',
+    errors=None,
+    of_map=True,
+  ),
+  Rule(
+    'largest_cells',
+    'Mean of the largest cells',
+    'mean of the largest values (eval.largest_cells) in the map of the scored'
+    ' frame: of squared errors, mean over the channels; of a bank, of'
+    ' distances',
+    errors=None,
+    of_map=True,
+  ),
+)
 register(
   Rule(
     'blur_unit',

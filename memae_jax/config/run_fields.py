@@ -9,6 +9,7 @@ BASELINES = (
   'random',
   'untrained',
   'frame_difference',
+  'no_bank',
   'mean',
   'pca',
   'kde',
@@ -174,8 +175,21 @@ EVAL: dict[str, Any] = {
     'Score rule. mse: mean squared error. Videos also have mae_clip (the'
     ' released code since 2021), release2019 (before), mse_centre and'
     ' psnr_centre (of the scored frame alone), and mse_averaged (of a frame in'
-    ' all its clips). sum, product: of those in eval.parts. Results have a'
-    ' table of all.',
+    ' all its clips); single and predicted frames have psnr; all have max_cell'
+    ' and largest_cells (of the map of errors). sum, product: of those in'
+    ' eval.parts. Results have a table of all.',
+  ),
+  'largest_cells': fields.number(
+    0.005,
+    'Videos: largest_cells is the mean over so many cells, or over this share'
+    ' of them if it is below 1.',
+    above=0,
+  ),
+  'smooth': fields.number(
+    0.0,
+    'Videos: all scores of the frames of a video, also those of baselines, are'
+    ' smoothed by a Gaussian of this deviation, in frames; 0: they are not.',
+    low=0.0,
   ),
   'parts': fields.many(
     fields.choice('mse', _scores, ''),
@@ -229,7 +243,8 @@ EVAL: dict[str, Any] = {
     fields.choice('pca', BASELINES, ''),
     BASELINES,
     'Baselines on the same samples; frame_difference is for videos only,'
-    ' brightness, contrast and contrast_mean for images, local_deviation_3 and'
+    ' no_bank (the fastest cells) for videos whose motion is seen, brightness,'
+    ' contrast and contrast_mean for images, local_deviation_3 and'
     ' local_deviation_7 for images with masks.',
   ),
   'baseline_samples': fields.integer(

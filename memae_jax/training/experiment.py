@@ -16,7 +16,7 @@ import numpy as np
 from memae_jax import config as config_lib
 from memae_jax import losses
 from memae_jax.data import feed, host_stage, types
-from memae_jax.methods import base, registry, tasks
+from memae_jax.methods import base, frame_scores, registry, tasks
 from memae_jax.runtime import environment, errors, jax_settings, parallel
 from memae_jax.training import (
   checkpoint,
@@ -161,9 +161,10 @@ class Experiment:
   @property
   def fitting_rules(self) -> tuple[str, ...]:
     """Rules of errors that fit the samples and their scaling."""
-    shape, scaling = self.source.inputs.shape[1:], self.config.data.scaling
-    _, wanted = self.task.shapes(shape)
-    rules = losses.fitting(1 + len(wanted), scaling)
+    source = self.source
+    _, wanted = self.task.shapes(source.inputs.shape[1:])
+    form = frame_scores.form(source.videos is not None, wanted)
+    rules = losses.fitting(form, self.config.data.scaling)
     return tuple(rule.name for rule in rules)
 
   @property
@@ -256,10 +257,14 @@ def _method(config: Any, source: types.Source, replicas) -> base.Method:
   return entry.build(config, source.inputs.shape[1:], replicas)
 
 
-def _trainer(config: Any, method: base.Method, steps: int) -> step.Trainer:
+def _trainer(
+  config: Any, method: base.Method, source: types.Source, steps: int
+) -> step.Trainer:
   """Returns the code of one replica of a family."""
   training = [isinstance(stage, base.Train) for stage in method.stages]
   passes = [s.rounds for s in method.stages[: (*training, True).index(True)]]
+  shape = source.inputs.shape[1:]
+  _, wanted = tasks.of(config, shape).shapes(shape)
   return step.Trainer(
     method=method,
     optimizer=optimization.optimizer(config.train),
@@ -268,6 +273,7 @@ def _trainer(config: Any, method: base.Method, steps: int) -> step.Trainer:
     clip_norm=config.train.clip_norm,
     accumulate=config.train.accumulate,
     keep_best=config.eval.checkpoint == 'validation',
+    frames=frame_scores.rules(config, source.videos is not None, wanted),
   )
 
 
@@ -349,7 +355,7 @@ def _family(
   family = config_lib.of_family(config, name)
   method = _method(family, source, replicas)
   lengths = _lengths(family.train, splits, method, steps)
-  trainer = _trainer(family, method, lengths.train_steps)
+  trainer = _trainer(family, method, source, lengths.train_steps)
   if not loaded.trained_on:
     _check_samples(method, splits)
   mesh = parallel.mesh(

@@ -12,7 +12,7 @@ from memae_jax import config as config_lib
 from memae_jax import losses
 from memae_jax.data import host_stage, protocols, sources, types
 from memae_jax.data.tables import columns, numbers
-from memae_jax.methods import tasks
+from memae_jax.methods import frame_scores, tasks
 from memae_jax.runtime import errors, parallel
 from memae_jax.training import fleet
 
@@ -106,7 +106,8 @@ def _check_rules(config: Any, source: types.Source) -> None:
   """Raises UserError if score or loss of the config do not fit the samples."""
   shape = source.inputs.shape[1:]
   _, wanted = tasks.of(config, shape).shapes(shape)
-  rules = losses.fitting(1 + len(wanted), config.data.scaling)
+  form = frame_scores.form(source.videos is not None, wanted)
+  rules = losses.fitting(form, config.data.scaling)
   fitting = [rule.name for rule in rules]
   quoted = ' or '.join(f'"{name}"' for name in fitting)
   named = {

@@ -17,7 +17,7 @@ import optax
 
 from memae_jax.data import order, transforms, types
 from memae_jax.memory import usage
-from memae_jax.methods import base
+from memae_jax.methods import base, frame_scores
 from memae_jax.runtime import jax_settings, parallel
 from memae_jax.training import fleet
 
@@ -140,6 +140,7 @@ class Trainer(NamedTuple):
 
   accumulate: number of parts of a batch, which are taken one after another.
   across: devices of the replica. clip_norm: of the gradient; 0: not clipped.
+  frames: score rules of videos; None for other samples.
   """
 
   method: base.Method
@@ -150,6 +151,7 @@ class Trainer(NamedTuple):
   clip_norm: float = 0.0
   accumulate: int = 1
   across: base.Across = base.Across()
+  frames: frame_scores.Rules | None = None
 
   def within(self, mesh: jax.sharding.Mesh) -> 'Trainer':
     """Returns the trainer that one device of the mesh runs."""
@@ -353,10 +355,17 @@ class Trainer(NamedTuple):
       all devices.
     """
     keys = sample_keys(hyper.seed, _SCORING, index)
-    scored = self.method.predict(weights.variables, x, hyper.method, mask, keys)
+    scored = self.predict(weights.variables, x, hyper.method, mask, keys)
     empty = {'maps': {}, 'output': None, 'target': None}
     empty = {k: v for k, v in empty.items() if k not in wanted}
     return scored._replace(totals=self.across.sum(scored.totals), **empty)
+
+  def predict(
+    self, variables: base.Variables, x: jax.Array, hyper: Any, mask, keys
+  ) -> base.Prediction:
+    """Returns what the method does, see there, with scores of frames."""
+    scored = self.method.predict(variables, x, hyper, mask, keys)
+    return scored if self.frames is None else self.frames.added(scored)
 
   def keep_best_weights(self, mapped, step):
     """Keeps the weights if their validation error is the lowest so far.

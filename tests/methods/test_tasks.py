@@ -7,7 +7,7 @@ import pytest
 
 from memae_jax import config as config_lib
 from memae_jax.data.videos import clips, motion, views
-from memae_jax.evaluation.scoring import clip_scores
+from memae_jax.evaluation.scoring import plain_videos
 from memae_jax.methods import tasks
 from memae_jax.runtime import errors
 from memae_jax.training import experiment, step
@@ -154,7 +154,11 @@ def test_a_network_that_repeats_the_last_frame_is_the_frame_difference():
   x = exp.source.inputs[rows] / np.float32(127.5) - 1
   before, last = exp.task.parts(jnp.asarray(x))
   repeated = np.square(before[..., -1:] - last).mean(axis=(1, 2, 3))
-  found = clip_scores.frame_difference(exp.source, transform, rows)
+  found = plain_videos.score(
+    exp.source, transform, rows, 'frame_difference', exp.trainer.frames
+  )
+  assert set(found) == {'mse', 'psnr', 'max_cell', 'largest_cells'}
+  found = found['mse']
   np.testing.assert_allclose(found, repeated, rtol=1e-5, atol=1e-9)
   frame = exp.source.videos.frame[rows]
   assert set(frame[found > 1e-6].tolist()) == {_EVENT, _EVENT + 1}

@@ -74,7 +74,8 @@ def score(
   limits = {n: c.threshold for n, c in zip(names, calibrated)}
   rows = np.arange(len(gathered))
   of_video = dataclasses.replace(
-    exp, source=exp.source._replace(inputs=gathered)
+    exp,
+    source=exp.source._replace(inputs=gathered, videos=_videos(name, gathered)),
   )
   columns = {
     n: collect.by_rule(of_video, scored, i, rows, c.parts)[exp.rule]
@@ -96,6 +97,13 @@ def score(
     folder / 'film', film, first, unlabelled, gathered.scored, limit, footage
   )
   return folder
+
+
+def _videos(name: str, gathered: clips.Gathered) -> types.Videos:
+  """Returns the one video that clips are of."""
+  lengths = np.array([len(gathered.frames)], np.int32)
+  of_first = np.zeros(len(gathered), np.int32)
+  return types.Videos((name,), lengths, of_first, gathered.scored)
 
 
 def _read(

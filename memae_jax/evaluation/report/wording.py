@@ -11,6 +11,7 @@ BASELINES = {  # Methods have a label of their own, in their registry.
   'random': 'Random scores',
   'untrained': 'Untrained network',
   'frame_difference': 'Frame difference',
+  'no_bank': 'Speed without a bank',
   'nearest': 'Nearest normals (5)',
   'k_means': 'k-means centres (100)',
   'brightness': 'Brightness alone',

@@ -10,7 +10,7 @@ from memae_jax import config as config_lib
 from memae_jax import losses
 from memae_jax.data.videos import clips
 from memae_jax.evaluation.metrics import pixels
-from memae_jax.evaluation.scoring import contrast
+from memae_jax.evaluation.scoring import clip_scores, contrast
 from memae_jax.training import experiment
 
 _SECOND = {
@@ -150,8 +150,15 @@ def score(exp: experiment.Experiment) -> dict[str, Any]:
       ' its scored frames'
     )
     facts['frame'] = f'the score of a clip belongs to its frame {frame}, from 0'
-    facts['smoothing'] = 'none'
-    facts['look_ahead_frames'] = clips.look_ahead(data)
+    facts['smoothing'], smooth = 'none', exp.config.eval.smooth
+    if smooth:
+      facts['smoothing'] = (
+        f'Gaussian of {smooth:g} frames over the scored frames of a video, of'
+        ' every rule and every row alike'
+      )
+    facts['look_ahead_frames'] = clips.look_ahead(
+      data
+    ) + clip_scores.smoothing_reach(smooth)
   if exp.source.has_images and losses.find(rule).errors is not None:
     facts['second'] = _SECOND
   return facts

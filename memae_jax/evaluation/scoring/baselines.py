@@ -17,6 +17,7 @@ from memae_jax.evaluation.scoring import (
   combined,
   contrast,
   error_maps,
+  plain_videos,
   scores,
 )
 from memae_jax.methods import classical, trivial
@@ -24,6 +25,11 @@ from memae_jax.runtime import host, progress_bar
 from memae_jax.training import experiment
 
 _BLOCK = 256  # Reconstructions whose errors are reduced at once.
+# Maps of videos that nobody learned, and what they are of.
+_PLAIN = {
+  'frame_difference': 'mean squared change from the frame before',
+  'no_bank': 'speed of the cells of the scored frame',
+}
 
 
 class Scored(NamedTuple):
@@ -209,6 +215,8 @@ def _baselines_of_split(exp, before, index: int):
     if name in methods or not _fits(exp, name):
       continue
     scored, notes[name] = _score(exp, name, before, index)
+    if name != 'untrained':  # That is smooth already.
+      scored = _smoothed(exp, split, scored)
     rebuilt = name in classical.RECONSTRUCT
     out.append(
       scores.ReplicaScores(
@@ -233,11 +241,26 @@ def _baselines_of_split(exp, before, index: int):
           split.anomalous,
           exp.config.eval.frame_rate,
         ),
-        rules=scored.rules if exp.source.has_images else None,
+        rules=scored.rules if exp.source.has_images or name in _PLAIN else None,
         pixels=scored.pixels,
       )
     )
   return out, notes
+
+
+def _smoothed(exp, split, scored: Scored) -> Scored:
+  """Smooths the scores of a row over the frames of videos, as those of all."""
+  smooth = lambda rows, score: clip_scores.smoothed(
+    exp.source, rows, score, exp.config.eval.smooth
+  )
+  rules = scored.rules and {
+    rule: smooth(split.test, score) for rule, score in scored.rules.items()
+  }
+  return scored._replace(
+    score=smooth(split.test, scored.score),
+    validation_score=smooth(split.validation, scored.validation_score),
+    rules=rules,
+  )
 
 
 def _fits(exp, name: str) -> bool:
@@ -247,7 +270,7 @@ def _fits(exp, name: str) -> bool:
     return source.has_images and source.masks is not None
   if name in trivial.IMAGES_ONLY:
     return source.has_images
-  return name != 'frame_difference' or source.videos is not None
+  return name not in _PLAIN or plain_videos.fits(source, name)
 
 
 def _score(exp, name: str, before, index: int) -> tuple[Scored, str]:
@@ -257,10 +280,16 @@ def _score(exp, name: str, before, index: int) -> tuple[Scored, str]:
   of_split = lambda both: np.split(both, [len(split.test)])
   if name == 'untrained':
     return before[index], f'the network of "{replica.name}" before training'
-  if name == 'frame_difference':
-    both = clip_scores.frame_difference(exp.source, split.transform, rows)
-    note = 'mean squared change from the frame before'
-    return Scored(*of_split(both)), note
+  if name in _PLAIN:
+    by_rule = plain_videos.score(
+      exp.source, split.transform, rows, name, exp.trainer.frames
+    )
+    rule = plain_videos.chosen(by_rule, exp.rule, name)
+    of_test = {k: v[: len(split.test)] for k, v in by_rule.items()}
+    note = _PLAIN[name]
+    if rule != 'mse':
+      note += f'; scored by the rule "{losses.find(rule).title}"'
+    return Scored(*of_split(by_rule[rule]), of_test), note
   if name in trivial.MAPS:
     return _score_maps(exp, name, split, rows)
   stream = np.random.SeedSequence([replica.seed, replica.normal_class or 0])

@@ -1,15 +1,22 @@
 """Evaluation of clips of videos: score rules, frame scores and regions."""
 
 import numpy as np
+import scipy.ndimage
 
-from memae_jax.data import transforms, types
+from memae_jax.data import types
 from memae_jax.evaluation.metrics import frames as frames_lib
 from memae_jax.evaluation.metrics import regions
 from memae_jax.methods import base
 
+_REACH = 4  # Deviations at which the Gaussian of `smoothed` ends.
+
 
 def by_rule(
-  source: types.Source, scored: base.Prediction, index: int, rows: np.ndarray
+  source: types.Source,
+  scored: base.Prediction,
+  index: int,
+  rows: np.ndarray,
+  deviation: float = 0.0,
 ) -> dict[str, np.ndarray]:
   """Returns the scores [n] of some samples by every rule.
 
@@ -18,13 +25,60 @@ def by_rule(
     scored: prediction of the fleet, [R, n or more, ...], on the host.
     index: of the replica.
     rows: [n] samples, in the order of their scores.
+    deviation: see `smoothed`.
   """
   scores = {k: v[index, : len(rows)] for k, v in scored.scores.items()}
   for name, values in scores.items():
     if values.ndim > 1:  # Scores of frames, see `losses.Rule.over_clips`.
       number = source.inputs.number[rows]
       scores[name] = frames_lib.average_clips(values, number)
-  return scores
+  return {
+    name: smoothed(source, rows, values, deviation)
+    for name, values in scores.items()
+  }
+
+
+def smoothed(
+  source: types.Source, rows: np.ndarray, score: np.ndarray, deviation: float
+) -> np.ndarray:
+  """Returns scores smoothed over the frames of each video by a Gaussian.
+
+  Weights of frames without a score, and beyond the ends, go to the others.
+
+  Args:
+    source: of the samples.
+    rows: [n] samples.
+    score: [n].
+    deviation: of the Gaussian, in frames; 0, or samples that are no videos:
+      the scores stay as they are.
+
+  Returns:
+    [n] of the type of `score`.
+  """
+  if not deviation or source.videos is None:
+    return score
+  out, blur = (
+    np.empty_like(score),
+    lambda x: scipy.ndimage.gaussian_filter1d(
+      x, deviation, mode='constant', truncate=_REACH
+    ),
+  )
+  of_video, frame = source.videos.video[rows], source.videos.frame[rows]
+  for video in np.unique(of_video):
+    inside = np.flatnonzero(of_video == video)
+    first = frame[inside].min()
+    length = frame[inside].max() - first + 1
+    at = frame[inside] - first
+    total, known = np.zeros(length), np.zeros(length)
+    np.add.at(total, at, score[inside].astype(np.float64))
+    np.add.at(known, at, 1.0)
+    out[inside] = blur(total)[at] / blur(known)[at]
+  return out
+
+
+def smoothing_reach(deviation: float) -> int:
+  """Returns how many later frames `smoothed` takes for the score of one."""
+  return int(_REACH * deviation + 0.5)
 
 
 def frames(
@@ -79,44 +133,3 @@ def find_regions(
   return regions.evaluate(
     maps[order], source.masks[rows], source.videos.video[rows]
   )
-
-
-def frame_difference(
-  source: types.Source, transform: types.Transform, rows: np.ndarray
-) -> np.ndarray:
-  """Returns [n] mean squared changes from the frame before the scored one.
-
-  The first frame of a video has the change to the one after it.
-
-  Args:
-    source: of clips.
-    transform: raw inputs -> model inputs; where these are no frames, frames
-      are brought to [-1, 1].
-    rows: [n] samples.
-  """
-  frames, scale = source.inputs.frames, lambda x: transforms.apply(x, transform)
-  if source.pictures is not None:
-    frames, scale = source.pictures, lambda x: x.astype(np.float32) / 127.5 - 1
-  out = np.empty(len(rows), np.float32)
-  for i, pair in enumerate(_with_neighbours(source, rows)):
-    pair = scale(frames[pair])
-    out[i] = np.square(pair[1] - pair[0]).mean()
-  return out
-
-
-def _with_neighbours(source: types.Source, rows: np.ndarray) -> np.ndarray:
-  """Returns [n, 2] indices of frames: the scored ones, and what came before.
-
-  In a clip that is its own frame before the scored one.
-  """
-  number, videos = source.inputs.number[rows], source.videos
-  if number.ndim > 1:
-    count = number.shape[1]
-    at = count - 1 if source.inputs.scores_last else count // 2
-    return number[:, at - 1 : at + 1]
-  is_first = videos.frame[rows] == 0
-  is_alone = videos.lengths[videos.video[rows]] == 1
-  before = np.where(
-    is_first, np.where(is_alone, number, number + 1), number - 1
-  )
-  return np.stack([before, number], axis=1)

@@ -58,7 +58,7 @@ def by_rule(
   fitting = {
     name: values
     for name, values in clip_scores.by_rule(
-      exp.source, scored, index, rows
+      exp.source, scored, index, rows, exp.config.eval.smooth
     ).items()
     # Those of errors may need another scaling.
     if name == exp.rule

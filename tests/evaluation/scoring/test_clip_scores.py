@@ -10,8 +10,9 @@ from memae_jax.data import protocols, transforms
 from memae_jax.data.sets import moving_shapes
 from memae_jax.data.videos import clips
 from memae_jax.evaluation.metrics import frames as frames_lib
-from memae_jax.evaluation.scoring import baselines, clip_scores
-from memae_jax.training import experiment
+from memae_jax.evaluation.results import describe
+from memae_jax.evaluation.scoring import baselines, clip_scores, collect
+from memae_jax.training import experiment, step
 from tests import helpers
 
 CONFIG = {
@@ -64,7 +65,8 @@ def test_each_frame_is_scored_once_by_each_rule(exp, scored):
   by_rule = clip_scores.by_rule(exp.source, scored, 0, rows)
   fitting = losses.fitting(losses.CLIP)
   names = [rule.name for rule in fitting]
-  assert sorted(by_rule) == sorted([*names, losses.MEMORY])
+  cells = 'max_cell', 'largest_cells'
+  assert sorted(by_rule) == sorted([*names, *cells, losses.MEMORY])
   for name, score in by_rule.items():
     frames = clip_scores.frames(
       exp.source, rows, score, exp.splits[0].anomalous
@@ -130,14 +132,50 @@ def test_scores_do_not_depend_on_the_order_of_videos(exp):
     np.testing.assert_allclose(scored[name], expected[name], rtol=2e-5)
 
 
-def test_frame_difference_is_of_the_scored_frame(exp):
-  rows = exp.splits[0].test[[0, 5, 100]]
-  transform = exp.splits[0].transform
-  changes = clip_scores.frame_difference(exp.source, transform, rows)
-  for row, score in zip(rows, changes):
-    clip = transforms.apply(exp.source.inputs[[row]][0], transform)
-    expected = np.square(clip[4] - clip[3]).mean()
-    assert score == pytest.approx(expected, rel=1e-5)
+def test_smoothing_is_within_videos_and_over_frames_that_have_scores(exp):
+  rows = exp.splits[0].test
+  video, frame = exp.source.videos.video[rows], exp.source.videos.frame[rows]
+  some = np.random.default_rng(0).permutation(len(rows))[:300]  # With gaps.
+  score = np.random.default_rng(1).normal(size=300).astype(np.float32)
+  found = clip_scores.smoothed(exp.source, rows[some], score, 1.5)
+  assert found.dtype == np.float32
+  for i in range(0, 300, 17):
+    near = np.abs(frame[some] - frame[some[i]])
+    weight = np.exp(-0.5 * (near / 1.5) ** 2)
+    weight[(video[some] != video[some[i]]) | (near > 6)] = 0
+    expected = np.sum(weight * score) / weight.sum()
+    assert found[i] == pytest.approx(expected, rel=1e-4, abs=1e-5)
+  same = clip_scores.smoothed(exp.source, rows[some], score, 0.0)
+  assert same is score
+  constant = np.full(300, 0.3, np.float32)
+  smooth = clip_scores.smoothed(exp.source, rows[some], constant, 2.0)
+  np.testing.assert_allclose(smooth, constant, rtol=1e-6)
+  assert clip_scores.smoothing_reach(1.5) == 6
+  assert clip_scores.smoothing_reach(0.0) == 0
+
+
+def test_every_row_is_smoothed_alike(exp, scored):
+  """Networks by all rules, and baselines; the threshold, too."""
+  fields = {'baselines': ('frame_difference', 'random'), 'smooth': 2.0}
+  smooth = _build(eval__smooth=2.0, eval__baselines=fields['baselines'])
+  plain = _build(eval__baselines=fields['baselines'])
+  rows = exp.splits[0].test
+  one = lambda x: clip_scores.smoothed(exp.source, rows, x, 2.0)
+  weights = step.weights(exp.programs.init())
+  networks = [collect.networks(e, weights, [0, 0])[0] for e in (plain, smooth)]
+  rows_of = [baselines.run(e, [])[0] for e in (plain, smooth)]
+  for before, after in zip(*(a + b for a, b in zip(networks, rows_of))):
+    np.testing.assert_allclose(after.score, one(before.score), rtol=1e-5)
+    np.testing.assert_allclose(after.frames.score, after.score)
+    for rule, values in (before.rules or {}).items():
+      np.testing.assert_allclose(after.rules[rule], one(values), rtol=1e-5)
+    assert not np.allclose(after.score, before.score, rtol=1e-3)
+  limits = collect.thresholds(smooth, weights)
+  held = networks[1][0].validation_score
+  assert limits[0] == pytest.approx(np.quantile(held, 0.95))
+  facts = describe.score(smooth)
+  assert facts['look_ahead_frames'] == 3 + 8
+  assert facts['smoothing'].startswith('Gaussian of 2 frames')
 
 
 def test_baselines_see_the_scored_frame(exp):

@@ -18,6 +18,7 @@ _STYLES = {  # Colour, line and marker of baselines.
   'random': ('#999999', ':', 'x'),
   'untrained': ('#999999', '-.', 'x'),
   'frame_difference': ('#444444', '-.', 'x'),
+  'no_bank': ('#666666', '-.', '+'),
   # One-liners: those of neighbours, and those of one statistic.
   **dict.fromkeys(('nearest', 'k_means'), ('#444444', '-.', 'x')),
   **dict.fromkeys(
