@@ -17,7 +17,7 @@ _MAP = 3  # Axes of the maps [B, H, W] of a batch.
 
 
 class Rules(NamedTuple):
-  """What is computed of frames of videos.
+  """Settings of the scores of frames of videos.
 
   form: `losses.FRAME` for single and predicted frames, else `losses.CLIP`.
   largest: how many of the largest cells count; below 1: their share.

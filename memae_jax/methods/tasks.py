@@ -1,4 +1,4 @@
-"""What a network is given of a sample, and what it has to make of that.
+"""Tasks: the part of a sample that a network sees, and the part that it gives.
 
 reconstruct       the sample, which it gives back
 predict           of a clip all frames but the last, which it foretells: they
@@ -20,7 +20,7 @@ MOTION = {'difference': 1, 'blocks': 2, 'flow': 2}
 
 
 class Task(NamedTuple):
-  """How samples are split into what is seen and what is wanted.
+  """Split of samples into what is seen and what is wanted.
 
   predicts: whether these are different parts of a sample.
   motion: channels of motion, the last ones, where these are wanted; 0: the

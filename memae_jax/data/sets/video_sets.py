@@ -40,7 +40,7 @@ class _Prepared(NamedTuple):
 
   @property
   def videos(self) -> list[decode_video.Video]:
-    """All videos, those of train first, which are read when decoded."""
+    """Returns all videos, those of train first, which are read when decoded."""
     of_split = zip(
       (self.index['train'], self.index['test']), (self.train, self.test)
     )

@@ -42,7 +42,7 @@ _UNEVEN = 1.5  # Largest by smallest gap between frames that are even.
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-  """What motion is and how it is smoothed; see the module.
+  """Kind of motion and its smoothing; see the module.
 
   Attributes:
     kind: 'blocks', 'flow' or 'difference'.
@@ -60,17 +60,17 @@ class Settings:
 
   @property
   def around(self) -> tuple[int, int]:
-    """How many frames before and after a frame its own motion is of."""
+    """Number of frames before and after a frame that its own motion is of."""
     return (self.gap, self.gap) if self.kind == 'blocks' else (1, 0)
 
   @property
   def look_ahead(self) -> int:
-    """How many later frames the smoothed motion of a frame needs."""
+    """Number of later frames that the smoothed motion of a frame needs."""
     return self.around[1] + self.frames // 2
 
   @property
   def reach(self) -> int:
-    """How far apart two frames may be whose motion is of a common one."""
+    """Largest distance of two frames whose motion is of a common one."""
     return sum(self.around) + self.frames - 1
 
 

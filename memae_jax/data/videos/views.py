@@ -1,4 +1,4 @@
-"""What a network sees of the frames of videos: pictures, motion, or both."""
+"""Views of the frames of videos: pictures, motion, or both."""
 
 import dataclasses
 import pathlib
@@ -85,7 +85,7 @@ class View:
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-  """How frames become what networks see that see motion.
+  """Settings by which frames become what networks of motion see.
 
   Attributes:
     input: config field `data.input`, but for "frames".
@@ -171,7 +171,7 @@ def of_video(
 
 
 class Seen(NamedTuple):
-  """What clips are made of, for a Source.
+  """Describes what clips are made of, for a Source.
 
   frames: [F, H, W, C], what networks see.
   pictures: [F, H, W, C] uint8, the frames themselves; None: they are `frames`.

@@ -110,7 +110,7 @@ def _speeds(source, transform, rows) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 
 def chosen(by_rule: dict[str, Any], rule: str, name: str) -> str:
-  """Returns the rule that scores a row: that of the networks where it has it.
+  """Returns the rule of the score of a row: that of the networks if it has it.
 
   Args:
     by_rule: from `score`.

@@ -170,7 +170,7 @@ def test_every_row_is_smoothed_alike(exp, scored):
     for rule, values in (before.rules or {}).items():
       np.testing.assert_allclose(after.rules[rule], one(values), rtol=1e-5)
     assert not np.allclose(after.score, before.score, rtol=1e-3)
-  limits = collect.thresholds(smooth, weights)
+  limits = [c.threshold for c in collect.calibrations(smooth, weights)]
   held = networks[1][0].validation_score
   assert limits[0] == pytest.approx(np.quantile(held, 0.95))
   facts = describe.score(smooth)
