@@ -46,7 +46,8 @@ def extract(
   Returns:
     Facts of the run, and the tables `main` (methods, then baselines from the
     best to the worst), `pairs` (paired differences), `rules` (of scores, where
-    there are several), `memory`, and `classes` where several classes are normal
+    there are several), `chosen` (of the rules that pseudo-anomalies choose),
+    `memory`, and `classes` where several classes are normal
     in turn.
   """
   titles = [_TITLES.get(m) or wording.title(m) for m in metrics]
@@ -74,6 +75,8 @@ def extract(
     metrics[0] in s for by_rule in rules.values() for s in by_rule.values()
   ):
     made['rules'] = _rules(rules, metrics[0])
+  if results.get('chosen'):
+    made['chosen'] = _chosen(results)
   if results['memory']:
     made['memory'] = _memory(results['memory'])
   if len(results['classes'] or ()) > 1:
@@ -127,6 +130,19 @@ def _rules(rules, metric: str) -> dict[str, Any]:
       for rule in order
     ],
   )
+
+
+def _chosen(results) -> dict[str, Any]:
+  """Returns a row per method whose score was chosen without test data."""
+  columns = ['method', 'AUROC, chosen', 'AUROC, fixed', 'rank correlation']
+  rows = []
+  for name, of in results['chosen'].items():
+    chosen, ranks = of['metrics']['auroc'], of['metrics']['rank_correlation']
+    fixed = results['methods'][name]['auroc']
+    rows.append(
+      [wording.label(name), _cell(chosen), _cell(fixed), _cell(ranks)]
+    )
+  return _table(columns, rows)
 
 
 def _memory(memory) -> dict[str, Any]:

@@ -169,7 +169,7 @@ class Experiment:
 
   @property
   def task(self) -> tasks.Task:
-    """Parts of a sample: what networks are given, and what they have to give."""
+    """Parts of a sample that networks are given, and that they have to give."""
     return tasks.of(self.config, self.source.inputs.shape[1:])
 
   @property
