@@ -30,11 +30,12 @@ from PIL import Image
 
 from benchmarks import dct_video
 from configs import ped2
-from memae_jax import cli
+from memae_jax import cli, losses
 from memae_jax import config as config_lib
 from memae_jax.data import protocols, sources, types
 from memae_jax.evaluation.metrics import frames as frames_lib
-from memae_jax.evaluation.scoring import clip_scores
+from memae_jax.evaluation.scoring import clip_scores, plain_videos
+from memae_jax.methods import frame_scores
 from memae_jax.runtime import atomic, errors, host, strict_json
 
 LIMIT = 35 * 2**20  # Most bytes of the file.
@@ -201,7 +202,14 @@ def difference(source: types.Source, config: Any) -> dict[str, float | None]:
     config: the resolved `config.data`.
   """
   split = protocols.split(source, config, 0, None)
-  score = clip_scores.frame_difference(source, split.transform, split.test)
+  by_rule = plain_videos.score(
+    source,
+    split.transform,
+    split.test,
+    'frame_difference',
+    frame_scores.Rules(losses.CLIP, 1),
+  )
+  score = by_rule['mse']
   frames = clip_scores.frames(source, split.test, score, split.anomalous)
   metrics, _ = frames_lib.evaluate(frames)
   names = 'auroc', 'auroc_normalised', 'auroc_macro'

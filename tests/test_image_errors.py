@@ -118,11 +118,12 @@ def test_rules_of_other_scalings_do_not_fit():
 
 def test_maps_lie_where_their_positions_are():
   maps = np.random.default_rng(0).uniform(size=(2, 3, 4)).astype(np.float32)
-  centres = (0, 4, 8), (1.5, 4.5, 7.5, 10.5)
+  centres = (0, 4, 8), (1, 4, 7, 10)
   large = np.asarray(image_errors.enlarged(maps, (12, 12), 0.0, centres))
   assert large.shape == (2, 12, 12)
-  between = (large[:, :, 1::3] + large[:, :, 2::3]) / 2
-  np.testing.assert_allclose(between[:, :9:4], maps, rtol=1e-5)
+  np.testing.assert_allclose(large[:, :9:4, 1::3], maps, rtol=1e-5)
+  between = (maps[:, 0] + maps[:, 1]) / 2
+  np.testing.assert_allclose(large[:, 2, 1::3], between, rtol=1e-5)
   np.testing.assert_array_equal(large[:, 8], large[:, 11])
   cells = (1.5, 5.5, 9.5), (1, 4, 7, 10)
   np.testing.assert_allclose(

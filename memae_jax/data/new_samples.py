@@ -102,5 +102,7 @@ def _clips(path, meta):
   config = pytypes.SimpleNamespace(**meta)
   gathered = clips.of_one(foreign.name_of(path), seen, config)
   scored = gathered.scored
-  samples = Clips(gathered.frames, gathered.number, footage.at(scored))
-  return scored.tolist(), samples
+  own = {
+    f.name: getattr(gathered, f.name) for f in dataclasses.fields(gathered)
+  }
+  return scored.tolist(), Clips(**own, seconds=footage.at(scored))

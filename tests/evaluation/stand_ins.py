@@ -6,7 +6,7 @@ import numpy as np
 
 from memae_jax import config as config_lib
 from memae_jax.data import types as data_types
-from memae_jax.methods import base
+from memae_jax.methods import base, tasks
 
 CONFIG = {'data': {'name': 'digits'}, 'fleet': {'normal_classes': (0,)}}
 
@@ -46,6 +46,7 @@ def experiment_of_images(masks=None):
     source=source,
     rule='mse',
     map_rule='mse',
+    task=tasks.Task(),
     splits=[split] * 2,
     programs=types.SimpleNamespace(score=rebuilds_zeros),
     replicas=[replica('memae'), replica('ae')],

@@ -12,7 +12,7 @@ from memae_jax.evaluation.media import pictures
 from memae_jax.evaluation.report import figures
 from memae_jax.evaluation.report.plots import images
 from memae_jax.evaluation.scoring import scores
-from memae_jax.methods import base
+from memae_jax.methods import base, tasks
 from tests import fakes, helpers
 from tests.evaluation import stand_ins
 
@@ -58,6 +58,7 @@ def _experiment(fields):
     programs=types.SimpleNamespace(score=score),
     rule='toy',
     map_rule='toy',
+    task=tasks.Task(),
   )
 
 
@@ -166,6 +167,7 @@ def _shown(inputs, test, transform, train):
     replicas=[types.SimpleNamespace(variant='toy', name='toy')],
     rule='toy',
     map_rule='toy',
+    task=tasks.Task(),
   )
   gallery = pictures.gallery(exp, None, 0, np.zeros(len(test)))
   samples, first = np.unique(gallery.sample, return_index=True)
