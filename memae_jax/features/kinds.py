@@ -63,6 +63,7 @@ def build(options: Any, shape: tuple[int, ...], scaling: str) -> Extract:
 
 _PIXELS: dict[str, Extract] = {
   'raw': pixels.raw,
+  'cells': pixels.cells,
   'blur_unit': pixels.blur_unit,
   'contrast_unit': pixels.contrast_unit,
 }
