@@ -54,6 +54,11 @@ def test_runs_that_are_refused(scored_run, tmp_path):
   exports.refused(
     'all clips of a video', export.to_file, tmp_path, tmp_path / 'a'
   )
+  config['eval'] |= {'score': 'mse', 'smooth': 2.0}
+  (tmp_path / 'config.json').write_text(json.dumps(config))
+  exports.refused(
+    'eval.smooth" is 2, which needs', export.to_file, tmp_path, tmp_path / 'a'
+  )
   assert not (tmp_path / 'a').exists()
 
 

@@ -4,7 +4,15 @@ from typing import Any
 
 from memae_jax.config import fields
 
-_KINDS = 'raw', 'blur_unit', 'contrast_unit', 'patches', 'lite0', 'lite0_maps'
+_KINDS = (
+  'raw',
+  'cells',
+  'blur_unit',
+  'contrast_unit',
+  'patches',
+  'lite0',
+  'lite0_maps',
+)
 
 FEATURE_MEMAE: dict[str, Any] = {
   'widths': fields.many(
@@ -20,10 +28,12 @@ BANK: dict[str, Any] = {
   'features': fields.choice(
     'blur_unit',
     _KINDS,
-    'What is compared. raw: pixels. blur_unit: blurred by 1 pixel, norm 1.'
-    ' contrast_unit: less the mean, norm 1. patches: windows of pixels, less'
-    ' their means. lite0: outputs of a network that was trained on ImageNet,'
-    ' mean over positions, norm 1. lite0_maps: its outputs at each position.',
+    'What is compared. raw: all pixels of a sample. cells: the values of each'
+    ' pixel, such as the motion of a cell of a frame. blur_unit: blurred by 1'
+    ' pixel, norm 1. contrast_unit: less the mean, norm 1. patches: windows of'
+    ' pixels, less their means. lite0: outputs of a network that was trained on'
+    ' ImageNet, mean over positions, norm 1. lite0_maps: its outputs at each'
+    ' position.',
   ),
   'also': fields.many(
     fields.choice('raw', _KINDS, ''),
@@ -54,8 +64,8 @@ BANK: dict[str, Any] = {
   ).role(fields.PATH, fields.MOVED),
   'positions': fields.integer(
     0,
-    'patches, maps: so many random positions of each picture may become slots;'
-    ' 0: all.',
+    'cells, patches, maps: so many random positions of each picture may become'
+    ' slots; 0: all.',
     low=0,
   ),
   'select': fields.choice(
@@ -98,7 +108,8 @@ BANK: dict[str, Any] = {
   'stride': fields.integer(4, 'patches: pixels from one to the next.', low=1),
   'blur': fields.number(
     4.0,
-    'patches: the error map is blurred by a Gaussian of this many pixels.',
+    'cells, patches: the error map is blurred by a Gaussian of this many'
+    ' pixels.',
     low=0.0,
   ).role(fields.NO_WEIGHT),
 }

@@ -9,6 +9,7 @@ A file in `configs/` calls what it needs of these and sets the rest itself:
 Each function but the first changes the config that it gets.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import ml_collections
@@ -93,11 +94,57 @@ def video_network(config: Config, widths: tuple[int, ...]) -> None:
   config.model.time_strides = (1, 2, 2, 2)
 
 
+def speeds_of_cells(config: Config) -> None:
+  """Sets networks of single frames that see how fast each cell moves.
+
+  Block matching gives the motion; what is near the camera counts for less.
+  Scores are means of the largest cells: those of networks, of the bank, of the
+  speed alone and of the frame difference. A bank has cells as its features.
+
+  Args:
+    config: to change; its `data.image_size` is the number of rows of cells.
+  """
+  config.data.motion, config.data.input = 'blocks', 'speed'
+  config.data.clip_frames, config.data.perspective = 1, 0.5
+  config.data.image_width = config.data.image_size * 3 // 2
+  conv_network(config, (16, 32, 64))
+  config.model.kernels, config.model.strides = (3, 3, 3), (2, 2, 2)
+  config.model.time_strides = ()
+  config.methods.bank.features, config.methods.bank.positions = 'cells', 64
+  config.methods.bank.blur = 0.0
+  config.train.batch_size, config.train.learning_rate = 16, 2e-3
+  config.train.schedule, config.train.warmup_steps = 'cosine', 100
+  config.train.alpha = 0.0
+  config.eval.score, config.eval.batch_size = 'largest_cells', 64
+
+
+def one_of(name: str, value: str, known: Iterable[str]) -> None:
+  """Raises UserError if an argument is none of the known words.
+
+  Args:
+    name: of the argument.
+    value: of the argument.
+    known: all words that it takes.
+  """
+  if value not in known:
+    raise errors.UserError(
+      f'config argument "{name}" is "{value}"; use {", ".join(known)}'
+    )
+
+
 def sharp_memory(config: Config) -> None:
   """Sets cosines divided by 0.1, and slots that start as encodings."""
   config.model.memory.similarity = 'cosine'
   config.model.memory.temperature = 0.1
   config.model.memory.init = 'encodings'
+
+
+def released_memory(config: Config) -> None:
+  """Sets the memory of the released code; see `configs/ped2.py`."""
+  config.model.memory.similarity = 'dot'
+  config.model.memory.temperature = 1.0
+  config.model.memory.init = 'uniform'
+  config.model.memory.threshold = 0.0025 * config.model.memory.slots
 
 
 def blurred_images(config: Config, inputs: str) -> None:

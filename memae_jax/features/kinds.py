@@ -68,6 +68,7 @@ def build(
 
 _PIXELS: dict[str, Extract] = {
   'raw': pixels.raw,
+  'cells': pixels.cells,
   'blur_unit': pixels.blur_unit,
   'contrast_unit': pixels.contrast_unit,
 }

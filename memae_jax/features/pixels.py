@@ -13,6 +13,11 @@ def raw(x: jax.Array) -> jax.Array:
   return x.reshape(len(x), -1)
 
 
+def cells(x: jax.Array) -> jax.Array:
+  """Returns the values of each pixel of [B, H, W, C], which is a position."""
+  return x
+
+
 def blur_unit(x: jax.Array) -> jax.Array:
   """Returns the directions of blurred images, see `image_errors.blur_unit`.
 

@@ -83,3 +83,11 @@ def test_parts_of_a_bank_that_cannot_be_joined(bank, words):
 def test_fields_of_motion_that_do_not_fit(fields, words):
   with pytest.raises(errors.UserError, match=words):
     config_lib.resolve({'data': fields, 'fleet': {'normal_classes': (0,)}})
+
+
+def test_the_task_decides_which_frame_is_scored():
+  config = {'data': {'clip_frames': 5}, 'fleet': {'normal_classes': (0,)}}
+  data = config_lib.data_of(config_lib.resolve(config))
+  assert (data.scored, data.clip_frames) == ('middle', 5)
+  predicts = config_lib.resolve(config | {'model': {'task': 'predict'}})
+  assert config_lib.data_of(predicts).scored == 'last'

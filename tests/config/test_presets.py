@@ -82,3 +82,28 @@ def test_one_class_is_normal_at_a_time():
   config = config_lib.resolve(config)
   assert config.paper == 'mnist' and config.fleet.normal_classes == (0, 1, 2)
   assert config.data.max_samples == 5000
+
+
+def test_speeds_of_cells():
+  config = presets.experiment('moving_shapes', ARGS)
+  config.data.protocol, config.data.image_size = 'given', 20
+  presets.speeds_of_cells(config)
+  config = config_lib.resolve(config)
+  assert (config.data.image_size, config.data.image_width) == (20, 30)
+  assert config.data.input == 'speed' and config.data.clip_frames == 1
+  assert config.methods.bank.features == 'cells'
+
+
+def test_the_released_memory_has_its_threshold():
+  config = presets.experiment('ped2', ARGS)
+  presets.sharp_memory(config)
+  presets.released_memory(config)
+  memory = config.model.memory
+  assert (memory.similarity, memory.init) == ('dot', 'uniform')
+  assert memory.temperature == 1 and memory.threshold == 0.0025 * 7
+
+
+def test_words_that_a_file_does_not_know():
+  presets.one_of('data', 'a', ('a', 'b'))
+  with pytest.raises(errors.UserError, match='"data" is "c"; use a, b'):
+    presets.one_of('data', 'c', ('a', 'b'))

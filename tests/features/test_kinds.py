@@ -20,6 +20,7 @@ def _options(features):
   ('features', 'scaling', 'shape'),
   [
     ('raw', 'standard', (3, 48)),
+    ('cells', 'none', (3, *SHAPE)),
     ('blur_unit', 'fixed', (3, 48)),
     ('blur_unit', 'blur_unit', (3, 48)),
     ('contrast_unit', 'contrast', (3, 48)),
@@ -45,6 +46,7 @@ def test_inputs_that_are_blurred_are_not_blurred_again():
   [
     ('blur_unit', 'standard', (12,), 'shape .12,.; use "raw"'),
     ('lite0', 'contrast', SHAPE, 'needs data.scaling "fixed" and not "contr'),
+    ('cells', 'fixed', (4, 8, 6, 1), 'needs images'),
     ('patches', 'fixed', (8, 3, 1), 'is 4, but pictures have 8 x 3 pixels'),
   ],
 )

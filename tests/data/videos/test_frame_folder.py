@@ -336,3 +336,42 @@ def test_names_that_are_no_utf_8(tmp_path, load):
   source = load(root, image_size=16)
   assert source.videos.names == ('caf\\xe9', 'caf\\xe9')
   ''.join(source.remarks).encode()
+
+
+def _save(folder, frames):
+  folder.mkdir(parents=True)
+  for number, frame in enumerate(frames):
+    Image.fromarray(frame).save(folder / f'{number}.png')
+
+
+def test_motion_of_colours_of_other_sizes_of_one_frame_and_of_films(
+  tmp_path, load
+):
+  """Motion is in pixels of each video's own frames; doubts are told."""
+  pytest.importorskip('av', reason='PyAV writes the film')
+  root = tmp_path / 'mine'
+  _save(root / 'train/a', films.pixels(8))
+  _save(root / 'train/wide', films.pixels(7, 40, 64))
+  _save(root / 'test/one', films.pixels(1))
+  still = np.repeat(films.pixels(1), 6, axis=0)
+  times = [0, 1, 2, 3, 9, 10]
+  films.write(root / 'test/uneven.mkv', still, 'ffv1', times=times)
+  fields = {'input': 'both', 'motion': 'blocks', 'motion_frames': 1}
+  fields |= {'image_size': 16, 'image_width': 24, 'clip_frames': 1}
+  source = load(root, **fields)
+  assert source.inputs.shape == (8 + 7 + 1 + 6, 16, 24, 3 + 2)
+  assert source.pictures.shape == (22, 16, 24, 3)
+  np.testing.assert_array_equal(source.inputs[:][..., :3], source.pictures)
+  moved = source.inputs[:][..., 3:]
+  for begin, end in ((0, 8), (8, 15)):  # A pixel to the right per frame.
+    inside = moved[begin:end, 3:-3, 4:-4]
+    assert np.median(inside[..., 0]) == pytest.approx(1, abs=0.1)
+    assert np.abs(np.median(inside[..., 1])) < 0.1
+  assert not moved[15:].any()
+  shaken, uneven = source.warnings[-2:]
+  assert 'video "a" and 1 more move as a whole' in shaken
+  assert 'video "uneven" lie at uneven times' in uneven
+  again = load(root, **fields | {'input': 'speed'})
+  np.testing.assert_allclose(
+    again.inputs[:][..., 0], np.hypot(moved[..., 0], moved[..., 1]), rtol=1e-5
+  )

@@ -118,6 +118,34 @@ def test_a_new_video_that_was_cut(run, tmp_path):
   assert err.index('warning') < err.index('scoring')
 
 
+def test_motion_of_a_new_video_is_found(folder, tmp_path):
+  """Its scores, smoothed too, are those that it has as a test video."""
+  run = tmp_path / 'run'
+  fields = {
+    'data.clip_frames': 1,
+    'data.motion': 'blocks',
+    'data.input': 'speed',
+    'data.max_samples': 0,
+    'data.clip_stride': 20,
+    'model.time_strides': '()',
+    'train.epochs': 0.01,
+    'eval.baselines': '()',
+    'eval.score': 'largest_cells',
+    'eval.smooth': 1.5,
+  }
+  flags = [f'--config.{name}={value}' for name, value in fields.items()]
+  code, _, err = helpers.run(f'{SHAPES},size=16', f'--workdir={run}', *flags)
+  assert code == 0, err
+  place, rows, facts, _ = _score(run, folder)
+  assert [int(row['frame']) for row in rows] == list(range(80))
+  stored = np.load(run / 'eval' / '1' / 'scores.npz')['memae/score'][80:160]
+  np.testing.assert_allclose(
+    [float(row['memae']) for row in rows], stored, rtol=1e-4
+  )
+  assert facts['score']['look_ahead_frames'] == 2 + 2 + 6
+  assert (place / 'film.mp4').exists()
+
+
 @pytest.mark.thorough
 def test_memory_does_not_grow_with_the_length(tmp_path):
   measured = long_video.measure(tmp_path, [500, 2500], 64)
