@@ -4,22 +4,22 @@ python -m benchmarks.features [--rounds=5]
 
 A: `lite0.features` with depthwise convolutions as shifted products, some
 pictures at a time (the lowering of CPUs). B: with XLA's grouped convolutions
-(that of GPU and TPU). C: the same network in onnxruntime with one thread, where
-that and `onnx` are installed. On pictures of 64, 96 and 128 pixels up to the
-head, and of 256 up to block 10; weights are random. All alternate within each
-round; rates are medians, on a CPU per second of its time, so that others on the
-machine disturb less. Run it on one core: `taskset -c 0`. The last line is JSON.
+(that of GPU and TPU). C: the same network in onnxruntime, where that and `onnx`
+are installed. On pictures of 64, 96 and 128 pixels up to the head, and of 256
+up to block 10; weights are random. All take as many threads as there are cores
+(one: `taskset -c 0`) and alternate within each round; rates are medians, per
+second and per second of CPU time. The last line is JSON.
 """
 
 import argparse
 import json
-import statistics
-import time
 
 import jax
 import numpy as np
 
+from benchmarks import common
 from memae_jax.features import lite0
+from memae_jax.runtime import host
 
 # Side, pictures in a batch, output.
 SETTINGS = (
@@ -120,7 +120,7 @@ def onnx_runner(weights, x, name: str):
   except ImportError:
     return None
   options = onnxruntime.SessionOptions()
-  options.intra_op_num_threads = 1
+  options.intra_op_num_threads = host.cores()
   session = onnxruntime.InferenceSession(
     model, options, providers=['CPUExecutionProvider']
   )
@@ -153,34 +153,28 @@ def main() -> None:
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
   parser.add_argument('--rounds', type=int, default=5)
   rounds = parser.parse_args().rounds
-  on_cpu = jax.devices()[0].platform == 'cpu'
-  clock = time.process_time if on_cpu else time.perf_counter
   rows = []
   for side, count, name in SETTINGS:
     calls = runners(side, count, name)
-    outputs = {label: np.asarray(call()) for label, call in calls.items()}
-    seconds = {label: [] for label in calls}
-    for _ in range(rounds):
-      for label, call in calls.items():
-        begun = clock()
-        call()
-        seconds[label].append(clock() - begun)
-    first, *others = outputs.values()
+    first, *others = (np.asarray(call()) for call in calls.values())
     scale = np.abs(first).max()
+    times = common.in_turn(calls, rounds)
+    rate = lambda seconds, count=count: {
+      label: round(count / value, 1) for label, value in seconds.items()
+    }
     row = {
       'pixels': side,
       'output': name,
-      'pictures_per_second': {
-        label: round(count / statistics.median(values), 1)
-        for label, values in seconds.items()
-      },
+      'pictures_per_second': rate(times['seconds']),
+      'pictures_per_cpu_second': rate(times['cpu_seconds']),
+      'times_slower': times['ratios'],
       'largest_relative_difference': max(
         float(np.abs(first - other).max() / scale) for other in others
       ),
     }
     print(row, flush=True)
     rows.append(row)
-  print(json.dumps({'clock': clock.__name__, 'rows': rows}))
+  print(json.dumps({'threads': host.cores(), 'rows': rows}))
 
 
 if __name__ == '__main__':

@@ -1,5 +1,7 @@
 """The bank against brute force: features, distances, devices."""
 
+import tracemalloc
+
 import jax
 import numpy as np
 import pytest
@@ -205,6 +207,26 @@ def test_parts_and_weights_over_devices_and_slot_counts():
       np.testing.assert_array_equal(
         both.totals[name].usage[index, :count], totals.usage[0]
       )
+
+
+@pytest.mark.parametrize(
+  ('select', 'slots'),
+  [('random', 2**15), ('random', 2**17), ('k_centre', 32)],
+)
+def test_building_holds_few_copies_of_the_features(select, slots):
+  """Those collected are none of the copies that are counted."""
+  fields = {'fleet.variants': ('bank',), 'methods.bank.select': select}
+  exp = experiment.build(helpers.digits(**fields))
+  rows = np.random.default_rng(0).random((2**12, 2**4, 64), np.float32)
+  bank = {'slots': np.zeros((slots, 64), np.float32), 'count': np.int32(0)}
+  tracemalloc.start()
+  new, done = exp.trainer.method.finish(
+    {'bank': bank}, (rows,), slots, 0, 0, np.random.default_rng(1)
+  )
+  _, peak = tracemalloc.get_traced_memory()
+  tracemalloc.stop()
+  assert done and new['bank']['count'] == min(slots, 2**16)
+  assert peak < 1.5 * rows.nbytes + bank['slots'].nbytes
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ from memae_jax.studies import grid, runs
 from tests import helpers
 
 FILES = sorted((helpers.ROOT / 'configs/studies').glob('*.py'))
+_RUNS = {'threshold_similarity': 3, 'bank_size_mnist': 2, 'bank_size_screw': 2}
 
 
 def points(folder, given, fields=None, **base):
@@ -125,10 +126,7 @@ def test_ready_studies(path, argument, tmp_path):
   study, folder = grid.load(f'{path}:{argument}')
   planned = runs.plan(grid.points(study, folder), tmp_path)
   assert study.name == path.stem
-  counts = {
-    'threshold_similarity': 3,
-    'pollution_mnist': 10 if argument else 54,
-  }
+  counts = _RUNS | {'pollution_mnist': 10 if argument else 54}
   assert len(planned) == counts.get(path.stem, 1)
   assert {run.state for run in planned} == {'new'}
   with pytest.raises(errors.UserError, match='config argument "smokey"'):
