@@ -5,6 +5,7 @@ Training and evaluation both start here, so they cannot disagree.
 
 import dataclasses
 import functools
+import itertools
 import logging
 import math
 from collections.abc import Sequence
@@ -261,14 +262,14 @@ def _trainer(
   config: Any, method: base.Method, source: types.Source, steps: int
 ) -> step.Trainer:
   """Returns the code of one replica of a family."""
-  training = [isinstance(stage, base.Train) for stage in method.stages]
-  passes = [s.rounds for s in method.stages[: (*training, True).index(True)]]
+  is_pass = lambda stage: isinstance(stage, base.Collect)
+  before = sum(s.rounds for s in itertools.takewhile(is_pass, method.stages))
   shape = source.inputs.shape[1:]
   _, wanted = tasks.of(config, shape).shapes(shape)
   return step.Trainer(
     method=method,
     optimizer=optimization.optimizer(config.train),
-    schedule=optimization.schedule(config.train, steps, sum(passes)),
+    schedule=optimization.schedule(config.train, steps, before),
     batch_size=config.train.batch_size,
     clip_norm=config.train.clip_norm,
     accumulate=config.train.accumulate,
