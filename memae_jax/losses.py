@@ -270,6 +270,7 @@ register(
   ),
 )
 _PIXELS = 'mean over the channels'
+_CELLS = f'squared error of each pixel, {_PIXELS}; of a bank, its distance'
 register(
   Rule(
     'psnr',
@@ -285,6 +286,7 @@ register(
     'largest value in the map of the scored frame: of squared errors, mean over'
     ' the channels; of a bank, of distances',
     errors=None,
+    of_pixels=_CELLS,
     of_map=True,
   ),
   Rule(
@@ -294,6 +296,7 @@ register(
     ' frame: of squared errors, mean over the channels; of a bank, of'
     ' distances',
     errors=None,
+    of_pixels=_CELLS,
     of_map=True,
   ),
 )

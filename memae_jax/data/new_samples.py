@@ -102,5 +102,6 @@ def _clips(path, meta):
   config = pytypes.SimpleNamespace(**meta)
   gathered = clips.of_one(foreign.name_of(path), seen, config)
   scored = gathered.scored
-  samples = Clips(gathered.frames, gathered.number, footage.at(scored))
+  parts = gathered.frames, gathered.number, gathered.scores_last
+  samples = Clips(*parts, footage.at(scored))
   return scored.tolist(), samples
