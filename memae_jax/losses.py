@@ -271,6 +271,7 @@ register(
   ),
 )
 _PIXELS = 'mean over the channels'
+_CELLS = f'squared error of each pixel, {_PIXELS}; of a bank, its distance'
 register(
   Rule(
     'psnr',
@@ -286,6 +287,7 @@ register(
     'largest value in the map of the scored frame: of squared errors, mean over'
     ' the channels; of a bank, of distances',
     errors=None,
+    of_pixels=_CELLS,
     of_map=True,
   ),
   Rule(
@@ -295,6 +297,7 @@ register(
     ' frame: of squared errors, mean over the channels; of a bank, of'
     ' distances',
     errors=None,
+    of_pixels=_CELLS,
     of_map=True,
   ),
 )

@@ -224,7 +224,7 @@ def _flow():
     except cv2.error as error:
       raise errors.UserError(
         f'OpenCV finds no flow in frames of {one.shape[1]}x{one.shape[0]}'
-        f' pixels ({foreign.reason(error)}); set data.motion to "blocks"'
+        f' pixels ({getattr(error, "err", "")}); set data.motion to "blocks"'
       ) from error
 
   return flow
