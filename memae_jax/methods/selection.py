@@ -9,6 +9,7 @@ import sklearn.neighbors
 _PROJECTED = 64  # Dimensions in which k-centre compares wider features.
 _SUBSET = 20  # Features that k-centre chooses one of, at most.
 _BATCH = 2**14  # Features of a step of k-means, of more than that many.
+_SEEDS = 10  # Features per centre from which it then takes the first centres.
 
 
 def _random(rows: np.ndarray, count: int, rng: np.random.Generator):
@@ -22,7 +23,11 @@ def _k_means(rows: np.ndarray, count: int, rng: np.random.Generator):
     means = sklearn.cluster.KMeans(count, n_init=1, random_state=seed)
   else:
     means = sklearn.cluster.MiniBatchKMeans(
-      count, batch_size=_BATCH, n_init=1, random_state=seed
+      count,
+      batch_size=_BATCH,
+      n_init=1,
+      init_size=_SEEDS * count,
+      random_state=seed,
     )
   return means.fit(rows).cluster_centers_.astype(np.float32)
 
