@@ -11,6 +11,7 @@ import sklearn.neighbors
 _PROJECTED = 64  # Dimensions in which k-centre compares wider features.
 _SUBSET = 20  # Features that k-centre chooses one of, at most.
 _BATCH = 2**14  # Features of a step of k-means, of more than that many.
+_SEEDS = 10  # Features per centre from which it then takes the first centres.
 
 
 class Chosen(NamedTuple):
@@ -61,7 +62,11 @@ def _k_means(rows: np.ndarray, count: int, rng: np.random.Generator):
     means = sklearn.cluster.KMeans(count, n_init=1, random_state=seed)
   else:
     means = sklearn.cluster.MiniBatchKMeans(
-      count, batch_size=_BATCH, n_init=1, random_state=seed
+      count,
+      batch_size=_BATCH,
+      n_init=1,
+      init_size=_SEEDS * count,
+      random_state=seed,
     )
   means.fit(rows)
   return Chosen(means.cluster_centers_.astype(np.float32), means.labels_)
