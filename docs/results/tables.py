@@ -8,6 +8,7 @@ In a page, each of these begins a block that ends with `<!-- end -->`:
 `<!-- table: FILE.TABLE -->` is a table of data/FILE.json;
 `<!-- table: FILE.TABLE | COLUMN | COLUMN -->` has these columns of it only;
 `<!-- table: summary -->` is the table of README;
+`<!-- table: choices -->` is that of scores and memories;
 `<!-- run: FILE -->` says by which command and on what the numbers were made.
 
 A data file has `tables`, each with `columns`, `rows` and, where its numbers are
@@ -91,6 +92,67 @@ SUMMARY = (
 )
 
 
+class Choice(NamedTuple):
+  """A row of the table of scores and memories.
+
+  Attributes:
+    data: data set and measure.
+    compared: what the score compares.
+    memory: of normal samples.
+    file: in data/.
+    column: of its table `main`.
+    method: row of that table.
+  """
+
+  data: str
+  compared: str
+  memory: str
+  file: str
+  column: str
+  method: str
+
+
+_STROKES, _SURFACE = 'MNIST, AUROC', 'screw, pixel AUROC'
+_BLURRED, _POSITIONS = 'blurred images of norm 1', '3,276 of its positions'
+CHOICES = (
+  Choice(_STROKES, 'pixels', 'none: AE', 'mnist', 'AUROC', 'AE'),
+  Choice(_STROKES, 'pixels', '100 slots of MemAE', 'mnist', 'AUROC', 'MemAE'),
+  Choice(
+    *(_STROKES, _BLURRED, 'none: a Gaussian'),
+    *('mnist_bank', 'AUROC', 'Gaussian of features'),
+  ),
+  Choice(_STROKES, _BLURRED, 'none: AE', 'mnist_blur', 'AUROC', 'AE'),
+  Choice(
+    *(_STROKES, _BLURRED, '100 slots of MemAE'),
+    *('mnist_blur', 'AUROC', 'MemAE'),
+  ),
+  Choice(
+    *(_STROKES, _BLURRED, '100 centres of k-means'),
+    *('mnist_bank', 'AUROC', 'Bank'),
+  ),
+  Choice(
+    *(_STROKES, _BLURRED, 'all samples, five neighbours'),
+    *('mnist_bank_all', 'AUROC', 'Bank'),
+  ),
+  Choice(
+    *(_STROKES, 'these and `lite0` (ImageNet labels)'),
+    *('all samples, five neighbours', 'mnist_parts', 'AUROC', 'Bank'),
+  ),
+  Choice(
+    *(_SURFACE, 'deviation of 3 x 3 pixels', 'none'),
+    *('screw_bank', 'Pixel AUROC', 'Local deviation, 3 x 3'),
+  ),
+  Choice(
+    *(_SURFACE, 'patches of pixels', _POSITIONS),
+    *('screw_patches', 'Pixel AUROC', 'Bank'),
+  ),
+  Choice(
+    *(_SURFACE, '`lite0` (ImageNet labels)', _POSITIONS),
+    *('screw_bank', 'Pixel AUROC', 'Bank'),
+  ),
+)
+
+
 def read(name: str) -> Mapping[str, Any]:
   """Returns a file of data/, its numbers with the digits that it has."""
   return _read(DATA / f'{name}.json')
@@ -108,6 +170,7 @@ def pages() -> list[pathlib.Path]:
   return [
     ROOT / 'README.md',
     ROOT / 'RESULTS.md',
+    ROOT / 'docs/scores_and_memories.md',
     *sorted((ROOT / 'docs/results').glob('*.md')),
   ]
 
@@ -160,8 +223,8 @@ def markdown(columns: Sequence[str], rows, align: str = '') -> str:
 def table(reference: str) -> str:
   """Returns the table that a page calls FILE.TABLE | COLUMN | COLUMN."""
   place, *wanted = (part.strip() for part in reference.split('|'))
-  if place == 'summary':
-    return summary()
+  if place in _DRAWN_TOGETHER:
+    return _DRAWN_TOGETHER[place]()
   file, _, name = place.partition('.')
   tables = read(file)['tables']
   if name not in tables:
@@ -228,6 +291,21 @@ def summary() -> str:
   return markdown(['data, measure, runs', *NETWORKS, *last], rows)
 
 
+def choices() -> str:
+  """Returns the table of scores and memories, with results side by side."""
+  rows = []
+  for row in CHOICES:
+    main = read(row.file)['tables']['main']
+    digits = _digits(main)[main['columns'].index(row.column)]
+    cell = column(row.file, row.column)[row.method]
+    shown = show(cell, digits, interval=False)
+    rows.append([row.data, row.compared, row.memory, shown])
+  return markdown(['data, measure', 'compared', 'memory', 'result'], rows)
+
+
+_DRAWN_TOGETHER = {'summary': summary, 'choices': choices}
+
+
 def run(name: str) -> str:
   """Says by which commands and on what the numbers of a file were made."""
   file = read(name)
@@ -252,8 +330,9 @@ def references(text: str) -> Iterator[tuple[str, str]]:
   """Yields file and table ("" for a run) of each block of a page."""
   for match in BLOCK.finditer(text):
     file, _, name = match['of'].split('|')[0].strip().partition('.')
-    if file == 'summary':
-      yield from ((row.file, 'main') for row in SUMMARY)
+    if file in _DRAWN_TOGETHER:
+      rows = {'summary': SUMMARY, 'choices': CHOICES}[file]
+      yield from ((row.file, 'main') for row in rows)
     else:
       yield file, name
 
