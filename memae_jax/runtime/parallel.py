@@ -40,19 +40,23 @@ def mesh(
   replicas: int,
   batch_size: int,
   devices: Sequence[jax.Device] | None = None,
+  long_steps: bool = False,
 ) -> Mesh:
   """Lays out the devices.
 
   The size of an axis is chosen where the config says 0. `replica` takes the
   fewest devices that finish the fleet in as many rounds as all of them would.
-  `data` takes the devices that are left; on a CPU that serves only this
-  process, it takes one.
+  `data` takes the devices that are left. On a CPU that serves only this
+  process, it takes one; but where steps are long and devices would wait for
+  others, batches are divided, if that saves a fifth of the rounds.
 
   Args:
     config: the resolved `config.mesh`.
     replicas: number of replicas of the fleet.
     batch_size: of training; `data` is not chosen larger.
     devices: all devices of all processes by default.
+    long_steps: whether a step takes so long that devices of a CPU may wait for
+      each other several times in it.
 
   Raises:
     UserError: there are fewer devices than asked for, or some process would
@@ -69,6 +73,8 @@ def mesh(
   data = config.data or (
     1 if alone else max(1, min(left // replica, batch_size))
   )
+  if alone and long_steps and not (config.replica or config.data):
+    replica, data = _least_rounds(replicas, batch_size, left, (replica, data))
   sizes = replica, data, config.memory
   used = math.prod(sizes)
   if used > len(devices):
@@ -89,6 +95,27 @@ def mesh(
   if used < len(devices):
     return Mesh(np.array(taken).reshape(sizes), AXES, axis_types=types)
   return jax.make_mesh(sizes, AXES, devices=taken, axis_types=types)
+
+
+def _least_rounds(
+  replicas: int, batch_size: int, devices: int, least: tuple[int, int]
+) -> tuple[int, int]:
+  """Returns the sizes of `replica` and `data` that end a step first.
+
+  Args:
+    replicas: of the fleet.
+    batch_size: of training, which `data` divides.
+    devices: at most so many are taken.
+    least: sizes that are kept, unless others save a fifth of the rounds.
+  """
+  rounds = lambda sizes: math.ceil(replicas / sizes[0]) / sizes[1]
+  others = [
+    (devices // data, data)
+    for data in range(2, devices + 1)
+    if batch_size % data == 0
+  ]
+  best = min(others, key=rounds, default=least)
+  return best if rounds(best) <= 0.8 * rounds(least) else least
 
 
 def padded(count: int, shards: int) -> int:

@@ -32,6 +32,7 @@ from memae_jax.training import (
 
 Splits = tuple[types.Split, ...]
 _LOG = logging.getLogger(__name__)
+_LONG = 2**16  # Elements of a batch, see `_long_steps`.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -258,6 +259,16 @@ def _method(config: Any, source: types.Source, replicas) -> base.Method:
   return entry.build(config, source.inputs.shape[1:], replicas)
 
 
+def _long_steps(config: Any, shape: tuple[int, ...]) -> bool:
+  """Returns whether devices of a CPU may wait for each other within a step.
+
+  By `benchmarks/spread.py`: on two cores that pays for speeds of 64 x 96 cells
+  (16 of them) and clips, not for digits (64) or rows of a table.
+  """
+  elements = config.train.batch_size * math.prod(shape)
+  return config.model.network == 'conv' and elements >= _LONG
+
+
 def _trainer(
   config: Any, method: base.Method, source: types.Source, steps: int
 ) -> step.Trainer:
@@ -360,7 +371,11 @@ def _family(
   if not loaded.trained_on:
     _check_samples(method, splits)
   mesh = parallel.mesh(
-    family.mesh, len(replicas), family.train.batch_size, devices
+    family.mesh,
+    len(replicas),
+    family.train.batch_size,
+    devices,
+    long_steps=_long_steps(family, source.inputs.shape[1:]),
   )
   return Experiment(
     config=config,

@@ -8,9 +8,10 @@ from memae_jax.runtime import errors, parallel
 from tests import helpers
 
 
-def _mesh(replicas, batch=64, devices=8, **sizes):
+def _mesh(replicas, batch=64, devices=8, long_steps=False, **sizes):
   config = helpers.digits(**{f'mesh.{k}': v for k, v in sizes.items()}).mesh
-  mesh = parallel.mesh(config, replicas, batch, jax.devices()[:devices])
+  devices = jax.devices()[:devices]
+  mesh = parallel.mesh(config, replicas, batch, devices, long_steps)
   return tuple(mesh.shape.values())
 
 
@@ -21,6 +22,26 @@ def test_a_mesh_is_chosen_for_the_fleet():
   assert _mesh(90) == (8, 1, 1)
   assert _mesh(1, memory=4) == (1, 1, 4)
   assert _mesh(5, data=2, memory=2) == (2, 2, 2)
+
+
+@pytest.mark.parametrize(
+  ('replicas', 'devices', 'sizes'),
+  [
+    (1, 2, (1, 2, 1)),
+    (3, 2, (1, 2, 1)),  # 1.5 rounds instead of two.
+    (4, 2, (2, 1, 1)),  # No device would wait.
+    (7, 8, (7, 1, 1)),  # 0.875 rounds instead of one: not worth it.
+    (3, 8, (1, 8, 1)),
+    (90, 8, (8, 1, 1)),
+  ],
+)
+def test_long_steps_divide_batches_where_devices_would_wait(
+  replicas, devices, sizes
+):
+  assert _mesh(replicas, devices=devices, long_steps=True) == sizes
+  least = _mesh(replicas, devices=devices)
+  chosen = _mesh(replicas, devices=devices, long_steps=True, data=1)
+  assert chosen == least
 
 
 @pytest.mark.parametrize(
