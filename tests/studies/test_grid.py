@@ -7,7 +7,12 @@ from memae_jax.studies import grid, runs
 from tests import helpers
 
 FILES = sorted((helpers.ROOT / 'configs/studies').glob('*.py'))
-_RUNS = {'threshold_similarity': 3, 'bank_size_mnist': 2, 'bank_size_screw': 2}
+_RUNS = {
+  'threshold_similarity': 3,
+  'bank_size_mnist': 2,
+  'bank_size_screw': 2,
+  'inputs_ped2': 7,
+}
 
 
 def points(folder, given, fields=None, **base):
