@@ -306,7 +306,8 @@ def changed(
 def of_family(config: Any, family: str) -> ml_collections.FrozenConfigDict:
   """Returns a config as a family of methods reads it.
 
-  Settings of the family that have the name of a field of `train` replace it.
+  Settings of the family that have the name of a field of `train` replace it,
+  and `slots`, where it is not 0, the memory sizes of the run.
 
   Args:
     config: resolved.
@@ -316,8 +317,11 @@ def of_family(config: Any, family: str) -> ml_collections.FrozenConfigDict:
   shared = {
     name: value for name, value in settings.items() if name in config.train
   }
-  if not shared:
+  slots = settings.get('slots', 0)
+  if not shared and not slots:
     return config
   out = ml_collections.ConfigDict(config.to_dict())
   out.train.update(shared)
+  if slots:
+    out.model.memory.slots, out.fleet.slots = slots, ()
   return ml_collections.FrozenConfigDict(out)

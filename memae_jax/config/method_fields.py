@@ -68,6 +68,12 @@ BANK: dict[str, Any] = {
     ' slots; 0: all.',
     low=0,
   ),
+  'slots': fields.integer(
+    0,
+    'Slots of the bank, where they are not as many as those of other memories;'
+    ' 0: model.memory.slots.',
+    low=0,
+  ),
   'select': fields.choice(
     'k_means',
     ('k_means', 'random', 'k_centre'),

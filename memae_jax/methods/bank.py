@@ -40,7 +40,9 @@ def build(
     Part(of_kind, kinds.build(options, input_shape, scaling, name), share)
     for name, of_kind, share in zip(names, slots, shares, strict=True)
   )
-  bank = Bank(parts, tuple(input_shape))
+  rebuilds = names == ('cells',) and not options.blur
+  rebuilds &= options.neighbours == 1 and not options.weighted
+  bank = Bank(parts, tuple(input_shape), rebuilds)
   _check_alike(names, [len(form) > 1 for form in bank.forms])
   return bank
 
@@ -80,10 +82,13 @@ class Bank(base.Method):
     parts: one for each kind of features; of several the distances are
       standardised.
     shape: of one sample.
+    rebuilds: whether the nearest slot of each pixel is what rebuilds it, so
+      that distances are errors.
   """
 
   parts: tuple[Part, ...]
   shape: tuple[int, ...]
+  rebuilds: bool = False
 
   criterion = losses.MEMORY, 'distance'
 
@@ -175,6 +180,10 @@ class Bank(base.Method):
         kept=first.kept + other.kept,
         totals=first.totals | other.totals,
       )
+    if self.rebuilds:
+      far = losses.map_of(losses.MEMORY, first.maps).reshape(len(x), -1)
+      error = jnp.mean(far**2, axis=1) / self.shape[-1]
+      first = first._replace(scores=first.scores | {'mse': error})
     return first
 
 
