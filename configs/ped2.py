@@ -3,41 +3,43 @@
 python -m memae_jax.data.prepare ucsd_ped2 --manual_dir=FOLDER
 python -m memae_jax.main --config=configs/ped2.py --workdir=runs/ped2
 
-Arguments: recipe (paper: clips of frames; motion: how fast cells move, see
-docs/motion.md), size (rows of pixels or cells), slots, seeds, variant (joined
-by "+"), epochs, data (ucsd_ped2, cuhk_avenue or shanghaitech), smoke, and
-released: the memory as in the released code, with inner products without a
-temperature, slots from random numbers, and a shrinkage threshold of 0.0025,
-which is 5/N for 2,000 slots and leaves most reads dead.
+Arguments: size (rows of pixels or cells), slots, seeds, variant (joined by
+"+"), epochs, data (ucsd_ped2, cuhk_avenue or shanghaitech), smoke, and recipe:
+
+  paper     clips of frames; cosines / 0.1, lambda 1/N, score by squared error
+  motion    how fast cells move, and a bank beside networks; docs/motion.md
+  released  as the authors' code: inner products, lambda 0.0025 (5/N of 2,000,
+            which leaves most reads dead), entropy 2e-4, its score of 2019
+  port      as a re-run of that code: no entropy, a fifth of the rate half-way
 """
 
 from memae_jax import config as config_lib
 from memae_jax.config import presets
 
 _SETS = ('ucsd_ped2', 'cuhk_avenue', 'shanghaitech')
-_SIZES = {
-  'paper': {'size': 256, 'slots': 2000, 'epochs': 60.0},
-  'motion': {'size': 64, 'slots': 200, 'epochs': 6.0},
+_RECIPES = {  # Epochs, and what is set after the network of the paper.
+  'paper': (60.0, lambda config: None),
+  'motion': (6.0, presets.speeds_of_cells),
+  'released': (100.0, presets.released_code),
+  'port': (80.0, presets.ported_code),
 }
 
 
 def get_config(arg=''):
   """Trains three variants: at full size, or on 64 rows of 96 cells."""
-  recipe = 'motion' if 'recipe=motion' in (arg or '').split(',') else 'paper'
-  args = config_lib.parse_arg(
-    arg,
-    **_SIZES[recipe],
-    seeds=1,
-    variant='memae+nonspar+ae' + ('+bank' if recipe == 'motion' else ''),
-    released=False,
-    data='ucsd_ped2',
-    recipe=recipe,
-    smoke={'size': 32, 'slots': 10, 'epochs': 1.0},
-  )
+  names = ('size', 0), ('slots', 0), ('variant', ''), ('epochs', 0.0)
+  smoke = {'size': 32, 'slots': 10, 'epochs': 1.0}
+  rest = {'seeds': 1, 'data': 'ucsd_ped2', 'recipe': 'paper', 'smoke': smoke}
+  args = config_lib.parse_arg(arg, **dict(names), **rest)
   presets.one_of('data', args.data, _SETS)
-  presets.one_of('recipe', args.recipe, _SIZES)
+  presets.one_of('recipe', args.recipe, _RECIPES)
+  moves, (epochs, change) = args.recipe == 'motion', _RECIPES[args.recipe]
+  args.size = args.size or (64 if moves else 256)
+  args.slots = args.slots or (200 if moves else 2000)
+  args.variant = args.variant or 'memae+nonspar+ae' + '+bank' * moves
+  args.epochs = args.epochs or epochs
   config = presets.experiment(args.data.split('_')[-1], args)  # Such as ped2.
-  config.paper = config.name if recipe == 'paper' else ''
+  config.paper = '' if moves else config.name
   config.data.name = args.data
   config.data.image_size = args.size
   config.data.protocol = 'given'
@@ -46,13 +48,10 @@ def get_config(arg=''):
   presets.video_network(config, widths)
   presets.sharp_memory(config)
   config.model.memory.threshold = 1.0
-  if args.released:
-    presets.released_memory(config)
   config.train.batch_size = 10
   config.train.learning_rate = 1e-4
   config.eval.batch_size = 8
-  if recipe == 'motion':
-    presets.speeds_of_cells(config)
+  change(config)
   if args.smoke:
     config.data.max_samples = 200
   return config

@@ -4,7 +4,7 @@ python -m memae_jax.convert released.pt --workdir=runs/released
 python -m memae_jax.convert runs/ped2 --to=memae.pt --replica=memae
 
 Weights do not say what the run is evaluated on and how the memory is read. The
-config does: --config, by default ped2:released.
+config does: --config, by default ped2:recipe=released.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ from memae_jax.runtime import atomic, errors, foreign, locks, parallel, paths
 from memae_jax.training import experiment, run_folder, step
 
 _LOG = logging.getLogger(__name__)
-_DEFAULT = 'ped2', 'released'  # A config of the package, and its argument.
+_DEFAULT = 'ped2', 'recipe=released'  # A config of the package, and its word.
 
 # Values of fields of `model` that the names of the released network imply.
 _NETWORK = {

@@ -102,11 +102,57 @@ def test_the_paper_is_the_default():
   assert config.eval.flag_ratio == 0.2 and config.data.train_fraction == 0.5
 
 
-def test_the_memory_of_the_released_code():
-  memory = config_lib.resolve(_get('ped2', 'released')).model.memory
+@pytest.mark.parametrize('recipe', ['released', 'port'])
+def test_recipes_of_the_released_code(recipe):
+  config = config_lib.resolve(_get('ped2', f'recipe={recipe}'))
+  memory, train = config.model.memory, config.train
   assert memory.similarity == 'dot' and memory.temperature == 1
   assert memory.init == 'uniform' and memory.slots == 2000
   assert memory.threshold == pytest.approx(5)  # Lambda 0.0025 in 1/N.
+  few = config_lib.resolve(_get('ped2', f'recipe={recipe},slots=1000'))
+  assert few.model.memory.threshold == pytest.approx(2.5)
+  assert config.eval.score == 'release2019' and config.paper == 'ped2'
+  assert config.data.image_size == 256 and train.learning_rate == 1e-4
+  found = train.alpha, train.batch_size, train.epochs, train.schedule
+  if recipe == 'released':
+    assert found == (2e-4, 10, 100, 'constant')
+  else:  # Epoch 40 of 80.
+    assert found == (0, 12, 80, 'steps')
+    assert (train.milestones, train.decay) == ((0.5,), 0.2)
+
+
+@pytest.mark.slow  # It trains.
+@pytest.mark.parametrize('recipe', ['released', 'port'])
+def test_dead_reads_of_the_released_code_are_shown(
+  recipe, tmp_path, monkeypatch
+):
+  fakes.ucsd_ped2(tmp_path, monkeypatch)
+  words = f'smoke,recipe={recipe},slots=2000,variant=memae+ae'
+  code, _, err = helpers.run(
+    f'--config={helpers.ROOT}/configs/ped2.py:{words}',
+    f'--workdir={tmp_path / "run"}',
+    '--config.train.epochs=0.01',
+  )
+  assert code == 0, err
+  results = json.loads((tmp_path / 'run/results.json').read_text())
+  assert results['score']['name'] == 'release2019'
+  assert results['memory']['memae']['dead_read_rate'] > 0.5
+  page = (tmp_path / 'run/report.html').read_text()
+  assert 'Dead reads' in page and 'memories mostly return zeros' in page
+
+
+def test_the_recipes_of_ped2_and_a_word_of_before():
+  paper = config_lib.resolve(_get('ped2'))
+  assert paper.eval.score == 'mse' and paper.train.epochs == 60
+  motion = config_lib.resolve(_get('ped2', 'recipe=motion'))
+  assert motion.data.input == 'speed' and motion.paper == ''
+  assert 'bank' in motion.fleet.variants and motion.data.image_size == 64
+  assert motion.model.memory.slots == 200 and motion.train.epochs == 6
+  words = '"released" is unknown .known: data, .*, recipe'
+  with pytest.raises(errors.UserError, match=words):
+    _get('ped2', 'released')
+  with pytest.raises(errors.UserError, match='use paper, motion, released, po'):
+    _get('ped2', 'recipe=ported')
 
 
 def test_each_published_video_set_has_its_own_numbers():

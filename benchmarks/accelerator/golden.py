@@ -168,7 +168,7 @@ def _read(case: Mapping[str, np.ndarray], kind: str) -> Callable[..., Any]:
 
 def _network(x: np.ndarray, dtype: Any):
   """Returns trainer, hyper-parameters and state of the golden network."""
-  config = ped2.get_config(f'released=True,slots={SLOTS}')
+  config = ped2.get_config(f'recipe=released,slots={SLOTS}')
   config.model.memory.shrink_gradient = 'published'
   config = config_lib.resolve(config)
   member = fleet.Replica(

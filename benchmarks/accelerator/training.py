@@ -111,7 +111,7 @@ class Run(NamedTuple):
 
 
 RUNS = (
-  Run('memae_released', 'released=True,variant=memae'),
+  Run('memae_released', 'recipe=released,epochs=60,variant=memae'),
   Run('memae', 'variant=memae'),
   Run('ae', 'variant=ae'),
 )

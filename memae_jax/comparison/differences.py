@@ -30,6 +30,7 @@ _SAMPLES = (
   'auroc',
   'average_precision',
 )  # Resampled where there are no videos.
+_LAST = ('event_f1',)  # Compared behind the first metrics.
 
 
 class Entry(NamedTuple):
@@ -283,13 +284,18 @@ def compare(
 
 
 def _metrics(results, rows) -> list[str]:
-  """Returns the metrics to compare: of the first run's report, if defined."""
+  """Returns the metrics to compare: of the first run's report, if defined.
+
+  Of videos, the F1 of events is the last.
+  """
   summaries = {row['name']: row['metrics'] for row in rows}
   names = tables.columns(results)
   if any('auroc_normalised' in row['metrics'] for row in rows):
     names = dict.fromkeys(('auroc_normalised', *names))
   registered = [name for name in names if name in registry.names()]
-  return [name for name in registered if tables.defined(summaries, name)][:3]
+  defined = lambda name: tables.defined(summaries, name)
+  first = list(filter(defined, registered))[:3]
+  return list(dict.fromkeys((*first, *filter(defined, _LAST))))
 
 
 def _differing(runs, names) -> dict[str, dict[str, Any]]:

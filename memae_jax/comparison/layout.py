@@ -1,10 +1,10 @@
 """Parts that pages and tables on several runs have in common."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from memae_jax.evaluation.metrics import intervals
-from memae_jax.evaluation.report import page, wording
+from memae_jax.evaluation.metrics import intervals, registry
+from memae_jax.evaluation.report import page, tables, wording
 
 _TEMPLATES = 'memae_jax.comparison', 'memae_jax.studies'
 _OVER = {
@@ -13,6 +13,12 @@ _OVER = {
   'seeds': 'seeds, of means over the classes (Student t)',
   'samples': 'test samples of one run (bootstrap)',
   'videos': 'test videos of one run (bootstrap)',
+}
+
+
+_KINDS = {  # Metrics that have a table of their own.
+  'of_events': 'Events and alarms',
+  'of_places': 'The right place in the picture',
 }
 
 
@@ -63,6 +69,42 @@ def interval_note(rows, metrics) -> str:
     r['metrics'].get(m) for r in rows for m in metrics
   )
   return ' '.join(out)
+
+
+def by_kind(
+  summaries: Mapping[str, Mapping],
+) -> list[tuple[str, list[str], list[tuple[str, list[tables.Cell]]]]]:
+  """Returns title, heads and rows of the tables of events and of places.
+
+  Args:
+    summaries: of the metrics of each entry, by its name.
+  """
+  out = []
+  for kind, title in _KINDS.items():
+    metrics, rows = tables.of_kind(kind, summaries)
+    if rows:
+      heads = [
+        m.title + ' (lower is better)' * m.lower_is_better for m in metrics
+      ]
+      out.append((title, heads, rows))
+  return out
+
+
+def further(
+  summaries: Sequence[Mapping[str, Any]], shown: Sequence[str]
+) -> list[str]:
+  """Returns the metrics of these tables that are there and have no column yet.
+
+  Args:
+    summaries: of the metrics of each entry.
+    shown: metrics that have columns.
+  """
+  names = [name for kind in _KINDS for name in registry.names(kind)]
+  return [
+    name
+    for name in dict.fromkeys(names)
+    if name not in shown and any(name in summary for summary in summaries)
+  ]
 
 
 def format_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -16,6 +16,9 @@ def as_csv(results: Mapping[str, Any]) -> str:
   facts = ('wall_seconds', 'training_seconds', 'peak_memory_bytes')
   parts = ('', '_std', '_low', '_high', '_n', '_interval_over')
   gaps = ('', '_low', '_high', '_low_runs', '_high_runs')
+  further = layout.further(
+    [row['metrics'] for row in results['entries']], results['metrics']
+  )
   lines: list[list[Any]] = [
     [
       'run',
@@ -24,6 +27,7 @@ def as_csv(results: Mapping[str, Any]) -> str:
       'replicas',
       *(m + part for m in results['metrics'] for part in parts),
       *(f'{m}_difference{gap}' for m in results['metrics'] for gap in gaps),
+      *(m + part for m in further for part in ('', '_std')),
       'pairs',
       'unpaired_because',
       *facts,
@@ -47,6 +51,9 @@ def as_csv(results: Mapping[str, Any]) -> str:
       summary = gap['metrics'].get(metric) or {}
       cells += [summary.get('mean'), *(summary.get('ci95') or (None, None))]
       cells += summary.get('ci95_runs') or (None, None)
+    for metric in further:
+      summary = row['metrics'].get(metric) or {}
+      cells += [summary.get('mean'), summary.get('std')]
     cells += [gap['pairs'], gap['reason']]
     cells += [runs_by_name[row['run']][key] for key in facts]
     lines.append(cells)
@@ -197,6 +204,9 @@ def _page(results: Mapping[str, Any]) -> str:
       if row['difference'] and row['difference']['reason']
     ],
     figures=_figures(results),
+    by_kind=layout.by_kind(
+      {row['name']: row['metrics'] for row in results['entries']}
+    ),
     metrics=[wording.title(metric) for metric in metrics],
     rows=[
       {

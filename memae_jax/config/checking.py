@@ -88,6 +88,7 @@ def resolve(config: Mapping) -> ml_collections.FrozenConfigDict:
   )
   _check_axes(resolved)
   _check_memory(resolved)
+  _check_schedule(resolved['train'])
   _check_motion(resolved['data'])
   _check_task(resolved)
   _refuse_unread(resolved['model'])
@@ -161,6 +162,21 @@ def _check_memory(resolved: Mapping[str, Any]) -> None:
       'config field "model.memory.shrink_gradient" is "published", which only'
       ' the dense read has; set model.memory.read to "dense" and mesh.memory'
       ' to 1, or use "exact"'
+    )
+
+
+def _check_schedule(train: Mapping[str, Any]) -> None:
+  """Raises UserError if the learning rate cannot fall as the fields say."""
+  schedule, milestones = train['schedule'], train['milestones']
+  if schedule == 'steps' and not milestones:
+    raise errors.UserError(
+      'config field "train.schedule" is "steps", but train.milestones is empty;'
+      ' give shares of the training, for example (0.5,)'
+    )
+  if schedule != 'steps' and milestones:
+    raise errors.UserError(
+      f'config field "train.milestones" is {milestones!r}, but train.schedule'
+      f' "{schedule}" does not read it; leave it out, or use "steps"'
     )
 
 

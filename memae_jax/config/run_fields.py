@@ -63,7 +63,22 @@ TRAIN: dict[str, Any] = {
   ),
   'learning_rate': fields.number(1e-4, 'Learning rate of Adam.', above=0),
   'schedule': fields.choice(
-    'constant', ('constant', 'cosine'), 'Schedule of the learning rate.'
+    'constant',
+    ('constant', 'cosine', 'steps'),
+    'Schedule of the learning rate. steps: it falls by train.decay at each of'
+    ' train.milestones.',
+  ),
+  'milestones': fields.many(
+    fields.number(0.5, '', above=0, high=1.0),
+    (),
+    'Schedule steps: shares of the gradient steps after which the learning rate'
+    ' falls; 0.5 is epoch 40 of 80.',
+  ),
+  'decay': fields.number(
+    0.1,
+    'Schedule steps: factor on the learning rate at each milestone.',
+    above=0,
+    high=1.0,
   ),
   'warmup_steps': fields.integer(0, 'Steps of linear warm-up.', low=0),
   'clip_norm': fields.number(

@@ -195,8 +195,8 @@ class Method:
     by_slot: the same for all arrays with a row or a number per slot.
     criterion: name of the score whose mean over validation normals chooses the
       best weights, and the name of that mean in the log.
-    score: name of the anomaly score, whatever `eval.score` says; '': the one
-      that it names, or that of the criterion where `predict` lacks it.
+    score: name of the anomaly score, unless `eval.score` is a rule of maps; '':
+      the one that it names, or that of the criterion where `predict` lacks it.
     stages: of learning, one after another.
   """
 

@@ -2,7 +2,8 @@
 
 First an autoencoder without a memory learns, then one pass collects its codes,
 `selection` chooses slots among them, and the score is the distance to the
-nearest: MemAE's question, asked of a memory that is not learned.
+nearest: MemAE's question, asked of a memory that is not learned. Codes of clips
+have a time: maps and scores are of the one that the scored frame belongs to.
 """
 
 import dataclasses

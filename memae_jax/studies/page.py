@@ -72,6 +72,9 @@ def study(table: Mapping[str, Any]) -> str:
       if 'model.memory.threshold' in varying
       else ''
     ),
+    by_kind=layout.by_kind(
+      {title_of(row, varying): row['metrics'] for row in table['points']}
+    ),
     baselines=[
       (wording.label(name), tables.cell(summary, _DIGITS))
       for name, summary in table['baselines'].items()

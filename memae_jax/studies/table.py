@@ -195,12 +195,13 @@ def _metrics(table: Mapping[str, Any]) -> list[str]:
   names = dict.fromkeys(
     (table['metric'], *registry.names('headline'), 'pseudo_auroc')
   )
-  return [
+  summaries = [row['metrics'] for row in table['points']]
+  first = [
     name
     for name in names
-    if name == table['metric']
-    or any(name in r['metrics'] for r in table['points'])
+    if name == table['metric'] or any(name in s for s in summaries)
   ]
+  return first + layout.further(summaries, first)
 
 
 def as_csv(table: Mapping[str, Any]) -> str:

@@ -143,7 +143,10 @@ class Experiment:
     method, wanted = self.trainer.method, self.config.eval.score
     parts = self.parts if wanted in losses.COMBINED else {wanted}
     known = parts & set(self.programs.score_names)
-    return method.score or (wanted if known else method.criterion[0])
+    # Rules of maps fit every method that has one.
+    if known and (not method.score or losses.find(wanted).of_map):
+      return wanted
+    return method.score or method.criterion[0]
 
   @property
   def parts(self) -> set[str]:

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 import optax
 
 
@@ -35,6 +37,9 @@ def schedule(
   warmup = config.warmup_steps
   if config.schedule == 'constant':
     after = optax.constant_schedule(1.0)
+  elif config.schedule == 'steps':
+    falls = np.array([round(share * steps) for share in config.milestones])
+    after = lambda step: config.decay ** jnp.sum(step + warmup >= falls)
   else:
     after = optax.cosine_decay_schedule(1.0, max(steps - warmup, 1))
   if not warmup:

@@ -27,10 +27,13 @@ class Programs(passes.Passes):
   @functools.cached_property
   def score_names(self) -> tuple[str, ...]:
     """Names of the scores that the method gives, its first one first."""
-    one = jax.tree.map(
-      lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype),
-      step.weights(self.init_shapes),
-    )
+    # The code of one device reads all slots, and none of the padding.
+    leaves, structure = jax.tree.flatten(self.init_shapes)
+    one = [
+      jax.ShapeDtypeStruct(shape[1:], leaf.dtype)
+      for shape, leaf in zip(self.unpadded_shapes, leaves)
+    ]
+    one = step.weights(jax.tree.unflatten(structure, one))
     hyper = jax.tree.map(lambda x: x[0], self._host_hyper)
     x = jax.ShapeDtypeStruct((1, *self._host_inputs.shape[1:]), np.float32)
     mask, index = np.ones(1, bool), np.zeros(1, np.int32)

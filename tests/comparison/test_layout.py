@@ -35,6 +35,23 @@ def test_tables_are_aligned():
   assert table == 'name    n\na       10\nlonger'
 
 
+def test_tables_of_events_and_places_have_what_is_defined():
+  value = lambda mean: {'mean': mean}
+  summaries = {
+    'one': {'event_f1': value(0.5), 'aupro': value(None), 'auroc': value(1.0)},
+    'two': {'auroc_pixel_criterion': value(0.25), 'event_f1': value(None)},
+  }
+  events, places = layout.by_kind(summaries)
+  title, heads, ((name, (cell,)),) = events
+  assert (title, heads, name) == ('Events and alarms', ['Event F1'], 'one')
+  assert cell['mean'] == '0.500'
+  title, heads, ((name, (cell,)),) = places
+  assert heads == ['AUROC, pixel criterion'] and name == 'two'
+  assert layout.by_kind({'one': {'auroc': value(1.0)}}) == []
+  further = layout.further(list(summaries.values()), ['event_f1'])
+  assert further == ['aupro', 'auroc_pixel_criterion']
+
+
 def test_the_note_names_what_intervals_are_over():
   rows = [
     {

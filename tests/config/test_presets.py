@@ -103,6 +103,21 @@ def test_the_released_memory_has_its_threshold():
   assert memory.temperature == 1 and memory.threshold == 0.0025 * 7
 
 
+def test_a_port_changes_how_the_released_code_trains():
+  config = presets.experiment('moving_shapes', ARGS)
+  config.data.protocol = 'given'
+  presets.ported_code(config)
+  config = config_lib.resolve(config)
+  assert config.eval.score == 'release2019' and config.train.alpha == 0
+  assert config.train.milestones == (0.5,) and config.train.batch_size == 12
+  other = presets.experiment('moving_shapes', ARGS)
+  other.data.protocol = 'given'
+  presets.released_code(other)
+  other = config_lib.resolve(other)
+  assert other.model == config.model and other.eval == config.eval
+  assert other.train.alpha == 2e-4 and other.train.schedule == 'constant'
+
+
 def test_words_that_a_file_does_not_know():
   presets.one_of('data', 'a', ('a', 'b'))
   with pytest.raises(errors.UserError, match='"data" is "c"; use a, b'):

@@ -1,14 +1,21 @@
 """The bank of encodings against brute force over its own codes."""
 
+import time
+
 import jax
 import numpy as np
 import pytest
 import sklearn.metrics
 
+from memae_jax import config as config_lib
 from memae_jax import losses
+from memae_jax.config import presets
 from memae_jax.data import transforms
+from memae_jax.evaluation.scoring import clip_scores, collect
 from memae_jax.methods import selection
 from memae_jax.models import memae
+from memae_jax.training import experiment, loop, step
+from tests import helpers
 from tests.methods import fitting
 
 FIELDS = {
@@ -141,3 +148,98 @@ def test_slots_of_whole_codes_are_decoded(fleet):
   # Centres of codes look more like their digits than like their negative.
   near = ((x[:, None] - decoded[None]) ** 2).mean(axis=(2, 3, 4)).min(axis=1)
   assert near.mean() < 0.5 * ((x - x.mean()) ** 2).mean()
+
+
+def _trained(config):
+  exp = experiment.build(config)
+  state, now = exp.programs.init(), 0
+  while now < exp.steps:
+    state, now, _ = loop.advance(exp, state, now)
+  return exp, step.weights(state)
+
+
+def _videos(**fields):
+  """A bank of codes of small clips, or of single frames."""
+  clips = {
+    'data.image_size': 16,
+    'data.image_width': 24,
+    'data.clip_frames': 8,
+    'data.clip_stride': 20,
+    'data.max_samples': 60,
+    'model.widths': (4, 6),
+    'model.time_strides': (2, 2),
+    'model.memory.slots': 9,
+    'methods.bank.blur': 0.0,
+    'fleet.variants': ('encoder_bank',),
+    'eval.score': 'largest_cells',
+    'eval.largest_cells': 5,
+    'train.epochs': 1.0,
+  }
+  return _trained(helpers.clips(**clips | fields))
+
+
+SPEEDS = {
+  'data.image_size': 17,
+  'data.image_width': 23,  # Strides do not divide it.
+  'data.clip_frames': 1,
+  'data.input': 'speed',
+  'data.motion': 'difference',
+  'model.time_strides': (),
+}
+
+
+@pytest.mark.parametrize('memory', [1, pytest.param(8, marks=pytest.mark.slow)])
+@pytest.mark.parametrize('fields', [{}, SPEEDS], ids=['clips', 'speeds'])
+def test_videos_have_maps_and_all_scores_of_frames(fields, memory):
+  exp, weights = _videos(**fields, **{'mesh.memory': memory})
+  (split,) = exp.splits
+  rows, is_clip = split.test[:20], not fields
+  found = exp.programs.score(weights, [rows], ('maps',))
+  codes = _codes(exp, weights, 0, rows)
+  assert codes.shape[1:] == ((2, 4, 6, 6) if is_clip else (5, 6, 6))
+  if is_clip:  # Two times: frames 0 and 4 of 8, of which 4 is scored.
+    codes = codes[:, 1]
+  slots = exp.programs.slots(weights, 0)[('bank', 'slots')]
+  assert not slots[9:].any()  # Padding, for eight devices.
+  far = _distances(slots[:9], codes)
+  scores = clip_scores.by_rule(exp.source, found, 0, rows)
+  of_form = {'mse_centre', 'psnr_centre'} if is_clip else {'psnr'}
+  cells = {losses.MEMORY, 'max_cell', 'largest_cells'}
+  assert {'mse', *of_form, *cells} <= set(scores)
+  np.testing.assert_allclose(
+    scores[losses.MEMORY], far.max(axis=(1, 2)), rtol=1e-5, atol=1e-6
+  )
+  (maps,) = (m[0, : len(rows)] for m in found.maps.values())
+  assert maps.shape[1:] == exp.source.inputs.shape[-3:-1]
+  np.testing.assert_allclose(maps[:, ::4, ::4], far, rtol=1e-4, atol=1e-6)
+  largest = np.sort(np.reshape(maps, (len(rows), -1)), axis=1)[:, -5:]
+  np.testing.assert_allclose(
+    scores['largest_cells'], largest.mean(axis=1), rtol=1e-5
+  )
+  assert exp.rule == exp.map_rule == 'largest_cells'
+
+
+@pytest.mark.slow  # It trains.
+def test_it_finds_what_is_fast():
+  config = presets.experiment(
+    'moving_shapes',
+    config_lib.parse_arg(
+      '', seeds=1, variant='encoder_bank', slots=50, epochs=2.0
+    ),
+  )
+  config.data.protocol, config.data.image_size = 'given', 32
+  presets.picture_network(config, (8, 16, 16, 16))
+  presets.speeds_of_cells(config)
+  config.model.widths, config.train.warmup_steps = (8, 16), 0
+  config.model.kernels, config.model.strides = (3, 3), (2, 2)
+  begun = time.process_time()
+  exp, weights = _trained(config_lib.resolve(config))
+  (found,), memory, _ = collect.networks(exp, weights, [exp.steps])
+  assert time.process_time() - begun < 180
+  aurocs = {
+    rule: sklearn.metrics.roc_auc_score(found.anomalous, score)
+    for rule, score in found.rules.items()
+  }
+  assert exp.rule == 'largest_cells' and aurocs['largest_cells'] >= 0.9
+  assert aurocs[losses.MEMORY] >= 0.9 and memory
+  assert found.pixels[0]['auroc_pixel_criterion'] > 0.5

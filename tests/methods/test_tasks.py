@@ -64,13 +64,13 @@ def test_only_videos_are_predicted():
     tasks.of(config, (8, 8, 1))
 
 
-def _videos(**fields):
+def _videos(test=None, **fields):
   """An experiment on still ground, where one frame of a video is other."""
   config = helpers.clips(**{'fleet.variants': ('memae', 'ae')} | _CONV | fields)
   still = textures.video(_LENGTH)
   event = textures.video(_LENGTH, event=_EVENT)
   event[_EVENT, :6, :6] = 255  # Brightness counts for networks of frames.
-  frames = np.concatenate([still, still, event])
+  frames = np.concatenate([still, still, event if test is None else test])
   labels = np.arange(_LENGTH) == _EVENT
   videos = [
     clips.Video('one', _LENGTH, False),
@@ -146,6 +146,45 @@ def test_motion_of_an_event_lies_evenly_around_it(fields):
       usual = np.median(of_method)
       found = set(frame[of_method > 1.5 * usual + 1e-6].tolist())
       assert found and found <= shown | {9, 13} - {_EVENT}, (kind, found)
+
+
+_SPEEDS = {
+  'data.clip_frames': 1,
+  'data.input': 'speed',
+  'data.motion': 'blocks',
+}
+
+
+def _hop():
+  """A video in which a patch hops, half-way in the frame of the event."""
+  exp = _videos(textures.video(_LENGTH, hop=_EVENT), **_SPEEDS)
+  rows = exp.splits[0].test
+  return exp, rows, exp.source.videos.frame[rows]
+
+
+def test_the_speed_of_a_hop_is_highest_at_its_frame():
+  """No frame is reached that lies beyond the stated look-ahead."""
+  exp, rows, frame = _hop()
+  later = clips.look_ahead(config_lib.data_of(exp.config))
+  assert later == 4
+  found = plain_videos.score(
+    exp.source, exp.splits[0].transform, rows, 'no_bank', exp.trainer.frames
+  )
+  for rule in ('mse', 'max_cell', 'largest_cells'):
+    assert frame[found[rule].argmax()] == _EVENT, rule
+    reached = frame[found[rule] > 0.01]
+    assert set(reached) <= set(range(_EVENT - later, _EVENT + later + 1)), rule
+    assert {_EVENT - later, _EVENT + later} <= set(frame[found[rule] > 0]), rule
+
+
+@_SLOW
+def test_networks_of_speeds_score_a_hop_highest_at_its_frame():
+  exp, _, _ = _hop()
+  frame, scores = _scores(exp, trained=10)
+  for of_method in scores:
+    assert frame[of_method.argmax()] == _EVENT
+    far = of_method[np.abs(frame - _EVENT) > 4]
+    np.testing.assert_allclose(far, far[0], rtol=1e-4)
 
 
 def test_a_network_that_repeats_the_last_frame_is_the_frame_difference():

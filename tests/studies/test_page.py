@@ -29,6 +29,23 @@ def test_the_best_point_has_a_sentence():
   assert said.endswith('undefined, because nothing was done.')
 
 
+def test_events_have_a_table():
+  metrics = {'event_f1': {'mean': 0.625}, 'false_alarms': {'mean': 1.5}}
+  rows = [
+    tables.row(variant=name)
+    | {'metrics': metrics if name == 'ae' else {}, 'validation_error': 0.1}
+    for name in ('ae', 'memae')
+  ]
+  run = {'error': None, 'run_replicas': 1, 'attempts': 1, 'wall_seconds': 1.0}
+  run |= {'wall_seconds_is_lower_bound': False, 'training_seconds': 1.0}
+  table = tables.table(rows) | {'best': [], 'baselines': {}}
+  table['runs'][0] |= run | {'peak_memory_bytes': None}
+  seen = page.study(table)
+  after = seen.partition('Events and alarms')[2].partition('Every run')[0]
+  assert 'False alarms per 1,000 frames (lower' in after and '0.625' in after
+  assert 'MemAE' not in after  # It has none.
+
+
 def test_the_terminal_has_a_row_for_each_point():
   memory = {'used': 7.0, 'dead_read_rate': 0.25}
   done = tables.row(variant='memae') | {

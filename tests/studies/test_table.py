@@ -4,7 +4,11 @@ import csv
 import io
 import json
 
+import numpy as np
+
+from memae_jax.comparison import finished_run
 from memae_jax.studies import table as study_table
+from tests import finished
 from tests.studies import tables
 
 
@@ -36,6 +40,20 @@ def test_the_lowest_value_is_the_best_of_some_metrics():
   rows = [tables.row() | {'metrics': {'eer': {'mean': m}}} for m in (0.3, 0.1)]
   (*_, oracle) = study_table.best(rows, 'eer', True)
   assert oracle['point'] == 1 and oracle['value'] == 0.1
+
+
+def test_events_of_runs_and_places_have_columns(tmp_path):
+  finished.write(tmp_path / 'run', is_video=True)
+  replicas = finished_run.read(tmp_path / 'run').replicas[:2]
+  row = _row('memae', 0.9, 0.5)
+  row['metrics'] = finished_run.summary(replicas, 0) | {'rbdc': {'mean': 0.5}}
+  (found,) = csv.DictReader(
+    io.StringIO(study_table.as_csv(tables.table([row])))
+  )
+  for name in ('event_f1', 'event_recall', 'false_alarms'):
+    mean = np.mean([replica.metrics[name] for replica in replicas])
+    assert float(found[name]) == mean and found[f'{name}_n'] == '2'
+  assert found['rbdc'] == '0.5' and 'tbdc' not in found
 
 
 def test_a_csv_row_for_each_point():

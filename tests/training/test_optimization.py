@@ -1,9 +1,11 @@
 """The optimizer and its schedule."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from memae_jax.runtime import errors
 from memae_jax.training import optimization
 from tests import helpers
 
@@ -24,6 +26,45 @@ def test_schedules():
   assert [later(n + 3) for n in (0, 5, 60)] == [factor(n) for n in (0, 5, 60)]
   constant = optimization.schedule(helpers.digits().train, 110)
   assert constant(0) == constant(109) == 1
+
+
+def test_steps_fall_at_shares_of_the_training():
+  fields = {
+    'train.schedule': 'steps',
+    'train.milestones': (0.5, 0.75),
+    'train.decay': 0.2,
+  }
+  config = helpers.digits(**fields).train
+  factor = optimization.schedule(config, 80)
+  for step in range(80):
+    expected = 1.0 if step < 40 else 0.2 if step < 60 else 0.04
+    assert factor(step) == pytest.approx(expected)
+  traced = jax.jit(optimization.schedule(config, 80, 3))
+  assert traced(42) == 1 and traced(43) == pytest.approx(0.2)
+  # Both fall at one step of a training that is very short.
+  assert optimization.schedule(config, 2)(1) == pytest.approx(0.2)
+  assert optimization.schedule(config, 1)(0) == pytest.approx(0.2)
+  config = helpers.digits(**fields | {'train.warmup_steps': 50}).train
+  factor = optimization.schedule(config, 80)
+  assert factor(25) == pytest.approx(0.5)
+  assert factor(50) == pytest.approx(0.2)  # Counted from the first step.
+  assert factor(60) == pytest.approx(0.04)
+
+
+@pytest.mark.parametrize(
+  ('fields', 'words'),
+  [
+    ({'train.schedule': 'steps'}, 'train.milestones is empty'),
+    ({'train.milestones': (0.5,)}, '"constant" does not read it'),
+    (
+      {'train.schedule': 'steps', 'train.milestones': (40,)},
+      'milestones" is .40,., but must be at most 1.0',
+    ),
+  ],
+)
+def test_milestones_that_make_no_sense(fields, words):
+  with pytest.raises(errors.UserError, match=words):
+    helpers.digits(**fields)
 
 
 def test_clipping_and_weight_decay():

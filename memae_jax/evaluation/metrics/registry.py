@@ -1,9 +1,9 @@
 """Registry of metrics: title and meaning of each, and where it is shown.
 
 Everything that shows, compares or asks for a metric reads it here. Most are
-computed in `detection`, `frames`, `pixels`, `regions` and `results.measure`,
-several in one pass; a metric that is registered with a function needs no other
-place.
+computed in `detection`, `frames`, `pixels`, `pixel_criteria`, `regions` and
+`results.measure`, several in one pass; a metric that is registered with a
+function needs no other place.
 """
 
 import dataclasses
@@ -31,6 +31,7 @@ class Metric:
     first_look: whether it stands in the terminal's table.
     of_pixels: whether it joins the first table where there are masks.
     of_events: whether the table of events of videos shows it.
+    of_places: whether the table of places in frames of videos shows it.
     of_class: whether tables of classes show it.
     over_steps: whether curves over training show it.
     only_some: whether only some kinds of samples have it.
@@ -48,6 +49,7 @@ class Metric:
   first_look: bool = False
   of_pixels: bool = False
   of_events: bool = False
+  of_places: bool = False
   of_class: bool = False
   over_steps: bool = False
   only_some: bool = False
@@ -210,12 +212,14 @@ register(
     'over all pixels of the test samples with a known mask',
     first_look=True,
     of_pixels=True,
+    of_places=True,
   ),
   Metric(
     'pixel_average_precision',
     'Pixel average precision',
     'the same for pixels; the base rate of pixels is guessing',
     of_pixels=True,
+    of_places=True,
   ),
   Metric(
     'aupro',
@@ -224,6 +228,7 @@ register(
     ' over shares of flagged normal pixels up to 30%; 0.15 is guessing',
     first_look=True,
     of_pixels=True,
+    of_places=True,
   ),
   Metric(
     'rbdc',
@@ -231,11 +236,39 @@ register(
     'region-based detection criterion: share of the anomalous regions that '
     'a flagged region overlaps, over up to one false region per frame',
     of_pixels=True,
+    of_places=True,
   ),
   Metric(
     'tbdc',
     'TBDC',
     'track-based detection criterion: the same for anomalies over time',
+    of_places=True,
+  ),
+  Metric(
+    'auroc_pixel_criterion',
+    'AUROC, pixel criterion',
+    'AUROC of frames where an anomalous one counts as found only if at least'
+    ' 40% of its anomalous pixels are flagged, and a normal one as a false'
+    ' alarm if any pixel is',
+    of_places=True,
+    only_some=True,
+  ),
+  Metric(
+    'eer_pixel_criterion',
+    'Equal error rate, pixel criterion',
+    'equal error rate of the same; 1 minus it is called the rate of detection;'
+    ' lower is better',
+    lower_is_better=True,
+    of_places=True,
+    only_some=True,
+  ),
+  Metric(
+    'auroc_dual_pixel',
+    'AUROC, dual pixel criterion',
+    'the same where at least 10% of the flagged pixels of the frame must be'
+    ' anomalous, too, so that flagging all of it finds nothing',
+    of_places=True,
+    only_some=True,
   ),
   Metric(
     'pixel_base_rate',

@@ -214,7 +214,8 @@ def _curves(results, replicas) -> Iterator[Figure]:
         ' the first 24 test videos, not normalised; anomalous frames are'
         f' shaded. Dashed: the {below} quantile of the validation normals, a'
         ' threshold that needs no label. The line has gaps where frames have'
-        ' no score, since they are the centre of no clip.',
+        ' no score: they are the centre of no clip, or were left out. A frame'
+        ' between two of these is a dot.',
         video.score_curves(replica.frames, replica.threshold(quantile)),
       )
 

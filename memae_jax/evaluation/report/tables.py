@@ -243,18 +243,33 @@ def _cell_of(metric: registry.Metric, summaries, precision: int) -> Cell:
   return cell(summaries.get(metric.name), precision, bounds=bounds)
 
 
-def events(
-  results: Mapping[str, Any],
+def of_kind(
+  kind: str, summaries: Mapping[str, Mapping]
 ) -> tuple[list[registry.Metric], list[tuple[str, list[Cell]]]]:
-  """Returns metrics of events of videos, and a row for each method."""
-  groups = methods(results)
-  names = [n for n in registry.names('of_events') if defined(groups, n)]
+  """Returns the defined metrics of a kind, and a row for each that has some.
+
+  Args:
+    kind: field of `registry.Metric`: 'of_events' or 'of_places'.
+    summaries: of the metrics, by name of the row.
+  """
+  names = [n for n in registry.names(kind) if defined(summaries, n)]
   metrics = [registry.find(name) for name in names]
   rows = [
-    (wording.label(name), [_cell_of(m, group, 3) for m in metrics])
-    for name, group in groups.items()
+    (label, [_cell_of(m, summary, 3) for m in metrics])
+    for label, summary in summaries.items()
+    if any(defined({label: summary}, name) for name in names)
   ]
-  return metrics, rows if metrics else []
+  return metrics, rows
+
+
+def of_videos(
+  kind: str, results: Mapping[str, Any]
+) -> tuple[list[registry.Metric], list[tuple[str, list[Cell]]]]:
+  """Returns `of_kind` of all methods; no rows where there are no videos."""
+  if not results['videos']:
+    return [], []
+  groups = methods(results).items()
+  return of_kind(kind, {wording.label(name): group for name, group in groups})
 
 
 def every_metric(results: Mapping[str, Any]) -> list[tuple[str, list[Cell]]]:

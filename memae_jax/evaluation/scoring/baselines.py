@@ -289,7 +289,8 @@ def _score(exp, name: str, before, index: int) -> tuple[Scored, str]:
     note = _PLAIN[name]
     if rule != 'mse':
       note += f'; scored by the rule "{losses.find(rule).title}"'
-    return Scored(*of_split(by_rule[rule]), of_test), note
+    pixels = _of_plain_maps(exp, name, split)
+    return Scored(*of_split(by_rule[rule]), of_test, pixels), note
   if name in trivial.MAPS:
     return _score_maps(exp, name, split, rows)
   stream = np.random.SeedSequence([replica.seed, replica.normal_class or 0])
@@ -303,6 +304,15 @@ def _score(exp, name: str, before, index: int) -> tuple[Scored, str]:
     name, train, tested, seed, exp.config.eval.baseline_samples
   )
   return Scored(*of_split(both)), note
+
+
+def _of_plain_maps(exp, name: str, split) -> error_maps.Metrics | None:
+  """Returns the metrics of a map that nobody learned; None without masks."""
+  if exp.source.masks is None:
+    return None
+  rows = split.test[exp.source.has_mask[split.test]]
+  maps = plain_videos.cells(exp.source, split.transform, rows, name)
+  return error_maps.measure(exp.source, rows, maps)
 
 
 def _score_rebuilt(

@@ -49,9 +49,8 @@ def score(
     name: see `fits`.
     rules: of frames.
   """
-  maps = {'frame_difference': _changes, 'no_bank': _speeds}[name]
   parts = []
-  for squares, cells in maps(source, transform, rows):
+  for squares, cells in _MAPS[name](source, transform, rows):
     error = np.array([one.mean() for one in squares], np.float32)
     of_cells = rules.of_cells(cells.reshape(len(cells), -1))
     part = {'mse': error, **jax.device_get(of_cells)}
@@ -107,6 +106,25 @@ def _speeds(source, transform, rows) -> Iterator[tuple[np.ndarray, np.ndarray]]:
   for start in range(0, len(scored), _BLOCK):
     speeds = source.inputs.frames.speeds(scored[start : start + _BLOCK])
     yield np.square(speeds), speeds[..., 0]
+
+
+_MAPS = {'frame_difference': _changes, 'no_bank': _speeds}
+
+
+def cells(
+  source: types.Source, transform: types.Transform, rows: np.ndarray, name: str
+) -> np.ndarray:
+  """Returns the maps [n, H, W] float32 of the scored frames of samples.
+
+  Args:
+    source, transform, rows, name: see `score`.
+  """
+  maps = np.empty((len(rows), *source.inputs.shape[-3:-1]), np.float32)
+  start = 0
+  for _, block in _MAPS[name](source, transform, rows):
+    maps[start : start + len(block)] = block
+    start += len(block)
+  return maps
 
 
 def chosen(by_rule: dict[str, Any], rule: str, name: str) -> str:

@@ -16,13 +16,14 @@ def texture(height=48, width=64, seed=0, x=0.0, y=0.0):
   return (0.5 + 0.15 * moved / moved.std()).clip(0, 1).astype(np.float32)
 
 
-def video(length, speed=0.0, event=None, **texture_fields):
+def video(length, speed=0.0, event=None, hop=None, **texture_fields):
   """[T, 48, 64, 1] uint8: a patch moves over still ground.
 
   Args:
     length: T.
     speed: of the patch to the right, in pixels per frame.
     event: the one frame in which the patch is 4 pixels further right.
+    hop: the frame that is half-way in a hop of 8 pixels to the right.
     **texture_fields: of the ground.
   """
   patch = texture(20, 26, seed=7)
@@ -30,6 +31,8 @@ def video(length, speed=0.0, event=None, **texture_fields):
   for number in range(length):
     frame = texture(**texture_fields)
     at = 8 + round(speed * number) + 4 * (number == event)
+    if hop is not None:
+      at += 4 * ((number >= hop) + (number > hop))
     frame[14:34, at : at + 26] = patch
     frames.append(np.round(255 * frame).astype(np.uint8)[..., None])
   return np.stack(frames)

@@ -30,10 +30,13 @@ def test_results_name_videos_and_rules(run):
   metrics = results['methods']['memae']
   assert rules['mse']['auroc'] == metrics['auroc']
   assert {'rbdc', 'tbdc', 'auroc_macro', 'eer_normalised'} <= set(metrics)
+  assert 0 <= metrics['auroc_pixel_criterion']['mean'] <= 1
+  assert metrics['auroc_dual_pixel']['n'] == 1
   assert len(results['replicas'][0]['videos']) == 6
   assert results['score']['frame'].endswith('frame 8, from 0')
   page = (run / 'report.html').read_text()
   assert 'What if the score were another?' in page and 'test_05' in page
+  assert 'The right place in the picture' in page
 
 
 def test_a_film_of_no_test_video(run):

@@ -10,8 +10,15 @@ from memae_jax.data import protocols, transforms
 from memae_jax.data.sets import moving_shapes
 from memae_jax.data.videos import clips
 from memae_jax.evaluation.metrics import frames as frames_lib
+from memae_jax.evaluation.metrics import pixel_criteria
 from memae_jax.evaluation.results import describe
-from memae_jax.evaluation.scoring import baselines, clip_scores, collect
+from memae_jax.evaluation.scoring import (
+  baselines,
+  clip_scores,
+  collect,
+  error_maps,
+  plain_videos,
+)
 from memae_jax.training import experiment, step
 from tests import helpers
 
@@ -164,6 +171,12 @@ def test_every_row_is_smoothed_alike(exp, scored):
   weights = step.weights(exp.programs.init())
   networks = [collect.networks(e, weights, [0, 0])[0] for e in (plain, smooth)]
   rows_of = [baselines.run(e, [])[0] for e in (plain, smooth)]
+  frame_difference, at_random = rows_of[0]
+  transform = plain.splits[0].transform
+  maps = plain_videos.cells(plain.source, transform, rows, 'frame_difference')
+  assert frame_difference.pixels == error_maps.measure(plain.source, rows, maps)
+  assert {'rbdc', *pixel_criteria.METRICS} <= set(frame_difference.pixels[0])
+  assert at_random.pixels is None
   for before, after in zip(*(a + b for a, b in zip(networks, rows_of))):
     np.testing.assert_allclose(after.score, one(before.score), rtol=1e-5)
     np.testing.assert_allclose(after.frames.score, after.score)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from memae_jax.data import types
-from memae_jax.evaluation.metrics import pixels
+from memae_jax.evaluation.metrics import pixel_criteria, pixels, regions
 from memae_jax.evaluation.scoring import error_maps
 
 
@@ -21,7 +21,7 @@ def test_maps_are_compared_with_the_masks_of_their_samples():
   assert set(values) == set(pixels.METRICS)  # No regions without videos.
 
 
-def test_regions_are_found_in_videos():
+def test_regions_and_places_are_found_in_videos():
   masks = np.zeros((6, 8, 8), bool)
   masks[2:4, 2:6, 2:6] = True
   videos = types.Videos(('v',), np.array([9]), np.zeros(6, int), np.arange(6))
@@ -30,4 +30,10 @@ def test_regions_are_found_in_videos():
     masks=masks, videos=videos,
   )  # fmt: skip
   values, _ = error_maps.measure(source, np.arange(6), masks.astype(float))
-  assert set(values) > set(pixels.METRICS)
+  metrics = pixels.METRICS, regions.METRICS, pixel_criteria.METRICS
+  assert list(values) == [name for group in metrics for name in group]
+  assert values['auroc_pixel_criterion'] == values['auroc_dual_pixel'] == 1
+  quiet = np.array([0, 5])
+  values, reasons = error_maps.measure(source, quiet, 0.0 * masks[quiet])
+  for name in pixel_criteria.METRICS:
+    assert values[name] is None and 'has an anomalous pixel' in reasons[name]

@@ -68,6 +68,10 @@ def test_frame_difference_of_single_frames(seen):
     ratio = 10 * np.log10(np.maximum(expected['mse'] / 4, 1e-10))
   for rule, values in {**expected, 'psnr': ratio}.items():
     np.testing.assert_allclose(found[rule], values, rtol=1e-4, err_msg=rule)
+  rows = np.array([4, 0, 9])
+  maps = plain_videos.cells(source, _FIXED, rows, 'frame_difference')
+  assert maps.dtype == np.float32
+  np.testing.assert_allclose(maps, change[rows, ..., 0], rtol=1e-4, atol=1e-6)
   assert found['mse'][6] == 0 and found['psnr'][6] == -100
 
 
@@ -97,6 +101,9 @@ def test_no_bank_is_the_fastest_cells():
     found = _score(source, 'no_bank')
     for rule, values in _reduced(np.square(speed), speed).items():
       np.testing.assert_allclose(found[rule], values, rtol=1e-5, err_msg=rule)
+    rows = np.array([3, 8])
+    maps = plain_videos.cells(source, _FIXED, rows, 'no_bank')
+    np.testing.assert_allclose(maps, speed[rows], rtol=1e-5)
   plain, _, _ = _source()
   assert not plain_videos.fits(plain, 'no_bank')
   assert plain_videos.fits(plain, 'frame_difference')

@@ -114,6 +114,10 @@ def _curve(ax, frames, video: int, at: np.ndarray, threshold) -> None:
   curve = np.full(len(at), np.nan)  # No line where there is no score.
   curve[number] = score
   ax.plot(at, curve, color=style.INK, linewidth=1, label='score')
+  beside = np.isnan(np.pad(curve, 1, constant_values=np.nan))
+  alone = ~beside[1:-1] & beside[:-2] & beside[2:]
+  if alone.any():  # A line of one frame is none.
+    ax.plot(at[alone], curve[alone], '.', color=style.INK, markersize=3)
   if threshold is not None:
     ax.axhline(
       threshold,

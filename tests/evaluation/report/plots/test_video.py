@@ -41,6 +41,25 @@ def test_a_panel_for_each_video(count, panels):
   _drawn(figure)
 
 
+@pytest.mark.parametrize(
+  ('frame', 'length', 'dots'),
+  [([0], 1, [0]), ([2, 4, 5, 9], 10, [2, 9]), ([0, 1], 2, [])],
+)
+def test_frames_without_neighbours_are_dots(frame, length, dots):
+  score = np.linspace(0.2, 0.8, len(frame))
+  frames = frames_lib.FrameScores(
+    score, score > 0.7, np.zeros(len(frame), int), np.array(frame), ['a'],
+    [length],
+  )  # fmt: skip
+  figure = video.score_curves(frames, threshold=0.5)
+  (ax,) = figure.axes
+  drawn = [line for line in ax.get_lines() if line.get_marker() == '.']
+  assert [x for line in drawn for x in line.get_xdata()] == dots
+  (patch,) = ax.patches if score[-1] > 0.7 else [None]
+  assert patch is None or patch.get_x() == frame[-1] - 0.5
+  _drawn(figure)
+
+
 def test_one_outlier_does_not_flatten_the_curves():
   frames = _frames(20)
   frames.score[3] = 1e6
