@@ -4,11 +4,11 @@ python -m memae_jax.data.prepare ucsd_ped2 --manual_dir=FOLDER
 python -m memae_jax.main --config=configs/ped2.py --workdir=runs/ped2
 
 Arguments: recipe (paper: clips of frames; motion: how fast cells move, see
-docs/motion.md), size (rows of pixels or cells), slots, seeds, variant (joined
-by "+"), epochs, data (ucsd_ped2, cuhk_avenue or shanghaitech), smoke, and
-released: the memory as in the released code, with inner products without a
-temperature, slots from random numbers, and a shrinkage threshold of 0.0025,
-which is 5/N for 2,000 slots and leaves most reads dead.
+docs/motion.md), task (reconstruct; predict: the fifth frame from four), size
+(rows of pixels or cells), slots, seeds, variant (joined by "+"), epochs, data
+(ucsd_ped2, cuhk_avenue or shanghaitech), smoke, and released: the memory as in
+the released code, with inner products without a temperature, slots from random
+numbers, and a threshold of 0.0025, 5/N for 2,000 slots: most reads are dead.
 """
 
 from memae_jax import config as config_lib
@@ -32,6 +32,7 @@ def get_config(arg=''):
     released=False,
     data='ucsd_ped2',
     recipe=recipe,
+    task='reconstruct',
     smoke={'size': 32, 'slots': 10, 'epochs': 1.0},
   )
   presets.one_of('data', args.data, _SETS)
@@ -48,11 +49,11 @@ def get_config(arg=''):
   config.model.memory.threshold = 1.0
   if args.released:
     presets.released_memory(config)
-  config.train.batch_size = 10
-  config.train.learning_rate = 1e-4
+  config.train.batch_size, config.train.learning_rate = 10, 1e-4
   config.eval.batch_size = 8
   if recipe == 'motion':
     presets.speeds_of_cells(config)
+  presets.task(config, args.task)
   if args.smoke:
     config.data.max_samples = 200
   return config

@@ -74,3 +74,14 @@ def of(config: Any, shape: tuple[int, ...]) -> Task:
       ' or frames with their motion (data.input "both")'
     )
   return Task(True)
+
+
+def is_bounded(config: Any) -> bool:
+  """Returns whether what is wanted lies in [-1, 1], as the range of tanh.
+
+  Frames by the fixed scaling do; motion has no bounds.
+
+  Args:
+    config: resolved.
+  """
+  return config.data.scaling == 'fixed' and config.data.input == 'frames'

@@ -1,0 +1,1 @@
+"""Methods that other people compare with on videos."""
