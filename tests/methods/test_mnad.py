@@ -106,46 +106,55 @@ def test_the_loss_is_that_of_the_equations(exp):
 
 @pytest.fixture(scope='module')
 def predicts():
-  """Method, initial variables and four samples where frames are predicted."""
-  fields = {'methods.mnad.widths': (4, 6, 8), 'model.batch_norm': True}
-  exp = experiment.build(predicting.config('mnad', **fields))
+  """Method, random variables and four samples where frames are predicted."""
+  config = predicting.config(
+    'mnad', **{'methods.mnad.widths': (4, 6, 8), 'model.batch_norm': False}
+  )
+  exp = experiment.build(config)
   method, x = exp.trainer.method, predicting.samples(exp, 4)
-  init = jax.jit(method.init)(jax.random.key(0), x[:1], np.int32(6))
-  return method, init, x
+  variables = predicting.filled(method, x.shape[1:], np.int32(6))
+  variables['mnad']['slots'] = _unit(variables['mnad']['slots'])
+  return method, variables, x
 
 
 def test_it_predicts_by_a_unet_around_the_memory(predicts):
   """Queries at the bottleneck, skips beside them, the last frame wanted."""
   method, variables, x = predicts
   net, slots = method.network, np.asarray(variables['mnad']['slots'], float)
-  weights = {k: variables[k] for k in ('params', 'batch_stats')}
+
+  def apply(method, *args):
+    weights = {'params': variables['params']}
+    return jax.jit(lambda *a: net.apply(weights, *a, method=method))(*args)
+
   seen = np.concatenate([x[:, i] for i in range(4)], axis=-1)
-  query, above = net.apply(weights, seen, method=mnad.Network.queries)
+  query, above = apply(mnad.Network.queries, seen)
   assert query.shape == (4 * 4 * 6, 8)
   assert [m.shape[1:] for m in above] == [(16, 24, 4), (8, 12, 6)]
   query = np.asarray(query, float)
   score = query @ slots.T
   soft = np.exp(score) / np.exp(score).sum(axis=1, keepdims=True)
   pair = np.float32(query), np.float32(soft @ slots)
-  out = net.apply(weights, *pair, above, method=mnad.Network.decode)
-  error = np.asarray(out, float) - x[:, 4]
-  mask = np.ones(4, bool)
-  found = method.predict(variables, x, np.int32(6), mask, None)
+  out = np.asarray(apply(mnad.Network.decode, *pair, above), float)
+  errors_ = np.square(out - x[:, 4]).mean(axis=(1, 2, 3))
+  nearest = slots[score.argmax(axis=1)]
+  far = np.linalg.norm(query - nearest, axis=1).reshape(4, -1).mean(axis=1)
+
+  def both(x):
+    mask = np.ones(4, bool)
+    found = method.predict(variables, x, np.int32(6), mask, None)
+    batch = base.Batch(x, None, None, 4)
+    parts = method.loss(variables, batch, np.int32(6), base.Across())
+    return found, parts.terms, parts.collections
+
+  found, terms, new = jax.jit(both)(x)
   np.testing.assert_allclose(found.output, out, atol=1e-5)
   np.testing.assert_array_equal(found.target, x[:, 4])
-  expected = np.square(error).mean(axis=(1, 2, 3))
-  np.testing.assert_allclose(found.scores['mse'], expected, rtol=1e-5)
-  nearest = slots[score.argmax(axis=1)]
-  expected = np.linalg.norm(query - nearest, axis=1).reshape(4, -1).mean(1)
+  np.testing.assert_allclose(found.scores['mse'], errors_, rtol=1e-5)
+  np.testing.assert_allclose(found.scores['memory_distance'], far, rtol=1e-5)
+  np.testing.assert_allclose(terms['reconstruction'], errors_.mean(), rtol=1e-5)
   np.testing.assert_allclose(
-    found.scores['memory_distance'], expected, rtol=1e-5
+    new['mnad']['slots'], _moved(slots, query), atol=1e-5
   )
-  batch = base.Batch(x, None, None, 4)
-  parts = method.loss(variables, batch, np.int32(6), base.Across())
-  assert parts.collections.keys() == {'mnad', 'batch_stats'}
-  others = [np.zeros_like(m) for m in above]  # The skips are read.
-  other = net.apply(weights, *pair, others, method=mnad.Network.decode)
-  assert np.abs(other - out).max() > 1e-3
 
 
 def test_the_predicted_frame_is_not_seen(predicts):
@@ -154,8 +163,7 @@ def test_the_predicted_frame_is_not_seen(predicts):
   assert (seen[:4] > 0).all() and seen[4] == 0
 
 
-_WIDE = {'methods.mnad.widths': (64, 128, 256, 512), 'data.colour': 'rgb'}
-_WIDE |= {'model.batch_norm': True}
+_WIDE = {'methods.mnad.widths': (64, 128, 256, 512), 'model.batch_norm': True}
 _DOWN = (64, 128), (128, 256), (256, 512)
 
 
@@ -194,22 +202,27 @@ def _layers(channels, up, wide):
   ids=['prediction', 'reconstruction'],
 )
 def test_published_networks_have_published_sizes(fields, shape, layers):
-  method = experiment.build(predicting.config('mnad', **fields)).trainer.method
+  method = predicting.built(predicting.config('mnad', **fields), shape)
   # Each layer has a norm; two have none, the last of the code and of all.
   expected = sum(9 * a * b + 3 * b for a, b in layers)
   expected += 9 * 512 * 512 + 512 + 9 * 64 * 3 + 3
-  assert predicting.parameters(method, shape, np.int32(6)) == expected
+  found = predicting.shapes(method, shape, np.int32(6))
+  assert predicting.count(found) == expected
+  assert method.network.code_shape == (32, 32, 512)
 
 
 def test_a_reconstruction_has_no_skips(exp):
   assert isinstance(exp.trainer.method.network.encoder, conv_net.ConvEncoder)
+  shape, network = (8, 8, 1), 'methods.mnad.network'
   with pytest.raises(errors.UserError, match='skips would copy'):
-    experiment.build(
-      helpers.digits(**_FIELDS, **{'methods.mnad.network': 'unet'})
-    )
-  plain = {'methods.mnad.network': 'no_skips', 'methods.mnad.widths': (3, 4)}
-  found = _scores(**plain, **{'train.epochs': 0.1})
-  assert np.isfinite(found['mse']).all()
+    predicting.built(helpers.digits(**_FIELDS, **{network: 'unet'}), shape)
+  plain = {network: 'no_skips', 'methods.mnad.widths': (3, 4)}
+  method = predicting.built(helpers.digits(**_FIELDS, **plain), shape)
+  decoder = method.network.decoder
+  assert not decoder.skips and decoder.bounded
+  variables = predicting.shapes(method, shape, np.int32(6))
+  up = variables['params']['decoder']['Conv_0']['kernel']
+  assert up.shape == (3, 3, 4, 6)  # Twice as wide as what it leads to.
 
 
 @pytest.mark.slow

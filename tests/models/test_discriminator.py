@@ -23,7 +23,10 @@ def test_it_judges_each_patch():
   network = discriminator.Discriminator((3, 4, 5))
   x = np.random.default_rng(0).uniform(-1, 1, (2, 9, 12, 2))
   x = x.astype(np.float32)
-  params = jax.jit(network.init)(jax.random.key(0), x)['params']
+  shapes = jax.eval_shape(lambda x: network.init(jax.random.key(0), x), x)
+  rng = np.random.default_rng(1)
+  draw = lambda leaf: rng.normal(0, 0.2, leaf.shape).astype(np.float32)
+  params = jax.tree.map(draw, shapes['params'])
   found = jax.jit(network.apply)({'params': params}, x)
   for i, stride in enumerate((2, 2, 1)):
     x = _conv(x, params[f'Conv_{i}'], stride)

@@ -92,6 +92,19 @@ def _images():
   return x.astype(np.float32)
 
 
+def _variables(network, x):
+  """Random numbers in the shapes of those of a network."""
+  shapes = jax.eval_shape(lambda x: network.init(jax.random.key(0), x), x)
+  rng = np.random.default_rng(1)
+
+  def fill(leaf):
+    scale = 1.5 / np.sqrt(np.prod(leaf.shape[:-1]))  # Of kernels.
+    drawn = rng.normal(0, scale if leaf.ndim > 1 else 0.1, leaf.shape)
+    return drawn.astype(np.float32)
+
+  return jax.tree.map(fill, shapes)
+
+
 @pytest.mark.parametrize(
   ('mixes', 'skips', 'kernel'),
   [(False, True, 2), (True, True, 3), (True, False, 3)],
@@ -100,41 +113,38 @@ def _images():
 def test_it_is_the_published_network(mixes, skips, kernel):
   """Also for sizes that two does not divide."""
   network, x = _network(mixes, skips, kernel), _images()
-  params = jax.jit(network.init)(jax.random.key(1), x)['params']
-  shift = lambda leaf: leaf + 0.1 if leaf.ndim == 1 else leaf  # Of biases.
-  params = jax.tree.map(shift, params)
-  found = jax.jit(network.apply)({'params': params}, x)
-  expected = _expected(x, params, mixes, mixes, skips)
-  assert np.std(expected) > 0.01
+  variables = _variables(network, x)
+  found = jax.jit(network.apply)(variables, x)
+  expected = _expected(x, variables['params'], mixes, mixes, skips)
+  assert np.std(expected) > 0.05
   np.testing.assert_allclose(found, np.tanh(expected), atol=1e-5)
-  linear = _network(mixes, skips, kernel, bounded=False)
-  found = jax.jit(linear.apply)({'params': params}, x)
-  np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-def test_norms_leave_padding_out():
-  network, x = _network(True, True, 3, batch_norm=True), _images()
-  variables = jax.jit(network.init)(jax.random.key(0), x)
-  assert 'batch_stats' in variables
+def test_norms_leave_padding_out_and_results_may_be_linear():
+  network = _network(True, True, 3, batch_norm=True, bounded=False)
+  x = _images()
+  variables = _variables(network, x)
+  stats = jax.tree.map(np.ones_like, variables['batch_stats'])
+  assert len(jax.tree.leaves(stats)) == 2 * (5 + 2 + 2 * 3)
+  variables['batch_stats'] = stats
+  variables['params']['decoder']['Conv_2']['kernel'] *= 9
   train = jax.jit(
-    lambda x, mask: network.apply(
-      variables, x, True, mask, mutable=['batch_stats']
+    lambda x: network.apply(
+      variables, x, True, np.arange(4) < 3, mutable=['batch_stats']
     )
   )
-  padded = np.concatenate([x, 9 * x[:1]])
-  out, stats = train(padded, np.arange(4) < 3)
-  alone, alone_stats = train(x, None)
-  np.testing.assert_allclose(out[:3], alone, atol=1e-5)
-  for one, two in zip(jax.tree.leaves(stats), jax.tree.leaves(alone_stats)):
-    np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-6)
+  padded = lambda by: np.concatenate([x, by * x[:1]])
+  (one, moved), (two, also) = train(padded(9)), train(padded(-3))
+  np.testing.assert_allclose(one[:3], two[:3], rtol=1e-4, atol=1e-5)
+  jax.tree.map(np.testing.assert_array_equal, moved, also)
+  assert np.abs(one[:3]).max() > 1 and (one[3] != two[3]).any()
 
 
 def test_half_precision_comes_back_in_single():
   network, x = _network(False, True, 2, dtype=jnp.bfloat16), _images()
-  variables = jax.jit(network.init)(jax.random.key(0), x)
+  variables = _variables(network, x)
   out = jax.eval_shape(network.apply, variables, x)
   assert out.shape == (3, *_SIZE, 1) and out.dtype == jnp.float32
-  assert all(v.dtype == jnp.float32 for v in jax.tree.leaves(variables))
 
 
 @pytest.mark.parametrize(

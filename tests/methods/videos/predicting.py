@@ -1,10 +1,12 @@
 """Small experiments whose methods predict the last frame of a clip."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import sklearn.metrics
 
-from memae_jax.training import experiment, loop, step
+from memae_jax.methods import registry
+from memae_jax.training import experiment, fleet, loop, step
 from tests import helpers
 
 FIELDS = {
@@ -57,13 +59,33 @@ def sensitivity(method, variables, x, hyper):
   return np.abs(np.asarray(gradient)).sum(axis=(0, 2, 3, 4))
 
 
-def parameters(method, shape, hyper, key='params'):
-  """How many numbers a collection of the initial variables has."""
+def shapes(method, shape, hyper):
+  """Shapes of the initial variables for samples of a shape."""
   x = jax.ShapeDtypeStruct((1, *shape), np.float32)
-  variables = jax.eval_shape(
-    lambda x: method.init(jax.random.key(0), x, hyper), x
-  )
-  return sum(leaf.size for leaf in jax.tree.leaves(variables[key]))
+  return jax.eval_shape(lambda x: method.init(jax.random.key(0), x, hyper), x)
+
+
+def filled(method, shape, hyper):
+  """Random numbers in place of initial variables, without a compilation."""
+  rng = np.random.default_rng(0)
+
+  def fill(leaf):
+    scale = 1.5 / np.sqrt(np.prod(leaf.shape[:-1]))  # Of kernels.
+    drawn = rng.normal(0, scale if leaf.ndim > 1 else 0.1, leaf.shape)
+    return jnp.asarray(drawn, jnp.float32)
+
+  return jax.tree.map(fill, shapes(method, shape, hyper))
+
+
+def built(config, shape):
+  """The method of a config with one family, for samples of a shape."""
+  replicas = fleet.replicas(config)
+  return registry.find(replicas[0].variant).build(config, shape, replicas)
+
+
+def count(variables):
+  """How many parameters there are."""
+  return sum(leaf.size for leaf in jax.tree.leaves(variables['params']))
 
 
 def auroc_of_shapes(variant, **fields):
