@@ -282,7 +282,8 @@ class Mnad(base.Method):
 
   def _find(self, variables, query, hyper, mask) -> Found:
     """Reads the memory and finds the nearest slots, without a gradient."""
-    slots, axis = variables['mnad']['slots'], self.across.memory_axis
+    axis = self.across.memory_axis
+    slots = jnp.asarray(variables['mnad']['slots'])  # Scorers have NumPy's.
     fixed = jax.lax.stop_gradient(query)
     exists = self._first + jnp.arange(self._here) < hyper
     options = _READ._replace(read_bytes=self.read_bytes, axis=axis)

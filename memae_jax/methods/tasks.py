@@ -77,9 +77,9 @@ def of(config: Any, shape: tuple[int, ...]) -> Task:
 
 
 def is_bounded(config: Any) -> bool:
-  """Returns whether what is wanted lies in [-1, 1], as the range of tanh.
+  """Returns whether what networks give lies in [-1, 1], where tanh ends.
 
-  Frames by the fixed scaling do; motion has no bounds.
+  Motion does not, in whatever unit it is.
 
   Args:
     config: resolved.

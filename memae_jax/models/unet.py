@@ -86,7 +86,7 @@ def _up(width: int, kernel: int, size: tuple[int, int], dtype: Any, x):
     x: the maps.
   """
   double = tuple(2 * n for n in x.shape[1:-1])
-  padding = (kernel - 1) // 2
+  padding = ((kernel - 1) // 2,) * 2
   x = conv_net.Conv(width, kernel, (2, 2), double, dtype, padding)(x)
   return x[:, : size[0], : size[1]]
 

@@ -1,1 +1,1 @@
-"""Methods that other people compare with on videos."""
+"""Methods that others made for videos, to compare with."""

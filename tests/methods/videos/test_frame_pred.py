@@ -303,7 +303,7 @@ def test_it_resumes_bit_for_bit_and_is_exported(tmp_path, monkeypatch):
     'eval.score': 'psnr',
     'train.log_every': 1,
     'train.checkpoint_every': 1,
-    'train.epochs': 0.5,
+    'train.epochs': 1.0,
   }
   build = lambda: experiment.build(predicting.config('frame_pred', **fields))
   straight, run = tmp_path / 'straight', tmp_path / 'killed'
