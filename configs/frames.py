@@ -10,9 +10,10 @@ ground_truth/VIDEO; without either, frames get scores but no metrics. Without
 test, a share of the videos tests: --config.data.protocol=random_rows.
 
 Arguments: path, labels, size (height in pixels), width (0: squares), colour
-(auto, grey, rgb), stride (frames between training clips), slots, seeds, variant
-(joined by "+"), epochs, smoke. Anything else is set by --config.data.FIELD=...;
-the fields stand in memae_jax/config/data_fields.py.
+(auto, grey, rgb), stride (frames between training clips), task (reconstruct;
+predict: the fifth frame from four), slots, seeds, variant (joined by "+"),
+epochs, smoke. Anything else is set by --config.data.FIELD=...; the fields stand
+in memae_jax/config/data_fields.py.
 """
 
 from memae_jax import config as config_lib
@@ -29,6 +30,7 @@ def get_config(arg=''):
     width=0,
     colour='auto',
     stride=1,
+    task='reconstruct',
     slots=1000,
     seeds=1,
     variant='memae+nonspar+ae',
@@ -47,6 +49,7 @@ def get_config(arg=''):
 
   widths = (8, 8, 8, 8) if args.smoke else (48, 64, 128, 128)
   presets.video_network(config, widths)
+  presets.task(config, args.task)
   config.model.memory.threshold = 1.0
   config.train.batch_size = 8
   config.train.learning_rate = 2e-4

@@ -2,8 +2,9 @@
 
 python -m memae_jax.main --config=configs/moving_shapes.py --workdir=runs/shapes
 
-Arguments: size (pixels of a side), slots, seeds, variant (joined by "+"),
-epochs, smoke.
+Arguments: size (pixels of a side), task (reconstruct; predict: the fifth frame
+from four, see docs/motion.md), slots, seeds, variant (joined by "+"), epochs,
+smoke.
 """
 
 from memae_jax import config as config_lib
@@ -15,6 +16,7 @@ def get_config(arg=''):
   args = config_lib.parse_arg(
     arg,
     size=32,
+    task='reconstruct',
     slots=200,
     seeds=1,
     variant='memae+nonspar+ae',
@@ -29,6 +31,7 @@ def get_config(arg=''):
 
   widths = (4, 4, 4, 4) if args.smoke else (16, 16, 32, 32)
   presets.video_network(config, widths)
+  presets.task(config, args.task)
   config.model.memory.threshold = 1.0
 
   config.train.batch_size = 8

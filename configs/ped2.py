@@ -4,7 +4,8 @@ python -m memae_jax.data.prepare ucsd_ped2 --manual_dir=FOLDER
 python -m memae_jax.main --config=configs/ped2.py --workdir=runs/ped2
 
 Arguments: size (rows of pixels or cells), slots, seeds, variant (joined by
-"+"), epochs, data (ucsd_ped2, cuhk_avenue or shanghaitech), smoke, and recipe:
+"+"), epochs, data (ucsd_ped2, cuhk_avenue or shanghaitech), task (reconstruct;
+predict: the fifth frame from four), smoke, and recipe:
 
   paper     clips of frames; cosines / 0.1, lambda 1/N, score by squared error
   motion    how fast cells move, and a bank beside networks; docs/motion.md
@@ -28,9 +29,9 @@ _RECIPES = {  # Epochs, and what is set after the network of the paper.
 def get_config(arg=''):
   """Trains three variants: at full size, or on 64 rows of 96 cells."""
   names = ('size', 0), ('slots', 0), ('variant', ''), ('epochs', 0.0)
+  words = {'data': 'ucsd_ped2', 'recipe': 'paper', 'task': 'reconstruct'}
   smoke = {'size': 32, 'slots': 10, 'epochs': 1.0}
-  rest = {'seeds': 1, 'data': 'ucsd_ped2', 'recipe': 'paper', 'smoke': smoke}
-  args = config_lib.parse_arg(arg, **dict(names), **rest)
+  args = config_lib.parse_arg(arg, **dict(names), **words, seeds=1, smoke=smoke)
   presets.one_of('data', args.data, _SETS)
   presets.one_of('recipe', args.recipe, _RECIPES)
   moves, (epochs, change) = args.recipe == 'motion', _RECIPES[args.recipe]
@@ -48,10 +49,10 @@ def get_config(arg=''):
   presets.video_network(config, widths)
   presets.sharp_memory(config)
   config.model.memory.threshold = 1.0
-  config.train.batch_size = 10
-  config.train.learning_rate = 1e-4
+  config.train.batch_size, config.train.learning_rate = 10, 1e-4
   config.eval.batch_size = 8
   change(config)
+  presets.task(config, args.task)
   if args.smoke:
     config.data.max_samples = 200
   return config

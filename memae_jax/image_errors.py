@@ -208,3 +208,24 @@ def gradient(x: jax.Array, output: jax.Array) -> jax.Array:
   down = jnp.diff(error, axis=1, append=error[:, -1:])
   right = jnp.diff(error, axis=2, append=error[:, :, -1:])
   return down**2 + right**2
+
+
+def edges(x: jax.Array, output: jax.Array) -> jax.Array:
+  """Returns by how much differences to the next pixels differ in size.
+
+  Sum of the one to the right and the one below, whatever their signs; 0 at the
+  far borders, which have no next pixel. It is the gradient loss of Frame-Pred,
+  whose released code takes zeros for the next pixels of the borders.
+
+  Args:
+    x: [B, H, W, C].
+    output: [B, H, W, C].
+  """
+  dtype = jnp.promote_types(jnp.float32, x.dtype)
+
+  def sizes(image, axis):
+    last = jax.lax.slice_in_dim(image, -1, None, axis=axis)
+    return jnp.abs(jnp.diff(image, axis=axis, append=last))
+
+  x, output = x.astype(dtype), output.astype(dtype)
+  return sum(jnp.abs(sizes(x, i) - sizes(output, i)) for i in (1, 2))

@@ -131,3 +131,16 @@ def test_maps_lie_where_their_positions_are():
     image_errors.enlarged(maps, (12, 12), 2.0),
     rtol=1e-5,
   )
+
+
+def test_edges_by_hand():
+  """Of 3x3 pixels; the last row and column have no next ones."""
+  x = np.array([[0, 1, 1], [2, 0, 0], [0, 0, -1]], float)
+  out = np.array([[0, -1, 0], [0, 0, 0], [0, 0, 0]], float)
+  # Sizes to the right: x 1 0, 2 0, 0 1; out 1 1, 0 0, 0 0.
+  right = [[0, 1, 0], [2, 0, 0], [0, 1, 0]]
+  # Sizes downwards: x 2 1 1, 2 0 1; out 0 1 0, 0 0 0.
+  down = [[2, 0, 1], [2, 0, 1], [0, 0, 0]]
+  found = image_errors.edges(x[None, ..., None], out[None, ..., None])
+  np.testing.assert_array_equal(found[0, ..., 0], np.add(right, down))
+  assert not image_errors.edges(-x[None, ..., None], x[None, ..., None]).any()

@@ -234,7 +234,14 @@ def _check_motion(data: Mapping[str, Any]) -> None:
 
 def _check_task(resolved: Mapping[str, Any]) -> None:
   """Raises UserError if there is nothing to predict, or nobody to do it."""
+  variants = resolved['fleet']['variants']
   if resolved['model']['task'] == 'reconstruct':
+    for name in variants:
+      if not registry.find(name).reconstructs:
+        raise errors.UserError(
+          f'method "{name}" of fleet.variants predicts; set model.task to'
+          ' "predict" and data.clip_frames to 5, the last from four'
+        )
     return
   field = 'config field "model.task" is "predict"'
   seen, frames = resolved['data']['input'], resolved['data']['clip_frames']
@@ -244,7 +251,7 @@ def _check_task(resolved: Mapping[str, Any]) -> None:
       ' them to "both" and 1 for the motion of a frame, or clip_frames to 2 or'
       ' more, and input to another, for the last frame of a clip'
     )
-  for name in resolved['fleet']['variants']:
+  for name in variants:
     if not registry.find(name).predicts:
       able = [one for one in registry.names() if registry.find(one).predicts]
       raise errors.UserError(

@@ -120,7 +120,47 @@ BANK: dict[str, Any] = {
   ).role(fields.NO_WEIGHT),
 }
 
+_WIDTHS = fields.many(
+  fields.integer(1, '', low=1),
+  (16, 32, 64, 128),
+  'Channels of the levels of the U-Net, of which each has half the rows and'
+  ' columns of the one above. Published: 64, 128, 256, 512; the default is for'
+  ' CPUs.',
+)
+
+FRAME_PRED: dict[str, Any] = {
+  'widths': _WIDTHS,
+  'intensity': fields.number(
+    1.0, 'Weight of train.loss, which is the squared error.', low=0.0
+  ),
+  'edges': fields.number(
+    1.0,
+    'Weight of the gradient loss: by how much differences of neighbouring'
+    ' pixels differ in size.',
+    low=0.0,
+  ),
+  'adversarial': fields.number(
+    0.0,
+    'Weight of the loss by which predictions look real to a discriminator of'
+    ' patches, which is trained beside it. Published: 0.05; 0: there is none.',
+    low=0.0,
+  ),
+  'discriminator': fields.many(
+    fields.integer(1, '', low=1),
+    (32, 64, 128, 128),
+    'Channels of the discriminator. Published: 128, 256, 512, 512.',
+  ),
+}
+
 MNAD: dict[str, Any] = {
+  'network': fields.choice(
+    'auto',
+    ('auto', 'model', 'unet', 'no_skips'),
+    'model: encoder and decoder of model, as MemAE has them. unet: a U-Net with'
+    ' skips, as published for prediction. no_skips: the same without, as'
+    ' published for reconstruction. auto: unet where it predicts, else model.',
+  ),
+  'widths': _WIDTHS,
   'compactness': fields.number(
     0.1, 'Weight of the distance of queries to their nearest slots.', low=0.0
   ),
@@ -132,4 +172,9 @@ MNAD: dict[str, Any] = {
   ),
 }
 
-ALL = {'bank': BANK, 'feature_memae': FEATURE_MEMAE, 'mnad': MNAD}
+ALL = {
+  'bank': BANK,
+  'feature_memae': FEATURE_MEMAE,
+  'frame_pred': FRAME_PRED,
+  'mnad': MNAD,
+}

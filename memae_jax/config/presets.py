@@ -120,6 +120,26 @@ def speeds_of_cells(config: Config) -> None:
   config.eval.batch_size = 64
 
 
+def task(config: Config, name: str) -> None:
+  """Sets what networks of videos have to give.
+
+  Args:
+    config: to change, once its network is set.
+    name: 'reconstruct', the sample; or 'predict', the fifth frame from the four
+      before it, scored by its signal-to-noise ratio if nothing else was set.
+
+  Raises:
+    UserError: `name` is something else.
+  """
+  one_of('task', name, ('reconstruct', 'predict'))
+  config.model.task = name
+  if name == 'predict':
+    config.paper = ''  # Its table is of reconstructions.
+    config.data.clip_frames, config.model.time_strides = 5, ()
+    if config.eval.score == 'mse':
+      config.eval.score = 'psnr'
+
+
 def one_of(name: str, value: str, known: Iterable[str]) -> None:
   """Raises UserError if an argument is none of the known words.
 

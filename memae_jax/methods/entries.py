@@ -33,6 +33,12 @@ def _feature_memae(config, input_shape, replicas):
   return feature_memae.build(config, input_shape, replicas)
 
 
+def _frame_pred(config, input_shape, replicas):
+  from memae_jax.methods.videos import frame_pred
+
+  return frame_pred.build(config, input_shape, replicas)
+
+
 def _gaussian(config, input_shape, replicas):
   from memae_jax.methods import gaussian
 
@@ -168,8 +174,20 @@ ALL = (
     style=('#b3446c', '-', 'h'),
     reads=('model.memory.slots', 'methods.mnad.'),
     memories=True,
-    rivals=('memae', 'ae'),
+    rivals=('memae', 'ae', 'frame_pred'),
     couples_batch=True,
+    predicts=True,
+  ),
+  Entry(
+    name='frame_pred',
+    label='Frame-Pred',
+    family='frame_pred',
+    build=_frame_pred,
+    style=('#d4a017', '-', '8'),
+    reads=('methods.frame_pred.',),
+    rivals=('memae', 'ae'),
+    predicts=True,
+    reconstructs=False,
   ),
   *(
     Entry(name, label, name, _fitted, style=style, classical=True)

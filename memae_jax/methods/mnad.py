@@ -4,10 +4,12 @@ After Park et al. 2020, "Learning memory-guided normality for anomaly
 detection", by the equations and the released code. Queries and slots are unit
 vectors; the decoder sees each query with what it read; losses pull queries to
 their nearest slot and away from the second; slots move without a gradient.
+As published it foretells the fifth frame of a clip from four by a U-Net, or
+gives back a frame by the same network without skips.
 
 Left out is the update while testing, by which scores depend on the order of the
-samples. The score that the paper adds up is `eval.score=sum` of a
-reconstruction error and `memory_distance`.
+samples. The score that the paper adds up is `eval.score=sum` of an error and
+`memory_distance`.
 """
 
 import dataclasses
@@ -21,8 +23,8 @@ import numpy as np
 
 from memae_jax import losses, memory
 from memae_jax.memory import addressing, nearest, usage
-from memae_jax.methods import base
-from memae_jax.models import memae
+from memae_jax.methods import base, tasks
+from memae_jax.models import conv_net, memae, unet
 from memae_jax.runtime import errors, parallel
 
 _SLOTS = ('mnad', 'slots')
@@ -53,12 +55,10 @@ def build(
       '"mnad" compares the two nearest slots, but there are fewer, in all or on'
       ' a device; raise model.memory.slots'
     )
-  model = memae.build(
-    config.model, input_shape, None, dtype=config.model.compute
-  )
-  options = config.methods.mnad
+  options, task = config.methods.mnad, tasks.of(config, input_shape)
   return Mnad(
-    network=Network(model.encoder, model.decoder, model.code_shape),
+    network=_network(config, task, input_shape),
+    task=task,
     slots=slots,
     compactness=options.compactness,
     separateness=options.separateness,
@@ -67,11 +67,53 @@ def build(
   )
 
 
+def _network(
+  config: Any, task: tasks.Task, input_shape: tuple[int, ...]
+) -> 'Network':
+  """Returns the network that `methods.mnad.network` names.
+
+  Raises:
+    UserError: it does not fit the samples, or would copy them.
+  """
+  options, (seen, wanted) = config.methods.mnad, task.shapes(input_shape)
+  dtype, kind = config.model.compute, options.network
+  if kind == 'auto':
+    kind = 'unet' if task.predicts else 'model'
+  if kind == 'model':
+    model = memae.build(
+      config.model, seen, None, dtype=dtype, output_shape=wanted
+    )
+    return Network(model.encoder, model.decoder, model.code_shape)
+  if kind == 'unet' and not task.predicts:
+    raise errors.UserError(
+      'config field "methods.mnad.network" is "unet", whose skips would copy'
+      ' what it has to give back; use "no_skips", or model.task "predict"'
+    )
+  sizes = unet.sizes(seen, options.widths, 'methods.mnad.widths')
+  wrap = conv_net.remat if config.model.remat else lambda module: module
+  shared = dict(
+    widths=tuple(options.widths),
+    batch_norm=config.model.batch_norm,
+    dtype=dtype,
+  )
+  decoder = wrap(unet.Decoder)(
+    sizes=sizes,
+    channels=wanted[-1],
+    kernel=3,
+    skips=kind == 'unet',
+    mixes=True,
+    bounded=tasks.is_bounded(config),
+    **shared,
+  )
+  encoder = wrap(unet.Encoder)(is_open=True, **shared)
+  return Network(encoder, decoder, (*sizes[-1], options.widths[-1]))
+
+
 class Network(nn.Module):
   """Encoder, and decoder of queries beside their reads.
 
   Attributes:
-    encoder, decoder: see `models.memae`.
+    encoder, decoder: see `models.memae` or `models.unet`.
     code_shape: of the encoding of one sample; its last axis is that of slots.
   """
 
@@ -79,21 +121,38 @@ class Network(nn.Module):
   decoder: nn.Module
   code_shape: tuple[int, ...]
 
-  def queries(self, x, train: bool = False, mask=None) -> jax.Array:
-    """Returns unit vectors [Q, C], one for each position of each sample."""
-    code = self.encoder(x, train, mask).astype(x.dtype)
-    return addressing.normalise(code.reshape(-1, self.code_shape[-1]))
+  def queries(self, x, train: bool = False, mask=None):
+    """Returns unit vectors [Q, C], one for each position of each sample.
 
-  def decode(self, query, value, train: bool = False, mask=None) -> jax.Array:
-    """Decodes [Q, C] queries with the [Q, C] values that they read."""
+    Beside them the maps that skips take to the decoder, of a U-Net.
+    """
+    code, above = self.encoder(x, train, mask), ()
+    if isinstance(code, tuple):
+      *above, code = code
+    code = code.astype(x.dtype).reshape(-1, self.code_shape[-1])
+    return addressing.normalise(code), tuple(above)
+
+  def decode(
+    self, query, value, above=(), train: bool = False, mask=None
+  ) -> jax.Array:
+    """Decodes [Q, C] queries with the [Q, C] values that they read.
+
+    Args:
+      query: from `queries`.
+      value: of their reads.
+      above: from `queries`.
+      train: whether norms take the moments of the batch.
+      mask: [B] bool, False for padding; None: there is none.
+    """
     both = jnp.concatenate([query, value], axis=1)
     both = both.reshape(-1, *self.code_shape[:-1], both.shape[1])
-    return self.decoder(both, train, mask).astype(query.dtype)
+    more = (above,) if above else ()
+    return self.decoder(both, train, mask, *more).astype(query.dtype)
 
   def __call__(self, x) -> jax.Array:
-    """Reconstructs samples whose reads are zeros, to start the weights."""
-    query = self.queries(x)
-    return self.decode(query, jnp.zeros_like(query))
+    """Decodes samples whose reads are zeros, to start the weights."""
+    query, above = self.queries(x)
+    return self.decode(query, jnp.zeros_like(query), above)
 
 
 class Found(NamedTuple):
@@ -148,6 +207,7 @@ class Mnad(base.Method):
 
   Attributes:
     network: encoder and decoder.
+    task: what they see of a sample, and what they have to give.
     slots: on all devices, without padding.
     compactness, separateness: weights of the losses.
     loss_name: name of the rule in `losses` that trains it.
@@ -156,6 +216,7 @@ class Mnad(base.Method):
   """
 
   network: Network
+  task: tasks.Task
   slots: int
   compactness: float
   separateness: float
@@ -202,7 +263,8 @@ class Mnad(base.Method):
   def init(self, key, samples, hyper):
     """Returns weights, and slots drawn from U(0, 1), then of norm 1."""
     del hyper
-    variables = self.network.init(key, samples)
+    seen, _ = self.task.parts(samples)
+    variables = self.network.init(key, seen)
     width = self.network.code_shape[-1]
     # Each slot has a key of its own, wherever it lies.
     keys = jax.vmap(jax.random.fold_in, (None, 0))(
@@ -220,7 +282,8 @@ class Mnad(base.Method):
 
   def _find(self, variables, query, hyper, mask) -> Found:
     """Reads the memory and finds the nearest slots, without a gradient."""
-    slots, axis = variables['mnad']['slots'], self.across.memory_axis
+    axis = self.across.memory_axis
+    slots = jnp.asarray(variables['mnad']['slots'])  # Scorers have NumPy's.
     fixed = jax.lax.stop_gradient(query)
     exists = self._first + jnp.arange(self._here) < hyper
     options = _READ._replace(read_bytes=self.read_bytes, axis=axis)
@@ -243,17 +306,17 @@ class Mnad(base.Method):
 
   def loss(self, variables, batch, hyper, across):
     """Returns the error and the two losses of the slots, and moves these."""
-    x, mask = batch.x, batch.mask
-    query, new = self._net(
-      variables, Network.queries, x, True, mask, train=True
+    (seen, wanted), mask = self.task.parts(batch.x), batch.mask
+    (query, above), new = self._net(
+      variables, Network.queries, seen, True, mask, train=True
     )
     found = self._find(variables, query, hyper, mask)
     read, variables = found.read.value, {**variables, **new}
     out, new = self._net(
-      variables, Network.decode, query, read, True, mask, train=True
+      variables, Network.decode, query, read, above, True, mask, train=True
     )
     rule = losses.find(self.loss_name)
-    error = batch.mean(rule.reduce(rule.errors(x, out)))
+    error = batch.mean(rule.reduce(rule.errors(wanted, out)))
     first, second = (found.slots[found.index[:, i]] for i in (0, 1))
     far = lambda slot: jnp.linalg.norm(query - slot + _LEAST, axis=1)
     compact = batch.mean(jnp.mean((query - first) ** 2, axis=1))
@@ -282,20 +345,23 @@ class Mnad(base.Method):
     return {base.memory_name(_SLOTS): usage.totals(found.read, mask)}
 
   def predict(self, variables, x, hyper, mask, keys):
-    """Returns scores, maps and reconstructions; slots stay as they are."""
+    """Returns scores, maps and outputs; slots stay as they are."""
     del keys
-    query, _ = self._net(variables, Network.queries, x)
+    seen, wanted = self.task.parts(x)
+    (query, above), _ = self._net(variables, Network.queries, seen)
     found = self._find(variables, query, hyper, mask)
-    out, _ = self._net(variables, Network.decode, query, found.read.value)
+    read = found.read.value
+    out, _ = self._net(variables, Network.decode, query, read, above)
     nearest_ = found.slots[found.index[:, 0]]
     distance = jnp.linalg.norm(query - nearest_, axis=1).reshape(len(x), -1)
-    by_rule = losses.of(x, out)
+    by_rule = losses.of(wanted, out)
     scores = by_rule['scores'] | {losses.MEMORY: jnp.mean(distance, axis=1)}
     kept = found.read.kept.reshape(len(x), -1)
     return base.Prediction(
       scores,
       by_rule['maps'],
       output=out,
+      target=wanted if self.task.predicts else None,
       kept=jnp.sum(kept, axis=1, dtype=jnp.int32),
       totals=self._totals(found, mask),
     )

@@ -36,6 +36,7 @@ class Entry:
     classical: whether it is a reference, which figures draw thinner.
     predicts: whether it can predict a part of a sample from the others, see
       `tasks`.
+    reconstructs: whether it can do anything else.
   """
 
   name: str
@@ -53,6 +54,7 @@ class Entry:
   exportable: bool = True
   classical: bool = False
   predicts: bool = False
+  reconstructs: bool = True
 
 
 def _check(entry: Entry) -> None:

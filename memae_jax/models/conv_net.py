@@ -10,6 +10,7 @@ the middle of the kernel on the image):
             in time 1-2-2-2, of clips [16, 256, 256, 1]
 """
 
+import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -145,7 +146,7 @@ class Conv(nn.Module):
   """Convolution [B, *n, Ci] -> [B, *m, Co], m = (n + 2 (k//2) - k)//s + 1.
 
   With `size`, the adjoint map: a transposed convolution to these sizes.
-  Strides are 1 where none are given.
+  Strides are 1 where none are given; `padding`, where given, replaces k//2.
   """
 
   width: int
@@ -153,6 +154,7 @@ class Conv(nn.Module):
   strides: tuple[int, ...] | None = None
   size: tuple[int, ...] | None = None
   dtype: Any = jnp.float32
+  padding: tuple[int, ...] | None = None
 
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
@@ -164,7 +166,8 @@ class Conv(nn.Module):
       (self.kernel,) * rank + (x.shape[-1], self.width),
     ).astype(self.dtype)
     bias = self.param('bias', nn.initializers.zeros, (self.width,))
-    strides, padding = self.strides or (1,) * rank, (self.kernel // 2,) * rank
+    strides = self.strides or (1,) * rank
+    padding = self.padding or (self.kernel // 2,) * rank
     x = x.astype(self.dtype)
     if self.size is None:
       y = conv.conv(x, kernel, strides, padding)
@@ -192,6 +195,10 @@ def remat(module: type[nn.Module]) -> type[nn.Module]:
 def max_pool(x: jax.Array, strides: Sequence[int]) -> jax.Array:
   """Takes the maximum of blocks: [B, *n, C] -> [B, *ceil(n / s), C].
 
+  Of equal values the first gets the gradient. That of `jnp.max` divides by how
+  many values equal the maximum: none at all where XLA computes them again with
+  another rounding.
+
   Args:
     x: [B, *n, C].
     strides: s, the size of a block; the last block may be smaller.
@@ -202,8 +209,14 @@ def max_pool(x: jax.Array, strides: Sequence[int]) -> jax.Array:
   blocks = [
     part for n, s in zip(x.shape[1:-1], strides) for part in (n // s, s)
   ]
-  within = tuple(range(2, 2 * x.ndim - 3, 2))
-  return jnp.max(x.reshape(x.shape[0], *blocks, x.shape[-1]), axis=within)
+  x = x.reshape(x.shape[0], *blocks, x.shape[-1])
+  for axis in range(2, len(blocks) // 2 + 2):  # Each one leaves a place less.
+    parts = [
+      jax.lax.index_in_dim(x, i, axis, keepdims=False)
+      for i in range(x.shape[axis])
+    ]
+    x = functools.reduce(lambda a, b: jnp.where(b > a, b, a), parts)
+  return x
 
 
 def up_sample(

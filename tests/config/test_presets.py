@@ -94,6 +94,23 @@ def test_speeds_of_cells():
   assert config.methods.bank.features == 'cells'
 
 
+@pytest.mark.parametrize('of_speeds', [False, True])
+def test_the_fifth_frame_is_predicted_from_four(of_speeds):
+  config = presets.experiment('moving_shapes', ARGS)
+  config.data.protocol, config.data.image_size = 'given', 20
+  presets.video_network(config, (4, 6, 8, 10))
+  if of_speeds:
+    presets.speeds_of_cells(config)
+  presets.task(config, 'reconstruct')
+  assert config_lib.resolve(config).data.clip_frames == (1 if of_speeds else 16)
+  presets.task(config, 'predict')
+  config = config_lib.resolve(config)
+  assert config.data.clip_frames == 5 and config.model.time_strides == ()
+  assert config.eval.score == ('largest_cells' if of_speeds else 'psnr')
+  with pytest.raises(errors.UserError, match='"task" is "guess"; use recon'):
+    presets.task(config_lib.default(), 'guess')
+
+
 def test_the_released_memory_has_its_threshold():
   config = presets.experiment('ped2', ARGS)
   presets.sharp_memory(config)

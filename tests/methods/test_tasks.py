@@ -64,6 +64,18 @@ def test_only_videos_are_predicted():
     tasks.of(config, (8, 8, 1))
 
 
+def test_frames_of_the_fixed_scaling_are_bounded():
+  clip = {'model.task': 'predict', 'data.clip_frames': 5}
+  moved = {'data.motion': 'blocks', 'data.input': 'speed'}
+  for fields, bounded in (
+    ({'data.scaling': 'fixed'}, True),
+    ({'data.scaling': 'standard'}, False),
+    ({'data.scaling': 'fixed'} | moved, False),
+  ):
+    config = helpers.clips(**_CONV | clip | fields)
+    assert tasks.is_bounded(config) == bounded
+
+
 def _videos(test=None, **fields):
   """An experiment on still ground, where one frame of a video is other."""
   config = helpers.clips(**{'fleet.variants': ('memae', 'ae')} | _CONV | fields)
