@@ -57,6 +57,34 @@ def test_devices_share_the_slots(select):
   assert np.count_nonzero(one.totals['bank'].usage) <= 21
 
 
+def test_the_nearest_slots_of_cells_rebuild_a_picture():
+  fields = {
+    'methods.bank.features': 'cells',
+    'methods.bank.positions': 10,
+    'methods.bank.slots': 30,
+    'methods.bank.select': 'random',
+    'methods.bank.blur': 0.0,
+  }
+  exp, weights = fitting.fitted(**fields)
+  assert exp.replicas[0].slots == 30  # Whatever other memories have.
+  slots = np.asarray(weights.collections['bank']['slots'][0], np.float64)
+  assert slots.shape == (30, 1)
+  (split,) = exp.splits
+  x = transforms.apply(exp.source.inputs[split.test], split.transform)
+  x = np.asarray(x, np.float64).reshape(len(x), -1)
+  nearest = slots[np.abs(x[..., None] - slots[:, 0]).argmin(axis=-1), 0]
+  found = fitting.scores(exp, weights).scores
+  np.testing.assert_allclose(
+    found['mse'][0, : len(x)],
+    ((x - nearest) ** 2).mean(axis=1),
+    rtol=1e-4,
+    atol=1e-6,
+  )
+  for more in ({'neighbours': 3}, {'blur': 1.0}):  # No slot rebuilds a pixel.
+    others = fields | {f'methods.bank.{k}': v for k, v in more.items()}
+    assert 'mse' not in fitting.scores(*fitting.fitted(**others)).scores
+
+
 def test_patches_have_maps_and_the_farthest_one_is_the_score():
   fields = {
     'methods.bank.features': 'patches',
