@@ -285,7 +285,7 @@ register(
     'max_cell',
     'Largest cell',
     'largest value in the map of the scored frame: of squared errors, mean over'
-    ' the channels; of a bank, of distances',
+    ' the channels; of a bank that rebuilds nothing, of distances',
     errors=None,
     of_pixels=_CELLS,
     of_map=True,
@@ -294,8 +294,8 @@ register(
     'largest_cells',
     'Mean of the largest cells',
     'mean of the largest values (eval.largest_cells) in the map of the scored'
-    ' frame: of squared errors, mean over the channels; of a bank, of'
-    ' distances',
+    ' frame: of squared errors, mean over the channels; of a bank that rebuilds'
+    ' nothing, of distances',
     errors=None,
     of_pixels=_CELLS,
     of_map=True,

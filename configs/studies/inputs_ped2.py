@@ -1,4 +1,4 @@
-"""What a network of UCSD Ped2 sees, and what it has to give: input and task.
+"""Inputs and tasks on UCSD Ped2: what a network sees, and what it has to give.
 
 python -m memae_jax.data.prepare ucsd_ped2 --manual_dir=FOLDER
 python -m memae_jax.study --config=configs/studies/inputs_ped2.py \
@@ -36,30 +36,25 @@ def get_study(arg=''):
     size=64,
     smoke={'slots': 10, 'epochs': 1.0, 'size': 32},
   )
-  base = f'../ped2.py:recipe=motion,seeds={args.seeds},slots={args.slots},'
-  base += f'epochs={args.epochs},size={args.size}'
-  tasks = [
-    {'data.motion': motion, 'data.input': seen, 'label': f'rebuilds {name}'}
-    for name, (motion, seen) in _SEEN.items()
-  ] + [
+  of_run = ('seeds', 'slots', 'epochs', 'size')
+  base = ','.join(f'{key}={args[key]}' for key in of_run)
+  seen = [(f'rebuilds {k}', *v, 1, 'reconstruct') for k, v in _SEEN.items()]
+  seen += [(f'foretells: {k}', *v, 'predict') for k, v in _FORETOLD.items()]
+  points = [
     {
+      'variant': variant,
+      'label': f'{variant}, {label}',
       'data.motion': motion,
-      'data.input': seen,
+      'data.input': given,
       'data.clip_frames': frames,
-      'model.task': 'predict',
-      'label': f'foretells: {name}',
+      'data.perspective': 0.5 if motion == 'blocks' else 0.0,
+      'model.task': task,
     }
-    for name, (motion, seen, frames) in _FORETOLD.items()
+    for label, motion, given, frames, task in seen
+    for variant in ('memae', 'ae')
   ]
-  for task in tasks:
-    if task['data.motion'] != 'blocks':
-      task['data.perspective'] = 0.0
   return grid.Study(
-    base=base + (',smoke' if args.smoke else ''),
-    points=[
-      task | {'variant': variant, 'label': f'{variant}, {task["label"]}'}
-      for task in tasks
-      for variant in ('memae', 'ae')
-    ],
+    base=f'../ped2.py:recipe=motion,{base}' + ',smoke' * bool(args.smoke),
+    points=points,
     metric='auroc_normalised',
   )

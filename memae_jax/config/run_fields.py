@@ -258,7 +258,7 @@ EVAL: dict[str, Any] = {
     fields.choice('pca', BASELINES, ''),
     BASELINES,
     'Baselines on the same samples; frame_difference is for videos only,'
-    ' no_bank (the fastest cells) for videos whose motion is seen, brightness,'
+    ' no_bank (the speed itself) for videos whose motion is seen, brightness,'
     ' contrast and contrast_mean for images, local_deviation_3 and'
     ' local_deviation_7 for images with masks.',
   ),

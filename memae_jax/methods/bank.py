@@ -181,9 +181,11 @@ class Bank(base.Method):
         totals=first.totals | other.totals,
       )
     if self.rebuilds:
-      far = losses.map_of(losses.MEMORY, first.maps).reshape(len(x), -1)
-      error = jnp.mean(far**2, axis=1) / self.shape[-1]
-      first = first._replace(scores=first.scores | {'mse': error})
+      far = first.maps[losses.MEMORY] ** 2 / self.shape[-1]
+      error = jnp.mean(far, axis=(1, 2))
+      first = first._replace(
+        scores=first.scores | {'mse': error}, maps=first.maps | {'mse': far}
+      )
     return first
 
 

@@ -156,6 +156,7 @@ def render(results: Mapping[str, Any], drawn: Sequence[figure.Figure]) -> str:
     rules=rule_tables.rules(results),
     rule_methods=[wording.label(name) for name in results['rules']],
     chosen=rule_tables.chosen(results),
+    over_rows=tables.over_rows(results),
     events=tables.of_videos('of_events', results),
     places=tables.of_videos('of_places', results),
     videos=tables.videos(results),

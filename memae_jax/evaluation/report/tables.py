@@ -272,6 +272,23 @@ def of_videos(
   return of_kind(kind, {wording.label(name): group for name, group in groups})
 
 
+def over_rows(results: Mapping[str, Any]) -> list[tuple[str, Cell, str]]:
+  """Returns name, difference and videos of methods less rows of videos."""
+  return [
+    (
+      f'{wording.label(method)} - {wording.label(row)}',
+      cell(
+        {'mean': gap['difference'], 'ci95': gap['ci95']},
+        digits(results),
+        sign=True,
+      ),
+      f'{gap["won"]} : {gap["lost"]}',
+    )
+    for method, gaps in results.get('over_rows', {}).items()
+    for row, gap in gaps.items()
+  ]
+
+
 def every_metric(results: Mapping[str, Any]) -> list[tuple[str, list[Cell]]]:
   """Returns all metrics (rows) of all variants and baselines (columns)."""
   groups = list(methods(results).values())

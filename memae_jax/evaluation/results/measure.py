@@ -15,7 +15,7 @@ from memae_jax.evaluation.metrics import (
 )
 from memae_jax.evaluation.metrics import frames as frames_lib
 from memae_jax.evaluation.metrics import registry as metric_registry
-from memae_jax.evaluation.results import chosen
+from memae_jax.evaluation.results import chosen, over_rows
 from memae_jax.evaluation.scoring import contrast, pseudo_anomalies, scores
 from memae_jax.methods import registry
 
@@ -171,7 +171,7 @@ def measure(
   Returns:
     headline, metrics (of the headline), variants, averaged_classes (see
     `class_means.averaged`), differences, classes, replicas, baselines,
-    baseline_reasons, memory, pseudo, rules, chosen and videos, as in
+    baseline_reasons, memory, pseudo, rules, chosen, over_rows and videos, as in
     `results.json`.
   """
   measured = [_measure(r, config, has_labels) for r in networks]
@@ -201,6 +201,11 @@ def measure(
     'pseudo': _means(_by_variant(pseudo)),
     'rules': _rules([*networks, *baselines]) if has_labels else {},
     'chosen': chosen.summary(networks) if has_labels else {},
+    'over_rows': (
+      over_rows.summary(networks, baselines, config.bootstrap)
+      if has_labels
+      else {}
+    ),
     'videos': frames_lib.summary(frames_lib.videos(frames)) if frames else None,
   }
 

@@ -28,7 +28,7 @@ _BLOCK = 256  # Reconstructions whose errors are reduced at once.
 # Maps of videos that nobody learned, and what they are of.
 _PLAIN = {
   'frame_difference': 'mean squared change from the frame before',
-  'no_bank': 'speed of the cells of the scored frame',
+  'no_bank': 'squared speed of the cells of the scored frame',
 }
 
 
@@ -284,7 +284,7 @@ def _score(exp, name: str, before, index: int) -> tuple[Scored, str]:
     by_rule = plain_videos.score(
       exp.source, split.transform, rows, name, exp.trainer.frames
     )
-    rule = plain_videos.chosen(by_rule, exp.rule, name)
+    rule = plain_videos.chosen(by_rule, exp.rule)
     of_test = {k: v[: len(split.test)] for k, v in by_rule.items()}
     note = _PLAIN[name]
     if rule != 'mse':

@@ -3,7 +3,7 @@
 Each gives a map of the scored frame and from it the rules of a network:
 
   frame_difference  squared change from the frame before
-  no_bank           speed, as networks see it; its mean square is `mse`
+  no_bank           squared speed, as networks see it
 """
 
 from collections.abc import Iterator
@@ -54,11 +54,10 @@ def score(
     error = np.array([one.mean() for one in squares], np.float32)
     of_cells = rules.of_cells(cells.reshape(len(cells), -1))
     part = {'mse': error, **jax.device_get(of_cells)}
-    if name == 'frame_difference':
-      if rules.form == losses.CLIP:
-        part['mse_centre'] = error
-      ratio = 'psnr' if rules.form == losses.FRAME else 'psnr_centre'
-      part[ratio] = np.asarray(losses.decibels(error))
+    if rules.form == losses.CLIP:
+      part['mse_centre'] = error
+    ratio = 'psnr' if rules.form == losses.FRAME else 'psnr_centre'
+    part[ratio] = np.asarray(losses.decibels(error))
     parts.append(part)
   return {key: np.concatenate([p[key] for p in parts]) for key in parts[0]}
 
@@ -100,12 +99,13 @@ def _with_neighbours(source: types.Source, rows: np.ndarray) -> np.ndarray:
 
 
 def _speeds(source, transform, rows) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-  """Yields squares [k, H, W, 1] of speeds of scored frames, and the speeds."""
+  """Yields squares [k, H, W, 1] of speeds of scored frames, and their maps."""
   del transform
   scored = source.inputs.take(rows).scored
   for start in range(0, len(scored), _BLOCK):
     speeds = source.inputs.frames.speeds(scored[start : start + _BLOCK])
-    yield np.square(speeds), speeds[..., 0]
+    squares = np.square(speeds)
+    yield squares, squares[..., 0]
 
 
 _MAPS = {'frame_difference': _changes, 'no_bank': _speeds}
@@ -127,13 +127,11 @@ def cells(
   return maps
 
 
-def chosen(by_rule: dict[str, Any], rule: str, name: str) -> str:
+def chosen(by_rule: dict[str, Any], rule: str) -> str:
   """Returns the rule of the score of a row: that of the networks if it has it.
 
   Args:
     by_rule: from `score`.
     rule: of the networks.
-    name: see `fits`.
   """
-  own = {'frame_difference': 'mse', 'no_bank': 'largest_cells'}[name]
-  return rule if rule in by_rule and rule != 'mse' else own
+  return rule if rule in by_rule else 'mse'
