@@ -68,6 +68,12 @@ BANK: dict[str, Any] = {
     ' slots; 0: all.',
     low=0,
   ),
+  'least': fields.number(
+    0.0,
+    'Features of a smaller norm become no slots, and have no distance: cells'
+    ' that stand still.',
+    low=0.0,
+  ),
   'slots': fields.integer(
     0,
     'Slots of the bank, where they are not as many as those of other memories;'

@@ -100,7 +100,7 @@ def speeds_of_cells(config: Config) -> None:
   Block matching gives the motion; what is near the camera counts for less.
   Every row is scored by the squared error: of reconstructions, of the bank's
   nearest slots, of zeros (the speed alone) and of the frame before. A bank has
-  5,000 cells.
+  5,000 cells, none of which stands still.
 
   Args:
     config: to change; its `data.image_size` is the number of rows of cells.
@@ -114,6 +114,7 @@ def speeds_of_cells(config: Config) -> None:
   config.methods.bank.features, config.methods.bank.positions = 'cells', 64
   config.methods.bank.blur = 0.0
   config.methods.bank.select, config.methods.bank.slots = 'random', 5000
+  config.methods.bank.least = 0.25
   config.train.batch_size, config.train.learning_rate = 16, 2e-3
   config.train.schedule, config.train.warmup_steps = 'cosine', 100
   config.train.alpha = 0.0

@@ -55,6 +55,7 @@ def build(
     rule=rule,
     most=options.most,
     positions=options.positions,
+    least=options.least,
     neighbours=options.neighbours,
     reweight=options.reweight,
     is_standard=bool(kinds),
@@ -82,6 +83,7 @@ class Slots:
     rule: how slots are made of features.
     most: so many training normals give features at most.
     positions: so many positions of a picture give features; 0: all.
+    least: features of a smaller norm become no slots, and have no distance.
     neighbours: how many nearest slots a distance is the mean of.
     reweight: slots around the nearest one by which the distance of a sample is
       re-weighted, see `memory.reweighting`; 0: it is not.
@@ -97,6 +99,7 @@ class Slots:
   rule: selection.Rule = selection.Rule()
   most: int = 0
   positions: int = 0
+  least: float = 0.0
   neighbours: int = 1
   reweight: int = 0
   is_standard: bool = False
@@ -173,7 +176,7 @@ class Slots:
     Returns:
       The variables at `path`, with slots.
     """
-    features = self.rule.clean(collected)
+    features = self._large(self.rule.clean(collected))
     rows, weights = self.rule.slots(features, count, rng)
     slots = np.zeros_like(variables['slots'])
     slots[: len(rows)] = rows
@@ -185,6 +188,13 @@ class Slots:
       found = usual.usual(self.rule, features, count, self.neighbours, rng)
       new |= zip(('mean', 'deviation'), map(np.float32, found))
     return new
+
+  def _large(self, features: selection.Features) -> selection.Features:
+    """Returns the features that are large enough; all, if none is."""
+    if not self.least:
+      return features
+    large = np.linalg.norm(features.rows, axis=1) >= self.least
+    return features.at(np.flatnonzero(large)) if large.any() else features
 
   def predict(
     self,
@@ -208,7 +218,11 @@ class Slots:
     near = self._near(variables, queries)
     # Before the pass nothing is there, and everything is as far.
     distance = jnp.where(jnp.isfinite(near.distance), near.distance, 0)
-    distance = jnp.mean(distance, axis=1).reshape(features.shape[:-1])
+    distance = jnp.mean(distance, axis=1)
+    if self.least:
+      size = jnp.linalg.norm(queries, axis=1)
+      distance = jnp.where(size < self.least, 0, distance)
+    distance = distance.reshape(features.shape[:-1])
     found = positions.scored(
       losses.MEMORY,
       self._standard(variables, distance),

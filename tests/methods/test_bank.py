@@ -85,6 +85,32 @@ def test_the_nearest_slots_of_cells_rebuild_a_picture():
     assert 'mse' not in fitting.scores(*fitting.fitted(**others)).scores
 
 
+def test_small_features_are_no_slots_and_at_no_distance():
+  fields = {
+    'methods.bank.features': 'cells',
+    'methods.bank.least': 0.5,
+    'methods.bank.select': 'random',
+    'methods.bank.blur': 0.0,
+    'model.memory.slots': 20,
+  }
+  exp, weights = fitting.fitted(**fields)
+  slots = np.asarray(weights.collections['bank']['slots'][0])
+  count = int(weights.collections['bank']['count'][0])
+  assert count and (np.abs(slots[:count]) >= 0.5 - 1e-6).all()
+  (split,) = exp.splits
+  x = transforms.apply(exp.source.inputs[split.test], split.transform)
+  (distances,) = (
+    m[0, : len(x)]
+    for k, m in fitting.scores(exp, weights, ('maps',)).maps.items()
+    if k == losses.MEMORY
+  )
+  still = np.abs(np.asarray(x)[..., 0]) < 0.5
+  assert 0.05 < still.mean() < 0.95
+  assert (distances[still] == 0).all() and (distances[~still] > 0).any()
+  exp, weights = fitting.fitted(**fields | {'methods.bank.least': 1e3})
+  assert int(weights.collections['bank']['count'][0]) == 20  # None is large.
+
+
 def test_patches_have_maps_and_the_farthest_one_is_the_score():
   fields = {
     'methods.bank.features': 'patches',
