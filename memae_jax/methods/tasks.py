@@ -74,3 +74,14 @@ def of(config: Any, shape: tuple[int, ...]) -> Task:
       ' or frames with their motion (data.input "both")'
     )
   return Task(True)
+
+
+def is_bounded(config: Any) -> bool:
+  """Returns whether what networks give lies in [-1, 1], where tanh ends.
+
+  Motion does not, in whatever unit it is.
+
+  Args:
+    config: resolved.
+  """
+  return config.data.scaling == 'fixed' and config.data.input == 'frames'

@@ -145,7 +145,7 @@ class Conv(nn.Module):
   """Convolution [B, *n, Ci] -> [B, *m, Co], m = (n + 2 (k//2) - k)//s + 1.
 
   With `size`, the adjoint map: a transposed convolution to these sizes.
-  Strides are 1 where none are given.
+  Strides are 1 where none are given; `padding`, where given, replaces k//2.
   """
 
   width: int
@@ -153,6 +153,7 @@ class Conv(nn.Module):
   strides: tuple[int, ...] | None = None
   size: tuple[int, ...] | None = None
   dtype: Any = jnp.float32
+  padding: tuple[int, ...] | None = None
 
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
@@ -164,7 +165,8 @@ class Conv(nn.Module):
       (self.kernel,) * rank + (x.shape[-1], self.width),
     ).astype(self.dtype)
     bias = self.param('bias', nn.initializers.zeros, (self.width,))
-    strides, padding = self.strides or (1,) * rank, (self.kernel // 2,) * rank
+    strides = self.strides or (1,) * rank
+    padding = self.padding or (self.kernel // 2,) * rank
     x = x.astype(self.dtype)
     if self.size is None:
       y = conv.conv(x, kernel, strides, padding)

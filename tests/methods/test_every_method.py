@@ -15,6 +15,24 @@ from tests import helpers
 pytestmark = pytest.mark.slow
 
 MESHES = (1, 1, 1), (1, 8, 1), (8, 1, 1)
+# Families whose networks are large by default, or which need clips.
+FIELDS = {
+  'hasan': {
+    'methods.hasan.widths': (8, 4),
+    'methods.hasan.kernels': (3, 3),
+    'methods.hasan.stride': 2,
+  },
+  'zhao': {
+    'data.image_size': 16,
+    'data.image_width': 24,
+    'data.clip_frames': 4,
+    'data.clip_stride': 10,
+    'data.max_samples': 200,
+    'methods.zhao.widths': (4, 6),
+    'methods.zhao.decoder_widths': (4,),
+  },
+}
+OF_CLIPS = {'zhao'}
 FAMILIES: dict[str, list[str]] = {}
 for _name in registry.names():
   FAMILIES.setdefault(registry.find(_name).family, []).append(_name)
@@ -23,10 +41,11 @@ for _name in registry.names():
 def _advanced(family, mesh=(1, 1, 1), **fields):
   """Returns an experiment, the values of its first steps, and test scores."""
   names = FAMILIES[family]
-  config = helpers.digits(
+  of_clips = family in OF_CLIPS
+  config = (helpers.clips if of_clips else helpers.digits)(
     **{
       'fleet.variants': tuple(names),
-      'fleet.normal_classes': (3,),
+      'fleet.normal_classes': () if of_clips else (3,),
       'fleet.seeds': -(-8 // len(names)),
       'train.epochs': 0.2,
       'train.batch_size': 16,
@@ -34,6 +53,7 @@ def _advanced(family, mesh=(1, 1, 1), **fields):
       'mesh.replica': mesh[0],
       'mesh.data': mesh[1],
       'mesh.memory': mesh[2],
+      **FIELDS.get(family, {}),
       **fields,
     }
   )
@@ -71,10 +91,12 @@ def test_a_mesh_changes_no_loss_and_no_score(alone, mesh):
   assert tuple(other.mesh.shape.values()) == mesh
   for values, again in zip(logged, others_logged, strict=True):
     assert values.keys() == again.keys()
-    for one, two in zip(
-      *(jax.tree.leaves(v.get('gradient')) for v in (values, again))
-    ):
-      np.testing.assert_allclose(one, two, atol=1e-4 * np.abs(one).max())
+    gradients = [jax.tree.leaves(v.get('gradient')) for v in (values, again)]
+    # Biases before norms have gradients of rounding alone.
+    least = 1e-6 * max((np.abs(leaf).max() for leaf in gradients[0]), default=0)
+    for one, two in zip(*gradients, strict=True):
+      close = max(1e-4 * np.abs(one).max(), least)
+      np.testing.assert_allclose(one, two, atol=close)
     for key in set(values) & {'loss', 'reconstruction', 'grad_norm'}:
       np.testing.assert_allclose(values[key], again[key], rtol=1e-3)
   _same_scores(exp, scored, others_scored, rtol=2e-3, atol=1e-4)
@@ -94,7 +116,7 @@ def test_scores_have_words_and_maps_have_the_shape_of_a_sample(alone):
   for rule in scored.scores:
     assert losses.find(rule).definition and losses.find(rule).title
   for maps in scored.maps.values():
-    assert maps.shape[2:] == exp.source.inputs.shape[1:3]
+    assert maps.shape[2:] == exp.source.inputs.shape[-3:-1]
   for name in FAMILIES[family]:
     assert wording.label(name) == registry.find(name).label != ''
   assert {exp.rule, method.criterion[0]} <= scored.scores.keys()

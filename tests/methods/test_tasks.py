@@ -64,6 +64,18 @@ def test_only_videos_are_predicted():
     tasks.of(config, (8, 8, 1))
 
 
+@pytest.mark.parametrize(
+  'fields,bounded',
+  [
+    ({}, True),
+    ({'data.scaling': 'standard'}, False),
+    ({'data.input': 'speed', 'data.motion': 'difference'}, False),
+  ],
+)
+def test_outputs_are_bounded_where_inputs_are(fields, bounded):
+  assert tasks.is_bounded(helpers.clips(**fields)) == bounded
+
+
 def _videos(**fields):
   """An experiment on still ground, where one frame of a video is other."""
   config = helpers.clips(**{'fleet.variants': ('memae', 'ae')} | _CONV | fields)
