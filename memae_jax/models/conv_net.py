@@ -10,6 +10,7 @@ the middle of the kernel on the image):
             in time 1-2-2-2, of clips [16, 256, 256, 1]
 """
 
+import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -194,6 +195,10 @@ def remat(module: type[nn.Module]) -> type[nn.Module]:
 def max_pool(x: jax.Array, strides: Sequence[int]) -> jax.Array:
   """Takes the maximum of blocks: [B, *n, C] -> [B, *ceil(n / s), C].
 
+  Of equal values the first gets the gradient. That of `jnp.max` divides by how
+  many values equal the maximum: none at all where XLA computes them again with
+  another rounding.
+
   Args:
     x: [B, *n, C].
     strides: s, the size of a block; the last block may be smaller.
@@ -204,8 +209,14 @@ def max_pool(x: jax.Array, strides: Sequence[int]) -> jax.Array:
   blocks = [
     part for n, s in zip(x.shape[1:-1], strides) for part in (n // s, s)
   ]
-  within = tuple(range(2, 2 * x.ndim - 3, 2))
-  return jnp.max(x.reshape(x.shape[0], *blocks, x.shape[-1]), axis=within)
+  x = x.reshape(x.shape[0], *blocks, x.shape[-1])
+  for axis in range(2, len(blocks) // 2 + 2):  # Each one leaves a place less.
+    parts = [
+      jax.lax.index_in_dim(x, i, axis, keepdims=False)
+      for i in range(x.shape[axis])
+    ]
+    x = functools.reduce(lambda a, b: jnp.where(b > a, b, a), parts)
+  return x
 
 
 def up_sample(

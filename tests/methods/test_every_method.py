@@ -21,6 +21,7 @@ FIELDS = {
     'methods.hasan.widths': (8, 4),
     'methods.hasan.kernels': (3, 3),
     'methods.hasan.stride': 2,
+    'train.batch_size': 18,
   },
   'zhao': {
     'data.image_size': 16,
@@ -28,6 +29,7 @@ FIELDS = {
     'data.clip_frames': 4,
     'data.clip_stride': 10,
     'data.max_samples': 200,
+    'train.batch_size': 18,  # Eight devices have padding.
     'methods.zhao.widths': (4, 6),
     'methods.zhao.decoder_widths': (4,),
   },

@@ -165,6 +165,14 @@ def test_a_head_draws_in_training_only():
   assert np.abs(out.reconstruction - again.reconstruction).max() > 1e-6
 
 
+def test_of_equal_values_the_first_has_the_gradient():
+  x = jnp.zeros((1, 3, 2, 4, 1))
+  gradient = jax.grad(lambda x: conv_net.max_pool(x, (2, 2, 2)).sum())(x)
+  expected = np.zeros(x.shape)
+  expected[:, ::2, ::2, ::2] = 1
+  np.testing.assert_array_equal(gradient, expected)
+
+
 @pytest.mark.parametrize('layout', ['strided', 'pool'])
 @pytest.mark.parametrize('shape', [(32, 32, 3), (8, 32, 32, 1)])
 def test_remat_keeps_less_for_the_backward_pass(layout, shape):

@@ -44,10 +44,12 @@ def _unpooled(y, place, size):
 def test_maxima_and_their_places(size):
   rng = np.random.default_rng(0)
   x = rng.normal(size=(2, *size, 3)).round(1)  # Some values are equal.
-  value, place = pooling.max_pool(jnp.asarray(x, jnp.float32))
+  value, place = jax.jit(pooling.max_pool)(jnp.asarray(x, jnp.float32))
   assert value.shape[1:3] == tuple(map(pooling.pooled, size))
   y = rng.normal(size=value.shape)
-  back = pooling.unpool(jnp.asarray(y, jnp.float32), place, size)
+  back = jax.jit(pooling.unpool, static_argnums=2)(
+    jnp.asarray(y, jnp.float32), place, size
+  )
   for b, c in np.ndindex(2, 3):
     highest, where = _pooled(x[b, ..., c])
     np.testing.assert_allclose(value[b, ..., c], highest, atol=1e-5)
@@ -58,11 +60,14 @@ def test_maxima_and_their_places(size):
 
 def test_unpooling_is_the_adjoint_of_pooling():
   x = jax.random.normal(jax.random.key(0), (2, 9, 12, 3))
-  value, place = pooling.max_pool(x)
+  value, place = jax.jit(pooling.max_pool)(x)
   y = jax.random.normal(jax.random.key(1), value.shape)
-  gradient = jax.grad(lambda x: jnp.vdot(pooling.max_pool(x)[0], y))(x)
+  product = lambda x: jnp.vdot(pooling.max_pool(x)[0], y)
+  gradient = jax.jit(jax.grad(product))(x)
   np.testing.assert_allclose(
-    pooling.unpool(y, place, x.shape[1:3]), gradient, atol=1e-6
+    jax.jit(pooling.unpool, static_argnums=2)(y, place, (9, 12)),
+    gradient,
+    atol=1e-6,
   )
 
 

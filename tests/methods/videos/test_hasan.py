@@ -159,11 +159,12 @@ def _by_hand(params, levels, x, masks):
 
 @pytest.mark.parametrize('masks', [False, True])
 def test_what_it_computes(masks):
-  shape = (3, 19, 24, 1)
+  shape = (3, 15, 20, 1)
   method = _method(shape, **SMALL | {'methods.hasan.masks': masks})
   x = jax.random.uniform(jax.random.key(0), (2, *shape), minval=-1)
-  variables = method.init(jax.random.key(1), x, ())
-  found = method.predict(variables, x, (), None, None)
+  variables = jax.jit(lambda x: method.init(jax.random.key(1), x, ()))(x)
+  predict = jax.jit(lambda v, x: method.predict(v, x, (), None, None))
+  found = predict(variables, x)
   network = method.network
   for clip, out in zip(np.asarray(x, float), found.output):
     image = np.moveaxis(clip[..., 0], 0, -1)  # Frames are the channels.

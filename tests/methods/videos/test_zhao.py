@@ -1,5 +1,7 @@
 """AE-Conv3D: the published layers, its losses, and the frames that it sees."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -24,7 +26,8 @@ def _method(shape=_SHAPE, **fields):
 
 
 def _variables(method, shape=_SHAPE):
-  return method.init(jax.random.key(1), jnp.zeros((1, *shape)), ())
+  init = jax.jit(lambda x: method.init(jax.random.key(1), x, ()))
+  return init(jnp.zeros((1, *shape)))
 
 
 def test_the_published_layers():
@@ -63,9 +66,11 @@ def test_the_loss_is_that_of_both_halves_without_padding(weight):
   variables = _variables(method)
   mask = np.arange(5) < 3
   batch = base.Batch(x, jnp.asarray(mask), None, 3)
-  parts = method.loss(variables, batch, (), base.Across())
-  (rebuilt, foretold), _ = method.network.apply(
-    variables, x[:3, :4], True, mutable=['batch_stats']
+  loss = jax.jit(lambda v, batch: method.loss(v, batch, (), base.Across()))
+  parts = loss(variables, batch)
+  apply = functools.partial(method.network.apply, mutable=['batch_stats'])
+  (rebuilt, foretold), _ = jax.jit(apply, static_argnums=2)(
+    variables, x[:3, :4], True
   )
   first, later = np.split(np.asarray(x[:3], float), 2, axis=1)
   error = np.mean((np.asarray(rebuilt, float) - first) ** 2)
@@ -80,19 +85,21 @@ def test_the_loss_is_that_of_both_halves_without_padding(weight):
 
 def test_decoders_have_weights_of_their_own():
   method = _method(**SMALL)
-  params = _variables(method)['params']
+  variables = _variables(method)
   x = jax.random.uniform(jax.random.key(0), (2, *_SHAPE), minval=-1)
 
   def error(params, part):
     batch = base.Batch(x, None, None, 2)
-    variables = {**_variables(method), 'params': params}
-    return method.loss(variables, batch, (), base.Across()).terms[part]
+    given = {**variables, 'params': params}
+    return method.loss(given, batch, (), base.Across()).terms[part]
 
   for part, other in (
     ('reconstruction', 'foreteller'),
     ('prediction', 'rebuilder'),
   ):
-    gradient = jax.grad(error)(params, part)
+    gradient = jax.jit(jax.grad(error), static_argnums=1)(
+      variables['params'], part
+    )
     largest = {
       name: max(float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves(of_part))
       for name, of_part in gradient.items()
@@ -106,18 +113,17 @@ def test_scores_are_of_the_frames_around_the_scored_one():
   variables = _variables(method)
   x = jax.random.uniform(jax.random.key(0), (1, *_SHAPE), minval=-1)
 
-  def score(x, rule):
-    found = method.predict(variables, x, (), None, None)
-    return found.scores[rule][0]
-
-  seen = jax.grad(lambda x: score(x, 'mse'))(x)
+  predict = jax.jit(lambda x: method.predict(variables, x, (), None, None))
+  found = predict(x)
+  seen = jax.grad(lambda x: predict(x).scores['mse'][0])(x)
   moved = np.abs(np.asarray(seen)).max((0, 2, 3, 4)) > 0
   assert np.flatnonzero(moved).tolist() == [2, 3, 4, 5]
-  found = method.predict(variables, x, (), None, None)
   np.testing.assert_array_equal(found.target, x[:, 2:6])
   # What is compared is the scored frame of the sample.
   error = np.square(np.asarray(found.output[0, 2]) - np.asarray(x[0, 4]))
-  np.testing.assert_allclose(score(x, 'mse_centre'), error.mean(), rtol=1e-5)
+  np.testing.assert_allclose(
+    found.scores['mse_centre'][0], error.mean(), rtol=1e-5
+  )
   np.testing.assert_allclose(
     found.maps['mse'][0], error.mean(-1), rtol=1e-4, atol=1e-7
   )
