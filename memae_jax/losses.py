@@ -33,6 +33,15 @@ def scored_frame(clips: jax.Array) -> jax.Array:
   return clips[:, clips.shape[1] // 2]
 
 
+def around_scored(clips: jax.Array, count: int) -> jax.Array:
+  """Returns the `count` frames of clips [B, T, ...] around the scored ones.
+
+  Among these the scored frame is the one of `scored_frame`, too.
+  """
+  first = clips.shape[1] // 2 - count // 2
+  return clips[:, first : first + count]
+
+
 def squared(x: jax.Array, output: jax.Array) -> jax.Array:
   """Returns the squared error of each element.
 

@@ -23,6 +23,17 @@ def _clips(channels=1, seed=0):
   return rng.uniform(-1, 1, (2, 3, 16, 5, 4, channels)).astype(np.float32)
 
 
+@pytest.mark.parametrize('frames', [2, 5, 7, 16])
+def test_frames_around_the_scored_one_have_it_in_their_middle(frames):
+  clips = np.arange(3 * frames).reshape(3, frames)
+  for count in range(1, frames + 1):
+    around = losses.around_scored(clips, count)
+    assert around.shape == (3, count) and (np.diff(around) == 1).all()
+    np.testing.assert_array_equal(
+      losses.scored_frame(around), losses.scored_frame(clips)
+    )
+
+
 @pytest.mark.parametrize('channels', [1, 3])
 def test_rules_are_their_definitions(channels):
   x, out = _clips(channels)

@@ -178,9 +178,49 @@ MNAD: dict[str, Any] = {
   ),
 }
 
+_COUNT = fields.integer(1, '', low=1)
+
+HASAN: dict[str, Any] = {
+  'widths': fields.many(
+    _COUNT, (256, 128, 64), 'Channels of each layer of the encoder.'
+  ),
+  'kernels': fields.many(
+    _COUNT,
+    (11, 5, 3),
+    'Kernel size of each layer; for pictures of 32 pixels such as (5, 3, 3).',
+  ),
+  'stride': fields.integer(
+    4, 'Stride of the first layer; for pictures of 32 pixels such as 2.', low=1
+  ),
+  'groups': fields.integer(
+    2, 'Groups that the channels of the second layer are divided into.', low=1
+  ),
+  'masks': fields.boolean(
+    False,
+    'Let the decoder put values where the maxima of the encoder were, as the'
+    ' released network does. These places are a way around the bottleneck.',
+  ),
+}
+
+ZHAO: dict[str, Any] = {
+  'widths': fields.many(
+    _COUNT, (32, 48, 64, 64), 'Channels of each layer of the encoder.'
+  ),
+  'decoder_widths': fields.many(
+    _COUNT,
+    (48, 32, 32),
+    'Channels of each layer of both decoders before their outputs.',
+  ),
+  'prediction': fields.number(
+    1.0, 'Weight of the prediction of the second half of a clip.', low=0.0
+  ),
+}
+
 ALL = {
   'bank': BANK,
   'feature_memae': FEATURE_MEMAE,
   'frame_pred': FRAME_PRED,
+  'hasan': HASAN,
   'mnad': MNAD,
+  'zhao': ZHAO,
 }

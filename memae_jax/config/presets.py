@@ -86,12 +86,25 @@ def picture_network(config: Config, widths: tuple[int, ...]) -> None:
 def video_network(config: Config, widths: tuple[int, ...]) -> None:
   """Sets the picture network for clips; three of its layers halve the time.
 
+  Networks of others that it may be compared with are as published, or small
+  beside a small one.
+
   Args:
     config: to change.
     widths: channels of the four layers.
   """
   picture_network(config, widths)
   config.model.time_strides = (1, 2, 2, 2)
+  if max(widths) < 64:
+    _small_comparators(config)
+
+
+def _small_comparators(config: Config) -> None:
+  """Sets AE-Conv2D and AE-Conv3D for pictures of some 32 pixels."""
+  config.methods.hasan.widths = (32, 32, 16)
+  config.methods.hasan.kernels, config.methods.hasan.stride = (5, 3, 3), 2
+  config.methods.zhao.widths = (8, 12, 16, 16)
+  config.methods.zhao.decoder_widths = (12, 8, 8)
 
 
 def speeds_of_cells(config: Config) -> None:
@@ -111,6 +124,7 @@ def speeds_of_cells(config: Config) -> None:
   conv_network(config, (16, 32, 64))
   config.model.kernels, config.model.strides = (3, 3, 3), (2, 2, 2)
   config.model.time_strides = ()
+  _small_comparators(config)
   config.methods.bank.features, config.methods.bank.positions = 'cells', 64
   config.methods.bank.blur = 0.0
   config.methods.bank.select, config.methods.bank.slots = 'random', 5000

@@ -51,6 +51,18 @@ def _mnad(config, input_shape, replicas):
   return mnad.build(config, input_shape, replicas)
 
 
+def _hasan(config, input_shape, replicas):
+  from memae_jax.methods.videos import hasan
+
+  return hasan.build(config, input_shape, replicas)
+
+
+def _zhao(config, input_shape, replicas):
+  from memae_jax.methods.videos import zhao
+
+  return zhao.build(config, input_shape, replicas)
+
+
 _FAMILY = {'family': 'autoencoder', 'build': _autoencoder, 'predicts': True}
 _OF_FEATURES = {'family': 'feature_memae', 'build': _feature_memae}
 _FEATURES = 'methods.bank.', 'methods.feature_memae.'
@@ -188,6 +200,24 @@ ALL = (
     rivals=('memae', 'ae'),
     predicts=True,
     reconstructs=False,
+  ),
+  Entry(
+    name='hasan',
+    label='AE-Conv2D',
+    family='hasan',
+    build=_hasan,
+    style=('#6699cc', '-', '>'),
+    reads=('methods.hasan.',),
+    rivals=('memae', 'ae'),
+  ),
+  Entry(
+    name='zhao',
+    label='AE-Conv3D',
+    family='zhao',
+    build=_zhao,
+    style=('#b8860b', '-', 'd'),
+    reads=('methods.zhao.',),
+    rivals=('memae', 'ae', 'hasan'),
   ),
   *(
     Entry(name, label, name, _fitted, style=style, classical=True)

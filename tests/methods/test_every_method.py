@@ -16,6 +16,26 @@ from tests.methods.videos import predicting
 pytestmark = pytest.mark.slow
 
 MESHES = (1, 1, 1), (1, 8, 1), (8, 1, 1)
+# Families whose networks are large by default, or which need clips.
+FIELDS = {
+  'hasan': {
+    'methods.hasan.widths': (8, 4),
+    'methods.hasan.kernels': (3, 3),
+    'methods.hasan.stride': 2,
+    'train.batch_size': 18,
+  },
+  'zhao': {
+    'data.image_size': 16,
+    'data.image_width': 24,
+    'data.clip_frames': 4,
+    'data.clip_stride': 10,
+    'data.max_samples': 200,
+    'train.batch_size': 18,  # Eight devices have padding.
+    'methods.zhao.widths': (4, 6),
+    'methods.zhao.decoder_widths': (4,),
+  },
+}
+OF_CLIPS = {'zhao'}
 FAMILIES: dict[str, list[str]] = {}
 for _name in registry.names():
   FAMILIES.setdefault(registry.find(_name).family, []).append(_name)
@@ -25,6 +45,8 @@ def _advanced(family, mesh=(1, 1, 1), **fields):
   """Returns an experiment, the values of its first steps, and test scores."""
   names = FAMILIES[family]
   make, usual = helpers.digits, {'fleet.normal_classes': (3,)}
+  if family in OF_CLIPS:
+    make, usual = helpers.clips, {}
   if not registry.find(names[0]).reconstructs:
     make, usual = helpers.clips, predicting.FIELDS
   config = make(
@@ -38,6 +60,7 @@ def _advanced(family, mesh=(1, 1, 1), **fields):
       'mesh.replica': mesh[0],
       'mesh.data': mesh[1],
       'mesh.memory': mesh[2],
+      **FIELDS.get(family, {}),
       **fields,
     }
   )

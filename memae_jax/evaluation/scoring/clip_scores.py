@@ -3,6 +3,7 @@
 import numpy as np
 import scipy.ndimage
 
+from memae_jax import losses
 from memae_jax.data import types
 from memae_jax.evaluation.metrics import frames as frames_lib
 from memae_jax.evaluation.metrics import regions
@@ -30,7 +31,7 @@ def by_rule(
   scores = {k: v[index, : len(rows)] for k, v in scored.scores.items()}
   for name, values in scores.items():
     if values.ndim > 1:  # Scores of frames, see `losses.Rule.over_clips`.
-      number = source.inputs.number[rows]
+      number = losses.around_scored(source.inputs.number[rows], values.shape[1])
       scores[name] = frames_lib.average_clips(values, number)
   return {
     name: smoothed(source, rows, values, deviation)

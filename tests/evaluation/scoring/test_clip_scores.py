@@ -19,6 +19,7 @@ from memae_jax.evaluation.scoring import (
   error_maps,
   plain_videos,
 )
+from memae_jax.methods import base
 from memae_jax.training import experiment, step
 from tests import helpers
 
@@ -86,6 +87,18 @@ def test_each_frame_is_scored_once_by_each_rule(exp, scored):
     by_rule['mse'], scored.scores['mse'][0, : len(rows)]
   )
   assert (by_rule['mse_averaged'] != by_rule['mse_centre']).any()
+
+
+@pytest.mark.parametrize('count', [8, 5, 4])
+def test_scores_of_frames_may_be_of_those_around_the_scored_one(exp, count):
+  rows = exp.splits[0].test
+  number = exp.source.inputs.number[rows]
+  errors = np.random.default_rng(0).random(len(exp.source.inputs.frames))
+  first = 4 - count // 2
+  values = errors[number[:, first : first + count]][None]
+  given = base.Prediction({'mse_averaged': values})
+  (found,) = clip_scores.by_rule(exp.source, given, 0, rows).values()
+  np.testing.assert_allclose(found, errors[number[:, 4]], rtol=1e-6)
 
 
 def test_maps_are_of_the_scored_frame(exp, scored):

@@ -1,0 +1,144 @@
+"""Runs of methods that others made for videos: events, exports, resuming."""
+
+import runpy
+
+import jax
+import numpy as np
+import pytest
+import sklearn.metrics
+
+from memae_jax import config as config_lib
+from memae_jax import export, scorer
+from memae_jax.evaluation.scoring import clip_scores
+from memae_jax.training import experiment, loop, run_folder
+from tests import helpers
+from tests.methods.videos import events, test_hasan, test_zhao
+
+NAMES = 'hasan', 'zhao'
+_SLOW = pytest.mark.slow
+_TINY = (
+  {
+    'data.clip_frames': 4,
+    'train.epochs': 1.0,
+    'train.log_every': 2,
+    'train.checkpoint_every': 2,
+  }
+  | test_hasan.SMALL
+  | test_zhao.SMALL
+)
+
+
+def _by_frame(exp, found, rule):
+  """Returns frames of the test video and their scores."""
+  (rows,) = (split.test for split in exp.splits)
+  scores = clip_scores.by_rule(exp.source, found, 0, rows)
+  return exp.source.videos.frame[rows], scores[rule]
+
+
+@pytest.mark.parametrize(
+  'name,frames,apart',
+  [
+    ('zhao', 4, 1),
+    pytest.param('zhao', 6, 2, marks=_SLOW),
+    pytest.param('hasan', 4, 1, marks=_SLOW),
+    pytest.param('hasan', 5, 2, marks=_SLOW),
+  ],
+)
+def test_an_event_of_one_frame_has_the_highest_score_there(name, frames, apart):
+  clip = {'data.clip_frames': frames, 'data.frame_step': apart}
+  exp = events.planted(**_TINY | {'fleet.variants': (name,)} | clip)
+  found = events.scored(exp, events.advanced(exp), ('maps',))
+  (rows,) = (split.test for split in exp.splits)
+  labelled = exp.source.videos.frame[rows][exp.source.labels[rows] == 1]
+  assert labelled.tolist() == [events.EVENT]
+  for rule in ('mse_centre', 'psnr_centre', 'max_cell', 'mse_averaged'):
+    frame, score = _by_frame(exp, found, rule)
+    assert frame[score.argmax()] == events.EVENT, rule
+  # All frames of a clip count: those that see the event, and no others.
+  frame, score = _by_frame(exp, found, 'mse')
+  seen = frames if name == 'hasan' else frames // 2
+  offset = apart * (np.arange(seen) - seen // 2)
+  higher = frame[score > np.median(score) + 1e-4]
+  assert sorted(higher) == sorted(events.EVENT - offset)
+  error = found.maps['mse'][0, frame.tolist().index(events.EVENT)]
+  inside = np.zeros(error.shape, bool)
+  inside[events.PLACE] = True
+  assert error[inside].mean() > 2 * error[~inside].mean()
+
+
+@_SLOW
+@pytest.mark.parametrize('name', NAMES)
+def test_an_exported_scorer_gives_the_same_scores(name, tmp_path):
+  pytest.importorskip('flatbuffers', reason='extra "export"')
+  config = helpers.clips(
+    **_TINY
+    | {
+      'fleet.variants': (name,),
+      'fleet.learning_rates': (1e-3, 1e-2),
+      'data.image_size': 16,
+      'data.image_width': 24,
+      'data.clip_stride': 10,
+      'eval.score': 'psnr_centre',
+      'train.checkpoint_every': 100,
+    }
+  )
+  exp = experiment.build(config)
+  state = loop.train(exp, tmp_path / 'run')
+  found = events.scored(exp, state, ('maps',))
+  export.to_file(tmp_path / 'run', tmp_path / 'a.scorer', exp.replicas[1].name)
+  some = exp.splits[1].test[:20]
+  said = scorer.load(tmp_path / 'a.scorer').explain(exp.source.inputs[some])
+  np.testing.assert_allclose(
+    said['score'], found.scores['psnr_centre'][1, :20], rtol=1e-5
+  )
+  np.testing.assert_allclose(
+    said['errors'], found.maps['mse'][1, :20], rtol=1e-4, atol=1e-6
+  )
+
+
+class Killed(Exception):
+  """Raised where a SIGKILL would end the process."""
+
+
+@_SLOW
+def test_a_killed_run_goes_on_bit_for_bit(tmp_path, monkeypatch):
+  build = lambda: events.planted(**_TINY | {'fleet.variants': NAMES})
+  loop.train(build(), tmp_path / 'straight')
+  advance, stops = loop.advance, [('hasan', 2), ('zhao', 2)]
+
+  def killed(exp, state, now):
+    if (exp.family, now) in stops:
+      stops.remove((exp.family, now))
+      raise Killed
+    return advance(exp, state, now)
+
+  with monkeypatch.context() as patch:
+    patch.setattr(loop, 'advance', killed)
+    for _ in NAMES:
+      with pytest.raises(Killed):
+        loop.train(build(), tmp_path / 'killed')
+    loop.train(build(), tmp_path / 'killed')
+  assert not stops
+  for member in build().members:
+    states = []
+    for run in (tmp_path / 'straight', tmp_path / 'killed'):
+      with run_folder.opened(member, run) as checkpoints:
+        at, state, _ = run_folder.trained(member, checkpoints, run)
+      assert at == member.steps
+      states.append(jax.device_get(state))
+    jax.tree.map(np.testing.assert_array_equal, *states)
+
+
+@_SLOW
+@pytest.mark.parametrize('name', NAMES)
+def test_it_finds_cyclists_and_carts(name):
+  """With the settings of configs/moving_shapes.py."""
+  file = runpy.run_path(f'{helpers.ROOT}/configs/moving_shapes.py')
+  config = file['get_config'](f'variant={name},epochs=5.0')
+  exp = experiment.build(config_lib.resolve(config))
+  (split,) = exp.splits
+  found = events.scored(exp, events.advanced(exp))
+  frame_auroc = sklearn.metrics.roc_auc_score(
+    split.anomalous, found.scores['mse'][0, : len(split.test)]
+  )
+  assert frame_auroc >= 0.9
