@@ -47,8 +47,8 @@ def extract(
     Facts of the run, and the tables `main` (methods, then baselines from the
     best to the worst), `pairs` (paired differences), `rules` (of scores, where
     there are several), `chosen` (of the rules that pseudo-anomalies choose),
-    `memory`, and `classes` where several classes are normal
-    in turn.
+    `over_rows` (of videos, less rows that learn nothing), `memory`, and
+    `classes` where several classes are normal in turn.
   """
   titles = [_TITLES.get(m) or wording.title(m) for m in metrics]
   made = {
@@ -77,6 +77,8 @@ def extract(
     made['rules'] = _rules(rules, metrics[0])
   if results.get('chosen'):
     made['chosen'] = _chosen(results)
+  if results.get('over_rows'):
+    made['over_rows'] = _over_rows(results['over_rows'])
   if results['memory']:
     made['memory'] = _memory(results['memory'])
   if len(results['classes'] or ()) > 1:
@@ -115,6 +117,18 @@ def _main(results, metrics, titles) -> dict[str, Any]:
     rows.append(row)
   last = [f'paper {titles[0]}'] if paper else []
   return _table(['method', *titles, *last], rows)
+
+
+def _over_rows(gaps) -> dict[str, Any]:
+  """Returns differences of methods to rows of videos that learn nothing."""
+  rows = []
+  for method, of_method in gaps.items():
+    for row, gap in of_method.items():
+      name = ' - '.join(map(wording.label, (method, row)))
+      difference = {k: gap[k] for k in ('difference', 'ci95') if gap[k]}
+      rows.append([name, difference, f'{gap["won"]} : {gap["lost"]}'])
+  head = ['difference', 'AUROC, normalised per video', 'videos won : lost']
+  return _table(head, rows)
 
 
 def _rules(rules, metric: str) -> dict[str, Any]:
