@@ -190,7 +190,7 @@ HASAN: dict[str, Any] = {
     'Kernel size of each layer; for pictures of 32 pixels such as (5, 3, 3).',
   ),
   'stride': fields.integer(
-    4, 'Stride of the first layer; for pictures of 32 pixels such as 2.', low=1
+    4, 'Stride of the first layer; for pictures of 32 pixels such as 1.', low=1
   ),
   'groups': fields.integer(
     2, 'Groups that the channels of the second layer are divided into.', low=1

@@ -1,5 +1,6 @@
 """Runs of methods that others made for videos: events, exports, resuming."""
 
+import json
 import runpy
 
 import jax
@@ -10,8 +11,9 @@ import sklearn.metrics
 from memae_jax import config as config_lib
 from memae_jax import export, scorer
 from memae_jax.evaluation.scoring import clip_scores
+from memae_jax.runtime import parallel
 from memae_jax.training import experiment, loop, run_folder
-from tests import helpers
+from tests import fakes, helpers
 from tests.methods.videos import events, test_hasan, test_zhao
 
 NAMES = 'hasan', 'zhao'
@@ -96,6 +98,30 @@ def test_an_exported_scorer_gives_the_same_scores(name, tmp_path):
   )
 
 
+@_SLOW
+@pytest.mark.parametrize('name', NAMES)
+def test_a_fleet_over_all_axes_of_a_mesh(name):
+  """Batches of five on two devices have padding."""
+  fields = _TINY | {
+    'fleet.variants': (name,),
+    'fleet.learning_rates': (1e-3, 1e-2),
+  }
+  found = []
+  for size in (1, 2):
+    axes = {f'mesh.{axis}': size for axis in parallel.AXES}
+    exp = events.planted(**fields | axes)
+    assert exp.mesh.size == size**3
+    state = exp.programs.init()
+    state, sums = exp.programs.run(state, 0, 3)
+    (rows, _) = (split.test for split in exp.splits)
+    score = events.scored(exp, state).scores['mse'][:, : len(rows)]
+    found.append((exp.programs.to_host(sums.loss), score))
+  (loss, score), (spread_loss, spread_score) = found
+  assert loss[0] != loss[1]
+  np.testing.assert_allclose(spread_loss, loss, rtol=1e-5)
+  np.testing.assert_allclose(spread_score, score, rtol=5e-3)
+
+
 class Killed(Exception):
   """Raised where a SIGKILL would end the process."""
 
@@ -130,11 +156,11 @@ def test_a_killed_run_goes_on_bit_for_bit(tmp_path, monkeypatch):
 
 
 @_SLOW
-@pytest.mark.parametrize('name', NAMES)
-def test_it_finds_cyclists_and_carts(name):
+@pytest.mark.parametrize('name,epochs', [('hasan', 10.0), ('zhao', 15.0)])
+def test_it_finds_cyclists_and_carts(name, epochs):
   """With the settings of configs/moving_shapes.py."""
   file = runpy.run_path(f'{helpers.ROOT}/configs/moving_shapes.py')
-  config = file['get_config'](f'variant={name},epochs=5.0')
+  config = file['get_config'](f'variant={name},epochs={epochs}')
   exp = experiment.build(config_lib.resolve(config))
   (split,) = exp.splits
   found = events.scored(exp, events.advanced(exp))
@@ -142,3 +168,27 @@ def test_it_finds_cyclists_and_carts(name):
     split.anomalous, found.scores['mse'][0, : len(split.test)]
   )
   assert frame_auroc >= 0.9
+
+
+@_SLOW
+@pytest.mark.parametrize('name', ['moving_shapes', 'ped2'])
+def test_they_stand_beside_memae_in_one_run(name, tmp_path, monkeypatch):
+  if name == 'ped2':
+    fakes.ucsd_ped2(tmp_path, monkeypatch)
+  names = (*NAMES, 'memae')
+  code, _, err = helpers.run(
+    f'--config={helpers.ROOT}/configs/{name}.py:smoke,variant={"+".join(names)}',
+    f'--workdir={tmp_path / "run"}',
+    '--config.train.epochs=0.01',
+    '--config.eval.baselines=frame_difference',
+  )
+  assert code == 0, err
+  results = json.loads((tmp_path / 'run' / 'results.json').read_text())
+  assert set(results['methods']) == set(names)
+  pairs = {'hasan - memae', 'zhao - memae', 'zhao - hasan'}
+  assert pairs <= results['differences'].keys()
+  assert results['score']['look_ahead_frames'] == 7  # Of 16, the ninth scores.
+  rules = results['rules']
+  assert 'mse_averaged' in set(rules['zhao']) & set(rules['hasan'])
+  page = (tmp_path / 'run' / 'report.html').read_text()
+  assert 'AE-Conv2D' in page and 'AE-Conv3D' in page
