@@ -4,10 +4,9 @@ python -m memae_jax.data.prepare ucsd_ped2 --manual_dir=FOLDER
 python -m memae_jax.study --config=configs/studies/inputs_ped2.py \
   --workdir=runs/inputs_ped2
 
-The recipe of motion, with frames, their differences, motion and speed of cells
-to reconstruct; and to predict, the fifth frame from four, or motion, speed of
-cells or the difference from one frame. Each by MemAE and by an autoencoder.
-Arguments: slots, seeds, epochs, size (rows of cells), smoke.
+The recipe of motion, with what MemAE and an autoencoder are to rebuild, or to
+foretell from four frames or from one. Arguments: slots, seeds, epochs, size
+(rows of cells), smoke.
 """
 
 from memae_jax import config as config_lib
