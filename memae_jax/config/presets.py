@@ -145,7 +145,8 @@ def task(config: Config, name: str) -> None:
   Args:
     config: to change, once its network is set.
     name: 'reconstruct', the sample; or 'predict', the fifth frame from the four
-      before it, scored by its signal-to-noise ratio if nothing else was set.
+      before it. Of pictures its score is the signal-to-noise ratio, if no other
+      was set.
 
   Raises:
     UserError: `name` is something else.
@@ -155,7 +156,7 @@ def task(config: Config, name: str) -> None:
   if name == 'predict':
     config.paper = ''  # Its table is of reconstructions.
     config.data.clip_frames, config.model.time_strides = 5, ()
-    if config.eval.score == 'mse':
+    if (config.eval.score, config.data.input) == ('mse', 'frames'):
       config.eval.score = 'psnr'
 
 
