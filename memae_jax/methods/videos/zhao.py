@@ -9,7 +9,7 @@ The layers are those on which public reimplementations agree: widths 32, 48, 64,
 A sample of 2 T frames serves both. In training the network sees the first half,
 which one decoder reconstructs, and the other foretells the second half; errors
 of the prediction count by weights that fall linearly with the distance in time.
-Where it scores, it sees T frames around the scored one, which it reconstructs.
+For a score it sees T frames around the scored one, which it reconstructs.
 So the score belongs to the frame in the middle of what is seen, the same frame
 as that of other methods, and the second decoder only shapes the code.
 
