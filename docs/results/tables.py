@@ -113,6 +113,7 @@ class Choice(NamedTuple):
 
 
 _STROKES, _SURFACE = 'MNIST, AUROC', 'screw, pixel AUROC'
+_VIDEOS, _PER_VIDEO = 'Ped2, AUROC of frames', 'AUROC, normalised'
 _BLURRED, _POSITIONS = 'blurred images of norm 1', '3,276 of its positions'
 CHOICES = (
   Choice(_STROKES, 'pixels', 'none: AE', 'mnist', 'AUROC', 'AE'),
@@ -149,6 +150,21 @@ CHOICES = (
   Choice(
     *(_SURFACE, '`lite0` (ImageNet labels)', _POSITIONS),
     *('screw_bank', 'Pixel AUROC', 'Bank'),
+  ),
+  Choice(
+    *(_VIDEOS, 'speed of cells', 'none: AE', 'motion', _PER_VIDEO, 'AE'),
+  ),
+  Choice(
+    *(_VIDEOS, 'speed of cells', 'none: the speed itself'),
+    *('motion', _PER_VIDEO, 'Speed without a bank'),
+  ),
+  Choice(
+    *(_VIDEOS, 'speed of cells', '200 slots of MemAE at each position'),
+    *('motion', _PER_VIDEO, 'MemAE'),
+  ),
+  Choice(
+    *(_VIDEOS, 'speed of cells', '5,000 cells'),
+    *('motion', _PER_VIDEO, 'Bank'),
   ),
 )
 
