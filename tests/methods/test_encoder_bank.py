@@ -189,7 +189,11 @@ SPEEDS = {
 
 
 @pytest.mark.parametrize('memory', [1, pytest.param(8, marks=pytest.mark.slow)])
-@pytest.mark.parametrize('fields', [{}, SPEEDS], ids=['clips', 'speeds'])
+@pytest.mark.parametrize(
+  'fields',
+  [pytest.param({}, marks=pytest.mark.slow), SPEEDS],
+  ids=['clips', 'speeds'],
+)
 def test_videos_have_maps_and_all_scores_of_frames(fields, memory):
   exp, weights = _videos(**fields, **{'mesh.memory': memory})
   (split,) = exp.splits

@@ -261,6 +261,7 @@ def _scores(**fields):
   return exp.programs.score(step.weights(state), rows).scores
 
 
+@pytest.mark.slow  # It trains three networks.
 def test_a_fleet_of_two_sizes_equals_single_runs():
   both = _scores(**{'fleet.slots': (4, 6)})['mse']
   for i, slots in enumerate((4, 6)):

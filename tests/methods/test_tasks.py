@@ -138,12 +138,13 @@ def test_an_event_of_one_frame_has_the_highest_score_there(fields, first):
     np.testing.assert_allclose(before, before[0], rtol=1e-5)
 
 
+@_SLOW
 @pytest.mark.parametrize(
   'fields',
   [
     {'data.input': 'both', 'model.task': 'predict'},
-    pytest.param({'data.input': 'speed', 'data.perspective': 0.5}, marks=_SLOW),
-    pytest.param({'data.input': 'motion'}, marks=_SLOW),
+    {'data.input': 'speed', 'data.perspective': 0.5},
+    {'data.input': 'motion'},
   ],
 )
 def test_motion_of_an_event_lies_evenly_around_it(fields):

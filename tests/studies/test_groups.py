@@ -49,7 +49,7 @@ def _union(members):
 
 
 @given(_lists(), st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_every_point_once_in_an_exact_product(tmp_path_factory, given, data):
   points = _points_of(tmp_path_factory.getbasetemp(), given)
   grouped = groups.group(points)
