@@ -122,12 +122,9 @@ def test_recipes_of_the_released_code(recipe):
 
 
 @pytest.mark.slow  # It trains.
-@pytest.mark.parametrize('recipe', ['released', 'port'])
-def test_dead_reads_of_the_released_code_are_shown(
-  recipe, tmp_path, monkeypatch
-):
+def test_dead_reads_of_the_released_code_are_shown(tmp_path, monkeypatch):
   fakes.ucsd_ped2(tmp_path, monkeypatch)
-  words = f'smoke,recipe={recipe},slots=2000,variant=memae+ae'
+  words = 'smoke,recipe=port,slots=2000,variant=memae+ae'
   code, _, err = helpers.run(
     f'--config={helpers.ROOT}/configs/ped2.py:{words}',
     f'--workdir={tmp_path / "run"}',

@@ -226,7 +226,7 @@ def test_a_reconstruction_has_no_skips(exp):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('network', ['model', 'unet', 'no_skips'])
+@pytest.mark.parametrize('network', ['model', 'unet'])
 def test_networks_that_predict_on_many_devices(network):
   fields = {
     'methods.mnad.network': network,

@@ -156,7 +156,7 @@ def test_a_killed_run_goes_on_bit_for_bit(tmp_path, monkeypatch):
 
 
 @_SLOW
-@pytest.mark.parametrize('name,epochs', [('hasan', 10.0), ('zhao', 15.0)])
+@pytest.mark.parametrize('name,epochs', [('hasan', 10.0), ('zhao', 9.0)])
 def test_it_finds_cyclists_and_carts(name, epochs):
   """With the settings of configs/moving_shapes.py."""
   file = runpy.run_path(f'{helpers.ROOT}/configs/moving_shapes.py')
@@ -171,13 +171,11 @@ def test_it_finds_cyclists_and_carts(name, epochs):
 
 
 @_SLOW
-@pytest.mark.parametrize('name', ['moving_shapes', 'ped2'])
-def test_they_stand_beside_memae_in_one_run(name, tmp_path, monkeypatch):
-  if name == 'ped2':
-    fakes.ucsd_ped2(tmp_path, monkeypatch)
+def test_they_stand_beside_memae_in_one_run(tmp_path, monkeypatch):
+  fakes.ucsd_ped2(tmp_path, monkeypatch)
   names = (*NAMES, 'memae')
   code, _, err = helpers.run(
-    f'--config={helpers.ROOT}/configs/{name}.py:smoke,variant={"+".join(names)}',
+    f'--config={helpers.ROOT}/configs/ped2.py:smoke,variant={"+".join(names)}',
     f'--workdir={tmp_path / "run"}',
     '--config.train.epochs=0.01',
     '--config.eval.baselines=frame_difference',
