@@ -170,7 +170,7 @@ def test_it_finds_cyclists_and_carts(name, epochs):
   assert frame_auroc >= 0.9
 
 
-@_SLOW
+@pytest.mark.thorough
 def test_they_stand_beside_memae_in_one_run(tmp_path, monkeypatch):
   fakes.ucsd_ped2(tmp_path, monkeypatch)
   names = (*NAMES, 'memae')
