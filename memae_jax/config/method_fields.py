@@ -126,8 +126,9 @@ BANK: dict[str, Any] = {
   ).role(fields.NO_WEIGHT),
 }
 
+_COUNT = fields.integer(1, '', low=1)
 _WIDTHS = fields.many(
-  fields.integer(1, '', low=1),
+  _COUNT,
   (16, 32, 64, 128),
   'Channels of the levels of the U-Net, of which each has half the rows and'
   ' columns of the one above. Published: 64, 128, 256, 512; the default is for'
@@ -152,7 +153,7 @@ FRAME_PRED: dict[str, Any] = {
     low=0.0,
   ),
   'discriminator': fields.many(
-    fields.integer(1, '', low=1),
+    _COUNT,
     (32, 64, 128, 128),
     'Channels of the discriminator. Published: 128, 256, 512, 512.',
   ),
@@ -177,8 +178,6 @@ MNAD: dict[str, Any] = {
     low=0.0,
   ),
 }
-
-_COUNT = fields.integer(1, '', low=1)
 
 HASAN: dict[str, Any] = {
   'widths': fields.many(

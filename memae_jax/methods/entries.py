@@ -1,70 +1,28 @@
 """The methods of this package, one entry each."""
 
+import importlib
+from collections.abc import Callable
+from typing import Any
+
 from memae_jax.methods.registry import Entry
 
 
-def _autoencoder(config, input_shape, replicas):
-  from memae_jax.methods import autoencoder  # Only now JAX is needed.
+def _of(module: str) -> Callable[..., Any]:
+  """Returns the `build` of a module, which is imported once it is called."""
 
-  return autoencoder.build(config, input_shape, replicas)
+  def build(config, input_shape, replicas):
+    found = importlib.import_module(f'memae_jax.methods.{module}')
+    return found.build(config, input_shape, replicas)  # Only now JAX is needed.
 
-
-def _fitted(config, input_shape, replicas):
-  from memae_jax.methods import fitted
-
-  return fitted.build(config, input_shape, replicas)
+  return build
 
 
-def _bank(config, input_shape, replicas):
-  from memae_jax.methods import bank
-
-  return bank.build(config, input_shape, replicas)
-
-
-def _encoder_bank(config, input_shape, replicas):
-  from memae_jax.methods import encoder_bank
-
-  return encoder_bank.build(config, input_shape, replicas)
-
-
-def _feature_memae(config, input_shape, replicas):
-  from memae_jax.methods import feature_memae
-
-  return feature_memae.build(config, input_shape, replicas)
-
-
-def _frame_pred(config, input_shape, replicas):
-  from memae_jax.methods.videos import frame_pred
-
-  return frame_pred.build(config, input_shape, replicas)
-
-
-def _gaussian(config, input_shape, replicas):
-  from memae_jax.methods import gaussian
-
-  return gaussian.build(config, input_shape, replicas)
-
-
-def _mnad(config, input_shape, replicas):
-  from memae_jax.methods import mnad
-
-  return mnad.build(config, input_shape, replicas)
-
-
-def _hasan(config, input_shape, replicas):
-  from memae_jax.methods.videos import hasan
-
-  return hasan.build(config, input_shape, replicas)
-
-
-def _zhao(config, input_shape, replicas):
-  from memae_jax.methods.videos import zhao
-
-  return zhao.build(config, input_shape, replicas)
-
-
-_FAMILY = {'family': 'autoencoder', 'build': _autoencoder, 'predicts': True}
-_OF_FEATURES = {'family': 'feature_memae', 'build': _feature_memae}
+_FAMILY = {
+  'family': 'autoencoder',
+  'build': _of('autoencoder'),
+  'predicts': True,
+}
+_OF_FEATURES = {'family': 'feature_memae', 'build': _of('feature_memae')}
 _FEATURES = 'methods.bank.', 'methods.feature_memae.'
 
 ALL = (
@@ -123,7 +81,7 @@ ALL = (
     name='bank',
     label='Bank',
     family='bank',
-    build=_bank,
+    build=_of('bank'),
     style=('#44aa99', '-', '*'),
     reads=('model.memory.slots', 'methods.bank.'),
     memories=True,
@@ -133,7 +91,7 @@ ALL = (
     name='encoder_bank',
     label='Bank of encodings',
     family='encoder_bank',
-    build=_encoder_bank,
+    build=_of('encoder_bank'),
     style=('#117733', '-', 'X'),
     reads=(
       'model.memory.slots',
@@ -174,7 +132,7 @@ ALL = (
     name='gaussian',
     label='Gaussian of features',
     family='gaussian',
-    build=_gaussian,
+    build=_of('gaussian'),
     style=('#8c6d31', '-', 'p'),
     reads=('methods.bank.',),
   ),
@@ -182,7 +140,7 @@ ALL = (
     name='mnad',
     label='MNAD',
     family='mnad',
-    build=_mnad,
+    build=_of('mnad'),
     style=('#b3446c', '-', 'h'),
     reads=('model.memory.slots', 'methods.mnad.'),
     memories=True,
@@ -194,7 +152,7 @@ ALL = (
     name='frame_pred',
     label='Frame-Pred',
     family='frame_pred',
-    build=_frame_pred,
+    build=_of('videos.frame_pred'),
     style=('#d4a017', '-', '8'),
     reads=('methods.frame_pred.',),
     rivals=('memae', 'ae'),
@@ -205,7 +163,7 @@ ALL = (
     name='hasan',
     label='AE-Conv2D',
     family='hasan',
-    build=_hasan,
+    build=_of('videos.hasan'),
     style=('#6699cc', '-', '>'),
     reads=('methods.hasan.',),
     rivals=('memae', 'ae'),
@@ -214,13 +172,13 @@ ALL = (
     name='zhao',
     label='AE-Conv3D',
     family='zhao',
-    build=_zhao,
+    build=_of('videos.zhao'),
     style=('#b8860b', '-', 'd'),
     reads=('methods.zhao.',),
     rivals=('memae', 'ae', 'hasan'),
   ),
   *(
-    Entry(name, label, name, _fitted, style=style, classical=True)
+    Entry(name, label, name, _of('fitted'), style=style, classical=True)
     for name, label, style in (
       ('mean', 'Distance to the mean', ('#999999', '--', 'x')),
       ('pca', 'PCA', ('#444444', '--', 'x')),

@@ -202,7 +202,11 @@ def measure(
     'rules': _rules([*networks, *baselines]) if has_labels else {},
     'chosen': chosen.summary(networks) if has_labels else {},
     'over_rows': (
-      over_rows.summary(networks, baselines, config.bootstrap)
+      over_rows.summary(
+        [(r, values) for r, (values, _) in zip(networks, measured)],
+        [(r, values) for r, (values, _) in zip(baselines, rivals)],
+        config.bootstrap,
+      )
       if has_labels
       else {}
     ),

@@ -16,18 +16,17 @@ from memae_jax.evaluation.scoring import scores
 
 ROWS = ('frame_difference', 'no_bank')
 METRIC = 'auroc_normalised'
+Measured = tuple[scores.ReplicaScores, Mapping[str, Any]]
 
 
 def summary(
-  networks: Sequence[scores.ReplicaScores],
-  baselines: Sequence[scores.ReplicaScores],
-  resamples: int,
+  networks: Sequence[Measured], baselines: Sequence[Measured], resamples: int
 ) -> dict[str, Any]:
   """Returns the entry `over_rows` of `results.json`.
 
   Args:
-    networks: the scores of each replica.
-    baselines: the scores of each baseline and split.
+    networks: the scores of each replica, and its metrics.
+    baselines: those of each baseline and split.
     resamples: of the videos; 0: no intervals.
 
   Returns:
@@ -37,37 +36,31 @@ def summary(
     `lost`, by the mean AUROC of the video. All are of means over the replicas
     of a method. Empty where samples are no videos.
   """
-  known = [r for r in (*networks, *baselines) if r.frames is not None]
-  by_name: dict[str, list[scores.ReplicaScores]] = {}
-  for replica in known:
-    by_name.setdefault(replica.fields['variant'], []).append(replica)
+  by_name: dict[str, list[Measured]] = {}
+  for replica, values in (*networks, *baselines):
+    if replica.frames is not None:
+      of_name = by_name.setdefault(replica.fields['variant'], [])
+      of_name.append((replica, values))
   rows = [name for name in ROWS if name in by_name]
+  methods = dict.fromkeys(r.fields['variant'] for r, _ in networks)
   if not rows:
     return {}
-  methods = dict.fromkeys(r.fields['variant'] for r in networks)
-  found = {
-    name: _measured(by_name[name], resamples)
-    for name in (*methods, *rows)
-    if name in by_name
-  }
+  found = {name: _means(by_name[name], resamples) for name in (*methods, *rows)}
   return {
     method: {row: _difference(found[method], found[row]) for row in rows}
     for method in methods
-    if method in found
   }
 
 
-def _measured(
-  replicas: Sequence[scores.ReplicaScores], resamples: int
-) -> dict[str, Any]:
+def _means(group: Sequence[Measured], resamples: int) -> dict[str, Any]:
   """Returns means over replicas: of the metric, its resamples and videos."""
-  values = [frames_lib.evaluate(r.frames)[0][METRIC] for r in replicas]
+  values = [values[METRIC] for _, values in group]
   drawn = [
-    video_intervals.resampled(r.frames, resamples)[METRIC] for r in replicas
+    video_intervals.resampled(r.frames, resamples)[METRIC] for r, _ in group
   ]
   videos = [
     [np.nan if v['auroc'] is None else v['auroc'] for v in of_replica]
-    for of_replica in (frames_lib.videos(r.frames) for r in replicas)
+    for of_replica in (frames_lib.videos(r.frames) for r, _ in group)
   ]
   return {
     'value': None if None in values else float(np.mean(values)),

@@ -50,9 +50,9 @@ def score(
     rules: of frames.
   """
   parts = []
-  for squares, cells in _MAPS[name](source, transform, rows):
+  for squares in _SQUARES[name](source, transform, rows):
     error = np.array([one.mean() for one in squares], np.float32)
-    of_cells = rules.of_cells(cells.reshape(len(cells), -1))
+    of_cells = rules.of_cells(squares.mean(axis=-1).reshape(len(squares), -1))
     part = {'mse': error, **jax.device_get(of_cells)}
     if rules.form == losses.CLIP:
       part['mse_centre'] = error
@@ -62,10 +62,8 @@ def score(
   return {key: np.concatenate([p[key] for p in parts]) for key in parts[0]}
 
 
-def _changes(
-  source, transform, rows
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-  """Yields squared changes [k, H, W, C] of frames, and their maps [k, H, W].
+def _changes(source, transform, rows) -> Iterator[np.ndarray]:
+  """Yields squared changes [k, H, W, C] of frames.
 
   The first frame of a video has the change to the one after it. Where inputs
   are no frames, frames are brought to [-1, 1].
@@ -76,8 +74,7 @@ def _changes(
   pairs = _with_neighbours(source, rows)
   for start in range(0, len(pairs), _BLOCK):
     block = scale(frames[pairs[start : start + _BLOCK]])
-    squares = np.square(block[:, 1] - block[:, 0])
-    yield squares, squares.mean(axis=-1)
+    yield np.square(block[:, 1] - block[:, 0])
 
 
 def _with_neighbours(source: types.Source, rows: np.ndarray) -> np.ndarray:
@@ -98,17 +95,16 @@ def _with_neighbours(source: types.Source, rows: np.ndarray) -> np.ndarray:
   return np.stack([before, number], axis=1)
 
 
-def _speeds(source, transform, rows) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-  """Yields squares [k, H, W, 1] of speeds of scored frames, and their maps."""
+def _speeds(source, transform, rows) -> Iterator[np.ndarray]:
+  """Yields squares [k, H, W, 1] of speeds of scored frames."""
   del transform
   scored = source.inputs.take(rows).scored
   for start in range(0, len(scored), _BLOCK):
     speeds = source.inputs.frames.speeds(scored[start : start + _BLOCK])
-    squares = np.square(speeds)
-    yield squares, squares[..., 0]
+    yield np.square(speeds)
 
 
-_MAPS = {'frame_difference': _changes, 'no_bank': _speeds}
+_SQUARES = {'frame_difference': _changes, 'no_bank': _speeds}
 
 
 def cells(
@@ -121,9 +117,9 @@ def cells(
   """
   maps = np.empty((len(rows), *source.inputs.shape[-3:-1]), np.float32)
   start = 0
-  for _, block in _MAPS[name](source, transform, rows):
-    maps[start : start + len(block)] = block
-    start += len(block)
+  for squares in _SQUARES[name](source, transform, rows):
+    maps[start : start + len(squares)] = squares.mean(axis=-1)
+    start += len(squares)
   return maps
 
 

@@ -34,10 +34,20 @@ def _replica(variant, signal, seed=0):
   )
 
 
+def _summary(networks, plain, resamples):
+  return over_rows.summary(
+    *(
+      [(r, frames_lib.evaluate(r.frames)[0] if r.frames else {}) for r in given]
+      for given in (networks, plain)
+    ),
+    resamples,
+  )
+
+
 def test_differences_are_of_means_over_seeds_and_paired():
   networks = [_replica('memae', 3.0, seed) for seed in (0, 1)]
   plain = [_replica('frame_difference', 0.5, 2), _replica('random', 0.0, 3)]
-  found = over_rows.summary(networks, plain, 200)
+  found = _summary(networks, plain, 200)
   assert list(found) == ['memae'] and list(found['memae']) == [
     'frame_difference'
   ]
@@ -57,7 +67,7 @@ def test_differences_are_of_means_over_seeds_and_paired():
 
 def test_equal_scores_differ_by_nothing():
   one, other = _replica('bank', 1.0), _replica('no_bank', 1.0)
-  gap = over_rows.summary([one], [other], 50)['bank']['no_bank']
+  gap = _summary([one], [other], 50)['bank']['no_bank']
   assert gap == {
     'difference': 0,
     'ci95': [0, 0],
@@ -65,24 +75,22 @@ def test_equal_scores_differ_by_nothing():
     'won': 0,
     'lost': 0,
   }
-  assert over_rows.summary([one], [other], 0)['bank']['no_bank']['ci95'] is None
+  assert _summary([one], [other], 0)['bank']['no_bank']['ci95'] is None
 
 
 def test_undefined_metrics_and_other_samples():
   flat = _replica('memae', 1.0)
   quiet = flat.frames._replace(anomalous=np.zeros(len(flat.score), bool))
   still = flat._replace(frames=quiet)
-  gap = over_rows.summary([still], [_replica('no_bank', 1.0)], 50)
+  gap = _summary([still], [_replica('no_bank', 1.0)], 50)
   assert gap['memae']['no_bank']['difference'] is None
-  assert not over_rows.summary([flat], [_replica('random', 1.0)], 50)
+  assert not _summary([flat], [_replica('random', 1.0)], 50)
   images = flat._replace(frames=None)
-  assert not over_rows.summary([images], [images], 50)
+  assert not _summary([images], [images], 50)
 
 
 def test_the_report_shows_them():
-  found = over_rows.summary(
-    [_replica('memae', 3.0)], [_replica('no_bank', 0.5, 1)], 50
-  )
+  found = _summary([_replica('memae', 3.0)], [_replica('no_bank', 0.5, 1)], 50)
   results = {'over_rows': found, 'paper': None}
   (name, cell, videos), *others = tables.over_rows(results)
   assert not others and name.startswith('MemAE - ')
