@@ -169,6 +169,10 @@ class Rule:
   scalings: tuple[str, ...] = ()
   of_map: bool = False
 
+  def score(self, target: jax.Array, output: jax.Array) -> jax.Array:
+    """Returns the scores [B] of outputs; the rule has `errors`."""
+    return self.reduce(self.errors(target, output))
+
 
 _RULES = catalogue.Catalogue[Rule]('score rule')
 register, names, find = _RULES.register, _RULES.names, _RULES.find

@@ -258,7 +258,7 @@ class Autoencoder(base.Method):
       mutable=['batch_stats'],
     )
     rule = losses.find(self.loss_name)
-    loss = batch.mean(rule.reduce(rule.errors(x, out.reconstruction)))
+    loss = batch.mean(rule.score(x, out.reconstruction))
     terms, totals = {'reconstruction': loss}, {}
     if out.read is not None:
       totals = self._totals(out.read, batch.mask)

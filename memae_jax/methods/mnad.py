@@ -90,7 +90,7 @@ def _network(
       ' what it has to give back; use "no_skips", or model.task "predict"'
     )
   sizes = unet.sizes(seen, options.widths, 'methods.mnad.widths')
-  wrap = conv_net.remat if config.model.remat else lambda module: module
+  wrap = conv_net.remat(config.model.remat)
   shared = dict(
     widths=tuple(options.widths),
     batch_norm=config.model.batch_norm,
@@ -316,7 +316,7 @@ class Mnad(base.Method):
       variables, Network.decode, query, read, above, True, mask, train=True
     )
     rule = losses.find(self.loss_name)
-    error = batch.mean(rule.reduce(rule.errors(wanted, out)))
+    error = batch.mean(rule.score(wanted, out))
     first, second = (found.slots[found.index[:, i]] for i in (0, 1))
     far = lambda slot: jnp.linalg.norm(query - slot + _LEAST, axis=1)
     compact = batch.mean(jnp.mean((query - first) ** 2, axis=1))

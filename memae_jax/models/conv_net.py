@@ -11,7 +11,7 @@ the middle of the kernel on the image):
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -177,16 +177,17 @@ class Conv(nn.Module):
     return checkpoint_name(y, _CONV)
 
 
-def remat(module: type[nn.Module]) -> type[nn.Module]:
-  """Returns a module that keeps only its convolutions for the backward pass.
-
-  All else is computed again there.
+def remat(wanted: bool) -> Callable[[type[nn.Module]], type[nn.Module]]:
+  """Returns a change of the class of an encoder or decoder.
 
   Args:
-    module: class of an encoder or decoder.
+    wanted: whether it then keeps only its convolutions for the backward pass,
+      and computes all else again there; or the class stays as it is.
   """
-  return nn.remat(
-    module,
+  if not wanted:
+    return lambda module: module
+  return functools.partial(
+    nn.remat,
     static_argnums=2,  # train
     policy=jax.checkpoint_policies.save_only_these_names(_CONV),
   )

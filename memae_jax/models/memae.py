@@ -229,7 +229,7 @@ def build(
       input_shape,
     )
     options |= dict(plan=plan, layout=config.layout)
-    wrap = conv_net.remat if config.remat else lambda module: module
+    wrap = conv_net.remat(config.remat)
     encoder = wrap(conv_net.ConvEncoder)(**options)
     widths, kernels = conv_net.mirrored(
       plan, config.layout, config.decoder_widths, config.decoder_kernels

@@ -48,7 +48,7 @@ def build(
   options, task = config.methods.frame_pred, tasks.of(config, input_shape)
   seen, wanted = task.shapes(input_shape)
   sizes = unet.sizes(seen, options.widths, 'methods.frame_pred.widths')
-  wrap = conv_net.remat if config.model.remat else lambda module: module
+  wrap = conv_net.remat(config.model.remat)
   dtype, widths = config.model.compute, tuple(options.widths)
   network = unet.UNet(
     encoder=wrap(unet.Encoder)(widths, dtype=dtype),
@@ -111,7 +111,7 @@ class FramePred(base.Method):
     out = self._predicted(variables, seen)
     rule = losses.find(self.loss_name)
     terms = {
-      'reconstruction': batch.mean(rule.reduce(rule.errors(wanted, out))),
+      'reconstruction': batch.mean(rule.score(wanted, out)),
       'edges': batch.mean(image_errors.edges(wanted, out)),
     }
     loss = self.shares.intensity * terms['reconstruction']

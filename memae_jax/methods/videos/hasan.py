@@ -281,7 +281,7 @@ class Hasan(base.Method):
     del hyper, across
     rule = losses.find(self.loss_name)
     out = self._rebuilt(variables, batch.x)
-    error = batch.mean(rule.reduce(rule.errors(batch.x, out)))
+    error = batch.mean(rule.score(batch.x, out))
     return base.LossParts(error, {'reconstruction': error})
 
   def predict(self, variables, x, hyper, mask, keys):

@@ -63,7 +63,7 @@ def build(
     )
   seen = (input_shape[0] // 2, *input_shape[1:])
   plan = conv_net.plan(widths, (), (), (), 'pool', seen)
-  wrap = conv_net.remat if config.model.remat else lambda module: module
+  wrap = conv_net.remat(config.model.remat)
   shared = dict(
     plan=plan, activation='leaky_relu', batch_norm=True, dtype=dtype
   )
@@ -171,7 +171,7 @@ class Zhao(base.Method):
       variables, seen, True, batch.mask, mutable=['batch_stats']
     )
     rule = losses.find(self.loss_name)
-    error = batch.mean(rule.reduce(rule.errors(seen, out)))
+    error = batch.mean(rule.score(seen, out))
     of_frames = losses.frame_means(rule.errors(later, foretold))
     ahead = batch.mean(of_frames @ weights(later.shape[1]))
     terms = {'reconstruction': error, 'prediction': ahead}
