@@ -194,7 +194,9 @@ def fitting(axes: int, scaling: str | None = None) -> tuple[Rule, ...]:
   )
 
 
-def of(target: jax.Array, output: jax.Array) -> dict[str, dict[str, jax.Array]]:
+def of(
+  target: jax.Array, output: jax.Array, *more: Rule
+) -> dict[str, dict[str, jax.Array]]:
   """Returns the `scores` and `maps` of a `Prediction` by every fitting rule.
 
   One pass over the network serves them all.
@@ -202,9 +204,10 @@ def of(target: jax.Array, output: jax.Array) -> dict[str, dict[str, jax.Array]]:
   Args:
     target: [B, ...] what the output should be.
     output: [B, ...].
+    *more: further rules, such as one that needs the weights of a network.
   """
   scores, maps, errors = {}, {}, {}
-  for rule in fitting(target.ndim):
+  for rule in dict.fromkeys((*fitting(target.ndim), *more)):
     if rule.errors not in errors:
       errors[rule.errors] = rule.errors(target, output)
       maps[rule.name] = pixels(errors[rule.errors])
@@ -384,6 +387,18 @@ register(
     errors=None,
     of_pixels='Mahalanobis distance of each position, brought to the size of'
     ' the picture and blurred',
+  )
+)
+register(
+  Rule(
+    'feature',
+    'Error of pixels and features',
+    'mean over the pixels of the squared error, in squared units of the model'
+    ' input, plus the weighted squared distance of the features of the frozen'
+    ' network, of norm 1 at each position',
+    errors=None,
+    of_pixels=f'squared error of each pixel, {_PIXELS}, plus the weighted'
+    ' distance of the features around it',
   )
 )
 # Scores of classical methods that are no errors, see `methods.fitted`.

@@ -14,6 +14,8 @@ from tests import fakes, helpers
 
 CONFIGS = sorted(path.stem for path in (helpers.ROOT / 'configs').glob('*.py'))
 QUICK = 'digits', 'kddcup99'
+# Sets whose samples have names, which are listed beside their scores.
+LISTED = 'arrays', 'frames', 'image_folder', 'moving_shapes', 'mvtec', 'ped2'
 
 
 def _get(name, arg=''):
@@ -37,7 +39,7 @@ def test_from_first_step_to_report(name, tmp_path, monkeypatch):
     fields = ['--config.data.clip_frames=8']
   if name in prepare.BUILDERS:
     getattr(fakes, name)(tmp_path, monkeypatch)
-  if name == 'image_folder':
+  if name in ('image_folder', 'mvtec'):
     argument += f',path={fakes.pictures(tmp_path / "pictures")}'
   if name == 'arrays':
     path = helpers.write_csv(tmp_path / 'rows.csv')
@@ -64,7 +66,7 @@ def test_from_first_step_to_report(name, tmp_path, monkeypatch):
   ]
   assert all(np.isfinite(e['reconstruction']) for e in events)
   assert 0 <= events[0]['dead_read_rate'] <= 1
-  listed = name in ('arrays', 'image_folder', 'frames', 'moving_shapes', 'ped2')
+  listed = name in LISTED
   assert (run / 'eval' / '1' / 'scores.csv').exists() == listed
   assert '<html' in (run / 'report.html').read_text()
   assert list((run / 'eval').glob('*/*.svg'))

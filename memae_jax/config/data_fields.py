@@ -70,6 +70,38 @@ MOTION: dict[str, Any] = {
     above=0,
   ),
 }
+PATCHES: dict[str, Any] = {
+  'patch': fields.integer(
+    0,
+    'Pictures: methods see patches of this many pixels a side, random crops in'
+    ' training and tiles afterwards; 0: whole pictures.',
+    low=0,
+  ),
+  'patch_for': fields.choice(
+    'networks',
+    ('networks', 'all'),
+    'patch: which methods see patches: those that take gradient steps, or all,'
+    ' as pictures of thousands of pixels need.',
+  ),
+  'patch_stride': fields.integer(
+    0,
+    'patch: pixels between the tiles that a picture is scored by, whose maps'
+    ' are averaged where they overlap; 0: patch, the fewest tiles.',
+    low=0,
+  ).role(fields.NO_WEIGHT),
+  'patch_crops': fields.integer(
+    1, 'patch: crops of each picture of a batch.', low=1
+  ),
+  'patch_turn': fields.number(
+    0.0,
+    'patch: crops are turned by up to so many degrees; 180: by any angle.',
+    low=0.0,
+    high=180.0,
+  ),
+  'patch_mirror': fields.boolean(
+    False, 'patch: half of the crops are mirrored, left to right.'
+  ),
+}
 OF_BLOCKS = ('motion_gap', 'motion_reach', 'motion_window', 'motion_penalty')
 
 DATA: dict[str, Any] = {
@@ -191,6 +223,7 @@ DATA: dict[str, Any] = {
     low=1,
   ),
   **MOTION,
+  **PATCHES,
   'feed': fields.choice(
     'auto',
     ('auto', 'resident', 'streaming'),

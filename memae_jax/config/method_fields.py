@@ -126,6 +126,20 @@ BANK: dict[str, Any] = {
   ).role(fields.NO_WEIGHT),
 }
 
+FM_AE: dict[str, Any] = {
+  'weight': fields.number(
+    0.1,
+    'Weight of the squared distance of features, which have norm 1 at each'
+    ' position, beside the squared error.',
+    low=0.0,
+  ),
+  'outputs': fields.many(
+    fields.choice('b2', ('b2', 'b4', 'b10', 'b15'), ''),
+    ('b2', 'b4'),
+    'Outputs of the frozen network, whose weights are those of a bank (lite0).',
+  ),
+}
+
 _COUNT = fields.integer(1, '', low=1)
 _WIDTHS = fields.many(
   _COUNT,
@@ -218,6 +232,7 @@ ZHAO: dict[str, Any] = {
 ALL = {
   'bank': BANK,
   'feature_memae': FEATURE_MEMAE,
+  'fm_ae': FM_AE,
   'frame_pred': FRAME_PRED,
   'hasan': HASAN,
   'mnad': MNAD,

@@ -38,6 +38,15 @@ MODEL: dict[str, Any] = {
     (),
     'conv: stride in time of each layer, for clips; empty: as strides.',
   ).of_network('conv'),
+  'paddings': fields.many(
+    fields.integer(0, '', low=0),
+    (),
+    'conv: zeros around the input of each layer; empty: half of its kernel.',
+  ).of_network('conv'),
+  'linear_code': fields.boolean(
+    False,
+    'conv: neither norm nor activation after the last layer of the encoder.',
+  ).of_network('conv'),
   'decoder_widths': fields.many(
     _COUNT,
     (),

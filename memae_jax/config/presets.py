@@ -83,6 +83,32 @@ def picture_network(config: Config, widths: tuple[int, ...]) -> None:
   config.model.memory.per_position = True
 
 
+def defect_network(config: Config, patch: int) -> None:
+  """Sets the nine layers of Bergmann et al. (2019) and patches of pictures.
+
+  All layers but the code and the output have leaky ReLU, none has batch norm;
+  the code of a patch is 100 values.
+
+  Args:
+    config: to change.
+    patch: pixels of a side, a multiple of 16; 128 as published.
+
+  Raises:
+    UserError: another size of patches.
+  """
+  if patch < 32 or patch % 16:
+    raise errors.UserError(
+      f'config argument "patch" is {patch}; use a multiple of 16 from 32 on'
+    )
+  conv_network(config, (32, 32, 32, 64, 64, 128, 64, 32, 100))
+  config.model.batch_norm = False
+  config.model.kernels = (4, 4, 3, 4, 3, 4, 3, 3, patch // 16)
+  config.model.strides = (2, 2, 1, 2, 1, 2, 1, 1, 1)
+  config.model.paddings = (1, 1, 1, 1, 1, 1, 1, 1, 0)
+  config.model.linear_code = True
+  config.data.patch = patch
+
+
 def video_network(config: Config, widths: tuple[int, ...]) -> None:
   """Sets the picture network for clips; three of its layers halve the time.
 

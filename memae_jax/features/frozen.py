@@ -16,8 +16,12 @@ SIDE = 128  # Pixels to which whole pictures are brought.
 
 
 def _pictures(x: jax.Array, side: int) -> jax.Array:
-  """Brings images in [-1, 1] to 0 .. 255, and to another size if `side` is."""
-  x = jnp.round(image_errors.to_unit(x) * 255)
+  """Brings images in [-1, 1] to 0 .. 255, and to another size if `side` is.
+
+  They are rounded as files are, but have a gradient as if they were not.
+  """
+  x = image_errors.to_unit(x) * 255
+  x += jax.lax.stop_gradient(jnp.round(x) - x)
   return lite0.resized(x, side) if side else x
 
 

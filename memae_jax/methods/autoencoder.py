@@ -73,7 +73,7 @@ def build(
     memory_init=config.model.memory.init,
     noisy=of('dae'),
     penalised=of('ae_l1'),
-    loss_name=config.train.loss,
+    rule=losses.find(config.train.loss),
   )
 
 
@@ -89,7 +89,8 @@ class Autoencoder(base.Method):
       a pass comes first that collects encodings by the initial encoder.
     noisy: whether any replica is a denoising autoencoder.
     penalised: whether any replica has a penalty on its code.
-    loss_name: name of the rule in `losses` that trains it.
+    rule: by which it is trained, whose score and map it has among others.
+    score: see `base.Method`.
     padding: slots that exist only to make the devices' shares equal.
     across: the devices of a replica.
   """
@@ -100,14 +101,15 @@ class Autoencoder(base.Method):
   memory_init: str = 'uniform'
   noisy: bool = False
   penalised: bool = False
-  loss_name: str = 'mse'
+  rule: losses.Rule = losses.find('mse')
+  score: str = ''
   padding: int = 0
   across: base.Across = base.Across()
 
   @property
   def criterion(self):
     """Criterion of the best weights: the loss, without its penalties."""
-    return self.loss_name, 'reconstruction'
+    return self.rule.name, 'reconstruction'
 
   @property
   def memories(self):
@@ -257,8 +259,7 @@ class Autoencoder(base.Method):
       code_noise=noise,
       mutable=['batch_stats'],
     )
-    rule = losses.find(self.loss_name)
-    loss = batch.mean(rule.score(x, out.reconstruction))
+    loss = batch.mean(self.rule.score(x, out.reconstruction))
     terms, totals = {'reconstruction': loss}, {}
     if out.read is not None:
       totals = self._totals(out.read, batch.mask)
@@ -281,7 +282,7 @@ class Autoencoder(base.Method):
     seen, wanted = self.task.parts(x)
     out = self.model.apply(variables, seen, hyper.knobs, sample_mask=mask)
     prediction = base.Prediction(
-      **losses.of(wanted, out.reconstruction),
+      **losses.of(wanted, out.reconstruction, self.rule),
       output=out.reconstruction,
       target=wanted if self.task.predicts else None,
     )

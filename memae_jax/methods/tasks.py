@@ -76,6 +76,19 @@ def of(config: Any, shape: tuple[int, ...]) -> Task:
   return Task(True)
 
 
+def wanted(config: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
+  """Returns the shape of what a network has to give of one sample.
+
+  Args:
+    config: resolved.
+    shape: of one sample.
+
+  Raises:
+    UserError: samples of that shape have nothing to predict.
+  """
+  return of(config, shape).shapes(shape)[1]
+
+
 def is_bounded(config: Any) -> bool:
   """Returns whether what networks give lies in [-1, 1], where tanh ends.
 

@@ -11,7 +11,7 @@ the middle of the kernel on the image):
 """
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -28,12 +28,14 @@ _CONV = 'convolution'  # What `remat` keeps for the backward pass.
 class Layer(NamedTuple):
   """One level of the encoder.
 
-  width: its channels. kernel: its size along each axis. strides: one per
-  spatial axis. size: the spatial sizes that enter it.
+  width: its channels. kernel: its size along each axis. padding: zeros before
+  and behind each axis. strides: one per spatial axis. size: the spatial sizes
+  that enter it.
   """
 
   width: int
   kernel: int
+  padding: int
   strides: tuple[int, ...]
   size: tuple[int, ...]
 
@@ -55,6 +57,7 @@ def plan(
   time_strides: Sequence[int],
   layout: str,
   input_shape: Sequence[int],
+  paddings: Sequence[int] = (),
 ) -> Plan:
   """Follows the sizes of an input through the encoder.
 
@@ -65,6 +68,7 @@ def plan(
       `strides` there, too.
     layout: 'strided' or 'pool'.
     input_shape: (*sizes, channels) of a sample.
+    paddings: of each level, 'strided' only; empty for half of the kernel.
 
   Raises:
     UserError: the numbers of values differ, or the input is too small or not
@@ -72,14 +76,18 @@ def plan(
   """
   kernels = kernels or (3,) * len(widths)
   strides = strides or (2,) * len(widths)
-  _check(widths, kernels, strides, time_strides, layout, input_shape)
+  of_all = {'widths': widths, 'kernels': kernels, 'strides': strides}
+  some = {'time_strides': time_strides, 'paddings': paddings}
+  of_all |= {name: values for name, values in some.items() if values}
+  _check(of_all, layout, input_shape)
+  paddings = paddings or [kernel // 2 for kernel in kernels]
   levels, size = [], tuple(input_shape[:-1])
-  for width, kernel, stride, time in zip(
-    widths, kernels, strides, time_strides or strides
+  for width, kernel, stride, time, padding in zip(
+    widths, kernels, strides, time_strides or strides, paddings
   ):
     steps = (time, stride, stride) if time_strides else (stride,) * len(size)
-    levels.append(Layer(width, kernel, steps, size))
-    reach = 2 * (kernel // 2) - kernel if layout == 'strided' else -1
+    levels.append(Layer(width, kernel, padding, steps, size))
+    reach = 2 * padding - kernel if layout == 'strided' else -1
     size = tuple((n + reach) // s + 1 for n, s in zip(size, steps))
     if min(size) < 1:
       raise errors.UserError(
@@ -108,17 +116,15 @@ def centres(plan: Plan, layout: str) -> tuple[tuple[float, ...], ...]:
     for level in plan.levels[::-1]:
       stride, kernel = level.strides[axis], level.kernel
       is_pool = layout == 'pool'
-      within = (stride - 1) / 2 if is_pool else (kernel - 1) / 2 - kernel // 2
+      within = (stride - 1) / 2 if is_pool else (kernel - 1) / 2 - level.padding
       first, step = stride * first + within, stride * step
     out.append(tuple(first + step * i for i in range(count)))
   return tuple(out)
 
 
-def _check(widths, kernels, strides, time_strides, layout, input_shape) -> None:
+def _check(fields: Mapping[str, Sequence[int]], layout, input_shape) -> None:
   """Raises UserError if the levels do not fit each other or the input."""
-  fields = {'widths': widths, 'kernels': kernels, 'strides': strides}
-  if time_strides:
-    fields['time_strides'] = time_strides
+  widths, kernels = fields['widths'], fields['kernels']
   if {len(values) for values in fields.values()} != {len(widths) or 1}:
     counts = ', '.join(f'{name} {len(v)}' for name, v in fields.items())
     raise errors.UserError(
@@ -130,12 +136,17 @@ def _check(widths, kernels, strides, time_strides, layout, input_shape) -> None:
       f'config field "model.kernels" is {tuple(kernels)}, but the layout "pool"'
       ' needs odd kernels'
     )
+  if layout == 'pool' and 'paddings' in fields:
+    raise errors.UserError(
+      'config field "model.paddings" is set, but the layout "pool" keeps sizes;'
+      ' use ()'
+    )
   if len(input_shape) < 2:
     raise errors.UserError(
       f'config field "model.network" is "conv", but a sample has shape'
       f' {tuple(input_shape)}; use "dense"'
     )
-  if time_strides and len(input_shape) != 4:
+  if 'time_strides' in fields and len(input_shape) != 4:
     raise errors.UserError(
       'config field "model.time_strides" is set, but a sample has shape'
       f' {tuple(input_shape)}, without time; use ()'
@@ -239,8 +250,9 @@ def up_sample(
 class ConvEncoder(nn.Module):
   """Encoder [B, *n, C] -> [B, *plan.code_shape].
 
-  Each layer is followed by norm and activation. `strided` layers shrink by
-  their stride; `pool` layers keep the size and are followed by max-pooling.
+  Each layer is followed by norm and activation, the last one only unless
+  `linear_code`. `strided` layers shrink by their stride; `pool` layers keep the
+  size and are followed by max-pooling.
   """
 
   plan: Plan
@@ -249,19 +261,23 @@ class ConvEncoder(nn.Module):
   batch_norm: bool = True
   dtype: Any = jnp.float32
   axis: str | None = None
+  linear_code: bool = False
 
   @nn.compact
   def __call__(
     self, x: jax.Array, train: bool, sample_mask: jax.Array | None = None
   ) -> jax.Array:
     """Encodes images; `sample_mask` [B] is False for padding."""
-    strided = self.layout == 'strided'
-    for level in self.plan.levels:
-      strides = level.strides if strided else None
-      x = Conv(level.width, level.kernel, strides, dtype=self.dtype)(x)
-      x = layers.NormAct(
-        self.activation, self.batch_norm, self.dtype, self.axis
-      )(x, train, sample_mask)
+    strided, levels = self.layout == 'strided', self.plan.levels
+    for i, level in enumerate(levels):
+      width, kernel, padding = level[:3]
+      strides = level.strides if strided else (1,) * len(level.size)
+      padding = (padding,) * len(level.size)
+      x = Conv(width, kernel, strides, None, self.dtype, padding)(x)
+      if not self.linear_code or i + 1 < len(levels):
+        x = layers.NormAct(
+          self.activation, self.batch_norm, self.dtype, self.axis
+        )(x, train, sample_mask)
       if not strided:
         x = max_pool(x, level.strides)
     return x
@@ -341,7 +357,12 @@ class ConvDecoder(nn.Module):
     for i, kernel in enumerate(self.kernels):
       width = (*self.widths, self.channels)[i]
       if self.layout == 'strided':
-        x = Conv(width, kernel, back[i].strides, back[i].size, self.dtype)(x)
+        level = back[i]
+        more = (kernel - level.kernel) // 2  # Around the same pixels.
+        padding = (level.padding + more,) * len(level.size)
+        x = Conv(width, kernel, level.strides, level.size, self.dtype, padding)(
+          x
+        )
       else:
         x = Conv(width, kernel, dtype=self.dtype)(x)
       if i == len(self.widths):

@@ -227,10 +227,13 @@ def build(
       config.time_strides,
       config.layout,
       input_shape,
+      config.paddings,
     )
     options |= dict(plan=plan, layout=config.layout)
     wrap = conv_net.remat(config.remat)
-    encoder = wrap(conv_net.ConvEncoder)(**options)
+    encoder = wrap(conv_net.ConvEncoder)(
+      linear_code=config.linear_code, **options
+    )
     widths, kernels = conv_net.mirrored(
       plan, config.layout, config.decoder_widths, config.decoder_kernels
     )

@@ -18,6 +18,7 @@ from memae_jax import config as config_lib
 from memae_jax import losses
 from memae_jax.data import feed, host_stage, types
 from memae_jax.methods import base, frame_scores, registry, tasks
+from memae_jax.methods.images import patches
 from memae_jax.runtime import environment, errors, jax_settings, parallel
 from memae_jax.training import (
   checkpoint,
@@ -259,7 +260,8 @@ def _method(config: Any, source: types.Source, replicas) -> base.Method:
       f'config field "train.accumulate" is {config.train.accumulate}, but the'
       f' loss of "{entry.name}" is of a batch as a whole; set it to 1'
     )
-  return entry.build(config, source.inputs.shape[1:], replicas)
+  of_shape = lambda shape: entry.build(config, shape, replicas)
+  return patches.build(config, source.inputs.shape[1:], of_shape)
 
 
 def _long_steps(config: Any, shape: tuple[int, ...]) -> bool:
@@ -278,8 +280,7 @@ def _trainer(
   """Returns the code of one replica of a family."""
   is_pass = lambda stage: isinstance(stage, base.Collect)
   before = sum(s.rounds for s in itertools.takewhile(is_pass, method.stages))
-  shape = source.inputs.shape[1:]
-  _, wanted = tasks.of(config, shape).shapes(shape)
+  wanted = tasks.wanted(config, source.inputs.shape[1:])
   return step.Trainer(
     method=method,
     optimizer=optimization.optimizer(config.train),

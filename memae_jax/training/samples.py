@@ -105,7 +105,7 @@ def _source(config: Any, stored: Mapping[str, Any]) -> types.Source:
 def _check_rules(config: Any, source: types.Source) -> None:
   """Raises UserError if score or loss of the config do not fit the samples."""
   shape = source.inputs.shape[1:]
-  _, wanted = tasks.of(config, shape).shapes(shape)
+  wanted = tasks.wanted(config, shape)
   form = frame_scores.form(source.videos is not None, wanted)
   rules = losses.fitting(form, config.data.scaling)
   fitting = [rule.name for rule in rules]

@@ -1,0 +1,1 @@
+"""Methods of pictures alone, and patches of pictures for all methods."""
