@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from memae_jax.data import transforms
-from memae_jax.runtime import parallel
+from memae_jax.runtime import parallel, progress_bar
 from memae_jax.training import placed, step
 
 
@@ -87,8 +87,9 @@ class Passes(placed.Placed):
     """
     keeps = self._trainer.method.stages[number].keeps
     index, mask = self._blocks(rows)
-    parts, total = [], None
-    for i in range(index.shape[1]):
+    parts, total, count = [], None, index.shape[1]
+    progress = progress_bar.Progress('pass', count)
+    for i in range(count):
       part = self.to_host(
         self._collect_block(
           number,
@@ -100,11 +101,13 @@ class Passes(placed.Placed):
           self._share(np.int32(round_)),
         )
       )
+      progress.at(i + 1, 'blocks of samples')
       if keeps == 'rows':
         parts.append(part)
         continue
       part = jax.tree.map(lambda x: x.astype(np.float64), part)
       total = part if total is None else jax.tree.map(np.add, total, part)
+    progress.close()
     if keeps == 'sum':
       return total
     return jax.tree.map(lambda *x: np.concatenate(x, axis=1), *parts)
