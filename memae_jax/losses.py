@@ -297,8 +297,19 @@ register(
   Rule(
     'max_cell',
     'Largest cell',
-    'largest value in the map of the scored frame: of squared errors, mean over'
-    ' the channels; of a bank that rebuilds nothing, of distances',
+    'largest value in the map of the picture or scored frame: of squared'
+    ' errors, mean over the channels; of a bank that rebuilds nothing, of'
+    ' distances; of pictures whose score has another map, of that',
+    errors=None,
+    of_pixels=_CELLS,
+    of_map=True,
+  ),
+  Rule(
+    'mean_cell',
+    'Mean cell',
+    'mean of the map of the picture: of squared errors, mean over the channels;'
+    ' of a bank that rebuilds nothing, of distances; where the score has'
+    ' another map, of that',
     errors=None,
     of_pixels=_CELLS,
     of_map=True,

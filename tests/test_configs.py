@@ -8,6 +8,7 @@ import pytest
 
 from memae_jax import config as config_lib
 from memae_jax.data import prepare
+from memae_jax.evaluation.metrics import defect_area
 from memae_jax.evaluation.results import published
 from memae_jax.runtime import errors
 from tests import fakes, helpers
@@ -66,11 +67,31 @@ def test_from_first_step_to_report(name, tmp_path, monkeypatch):
   assert 0 <= events[0]['dead_read_rate'] <= 1
   listed = name in ('arrays', 'image_folder', 'frames', 'moving_shapes', 'ped2')
   assert (run / 'eval' / '1' / 'scores.csv').exists() == listed
-  assert '<html' in (run / 'report.html').read_text()
+  page = (run / 'report.html').read_text()
+  assert '<html' in page
+  _check_defects(results, page, name == 'image_folder')
   assert list((run / 'eval').glob('*/*.svg'))
-  assert 'http://' not in (run / 'report.html').read_text().replace(
-    'http://www.w3.org', ''
-  )
+  assert 'http://' not in page.replace('http://www.w3.org', '')
+
+
+def _check_defects(results, page, has_any):
+  """Only a folder of pictures has defects by area, with all its rivals."""
+  assert ('Defects by area' in page) == has_any
+  if not has_any:
+    assert results['defects'] is None
+    return
+  facts = results['defects']
+  assert facts['areas'] == {'_quarter': 1, '': 1, '_fourfold': 2}
+  assert facts['picture'] == [32, 32] and facts['published'] is None
+  with_maps = ('memae', 'ae'), ('mean', 'pca', 'local_deviation_7')
+  for group, names in zip(('methods', 'baselines'), with_maps):
+    for summary in map(results[group].get, names):
+      for metric in defect_area.METRICS:
+        assert summary[metric]['mean'] is not None, metric
+    for name in names:
+      rules = results['rules'][name]
+      assert 0 <= rules['max_cell']['auroc']['mean'] <= 1
+      assert 0 <= rules['mean_cell']['auroc']['mean'] <= 1
 
 
 def test_each_file_is_read_at_a_glance():

@@ -280,6 +280,7 @@ def _trainer(
   before = sum(s.rounds for s in itertools.takewhile(is_pass, method.stages))
   shape = source.inputs.shape[1:]
   _, wanted = tasks.of(config, shape).shapes(shape)
+  is_video = source.videos is not None
   return step.Trainer(
     method=method,
     optimizer=optimization.optimizer(config.train),
@@ -288,7 +289,7 @@ def _trainer(
     clip_norm=config.train.clip_norm,
     accumulate=config.train.accumulate,
     keep_best=config.eval.checkpoint == 'validation',
-    frames=frame_scores.rules(config, source.videos is not None, wanted),
+    frames=frame_scores.rules(config.eval, is_video, wanted, method.score),
   )
 
 
