@@ -227,7 +227,7 @@ def map_of(name: str, maps: dict[str, jax.Array]) -> jax.Array | None:
   rule = _RULES.get(name)
   if rule is not None and rule.of_map:
     return maps.get('mse', next(iter(maps.values()), None))
-  if name in maps or rule is None:
+  if name in maps or rule is None or rule.errors is None:
     return maps.get(name)
   known = [other for other in map(_RULES.get, maps) if other is not None]
   same = [other.name for other in known if other.errors is rule.errors]
