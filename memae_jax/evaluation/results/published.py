@@ -158,7 +158,6 @@ _CATEGORIES = {
   'transistor': '1.00 0.03 0.97 0.45 0.98 0.35 1.00 0.15',
   'zipper': '1.00 0.60 0.97 0.63 0.78 0.40 0.78 0.29',
 }
-CATEGORIES = tuple(_CATEGORIES)
 # Names of data sets that differ from the name of their table.
 _DATA = {'ped2': 'ucsd_ped2', 'avenue': 'cuhk_avenue'}
 
