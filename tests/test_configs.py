@@ -39,7 +39,8 @@ def test_from_first_step_to_report(name, tmp_path, monkeypatch):
   if name in prepare.BUILDERS:
     getattr(fakes, name)(tmp_path, monkeypatch)
   if name == 'image_folder':
-    argument += f',path={fakes.pictures(tmp_path / "pictures")}'
+    argument += f',path={fakes.pictures(tmp_path / "screw")}'
+    fields = ['--config.eval.defect_area=0.005']
   if name == 'arrays':
     path = helpers.write_csv(tmp_path / 'rows.csv')
     argument += f',path={path},label=label,normal=good,categorical=kind'
@@ -75,14 +76,16 @@ def test_from_first_step_to_report(name, tmp_path, monkeypatch):
 
 
 def _check_defects(results, page, has_any):
-  """Only a folder of pictures has defects by area, with all its rivals."""
+  """Only a folder of pictures has defects by area, of rivals, too."""
   assert ('Defects by area' in page) == has_any
   if not has_any:
     assert results['defects'] is None
     return
   facts = results['defects']
-  assert facts['areas'] == {'_quarter': 1, '': 1, '_fourfold': 2}
-  assert facts['picture'] == [32, 32] and facts['published'] is None
+  assert facts['areas'] == {'_quarter': 1, '': 5, '_fourfold': 20}
+  assert facts['picture'] == [32, 32]
+  assert facts['published']['category'] == 'screw'
+  assert 'AE, L2, as published' in page and '0.98 / 0.39' in page
   with_maps = ('memae', 'ae'), ('mean', 'pca', 'local_deviation_7')
   for group, names in zip(('methods', 'baselines'), with_maps):
     for summary in map(results[group].get, names):

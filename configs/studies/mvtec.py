@@ -1,4 +1,4 @@
-"""All categories of MVTec AD, LOCO, VisA, BTAD or DAGM 2007 below a folder.
+"""Categories of MVTec AD, LOCO, VisA, BTAD or DAGM 2007 below a folder.
 
 python -m memae_jax.data.prepare mvtec --manual_dir=FOLDER
 python -m memae_jax.study --config=configs/studies/mvtec.py:path=ROOT \
