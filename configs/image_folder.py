@@ -51,4 +51,5 @@ def get_config(arg=''):
   config.train.batch_size = 16
   config.train.learning_rate = 1e-3
   config.eval.batch_size = 32
+  config.eval.defect_area = 0.0005
   return config

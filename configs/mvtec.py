@@ -49,5 +49,5 @@ def get_config(arg=''):
   config.data.patch_turn, config.data.patch_mirror = args.turn, True
   config.methods.bank.slots = 10 if args.smoke else 3276
   config.train.batch_size, config.train.learning_rate = 8, 2e-4
-  config.eval.batch_size = 16
+  config.eval.batch_size, config.eval.defect_area = 16, 0.0005
   return config

@@ -230,7 +230,7 @@ def map_of(name: str, maps: dict[str, jax.Array]) -> jax.Array | None:
   rule = _RULES.get(name)
   if rule is not None and rule.of_map:
     return maps.get('mse', next(iter(maps.values()), None))
-  if name in maps or rule is None:
+  if name in maps or rule is None or rule.errors is None:
     return maps.get(name)
   known = [other for other in map(_RULES.get, maps) if other is not None]
   same = [other.name for other in known if other.errors is rule.errors]
@@ -300,8 +300,19 @@ register(
   Rule(
     'max_cell',
     'Largest cell',
-    'largest value in the map of the scored frame: of squared errors, mean over'
-    ' the channels; of a bank that rebuilds nothing, of distances',
+    'largest value in the map of the picture or scored frame: of squared'
+    ' errors, mean over the channels; of a bank that rebuilds nothing, of'
+    ' distances; of pictures whose score has another map, of that',
+    errors=None,
+    of_pixels=_CELLS,
+    of_map=True,
+  ),
+  Rule(
+    'mean_cell',
+    'Mean cell',
+    'mean of the map of the picture: of squared errors, mean over the channels;'
+    ' of a bank that rebuilds nothing, of distances; where the score has'
+    ' another map, of that',
     errors=None,
     of_pixels=_CELLS,
     of_map=True,

@@ -8,6 +8,7 @@ import pytest
 
 from memae_jax import config as config_lib
 from memae_jax.data import prepare
+from memae_jax.evaluation.metrics import defect_area
 from memae_jax.evaluation.results import published
 from memae_jax.runtime import errors
 from tests import fakes, helpers
@@ -15,6 +16,7 @@ from tests import fakes, helpers
 CONFIGS = sorted(path.stem for path in (helpers.ROOT / 'configs').glob('*.py'))
 QUICK = 'digits', 'kddcup99'
 # Sets whose samples have names, which are listed beside their scores.
+OF_PICTURES = 'image_folder', 'mvtec'
 LISTED = 'arrays', 'frames', 'image_folder', 'moving_shapes', 'mvtec', 'ped2'
 
 
@@ -39,8 +41,9 @@ def test_from_first_step_to_report(name, tmp_path, monkeypatch):
     fields = ['--config.data.clip_frames=8']
   if name in prepare.BUILDERS:
     getattr(fakes, name)(tmp_path, monkeypatch)
-  if name in ('image_folder', 'mvtec'):
-    argument += f',path={fakes.pictures(tmp_path / "pictures")}'
+  if name in OF_PICTURES:
+    argument += f',path={fakes.pictures(tmp_path / "screw")}'
+    fields = ['--config.eval.defect_area=0.005']
   if name == 'arrays':
     path = helpers.write_csv(tmp_path / 'rows.csv')
     argument += f',path={path},label=label,normal=good,categorical=kind'
@@ -68,11 +71,33 @@ def test_from_first_step_to_report(name, tmp_path, monkeypatch):
   assert 0 <= events[0]['dead_read_rate'] <= 1
   listed = name in LISTED
   assert (run / 'eval' / '1' / 'scores.csv').exists() == listed
-  assert '<html' in (run / 'report.html').read_text()
+  page = (run / 'report.html').read_text()
+  assert '<html' in page
+  _check_defects(results, page, name in OF_PICTURES)
   assert list((run / 'eval').glob('*/*.svg'))
-  assert 'http://' not in (run / 'report.html').read_text().replace(
-    'http://www.w3.org', ''
-  )
+  assert 'http://' not in page.replace('http://www.w3.org', '')
+
+
+def _check_defects(results, page, has_any):
+  """Only a folder of pictures has defects by area, of rivals, too."""
+  assert ('Defects by area' in page) == has_any
+  if not has_any:
+    assert results['defects'] is None
+    return
+  facts = results['defects']
+  assert facts['areas'] == {'_quarter': 1, '': 5, '_fourfold': 20}
+  assert facts['picture'] == [32, 32]
+  assert facts['published']['category'] == 'screw'
+  assert 'AE, L2, as published' in page and '0.98 / 0.39' in page
+  with_maps = ('memae', 'ae'), ('mean', 'pca', 'local_deviation_7')
+  for group, names in zip(('methods', 'baselines'), with_maps):
+    for summary in map(results[group].get, names):
+      for metric in defect_area.METRICS:
+        assert summary[metric]['mean'] is not None, metric
+    for name in names:
+      rules = results['rules'][name]
+      assert 0 <= rules['max_cell']['auroc']['mean'] <= 1
+      assert 0 <= rules['mean_cell']['auroc']['mean'] <= 1
 
 
 def test_each_file_is_read_at_a_glance():

@@ -19,6 +19,7 @@ _OVER = {
 _KINDS = {  # Metrics that have a table of their own.
   'of_events': 'Events and alarms',
   'of_places': 'The right place in the picture',
+  'of_area': 'Defects by area',
 }
 
 
@@ -74,7 +75,7 @@ def interval_note(rows, metrics) -> str:
 def by_kind(
   summaries: Mapping[str, Mapping],
 ) -> list[tuple[str, list[str], list[tuple[str, list[tables.Cell]]]]]:
-  """Returns title, heads and rows of the tables of events and of places.
+  """Returns title, heads and rows of the tables of each kind of metrics.
 
   Args:
     summaries: of the metrics of each entry, by its name.

@@ -191,8 +191,9 @@ EVAL: dict[str, Any] = {
     ' released code since 2021), release2019 (before), mse_centre and'
     ' psnr_centre (of the scored frame alone), and mse_averaged (of a frame in'
     ' all its clips); single and predicted frames have psnr; all have max_cell'
-    ' and largest_cells (of the map of errors). sum, product: of those in'
-    ' eval.parts. Results have a table of all.',
+    ' and largest_cells (of the map of errors), and pictures max_cell and'
+    ' mean_cell. sum, product: of those in eval.parts. Results have a table of'
+    ' all.',
   ),
   'largest_cells': fields.number(
     0.005,
@@ -260,7 +261,7 @@ EVAL: dict[str, Any] = {
     'Baselines on the same samples; frame_difference is for videos only,'
     ' no_bank (the speed itself) for videos whose motion is seen, brightness,'
     ' contrast and contrast_mean for images, local_deviation_3 and'
-    ' local_deviation_7 for images with masks.',
+    ' local_deviation_7 for images with masks or eval.defect_area.',
   ),
   'baseline_samples': fields.integer(
     20000, 'At most this many samples fit a baseline.', low=10
@@ -274,6 +275,15 @@ EVAL: dict[str, Any] = {
     True,
     'Images: also score pseudo-anomalies, which are changed validation'
     ' normals, to choose settings without test data.',
+  ),
+  'defect_area': fields.number(
+    0.0,
+    'Labelled images: a defect has at least this share of the area of a'
+    ' picture, by which maps get a threshold from validation normals and decide'
+    ' on pictures, as in MVTec AD; 0.0005 is 33 pixels of 256 x 256; 0: they do'
+    ' not.',
+    low=0.0,
+    high=0.25,
   ),
   'bootstrap': fields.integer(
     200, 'Resamples per bootstrap interval; 0: no intervals.', low=0

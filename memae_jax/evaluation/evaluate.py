@@ -168,6 +168,7 @@ def _results(
     },
     'score': describe.score(exp),
     'error_maps': describe.error_maps(exp),
+    'defects': describe.defects(exp),
     **measure.measure(
       networks,
       baseline.baselines,

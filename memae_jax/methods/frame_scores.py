@@ -1,8 +1,10 @@
-"""Score rules of frames that every method has which maps its errors.
+"""Score rules of pictures and frames that every method with maps has.
 
 They come from what one pass gives already: the peak signal-to-noise ratio from
 the squared error of a single or predicted frame, and the largest cells from the
-map of the scored frame, be it of errors, of distances to slots or of others.
+map of a picture or scored frame, be it of errors, of distances to slots or of
+others. Pictures also have the mean of the map, which for frames is a rule of
+the errors; the map of a picture is the one that metrics of maps are of.
 """
 
 from typing import Any, NamedTuple
@@ -17,14 +19,17 @@ _MAP = 3  # Axes of the maps [B, H, W] of a batch.
 
 
 class Rules(NamedTuple):
-  """Settings of the scores of frames of videos.
+  """Settings of the scores of pictures, or of frames of videos.
 
-  form: `losses.FRAME` for single and predicted frames, else `losses.CLIP`.
+  form: `losses.IMAGE` for pictures, `losses.FRAME` for single and predicted
+    frames, else `losses.CLIP`.
   largest: how many of the largest cells count; below 1: their share.
+  shown: names of rules; the map is that of the first one that has any.
   """
 
   form: int
   largest: float
+  shown: tuple[str, ...] = ('max_cell',)
 
   def count(self, cells: int) -> int:
     """Returns how many of some cells count, at least one."""
@@ -32,32 +37,43 @@ class Rules(NamedTuple):
     return min(max(round(share), 1), cells)
 
   def added(self, predicted: base.Prediction) -> base.Prediction:
-    """Returns a prediction of frames with its scores by these rules."""
+    """Returns a prediction with its scores by these rules."""
     scores = dict(predicted.scores)
     if self.form == losses.FRAME and 'mse' in scores:
       scores['psnr'] = losses.decibels(scores['mse'])
-    cells = losses.map_of('max_cell', predicted.maps)
+    maps = (losses.map_of(name, predicted.maps) for name in self.shown)
+    cells = next((one for one in maps if one is not None), None)
     if cells is not None and cells.ndim == _MAP:
       scores |= self.of_cells(cells.reshape(len(cells), -1))
     return predicted._replace(scores=scores)
 
   def of_cells(self, cells: jax.Array) -> dict[str, jax.Array]:
     """Returns the scores [B] of the cells [B, N] of maps."""
+    if self.form == losses.IMAGE:
+      return {'max_cell': jnp.max(cells, 1), 'mean_cell': jnp.mean(cells, 1)}
     largest, _ = jax.lax.top_k(cells, self.count(cells.shape[1]))
     return {'max_cell': largest[:, 0], 'largest_cells': jnp.mean(largest, 1)}
 
 
-def rules(config: Any, is_video: bool, wanted: tuple[int, ...]) -> Rules | None:
-  """Returns the rules of frames; None where samples are no videos.
+def rules(
+  options: Any, is_video: bool, wanted: tuple[int, ...], own: str = ''
+) -> Rules | None:
+  """Returns the rules of pictures or frames; None for rows of tables.
 
   Args:
-    config: resolved.
+    options: `config.eval`.
     is_video: whether samples are of videos.
     wanted: shape of what networks have to give of one sample.
+    own: `Method.score`.
   """
-  if not is_video:
+  axes = form(is_video, wanted)
+  if axes == losses.TABLE:
     return None
-  return Rules(form(True, wanted), config.eval.largest_cells)
+  shown = ()
+  if axes == losses.IMAGE and not losses.find(options.score).of_map:
+    is_sum = options.score in losses.COMBINED
+    shown = (own,) if own else options.parts if is_sum else (options.score,)
+  return Rules(axes, options.largest_cells, (*shown, 'max_cell'))
 
 
 def form(is_video: bool, wanted: tuple[int, ...]) -> int:

@@ -281,6 +281,7 @@ def _trainer(
   is_pass = lambda stage: isinstance(stage, base.Collect)
   before = sum(s.rounds for s in itertools.takewhile(is_pass, method.stages))
   wanted = tasks.wanted(config, source.inputs.shape[1:])
+  is_video = source.videos is not None
   return step.Trainer(
     method=method,
     optimizer=optimization.optimizer(config.train),
@@ -289,7 +290,7 @@ def _trainer(
     clip_norm=config.train.clip_norm,
     accumulate=config.train.accumulate,
     keep_best=config.eval.checkpoint == 'validation',
-    frames=frame_scores.rules(config, source.videos is not None, wanted),
+    frames=frame_scores.rules(config.eval, is_video, wanted, method.score),
   )
 
 

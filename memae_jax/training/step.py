@@ -140,7 +140,7 @@ class Trainer(NamedTuple):
 
   accumulate: number of parts of a batch, which are taken one after another.
   across: devices of the replica. clip_norm: of the gradient; 0: not clipped.
-  frames: score rules of videos; None for other samples.
+  frames: score rules of maps, of pictures and frames; None for tables.
   """
 
   method: base.Method
@@ -363,7 +363,7 @@ class Trainer(NamedTuple):
   def predict(
     self, variables: base.Variables, x: jax.Array, hyper: Any, mask, keys
   ) -> base.Prediction:
-    """Returns what the method does, see there, with scores of frames."""
+    """Returns what the method does, see there, with scores of its maps."""
     scored = self.method.predict(variables, x, hyper, mask, keys)
     return scored if self.frames is None else self.frames.added(scored)
 

@@ -52,6 +52,16 @@ def test_tables_of_events_and_places_have_what_is_defined():
   assert further == ['aupro', 'auroc_pixel_criterion']
 
 
+def test_defects_by_area_have_a_table():
+  metrics = {'defect_threshold': 0.00024681, 'accuracy_mean_quarter': 0.25,
+             'region_overlap': None, 'accuracy_mean': 0.5}  # fmt: skip
+  summaries = {'one': {name: {'mean': v} for name, v in metrics.items()}}
+  ((title, heads, ((_, cells),)),) = layout.by_kind(summaries)
+  assert title == 'Defects by area'
+  assert heads == ['Threshold by area', 'Accuracy, mean']
+  assert [cell['mean'] for cell in cells] == ['0.0002468', '0.500']
+
+
 def test_the_note_names_what_intervals_are_over():
   rows = [
     {

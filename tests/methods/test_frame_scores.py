@@ -1,4 +1,4 @@
-"""Scores of frames that every method with a map has."""
+"""Scores of pictures and frames that every method with a map has."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -80,7 +80,32 @@ def test_forms():
   assert form(True, (8, 3, 4, 1)) == losses.CLIP
   names = lambda form: {rule.name for rule in losses.fitting(form)}
   assert names(losses.FRAME) == names(losses.IMAGE) | {'psnr'}
-  assert frame_scores.rules(helpers.digits(), False, (8, 8, 1)) is None
+  assert frame_scores.rules(helpers.digits().eval, False, (8,)) is None
+
+
+@pytest.mark.parametrize(
+  ('fields', 'own', 'shown'),
+  [
+    ({}, '', 'mse'),
+    ({'eval.score': 'ssim'}, '', 'ssim'),
+    ({'eval.score': 'ssim'}, 'memory_distance', 'memory_distance'),
+    ({'eval.score': 'ssim'}, 'kde', 'mse'),  # It has no map.
+    ({'eval.score': 'max_cell'}, 'memory_distance', 'mse'),
+    ({'eval.score': 'sum', 'eval.parts': ('kde', 'ssim')}, '', 'ssim'),
+  ],
+)
+def test_pictures_have_maximum_and_mean_of_the_map_of_their_score(
+  fields, own, shown
+):
+  options = helpers.digits(**fields).eval
+  rules = frame_scores.rules(options, False, (5, 4, 1), own)
+  maps = _maps(gradient=1, mse=1, ssim=1, memory_distance=1)
+  found = rules.added(base.Prediction({'mse': jnp.zeros(2)}, maps)).scores
+  assert set(found) == {'mse', 'max_cell', 'mean_cell'}
+  wanted = np.asarray(maps[shown])
+  np.testing.assert_allclose(found['max_cell'], wanted.max(axis=(1, 2)))
+  mean = wanted.mean(axis=(1, 2))
+  np.testing.assert_allclose(found['mean_cell'], mean, rtol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import pytest
 from memae_jax.runtime import errors
 from memae_jax.studies import grid, runs
 from tests import helpers
+from tests.data.images import pictures
 
 FILES = sorted((helpers.ROOT / 'configs/studies').glob('*.py'))
 _RUNS = {
@@ -12,6 +13,7 @@ _RUNS = {
   'bank_size_mnist': 2,
   'bank_size_screw': 2,
   'inputs_ped2': 7,
+  'mvtec': 6,  # Categories.
 }
 
 
@@ -128,6 +130,8 @@ def test_files_that_describe_no_study(tmp_path, text, words):
 @pytest.mark.parametrize('argument', ['', 'smoke'])
 @pytest.mark.parametrize('path', FILES, ids=lambda path: path.stem)
 def test_ready_studies(path, argument, tmp_path):
+  if path.stem == 'mvtec':
+    argument += f',path={pictures.five_sets(tmp_path)}'
   study, folder = grid.load(f'{path}:{argument}')
   planned = runs.plan(grid.points(study, folder), tmp_path)
   assert study.name == path.stem
@@ -161,3 +165,23 @@ def test_a_study_on_further_seeds(name):
     for i in range(one.config.fleet.seeds)
   }
   assert seeds == {4, 5, 6}
+
+
+def test_categories_are_points(tmp_path, monkeypatch):
+  path = helpers.ROOT / 'configs/studies/mvtec.py'
+  root = pictures.five_sets(tmp_path / 'sets')
+  study, folder = grid.load(f'{path}:path={root}/mvtec,variant=ae+bank,size=64')
+  resolved = grid.points(study, folder)
+  assert [(p.label, p.fields['variant']) for p in resolved] == [
+    (name, variant)
+    for name in ('metal_nut', 'screw')
+    for variant in ('ae', 'bank')
+  ]
+  assert resolved[-1].config.data.path == str(root / 'mvtec/screw')
+  assert {p.config.data.image_size for p in resolved} == {64}
+  assert {p.config.eval.defect_area for p in resolved} == {0.0005}
+  monkeypatch.setenv('MEMAE_DATA_DIR', str(root))  # As if it were prepared.
+  prepared, _ = grid.load(str(path))
+  assert prepared.points == study.points
+  with pytest.raises(errors.UserError, match='papers has no folder of a cate'):
+    grid.load(f'{path}:path={root}/papers')

@@ -132,7 +132,7 @@ def _read_layout(root: pathlib.Path) -> layouts.Layout:
     hints = [
       f'; give one of its folders, such as {foreign.name_of(folder)}'
       for folder in listing.folders(root)
-      if layouts.child(folder, names) or (folder / 'Data').is_dir()
+      if layouts.is_category(folder)
     ]
     raise errors.UserError(
       f'{root_name} has no folder train; {layouts.EXPECTED}'

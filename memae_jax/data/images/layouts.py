@@ -68,6 +68,28 @@ def child(parent: pathlib.Path, names: Sequence[str]) -> pathlib.Path | None:
   return matching[0] if matching else None
 
 
+def is_category(folder: pathlib.Path) -> bool:
+  """Returns whether a folder is laid out as one category of a set.
+
+  It has a folder that trains, or VisA's folder of pictures.
+  """
+  visa = (folder / 'Data/Images').is_dir()
+  return visa or child(folder, TRAIN) is not None
+
+
+def categories(root: pathlib.Path, depth: int = 3) -> list[pathlib.Path]:
+  """Returns the folders of categories, in natural order.
+
+  Args:
+    root: a category itself, or a folder of one or of several sets.
+    depth: how many levels below `root` are looked at.
+  """
+  if is_category(root):
+    return [root]
+  below = listing.folders(root) if depth else []
+  return [found for folder in below for found in categories(folder, depth - 1)]
+
+
 def direct(folder: pathlib.Path) -> list[pathlib.Path]:
   """Returns the pictures directly in a folder, not in folders below it."""
   return [f for f in decode_image.files(folder) if f.parent == folder]

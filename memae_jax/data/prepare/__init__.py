@@ -35,6 +35,9 @@ BUILDERS = {
   ),
   'ucsd_ped2': ('memae_jax.data.prepare.builders.ucsd_ped2', 'UcsdPed2'),
 }
+# Sets that stay folders of files: name -> module with their `prepare`.
+FOLDERS = {'mvtec': 'memae_jax.data.prepare.builders.mvtec'}
+_NAMES = (*BUILDERS, *FOLDERS)
 
 
 def _class(name: str):
@@ -89,7 +92,7 @@ def prepare(
   """Prepares a data set, unless a sound one is there.
 
   Args:
-    name: one of `BUILDERS`.
+    name: one of `BUILDERS` or `FOLDERS`.
     folder: of all prepared sets, see `registry.data_dir`.
     manual_dir: folder with the publisher's files; None: download them.
 
@@ -100,21 +103,24 @@ def prepare(
     UserError: the name is unknown, files are wrong or missing, there is no
       network, or the disk is full.
   """
-  if name not in BUILDERS:
+  if name not in _NAMES:
     raise errors.UserError(
-      f'data set "{name}" is unknown' + errors.did_you_mean(name, BUILDERS)
+      f'data set "{name}" is unknown' + errors.did_you_mean(name, _NAMES)
     )
   if manual_dir is not None and not manual_dir.is_dir():
     raise errors.UserError(
       f'--manual_dir {manual_dir} is not a folder; give the one with the'
       " publisher's files"
     )
-  if not disk.may_write(folder):
+  if name in BUILDERS and not disk.may_write(folder):
     with contextlib.suppress(errors.UserError):
       return pathlib.Path(open_prepared(name, folder).data_path)
   try:
     folder.mkdir(parents=True, exist_ok=True)
     with locks.exclusive(folder / f'.{name}.lock', f'preparing "{name}"'):
+      if name in FOLDERS:
+        module = importlib.import_module(FOLDERS[name])
+        return module.prepare(folder / name, manual_dir)
       return _prepare(name, folder, manual_dir)
   except OSError as error:  # No space, no permission.
     raise errors.UserError(
@@ -171,7 +177,7 @@ def run(*names: str) -> None:
   if len(names) != 1:
     raise errors.UserError(
       'give one data set: python -m memae_jax.data.prepare NAME with NAME one'
-      f' of {", ".join(sorted(BUILDERS))}'
+      f' of {", ".join(sorted(_NAMES))}'
     )
   manual = flags.FLAGS.manual_dir
   path = prepare(

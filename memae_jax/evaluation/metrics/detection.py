@@ -28,6 +28,7 @@ METRICS = (
   'base_rate',
 )
 NO_LABELS = 'the data have no labels'
+NO_NORMALS = 'there are no validation normals to set a threshold'
 
 
 def _vector(values, name: str) -> np.ndarray:
@@ -180,7 +181,7 @@ def evaluate(
   validation_score = _vector(validation_score, 'validation_score')
   if not has_labels:
     return dict.fromkeys(METRICS), dict.fromkeys(METRICS, NO_LABELS)
-  single = _single_class(anomalous)
+  single = single_class(anomalous)
   out: dict[str, float | None] = dict.fromkeys(METRICS)
   if score.size:
     out['base_rate'] = int(anomalous.sum()) / score.size
@@ -204,7 +205,7 @@ def evaluate(
   return {name: out[name] for name in METRICS}, reasons
 
 
-def _single_class(anomalous: np.ndarray) -> str | None:
+def single_class(anomalous: np.ndarray) -> str | None:
   """Returns why there are not both classes among [T] samples, or None."""
   if not anomalous.size:
     return 'the test set is empty'
@@ -243,5 +244,5 @@ def _reason(name: str, single: str | None, has_validation: bool) -> str:
   if single:
     return single
   if name.endswith('_at_normal_quantile') and not has_validation:
-    return 'there are no validation normals to set a threshold'
+    return NO_NORMALS
   return 'no test sample is flagged'

@@ -44,7 +44,7 @@ def _ranks(maps: np.ndarray):
   return (BINS - 1 - np.searchsorted(edges, values) for values in maps), BINS
 
 
-def _shares(mask: np.ndarray) -> tuple[np.ndarray, int]:
+def region_shares(mask: np.ndarray) -> tuple[np.ndarray, int]:
   """Returns one over the area of its region for each True, and their count.
 
   Pixels that touch, also at a corner, are one region.
@@ -112,7 +112,7 @@ def evaluate(
   for rank, mask in zip(ranks, masks):
     np.add.at(negative, rank[~mask], 1)
     if mask.any():
-      shares, count_of_mask = _shares(mask)
+      shares, count_of_mask = region_shares(mask)
       regions += count_of_mask
       np.add.at(positive, rank[mask], 1)
       np.add.at(share, rank[mask], shares)

@@ -32,6 +32,7 @@ class Metric:
     of_pixels: whether it joins the first table where there are masks.
     of_events: whether the table of events of videos shows it.
     of_places: whether the table of places in frames of videos shows it.
+    of_area: whether the table of defects by their area shows it.
     of_class: whether tables of classes show it.
     over_steps: whether curves over training show it.
     only_some: whether only some kinds of samples have it.
@@ -50,6 +51,7 @@ class Metric:
   of_pixels: bool = False
   of_events: bool = False
   of_places: bool = False
+  of_area: bool = False
   of_class: bool = False
   over_steps: bool = False
   only_some: bool = False
@@ -291,6 +293,43 @@ register(
     'settings',
     first_look=True,
   ),
+)
+_OF_AREA = (
+  Metric(
+    'defect_threshold',
+    'Threshold by area',
+    'least value above which no region of the maps of validation normals has'
+    ' the area of a defect (eval.defect_area)',
+    least=-math.inf,
+    most=math.inf,
+  ),
+  Metric(
+    'accuracy_good',
+    'Accuracy, good',
+    'share of the normal test pictures without a region of that area above it',
+  ),
+  Metric(
+    'accuracy_anomalous',
+    'Accuracy, anomalous',
+    'share of the anomalous test pictures with such a region',
+  ),
+  Metric('accuracy_mean', 'Accuracy, mean', 'mean of these two'),
+  Metric(
+    'region_overlap',
+    'Region overlap',
+    'share of an anomalous region above that threshold, mean over the regions;'
+    ' what is flagged elsewhere costs nothing',
+  ),
+)
+_AREAS = {'': '', '_quarter': ', area / 4', '_fourfold': ', area x 4'}
+register(
+  *(
+    dataclasses.replace(
+      m, name=m.name + end, title=m.title + of, of_area=not end, only_some=True
+    )
+    for end, of in _AREAS.items()
+    for m in _OF_AREA
+  )
 )
 _EVENTS = {'of_events': True, 'only_some': True}
 _UNBOUNDED = {'lower_is_better': True, 'most': math.inf, **_EVENTS}

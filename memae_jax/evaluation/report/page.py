@@ -14,6 +14,7 @@ import jinja2
 
 from memae_jax.evaluation.metrics import intervals, registry
 from memae_jax.evaluation.report import (
+  defect_table,
   figure,
   findings,
   methods_section,
@@ -159,6 +160,7 @@ def render(results: Mapping[str, Any], drawn: Sequence[figure.Figure]) -> str:
     over_rows=tables.over_rows(results),
     events=tables.of_videos('of_events', results),
     places=tables.of_videos('of_places', results),
+    defects=defect_table.table(results),
     videos=tables.videos(results),
     video_methods=[wording.label(name) for name in results['methods']],
     highest=tables.highest(results),

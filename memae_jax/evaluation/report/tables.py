@@ -91,7 +91,7 @@ def cell(summary, digits, sign=False, interval=None, bounds=(0.0, 1.0)) -> Cell:
 
   Args:
     summary: of a metric, or None.
-    digits: behind the point.
+    digits: behind the point; None: four that count.
     sign: the value is a difference. It has a sign and no deviation, since its
       interval says what matters.
     interval: [low, high] for a summary that has none, since it is of one run.
@@ -240,7 +240,8 @@ def differences(results: Mapping[str, Any]) -> list[tuple[str, str, list]]:
 def _cell_of(metric: registry.Metric, summaries, precision: int) -> Cell:
   """Returns the cell of a metric of one method."""
   bounds = metric.least, metric.most
-  return cell(summaries.get(metric.name), precision, bounds=bounds)
+  digits = None if bounds == (-np.inf, np.inf) else precision  # Has a unit.
+  return cell(summaries.get(metric.name), digits, bounds=bounds)
 
 
 def of_kind(
@@ -249,7 +250,7 @@ def of_kind(
   """Returns the defined metrics of a kind, and a row for each that has some.
 
   Args:
-    kind: field of `registry.Metric`: 'of_events' or 'of_places'.
+    kind: field of `registry.Metric`, such as 'of_events' or 'of_places'.
     summaries: of the metrics, by name of the row.
   """
   names = [n for n in registry.names(kind) if defined(summaries, n)]

@@ -83,16 +83,21 @@ def share(value: float, digits: int = 1) -> str:
   return f'{value:.{digits}%}'
 
 
-def number(value: float | None, digits: int = 3, sign: bool = False) -> str:
+def number(
+  value: float | None, digits: int | None = 3, sign: bool = False
+) -> str:
   """Writes a number with fixed digits, a dash for None, never "-0.000".
 
   Args:
     value: the number.
-    digits: behind the point; a number of 1,000 or more has none.
+    digits: behind the point; a number of 1,000 or more has none. None: four
+      digits that count, as `format_value` writes them.
     sign: write "+" before a positive number.
   """
   if value is None:
     return '—'
+  if digits is None:
+    return format_value(float(value))
   if abs(value) >= 1000:
     text = f'{value:+,.0f}' if abs(value) < 1e9 else f'{value:+.2e}'
     return (text if sign else text.removeprefix('+')).replace('-', '−', 1)

@@ -9,8 +9,10 @@ import numpy as np
 from memae_jax import config as config_lib
 from memae_jax import losses
 from memae_jax.data.videos import clips
-from memae_jax.evaluation.metrics import pixels
+from memae_jax.evaluation.metrics import defect_area, pixels
+from memae_jax.evaluation.results import published
 from memae_jax.evaluation.scoring import clip_scores, contrast
+from memae_jax.evaluation.scoring import error_maps as maps_lib
 from memae_jax.training import experiment
 
 _SECOND = {
@@ -178,6 +180,24 @@ def error_maps(exp: experiment.Experiment) -> dict[str, Any] | None:
     'samples': _spread(counts),
     'ranking': pixels.method(pixel_count),
     'false_positive_rate_limit': pixels.FPR_LIMIT,
+  }
+
+
+def defects(exp: experiment.Experiment) -> dict[str, Any] | None:
+  """Describes the metrics by area; None where there are none.
+
+  Areas are in pixels, by the end of the names of their metrics.
+  """
+  share = maps_lib.defect_share(exp.source, exp.config.eval)
+  if not share:
+    return None
+  height, width = exp.source.inputs.shape[1:3]
+  return {
+    'area_share': share,
+    'picture': [height, width],
+    'areas': defect_area.areas((height, width), share),
+    'validation': _spread([len(split.validation) for split in exp.splits]),
+    'published': published.defects(exp.config),
   }
 
 

@@ -20,7 +20,7 @@ from memae_jax.evaluation.scoring import (
   plain_videos,
   scores,
 )
-from memae_jax.methods import classical, trivial
+from memae_jax.methods import base, classical, trivial
 from memae_jax.runtime import host, progress_bar
 from memae_jax.training import experiment
 
@@ -77,7 +77,7 @@ def mean_error(exp, split) -> float | None:
   both, most = (split.train, split.validation), exp.config.eval.baseline_samples
   if exp.source.videos or not all(map(len, both)):
     return None
-  if exp.rule in losses.COMBINED:  # It is no error.
+  if not _is_error(exp.rule):
     return None
   train, held_out = (Rows(exp.source, split.transform, rows) for rows in both)
   if exp.source.has_images:
@@ -86,17 +86,22 @@ def mean_error(exp, split) -> float | None:
   return float(classical.run('mean', train, held_out, 0, most)[0].mean())
 
 
-@functools.partial(jax.jit, static_argnames='shown')
-def _by_rule(x, output, shown):
-  found = losses.of(x, output)
-  return found['scores'], losses.map_of(shown, found['maps'])
+def _is_error(rule: str) -> bool:
+  """Returns whether a rule scores reconstructions by a mean of errors."""
+  return rule not in losses.COMBINED and not losses.find(rule).of_map
+
+
+@functools.partial(jax.jit, static_argnames=('rules', 'shown'))
+def _by_rule(x, output, rules, shown):
+  found = rules.added(base.Prediction(**losses.of(x, output)))
+  return found.scores, losses.map_of(shown, found.maps)
 
 
 class Rebuilt(NamedTuple):
   """Scores of n reconstructed images.
 
-  by_rule: {rule: [n]} of the rules that fit the scaling.
-  maps: [k, H, W] errors of the images that were asked for.
+  by_rule: {rule: [n]} of the rules that fit the scaling, and of those of maps.
+  maps: [k, H, W] errors of the first images, as many as were asked for.
   words: for the report.
   """
 
@@ -106,7 +111,7 @@ class Rebuilt(NamedTuple):
 
 
 def _reconstructed(
-  exp, name: str, train: 'Rows', rows: 'Rows', seed: int, mapped=()
+  exp, name: str, train: 'Rows', rows: 'Rows', seed: int, mapped: int = 0
 ) -> Rebuilt:
   """Scores images by every rule, from what 'mean' or 'pca' make of them.
 
@@ -116,15 +121,13 @@ def _reconstructed(
     train: that it is fitted to.
     rows: the images.
     seed: of the fit.
-    mapped: [at most n] bool, which of the first images get a map of errors.
+    mapped: how many of the first images get a map of errors.
   """
   most, shape = exp.config.eval.baseline_samples, exp.source.inputs.shape[1:]
   fitted, words, _ = classical.fit(name, train, seed, most)
   mean = np.asarray(fitted['mean'], np.float64)
   components = fitted.get('components', np.zeros((0, len(mean))))
   shown = exp.map_rule if exp.map_rule in exp.fitting_rules else 'mse'
-  wanted = np.zeros(len(rows), bool)
-  wanted[: len(mapped)] = mapped
   parts, maps = [], [np.zeros((0, *shape[:2]), np.float32)]
   for start in range(0, len(rows), _BLOCK):
     x = rows[start : start + _BLOCK]
@@ -134,14 +137,14 @@ def _reconstructed(
       np.pad(part, more).reshape(-1, *shape).astype(np.float32)
       for part in (x, out)
     )
-    scored, errors_ = _by_rule(*both, shown)
+    scored, errors_ = _by_rule(*both, exp.trainer.frames, shown)
     parts.append({k: np.asarray(v)[: len(x)] for k, v in scored.items()})
-    (chosen,) = np.nonzero(wanted[start : start + len(x)])
-    if len(chosen):
-      maps.append(np.asarray(errors_)[chosen])
+    if start < mapped:
+      maps.append(np.asarray(errors_)[: min(mapped - start, len(x))])
   by_rule = {
     rule: np.concatenate([part[rule] for part in parts])
-    for rule in exp.fitting_rules
+    for rule in parts[0]
+    if rule in exp.fitting_rules or losses.find(rule).of_map
   }
   if exp.rule != 'mse' and exp.rule in (*by_rule, *losses.COMBINED):
     words += f'; scored by the rule "{losses.find(exp.rule).title}"'
@@ -231,7 +234,7 @@ def _baselines_of_split(exp, before, index: int):
         sample=split.test,
         validation_score=np.asarray(scored.validation_score, np.float32),
         beyond_contrast=beyond_contrast(exp, index, *scored[:2])
-        if rebuilt and exp.rule not in losses.COMBINED
+        if rebuilt and _is_error(exp.rule)
         else None,
         mean_error=fallback if rebuilt else None,
         frames=clip_scores.frames(
@@ -267,7 +270,7 @@ def _fits(exp, name: str) -> bool:
   """Returns whether the samples are of the kind that a baseline is for."""
   source = exp.source
   if name in trivial.MAPS:
-    return source.has_images and source.masks is not None
+    return source.has_images and _mapped(exp, exp.splits[0]) > 0
   if name in trivial.IMAGES_ONLY:
     return source.has_images
   return name not in _PLAIN or plain_videos.fits(source, name)
@@ -315,39 +318,50 @@ def _of_plain_maps(exp, name: str, split) -> error_maps.Metrics | None:
   return error_maps.measure(exp.source, rows, maps)
 
 
+def _mapped(exp, split) -> int:
+  """Returns how many samples, those of tests first, have maps to measure."""
+  if error_maps.defect_share(exp.source, exp.config.eval):
+    return len(split.test) + len(split.validation)
+  return len(split.test) if exp.source.masks is not None else 0
+
+
+def _of_maps(exp, name: str, split, maps) -> error_maps.Metrics | None:
+  """Returns the metrics of the maps of as many samples as `_mapped` says."""
+  parts = np.split(maps, [len(split.test)])
+  return error_maps.of_split(exp.source, split, *parts, exp.config.eval, name)
+
+
 def _score_rebuilt(
   exp, name: str, split, train: 'Rows', rows: 'Rows', seed: int
 ) -> tuple[Scored, str]:
-  """Scores images by errors of 'mean' or 'pca', with maps where masks are."""
-  has_masks = exp.source.masks is not None
-  known = exp.source.has_mask[split.test] if has_masks else ()
-  by_rule, maps, note = _reconstructed(exp, name, train, rows, seed, known)
+  """Scores images by errors of 'mean' or 'pca', which have maps."""
+  by_rule, maps, note = _reconstructed(
+    exp, name, train, rows, seed, _mapped(exp, split)
+  )
   count = len(split.test)
   parts = combined.fit(
     exp.config.eval, {k: v[count:] for k, v in by_rule.items()}
   )
   by_rule |= combined.scores(parts, by_rule)
   both = np.split(by_rule.get(exp.rule, by_rule['mse']), [count])
-  pixels = None
-  if has_masks:
-    pixels = error_maps.measure(exp.source, split.test[known], maps)
   of_test = {k: v[:count] for k, v in by_rule.items()}
-  return Scored(*both, of_test, pixels), note
+  return Scored(*both, of_test, _of_maps(exp, name, split, maps)), note
 
 
 def _score_maps(exp, name: str, split, rows) -> tuple[Scored, str]:
   """Scores images by the highest pixel of a map that needs no training."""
-  highest, maps, count = [], [], len(split.test)
-  known = exp.source.has_mask[split.test]
+  parts, maps, mapped = [], [], _mapped(exp, split)
   for start in range(0, len(rows), _BLOCK):
     raw = exp.source.inputs[rows[start : start + _BLOCK]]
     block = trivial.MAPS[name](transforms.apply(raw, split.transform))
-    highest.append(block.max(axis=(1, 2)))
-    with_mask = known[start : start + len(block)]
-    maps.append(block[: len(with_mask)][with_mask].astype(np.float32))
-  metrics = error_maps.measure(
-    exp.source, split.test[known], np.concatenate(maps)
-  )
-  highest = np.split(np.concatenate(highest), [count])
+    parts.append(exp.trainer.frames.of_cells(block.reshape(len(block), -1)))
+    maps.append(block[: max(mapped - start, 0)].astype(np.float32))
+  by_rule = {
+    rule: np.concatenate([part[rule] for part in parts]) for rule in parts[0]
+  }
+  count = len(split.test)
+  both = np.split(by_rule['max_cell'], [count])
+  of_test = {k: v[:count] for k, v in by_rule.items()}
   note = 'deviation of the pixels around each pixel; the score is the highest'
-  return Scored(*highest, pixels=metrics), note
+  pixels = _of_maps(exp, name, split, np.concatenate(maps))
+  return Scored(*both, of_test, pixels), note

@@ -109,9 +109,16 @@ def score_tests(exp, weights, wanted) -> tuple[base.Prediction, float]:
   return predicted, float(np.median(passes))
 
 
-def _held_out(exp, weights) -> base.Prediction:
-  """Scores the validation normals."""
-  return exp.programs.score(weights, [s.validation for s in exp.splits])
+def _held_out(exp, weights, wanted=()) -> base.Prediction:
+  """Scores the validation normals, see `score_tests`."""
+  rows = [split.validation for split in exp.splits]
+  return _with_shown_map(exp, exp.programs.score(weights, rows, wanted))
+
+
+def _with_shown_map(exp, scored: base.Prediction) -> base.Prediction:
+  """Returns a prediction without the maps of rules that nothing measures."""
+  shown = losses.map_of(exp.map_rule, scored.maps)
+  return scored._replace(maps={} if shown is None else {exp.map_rule: shown})
 
 
 def calibrations(exp: experiment.Experiment, weights: Any) -> list[Calibration]:
@@ -215,10 +222,13 @@ def networks(
   Raises:
     UserError: reads by `top_k` lose slots.
   """
-  has_masks = exp.source.masks is not None
-  tested, seconds = score_tests(exp, weights, ('maps',) if has_masks else ())
+  by_area = error_maps.defect_share(exp.source, exp.config.eval) > 0
+  wanted = ('maps',) if by_area or exp.source.masks is not None else ()
+  tested, seconds = score_tests(exp, weights, wanted)
   _check_top_k(exp, tested.totals)
-  pairs = _scored(exp, tested, _held_out(exp, weights))
+  tested = _with_shown_map(exp, tested)
+  held_out = _held_out(exp, weights, wanted if by_area else ())
+  pairs = _scored(exp, tested, held_out)
   samples = sum(len(split.test) for split in exp.splits)
   throughput = {
     'scored_samples': samples,
@@ -240,7 +250,7 @@ def networks(
     for i, at in enumerate(steps)
   ]
   out = _with_mean_errors(exp, _with_pseudo(exp, weights, pairs, out))
-  return _with_maps(exp, tested, out), memory, throughput
+  return _with_maps(exp, tested, held_out, out), memory, throughput
 
 
 def _replica_scores(
@@ -323,23 +333,24 @@ def _with_mean_errors(exp, networks) -> list[scores.ReplicaScores]:
   ]
 
 
-def _with_maps(exp, tested, networks) -> list[scores.ReplicaScores]:
-  """Adds the maps of samples whose masks are known, and their metrics.
+def _with_maps(exp, tested, held_out, networks) -> list[scores.ReplicaScores]:
+  """Adds the metrics of maps, and the maps of samples whose masks are known.
 
-  Nothing is added where there are no masks or the method has no maps.
+  Nothing is added where no maps were wanted or the method has none.
   """
-  maps_of_all = losses.map_of(exp.map_rule, tested.maps)
-  if exp.source.masks is None or maps_of_all is None:
+  of_tests, of_normals = (p.maps.get(exp.map_rule) for p in (tested, held_out))
+  if of_tests is None:
     return networks
   room, out = _MAP_BYTES, []
   for i, (replica, split) in enumerate(zip(networks, exp.splits)):
-    known = exp.source.has_mask[split.test]
-    maps, rows = maps_of_all[i, : len(known)][known], split.test[known]
-    metrics = error_maps.measure(exp.source, rows, maps)
-    maps = np.minimum(maps, np.finfo(np.float16).max).astype(np.float16)
-    room -= maps.nbytes
+    maps = of_tests[i], None if of_normals is None else of_normals[i]
+    metrics = error_maps.of_split(
+      exp.source, split, *maps, exp.config.eval, replica.name
+    )
+    known = error_maps.stored(exp.source, split, of_tests[i])
+    room -= 0 if known is None else known.nbytes
     out.append(
-      replica._replace(pixels=metrics, maps=maps if room >= 0 else None)
+      replica._replace(pixels=metrics, maps=known if room >= 0 else None)
     )
   return out
 

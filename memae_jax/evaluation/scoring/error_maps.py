@@ -1,9 +1,11 @@
-"""Metrics of error maps, where the samples have masks."""
+"""Metrics of error maps: of pixels by their masks, of defects by their area."""
+
+from typing import Any
 
 import numpy as np
 
 from memae_jax.data import types
-from memae_jax.evaluation.metrics import pixel_criteria, pixels
+from memae_jax.evaluation.metrics import defect_area, pixel_criteria, pixels
 from memae_jax.evaluation.scoring import clip_scores
 
 Metrics = tuple[dict[str, float | None], dict[str, str]]
@@ -29,5 +31,81 @@ def measure(
     clip_scores.find_regions(source, rows, maps),
     pixel_criteria.evaluate(maps, masks),
   ):
+    values, reasons = values | more, reasons | why
+  return values, reasons
+
+
+def defect_share(source: types.Source, options: Any) -> float:
+  """Returns the area of a defect as a share of a picture.
+
+  Args:
+    source: of the samples.
+    options: `config.eval`.
+
+  Returns:
+    0 where there are no metrics by area: they are of labelled pictures.
+  """
+  has_them = source.has_images and source.labelled
+  return options.defect_area if has_them else 0.0
+
+
+def stored(
+  source: types.Source, split: types.Split, maps: np.ndarray
+) -> np.ndarray | None:
+  """Returns the maps [M, H, W] float16 of samples with a known mask, or None.
+
+  Args:
+    source: of the samples.
+    split: of these samples.
+    maps: [T or more, H, W] of the test samples, padded at the end.
+  """
+  if source.masks is None:
+    return None
+  known = maps[: len(split.test)][source.has_mask[split.test]]
+  return np.minimum(known, np.finfo(np.float16).max).astype(np.float16)
+
+
+def of_split(
+  source: types.Source,
+  split: types.Split,
+  maps: np.ndarray,
+  normals: np.ndarray | None,
+  options: Any,
+  method: str,
+) -> Metrics | None:
+  """Returns all metrics of the maps of a method, and why some are undefined.
+
+  Args:
+    source: of the samples.
+    split: of these samples.
+    maps: [T or more, H, W] of the test samples, padded at the end.
+    normals: [V or more, H, W] of the validation normals; None where
+      `defect_share` is 0.
+    options: `config.eval`.
+    method: name of the method, for messages.
+
+  Returns:
+    None where there are neither masks nor areas.
+
+  Raises:
+    UserError: a map has a value that is not finite.
+  """
+  share = defect_share(source, options)
+  if source.masks is None and not share:
+    return None
+  values, reasons, masks = {}, {}, {}
+  if source.masks is not None:
+    (known,) = np.nonzero(source.has_mask[split.test])
+    values, reasons = measure(source, split.test[known], maps[known])
+    masks = dict(zip(known.tolist(), source.masks[split.test[known]]))
+  if share:
+    more, why = defect_area.evaluate(
+      normals[: len(split.validation)],
+      maps[: len(split.test)],
+      split.anomalous,
+      masks,
+      share,
+      method,
+    )
     values, reasons = values | more, reasons | why
   return values, reasons

@@ -71,8 +71,8 @@ class ReplicaScores(NamedTuple):
   pseudo: AUROC of each kind of pseudo-anomaly, empty where there can be none;
     None where they were not asked for.
   pseudo_rules: mean of those AUROCs by each rule of `eval.candidates`.
-  pixels: metrics of the pixels, and the reasons of undefined ones; None
-    without masks.
+  pixels: metrics of the maps, see `error_maps`, and the reasons of undefined
+    ones; None without.
   mean_error: mean score of the validation normals, if each were reconstructed
     as the mean training sample, in the units of `validation_score`; None for
     clips and for scores that are no reconstruction error.

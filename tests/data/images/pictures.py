@@ -48,6 +48,46 @@ def plain(root, normal='good', kinds=('crack',), tested='good', suffix='.png'):
   return folder(root, paths)
 
 
+def visa(root):
+  """An object of VisA without the file of its split."""
+  files = [f'Data/Images/Normal/{i:04d}.JPG' for i in range(5)]
+  files += [f'Data/Images/Anomaly/{i:03d}.JPG' for i in range(3)]
+  files += [(f'Data/Masks/Anomaly/{i:03d}.png', SQUARE) for i in range(3)]
+  folder(root, files)
+  (root / 'image_anno.csv').write_text('image,label,mask\n')
+  return root
+
+
+def dagm(root, said=None):
+  """A class of DAGM; `said`: the file of labels calls all pictures so."""
+  for part in ('Train', 'Test'):
+    lines = ['1']
+    for i in range(1, 7):
+      name = f'{i:04d}.PNG'
+      save(root / part / name)
+      bad = i == 5
+      if bad:
+        save(root / f'{part}/Label/{i:04d}_label.PNG', SQUARE)
+      label = f'{i:04d}_label.PNG' if bad else '0'
+      lines.append(f'{i}\t{int(said or bad)}\t{name}\t0\t{label}')
+    (root / f'{part}/Label/Labels.txt').write_text('\r\n'.join(lines) + '\r\n')
+  return root
+
+
+def five_sets(root):
+  """Categories of MVTec AD, LOCO, VisA, BTAD and DAGM, in folders of sets."""
+  plain(root / 'mvtec/screw')
+  plain(root / 'mvtec/metal_nut')
+  plain(root / 'loco/juice_bottle', kinds=('logical_anomalies',))
+  save(root / 'loco/juice_bottle/validation/good/000.png')
+  visa(root / 'visa/candle')
+  plain(root / 'btad/BTech/01', 'ok', ('ko',), 'ok', '.bmp')
+  dagm(root / 'DAGM2007/Class1')
+  (root / 'visa/split_csv').mkdir()
+  (root / 'papers').mkdir()
+  return root
+
+
 def kinds(source):
   """Returns {file: its kind, or '' if normal}."""
   names = ('', *source.label_names[1:])

@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from memae_jax.data.images import layouts
 from tests.data.images import pictures
 
 
@@ -120,3 +121,23 @@ def test_names_that_are_not_utf8(tmp_path, load_pictures):
   assert r'test/d\xe9faut/\xff.png' in files
   for text in (*files, *source.remarks, *source.label_names):
     text.encode()
+
+
+def test_categories_of_five_sets_are_found_and_read(tmp_path, load_pictures):
+  root = pictures.five_sets(tmp_path)
+  found = layouts.categories(root)
+  assert [path.relative_to(root).as_posix() for path in found] == [
+    'DAGM2007/Class1',
+    'btad/BTech/01',
+    'loco/juice_bottle',
+    'mvtec/metal_nut',
+    'mvtec/screw',
+    'visa/candle',
+  ]
+  for path in found:
+    protocol = 'random_rows' if path.name == 'candle' else 'given'
+    assert load_pictures(path, protocol=protocol).labels.any()
+    assert layouts.categories(path) == [path]
+  assert layouts.categories(root / 'btad') == found[1:2]
+  assert layouts.categories(root / 'papers') == []
+  assert layouts.categories(root / 'nowhere') == []

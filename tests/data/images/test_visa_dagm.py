@@ -20,20 +20,9 @@ def test_visa_as_one_class(tmp_path, load_pictures):
   }
 
 
-def _visa(root):
-  files = [f'Data/Images/Normal/{i:04d}.JPG' for i in range(5)]
-  files += [f'Data/Images/Anomaly/{i:03d}.JPG' for i in range(3)]
-  files += [
-    (f'Data/Masks/Anomaly/{i:03d}.png', pictures.SQUARE) for i in range(3)
-  ]
-  pictures.folder(root, files)
-  (root / 'image_anno.csv').write_text('image,label,mask\n')
-  return root
-
-
 @pytest.mark.parametrize('beside', [True, False])
 def test_visa_with_its_split(tmp_path, load_pictures, beside):
-  root = _visa(tmp_path / 'candle')
+  root = pictures.visa(tmp_path / 'candle')
   normal, other = 'candle/Data/Images/Normal', 'candle/Data/Images/Anomaly'
   mask = 'candle/Data/Masks/Anomaly'
   rows = ['object,split,label,image,mask']
@@ -70,7 +59,8 @@ def test_visa_with_its_split(tmp_path, load_pictures, beside):
 
 
 def test_visa_without_a_split(tmp_path, load_pictures):
-  source = load_pictures(_visa(tmp_path / 'candle'), protocol='random_rows')
+  root = pictures.visa(tmp_path / 'candle')
+  source = load_pictures(root, protocol='random_rows')
   assert source.is_test is None and source.labelled
   assert source.labels.sum() == 3 and len(source.inputs) == 8
   assert source.masks.any(axis=(1, 2)).sum() == 3
@@ -82,23 +72,8 @@ def test_visa_without_normal_pictures(tmp_path, load_pictures):
     load_pictures(tmp_path / 'candle', protocol='random_rows')
 
 
-def _dagm(root, said=None):
-  for part in ('Train', 'Test'):
-    lines = ['1']
-    for i in range(1, 7):
-      name = f'{i:04d}.PNG'
-      pictures.save(root / part / name)
-      bad = i == 5
-      if bad:
-        pictures.save(root / f'{part}/Label/{i:04d}_label.PNG', pictures.SQUARE)
-      label = f'{i:04d}_label.PNG' if bad else '0'
-      lines.append(f'{i}\t{int(said or bad)}\t{name}\t0\t{label}')
-    (root / f'{part}/Label/Labels.txt').write_text('\r\n'.join(lines) + '\r\n')
-  return root
-
-
 def test_dagm(tmp_path, load_pictures):
-  source = load_pictures(_dagm(tmp_path / 'Class1'))
+  source = load_pictures(pictures.dagm(tmp_path / 'Class1'))
   assert source.label_names == ('normal', 'defect')
   assert len(source.inputs) == 11 and source.is_test.sum() == 6
   assert pictures.marked(source) == {'Test/0005.PNG': 6}
@@ -113,4 +88,4 @@ def test_dagm_whose_labels_contradict_the_masks(tmp_path, load_pictures):
   with pytest.raises(
     errors.UserError, match='0001.PNG has a defect, but .* no'
   ):
-    load_pictures(_dagm(tmp_path / 'Class1', said=True))
+    load_pictures(pictures.dagm(tmp_path / 'Class1', said=True))

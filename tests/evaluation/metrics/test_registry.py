@@ -3,6 +3,7 @@
 import pytest
 
 from memae_jax.evaluation.metrics import (
+  defect_area,
   detection,
   events,
   frames,
@@ -22,6 +23,7 @@ COMPUTED = {
   *pixels.METRICS,
   *pixel_criteria.METRICS,
   *regions.METRICS,
+  *defect_area.METRICS,
   contrast.METRIC,
   pseudo_anomalies.METRIC,
   'variance_explained',

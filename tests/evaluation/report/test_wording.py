@@ -28,3 +28,10 @@ def test_a_share_is_none_or_all_only_where_it_is(value, text):
 )  # fmt: skip
 def test_numbers_of_any_size(value, text):
   assert wording.number(value) == text
+
+
+@pytest.mark.parametrize(
+  'value,text', [(0.00024681, '0.0002468'), (2, '2'), (None, '—')]
+)
+def test_numbers_whose_size_is_not_known(value, text):
+  assert wording.number(value, None) == text

@@ -45,6 +45,20 @@ def test_error_maps_are_of_the_samples_with_a_mask():
   assert describe.error_maps(stand_ins.experiment_of_images()) is None
 
 
+def test_areas_of_defects_are_said_in_pixels():
+  exp = stand_ins.experiment_of_images()
+  assert describe.defects(exp) is None
+  area = {'eval': {'defect_area': 0.2}}
+  exp.config = config_lib.resolve(stand_ins.CONFIG | area)
+  assert describe.defects(exp) == {
+    'area_share': 0.2,
+    'picture': [4, 5],
+    'areas': {'_quarter': 1, '': 4, '_fourfold': 16},
+    'validation': {'min': 1, 'max': 1},
+    'published': None,
+  }
+
+
 @pytest.mark.parametrize(
   'value,text',
   [(0.95, '95%'), (2 / 3, '66.7%'), (0.995, '99.5%'), (0.9995, '99.95%'),

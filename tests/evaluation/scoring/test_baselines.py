@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from memae_jax import config as config_lib
+from memae_jax import losses
 from memae_jax.data import protocols, sources, transforms
 from memae_jax.evaluation.results import measure
 from memae_jax.evaluation.scoring import baselines
-from memae_jax.methods import classical
+from memae_jax.methods import classical, frame_scores
 from memae_jax.training import fleet
 
 NAMES = ('random', 'pca', 'untrained')
@@ -42,6 +43,7 @@ def exp():
     rule='mse',
     map_rule='mse',
     fitting_rules=('mse', 'ssim'),
+    trainer=types.SimpleNamespace(frames=frame_scores.Rules(losses.IMAGE, 1)),
   )
 
 

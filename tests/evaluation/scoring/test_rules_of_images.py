@@ -8,6 +8,7 @@ import sklearn.metrics
 
 from memae_jax import losses
 from memae_jax.data import transforms
+from memae_jax.evaluation.metrics import defect_area
 from memae_jax.evaluation.report import findings, rule_tables
 from memae_jax.evaluation.results import measure
 from memae_jax.evaluation.scoring import baselines, collect
@@ -15,6 +16,7 @@ from memae_jax.training import experiment, step
 from tests import fakes, helpers
 
 RULES = {'mse', 'blur_unit', 'contrast_unit', 'ssim', 'gradient'}
+RULES |= {'max_cell', 'mean_cell'}
 
 
 @pytest.fixture(scope='module')
@@ -50,6 +52,10 @@ def test_who_has_which_rules(scored):
     assert len(replica.score) == len(exp.splits[0].test)
     if replica.rules:
       np.testing.assert_array_equal(replica.score, replica.rules['blur_unit'])
+      # The map of a picture is that of its score.
+      mean = replica.rules['mean_cell']
+      np.testing.assert_allclose(mean, replica.score, rtol=1e-4)
+      assert (replica.rules['max_cell'] > mean).all()
 
 
 def test_pca_is_scored_as_its_reconstructions_are(scored):
@@ -88,7 +94,7 @@ def test_the_table_has_a_row_for_each_rule(scored):
   assert set(results['rules']) == {'memae', 'ae', 'pca', 'mean', 'untrained'}
   results |= {'score': {'name': exp.rule}, 'config': exp.config.to_dict()}
   rows = dict(rule_tables.rules(results | {'paper': None}))
-  assert len(rows) == 6
+  assert len(rows) == 8
   headline = results['methods']['memae']['auroc']['mean']
   assert results['rules']['memae']['blur_unit']['auroc']['mean'] == headline
   (distance,) = (v for k, v in rows.items() if k == 'Distance to the memory')
@@ -122,27 +128,49 @@ def test_notes_say_what_was_scored_by_which_rule(scored):
   assert notes['pca'].count('reconstruction error of') == 1
 
 
-def test_the_mean_picture_has_maps_where_masks_are(tmp_path):
+def test_the_mean_picture_and_networks_have_maps(tmp_path):
   folder = fakes.pictures(tmp_path, side=16)
   fields = {
     'data.name': 'image_folder',
     'data.path': str(folder),
     'data.protocol': 'given',
+    'data.validation_fraction': 0.4,
     'fleet.normal_classes': (),
+    'fleet.variants': ('ae',),
     'eval.baselines': ('mean', 'pca', 'local_deviation_3'),
     'eval.score': 'memory_distance',  # The mean is scored by squared errors.
+    'eval.defect_area': 0.02,
+    'eval.pseudo': False,
   }
   exp = experiment.build(helpers.digits(**fields))
   rivals, _ = baselines.run(exp, [])
   (split,) = exp.splits
-  train, test = (
+  train, test, normals = (
     transforms.apply(exp.source.inputs[rows], split.transform)
-    for rows in (split.train, split.test)
+    for rows in (split.train, split.test, split.validation)
   )
-  maps = np.mean((test - train.mean(axis=0)) ** 2, axis=-1)
-  known = exp.source.has_mask[split.test]
-  masks = exp.source.masks[split.test[known]]
-  want = sklearn.metrics.roc_auc_score(masks.ravel(), maps[known].ravel())
+  of = lambda x: np.mean((x - train.mean(axis=0)) ** 2, axis=-1)
+  masks = exp.source.masks[split.test]  # All are known.
+  want = sklearn.metrics.roc_auc_score(masks.ravel(), of(test).ravel())
   found = {r.fields['variant']: r for r in rivals}
   assert found['mean'].pixels[0]['pixel_auroc'] == pytest.approx(want, abs=1e-4)
   assert all(0 <= r.pixels[0]['aupro'] <= 1 for r in rivals)
+  assert all(set(defect_area.METRICS) <= set(r.pixels[0]) for r in rivals)
+  by_area = lambda normals, maps: defect_area.evaluate(
+    normals, maps, split.anomalous, dict(enumerate(masks)), 0.02, ''
+  )[0]
+  want = by_area(of(normals), of(test))
+  values = found['mean'].pixels[0]
+  assert {k: values[k] for k in want} == pytest.approx(want, rel=1e-4)
+  weights = step.weights(exp.programs.init())
+  ((network,), _, _) = collect.networks(exp, weights, [0])
+  maps = [
+    exp.programs.score(weights, [rows], ('maps',)).maps['mse'][0, : len(rows)]
+    for rows in (split.validation, split.test)
+  ]
+  want = by_area(*maps)
+  assert {k: network.pixels[0][k] for k in want} == want
+  assert network.maps.shape == (8, 16, 16)
+  np.testing.assert_allclose(
+    network.rules['max_cell'], maps[1].max(axis=(1, 2)), rtol=1e-5
+  )

@@ -1,7 +1,11 @@
 """Finds a publisher's file on disk, unpacks it and compares its checksum."""
 
 import hashlib
+import lzma
 import pathlib
+import tarfile
+import zipfile
+import zlib
 from collections.abc import Sequence
 
 from memae_jax.runtime import errors, foreign
@@ -91,3 +95,29 @@ def check_file(path: pathlib.Path, kind: str, expected: str, url: str) -> None:
       f'{path} is not the published file: {kind} is {digest[:12]}..., expected'
       f' {expected[:12]}...; fetch it again from {url}'
     )
+
+
+def extract(path: pathlib.Path, target: pathlib.Path, url: str) -> None:
+  """Unpacks an archive into a folder, and nothing outside of it.
+
+  Args:
+    path: of a zip or tar file, which may be compressed.
+    target: the folder.
+    url: where to fetch the archive, for the message.
+
+  Raises:
+    UserError: the archive is damaged.
+  """
+  try:
+    if path.suffix == '.zip':
+      with zipfile.ZipFile(path) as archive:
+        archive.extractall(target)  # It strips ".." and "/".
+    else:
+      with tarfile.open(path) as archive:
+        archive.extractall(target, filter='data')
+  except (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error,
+          lzma.LZMAError, RuntimeError) as error:  # fmt: skip
+    raise errors.UserError(
+      f'{path} cannot be unpacked ({foreign.reason(error)}); fetch it again'
+      f' from {url}'
+    ) from error

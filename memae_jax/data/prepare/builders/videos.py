@@ -6,10 +6,7 @@ so that they are read without the frames.
 """
 
 import pathlib
-import tarfile
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -20,7 +17,7 @@ from memae_jax.data import listing
 from memae_jax.data.images import decode_image
 from memae_jax.data.prepare.builders import raw
 from memae_jax.data.videos import decode_video
-from memae_jax.runtime import errors, foreign
+from memae_jax.runtime import errors
 
 
 class Video(NamedTuple):
@@ -152,19 +149,7 @@ class VideoSet(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     for name in names:
       path = self.raw_dir / name
       raw.check_file(path, *self.ARCHIVES[name], self.HOMEPAGE)
-      try:
-        if path.suffix == '.zip':
-          with zipfile.ZipFile(path) as archive:
-            archive.extractall(target)  # It strips ".." and "/".
-        else:
-          with tarfile.open(path) as archive:
-            archive.extractall(target, filter='data')
-      except (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error,
-              RuntimeError) as error:  # fmt: skip
-        raise errors.UserError(
-          f'{path} cannot be unpacked ({foreign.reason(error)}); fetch it again'
-          f' from {self.HOMEPAGE}'
-        ) from error
+      raw.extract(path, target, self.HOMEPAGE)
     return target if names else self.raw_dir
 
   def _check(self, tree: Tree) -> None:

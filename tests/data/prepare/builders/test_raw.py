@@ -1,10 +1,12 @@
 """Publishers' files are found, unpacked and compared with checksums."""
 
 import gzip
+import tarfile
 
 import pytest
 
 from memae_jax.data import prepare
+from memae_jax.data.prepare.builders import raw
 from memae_jax.runtime import errors
 
 TRAIN_LABELS = 'train-labels-idx1-ubyte'
@@ -39,3 +41,14 @@ def test_missing_file(mnist_files, tmp_path):
   _refused(
     tmp_path, mnist_files[0], 'raw holds no file train-labels.*download it'
   )
+
+
+@pytest.mark.parametrize('name', ['../out.txt', 'folder/../../out.txt'])
+def test_archives_stay_in_their_folder(tmp_path, name):
+  path, inside = tmp_path / 'a.tar.xz', tmp_path / 'inside'
+  inside.mkdir()
+  with tarfile.open(path, 'w:xz') as archive:
+    archive.addfile(tarfile.TarInfo(name))
+  with pytest.raises(errors.UserError, match='cannot be unpacked .*a page'):
+    raw.extract(path, inside, 'a page')
+  assert not (tmp_path / 'out.txt').exists()
