@@ -48,8 +48,7 @@ class Experiment:
   steps: of the run: train_steps per stage of gradient descent, and passes over
     the samples. log_every, validate_every, checkpoint_every: intervals in
     steps, multiples of the first.
-  family: of its methods. place: folder of its checkpoints within that of the
-    run; '' for the first family, as in runs of earlier versions, which had one.
+  family: of its methods. place: of its checkpoints in the run; '' of the first.
   others: experiments of further families of the run, on the same samples.
   trained_on: data_sha256 of the data it was trained on, if these are others;
     else None.
