@@ -39,15 +39,8 @@ def get_config(arg=''):
   config = presets.experiment('mvtec', args)
   config.data.name = 'image_folder'
   presets.bank_of_maps(config, args.features)
-  presets.defect_network(config, args.patch)
-  presets.sharp_memory(config)
-  config.model.memory.threshold = 1.0
+  presets.defects_in_patches(config, args.patch)
   config.data.path, config.data.colour = args.path, args.colour
-  config.data.image_size, config.data.protocol = args.size, 'given'
-  config.data.scaling = 'fixed'
-  config.data.patch_stride, config.data.patch_crops = args.patch // 4, 4
-  config.data.patch_turn, config.data.patch_mirror = args.turn, True
+  config.data.image_size, config.data.patch_turn = args.size, args.turn
   config.methods.bank.slots = 10 if args.smoke else 3276
-  config.train.batch_size, config.train.learning_rate = 8, 2e-4
-  config.eval.batch_size, config.eval.defect_area = 16, 0.0005
   return config

@@ -16,7 +16,7 @@ from tests import fakes, helpers
 CONFIGS = sorted(path.stem for path in (helpers.ROOT / 'configs').glob('*.py'))
 QUICK = 'digits', 'kddcup99'
 # Sets whose samples have names, which are listed beside their scores.
-OF_PICTURES = 'image_folder', 'mvtec'
+FOLDERS = 'image_folder', 'mvtec'
 LISTED = 'arrays', 'frames', 'image_folder', 'moving_shapes', 'mvtec', 'ped2'
 
 
@@ -41,7 +41,7 @@ def test_from_first_step_to_report(name, tmp_path, monkeypatch):
     fields = ['--config.data.clip_frames=8']
   if name in prepare.BUILDERS:
     getattr(fakes, name)(tmp_path, monkeypatch)
-  if name in OF_PICTURES:
+  if name in FOLDERS:
     argument += f',path={fakes.pictures(tmp_path / "screw")}'
     fields = ['--config.eval.defect_area=0.005']
   if name == 'arrays':
@@ -73,17 +73,17 @@ def test_from_first_step_to_report(name, tmp_path, monkeypatch):
   assert (run / 'eval' / '1' / 'scores.csv').exists() == listed
   page = (run / 'report.html').read_text()
   assert '<html' in page
-  _check_defects(results, page, name in OF_PICTURES)
+  has_defects = name in (*FOLDERS, 'textures')
+  assert ('Defects by area' in page) == has_defects
+  assert (results['defects'] is not None) == has_defects
+  if name == 'image_folder':
+    _check_defects(results, page)
   assert list((run / 'eval').glob('*/*.svg'))
   assert 'http://' not in page.replace('http://www.w3.org', '')
 
 
-def _check_defects(results, page, has_any):
-  """Only a folder of pictures has defects by area, of rivals, too."""
-  assert ('Defects by area' in page) == has_any
-  if not has_any:
-    assert results['defects'] is None
-    return
+def _check_defects(results, page):
+  """Of methods and of rivals, for pictures of 32 pixels."""
   facts = results['defects']
   assert facts['areas'] == {'_quarter': 1, '': 5, '_fourfold': 20}
   assert facts['picture'] == [32, 32]

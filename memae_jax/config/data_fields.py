@@ -194,6 +194,11 @@ DATA: dict[str, Any] = {
     'Channels of a picture or frame; auto: grey if no pixel has a colour,'
     ' and for the published videos.',
   ),
+  'texture': fields.choice(
+    'woven',
+    ('woven', 'diagonal', 'field', 'brick', 'grass', 'gravel'),
+    'textures: which one; the last three are photographs of scikit-image.',
+  ),
   'levels': fields.many(
     _NATURAL,
     (),

@@ -84,7 +84,7 @@ def picture_network(config: Config, widths: tuple[int, ...]) -> None:
 
 
 def defect_network(config: Config, patch: int) -> None:
-  """Sets the nine layers of Bergmann et al. (2019) and patches of pictures.
+  """Sets the nine layers of Bergmann et al. (2019), for patches of pictures.
 
   All layers but the code and the output have leaky ReLU, none has batch norm;
   the code of a patch is 100 values.
@@ -106,7 +106,24 @@ def defect_network(config: Config, patch: int) -> None:
   config.model.strides = (2, 2, 1, 2, 1, 2, 1, 1, 1)
   config.model.paddings = (1, 1, 1, 1, 1, 1, 1, 1, 0)
   config.model.linear_code = True
-  config.data.patch = patch
+
+
+def defects_in_patches(config: Config, patch: int) -> None:
+  """Sets what networks of patches and banks of pictures of defects share.
+
+  Args:
+    config: to change.
+    patch: pixels of a side, see `defect_network`.
+  """
+  defect_network(config, patch)
+  sharp_memory(config)
+  config.model.memory.threshold = 1.0
+  config.data.protocol, config.data.scaling = 'given', 'fixed'
+  config.data.patch, config.data.patch_stride = patch, patch // 4
+  config.data.patch_crops = 4
+  config.data.patch_turn, config.data.patch_mirror = 180.0, True
+  config.train.batch_size, config.train.learning_rate = 8, 2e-4
+  config.eval.batch_size, config.eval.defect_area = 16, 0.0005
 
 
 def video_network(config: Config, widths: tuple[int, ...]) -> None:

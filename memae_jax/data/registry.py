@@ -98,6 +98,7 @@ register(
     _load('images.image_folder'),
     ('path', 'image_size', 'colour', 'levels'),
   ),
+  DataSet('textures', _load('sets.textures'), ('image_size', 'texture')),
   DataSet('moving_shapes', _load('sets.moving_shapes'), _CLIPS),
   DataSet('frames', _load('videos.frame_folder'), ('path', *_FRAMES)),
   DataSet('ucsd_ped2', _load('sets.video_sets'), _FRAMES),

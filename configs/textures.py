@@ -1,0 +1,36 @@
+"""Textures with planted defects, generated: woven, diagonal or a random field.
+
+python -m memae_jax.main --config=configs/textures.py --workdir=runs/textures
+
+As mvtec.py with other pictures: networks have nine layers and see patches, and
+pictures are scored by tiles. Arguments: texture (woven, diagonal or field; or
+brick, grass or gravel, photographs that need scikit-image), size (pixels of a
+side), patch, slots, epochs, seeds, variant (joined by "+"; see mvtec.py),
+features of bank (patches, or lite0), smoke.
+"""
+
+from memae_jax import config as config_lib
+from memae_jax.config import presets
+
+_SMOKE = {'size': 48, 'patch': 32, 'variant': 'memae+ae_ssim'}
+
+
+def get_config(arg=''):
+  """Trains four networks on patches of 64 pixels, and a bank beside them."""
+  args = config_lib.parse_arg(
+    arg,
+    texture='woven',
+    size=128,
+    patch=64,
+    slots=100,
+    epochs=50.0,
+    seeds=3,
+    variant='memae+ae+ae_ssim+vae+bank',
+    features='patches',
+    smoke={**_SMOKE, 'seeds': 1, 'slots': 10, 'epochs': 1.0},
+  )
+  config = presets.experiment('textures', args)
+  presets.bank_of_maps(config, args.features)
+  presets.defects_in_patches(config, args.patch)
+  config.data.texture, config.data.image_size = args.texture, args.size
+  return config
