@@ -1,9 +1,10 @@
-"""Makes a file of data/ from the results.json of a run.
+"""Makes a file of data/ from the results.json of a run, or from a study.
 
 python docs/results/extract.py runs/digits digits auroc variance_explained \
     --command='python -m memae_jax.main --config=configs/digits.py ...'
 
-The first metric is the headline; further files of the run are not read.
+The first metric is the headline; further files of a run are not read. Of a
+study there is a row for each point.
 """
 
 import argparse
@@ -93,6 +94,40 @@ def extract(
   return _facts(results, commands) | {'tables': made}
 
 
+def extract_study(
+  folder: pathlib.Path, metrics: Sequence[str], commands: Sequence[str]
+) -> dict[str, Any]:
+  """Returns the data file of a study, with a table `main` of its points.
+
+  Args:
+    folder: of the study.
+    metrics: names of those that are kept, the headline first.
+    commands: by which it was run.
+  """
+  study = json.loads((folder / 'study.json').read_text())
+  points = [p for p in study['points'] if p['state'] == 'finished']
+  headline, *others = metrics
+  rows = [
+    [
+      point['label'],
+      _cell(point['metrics'].get(headline)),
+      *(_cell(point['metrics'].get(m), spread=False) for m in others),
+    ]
+    for point in points
+  ]
+  of_run = folder / 'runs' / points[0]['run'] / 'results.json'
+  facts = _facts(json.loads(of_run.read_text()), commands)
+  count = sum(point['replicas'] for point in points)
+  facts |= {
+    'source': 'extracted from the `study.json` of this study',
+    'time': f'{study["wall_seconds"]:.0f} s for {count} networks or memories,'
+    ' with their evaluation',
+  }
+  del facts['config']
+  titles = [_TITLES.get(m) or wording.title(m) for m in metrics]
+  return facts | {'tables': {'main': _table(['point', *titles], rows)}}
+
+
 def _table(columns, rows) -> dict[str, Any]:
   align = 'l' + 'r' * (len(columns) - 1)
   return {'columns': columns, 'align': align, 'digits': _DIGITS, 'rows': rows}
@@ -180,7 +215,7 @@ def _cell(values, name: str = 'mean', spread: bool = True):
   if not values or values.get('mean') is None:
     return None
   cell = {name: values['mean']}
-  if name == 'mean':
+  if name == 'mean' and values['std'] is not None:  # Of several seeds.
     cell['std'] = values['std']
   if spread and values.get('ci95'):
     cell['ci95'] = values['ci95']
@@ -199,8 +234,8 @@ def _facts(results, commands) -> dict[str, Any]:
     'seeds': f'seeds {first} to {first + seeds - 1}'
     if seeds > 1
     else f'seed {first}',
-    'device': f'{devices} {kind} devices of {where["machine"]}, jax'
-    f' {where["versions"]["jax"]}',
+    'device': f'{devices} {kind} device{"s" if devices > 1 else ""} of'
+    f' {where["machine"]}, jax {where["versions"]["jax"]}',
     'time': f'{_training(results)},'
     f' {where["peak_memory"]["host_bytes"] / 2**30:.2f} GiB of memory at most',
     'config': _changed(config),
@@ -266,13 +301,17 @@ def main() -> None:
   parser = argparse.ArgumentParser(
     description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
   )
-  parser.add_argument('run', type=pathlib.Path, help='directory of the run')
+  parser.add_argument('run', type=pathlib.Path, help='folder of it')
   parser.add_argument('name', help='of the file in data/')
   parser.add_argument('metrics', nargs='+', help='the headline first')
   parser.add_argument('--command', action='append', default=[])
   args = parser.parse_args()
-  results = json.loads((args.run / 'results.json').read_text())
-  print(write(args.name, extract(results, args.metrics, args.command)))
+  if (args.run / 'study.json').exists():
+    made = extract_study(args.run, args.metrics, args.command)
+  else:
+    results = json.loads((args.run / 'results.json').read_text())
+    made = extract(results, args.metrics, args.command)
+  print(write(args.name, made))
 
 
 if __name__ == '__main__':

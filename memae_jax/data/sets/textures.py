@@ -184,11 +184,12 @@ def _hole(picture, along, across, rng) -> np.ndarray:
   return mask
 
 
-def _turned(picture, along, across, rng) -> np.ndarray:
-  """Replaces a square by another part of the picture, turned."""
+def _coarse(picture, along, across, rng) -> np.ndarray:
+  """Replaces a square by a part of the picture at twice its size."""
   del rng
   mask = np.maximum(np.abs(along), np.abs(across)) < 1
-  picture[mask] = picture.T[:, ::-1][mask]
+  half = picture[: -(-len(picture) // 2), : -(-len(picture) // 2)]
+  picture[mask] = np.kron(half, np.ones((2, 2)))[: len(mask), : len(mask)][mask]
   return mask
 
 
@@ -204,6 +205,6 @@ DEFECTS = {
   'stain': _stain,
   'scratch': _scratch,
   'hole': _hole,
-  'turned': _turned,
+  'coarse': _coarse,
   'blurred': _blurred,
 }
