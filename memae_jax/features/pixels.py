@@ -1,7 +1,5 @@
 """Features that are made of pixels, without anything learned."""
 
-import math
-
 import jax
 import jax.numpy as jnp
 
@@ -46,12 +44,16 @@ def patches(x: jax.Array, size: int, stride: int) -> jax.Array:
   Returns:
     [B, h, w, size * size * C], h = (H - size) // stride + 1.
   """
-  height, width = ((n - size) // stride * stride + 1 for n in x.shape[1:3])
-  windows = [
-    x[:, i : i + height : stride, j : j + width : stride]
-    for i in range(size)
-    for j in range(size)
-  ]
-  joined = jnp.stack(windows, axis=3)  # [B, h, w, size * size, C]
+  joined = _slices(_slices(x, 2, size, stride), 1, size, stride)
+  joined = joined.reshape(*joined.shape[:3], size * size, x.shape[-1])
+  # Once in memory: a part of what follows, each value would be looked for.
+  joined = jax.lax.optimization_barrier(joined)
   joined -= jnp.mean(joined, axis=3, keepdims=True)
-  return joined.reshape(*joined.shape[:3], math.prod(joined.shape[3:]))
+  return joined.reshape(*joined.shape[:3], -1)
+
+
+def _slices(x: jax.Array, axis: int, size: int, stride: int) -> jax.Array:
+  """Returns pieces of an axis as a new axis 3, of which it holds the starts."""
+  length = (x.shape[axis] - size) // stride * stride + 1
+  cut = lambda i: jax.lax.slice_in_dim(x, i, i + length, stride, axis)
+  return jnp.stack([cut(i) for i in range(size)], axis=3)

@@ -1,1 +1,1 @@
-"""Methods of pictures alone, and patches of pictures for all methods."""
+"""Methods of pictures of defects, and patches for methods of any kind."""
