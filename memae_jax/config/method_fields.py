@@ -82,9 +82,10 @@ BANK: dict[str, Any] = {
   ),
   'select': fields.choice(
     'k_means',
-    ('k_means', 'random', 'k_centre'),
+    ('k_means', 'k_means_rows', 'random', 'k_centre'),
     'How slots are chosen among the features of training normals; with no more'
-    ' of these than model.memory.slots, all of them are slots.',
+    ' of these than model.memory.slots, all of them are slots. k_means_rows:'
+    ' the feature nearest to each centre.',
   ),
   'dropped': fields.number(
     0.0,

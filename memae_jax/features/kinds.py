@@ -1,4 +1,4 @@
-"""The kinds of features by name, built from the fields of `methods.bank`."""
+"""The kinds of features by name, built from fields such as `methods.bank`."""
 
 import functools
 from collections.abc import Callable
@@ -16,15 +16,20 @@ _FIXED = ('blur_unit', 'lite0', 'lite0_maps')
 
 
 def build(
-  options: Any, shape: tuple[int, ...], scaling: str, name: str = ''
+  options: Any,
+  shape: tuple[int, ...],
+  scaling: str,
+  name: str = '',
+  group: str = 'bank',
 ) -> Extract:
   """Returns the function that extracts features.
 
   Args:
-    options: `config.methods.bank`.
+    options: `config.methods.bank`, or another group with these fields.
     shape: of one sample.
     scaling: `config.data.scaling`.
     name: of the kind; '': that of `options.features`.
+    group: name of the options, within `methods`.
 
   Returns:
     [B, *shape] model inputs -> [B, D], or [B, h, w, D] of positions.
@@ -32,9 +37,9 @@ def build(
   Raises:
     UserError: the samples do not have such features, or weights are missing.
   """
-  field = f'config field "methods.bank.features" is "{options.features}"'
+  field = f'config field "methods.{group}.features" is "{options.features}"'
   if name not in ('', options.features):
-    field = f'config field "methods.bank.also" has "{name}"'
+    field = f'config field "methods.{group}.also" has "{name}"'
   name = name or options.features
   if name != 'raw' and len(shape) != 3:
     raise errors.UserError(
@@ -49,11 +54,7 @@ def build(
       ' one'
     )
   if name == 'patches':
-    if options.patch > min(shape[:2]):
-      raise errors.UserError(
-        f'config field "methods.bank.patch" is {options.patch}, but pictures'
-        f' have {shape[0]} x {shape[1]} pixels; lower it'
-      )
+    check_patch(options, shape, group)
     return functools.partial(
       pixels.patches, size=options.patch, stride=options.stride
     )
@@ -64,6 +65,21 @@ def build(
     loaded = weights.load(options.weights)
     return build_(loaded, options.outputs, options.side)
   return _PIXELS[name]
+
+
+def check_patch(options: Any, shape: tuple[int, ...], group: str) -> None:
+  """Raises UserError if pictures are smaller than `options.patch`.
+
+  Args:
+    options: see `build`.
+    shape: of one picture.
+    group: see `build`.
+  """
+  if options.patch > min(shape[:2]):
+    raise errors.UserError(
+      f'config field "methods.{group}.patch" is {options.patch}, but pictures'
+      f' have {shape[0]} x {shape[1]} pixels; lower it'
+    )
 
 
 _PIXELS: dict[str, Extract] = {

@@ -55,3 +55,13 @@ def scored(
     return {'scores': {rule: error}, 'maps': {}}
   maps = image_errors.enlarged(error, shape[-3:-1], blur, centres)
   return {'scores': {rule: jnp.max(error, axis=(1, 2))}, 'maps': {rule: maps}}
+
+
+def highest(rule: str, maps: jax.Array) -> dict[str, dict[str, Any]]:
+  """Returns the `scores` and `maps` of a `Prediction` for errors of pixels.
+
+  Args:
+    rule: name of the score, which is the highest error of a pixel.
+    maps: [B, H, W].
+  """
+  return {'scores': {rule: jnp.max(maps, axis=(1, 2))}, 'maps': {rule: maps}}

@@ -1,11 +1,14 @@
 """Chooses slots among features of training normals, on the host."""
 
 import dataclasses
+import warnings
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import sklearn.cluster
+import sklearn.exceptions
+import sklearn.metrics
 import sklearn.neighbors
 
 _PROJECTED = 64  # Dimensions in which k-centre compares wider features.
@@ -68,8 +71,19 @@ def _k_means(rows: np.ndarray, count: int, rng: np.random.Generator):
       init_size=_SEEDS * count,
       random_state=seed,
     )
-  means.fit(rows)
+  with warnings.catch_warnings():
+    # With fewer distinct rows than centres some of these repeat.
+    kind = sklearn.exceptions.ConvergenceWarning
+    warnings.simplefilter('ignore', kind)
+    means.fit(rows)
   return Chosen(means.cluster_centers_.astype(np.float32), means.labels_)
+
+
+def _k_means_rows(rows: np.ndarray, count: int, rng: np.random.Generator):
+  """Returns the row nearest to each centre of k-means, each row once."""
+  centres, _ = _k_means(rows, count, rng)
+  near = sklearn.metrics.pairwise_distances_argmin(centres, rows)
+  return _of_rows(rows, np.unique(near))
 
 
 def greedy_order(rows: np.ndarray, count: int, first: int = 0) -> np.ndarray:
@@ -115,6 +129,7 @@ def _k_centre(rows: np.ndarray, count: int, rng: np.random.Generator):
 
 SELECTIONS: dict[str, Callable] = {
   'k_means': _k_means,
+  'k_means_rows': _k_means_rows,
   'random': _random,
   'k_centre': _k_centre,
 }
@@ -127,8 +142,9 @@ def select(
 
   Args:
     rows: [n, C] float32 features.
-    how: 'k_means' (centres), 'random', or 'k_centre' (far apart; greedy, on a
-      random part and a random projection).
+    how: 'k_means' (centres), 'k_means_rows' (the row nearest to each of them),
+      'random', or 'k_centre' (far apart; greedy, on a random part and a random
+      projection).
     count: slots; with no more features than that, all of them are slots.
     rng: for what is random.
   """

@@ -38,20 +38,15 @@ def build(
     UserError: there are fewer slots than neighbours.
   """
   options = config.methods.bank
-  count = max(replica.slots for replica in replicas)
-  of_device = parallel.padded(count, config.mesh.memory) // config.mesh.memory
-  for field in ('neighbours', 'reweight'):
-    if options[field] > min(of_device, *(r.slots for r in replicas)):
-      raise errors.UserError(
-        f'config field "methods.bank.{field}" is {options[field]}, more than'
-        ' model.memory.slots, or than those of a device; lower it'
-      )
+  for name in ('neighbours', 'reweight'):
+    field, among = f'methods.bank.{name}', 'model.memory.slots'
+    check_room(field, options[name], among, replicas, config.mesh.memory)
   rule = selection.Rule(
     options.select, options.dropped, options.weighted, options.density
   )
   one = Slots(
     path=(COLLECTION,),
-    count=count,
+    count=max(replica.slots for replica in replicas),
     rule=rule,
     most=options.most,
     positions=options.positions,
@@ -66,6 +61,27 @@ def build(
     return (one,)
   at = lambda kind: dataclasses.replace(one, path=(COLLECTION, kind))
   return tuple(map(at, kinds))
+
+
+def check_room(
+  field: str, wanted: int, among: str, replicas: Sequence[Any], shards: int
+) -> None:
+  """Raises UserError if a read takes more slots than there are.
+
+  Args:
+    field: name of the config field that says how many it takes.
+    wanted: its value.
+    among: name of the field of the slots.
+    replicas: of the family.
+    shards: devices that hold a part of the slots each.
+  """
+  have = counts(replicas)
+  of_device = parallel.padded(max(have), shards) // shards
+  if wanted > min(of_device, *have):
+    raise errors.UserError(
+      f'config field "{field}" is {wanted}, more than {among}, or than those of'
+      ' a device; lower it'
+    )
 
 
 def counts(replicas: Sequence[Any]) -> np.ndarray:

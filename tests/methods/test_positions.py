@@ -30,3 +30,10 @@ def test_the_worst_position_is_the_score_and_the_map_has_pixels():
   whole = positions.scored('one', error[:, 0, 0], (12, 8, 1), 2.0)
   assert whole['maps'] == {}
   np.testing.assert_array_equal(whole['scores']['one'], error[:, 0, 0])
+
+
+def test_the_highest_pixel_is_the_score():
+  maps = np.random.default_rng(0).normal(size=(3, 4, 5))
+  found = positions.highest('far', maps)
+  assert found['maps']['far'] is maps
+  np.testing.assert_allclose(found['scores']['far'], maps.max(axis=(1, 2)))

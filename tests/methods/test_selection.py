@@ -47,6 +47,23 @@ def test_selections(select):
   assert slot_of.tolist() == [0, 1, 2, 3, 4]
 
 
+def test_rows_of_k_means_are_those_nearest_to_its_centres():
+  """Of rows that repeat there are fewer, and nothing is said of it."""
+  rows = np.random.default_rng(0).normal(size=(90, 3)).astype(np.float32)
+  centres, (found, _) = (
+    selection.select(rows, how, 7, np.random.default_rng(1))
+    for how in ('k_means', 'k_means_rows')
+  )
+  far = np.linalg.norm(rows[:, None] - centres.slots[None], axis=2)
+  expected = sorted(set(far.argmin(axis=0)))
+  np.testing.assert_array_equal(found, rows[expected])
+  few, slot_of = selection.select(
+    np.repeat(rows[:2], 20, axis=0), 'k_means_rows', 7, np.random.default_rng(1)
+  )
+  assert len(np.unique(few, axis=0)) == 2
+  assert np.count_nonzero(slot_of >= 0) == len(few)
+
+
 def _factors(rows, k):
   """Returns local outlier factors, equation 7 of Breunig et al. (2000)."""
   far = np.linalg.norm(rows[:, None] - rows[None], axis=2)
