@@ -9,9 +9,9 @@ with 000_mask.png for 000.png.
 
 Arguments: path, size (pictures are resized to squares of this many pixels; 0:
 as they are), colour (auto, grey, rgb), slots (0: 500, with a bank 3,276),
-epochs, seeds, variant (joined by "+"), features of bank and feature_memae
-(patches of pixels, or lite0: a network trained on ImageNet), smoke. Anything
-else is set by --config.data.FIELD=...; the fields stand in
+epochs, seeds, variant (joined by "+"), features of bank, dictionary and
+feature_memae (patches of pixels, or lite0: a network trained on ImageNet),
+smoke. Anything else is set by --config.data.FIELD=...; the fields stand in
 memae_jax/config/data_fields.py.
 """
 

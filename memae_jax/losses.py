@@ -386,6 +386,28 @@ register(
     ' the picture and blurred',
   )
 )
+register(
+  Rule(
+    'deviations',
+    'Deviations from the mean',
+    'distance of the grey level of a pixel to its mean on training normals,'
+    ' over its deviation there or 2/255 of the grey levels, whichever is'
+    ' larger; that of the farthest pixel',
+    errors=None,
+    of_pixels='distance of each pixel to its mean on training normals, in'
+    ' deviations',
+  ),
+  Rule(
+    'texture_energy',
+    'Unlikeliness of the texture',
+    'negative log-likelihood of the patch around a pixel under a mixture of'
+    ' Gaussians, less its mean on training patches and over its deviation, the'
+    ' largest over the levels of a pyramid; that of the unlikeliest pixel',
+    errors=None,
+    of_pixels='standardised negative log-likelihood of the patch around each'
+    ' pixel, the largest over the levels of a pyramid',
+  ),
+)
 # Scores of classical methods that are no errors, see `methods.fitted`.
 register(
   Rule(
@@ -413,12 +435,12 @@ register(
   Rule(
     MEMORY,
     'Distance to the memory',
-    'distance to the nearest slots: of a bank Euclidean, between features or'
-    ' encodings, times the weight of the slot if it has one, mean over the'
-    ' neighbours; of several kinds of features the weighted sum, each less its'
-    ' mean on training features and over its deviation; of an autoencoder'
-    ' between the directions of code and slot; of positions that of the'
-    ' farthest one, but of an autoencoder of pixels their mean',
+    'distance to the nearest slots: of a bank or dictionary Euclidean, between'
+    ' features or encodings, times the weight of the slot if it has one, mean'
+    ' over the neighbours; of several kinds of features the weighted sum, each'
+    ' less its mean on training features and over its deviation; of an'
+    ' autoencoder between the directions of code and slot; of positions that of'
+    ' the farthest one, but of an autoencoder of pixels their mean',
     errors=None,
     of_pixels='distance of each patch to the nearest slots, or the sum over'
     ' several kinds of patches, brought to the size of the picture and blurred',

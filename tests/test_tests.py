@@ -21,6 +21,7 @@ TOGETHER = frozenset(
     'methods/test_every_method.py',
     'methods/test_families.py',
     'methods/test_recipes.py',
+    'methods/images/test_every_detector.py',
     'methods/videos/test_every_comparator.py',
     'models/test_reference_parity.py',
     'training/test_compute.py',

@@ -94,6 +94,9 @@ def resolve(config: Mapping) -> ml_collections.FrozenConfigDict:
   _refuse_unread(resolved['model'])
   for name in ('baselines', 'parts', 'candidates'):
     _refuse_repeated(f'eval.{name}', resolved['eval'][name])
+  for family in ('bank', 'dictionary'):
+    outputs = resolved['methods'][family]['outputs']
+    _refuse_repeated(f'methods.{family}.outputs', outputs)
   _check_bank(resolved['methods']['bank'])
   if resolved['data']['image_width'] and not resolved['data']['image_size']:
     raise errors.UserError(
@@ -182,7 +185,6 @@ def _check_schedule(train: Mapping[str, Any]) -> None:
 
 def _check_bank(options: Mapping[str, Any]) -> None:
   """Raises UserError if the parts of a bank cannot be joined as fields say."""
-  _refuse_repeated('methods.bank.outputs', options['outputs'])
   parts = (options['features'], *options['also'])
   if len(set(parts)) < len(parts):
     raise errors.UserError(

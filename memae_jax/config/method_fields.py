@@ -216,11 +216,77 @@ ZHAO: dict[str, Any] = {
   ),
 }
 
+VARIATION: dict[str, Any] = {
+  'samples': fields.integer(
+    30,
+    'At most this many training normals, drawn by the seed, give mean and'
+    ' deviation; 0: all.',
+    low=0,
+  ),
+  'align': fields.choice(
+    'none',
+    ('none', 'rotate'),
+    'none: parts lie as they are; those that are turned freely it can only get'
+    ' wrong. rotate: the foreground, all that differs from the border by more'
+    ' than a tenth of the grey levels, is turned by its principal axis and'
+    ' moved to the middle.',
+  ),
+}
+
+GMM_TEXTURE: dict[str, Any] = {
+  'samples': fields.integer(
+    10,
+    'At most this many training normals, drawn by the seed, give patches; a'
+    ' fifth of them do not fit the mixture but standardise it. 0: all.',
+    low=0,
+  ),
+  'levels': fields.integer(
+    4,
+    'Levels of the pyramid, each half as large as the one before; those smaller'
+    ' than a patch of 7 x 7 pixels are left out.',
+    low=1,
+  ),
+  'components': fields.integer(
+    10, 'Gaussians of the mixture of each level.', low=1
+  ),
+}
+
+DICTIONARY: dict[str, Any] = {
+  'features': fields.choice(
+    'patches',
+    ('patches', 'lite0_maps'),
+    'patches: the pixels of a window, less their means. lite0_maps: outputs of'
+    ' a network that was trained on ImageNet, mean over the window; the paper'
+    ' fed each window alone to a ResNet-18.',
+  ),
+  'outputs': BANK['outputs'],
+  'side': BANK['side'],
+  'weights': BANK['weights'],
+  'patch': fields.integer(16, 'Pixels of a side of a window.', low=1),
+  'stride': fields.integer(4, 'Pixels from one window to the next.', low=1),
+  'samples': fields.integer(
+    128,
+    'At most this many training normals, drawn by the seed, give features; 0:'
+    ' all.',
+    low=0,
+  ),
+  'positions': fields.integer(
+    128, 'So many random windows of each picture give features; 0: all.', low=0
+  ),
+  'slots': fields.integer(10, 'Entries of the dictionary.', low=1),
+  'neighbours': fields.integer(
+    1, 'The score is the mean distance to this many nearest entries.', low=1
+  ),
+}
+
 ALL = {
   'bank': BANK,
+  'dictionary': DICTIONARY,
   'feature_memae': FEATURE_MEMAE,
   'frame_pred': FRAME_PRED,
+  'gmm_texture': GMM_TEXTURE,
   'hasan': HASAN,
   'mnad': MNAD,
+  'variation': VARIATION,
   'zhao': ZHAO,
 }

@@ -255,9 +255,12 @@ def bank_of_maps(config: Config, features: str) -> None:
 
   Args:
     config: to change.
-    features: see `methods.bank.features`; 'lite0' stands for its maps.
+    features: see `methods.bank.features`; 'lite0' stands for its maps, which
+      a dictionary then has, too.
   """
   config.methods.bank.features = features.replace('lite0', 'lite0_maps')
+  if features == 'lite0':
+    config.methods.dictionary.features = 'lite0_maps'
   config.methods.bank.select = 'k_centre'
   config.methods.bank.positions = 256
 

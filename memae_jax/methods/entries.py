@@ -177,6 +177,34 @@ ALL = (
     reads=('methods.zhao.',),
     rivals=('memae', 'ae', 'hasan'),
   ),
+  Entry(
+    name='variation',
+    label='Variation model',
+    family='variation',
+    build=_of('images.variation'),
+    style=('#6a51a3', '-', 'd'),
+    reads=('methods.variation.',),
+    rivals=('memae', 'ae'),
+  ),
+  Entry(
+    name='gmm_texture',
+    label='GMM of texture',
+    family='gmm_texture',
+    build=_of('images.gmm_texture'),
+    style=('#1b7837', '-', '>'),
+    reads=('methods.gmm_texture.',),
+    rivals=('dictionary', 'memae', 'ae'),
+  ),
+  Entry(
+    name='dictionary',
+    label='CNN feature dictionary (dense)',
+    family='dictionary',
+    build=_of('images.dictionary'),
+    style=('#b35806', '-', '<'),
+    reads=('methods.dictionary.',),
+    memories=True,
+    rivals=('bank', 'memae', 'ae'),
+  ),
   *(
     Entry(name, label, name, _of('fitted'), style=style, classical=True)
     for name, label, style in (

@@ -76,6 +76,16 @@ def test_kinds_of_features_are_joined(features, also, outputs, shares):
   assert options.outputs == outputs and options.side == (64 if outputs else 0)
 
 
+@pytest.mark.parametrize('features', ['patches', 'lite0'])
+def test_bank_and_dictionary_of_maps_have_the_same_features(features):
+  config = config_lib.default()
+  config.fleet.normal_classes = (0,)
+  presets.bank_of_maps(config, features)
+  methods = config_lib.resolve(config).methods
+  kind = {'lite0': 'lite0_maps'}.get(features, features)
+  assert methods.bank.features == methods.dictionary.features == kind
+
+
 def test_one_class_is_normal_at_a_time():
   config = presets.experiment('mnist', ARGS)
   presets.one_class_images(config, ARGS)

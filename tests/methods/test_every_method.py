@@ -16,8 +16,12 @@ from tests.methods.videos import predicting
 pytestmark = pytest.mark.slow
 
 MESHES = (1, 1, 1), (1, 8, 1), (8, 1, 1)
-# Families whose networks are large by default, or which need clips.
+# Families that are large by default, or which need clips.
 FIELDS = {
+  'dictionary': {
+    'methods.dictionary.patch': 4,  # Pictures have 8 x 8 pixels.
+    'methods.dictionary.stride': 2,
+  },
   'hasan': {
     'methods.hasan.widths': (8, 4),
     'methods.hasan.kernels': (3, 3),

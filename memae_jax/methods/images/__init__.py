@@ -1,0 +1,1 @@
+"""Methods that others made for pictures of defects, to compare with."""
