@@ -88,7 +88,7 @@ def _check_defects(results, page):
   assert facts['areas'] == {'_quarter': 1, '': 5, '_fourfold': 20}
   assert facts['picture'] == [32, 32]
   assert facts['published']['category'] == 'screw'
-  assert 'AE, L2, as published' in page and '0.98 / 0.39' in page
+  assert 'AE (L2), as published' in page and '0.98 / 0.39' in page
   with_maps = ('memae', 'ae'), ('mean', 'pca', 'local_deviation_7')
   for group, names in zip(('methods', 'baselines'), with_maps):
     for summary in map(results[group].get, names):

@@ -21,7 +21,7 @@ from memae_jax.studies import grid
 
 
 def get_study(arg=''):
-  """Returns each category that is found."""
+  """Returns each category that is found, by each variant."""
   args = config_lib.parse_arg(
     arg,
     path='',
@@ -43,6 +43,10 @@ def get_study(arg=''):
   base = ','.join(f'{key}={args[key]}' for key in of_run)
   return grid.Study(
     base=f'../image_folder.py:{base}' + ',smoke' * bool(args.smoke),
-    points=[{'label': f.name, 'data.path': str(f)} for f in folders],
+    points=[
+      {'data.path': str(f), 'variant': v, 'label': f'{f.name}, {v}'}
+      for f in folders
+      for v in args.variant.split('+')
+    ],
     metric='accuracy_mean',
   )

@@ -9,6 +9,7 @@ from memae_jax.config import config_file, packaged
 from memae_jax.runtime import errors
 from memae_jax.studies import grid
 from tests import helpers
+from tests.data.images import pictures
 
 CONFIGS = helpers.ROOT / 'configs'
 FILES = sorted(CONFIGS.glob('*.py'))
@@ -42,7 +43,9 @@ def test_each_config_is_found_by_its_name(path):
 
 
 @pytest.mark.parametrize('path', STUDIES, ids=lambda path: path.stem)
-def test_each_study_is_found_by_its_name(path):
+def test_each_study_is_found_by_its_name(path, tmp_path, monkeypatch):
+  pictures.plain(tmp_path / 'mvtec/screw')  # As if it were prepared.
+  monkeypatch.setenv('MEMAE_DATA_DIR', str(tmp_path))
   study, folder = grid.load(f'{path.stem}:smoke')
   assert folder == path.parent and study.name == path.stem
   assert grid.points(study, folder)

@@ -172,16 +172,17 @@ def test_categories_are_points(tmp_path, monkeypatch):
   root = pictures.five_sets(tmp_path / 'sets')
   study, folder = grid.load(f'{path}:path={root}/mvtec,variant=ae+bank,size=64')
   resolved = grid.points(study, folder)
-  assert [(p.label, p.fields['variant']) for p in resolved] == [
-    (name, variant)
-    for name in ('metal_nut', 'screw')
-    for variant in ('ae', 'bank')
+  assert [p.label for p in resolved] == [
+    'metal_nut, ae',
+    'metal_nut, bank',
+    'screw, ae',
+    'screw, bank',
   ]
   assert resolved[-1].config.data.path == str(root / 'mvtec/screw')
   assert {p.config.data.image_size for p in resolved} == {64}
   assert {p.config.eval.defect_area for p in resolved} == {0.0005}
   monkeypatch.setenv('MEMAE_DATA_DIR', str(root))  # As if it were prepared.
-  prepared, _ = grid.load(str(path))
+  prepared, _ = grid.load(f'{path}:variant=ae+bank')
   assert prepared.points == study.points
   with pytest.raises(errors.UserError, match='papers has no folder of a cate'):
     grid.load(f'{path}:path={root}/papers')

@@ -133,8 +133,8 @@ TABLES: dict[str, dict[str, Any]] = {
   ),
 }
 _DEFECTS = (  # Methods of the columns below.
-  'AE, SSIM',
-  'AE, L2',
+  'AE (SSIM)',
+  'AE (L2)',
   'AnoGAN',
   'CNN feature dictionary',
   'Texture inspection (GMM)',

@@ -28,7 +28,7 @@ def _results():
   return {
     'defects': {
       'areas': {'_quarter': 8, '': 33, '_fourfold': 131},
-      'published': {'rows': {'AE, L2': {'accuracy_good': 0.98,
+      'published': {'rows': {'AE (L2)': {'accuracy_good': 0.98,
         'accuracy_anomalous': 0.39, 'accuracy_mean': 0.685}}},
     },
     'paper': None,
@@ -45,7 +45,7 @@ def test_each_area_has_its_cells():
   table = defect_table.table(_results())
   assert table['areas'] == [('A / 4', 8), ('A', 33), ('4 A', 131)]
   rows = {name: (kind, cells) for kind, name, cells in table['rows']}
-  assert list(rows) == ['AE', 'Distance to the mean', 'AE, L2, as published']
+  assert list(rows) == ['AE', 'Distance to the mean', 'AE (L2), as published']
   kind, cells = rows['AE']
   assert kind == 'methods' and [cell['mean'] for cell in cells] == [
     '1.000 / 0.500', '0.750', '—', '0.0002468',

@@ -68,8 +68,8 @@ def test_the_means_of_the_categories_are_those_of_the_paper():
     name: tuple(round(sum(part) / len(part), 3) for part in zip(*of_method))
     for name, of_method in totals.items()
   }
-  assert means['AE, SSIM'] == (0.776, 0.489)
-  assert means['AE, L2'] == (0.824, 0.588)
+  assert means['AE (SSIM)'] == (0.776, 0.489)
+  assert means['AE (L2)'] == (0.824, 0.588)
   assert means['AnoGAN'] == (0.883, 0.221)
   assert means['CNN feature dictionary'] == (0.827, 0.301)
   sizes = {name: len(rates) for name, rates in totals.items()}
