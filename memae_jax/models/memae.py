@@ -216,8 +216,14 @@ def build(
   )
   if config.network == 'dense':
     options['widths'] = tuple(config.widths)
-    encoder = dense.DenseEncoder(code=config.code, **options)
-    decoder = dense.DenseDecoder(output_shape=tuple(output_shape), **options)
+    encoder = dense.DenseEncoder(
+      code=config.code, code_activation=config.code_activation, **options
+    )
+    decoder = dense.DenseDecoder(
+      output_shape=tuple(output_shape),
+      output_activation=config.output_activation,
+      **options,
+    )
     code_shape = (config.code,)
   else:
     plan = conv_net.plan(
@@ -238,7 +244,12 @@ def build(
       plan, config.layout, config.decoder_widths, config.decoder_kernels
     )
     decoder = wrap(conv_net.ConvDecoder)(
-      channels=output_shape[-1], widths=widths, kernels=kernels, **options
+      channels=output_shape[-1],
+      widths=widths,
+      kernels=kernels,
+      surplus=config.surplus,
+      output_activation=config.output_activation,
+      **options,
     )
     code_shape = plan.code_shape
   bank = None

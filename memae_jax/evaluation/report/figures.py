@@ -14,6 +14,7 @@ from memae_jax.evaluation.report.plots import (
   detection,
   images,
   memory,
+  odd_inputs,
   training,
   video,
 )
@@ -61,6 +62,7 @@ def draw(
     *_strips(results, replicas, frame_strips or {}),
     *_galleries(results, replicas),
     *_other_classes(other_classes),
+    *_odd_inputs(results, replicas),
     *_slots(replicas, source_columns),
     *_usage(replicas),
     *_training(logs),
@@ -271,6 +273,33 @@ def _other_classes(other_classes) -> Iterator[Figure]:
       ' never saw cannot tell it from normal; a memory should turn it into the'
       ' normal class (Figure 4 of the paper).',
       images.other_classes(samples),
+      vector=False,
+    )
+
+
+def _odd_inputs(results, replicas) -> Iterator[Figure]:
+  """Draws pictures of no class; methods that were shown the same together."""
+  same: dict[bytes, dict[str, scores.ReplicaScores]] = {}
+  for variant, replica in _first(replicas).items():
+    if replica.odd is not None:
+      shown = same.setdefault(replica.odd.inputs.tobytes(), {})
+      shown[variant] = replica
+  quantile = results['config']['eval']['normal_quantile']
+  for number, shown in enumerate(same.values()):
+    yield Figure(
+      f'odd_inputs_{number}',
+      'pictures',
+      'What can they not reconstruct?',
+      f'Runs {", ".join(r.name for r in shown.values())}. Above: test samples,'
+      ' the first ones of their classes; normal ones have a blue title. Below:'
+      ' pictures of no class. Each is followed by reconstructions with their'
+      f' scores, which are orange above the {describe.percent(quantile)}'
+      ' quantile of the validation normals. What is rebuilt well cannot be'
+      ' told from normal, whatever it is.',
+      odd_inputs.draw(
+        {variant: replica.odd for variant, replica in shown.items()},
+        {v: replica.threshold(quantile) for v, replica in shown.items()},
+      ),
       vector=False,
     )
 
