@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
 
-from memae_jax.models import conv, layers
+from memae_jax.models import blocks, conv, layers
 from memae_jax.runtime import errors
 
 _CONV = 'convolution'  # What `remat` keeps for the backward pass.
@@ -204,67 +204,6 @@ def remat(wanted: bool) -> Callable[[type[nn.Module]], type[nn.Module]]:
   )
 
 
-def max_pool(x: jax.Array, strides: Sequence[int]) -> jax.Array:
-  """Takes the maximum of blocks: [B, *n, C] -> [B, *ceil(n / s), C].
-
-  Of equal values the first gets the gradient. That of `jnp.max` divides by how
-  many values equal the maximum: none at all where XLA computes them again with
-  another rounding.
-
-  Args:
-    x: [B, *n, C].
-    strides: s, the size of a block; the last block may be smaller.
-  """
-  fill = jnp.array(-jnp.inf, x.dtype)
-  edges = [(0, -n % s, 0) for n, s in zip(x.shape[1:-1], strides)]
-  x = jax.lax.pad(x, fill, [(0, 0, 0), *edges, (0, 0, 0)])
-  blocks = [
-    part for n, s in zip(x.shape[1:-1], strides) for part in (n // s, s)
-  ]
-  x = x.reshape(x.shape[0], *blocks, x.shape[-1])
-  for axis in range(2, len(blocks) // 2 + 2):  # Each one leaves a place less.
-    parts = [
-      jax.lax.index_in_dim(x, i, axis, keepdims=False)
-      for i in range(x.shape[axis])
-    ]
-    x = functools.reduce(lambda a, b: jnp.where(b > a, b, a), parts)
-  return x
-
-
-def up_sample(
-  x: jax.Array, strides: Sequence[int], size: Sequence[int]
-) -> jax.Array:
-  """Repeats each position s times: [B, *m, C] -> [B, *size, C].
-
-  Args:
-    x: [B, *m, C].
-    strides: s, one per spatial axis.
-    size: of the result, at most m s.
-  """
-  for axis, (stride, n) in enumerate(zip(strides, size), 1):
-    x = jnp.repeat(x, stride, axis=axis)
-    x = jax.lax.slice_in_dim(x, 0, n, axis=axis)
-  return x
-
-
-def padding(
-  size: Sequence[int], wanted: Sequence[int], kernel: int
-) -> tuple[int, ...]:
-  """Returns zeros on both sides of each axis of a plain convolution.
-
-  They keep the size; there are none where it has so many positions too many
-  that a convolution without padding takes off none that are wanted.
-
-  Args:
-    size: what comes in.
-    wanted: what should go out, at most `size`.
-    kernel: size of the kernel, odd.
-  """
-  return tuple(
-    kernel // 2 if n - kernel + 1 < m else 0 for n, m in zip(size, wanted)
-  )
-
-
 class ConvEncoder(nn.Module):
   """Encoder [B, *n, C] -> [B, *plan.code_shape].
 
@@ -297,7 +236,7 @@ class ConvEncoder(nn.Module):
           self.activation, self.batch_norm, self.dtype, self.axis
         )(x, train, sample_mask)
       if not strided:
-        x = max_pool(x, level.strides)
+        x = blocks.max_pool(x, level.strides)
     return x
 
 
@@ -401,6 +340,6 @@ class ConvDecoder(nn.Module):
         size, strides = back[i].size, back[i].strides
         if self.surplus == 'convolve':
           size = [n * s for n, s in zip(x.shape[1:], strides)]
-        x = up_sample(x, strides, size)
+        x = blocks.up_sample(x, strides, size)
     x = x[(slice(None), *map(slice, sizes[-1]))]
     return layers.output(x, self.output_activation)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 import jax
 import jax.numpy as jnp
 
-from memae_jax.models import conv_net
+from memae_jax.models import blocks
 
 SIDE, STRIDE = 3, 2
 
@@ -96,7 +96,7 @@ def spread(y: jax.Array, size: Sequence[int]) -> jax.Array:
     [B, H, W, C]: pixel i has the value of window i // 2, or the last one.
   """
   whole = [min(n, STRIDE * m) for n, m in zip(size, y.shape[1:3])]
-  y = conv_net.up_sample(y, (STRIDE, STRIDE), whole)
+  y = blocks.up_sample(y, (STRIDE, STRIDE), whole)
   for axis, n in enumerate(size, 1):
     if n > y.shape[axis]:
       last = jax.lax.slice_in_dim(y, y.shape[axis] - 1, None, axis=axis)

@@ -14,7 +14,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from memae_jax.models import conv_net, layers
+from memae_jax.models import blocks, conv_net, layers
 from memae_jax.runtime import errors
 
 
@@ -115,7 +115,7 @@ class Encoder(nn.Module):
     levels, last = [], len(self.widths) - 1
     for i, width in enumerate(self.widths):
       if i:
-        x = conv_net.max_pool(x, (2, 2))
+        x = blocks.max_pool(x, (2, 2))
       x = _Block(
         width,
         self.batch_norm,
