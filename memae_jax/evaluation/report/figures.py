@@ -280,10 +280,9 @@ def _other_classes(other_classes) -> Iterator[Figure]:
 def _odd_inputs(results, replicas) -> Iterator[Figure]:
   """Draws pictures of no class; methods that were shown the same together."""
   same: dict[bytes, dict[str, scores.ReplicaScores]] = {}
-  for variant, replica in _first(replicas).items():
-    if replica.odd is not None:
-      shown = same.setdefault(replica.odd.inputs.tobytes(), {})
-      shown[variant] = replica
+  with_any = {k: r for k, r in _first(replicas).items() if r.odd is not None}
+  for variant, replica in with_any.items():
+    same.setdefault(replica.odd.inputs.tobytes(), {})[variant] = replica
   quantile = results['config']['eval']['normal_quantile']
   for number, shown in enumerate(same.values()):
     yield Figure(
@@ -294,8 +293,7 @@ def _odd_inputs(results, replicas) -> Iterator[Figure]:
       ' the first ones of their classes; normal ones have a blue title. Below:'
       ' pictures of no class. Each is followed by reconstructions with their'
       f' scores, which are orange above the {describe.percent(quantile)}'
-      ' quantile of the validation normals. What is rebuilt well cannot be'
-      ' told from normal, whatever it is.',
+      ' quantile of the validation normals. What is rebuilt well looks normal.',
       odd_inputs.draw(
         {variant: replica.odd for variant, replica in shown.items()},
         {v: replica.threshold(quantile) for v, replica in shown.items()},
