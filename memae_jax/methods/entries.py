@@ -177,6 +177,15 @@ ALL = (
     reads=('methods.zhao.',),
     rivals=('memae', 'ae', 'hasan'),
   ),
+  Entry(
+    name='anogan',
+    label='AnoGAN',
+    family='anogan',
+    build=_of('images.anogan'),
+    style=('#e0637c', '-', 'd'),
+    reads=('methods.anogan.',),
+    rivals=('memae', 'ae', 'bank'),
+  ),
   *(
     Entry(name, label, name, _of('fitted'), style=style, classical=True)
     for name, label, style in (

@@ -1,0 +1,1 @@
+"""Methods that others made for images, to compare with."""
