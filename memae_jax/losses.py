@@ -448,6 +448,22 @@ register(
     of_pixels='standardised negative log-likelihood of the patch around each'
     ' pixel, the largest over the levels of a pyramid',
   ),
+  Rule(
+    'anogan',
+    'What a search among generated pictures leaves',
+    'least weighted sum that a search finds of the absolute differences between'
+    ' picture and generated picture and between what the discriminator sees in'
+    ' both, over the number of elements, in units of the model input',
+    errors=None,
+  ),
+  Rule(
+    'generated_distance',
+    'Distance to generated pictures',
+    'mean distance to pictures that are drawn from the generator, less half the'
+    ' mean distance between two of these: the energy score, over the root of'
+    ' the number of elements, in units of the model input',
+    errors=None,
+  ),
 )
 # Scores of classical methods that are no errors, see `methods.fitted`.
 register(

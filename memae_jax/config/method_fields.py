@@ -293,7 +293,38 @@ DICTIONARY: dict[str, Any] = {
   ),
 }
 
+ANOGAN: dict[str, Any] = {
+  'latent': fields.integer(64, 'Width of the latent vectors.', low=1),
+  'width': fields.integer(
+    16,
+    'Channels of both networks where rows and columns are halved once; each'
+    ' further level, down to 4 pixels, has twice as many. DCGAN has 128 for 64'
+    ' pixels; the default is for CPUs.',
+    low=1,
+  ),
+  'learning_rate': fields.number(
+    2e-4, 'Learning rate of Adam, in place of train.learning_rate.', above=0
+  ),
+  'steps': fields.integer(
+    300,
+    'Steps of the search for the latent vector of a picture, which make scoring'
+    ' slow: 300 are the work of some 110 passes of training.',
+    low=1,
+  ).role(fields.NO_WEIGHT),
+  'rate': fields.number(
+    0.02, 'Learning rate of Adam in the search, of its first step.', above=0
+  ).role(fields.NO_WEIGHT),
+  'matching': fields.number(
+    0.1,
+    "Weight of the discriminator's features in the search; that of the pixels"
+    ' has the rest.',
+    low=0.0,
+    high=1.0,
+  ).role(fields.NO_WEIGHT),
+}
+
 ALL = {
+  'anogan': ANOGAN,
   'bank': BANK,
   'dictionary': DICTIONARY,
   'feature_memae': FEATURE_MEMAE,

@@ -82,8 +82,11 @@ def trains(field: str) -> bool:
 
 
 def names_run(field: str) -> bool:
-  """Returns whether the results of a run may depend on a field."""
-  return trains(field) or field.startswith('eval.')
+  """Returns whether the results of a run may depend on a field.
+
+  Settings of methods that decide no weight decide scores or maps.
+  """
+  return trains(field) or field.startswith(('eval.', 'methods.'))
 
 
 def walk(

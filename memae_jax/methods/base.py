@@ -210,6 +210,15 @@ class Method:
     """Number of slots by path of all arrays that are spread with them."""
     return self.memories
 
+  @property
+  def validator(self) -> 'Method':
+    """Returns the method whose `predict` gives the criterion while training.
+
+    Another one than the method itself, of the same variables, where scoring
+    takes too long for that.
+    """
+    return self
+
   def hyper(self, replicas: Sequence[Any], config: Any) -> Any:
     """Returns the values that differ between replicas, [R] each, on the host.
 

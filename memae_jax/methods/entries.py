@@ -233,6 +233,15 @@ ALL = (
     memories=True,
     rivals=('bank', 'memae', 'ae'),
   ),
+  Entry(
+    name='anogan',
+    label='AnoGAN',
+    family='anogan',
+    build=_of('images.anogan'),
+    style=('#e0637c', '-', 'd'),
+    reads=('methods.anogan.',),
+    rivals=('memae', 'ae', 'bank'),
+  ),
   *(
     Entry(name, label, name, _of('fitted'), style=style, classical=True)
     for name, label, style in (

@@ -204,9 +204,12 @@ class Programs(passes.Passes):
       of the reads.
     """
     rows = [split.validation for split in self._splits]
-    scored = self.score(state, rows)
+    method = self._trainer.method
+    # The program that evaluation has, unless scoring takes too long.
+    wanted = () if method.validator is method else (step.VALIDATING,)
+    scored = self.score(state, rows, wanted)
     _, mask = self._blocks(rows)
-    name, _ = self._trainer.method.criterion
+    name, _ = method.criterion
     state, error = self._keep_best(
       state,
       self._split(scored.scores[name]),

@@ -21,6 +21,7 @@ from memae_jax.methods import base, frame_scores
 from memae_jax.runtime import jax_settings, parallel
 from memae_jax.training import fleet
 
+VALIDATING = 'validating'  # Wanted of `score`: what the validator predicts.
 _SCORING = 2**32 - 1  # In place of the number of a step; no run reaches it.
 
 
@@ -348,14 +349,18 @@ class Trainer(NamedTuple):
       mask: [B] bool, False for padding.
       index: [B] of the samples, for random keys.
       wanted: large fields that are wanted, among 'maps', 'output' and
-        'target'; the others of these are left out.
+        'target'; the others of these are left out. `VALIDATING`: the validator
+        of the method predicts.
 
     Returns:
       The prediction for these samples; totals of reads count the samples of
       all devices.
     """
     keys = sample_keys(hyper.seed, _SCORING, index)
-    scored = self.predict(weights.variables, x, hyper.method, mask, keys)
+    method = self.method.validator if VALIDATING in wanted else self.method
+    scored = self._replace(method=method).predict(
+      weights.variables, x, hyper.method, mask, keys
+    )
     empty = {'maps': {}, 'output': None, 'target': None}
     empty = {k: v for k, v in empty.items() if k not in wanted}
     return scored._replace(totals=self.across.sum(scored.totals), **empty)

@@ -40,6 +40,7 @@ def test_roles_are_those_of_the_fields():
     ('train.alpha', True, True),
     ('eval.checkpoint', True, True),
     ('eval.bootstrap', False, True),
+    ('methods.bank.blur', False, True),
     ('paper', False, False),
   ],
 )

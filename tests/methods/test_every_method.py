@@ -16,8 +16,13 @@ from tests.methods.videos import predicting
 pytestmark = pytest.mark.slow
 
 MESHES = (1, 1, 1), (1, 8, 1), (8, 1, 1)
-# Families that are large by default, or which need clips.
+# Families whose work is large by default, or which need clips.
 FIELDS = {
+  'anogan': {
+    'methods.anogan.width': 2,
+    'methods.anogan.latent': 3,
+    'methods.anogan.steps': 3,
+  },
   'dictionary': {
     'methods.dictionary.patch': 4,  # Pictures have 8 x 8 pixels.
     'methods.dictionary.stride': 2,

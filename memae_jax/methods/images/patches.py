@@ -183,6 +183,15 @@ class Patches(base.Method):
     side = self.options.side
     return corners(self.shape[:2], side, side)
 
+  @property
+  def validator(self):
+    """Returns the method that scores by the fewest tiles, while training."""
+    inner = self.inner.validator
+    options = self.options._replace(stride=self.options.side)
+    if inner is self.inner and options == self.options:
+      return self
+    return dataclasses.replace(self, inner=inner, options=options)
+
   def hyper(self, replicas, config):
     """Returns that of the inner method."""
     return self.inner.hyper(replicas, config)

@@ -127,6 +127,12 @@ def test_maps_are_means_over_tiles():
   np.testing.assert_allclose(found.scores['own'], x.max(axis=(1, 2, 3)))
 
 
+def test_validations_take_the_fewest_tiles():
+  method = _method((11, 9, 1))
+  assert method.validator.options.stride == 4
+  assert method.validator.validator is method.validator
+
+
 def test_a_loss_is_of_crops_and_leaves_padding_out():
   x = _pictures(4)
   x[3] = 1e6
