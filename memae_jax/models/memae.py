@@ -188,6 +188,51 @@ def read_options(config: Any) -> memory.ReadOptions:
   )
 
 
+def _dense(config, input_shape, output_shape, options):
+  """Returns encoder and decoder of dense layers, and the shape of the code."""
+  del input_shape
+  options = options | {'widths': tuple(config.widths)}
+  encoder = dense.DenseEncoder(
+    code=config.code, code_activation=config.code_activation, **options
+  )
+  decoder = dense.DenseDecoder(
+    output_shape=tuple(output_shape),
+    output_activation=config.output_activation,
+    **options,
+  )
+  return encoder, decoder, (config.code,)
+
+
+def _convolutions(config, input_shape, output_shape, options):
+  """Returns encoder and decoder of convolutions, and the shape of the code."""
+  plan = conv_net.plan(
+    config.widths,
+    config.kernels,
+    config.strides,
+    config.time_strides,
+    config.layout,
+    input_shape,
+    config.paddings,
+  )
+  options = options | {'plan': plan, 'layout': config.layout}
+  wrap = conv_net.remat(config.remat)
+  encoder = wrap(conv_net.ConvEncoder)(
+    linear_code=config.linear_code, **options
+  )
+  widths, kernels = conv_net.mirrored(
+    plan, config.layout, config.decoder_widths, config.decoder_kernels
+  )
+  decoder = wrap(conv_net.ConvDecoder)(
+    channels=output_shape[-1],
+    widths=widths,
+    kernels=kernels,
+    surplus=config.surplus,
+    output_activation=config.output_activation,
+    **options,
+  )
+  return encoder, decoder, plan.code_shape
+
+
 def build(
   config: Any,
   input_shape: tuple[int, ...],
@@ -214,44 +259,10 @@ def build(
   options = dict(
     activation=config.activation, batch_norm=config.batch_norm, dtype=dtype
   )
-  if config.network == 'dense':
-    options['widths'] = tuple(config.widths)
-    encoder = dense.DenseEncoder(
-      code=config.code, code_activation=config.code_activation, **options
-    )
-    decoder = dense.DenseDecoder(
-      output_shape=tuple(output_shape),
-      output_activation=config.output_activation,
-      **options,
-    )
-    code_shape = (config.code,)
-  else:
-    plan = conv_net.plan(
-      config.widths,
-      config.kernels,
-      config.strides,
-      config.time_strides,
-      config.layout,
-      input_shape,
-      config.paddings,
-    )
-    options |= dict(plan=plan, layout=config.layout)
-    wrap = conv_net.remat(config.remat)
-    encoder = wrap(conv_net.ConvEncoder)(
-      linear_code=config.linear_code, **options
-    )
-    widths, kernels = conv_net.mirrored(
-      plan, config.layout, config.decoder_widths, config.decoder_kernels
-    )
-    decoder = wrap(conv_net.ConvDecoder)(
-      channels=output_shape[-1],
-      widths=widths,
-      kernels=kernels,
-      surplus=config.surplus,
-      output_activation=config.output_activation,
-      **options,
-    )
-    code_shape = plan.code_shape
+  form = _dense if config.network == 'dense' else _convolutions
+  encoder, decoder, code_shape = form(
+    config, input_shape, output_shape, options
+  )
   bank = None
   if slots is not None:
     bank = memory_bank.MemoryBank(
