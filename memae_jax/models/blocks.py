@@ -48,21 +48,3 @@ def up_sample(
     x = jnp.repeat(x, stride, axis=axis)
     x = jax.lax.slice_in_dim(x, 0, n, axis=axis)
   return x
-
-
-def padding(
-  size: Sequence[int], wanted: Sequence[int], kernel: int
-) -> tuple[int, ...]:
-  """Returns zeros on both sides of each axis of a plain convolution.
-
-  They keep the size; there are none where it has so many positions too many
-  that a convolution without padding takes off none that are wanted.
-
-  Args:
-    size: what comes in.
-    wanted: what should go out, at most `size`.
-    kernel: size of the kernel, odd.
-  """
-  return tuple(
-    kernel // 2 if n - kernel + 1 < m else 0 for n, m in zip(size, wanted)
-  )

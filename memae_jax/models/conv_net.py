@@ -204,6 +204,24 @@ def remat(wanted: bool) -> Callable[[type[nn.Module]], type[nn.Module]]:
   )
 
 
+def padding(
+  size: Sequence[int], wanted: Sequence[int], kernel: int
+) -> tuple[int, ...]:
+  """Returns zeros on both sides of each axis of a plain convolution.
+
+  They keep the size; there are none where it has so many positions too many
+  that a convolution without padding takes off none that are wanted.
+
+  Args:
+    size: what comes in.
+    wanted: what should go out, at most `size`.
+    kernel: size of the kernel, odd.
+  """
+  return tuple(
+    kernel // 2 if n - kernel + 1 < m else 0 for n, m in zip(size, wanted)
+  )
+
+
 class ConvEncoder(nn.Module):
   """Encoder [B, *n, C] -> [B, *plan.code_shape].
 
@@ -227,10 +245,9 @@ class ConvEncoder(nn.Module):
     """Encodes images; `sample_mask` [B] is False for padding."""
     strided, levels = self.layout == 'strided', self.plan.levels
     for i, level in enumerate(levels):
-      width, kernel, padding = level[:3]
       strides = level.strides if strided else (1,) * len(level.size)
-      padding = (padding,) * len(level.size)
-      x = Conv(width, kernel, strides, None, self.dtype, padding)(x)
+      around = (level.padding,) * len(level.size)
+      x = Conv(level.width, level.kernel, strides, None, self.dtype, around)(x)
       if not self.linear_code or i + 1 < len(levels):
         x = layers.NormAct(
           self.activation, self.batch_norm, self.dtype, self.axis
@@ -324,8 +341,8 @@ class ConvDecoder(nn.Module):
       if self.layout == 'strided':
         level = back[i]
         more = (kernel - level.kernel) // 2  # Around the same pixels.
-        padding = (level.padding + more,) * len(level.size)
-        x = Conv(width, kernel, level.strides, level.size, self.dtype, padding)(
+        around = (level.padding + more,) * len(level.size)
+        x = Conv(width, kernel, level.strides, level.size, self.dtype, around)(
           x
         )
       else:

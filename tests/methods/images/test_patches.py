@@ -128,9 +128,9 @@ def test_maps_are_means_over_tiles():
 
 
 def test_validations_take_the_fewest_tiles():
-  method = _method((11, 9, 1))
-  assert method.validator.options.stride == 4
-  assert method.validator.validator is method.validator
+  validator = _method((11, 9, 1)).validator
+  assert validator.options.stride == 4
+  assert validator.validator is validator
 
 
 def test_a_loss_is_of_crops_and_leaves_padding_out():
