@@ -279,25 +279,22 @@ def _other_classes(other_classes) -> Iterator[Figure]:
 
 def _odd_inputs(results, replicas) -> Iterator[Figure]:
   """Draws pictures of no class; methods that were shown the same together."""
-  same: dict[bytes, dict[str, scores.ReplicaScores]] = {}
-  with_any = {k: r for k, r in _first(replicas).items() if r.odd is not None}
-  for variant, replica in with_any.items():
-    same.setdefault(replica.odd.inputs.tobytes(), {})[variant] = replica
+  same: dict[bytes, list[scores.ReplicaScores]] = {}
+  for replica in _first(replicas).values():
+    if replica.odd is not None:
+      same.setdefault(replica.odd.inputs.tobytes(), []).append(replica)
   quantile = results['config']['eval']['normal_quantile']
   for number, shown in enumerate(same.values()):
     yield Figure(
       f'odd_inputs_{number}',
       'pictures',
       'What can they not reconstruct?',
-      f'Runs {", ".join(r.name for r in shown.values())}. Above: test samples,'
-      ' the first ones of their classes; normal ones have a blue title. Below:'
-      ' pictures of no class. Each is followed by reconstructions with their'
-      f' scores, which are orange above the {describe.percent(quantile)}'
-      ' quantile of the validation normals. What is rebuilt well looks normal.',
-      odd_inputs.draw(
-        {variant: replica.odd for variant, replica in shown.items()},
-        {v: replica.threshold(quantile) for v, replica in shown.items()},
-      ),
+      f'Runs {", ".join(r.name for r in shown)}. Above: the first test samples'
+      ' of some classes, normal ones with blue titles. Below: pictures of no'
+      ' class. Scores of reconstructions are orange above the'
+      f' {describe.percent(quantile)} quantile of the validation normals: what'
+      ' is rebuilt well cannot be told from normal, whatever it is.',
+      odd_inputs.draw(shown, quantile),
       vector=False,
     )
 

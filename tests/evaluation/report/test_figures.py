@@ -45,9 +45,8 @@ def test_the_picture_of_the_classes_calls_them_by_name(digits):
 
 
 def test_methods_that_saw_the_same_odd_pictures_are_drawn_together(digits):
-  replicas = []
+  replicas, gallery = [], digits['replicas'][0].gallery
   for replica in digits['replicas']:
-    gallery = replica.gallery
     is_other = replica.fields['variant'] == 'ae'
     odd = gallery._replace(
       inputs=gallery.inputs + is_other,

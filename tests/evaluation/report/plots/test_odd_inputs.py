@@ -7,24 +7,30 @@ from memae_jax.evaluation.report.plots import odd_inputs, style
 from memae_jax.evaluation.scoring import scores
 
 
-def _gallery(score, channels=1):
+def _replica(variant, channels, validation):
   pictures = np.random.default_rng(0).uniform(size=(2, 5, 8, 6, channels))
-  return scores.Gallery(
+  odd = scores.Gallery(
     *pictures.astype(np.float32),
-    np.asarray(score),
+    np.array([0.1, 0.3, 0.25, 2, 30]),
     np.array([False, True, True, True, True]),
     ('fine', '$odd', 'noise', 'ring', 'cross'),
     sample=np.array([7, 3, -1, -1, -1]),
   )
+  nothing = np.zeros(0)
+  fields = {'variant': variant}
+  rest = nothing, nothing, nothing, np.asarray(validation)
+  return scores.ReplicaScores(variant, fields, *rest, odd=odd)
 
 
 @pytest.mark.parametrize('channels', [1, 3])
 def test_scores_above_the_threshold_stand_out(channels):
-  galleries = {
-    'memae': _gallery([0.1, 0.3, 0.25, 2, 30], channels),
-    'ae': _gallery([0.1, 0.3, 0.25, 2, 30], channels),
-  }
-  figure = odd_inputs.draw(galleries, {'memae': 0.25, 'ae': None})
+  figure = odd_inputs.draw(
+    [
+      _replica('memae', channels, [0.125, 0.25, 0.375]),
+      _replica('ae', channels, []),
+    ],
+    0.5,
+  )
   figure.canvas.draw()
   (ax,) = figure.axes
   assert len(ax.images) == 3 * 5
