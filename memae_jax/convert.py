@@ -38,6 +38,7 @@ _NETWORK = {
   'layout': 'strided',
   'activation': 'leaky_relu',
   'batch_norm': True,
+  'output_activation': 'none',
 }
 # Values of fields of `model.memory` by which the released code reads it.
 _READ = {'similarity': 'dot', 'temperature': 1.0, 'on_empty': 'zero'}

@@ -4,6 +4,7 @@ from typing import Any
 
 from memae_jax.config import fields
 
+ACTIVATIONS = ('tanh', 'relu', 'leaky_relu')
 READS = ('auto', 'dense', 'streaming', 'top_k')
 _COUNT = fields.integer(1, '', low=1)
 
@@ -26,6 +27,9 @@ MODEL: dict[str, Any] = {
   ),
   'code': fields.integer(
     3, 'dense: width C of the encoding.', low=1
+  ).of_network('dense'),
+  'code_activation': fields.choice(
+    'none', ('none', *ACTIVATIONS), 'dense: activation of the encoding.'
   ).of_network('dense'),
   'kernels': fields.many(
     _COUNT, (), 'conv: kernel size of each layer; empty: 3 for all.'
@@ -55,8 +59,20 @@ MODEL: dict[str, Any] = {
     'conv: strided and transposed convolutions, or max-pooling and'
     ' up-sampling around plain ones.',
   ).of_network('conv'),
+  'surplus': fields.choice(
+    'cut',
+    ('cut', 'convolve'),
+    'pool: what becomes of rows and columns that up-sampling gives too many,'
+    ' where a size was odd. cut: they are cut at once. convolve: the first'
+    ' convolution that can take them away has no padding.',
+  ).of_network('conv'),
   'activation': fields.choice(
-    'tanh', ('tanh', 'relu', 'leaky_relu'), 'Activation of hidden layers.'
+    'tanh', ACTIVATIONS, 'Activation of hidden layers.'
+  ),
+  'output_activation': fields.choice(
+    'none',
+    ('none', 'sigmoid', 'tanh', 'relu'),
+    'Activation of the output: sigmoid for inputs in [0, 1], tanh for [-1, 1].',
   ),
   'batch_norm': fields.boolean(
     False, 'Batch normalisation after each hidden layer.'

@@ -70,6 +70,8 @@ def _of_rows(config: Any) -> ml_collections.FrozenConfigDict:
     'widths': own.widths,
     'code': own.code,
     'batch_norm': False,
+    'code_activation': 'none',
+    'output_activation': 'none',
   }
   out['model']['memory']['per_position'] = False  # A row has one query.
   out['train']['loss'] = 'mse'

@@ -236,6 +236,24 @@ def up_sample(
   return x
 
 
+def padding(
+  size: Sequence[int], wanted: Sequence[int], kernel: int
+) -> tuple[int, ...]:
+  """Returns zeros on both sides of each axis of a plain convolution.
+
+  They keep the size; there are none where it has so many positions too many
+  that a convolution without padding takes off none that are wanted.
+
+  Args:
+    size: what comes in.
+    wanted: what should go out, at most `size`.
+    kernel: size of the kernel, odd.
+  """
+  return tuple(
+    kernel // 2 if n - kernel + 1 < m else 0 for n, m in zip(size, wanted)
+  )
+
+
 class ConvEncoder(nn.Module):
   """Encoder [B, *n, C] -> [B, *plan.code_shape].
 
@@ -313,12 +331,17 @@ def mirrored(
 
 
 class ConvDecoder(nn.Module):
-  """Decoder [B, *plan.code_shape] -> [B, *n, channels]; its output is linear.
+  """Decoder [B, *plan.code_shape] -> [B, *n, channels].
 
   Attributes:
     plan: of the encoder, whose sizes are taken in reverse.
     channels: of the output.
     widths, kernels: from `mirrored`.
+    surplus: of `pool` layers, what becomes of positions that up-sampling gives
+      too many: 'cut' at once, or 'convolve'. Then the first convolution that
+      reaches so far has no padding, which takes them away; what is left in the
+      end is cut.
+    output_activation: of the last layer.
   """
 
   plan: Plan
@@ -330,6 +353,8 @@ class ConvDecoder(nn.Module):
   batch_norm: bool = True
   dtype: Any = jnp.float32
   axis: str | None = None
+  surplus: str = 'cut'
+  output_activation: str = 'none'
 
   @nn.compact
   def __call__(
@@ -337,17 +362,24 @@ class ConvDecoder(nn.Module):
   ) -> jax.Array:
     """Decodes to images; `sample_mask` [B] is False for padding."""
     back = self.plan.levels[::-1]
+    sizes = (self.plan.code_shape[:-1], *(level.size for level in back))
     x = code
     for i, kernel in enumerate(self.kernels):
       width = (*self.widths, self.channels)[i]
       if self.layout == 'strided':
         x = Conv(width, kernel, back[i].strides, back[i].size, self.dtype)(x)
       else:
-        x = Conv(width, kernel, dtype=self.dtype)(x)
+        around = padding(x.shape[1:-1], sizes[i], kernel)
+        x = Conv(width, kernel, dtype=self.dtype, padding=around)(x)
       if i == len(self.widths):
-        return x
+        break
       x = layers.NormAct(
         self.activation, self.batch_norm, self.dtype, self.axis
       )(x, train, sample_mask)
       if self.layout == 'pool':
-        x = up_sample(x, back[i].strides, back[i].size)
+        size, strides = back[i].size, back[i].strides
+        if self.surplus == 'convolve':
+          size = [n * s for n, s in zip(x.shape[1:], strides)]
+        x = up_sample(x, strides, size)
+    x = x[(slice(None), *map(slice, sizes[-1]))]
+    return layers.output(x, self.output_activation)

@@ -31,14 +31,15 @@ class _Hidden(nn.Module):
 
 
 class DenseEncoder(nn.Module):
-  """Encoder [B, ...] -> [B, code]; its last layer is linear.
+  """Encoder [B, ...] -> [B, code].
 
   With widths (60, 30, 10), code 3 and tanh: FC(D,60)-FC(60,30)-FC(30,10)-
-  FC(10,3), the paper's KDDCUP encoder.
+  FC(10,3), the paper's KDDCUP encoder, whose code is linear.
   """
 
   widths: Sequence[int]
   code: int
+  code_activation: str = 'none'
   activation: str = 'tanh'
   batch_norm: bool = False
   dtype: Any = jnp.float32
@@ -53,17 +54,16 @@ class DenseEncoder(nn.Module):
     x = _Hidden(
       self.widths, self.activation, self.batch_norm, self.dtype, self.axis
     )(x, train, sample_mask)
-    return nn.Dense(self.code, dtype=self.dtype)(x)
+    x = nn.Dense(self.code, dtype=self.dtype)(x)
+    return layers.output(x, self.code_activation)
 
 
 class DenseDecoder(nn.Module):
-  """Decoder [B, code] -> [B, *output_shape], the encoder in reverse.
-
-  Its output is linear.
-  """
+  """Decoder [B, code] -> [B, *output_shape], the encoder in reverse."""
 
   widths: Sequence[int]
   output_shape: Sequence[int]
+  output_activation: str = 'none'
   activation: str = 'tanh'
   batch_norm: bool = False
   dtype: Any = jnp.float32
@@ -82,4 +82,5 @@ class DenseDecoder(nn.Module):
       self.axis,
     )(code, train, sample_mask)
     x = nn.Dense(math.prod(self.output_shape), dtype=self.dtype)(x)
+    x = layers.output(x, self.output_activation)
     return x.reshape(x.shape[0], *self.output_shape)

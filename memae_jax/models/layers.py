@@ -12,7 +12,23 @@ ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
   'tanh': nn.tanh,
   'relu': nn.relu,
   'leaky_relu': lambda x: nn.leaky_relu(x, 0.2),
+  'sigmoid': nn.sigmoid,
 }
+
+
+def output(x: jax.Array, activation: str) -> jax.Array:
+  """Applies the activation of an output, in float32 at least.
+
+  In bfloat16 a sigmoid could not come nearer to 1 than 0.996.
+
+  Args:
+    x: of any type; without activation it stays as it is.
+    activation: a name in `ACTIVATIONS`, or 'none'.
+  """
+  if activation == 'none':
+    return x
+  x = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+  return ACTIVATIONS[activation](x)
 
 
 class BatchNorm(nn.Module):

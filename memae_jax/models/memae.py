@@ -188,6 +188,15 @@ def read_options(config: Any) -> memory.ReadOptions:
   )
 
 
+def _bank(config: Any, slots: int) -> memory_bank.MemoryBank:
+  """Returns a memory of some slots, by a resolved `config.model.memory`."""
+  return memory_bank.MemoryBank(
+    slots=slots,
+    per_position=config.per_position,
+    options=read_options(config),
+  )
+
+
 def build(
   config: Any,
   input_shape: tuple[int, ...],
@@ -216,8 +225,14 @@ def build(
   )
   if config.network == 'dense':
     options['widths'] = tuple(config.widths)
-    encoder = dense.DenseEncoder(code=config.code, **options)
-    decoder = dense.DenseDecoder(output_shape=tuple(output_shape), **options)
+    encoder = dense.DenseEncoder(
+      code=config.code, code_activation=config.code_activation, **options
+    )
+    decoder = dense.DenseDecoder(
+      output_shape=tuple(output_shape),
+      output_activation=config.output_activation,
+      **options,
+    )
     code_shape = (config.code,)
   else:
     plan = conv_net.plan(
@@ -235,20 +250,18 @@ def build(
       plan, config.layout, config.decoder_widths, config.decoder_kernels
     )
     decoder = wrap(conv_net.ConvDecoder)(
-      channels=output_shape[-1], widths=widths, kernels=kernels, **options
+      channels=output_shape[-1],
+      widths=widths,
+      kernels=kernels,
+      surplus=config.surplus,
+      output_activation=config.output_activation,
+      **options,
     )
     code_shape = plan.code_shape
-  bank = None
-  if slots is not None:
-    bank = memory_bank.MemoryBank(
-      slots=slots,
-      per_position=config.memory.per_position,
-      options=read_options(config.memory),
-    )
   return MemAE(
     encoder=encoder,
     decoder=decoder,
     code_shape=code_shape,
-    bank=bank,
+    bank=None if slots is None else _bank(config.memory, slots),
     head=variational.Head() if with_head else None,
   )

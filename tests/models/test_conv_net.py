@@ -232,3 +232,67 @@ def test_positions_are_centred_in_what_they_see(layout):
   np.testing.assert_allclose(
     np.asarray(rows)[within], np.asarray(middle)[within], atol=1e-6
   )
+
+
+@pytest.mark.parametrize(
+  ('size', 'wanted', 'kernel', 'zeros'),
+  [(4, 4, 3, 1), (8, 7, 3, 1), (16, 14, 3, 0), (9, 4, 5, 0), (7, 4, 5, 2)],
+)
+def test_a_convolution_takes_off_what_is_too_much(size, wanted, kernel, zeros):
+  assert conv_net.padding((size, 5), (wanted, 5), kernel) == (
+    zeros,
+    kernel // 2,
+  )
+
+
+def test_a_decoder_convolves_a_surplus_away():
+  """28 -> 14 -> 7 -> 4 and 4 -> 8 -> 16 -> 14 -> 28, by plain convolutions."""
+  plan = conv_net.plan((3, 2, 2), (), (), (), 'pool', (28, 28, 1))
+  assert plan.code_shape == (4, 4, 2)
+  decoder = conv_net.ConvDecoder(
+    plan,
+    1,
+    *conv_net.mirrored(plan, 'pool', (), ()),
+    layout='pool',
+    activation='relu',
+    batch_norm=False,
+    surplus='convolve',
+    output_activation='sigmoid',
+  )
+  code = jax.random.normal(jax.random.key(0), (2, 4, 4, 2))
+  init = jax.jit(
+    lambda x: decoder.init_with_output(jax.random.key(1), x, False)
+  )
+  found, variables = init(code)
+  x = code
+  for i, padding in enumerate(('SAME', 'SAME', 'VALID', 'SAME')):
+    layer = variables['params'][f'Conv_{i}']
+    x = jax.lax.conv_general_dilated(
+      x,
+      layer['kernel'],
+      (1, 1),
+      padding,
+      dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
+    )
+    x = x + layer['bias'].reshape(1, 1, 1, -1)
+    if i < 3:
+      x = np.asarray(jax.nn.relu(x)).repeat(2, axis=1).repeat(2, axis=2)
+  expected = 1 / (1 + np.exp(-np.asarray(x)))
+  assert found.shape == (2, 28, 28, 1)
+  np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize('shape', [(11, 14, 3), (5, 6, 7, 2), (29, 13, 1)])
+def test_any_size_comes_back_by_a_surplus_that_is_convolved(shape):
+  model = _build(
+    shape,
+    widths=(4, 4, 4),
+    layout='pool',
+    surplus='convolve',
+    kernels=(3, 5, 3),
+  )
+  out, _ = jax.eval_shape(
+    lambda x: model.init_with_output(jax.random.key(0), x, _knobs()),
+    jnp.zeros((2, *shape)),
+  )
+  assert out.reconstruction.shape == (2, *shape)

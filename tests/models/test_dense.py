@@ -54,3 +54,17 @@ def test_dense_options(activation, batch_norm):
   assert ('batch_stats' in variables) == batch_norm
   out = model.apply(variables, x, variant.knobs())
   assert np.isfinite(out.reconstruction).all()
+
+
+@pytest.mark.parametrize('output', ['none', 'sigmoid'])
+def test_ends_of_code_and_output(output):
+  config = helpers.digits(
+    **{'model.code_activation': 'relu', 'model.output_activation': output}
+  ).model
+  x = 9 * jax.random.normal(jax.random.key(0), (64, 6))
+  model = memae.build(config, (6,), 7)
+  init = jax.jit(model.init_with_output)
+  out, _ = init(jax.random.key(1), x, variant.knobs(use_memory=False))
+  assert float(out.code.min()) == 0 < float(out.code.max())
+  low, high = float(out.reconstruction.min()), float(out.reconstruction.max())
+  assert (low >= 0 and high <= 1) == (output == 'sigmoid')

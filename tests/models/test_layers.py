@@ -43,3 +43,20 @@ def test_a_variance_that_is_small_beside_the_mean(padding, parts):
   exact = x.astype(np.float64)
   np.testing.assert_allclose(mean, exact.mean((0, 1)), rtol=1e-6)
   np.testing.assert_allclose(var, exact.var((0, 1)), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+  ('name', 'function'),
+  [
+    ('none', lambda x: x),
+    ('sigmoid', lambda x: 1 / (1 + np.exp(-x))),
+    ('tanh', np.tanh),
+    ('relu', lambda x: np.maximum(x, 0)),
+  ],
+)
+def test_activations_of_an_output(name, function):
+  x = np.linspace(-9, 9, 37)
+  found = layers.output(jnp.asarray(x, jnp.float32), name)
+  np.testing.assert_allclose(found, function(x), rtol=1e-5, atol=1e-6)
+  half = layers.output(jnp.asarray(x, jnp.bfloat16), name)
+  assert half.dtype == (jnp.bfloat16 if name == 'none' else jnp.float32)
