@@ -19,6 +19,7 @@ WINDOW = 11  # Pixels of a side of the window of structural similarity.
 _LEAST = 1e-6  # Of a norm.
 _TRUNCATE = 4  # Deviations at which a Gaussian ends.
 _K1, _K2 = 0.01, 0.03  # Of Wang et al. (2004), for a range of 1.
+_SURE = 2.0**-23  # Least probability, and least distance to 1, of float32.
 
 
 def to_unit(x: jax.Array) -> jax.Array:
@@ -208,6 +209,27 @@ def gradient(x: jax.Array, output: jax.Array) -> jax.Array:
   down = jnp.diff(error, axis=1, append=error[:, -1:])
   right = jnp.diff(error, axis=2, append=error[:, :, -1:])
   return down**2 + right**2
+
+
+def cross_entropy(x: jax.Array, output: jax.Array) -> jax.Array:
+  """Returns the binary cross-entropy of each element less its least value.
+
+  No output has less cross-entropy than the entropy of the input, which is above
+  0 for greys. Less that it is the divergence of two coins: 0 for a perfect
+  reconstruction, with the same gradient.
+
+  Args:
+    x: [...] in [0, 1].
+    output: its reconstruction; both are clipped to 1e-7 within [0, 1], as
+      Keras does with outputs.
+
+  Returns:
+    [...] in nats, not negative.
+  """
+  dtype = jnp.promote_types(jnp.float32, x.dtype)
+  x, p = (jnp.clip(v.astype(dtype), _SURE, 1 - _SURE) for v in (x, output))
+  bits = lambda q: x * jnp.log(q) + (1 - x) * jnp.log1p(-q)
+  return jnp.maximum(bits(x) - bits(p), 0)
 
 
 def edges(x: jax.Array, output: jax.Array) -> jax.Array:

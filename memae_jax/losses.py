@@ -150,6 +150,8 @@ class Rule:
       hold it; this needs whole videos.
     scalings: values of `data.scaling` under which it means what it says;
       empty: under all.
+    outputs: values of `model.output_activation` with which it trains; empty:
+      all.
     of_map: whether it reduces the map that a method has, whatever that is of,
       see `frame_scores`.
   """
@@ -167,6 +169,7 @@ class Rule:
   trains: bool = False
   over_clips: bool = False
   scalings: tuple[str, ...] = ()
+  outputs: tuple[str, ...] = ()
   of_map: bool = False
 
   def score(self, target: jax.Array, output: jax.Array) -> jax.Array:
@@ -362,6 +365,20 @@ register(
     f' {_PIXELS}, in squared units of the model input',
     axes=(IMAGE,),
     trains=True,
+  ),
+  Rule(
+    'bce',
+    'Binary cross-entropy',
+    'mean over the elements of the binary cross-entropy of input and'
+    ' reconstruction, both in [0, 1], less the entropy of the input, in nats: 0'
+    ' for the same image',
+    errors=image_errors.cross_entropy,
+    of_pixels='binary cross-entropy of each pixel less the entropy of the'
+    f' input, {_PIXELS}, in nats',
+    axes=(IMAGE,),
+    trains=True,
+    scalings=('minmax',),
+    outputs=('sigmoid',),
   ),
 )
 register(

@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import pytest
 import scipy.ndimage
+import scipy.special
 
 from memae_jax import image_errors, losses
 
@@ -144,3 +145,39 @@ def test_edges_by_hand():
   found = image_errors.edges(x[None, ..., None], out[None, ..., None])
   np.testing.assert_array_equal(found[0, ..., 0], np.add(right, down))
   assert not image_errors.edges(-x[None, ..., None], x[None, ..., None]).any()
+
+
+def _coins(seed=0):
+  """Inputs and outputs in [0, 1], the ends among them."""
+  x, out = np.random.default_rng(seed).uniform(size=(2, 4, 6, 5, 2))
+  x[0], x[1] = x[0] < 0.5, 1e-9
+  out[2, 0], out[2, 1] = 0, 1
+  return x, out
+
+
+def _entropy(x):
+  return -scipy.special.xlogy(x, x) - scipy.special.xlogy(1 - x, 1 - x)
+
+
+def test_cross_entropy_less_that_of_the_input_is_its_definition():
+  x, out = _coins()
+  sure = np.clip(out, 2**-23, 1 - 2**-23)
+  expected = -x * np.log(sure) - (1 - x) * np.log(1 - sure) - _entropy(x)
+  for dtype in (np.float64, np.float32):
+    with jax.enable_x64(dtype is np.float64):
+      found = image_errors.cross_entropy(x.astype(dtype), out.astype(dtype))
+    assert found.dtype == dtype and (np.asarray(found) >= 0).all()
+    # Inputs keep away from the ends as outputs do, by 1e-7.
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=4e-6)
+
+
+def test_cross_entropy_is_zero_for_the_same_and_finite_for_all():
+  x, out = (part.astype(np.float32) for part in _coins())
+  np.testing.assert_array_equal(image_errors.cross_entropy(x, x), 0)
+  gradient = jax.grad(lambda p: image_errors.cross_entropy(x, p).sum())(out)
+  assert np.isfinite(gradient).all()
+  inner = (out > 1e-3) & (out < 0.999) & (np.abs(out - x) > 0.01)
+  x, p = x[inner], out[inner]  # The entropy of the input has no gradient.
+  np.testing.assert_allclose(
+    gradient[inner], (p - x) / (p * (1 - p)), rtol=1e-3
+  )

@@ -116,3 +116,18 @@ def test_every_rule_says_what_it_is():
     losses.register(losses.find('mse'))
   with pytest.raises(errors.UserError, match='did you mean "mse"'):
     losses.find('mze')
+
+
+def test_constant_halves_have_a_cross_entropy_of_log_two():
+  x = np.random.default_rng(0).uniform(0.1, 0.9, (3, 6, 5, 1))
+  entropy = -(x * np.log(x) + (1 - x) * np.log(1 - x)).mean(axis=(1, 2, 3))
+  x, rule = x.astype(np.float32), losses.find('bce')
+  half = np.full_like(x, 0.5)
+  np.testing.assert_allclose(
+    rule.score(x, half), np.log(2) - entropy, rtol=1e-5
+  )
+  black_or_white = np.round(x)  # These have no entropy.
+  np.testing.assert_allclose(
+    rule.score(black_or_white, half), np.log(2), rtol=1e-5
+  )
+  assert rule.scalings == ('minmax',) and rule.trains

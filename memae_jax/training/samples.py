@@ -124,6 +124,13 @@ def _check_rules(config: Any, source: types.Source) -> None:
         f' data set "{source.name}" do not have under data.scaling'
         f' "{config.data.scaling}"; use {quoted}'
       )
+  outputs = losses.find(config.train.loss).outputs
+  if outputs and config.model.output_activation not in outputs:
+    raise errors.UserError(
+      f'config field "train.loss" is "{config.train.loss}", which needs outputs'
+      ' between 0 and 1; set model.output_activation to '
+      + ' or '.join(f'"{name}"' for name in outputs)
+    )
   _check_parts(config.eval)
 
 
