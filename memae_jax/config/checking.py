@@ -89,6 +89,7 @@ def resolve(config: Mapping) -> ml_collections.FrozenConfigDict:
   _check_axes(resolved)
   _check_memory(resolved)
   _check_schedule(resolved['train'])
+  _check_noise(resolved['train']['noise_range'])
   _check_motion(resolved['data'])
   _check_task(resolved)
   _refuse_unread(resolved['model'])
@@ -177,6 +178,15 @@ def _check_schedule(train: Mapping[str, Any]) -> None:
     raise errors.UserError(
       f'config field "train.milestones" is {milestones!r}, but train.schedule'
       f' "{schedule}" does not read it; leave it out, or use "steps"'
+    )
+
+
+def _check_noise(limits: tuple[float, ...]) -> None:
+  """Raises UserError if noisy inputs cannot be clipped to a range."""
+  if limits and (len(limits) != 2 or limits[0] >= limits[1]):
+    raise errors.UserError(
+      f'config field "train.noise_range" is {limits!r}; give two numbers, the'
+      ' lower one first, such as (0, 1), or none'
     )
 
 

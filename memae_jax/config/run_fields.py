@@ -59,7 +59,8 @@ TRAIN: dict[str, Any] = {
   'loss': fields.choice(
     'mse',
     _losses,
-    'Reconstruction loss.',
+    'Reconstruction loss. bce takes data in [0, 1] (data.scaling minmax) and'
+    ' model.output_activation sigmoid.',
   ),
   'learning_rate': fields.number(1e-4, 'Learning rate of Adam.', above=0),
   'schedule': fields.choice(
@@ -93,6 +94,12 @@ TRAIN: dict[str, Any] = {
   ),
   'noise': fields.number(
     0.5, 'dae: standard deviation of the Gaussian noise on inputs.', low=0.0
+  ),
+  'noise_range': fields.many(
+    fields.number(0.0, ''),
+    (),
+    'dae: noisy inputs are clipped to this range, such as (0, 1); empty: they'
+    ' are not.',
   ),
   'kl_weight': fields.number(
     0.1,

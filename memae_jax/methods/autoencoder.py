@@ -72,6 +72,7 @@ def build(
     queries=math.prod(model.code_shape[:-1]) if per_position else 1,
     memory_init=config.model.memory.init,
     noisy=of('dae'),
+    noise_range=tuple(config.train.noise_range),
     penalised=of('ae_l1'),
     loss_name=config.train.loss,
   )
@@ -88,6 +89,7 @@ class Autoencoder(base.Method):
     memory_init: config field `model.memory.init`; where it names a selection,
       a pass comes first that collects encodings by the initial encoder.
     noisy: whether any replica is a denoising autoencoder.
+    noise_range: lowest and highest value of noisy inputs; (): any.
     penalised: whether any replica has a penalty on its code.
     loss_name: name of the rule in `losses` that trains it.
     padding: slots that exist only to make the devices' shares equal.
@@ -99,6 +101,7 @@ class Autoencoder(base.Method):
   queries: int = 1
   memory_init: str = 'uniform'
   noisy: bool = False
+  noise_range: tuple[float, ...] = ()
   penalised: bool = False
   loss_name: str = 'mse'
   padding: int = 0
@@ -244,7 +247,7 @@ class Autoencoder(base.Method):
     del across  # Every term is a mean over samples.
     seen, x = self.task.parts(batch.x)
     if self.noisy:
-      seen = seen + hyper.noise * batch.normal(seen.shape[1:])
+      seen = self._with_noise(seen, batch, hyper)
     noise = None
     if self.model.head is not None:
       noise = batch.normal(self.model.code_shape, _CODE_NOISE)
@@ -274,6 +277,13 @@ class Autoencoder(base.Method):
       terms['code_l1'] = batch.mean(jnp.abs(out.code))
       loss += hyper.code_l1 * terms['code_l1']
     return base.LossParts(loss, terms, updates, totals)
+
+  def _with_noise(self, seen, batch, hyper) -> jax.Array:
+    """Returns noisy inputs of a denoising autoencoder, the same of others."""
+    noisy = seen + hyper.noise * batch.normal(seen.shape[1:])
+    if not self.noise_range:
+      return noisy
+    return jnp.where(hyper.noise > 0, jnp.clip(noisy, *self.noise_range), seen)
 
   def predict(self, variables, x, hyper, mask, keys):
     """Returns scores, maps and reconstructions; codes are not drawn."""

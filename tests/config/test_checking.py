@@ -91,3 +91,11 @@ def test_the_task_decides_which_frame_is_scored():
   assert (data.scored, data.clip_frames) == ('middle', 5)
   predicts = config_lib.resolve(config | {'model': {'task': 'predict'}})
   assert config_lib.data_of(predicts).scored == 'last'
+
+
+@pytest.mark.parametrize('limits', [(1.0,), (0.0, 1.0, 2.0), (1, 0), (1, 1)])
+def test_ranges_of_noisy_inputs(limits):
+  with pytest.raises(errors.UserError, match='noise_range" is .*; give two nu'):
+    config_lib.resolve(
+      {'train': {'noise_range': limits}, 'fleet': {'normal_classes': (0,)}}
+    )

@@ -154,3 +154,11 @@ def test_devices_share_the_selected_slots():
       rtol=1e-4,
       atol=1e-5,
     )
+
+
+def test_noisy_inputs_are_cut_to_a_range():
+  fields = {'train.noise_range': (-0.25, 0.5)}  # Inputs are in [-1, 1].
+  loss, part, reconstruct = _first_loss('dae', **fields)
+  noisy = part.x + 0.5 * part.normal(part.x.shape[1:])
+  seen = np.clip(noisy, -0.25, 0.5)
+  np.testing.assert_allclose(loss, reconstruct(seen)[1], rtol=1e-5)
