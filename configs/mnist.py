@@ -14,11 +14,12 @@ epochs, smoke, and
   features  of banks: blur_unit (default), raw, lite0 or both, blur_unit+lite0
   protocol  one_class (default; the paper: a class is split 2:1, anomalies are
             30 % of the test set) or official (the publisher's two sets)
+  preset    keras_dense, keras_conv or keras_denoise: an autoencoder of the
+            Keras tutorial instead, with its variant, epochs, loss and score
 """
 
 from memae_jax import config as config_lib
 from memae_jax.config import presets
-from memae_jax.runtime import errors
 
 
 def get_config(arg=''):
@@ -27,33 +28,27 @@ def get_config(arg=''):
     arg,
     classes=10,
     seeds=3,
-    variant='memae+nonspar+ae',
+    variant='',
     slots=100,
-    epochs=200.0,
+    epochs=0.0,
     network='v2',
     inputs='pixels',
     features='blur_unit',
     protocol='one_class',
+    preset='',
     smoke={'classes': 2, 'seeds': 1, 'slots': 10, 'epochs': 2.0},
   )
+  usual = presets.TUTORIALS.get(args.preset, ('memae+nonspar+ae', 200.0))
+  args.variant = args.variant or usual[0]
+  args.epochs = args.epochs or usual[1]
   config = presets.experiment('mnist', args)
   presets.one_class_images(config, args)
   presets.sharp_memory(config)
   presets.blurred_images(config, args.inputs)
   presets.bank_of_strokes(config, args.features)
   config.model.memory.threshold = 1.0
-  if args.network == 'v2':
-    presets.conv_network(config, widths=(32, 16, 8))
-    config.model.kernels = (3, 3, 3)
-    config.model.strides = (2, 2, 3)
-  elif args.network == 'v1':
-    presets.conv_network(config, widths=(16, 32, 64))
-    config.model.kernels = (1, 3, 3)
-    config.model.strides = (2, 2, 2)
-    config.model.decoder_widths = (64, 32)
-    config.model.decoder_kernels = (3, 3, 3)
+  if args.preset:
+    presets.tutorial(config, args.preset)
   else:
-    raise errors.UserError(
-      f'config argument "network" is "{args.network}"; use v1 or v2'
-    )
+    presets.mnist_network(config, args.network)
   return config

@@ -20,6 +20,12 @@ from memae_jax.runtime import errors
 Config = ml_collections.ConfigDict
 # Rules of images that pseudo-anomalies choose among, beside the fixed one.
 _CANDIDATES = ('mse', 'blur_unit', 'contrast_unit', 'ssim', 'gradient')
+# Autoencoders of the Keras tutorial, each with its variant and its epochs.
+TUTORIALS = {
+  'keras_dense': ('ae', 50.0),
+  'keras_conv': ('ae', 50.0),
+  'keras_denoise': ('dae', 100.0),
+}
 
 
 def experiment(name: str, args: Any) -> Config:
@@ -68,6 +74,29 @@ def conv_network(config: Config, widths: tuple[int, ...]) -> None:
   config.model.widths = widths
   config.model.activation = 'leaky_relu'
   config.model.batch_norm = True
+
+
+def mnist_network(config: Config, name: str) -> None:
+  """Sets the network for MNIST of one of the paper's two versions.
+
+  Args:
+    config: to change.
+    name: 'v2' (ICCV) or 'v1' (arXiv).
+
+  Raises:
+    UserError: `name` is something else.
+  """
+  one_of('network', name, ('v1', 'v2'))
+  if name == 'v2':
+    conv_network(config, widths=(32, 16, 8))
+    config.model.kernels = (3, 3, 3)
+    config.model.strides = (2, 2, 3)
+    return
+  conv_network(config, widths=(16, 32, 64))
+  config.model.kernels = (1, 3, 3)
+  config.model.strides = (2, 2, 2)
+  config.model.decoder_widths = (64, 32)
+  config.model.decoder_kernels = (3, 3, 3)
 
 
 def picture_network(config: Config, widths: tuple[int, ...]) -> None:
@@ -212,6 +241,42 @@ def ported_code(config: Config) -> None:
   config.train.alpha, config.train.batch_size = 0.0, 12
   config.train.schedule = 'steps'
   config.train.milestones, config.train.decay = (0.5,), 0.2
+
+
+def tutorial(config: Config, name: str, code: int = 32) -> None:
+  """Sets an autoencoder of images after the Keras tutorial.
+
+  Data in [0, 1], ReLU, a sigmoid at the end, binary cross-entropy, and Adam at
+  its usual rate. Initial weights are drawn as elsewhere in this project.
+
+    keras_dense    32 units (`code`) between the pixels
+    keras_conv     16, 8, 8 channels, each with a pool; back from 4 rows come
+                   8, then 16, of which a convolution without padding makes 14
+    keras_denoise  32, 32 channels; inputs with noise of 0.5, cut to [0, 1]
+
+  Args:
+    config: to change; it gets no other network.
+    name: one of `TUTORIALS`.
+    code: units of keras_dense.
+
+  Raises:
+    UserError: `name` is something else.
+  """
+  one_of('preset', name, TUTORIALS)
+  config.paper = ''  # Its table is of other networks.
+  config.data.scaling = 'minmax'
+  config.model.activation, config.model.output_activation = 'relu', 'sigmoid'
+  config.train.loss = config.eval.score = 'bce'
+  config.train.noise, config.train.noise_range = 0.5, (0.0, 1.0)
+  config.train.learning_rate, config.train.batch_size = 1e-3, 128
+  if name == 'keras_dense':
+    config.model.widths, config.model.code = (), code
+    config.model.code_activation = 'relu'
+    config.train.batch_size = 256
+    return
+  config.model.network, config.model.layout = 'conv', 'pool'
+  config.model.widths = (16, 8, 8) if name == 'keras_conv' else (32, 32)
+  config.model.surplus = 'convolve'
 
 
 def blurred_images(config: Config, inputs: str) -> None:

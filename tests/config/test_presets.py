@@ -139,3 +139,27 @@ def test_words_that_a_file_does_not_know():
   presets.one_of('data', 'a', ('a', 'b'))
   with pytest.raises(errors.UserError, match='"data" is "c"; use a, b'):
     presets.one_of('data', 'c', ('a', 'b'))
+
+
+@pytest.mark.parametrize('name', presets.TUTORIALS)
+def test_tutorials_take_data_in_the_range_of_their_outputs(name):
+  config = presets.experiment('mnist', ARGS)
+  presets.one_class_images(config, ARGS)
+  presets.tutorial(config, name)
+  config = config_lib.resolve(config)
+  assert config.data.scaling == 'minmax' and config.paper == ''
+  assert config.model.output_activation == 'sigmoid'
+  assert config.train.loss == config.eval.score == 'bce'
+  is_dense = name == 'keras_dense'
+  assert config.train.batch_size == (256 if is_dense else 128)
+  assert config.model.layout == ('strided' if is_dense else 'pool')
+
+
+def test_networks_of_other_names_are_refused():
+  config = config_lib.default()
+  with pytest.raises(
+    errors.UserError, match='"preset" is "keras"; use keras_d'
+  ):
+    presets.tutorial(config, 'keras')
+  with pytest.raises(errors.UserError, match='"network" is "v3"; use v1, v2'):
+    presets.mnist_network(config, 'v3')
