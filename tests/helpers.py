@@ -53,6 +53,7 @@ def digits(**changes) -> ml_collections.FrozenConfigDict:
   config.train.checkpoint_every = 8
   config.eval.baselines = ()
   config.eval.bootstrap = 0
+  config.eval.odd_inputs = False
   for key, value in changes.items():
     group = config
     *path, last = key.split('.')

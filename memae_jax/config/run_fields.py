@@ -277,6 +277,11 @@ EVAL: dict[str, Any] = {
     'Evaluate every kept checkpoint (with train.keep_all), as --steps=all'
     ' does.',
   ),
+  'odd_inputs': fields.boolean(
+    True,
+    'Images: show what methods make of pictures that are of no class: noise, an'
+    ' inverted one, shapes.',
+  ),
   'pseudo': fields.boolean(
     True,
     'Images: also score pseudo-anomalies, which are changed validation'

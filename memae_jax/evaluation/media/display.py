@@ -39,14 +39,14 @@ def as_image(
   elif isinstance(frames, views.View):
     low, high = (part[-channels:] for part in _range_of_channels(frames))
   else:
-    low, high = _range(source, split)
+    low, high = levels(source, split)
   width = np.float32(high) - np.float32(low)
   shown = np.clip((raw - low) / np.where(width, width, np.float32(1)), 0, 1)
   shown = shown.astype(np.float32)
   return _as_colours(shown) if isinstance(frames, views.View) else shown
 
 
-def _range(source: types.Source, split: types.Split) -> tuple[float, float]:
+def levels(source: types.Source, split: types.Split) -> tuple[float, float]:
   """Values of black and of white: of bytes, or of the training samples."""
   if source.inputs.dtype == np.uint8:
     return 0.0, 255.0

@@ -8,7 +8,7 @@ import numpy as np
 
 from memae_jax import losses
 from memae_jax.data import transforms
-from memae_jax.evaluation.media import display
+from memae_jax.evaluation.media import display, odd_inputs
 from memae_jax.evaluation.scoring import scores
 from memae_jax.methods import base
 from memae_jax.runtime import parallel
@@ -26,7 +26,7 @@ def with_pictures(
   weights: Any,
   networks: Sequence[scores.ReplicaScores],
 ) -> list[scores.ReplicaScores]:
-  """Adds a gallery and the decoded slots to the first run of each method.
+  """Adds galleries and the decoded slots to the first run of each method.
 
   They are many bytes, and a report shows one run of each.
 
@@ -37,13 +37,15 @@ def with_pictures(
   """
   pictured = scores.first_names((r.variant, r.name) for r in exp.replicas)
   out = list(networks)
-  for i, (replica, scored) in enumerate(zip(exp.replicas, networks)):
-    if replica.name not in pictured:
-      continue
+  firsts = [i for i, r in enumerate(exp.replicas) if r.name in pictured]
+  odd = odd_inputs.galleries(exp, weights, firsts)
+  for i in firsts:
+    replica, scored = exp.replicas[i], networks[i]
     decodes = replica.has_memory and not exp.programs.is_large
     out[i] = scored._replace(
       decoded_slots=decoded_slots(exp, weights, i) if decodes else None,
       gallery=gallery(exp, weights, i, scored.score),
+      odd=odd.get(i),
     )
   return out
 

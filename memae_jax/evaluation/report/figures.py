@@ -14,6 +14,7 @@ from memae_jax.evaluation.report.plots import (
   detection,
   images,
   memory,
+  odd_inputs,
   training,
   video,
 )
@@ -61,6 +62,7 @@ def draw(
     *_strips(results, replicas, frame_strips or {}),
     *_galleries(results, replicas),
     *_other_classes(other_classes),
+    *_odd_inputs(results, replicas),
     *_slots(replicas, source_columns),
     *_usage(replicas),
     *_training(logs),
@@ -271,6 +273,28 @@ def _other_classes(other_classes) -> Iterator[Figure]:
       ' never saw cannot tell it from normal; a memory should turn it into the'
       ' normal class (Figure 4 of the paper).',
       images.other_classes(samples),
+      vector=False,
+    )
+
+
+def _odd_inputs(results, replicas) -> Iterator[Figure]:
+  """Draws pictures of no class; methods that were shown the same together."""
+  same: dict[bytes, list[scores.ReplicaScores]] = {}
+  for replica in _first(replicas).values():
+    if replica.odd is not None:
+      same.setdefault(replica.odd.inputs.tobytes(), []).append(replica)
+  quantile = results['config']['eval']['normal_quantile']
+  for number, shown in enumerate(same.values()):
+    yield Figure(
+      f'odd_inputs_{number}',
+      'pictures',
+      'What can they not reconstruct?',
+      f'Runs {", ".join(r.name for r in shown)}. Above: the first test samples'
+      ' of some classes, normal ones with blue titles. Below: pictures of no'
+      ' class. Scores of reconstructions are orange above the'
+      f' {describe.percent(quantile)} quantile of the validation normals: what'
+      ' is rebuilt well cannot be told from normal, whatever it is.',
+      odd_inputs.draw(shown, quantile),
       vector=False,
     )
 

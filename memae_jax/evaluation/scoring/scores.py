@@ -67,6 +67,8 @@ class ReplicaScores(NamedTuple):
   decoded_slots: [N, ...] each slot through the decoder, in input units
     (images in [0, 1]), or None.
   gallery: of images or clips, else None.
+  odd: gallery of images of no class, see `media.odd_inputs`; None for other
+    samples, and for a method without an output.
   step: training step of the weights.
   pseudo: AUROC of each kind of pseudo-anomaly, empty where there can be none;
     None where they were not asked for.
@@ -94,6 +96,7 @@ class ReplicaScores(NamedTuple):
   usage: np.ndarray | None = None
   decoded_slots: np.ndarray | None = None
   gallery: Gallery | None = None
+  odd: Gallery | None = None
   step: int = 0
   pseudo: dict[str, float] | None = None
   pseudo_rules: dict[str, float] | None = None

@@ -16,14 +16,14 @@ def picture(ax, image, **kwargs):
     ax: where to.
     image: [H, W, C] in [0, 1], of which one or three channels are shown; or
       [H, W] with a colour map.
-    **kwargs: for `imshow`, such as `cmap`.
+    **kwargs: for `imshow`, such as `cmap` and `extent`.
   """
   image = np.asarray(image, np.float64)
   if image.ndim == 3 and image.shape[-1] != 3:
     image = image[..., 0]
   if image.ndim == 3 or 'cmap' not in kwargs:
     image = np.clip(image, 0, 1)
-    kwargs = {'cmap': 'gray', 'vmin': 0, 'vmax': 1}
+    kwargs |= {'cmap': 'gray', 'vmin': 0, 'vmax': 1}
   drawn = ax.imshow(image, interpolation='nearest', **kwargs)
   ax.grid(False)
   ax.set(xticks=[], yticks=[])
