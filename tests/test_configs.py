@@ -3,14 +3,19 @@
 import json
 import runpy
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from memae_jax import config as config_lib
 from memae_jax.data import prepare
 from memae_jax.evaluation.results import published
+from memae_jax.models import memae
 from memae_jax.runtime import errors
+from memae_jax.training import experiment
 from tests import fakes, helpers
+from tests.models import variant as variant_lib
 
 CONFIGS = sorted(path.stem for path in (helpers.ROOT / 'configs').glob('*.py'))
 QUICK = 'digits', 'kddcup99'
@@ -71,6 +76,79 @@ def test_from_first_step_to_report(name, tmp_path, monkeypatch):
   assert 'http://' not in (run / 'report.html').read_text().replace(
     'http://www.w3.org', ''
   )
+
+
+_PARAMETERS = {'keras_dense': 50992, 'keras_conv': 4385, 'keras_denoise': 28353}
+_SETTINGS = {  # Of MNIST: variant, epochs, batch.
+  'keras_dense': ('ae', 50, 256),
+  'keras_conv': ('ae', 50, 128),
+  'keras_denoise': ('dae', 100, 128),
+}
+
+
+@pytest.mark.parametrize('preset', _PARAMETERS)
+def test_autoencoders_of_the_tutorial(preset):
+  config = config_lib.resolve(_get('mnist', f'preset={preset}'))
+  train, (variant,) = config.train, config.fleet.variants
+  assert (variant, train.epochs, train.batch_size) == _SETTINGS[preset]
+  x = jnp.zeros((2, 28, 28, 1))
+  model, knobs = (
+    memae.build(config.model, x.shape[1:], None),
+    variant_lib.knobs(),
+  )
+  out, variables = jax.eval_shape(
+    lambda: model.init_with_output(jax.random.key(0), x, knobs)
+  )
+  sizes = [leaf.size for leaf in jax.tree.leaves(variables)]
+  assert sum(sizes) == _PARAMETERS[preset]
+  assert out.reconstruction.shape == x.shape
+  assert out.code.size // 2 == {50992: 32, 4385: 128, 28353: 1568}[sum(sizes)]
+  small = config_lib.resolve(_get('digits', f'preset={preset},seeds=2'))
+  assert small.train.loss == 'bce' and small.train.batch_size == 32
+  code = memae.build(small.model, (8, 8, 1), None).code_shape
+  assert np.prod(code) == (128 if preset == 'keras_denoise' else 8)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+  ('name', 'preset', 'variants'),
+  [
+    ('digits', 'keras_dense', ['dae', 'memae']),
+    ('mnist', 'keras_conv', ['memae', 'ae']),
+  ],
+)
+def test_tutorials_from_first_step_to_report(
+  name, preset, variants, tmp_path, monkeypatch
+):
+  """Slow, as two networks and their scores are compiled."""
+  if name == 'mnist':
+    fakes.mnist(tmp_path, monkeypatch)
+  run = tmp_path / 'run'
+  words = f'smoke,preset={preset},variant={"+".join(variants)},classes=1'
+  code, _, err = helpers.run(
+    f'--config={helpers.ROOT}/configs/{name}.py:{words}',
+    f'--workdir={run}',
+    '--config.train.epochs=0.01',
+    '--config.eval.baselines=mean',
+    '--config.eval.pseudo=False',
+  )
+  assert code == 0, err
+  results = json.loads((run / 'results.json').read_text())
+  assert results['score']['name'] == 'bce' and results['paper'] is None
+  assert set(results['rules']) == {*variants, 'mean'}
+  assert {'mse', 'bce'} <= set(results['rules']['mean'])
+  assert (run / 'eval/1/odd_inputs_0.png').exists()
+  assert 'What can they not reconstruct?' in (run / 'report.html').read_text()
+
+
+def test_a_loss_of_probabilities_needs_data_and_outputs_of_its_range():
+  config = config_lib.resolve(_get('digits', 'preset=keras_dense'))
+  for field, value, words in (
+    ('data.scaling', 'fixed', '"bce", which samples .* do not have under'),
+    ('model.output_activation', 'relu', 'set model.output_activation to "sigm'),
+  ):
+    with pytest.raises(errors.UserError, match=words):
+      experiment.build(config_lib.changed(config, {field: value}))
 
 
 def test_each_file_is_read_at_a_glance():
