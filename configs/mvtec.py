@@ -17,8 +17,6 @@ lite0), turn (degrees), smoke.
 from memae_jax import config as config_lib
 from memae_jax.config import presets
 
-_SMOKE = {'size': 48, 'patch': 32, 'variant': 'memae+ae_ssim'}
-
 
 def get_config(arg=''):
   """Trains the published network in five ways, and a bank beside it."""
@@ -34,7 +32,14 @@ def get_config(arg=''):
     variant='memae+memae_positions+ae+ae_ssim+vae+bank',
     features='patches',
     turn=180.0,
-    smoke={**_SMOKE, 'seeds': 1, 'slots': 10, 'epochs': 1.0},
+    smoke={
+      'size': 48,
+      'patch': 32,
+      'slots': 10,
+      'epochs': 1.0,
+      'seeds': 1,
+      'variant': 'memae+ae_ssim',
+    },
   )
   config = presets.experiment('mvtec', args)
   config.data.name = 'image_folder'

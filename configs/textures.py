@@ -12,8 +12,6 @@ features of bank (patches, or lite0), smoke.
 from memae_jax import config as config_lib
 from memae_jax.config import presets
 
-_SMOKE = {'size': 48, 'patch': 32, 'variant': 'memae+ae_ssim'}
-
 
 def get_config(arg=''):
   """Trains four networks on patches of 64 pixels, and a bank beside them."""
@@ -27,7 +25,14 @@ def get_config(arg=''):
     seeds=3,
     variant='memae+ae+ae_ssim+vae+bank',
     features='patches',
-    smoke={**_SMOKE, 'seeds': 1, 'slots': 10, 'epochs': 1.0},
+    smoke={
+      'size': 48,
+      'patch': 32,
+      'slots': 10,
+      'epochs': 1.0,
+      'seeds': 1,
+      'variant': 'memae+ae_ssim',
+    },
   )
   config = presets.experiment('textures', args)
   presets.bank_of_maps(config, args.features)

@@ -65,3 +65,17 @@ def highest(rule: str, maps: jax.Array) -> dict[str, dict[str, Any]]:
     maps: [B, H, W].
   """
   return {'scores': {rule: jnp.max(maps, axis=(1, 2))}, 'maps': {rule: maps}}
+
+
+def of_windows(
+  counts: Sequence[int], side: float, stride: int
+) -> list[list[float]]:
+  """Returns the pixels that windows are centred at, along each axis.
+
+  Args:
+    counts: of windows along each axis, from the first pixel on.
+    side: of a window, in pixels.
+    stride: from one window to the next, in pixels.
+  """
+  first = side / 2 - 0.5
+  return [[first + stride * i for i in range(count)] for count in counts]

@@ -37,3 +37,8 @@ def test_the_highest_pixel_is_the_score():
   found = positions.highest('far', maps)
   assert found['maps']['far'] is maps
   np.testing.assert_allclose(found['scores']['far'], maps.max(axis=(1, 2)))
+
+
+def test_windows_are_centred_in_what_they_cover():
+  """Three windows of four pixels, two apart: 0-3, 2-5, 4-7."""
+  assert positions.of_windows((3, 1), 4, 2) == [[1.5, 3.5, 5.5], [1.5]]

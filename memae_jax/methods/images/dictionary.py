@@ -20,7 +20,7 @@ import numpy as np
 
 from memae_jax import losses
 from memae_jax.features import kinds
-from memae_jax.methods import base, selection
+from memae_jax.methods import base, positions, selection
 from memae_jax.methods import slots as slots_lib
 from memae_jax.methods.images import grey, principal
 
@@ -144,10 +144,7 @@ class Dictionary(base.Method):
     codes = jnp.matmul(
       rows, plane['components'].T, precision=jax.lax.Precision.HIGHEST
     ).reshape(features.shape)
-    first = self.side / 2 - 0.5
-    centres = [
-      [first + self.stride * i for i in range(n)] for n in features.shape[1:3]
-    ]
+    centres = positions.of_windows(features.shape[1:3], self.side, self.stride)
     return self.slots.predict(
       variables[_NAME], codes, mask, self.shape, centres
     )

@@ -133,11 +133,8 @@ class GmmTexture(base.Method):
 
   def _enlarged(self, level: int, energy: jax.Array) -> jax.Array:
     """Brings energies [B, h, w] of a level to the size of pictures."""
-    # Of patches in pixels of the picture, of which each has 2^level per side.
-    first = 2**level * SIDE / 2 - 0.5
-    centres = [
-      [first + 2**level * i for i in range(n)] for n in energy.shape[1:]
-    ]
+    pixel = 2**level  # Of this level, in pixels of the picture.
+    centres = positions.of_windows(energy.shape[1:], pixel * SIDE, pixel)
     return image_errors.enlarged(energy, self.size, 0, centres)
 
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from memae_jax import losses
 from memae_jax.methods import base
+from memae_jax.methods.images import turning
 from memae_jax.runtime import errors
 
 
@@ -121,18 +122,13 @@ def crop(picture: jax.Array, key: jax.Array, options: Options) -> jax.Array:
 
 def _turned(picture, key, angle, side: int) -> jax.Array:
   """Returns a crop whose rows are turned by an angle, linear between pixels."""
-  cosine, sine = jnp.cos(angle), jnp.sin(angle)
   size = jnp.array(picture.shape[:2])
-  reach = (side - 1) / 2 * (jnp.abs(cosine) + jnp.abs(sine))
+  both = jnp.abs(jnp.cos(angle)) + jnp.abs(jnp.sin(angle))
+  reach = (side - 1) / 2 * both
   room = jnp.maximum((size - 1) / 2 - reach, 0)
   move = jax.random.uniform(key, (2,), minval=-1, maxval=1)
   middle = (size - 1) / 2 + room * move
-  steps = jnp.arange(side) - (side - 1) / 2
-  down, right = steps[:, None], steps[None]
-  places = [
-    middle[0] + cosine * down - sine * right,
-    middle[1] + sine * down + cosine * right,
-  ]
+  places = turning.turned(*turning.offsets((side, side)), middle, angle)
   at = functools.partial(
     jax.scipy.ndimage.map_coordinates,
     coordinates=places,

@@ -57,7 +57,7 @@ def pose(x: jax.Array) -> Pose:
   mean = lambda values: jnp.sum(part * values) / jnp.maximum(count, 1)
   middle = _middle(x.shape)
   # From the middle, so that numbers are small.
-  rows, columns = _offsets(x.shape)
+  rows, columns = offsets(x.shape)
   row, column = mean(rows), mean(columns)
   rows, columns = rows - row, columns - column
   apart = mean(columns**2) - mean(rows**2)
@@ -69,15 +69,32 @@ def _middle(size: tuple[int, int]) -> jax.Array:
   return (jnp.array(size, jnp.float32) - 1) / 2
 
 
-def _offsets(size: tuple[int, int]) -> tuple[jax.Array, jax.Array]:
+def offsets(size: tuple[int, int]) -> list[jax.Array]:
   """Returns the rows and columns [H, W] of pixels, from the middle."""
   rows, columns = (jnp.arange(n, dtype=jnp.float32) - (n - 1) / 2 for n in size)
   return jnp.meshgrid(rows, columns, indexing='ij')
 
 
-def _read(x: jax.Array, rows: jax.Array, columns: jax.Array) -> jax.Array:
+def turned(
+  rows: jax.Array, columns: jax.Array, centre: jax.Array, angle: jax.Array
+) -> list[jax.Array]:
+  """Returns rows and columns of pixels that are turned around a centre.
+
+  Args:
+    rows, columns: [H, W] of the pixels, from the centre.
+    centre: [2] its row and column.
+    angle: in radians, clockwise on the screen.
+  """
+  cos, sin = jnp.cos(angle), jnp.sin(angle)
+  return [
+    centre[0] - sin * columns + cos * rows,
+    centre[1] + cos * columns + sin * rows,
+  ]
+
+
+def _read(x: jax.Array, places: list[jax.Array]) -> jax.Array:
   """Reads a picture between its pixels, linearly; outside it is 0."""
-  return jax.scipy.ndimage.map_coordinates(x, [rows, columns], order=1)
+  return jax.scipy.ndimage.map_coordinates(x, places, order=1)
 
 
 def upright(x: jax.Array, at: Pose) -> jax.Array:
@@ -87,14 +104,8 @@ def upright(x: jax.Array, at: Pose) -> jax.Array:
     x: the picture.
     at: its pose.
   """
-  rows, columns = _offsets(canvas(*x.shape))
-  cos, sin = jnp.cos(at.angle), jnp.sin(at.angle)
-  seen = _read(
-    x - at.level,
-    at.centre[0] + sin * columns + cos * rows,
-    at.centre[1] + cos * columns - sin * rows,
-  )
-  return seen + at.level
+  places = turned(*offsets(canvas(*x.shape)), at.centre, -at.angle)
+  return _read(x - at.level, places) + at.level
 
 
 def back(maps: jax.Array, at: Pose, size: tuple[int, int]) -> jax.Array:
@@ -105,15 +116,11 @@ def back(maps: jax.Array, at: Pose, size: tuple[int, int]) -> jax.Array:
     at: pose of the picture.
     size: of the picture, (H, W).
   """
-  rows, columns = _offsets(size)
+  rows, columns = offsets(size)
   moved = at.centre - _middle(size)
-  rows, columns = rows - moved[0], columns - moved[1]
-  middle = _middle(maps.shape)
-  cos, sin = jnp.cos(at.angle), jnp.sin(at.angle)
   return _read(
     maps,
-    middle[0] - sin * columns + cos * rows,
-    middle[1] + cos * columns + sin * rows,
+    turned(rows - moved[0], columns - moved[1], _middle(maps.shape), at.angle),
   )
 
 
