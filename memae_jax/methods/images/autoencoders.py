@@ -18,7 +18,7 @@ import ml_collections
 
 from memae_jax import image_errors, losses
 from memae_jax.memory import addressing
-from memae_jax.methods import autoencoder
+from memae_jax.methods import autoencoder, tasks
 from memae_jax.runtime import errors
 
 _OF_LAYERS = 'widths', 'kernels', 'strides', 'paddings'
@@ -41,12 +41,12 @@ def build(
   name = replicas[0].variant
   if name == 'memae_positions':
     return autoencoder.build(_shortened(config), input_shape, replicas)
-  scaling = config.data.scaling
-  if len(input_shape) != 3 or scaling != 'fixed':
+  if len(input_shape) != 3 or not tasks.is_bounded(config):
     raise errors.UserError(
-      f'method "{name}" needs pictures with data.scaling "fixed", but a sample'
-      f' has shape {tuple(input_shape)} and the scaling is "{scaling}"; change'
-      ' one'
+      f'method "{name}" needs pictures in [-1, 1], but a sample has shape'
+      f' {tuple(input_shape)}, data.scaling is "{config.data.scaling}" and'
+      f' data.input "{config.data.input}"; set these to "fixed" and "frames",'
+      ' or leave it out'
     )
   network = autoencoder.build(config, input_shape, replicas)
   rule = losses.find('ssim')

@@ -164,6 +164,16 @@ def test_other_scalings_and_tables_are_refused(name):
     _built(name, (30,))
 
 
+def test_speeds_are_no_pictures():
+  """They lie outside of [-1, 1], where similarity would clip them."""
+  config = _config(32)
+  config.data.motion, config.data.input = 'difference', 'speed'
+  config.fleet.variants = ('ae_ssim',)
+  config = config_lib.resolve(config)
+  with pytest.raises(errors.UserError, match='data.input "speed"'):
+    autoencoders.build(config, (32, 32, 1), fitting.replicas(config))
+
+
 def test_positions_need_layers():
   config = config_lib.default()
   config.data.protocol = 'given'
