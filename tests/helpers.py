@@ -53,7 +53,7 @@ def digits(**changes) -> ml_collections.FrozenConfigDict:
   config.train.checkpoint_every = 8
   config.eval.baselines = ()
   config.eval.bootstrap = 0
-  config.eval.odd_inputs = False
+  config.eval.odd_inputs = config.eval.embedding = False
   for key, value in changes.items():
     group = config
     *path, last = key.split('.')

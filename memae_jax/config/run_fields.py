@@ -283,6 +283,17 @@ EVAL: dict[str, Any] = {
     'Images: show what methods make of pictures that are of no class: noise, an'
     ' inverted one, shapes.',
   ),
+  'embedding': fields.boolean(
+    True,
+    'Show queries of test samples and slots of memories in two dimensions.',
+  ),
+  'pictures': fields.integer(
+    0,
+    'Images whose maps are kept (those with masks, or with eval.defect_area):'
+    ' so many test pictures, the highest scores first, get a figure each with'
+    ' the maps of all methods.',
+    low=0,
+  ),
   'pseudo': fields.boolean(
     True,
     'Images: also score pseudo-anomalies, which are changed validation'

@@ -9,9 +9,21 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from memae_jax.evaluation.media import films, pictures
+from memae_jax.evaluation.media import (
+  embedding,
+  films,
+  pictures,
+  side_by_side,
+)
 from memae_jax.evaluation.metrics import registry
-from memae_jax.evaluation.report import figures, findings, page, tables
+from memae_jax.evaluation.report import (
+  figures,
+  findings,
+  page,
+  tables,
+)
+from memae_jax.evaluation.report.figure import Figure
+from memae_jax.evaluation.report.plots import side_by_side as plots
 from memae_jax.evaluation.results import (
   describe,
   history,
@@ -19,7 +31,12 @@ from memae_jax.evaluation.results import (
   published,
   top_samples,
 )
-from memae_jax.evaluation.scoring import baselines, collect, scores
+from memae_jax.evaluation.scoring import (
+  baselines,
+  collect,
+  error_maps,
+  scores,
+)
 from memae_jax.runtime import atomic, metrics_log, strict_json
 from memae_jax.training import experiment, step
 
@@ -205,29 +222,54 @@ def _draw(
   if results['highest']:
     listed = exp.source, networks, exp.config.eval.normal_quantile
     atomic.write(folder / 'scores.csv', top_samples.as_csv(*listed))
-  with jax.transfer_guard('allow'):
-    other_classes = pictures.other_classes(
-      [(f.exp, f.weights) for f in families]
-    )
-    strips = {}
-    for family in families:
-      strips |= pictures.frame_strips(
-        family.exp, family.weights, family.networks
-      )
+  beside = side_by_side.of(exp, networks, baseline_scores)
   drawn = figures.draw(
     results,
     networks,
     [(e, family.networks) for e, family in zip(events, families)],
     exp.source.columns,
     baseline_scores,
-    other_classes,
-    strips,
+    _pictures(families, beside),
   )
   _write_page(results, drawn, folder, request.places)
+  if beside is not None:
+    _write_pictures(exp, beside, folder / 'pictures')
   weights = families[0].weights
   with jax.transfer_guard('allow'):
     for film in films.write_all(exp, weights, networks[0], folder / 'films'):
       _LOG.info('film: %s', film)
+
+
+def _pictures(families: Sequence[Family], beside) -> scores.Pictures:
+  """Returns pictures of several replicas.
+
+  Args:
+    families: of the run.
+    beside: all test pictures beside their maps, or None.
+  """
+  with jax.transfer_guard('allow'):
+    strips, embedded = {}, []
+    for family in families:
+      args = family.exp, family.weights, family.networks
+      strips |= pictures.frame_strips(*args)
+      embedded += embedding.embeddings(*args)
+    others = pictures.other_classes([(f.exp, f.weights) for f in families])
+  return scores.Pictures(
+    others, strips, beside and beside.at(side_by_side.chosen(beside)), embedded
+  )
+
+
+def _write_pictures(exp, beside, folder: pathlib.Path) -> None:
+  """Writes a figure of each of the `eval.pictures` highest test pictures."""
+  order = np.argsort(-beside.columns[0].score, kind='stable')
+  for k in order[: exp.config.eval.pictures].tolist():
+    row = int(beside.sample[k])
+    where = exp.source.places.get('file')
+    name = f'sample {row}' if where is None else where[row]
+    title = f'{beside.title[k]}: {name}'
+    drawn = plots.one(beside, k, title)
+    shown = Figure('picture', '', title, '', drawn, vector=False)
+    atomic.write(folder / f'{row:06d}.png', shown.data)
 
 
 def _further_families(families: Sequence[Family], events) -> dict[str, Any]:
@@ -275,10 +317,10 @@ def _write_maps(exp, networks, path: pathlib.Path) -> None:
   arrays = {}
   for replica in networks:
     if replica.maps is not None:
-      rows = replica.sample[exp.source.has_mask[replica.sample]]
+      places = error_maps.kept(exp.source, replica.sample)
       arrays |= {
         f'{replica.name}/map': replica.maps,
-        f'{replica.name}/sample': rows,
+        f'{replica.name}/sample': replica.sample[places],
       }
   if arrays:
     _write_arrays(path, arrays)

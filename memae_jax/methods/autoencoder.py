@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from memae_jax import losses
-from memae_jax.memory import usage
+from memae_jax.memory import addressing, usage
 from memae_jax.methods import base, positions, selection, tasks
 from memae_jax.models import memae, memory_bank
 
@@ -226,11 +226,24 @@ class Autoencoder(base.Method):
   def collect(self, variables, x, hyper, mask, stage, round_):
     """Returns the queries of samples, or some of each: [B, P, C]."""
     del hyper, mask, stage, round_
+    return positions.drawn(self._queries(variables, x), _OF_SAMPLE)
+
+  def _queries(self, variables, x) -> jax.Array:
+    """Returns the queries [B, P, C] of samples."""
     seen, _ = self.task.parts(x)
     codes = self.model.apply(variables, seen, method=memae.MemAE.encode)
     queries = memory_bank.queries(codes, self.model.bank.per_position)
-    queries = queries.reshape(-1, self.queries, queries.shape[-1])
-    return positions.drawn(queries, _OF_SAMPLE)
+    return queries.reshape(-1, self.queries, queries.shape[-1])
+
+  def embed(self, variables, x):
+    """Returns queries and slots, as a read compares them."""
+    bank = self.model.bank
+    if bank is None:
+      return None
+    both = self._queries(variables, x), base.slots_of(variables, _SLOTS)
+    if bank.options.similarity == 'cosine':
+      both = tuple(map(addressing.normalise, both))
+    return both
 
   def finish(self, variables, collected, hyper, stage, round_, rng):
     """Selects the slots that the memory starts with."""

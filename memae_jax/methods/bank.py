@@ -158,6 +158,13 @@ class Bank(base.Method):
     ]
     return self._variables(chosen), True
 
+  def embed(self, variables, x):
+    """Returns the features of samples, of the first kind, and its slots."""
+    first = self.parts[0]
+    return first.slots.embed(
+      base.leaf(variables, first.slots.path), first.extract(x)
+    )
+
   def predict(self, variables, x, hyper, mask, keys):
     """Returns distances to the nearest slots, and maps of positions."""
     del hyper, keys

@@ -335,6 +335,21 @@ class Method:
     """
     raise NotImplementedError
 
+  def embed(
+    self, variables: Variables, x: jax.Array
+  ) -> tuple[jax.Array, jax.Array] | None:
+    """Returns queries [B, P, C] of samples and slots [N, C] of a memory.
+
+    It is the first memory. Both are as a read compares them: of norm 1 where
+    it takes cosines. P are the positions of a sample. None: there is none.
+
+    Args:
+      variables: of the replica.
+      x: [B, ...] model inputs.
+    """
+    del variables, x
+    return None
+
   def decode_slots(
     self, variables: Variables, slots: jax.Array
   ) -> jax.Array | None:

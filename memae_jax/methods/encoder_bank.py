@@ -128,9 +128,18 @@ class EncoderBank(base.Method):
   def collect(self, variables, x, hyper, mask, stage, round_):
     """Returns the codes of samples."""
     del hyper, mask, stage, round_
+    return self.slots.collect(self._codes(variables, x))
+
+  def _codes(self, variables, x) -> jax.Array:
+    """Returns the codes of samples, see `_features`."""
     encode = memae.MemAE.encode
     codes = self.network.model.apply(variables, x, method=encode)
-    return self.slots.collect(self._features(codes))
+    return self._features(codes)
+
+  def embed(self, variables, x):
+    """Returns the codes of samples, and the slots."""
+    bank = variables[slots_lib.COLLECTION]
+    return self.slots.embed(bank, self._codes(variables, x))
 
   def _features(self, codes: jax.Array) -> jax.Array:
     """Returns [B, C], or [B, h, w, C] of the positions of codes [B, ...]."""

@@ -177,6 +177,15 @@ class FeatureMemAE(base.Method):
       moments = moments | {'deviation': np.float32(deviation or 1)}
     return variables | {'features': moments}, round_ == 1
 
+  def embed(self, variables, x):
+    """Returns queries of the standardised features, and slots."""
+    rows = self._rows(self._standard(variables, x))
+    found = self.network.embed(variables, rows)
+    if found is None:
+      return None
+    queries, slots = found
+    return queries.reshape(len(x), -1, queries.shape[-1]), slots
+
   def predict(self, variables, x, hyper, mask, keys):
     """Returns errors and distances to the memory, and maps of positions."""
     features = self._standard(variables, x)

@@ -366,6 +366,13 @@ class Mnad(base.Method):
       totals=self._totals(found, mask),
     )
 
+  def embed(self, variables, x):
+    """Returns queries and slots, all of norm 1."""
+    seen, _ = self.task.parts(x)
+    (query, _), _ = self._net(variables, Network.queries, seen)
+    rows = query.reshape(len(x), -1, query.shape[-1])
+    return rows, base.slots_of(variables, _SLOTS)
+
   def alone(self, replica, variables):
     """Returns the method with the slots of one replica."""
     slots = variables['mnad']['slots'][: replica.slots]

@@ -171,8 +171,20 @@ class Slots:
 
   def collect(self, features: jax.Array) -> jax.Array:
     """Returns what the pass keeps of features [B, ..., C]: [B, P, C]."""
-    features = features.reshape(len(features), -1, features.shape[-1])
-    return positions.drawn(features, self.positions)
+    rows = features.reshape(len(features), -1, features.shape[-1])
+    return positions.drawn(rows, self.positions)
+
+  def embed(
+    self, variables: base.Variables, features: jax.Array
+  ) -> tuple[jax.Array, jax.Array]:
+    """Returns features [B, P, C] and slots, as `base.Method.embed`.
+
+    Args:
+      variables: those at `path`.
+      features: [B, C], or [B, h, w, C] of positions.
+    """
+    width = features.shape[-1]
+    return features.reshape(len(features), -1, width), variables['slots']
 
   def chosen(
     self,

@@ -6,6 +6,7 @@ import optax
 import pytest
 
 from memae_jax import losses
+from memae_jax.data import transforms
 from memae_jax.evaluation.report import wording
 from memae_jax.evaluation.scoring import clip_scores
 from memae_jax.methods import registry
@@ -58,7 +59,7 @@ for _name in registry.names():
 
 
 def _advanced(family, mesh=(1, 1, 1), **fields):
-  """Returns an experiment, the values of its first steps, and test scores."""
+  """Returns an experiment, values of its first steps, test scores, weights."""
   names = FAMILIES[family]
   make, usual = helpers.digits, {'fleet.normal_classes': (3,)}
   if family in OF_CLIPS:
@@ -91,7 +92,7 @@ def _advanced(family, mesh=(1, 1, 1), **fields):
       logged.append({'gradient': jax.tree.map(cut, moment)})
   rows = [split.test for split in exp.splits]
   scored = exp.programs.score(step.weights(state), rows, ('maps',))
-  return exp, logged, jax.device_get(scored)
+  return exp, logged, jax.device_get(scored), step.weights(state)
 
 
 @pytest.fixture(scope='module', params=FAMILIES)
@@ -112,8 +113,8 @@ def _same_scores(exp, scored, others, **close):
 
 @pytest.mark.parametrize('mesh', MESHES[1:])
 def test_a_mesh_changes_no_loss_and_no_score(alone, mesh):
-  family, exp, logged, scored = alone
-  other, others_logged, others_scored = _advanced(family, mesh)
+  family, exp, logged, scored, _ = alone
+  other, others_logged, others_scored, _ = _advanced(family, mesh)
   assert tuple(other.mesh.shape.values()) == mesh
   for values, again in zip(logged, others_logged, strict=True):
     assert values.keys() == again.keys()
@@ -129,13 +130,13 @@ def test_a_mesh_changes_no_loss_and_no_score(alone, mesh):
 
 
 def test_scores_do_not_depend_on_the_block(alone):
-  family, exp, _, scored = alone
-  _, _, others_scored = _advanced(family, **{'eval.batch_size': 7})
+  family, exp, _, scored, _ = alone
+  _, _, others_scored, _ = _advanced(family, **{'eval.batch_size': 7})
   _same_scores(exp, scored, others_scored, rtol=1e-4, atol=1e-5)
 
 
 def test_scores_have_words_and_maps_have_the_shape_of_a_sample(alone):
-  family, exp, _, scored = alone
+  family, exp, _, scored, _ = alone
   method = exp.trainer.method
   assert exp.family == family
   assert exp.rule == (method.score or method.criterion[0])
@@ -149,7 +150,7 @@ def test_scores_have_words_and_maps_have_the_shape_of_a_sample(alone):
 
 
 def test_classical_ones_detect_foreign_digits_at_once(alone):
-  _, exp, _, scored = alone
+  _, exp, _, scored, _ = alone
   test = exp.splits[0].test
   score = clip_scores.by_rule(exp.source, scored, 0, test)[exp.rule]
   assert np.isfinite(score).all()
@@ -157,3 +158,25 @@ def test_classical_ones_detect_foreign_digits_at_once(alone):
     anomalous = exp.splits[0].anomalous
     normal = np.quantile(score[~anomalous], 0.8)
     assert np.median(score[anomalous]) > normal
+
+
+def test_queries_are_as_far_from_their_slots_as_scores_say(alone):
+  _, exp, _, scored, weights = alone
+  method, test = exp.trainer.method, exp.splits[0].test[:9]
+  variables = exp.programs.one(weights, 0).variables
+  x = transforms.apply(exp.source.inputs[test], exp.splits[0].transform)
+  found = method.embed(variables, x)
+  assert (found is None) == (not method.memories)
+  if found is None or losses.MEMORY not in scored.scores:
+    return
+  queries, slots = found
+  assert len(queries) == len(test)
+  slots = slots[: exp.replicas[0].slots]
+  apart = queries[:, :, None] - slots[None, None]
+  far = np.linalg.norm(apart, axis=-1).min(axis=-1)
+  score = scored.scores[losses.MEMORY][0, : len(test)]
+  # Of several positions it is their mean, or the highest of all.
+  near = [
+    np.abs(of - score).max() for of in (far.mean(axis=1), far.max(axis=1))
+  ]
+  assert min(near) <= 1e-3 * (1 + np.abs(score).max()), (far, score)

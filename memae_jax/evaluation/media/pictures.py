@@ -9,6 +9,7 @@ import numpy as np
 from memae_jax import losses
 from memae_jax.data import transforms
 from memae_jax.evaluation.media import display, odd_inputs
+from memae_jax.evaluation.metrics import defect_area
 from memae_jax.evaluation.scoring import scores
 from memae_jax.methods import base
 from memae_jax.runtime import parallel
@@ -44,14 +45,17 @@ def with_pictures(
     decodes = replica.has_memory and not exp.programs.is_large
     out[i] = scored._replace(
       decoded_slots=decoded_slots(exp, weights, i) if decodes else None,
-      gallery=gallery(exp, weights, i, scored.score),
+      gallery=gallery(exp, weights, i, scored),
       odd=odd.get(i),
     )
   return out
 
 
 def gallery(
-  exp: experiment.Experiment, weights: Any, index: int, score: np.ndarray
+  exp: experiment.Experiment,
+  weights: Any,
+  index: int,
+  scored: scores.ReplicaScores,
 ) -> scores.Gallery | None:
   """Returns the normals and anomalies with lowest, median and highest scores.
 
@@ -59,7 +63,7 @@ def gallery(
     exp: the experiment.
     weights: of the fleet.
     index: of the replica.
-    score: [T] of its test samples.
+    scored: its test samples.
 
   Returns:
     None for rows of tables, and for a method that neither reconstructs nor
@@ -67,7 +71,7 @@ def gallery(
   """
   if not (exp.source.has_images or exp.source.videos):
     return None
-  split = exp.splits[index]
+  split, score = exp.splits[index], scored.score
   count = 1 if max(exp.source.inputs.shape[-3:-1]) > _LARGE else 2
   members, titles = [], []
   for anomalous in (False, True):
@@ -83,7 +87,16 @@ def gallery(
       members += part.tolist()
       kind = 'anomalous' if anomalous else 'normal'
       titles += [f'{kind}, {title}'] * len(part)
-  return _gallery(exp, weights, index, members, score[members], titles)
+  shown = _gallery(exp, weights, index, members, score[members], titles)
+  limit = (scored.pixels or ({},))[0].get(defect_area.THRESHOLD)
+  if shown is None or limit is None:
+    return shown
+  maps = shown.maps
+  if maps is None:
+    rows = split.test[members]
+    maps = _maps(exp, _predicted(exp, weights, rows, 'maps'), index)
+    maps = np.asarray(maps[: len(rows)], np.float32)
+  return shown._replace(maps=maps, limit=limit)
 
 
 def _gallery(

@@ -7,30 +7,23 @@ import numpy as np
 
 from memae_jax.data import types
 from memae_jax.evaluation.metrics import intervals, registry
-from memae_jax.evaluation.report import tables, training_log, wording
+from memae_jax.evaluation.report import (
+  picture_figures,
+  tables,
+  training_log,
+  wording,
+)
 from memae_jax.evaluation.report.figure import Figure
 from memae_jax.evaluation.report.plots import (
   comparison,
   detection,
-  images,
+  embedding,
   memory,
-  odd_inputs,
   training,
   video,
 )
 from memae_jax.evaluation.results import describe
 from memae_jax.evaluation.scoring import scores
-
-_REBUILT = (
-  'A good model rebuilds normal samples and fails on anomalous ones: the error,'
-  ' in squared units of the [0, 1] range, is bright where they differ. Below'
-  ' it: the score, in units of the model input.'
-)
-_MAPPED = (
-  'This method reconstructs nothing; its error map says how much each pixel'
-  ' adds to the score. A good model has bright maps only where something is'
-  ' anomalous; all of them have one scale. Below each map: the score.'
-)
 
 
 def draw(
@@ -39,8 +32,7 @@ def draw(
   logs: Sequence[training_log.Log] = (),
   source_columns: Sequence[types.Column] = (),
   baseline_scores: Sequence[scores.ReplicaScores] = (),
-  other_classes: Sequence[scores.OtherClasses] = (),
-  frame_strips: Mapping[str, scores.Gallery] | None = None,
+  shown: scores.Pictures | None = None,
 ) -> list[Figure]:
   """Returns the figures that these results can fill, in reading order.
 
@@ -51,55 +43,21 @@ def draw(
     source_columns: columns of a table; empty for other samples.
     baseline_scores: scores of baselines on the same samples, whose
       `fields['variant']` is the baseline's name; they join the curves.
-    other_classes: samples of classes that the networks never saw.
-    frame_strips: frames of one video, by name of the replica.
+    shown: pictures that are of several replicas.
   """
+  shown = shown or scores.Pictures()
   return [
-    *_worst(results, replicas),
+    *picture_figures.worst(results, replicas),
     *_comparisons(results),
     *_detection(results, replicas, baseline_scores),
     *_curves(results, replicas),
-    *_strips(results, replicas, frame_strips or {}),
-    *_galleries(results, replicas),
-    *_other_classes(other_classes),
-    *_odd_inputs(results, replicas),
+    *picture_figures.draw(results, replicas, shown),
     *_slots(replicas, source_columns),
     *_usage(replicas),
+    *_embeddings(shown.embeddings),
     *_training(logs),
     *_history(results, replicas),
   ]
-
-
-def _first(replicas) -> dict[str, scores.ReplicaScores]:
-  """Returns the first replica by name of each variant, by variant."""
-  names = scores.first_names((r.fields['variant'], r.name) for r in replicas)
-  by_name = {replica.name: replica for replica in replicas}
-  return {by_name[name].fields['variant']: by_name[name] for name in names}
-
-
-def _worst(results, replicas) -> Iterator[Figure]:
-  """Draws the sample with the highest score, for the head of the page."""
-  flags = results['flags'].get(results['headline'])
-  gallery = _first(replicas)[results['headline']].gallery
-  if flags is None or gallery is None or gallery.sample is None:
-    return
-  (places,) = np.nonzero(np.equal(gallery.sample, flags['sample']))
-  if places.size:
-    yield Figure(
-      'worst',
-      'first',
-      'The sample with the highest score',
-      'The error map is bright where the method sees an anomaly.'
-      if gallery.reconstructions is None
-      else 'The error is bright where the network fails to rebuild the sample.',
-      images.one_sample(gallery, int(places[0])),
-      vector=False,
-    )
-
-
-def _section(results, variant: str) -> str:
-  """Returns 'errors' for the headline, before the tables, else 'pictures'."""
-  return 'errors' if variant == results['headline'] else 'pictures'
 
 
 def _comparisons(results) -> Iterator[Figure]:
@@ -187,7 +145,7 @@ def _detection(results, replicas, baseline_scores) -> Iterator[Figure]:
       ' (towards the upper right is better). Thin grey lines are guessing.',
       detection.detection_curves(groups, float(np.mean(rates))),
     )
-  first = [r for r in _first(replicas).values() if r.score.size]
+  first = [r for r in scores.firsts(replicas).values() if r.score.size]
   if first:
     yield Figure(
       'distributions',
@@ -204,7 +162,7 @@ def _detection(results, replicas, baseline_scores) -> Iterator[Figure]:
 
 def _curves(results, replicas) -> Iterator[Figure]:
   """Draws the scores of the frames of each test video over time."""
-  for variant, replica in _first(replicas).items():
+  for variant, replica in scores.firsts(replicas).items():
     if replica.frames is not None:
       quantile = results['config']['eval']['normal_quantile']
       below = describe.percent(quantile)
@@ -222,85 +180,8 @@ def _curves(results, replicas) -> Iterator[Figure]:
       )
 
 
-def _outlined(gallery: scores.Gallery) -> str:
-  """Says where the masks of a gallery are drawn, if it has any."""
-  if gallery.masks is None:
-    return ''
-  row = 'map' if gallery.reconstructions is None else 'reconstruction'
-  return f' Outlined in the {row}: the true mask.'
-
-
-def _strips(results, replicas, strips) -> Iterator[Figure]:
-  for variant, replica in _first(replicas).items():
-    if replica.name in strips:
-      yield Figure(
-        f'strip_{variant}',
-        _section(results, variant),
-        f'What does {wording.label(variant)} make of a video?',
-        f'Run {replica.name}: frames of one test video, evenly spaced in time;'
-        ' those with orange titles are anomalous. Below each frame: its score.'
-        + _outlined(strips[replica.name]),
-        images.sample_gallery(strips[replica.name]),
-        vector=False,
-      )
-
-
-def _galleries(results, replicas) -> Iterator[Figure]:
-  for variant, replica in _first(replicas).items():
-    if replica.gallery is not None and len(replica.gallery.score):
-      yield Figure(
-        f'gallery_{variant}',
-        _section(results, variant),
-        f'What does {wording.label(variant)} make of a sample?',
-        f'Run {replica.name}, the first by name. '
-        + (_MAPPED if replica.gallery.reconstructions is None else _REBUILT)
-        + _outlined(replica.gallery),
-        images.sample_gallery(replica.gallery),
-        vector=False,
-      )
-
-
-def _other_classes(other_classes) -> Iterator[Figure]:
-  # Numbered, since a label may be no file name.
-  for number, samples in enumerate(other_classes):
-    yield Figure(
-      f'other_classes_{number}',
-      'pictures',
-      f'What becomes of other classes, where "{samples.normal}" is normal?',
-      f'Networks trained on class "{samples.normal}" alone. Each column is the'
-      ' first test sample of another class, which stands above it; below it are'
-      ' its reconstructions with their scores. A network that copies what it'
-      ' never saw cannot tell it from normal; a memory should turn it into the'
-      ' normal class (Figure 4 of the paper).',
-      images.other_classes(samples),
-      vector=False,
-    )
-
-
-def _odd_inputs(results, replicas) -> Iterator[Figure]:
-  """Draws pictures of no class; methods that were shown the same together."""
-  same: dict[bytes, list[scores.ReplicaScores]] = {}
-  for replica in _first(replicas).values():
-    if replica.odd is not None:
-      same.setdefault(replica.odd.inputs.tobytes(), []).append(replica)
-  quantile = results['config']['eval']['normal_quantile']
-  for number, shown in enumerate(same.values()):
-    yield Figure(
-      f'odd_inputs_{number}',
-      'pictures',
-      'What can they not reconstruct?',
-      f'Runs {", ".join(r.name for r in shown)}. Above: the first test samples'
-      ' of some classes, normal ones with blue titles. Below: pictures of no'
-      ' class. Scores of reconstructions are orange above the'
-      f' {describe.percent(quantile)} quantile of the validation normals: what'
-      ' is rebuilt well cannot be told from normal, whatever it is.',
-      odd_inputs.draw(shown, quantile),
-      vector=False,
-    )
-
-
 def _slots(replicas, columns) -> Iterator[Figure]:
-  for variant, replica in _first(replicas).items():
+  for variant, replica in scores.firsts(replicas).items():
     decoded, usage = replica.decoded_slots, replica.usage
     if decoded is None or usage is None:
       continue
@@ -336,7 +217,7 @@ def _slots(replicas, columns) -> Iterator[Figure]:
 def _usage(replicas) -> Iterator[Figure]:
   usages = {
     variant: replica.usage
-    for variant, replica in _first(replicas).items()
+    for variant, replica in scores.firsts(replicas).items()
     if replica.usage is not None
   }
   if usages:
@@ -349,6 +230,22 @@ def _usage(replicas) -> Iterator[Figure]:
       ' equal use; red marks slots that no read touches. A few tall bars'
       ' mean that a smaller memory would do.',
       memory.slot_usage(usages),
+    )
+
+
+def _embeddings(shown: Sequence[scores.Embedding]) -> Iterator[Figure]:
+  if shown:
+    yield Figure(
+      'embedding',
+      'memory',
+      'Where do the slots lie among what they are compared with?',
+      'Queries of test samples (at most 1,500, evenly spaced) and slots, as a'
+      ' read compares them, by the first two principal components of both; the'
+      ' axes say which share of the spread these show, and what is apart in the'
+      ' others may seem close. A query near a slot is read from it: anomalous'
+      ' ones there are taken for normal. Slots far from all queries are of no'
+      ' use.',
+      embedding.draw(shown),
     )
 
 

@@ -33,7 +33,7 @@ def flags(
     the highest score, its index into the data and its row as in `highest`.
   """
   out = {}
-  for replica in _first(networks):
+  for replica in scores.firsts(networks).values():
     limit = replica.threshold(quantile)
     above = None if limit is None else int((replica.score > limit).sum())
     top = int(np.argmax(replica.score))
@@ -112,14 +112,7 @@ def _places(source: types.Source) -> dict[str, np.ndarray]:
 
 def _listed(source, networks) -> list[scores.ReplicaScores]:
   """Returns the networks that are listed; none if samples have no places."""
-  return _first(networks) if _places(source) else []
-
-
-def _first(networks) -> list[scores.ReplicaScores]:
-  """Returns the first network by name of each variant."""
-  by_name = {replica.name: replica for replica in networks}
-  pairs = [(replica.fields['variant'], replica.name) for replica in networks]
-  return [by_name[name] for name in scores.first_names(pairs)]
+  return list(scores.firsts(networks).values()) if _places(source) else []
 
 
 def _columns(source: types.Source) -> list[str]:

@@ -39,6 +39,7 @@ class Scored(NamedTuple):
   rules: [T] by every rule that fits; None where there is one alone.
   pixels: metrics of error maps, and why some are undefined; None without.
   parts: of combined scores. held: [V] of the normals by every rule.
+  maps: see `scores.ReplicaScores`.
   """
 
   score: np.ndarray
@@ -47,6 +48,7 @@ class Scored(NamedTuple):
   pixels: error_maps.Metrics | None = None
   parts: tuple[combined.Part, ...] = ()
   held: dict[str, np.ndarray] | None = None
+  maps: np.ndarray | None = None
 
 
 def beyond_contrast(exp, index: int, error, held_out) -> np.ndarray | None:
@@ -246,6 +248,7 @@ def _baselines_of_split(exp, before, index: int):
         ),
         rules=scored.rules if exp.source.has_images or name in _PLAIN else None,
         pixels=scored.pixels,
+        maps=scored.maps,
       )
     )
   return out, notes
@@ -325,10 +328,19 @@ def _mapped(exp, split) -> int:
   return len(split.test) if exp.source.masks is not None else 0
 
 
-def _of_maps(exp, name: str, split, maps) -> error_maps.Metrics | None:
-  """Returns the metrics of the maps of as many samples as `_mapped` says."""
+def _with_maps(exp, name: str, split, maps, scored: Scored) -> Scored:
+  """Adds metrics of the maps of as many samples as `_mapped` says.
+
+  Of the first split the maps themselves are kept, too, if there are any.
+  """
   parts = np.split(maps, [len(split.test)])
-  return error_maps.of_split(exp.source, split, *parts, exp.config.eval, name)
+  metrics = error_maps.of_split(
+    exp.source, split, *parts, exp.config.eval, name
+  )
+  known = None
+  if metrics is not None and split is exp.splits[0]:
+    known = error_maps.stored(exp.source, split, parts[0], error_maps.ROOM)
+  return scored._replace(pixels=metrics, maps=known)
 
 
 def _score_rebuilt(
@@ -345,7 +357,7 @@ def _score_rebuilt(
   by_rule |= combined.scores(parts, by_rule)
   both = np.split(by_rule.get(exp.rule, by_rule['mse']), [count])
   of_test = {k: v[:count] for k, v in by_rule.items()}
-  return Scored(*both, of_test, _of_maps(exp, name, split, maps)), note
+  return _with_maps(exp, name, split, maps, Scored(*both, of_test)), note
 
 
 def _score_maps(exp, name: str, split, rows) -> tuple[Scored, str]:
@@ -363,5 +375,5 @@ def _score_maps(exp, name: str, split, rows) -> tuple[Scored, str]:
   both = np.split(by_rule['max_cell'], [count])
   of_test = {k: v[:count] for k, v in by_rule.items()}
   note = 'deviation of the pixels around each pixel; the score is the highest'
-  pixels = _of_maps(exp, name, split, np.concatenate(maps))
-  return Scored(*both, of_test, pixels), note
+  scored = Scored(*both, of_test)
+  return _with_maps(exp, name, split, np.concatenate(maps), scored), note

@@ -25,7 +25,6 @@ from memae_jax.training import experiment, run_folder, step
 
 _MOST_PAIRED = 2**14  # Slots that are compared with each other.
 _PASSES, _SECONDS = 5, 0.2  # Most passes by which scoring is timed; least time.
-_MAP_BYTES = 2**28  # Most bytes of error maps kept, in the order of the fleet.
 
 
 class Calibration(NamedTuple):
@@ -334,24 +333,22 @@ def _with_mean_errors(exp, networks) -> list[scores.ReplicaScores]:
 
 
 def _with_maps(exp, tested, held_out, networks) -> list[scores.ReplicaScores]:
-  """Adds the metrics of maps, and the maps of samples whose masks are known.
+  """Adds the metrics of maps, and those maps that are kept.
 
   Nothing is added where no maps were wanted or the method has none.
   """
   of_tests, of_normals = (p.maps.get(exp.map_rule) for p in (tested, held_out))
   if of_tests is None:
     return networks
-  room, out = _MAP_BYTES, []
+  room, out = error_maps.ROOM, []
   for i, (replica, split) in enumerate(zip(networks, exp.splits)):
     maps = of_tests[i], None if of_normals is None else of_normals[i]
     metrics = error_maps.of_split(
       exp.source, split, *maps, exp.config.eval, replica.name
     )
-    known = error_maps.stored(exp.source, split, of_tests[i])
-    room -= 0 if known is None else known.nbytes
-    out.append(
-      replica._replace(pixels=metrics, maps=known if room >= 0 else None)
-    )
+    known = error_maps.stored(exp.source, split, of_tests[i], room)
+    room = 0 if known is None else room - known.nbytes
+    out.append(replica._replace(pixels=metrics, maps=known))
   return out
 
 

@@ -1,5 +1,6 @@
 """Metrics of error maps: of pixels by their masks, of defects by their area."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from memae_jax.evaluation.metrics import defect_area, pixel_criteria, pixels
 from memae_jax.evaluation.scoring import clip_scores
 
 Metrics = tuple[dict[str, float | None], dict[str, str]]
+ROOM = 2**28  # Most bytes of maps kept, in the order of the fleet.
 
 
 def measure(
@@ -49,20 +51,37 @@ def defect_share(source: types.Source, options: Any) -> float:
   return options.defect_area if has_them else 0.0
 
 
+def kept(source: types.Source, rows: np.ndarray) -> np.ndarray:
+  """Returns the places of the samples whose maps are kept.
+
+  Args:
+    source: of the samples.
+    rows: [T] test samples.
+
+  Returns:
+    [M], of those with a known mask; of all where there are no masks.
+  """
+  if source.masks is None:
+    return np.arange(len(rows))
+  return np.flatnonzero(source.has_mask[rows])
+
+
 def stored(
-  source: types.Source, split: types.Split, maps: np.ndarray
+  source: types.Source, split: types.Split, maps: np.ndarray, room: float
 ) -> np.ndarray | None:
-  """Returns the maps [M, H, W] float16 of samples with a known mask, or None.
+  """Returns the maps [M, H, W] float16 that are kept, see `kept`.
 
   Args:
     source: of the samples.
     split: of these samples.
     maps: [T or more, H, W] of the test samples, padded at the end.
+    room: bytes that they may take; None if they are more.
   """
-  if source.masks is None:
+  places = kept(source, split.test)
+  if 2 * len(places) * math.prod(maps.shape[1:]) > room:
     return None
-  known = maps[: len(split.test)][source.has_mask[split.test]]
-  return np.minimum(known, np.finfo(np.float16).max).astype(np.float16)
+  limit = np.finfo(np.float16).max
+  return np.minimum(maps[places], limit).astype(np.float16)
 
 
 def of_split(

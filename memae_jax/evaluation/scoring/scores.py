@@ -1,6 +1,6 @@
 """Scores of one replica, with its samples and slots for the report."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +17,7 @@ class Gallery(NamedTuple):
   `masks` are [K, H, W] bool, True where a pixel is anomalous, or None. `sample`
   is [K], indices into the source. `reconstructions` are None for a method that
   reconstructs nothing; `maps`, [K, H, W] float32, then say how much each pixel
-  adds to the score.
+  adds to the score. There are maps, too, where those above `limit` are flagged.
   """
 
   inputs: np.ndarray
@@ -28,11 +28,12 @@ class Gallery(NamedTuple):
   masks: np.ndarray | None = None
   sample: np.ndarray | None = None
   maps: np.ndarray | None = None
+  limit: float | None = None
 
   @property
   def errors(self) -> np.ndarray:
-    """Squared errors of the reconstructions, or else `maps`: [K, H, W]."""
-    if self.reconstructions is None:
+    """`maps`, or else squared errors of the reconstructions: [K, H, W]."""
+    if self.maps is not None:
       return self.maps
     return np.square(self.inputs - self.reconstructions).mean(axis=-1)
 
@@ -52,6 +53,74 @@ class OtherClasses(NamedTuple):
   inputs: np.ndarray
   reconstructions: dict[str, np.ndarray]
   score: dict[str, np.ndarray]
+
+
+class Embedding(NamedTuple):
+  """Queries and slots of one replica, by their first two components.
+
+  variant: of the replica. queries: [Q, 2] of test samples; anomalous: [Q] bool,
+  whether the sample is. slots: [K, 2], those that are read most; usage: [K]
+  addressing weight of each over the test set. shares: of the spread of queries
+  and slots that the two components are. width: values of a query. of: slots
+  that there are.
+  """
+
+  variant: str
+  queries: np.ndarray
+  anomalous: np.ndarray
+  slots: np.ndarray
+  usage: np.ndarray
+  shares: tuple[float, ...]
+  width: int
+  of: int
+
+
+class Column(NamedTuple):
+  """Maps and scores of K pictures by one method or baseline.
+
+  name: of the variant or baseline. maps: [K, H, W] of its errors. score: [K] of
+  the pictures. limit: above it a pixel is flagged; None: there is none. scale:
+  lowest and highest value of a colour, the same for all pictures.
+  """
+
+  name: str
+  maps: np.ndarray
+  score: np.ndarray
+  limit: float | None
+  scale: tuple[float, float]
+
+
+class SideBySide(NamedTuple):
+  """Test pictures beside their maps by all methods and baselines that have any.
+
+  inputs: [K, H, W, C] as the source has them. levels: values of black and of
+  white. masks: [K, H, W] bool, True where a pixel is anomalous, or None.
+  anomalous: [K] bool. sample: [K], indices into the source. title: [K], the
+  kind of each picture.
+  """
+
+  inputs: np.ndarray
+  levels: tuple[float, float]
+  masks: np.ndarray | None
+  anomalous: np.ndarray
+  sample: np.ndarray
+  title: tuple[str, ...]
+  columns: tuple[Column, ...]
+
+  def at(self, places) -> 'SideBySide':
+    """Returns those of some places, [k] integers."""
+    return SideBySide(
+      self.inputs[places],
+      self.levels,
+      None if self.masks is None else self.masks[places],
+      self.anomalous[places],
+      self.sample[places],
+      tuple(self.title[k] for k in places),
+      tuple(
+        c._replace(maps=c.maps[places], score=c.score[places])
+        for c in self.columns
+      ),
+    )
 
 
 class ReplicaScores(NamedTuple):
@@ -80,7 +149,8 @@ class ReplicaScores(NamedTuple):
     clips and for scores that are no reconstruction error.
   beyond_contrast: [T] scores of `scoring.contrast`; None for tables and
     for scores that are no reconstruction error.
-  maps: [M, H, W] float16 error maps of the test samples with a known mask.
+  maps: [M, H, W] float16 error maps of the test samples with a known mask, or
+    of all where no masks but areas of defects are known; None: not kept.
   frames: the scores of frames of videos, else None.
   rules: scores [T] of clips and images by every rule of `losses` that fits;
     `score` is one of them.
@@ -117,6 +187,28 @@ class ReplicaScores(NamedTuple):
       None without validation normals.
     """
     return detection.threshold(self.validation_score, quantile)
+
+
+class Pictures(NamedTuple):
+  """Pictures of several replicas.
+
+  other_classes: samples of classes that the networks never saw. strips: frames
+  of one video, by name of the replica. side_by_side: some test pictures.
+  embeddings: of the memories.
+  """
+
+  other_classes: Sequence[OtherClasses] = ()
+  strips: Mapping[str, Gallery] = {}
+  side_by_side: SideBySide | None = None
+  embeddings: Sequence[Embedding] = ()
+
+
+def firsts(replicas: Iterable[ReplicaScores]) -> dict[str, ReplicaScores]:
+  """Returns the first replica by name of each variant, by variant."""
+  by_name = {replica.name: replica for replica in replicas}
+  pairs = ((r.fields['variant'], r.name) for r in by_name.values())
+  names = first_names(pairs)
+  return {by_name[name].fields['variant']: by_name[name] for name in names}
 
 
 def first_names(pairs: Iterable[tuple[str, str]]) -> list[str]:

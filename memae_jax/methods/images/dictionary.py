@@ -136,15 +136,23 @@ class Dictionary(base.Method):
     plane = {'mean': mean, 'components': directions}
     return {_NAME: entries, 'plane': jax.tree.map(np.float32, plane)}, True
 
+  def _codes(self, variables, x) -> jax.Array:
+    """Returns windows [B, h, w, D] by their components, then zeros."""
+    plane, features = variables['plane'], self.extract(x)
+    rows = features.reshape(-1, features.shape[-1]) - plane['mean'][None]
+    return jnp.matmul(
+      rows, plane['components'].T, precision=jax.lax.Precision.HIGHEST
+    ).reshape(features.shape)
+
+  def embed(self, variables, x):
+    """Returns the windows of samples, and the entries."""
+    return self.slots.embed(variables[_NAME], self._codes(variables, x))
+
   def predict(self, variables, x, hyper, mask, keys):
     """Returns distances to the nearest entries, and maps of windows."""
     del hyper, keys
-    plane, features = variables['plane'], self.extract(x)
-    rows = features.reshape(-1, features.shape[-1]) - plane['mean'][None]
-    codes = jnp.matmul(
-      rows, plane['components'].T, precision=jax.lax.Precision.HIGHEST
-    ).reshape(features.shape)
-    centres = positions.of_windows(features.shape[1:3], self.side, self.stride)
+    codes = self._codes(variables, x)
+    centres = positions.of_windows(codes.shape[1:3], self.side, self.stride)
     return self.slots.predict(
       variables[_NAME], codes, mask, self.shape, centres
     )

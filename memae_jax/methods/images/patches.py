@@ -232,16 +232,31 @@ class Patches(base.Method):
 
   def collect(self, variables, x, hyper, mask, stage, round_):
     """Returns what the inner method keeps of the tiles of pictures."""
-    apart = self._apart
-    tiles = jnp.concatenate([self._tile(x, c) for c in apart.tolist()])
-    mask = jnp.tile(mask, len(apart))
+    mask = jnp.tile(mask, len(self._apart))
+    tiles = self._tiles(x)
     kept = self.inner.collect(variables, tiles, hyper, mask, stage, round_)
     if self.inner.stages[stage].keeps == 'sum':
       return kept
-    of_picture = lambda rows: jnp.swapaxes(
-      rows.reshape(len(apart), len(x), *rows.shape[1:]), 0, 1
-    )
-    return jax.tree.map(of_picture, kept)
+    return jax.tree.map(self._by_picture, kept)
+
+  def _tiles(self, x) -> jax.Array:
+    """Returns the least tiles of pictures, those of one place side by side."""
+    corners_ = self._apart.tolist()
+    return jnp.concatenate([self._tile(x, corner) for corner in corners_])
+
+  def _by_picture(self, rows: jax.Array) -> jax.Array:
+    """Returns rows of `_tiles` as those of B pictures: [B, tiles, ...]."""
+    rows = rows.reshape(len(self._apart), -1, *rows.shape[1:])
+    return jnp.swapaxes(rows, 0, 1)
+
+  def embed(self, variables, x):
+    """Returns the queries of the least tiles, and slots."""
+    found = self.inner.embed(variables, self._tiles(x))
+    if found is None:
+      return None
+    queries, slots = found
+    rows = self._by_picture(queries)
+    return rows.reshape(len(x), -1, queries.shape[-1]), slots
 
   def finish(self, variables, collected, hyper, stage, round_, rng):
     """Ends a pass, for which each tile is a sample."""

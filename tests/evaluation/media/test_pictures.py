@@ -62,6 +62,14 @@ def _experiment(fields):
   )
 
 
+def _scored(score=None, limit=None):
+  """Scores of the toy replica; None: in the order of the samples."""
+  score = np.arange(12.0) if score is None else score
+  of = score, np.zeros(len(score), bool), np.arange(len(score)), np.zeros(3)
+  pixels = None if limit is None else ({'defect_threshold': limit}, {})
+  return scores.ReplicaScores('toy', {'variant': 'toy'}, *of, pixels=pixels)
+
+
 def _rows_of(figure):
   """Returns the titles of the rows of a gallery."""
   figure.canvas.draw()
@@ -71,7 +79,7 @@ def _rows_of(figure):
 
 def test_maps_without_an_output_have_a_gallery_of_two_rows():
   exp, score = _experiment(['maps']), np.arange(12.0)
-  gallery = pictures.gallery(exp, None, 0, score)
+  gallery = pictures.gallery(exp, None, 0, _scored(score))
   assert gallery.reconstructions is None
   np.testing.assert_array_equal(gallery.score[:2], [0, 1])
   np.testing.assert_array_equal(gallery.sample[-2:], [10, 11])
@@ -89,7 +97,7 @@ def test_maps_without_an_output_have_a_gallery_of_two_rows():
 
 def test_an_output_has_a_gallery_of_three_rows():
   gallery = pictures.gallery(
-    _experiment(['output', 'maps']), None, 0, np.arange(12.0)
+    _experiment(['output', 'maps']), None, 0, _scored()
   )
   assert gallery.maps is None and not gallery.reconstructions.any()
   np.testing.assert_allclose(
@@ -102,8 +110,22 @@ def test_an_output_has_a_gallery_of_three_rows():
   ]
 
 
+def test_a_threshold_of_maps_shows_what_it_flags():
+  exp = _experiment(['output', 'maps'])
+  gallery = pictures.gallery(exp, None, 0, _scored(limit=0.4))
+  inputs = exp.source.inputs[gallery.sample]
+  np.testing.assert_array_equal(gallery.errors, _deviation(inputs))
+  assert gallery.reconstructions is not None and gallery.limit == 0.4
+  figure = images.sample_gallery(gallery)
+  assert _rows_of(figure)[-1] == 'error map'
+  flagged = [bool(ax.collections) for ax in figure.axes[2 * 12 : 3 * 12]]
+  assert all(flagged)  # Some pixel of each random picture is.
+  no_more = images.sample_gallery(gallery._replace(limit=2.0))
+  assert not any(ax.collections for ax in no_more.axes[2 * 12 : 3 * 12])
+
+
 def test_neither_output_nor_maps_have_no_gallery():
-  assert pictures.gallery(_experiment([]), None, 0, np.arange(12.0)) is None
+  assert pictures.gallery(_experiment([]), None, 0, _scored()) is None
   assert pictures.other_classes([(_experiment_of_classes(), None)]) == []
 
 
@@ -114,7 +136,7 @@ def _experiment_of_classes():
 
 
 def test_the_caption_says_what_the_map_is(digits):
-  gallery = pictures.gallery(_experiment(['maps']), None, 0, np.arange(12.0))
+  gallery = pictures.gallery(_experiment(['maps']), None, 0, _scored())
   replica = scores.ReplicaScores(
     name='toy',
     fields={'variant': 'toy'},
@@ -169,7 +191,7 @@ def _shown(inputs, test, transform, train):
     map_rule='toy',
     task=tasks.Task(),
   )
-  gallery = pictures.gallery(exp, None, 0, np.zeros(len(test)))
+  gallery = pictures.gallery(exp, None, 0, _scored(np.zeros(len(test))))
   samples, first = np.unique(gallery.sample, return_index=True)
   np.testing.assert_array_equal(samples, test)
   return gallery.inputs[first]
@@ -208,7 +230,7 @@ def test_samples_of_other_classes_through_each_variant(digits):
   assert list(samples.reconstructions) == ['memae', 'ae']
   inputs = exp.source.inputs
   np.testing.assert_allclose(samples.inputs, inputs[[2, 4]] / 255, atol=1e-6)
-  shown = figures.draw(**digits, other_classes=[samples])
+  shown = figures.draw(**digits, shown=scores.Pictures([samples]))
   (figure,) = [e for e in shown if e.name == 'other_classes_0']
   figure.figure.canvas.draw()
   names = [ax.get_ylabel() for ax in figure.figure.axes]

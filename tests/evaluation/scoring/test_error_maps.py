@@ -72,12 +72,14 @@ def test_maps_of_a_split_are_measured_where_masks_or_areas_are_known():
     normals[:1], maps[:5], split.anomalous, masks, 0.2, 'ae'
   )[0]
   assert more == values | by_area(of_tests)
-  stored = error_maps.stored(exp.source, split, maps)
+  stored = error_maps.stored(exp.source, split, maps, room=4 * 20 * 2)
   np.testing.assert_allclose(stored, maps[places], rtol=1e-3)
+  assert error_maps.stored(exp.source, split, maps, room=4 * 20 * 2 - 1) is None
   plain = stand_ins.experiment_of_images().source
   assert of_split(plain, 0) is None
   assert of_split(plain, 0.2)[0] == by_area({})
-  assert error_maps.stored(plain, split, maps) is None
+  stored = error_maps.stored(plain, split, maps, room=1e9)
+  np.testing.assert_allclose(stored, maps[:5], rtol=1e-3)  # Without masks, all.
   maps[0, 0, 0] = np.nan
   with pytest.raises(errors.UserError, match='maps of "ae" .* not finite'):
     of_split(plain, 0.2)

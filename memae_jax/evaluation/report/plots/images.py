@@ -31,12 +31,12 @@ def picture(ax, image, **kwargs):
   return drawn
 
 
-def _outline(ax, mask):
+def _outline(ax, mask, color=style.OUTLINE):
   """Draws the outline of a mask [H, W] bool, between its pixels and others."""
   # With a frame of False, the outline closes at the border of the image.
   framed = np.pad(mask.astype(np.float32), 1)
   x, y = (np.arange(n) - 1 for n in framed.shape[::-1])
-  ax.contour(x, y, framed, [0.5], colors=style.OUTLINE, linewidths=0.9)
+  ax.contour(x, y, framed, [0.5], colors=color, linewidths=0.9)
   high, wide = mask.shape
   ax.set(xlim=(-0.5, wide - 0.5), ylim=(high - 0.5, -0.5))
 
@@ -47,7 +47,8 @@ def _rows(gallery: scores.Gallery) -> dict[str, np.ndarray]:
   if gallery.reconstructions is None:
     return rows | {'error map': gallery.errors}
   rows['reconstruction'] = gallery.reconstructions
-  return rows | {'squared error': gallery.errors}
+  name = 'squared error' if gallery.maps is None else 'error map'
+  return rows | {name: gallery.errors}
 
 
 def _norm(
@@ -105,6 +106,7 @@ def sample_gallery(
     for ax, images in zip(axes[:-1, k], rows.values()):
       picture(ax, images[k])
     heat = picture(axes[-1, k], errors[k], cmap='magma', norm=norm)
+    _flagged(axes[-1, k], gallery, k)
     axes[0, k].set_title(
       gallery.title[k].replace(', ', '\n').replace(' ', '\n'),
       fontsize=8,
@@ -125,6 +127,14 @@ def sample_gallery(
   bar.ax.tick_params(labelsize=7.5)
   bar.outline.set_visible(False)
   return figure
+
+
+def _flagged(ax, gallery: scores.Gallery, k: int) -> None:
+  """Outlines what is above the threshold in a map, if there is one."""
+  if gallery.limit is not None:
+    above = gallery.errors[k] > gallery.limit
+    if above.any():
+      _outline(ax, above, style.FLAGGED)
 
 
 def one_sample(gallery: scores.Gallery, k: int) -> matplotlib.figure.Figure:
@@ -150,6 +160,7 @@ def one_sample(gallery: scores.Gallery, k: int) -> matplotlib.figure.Figure:
   for ax, (name, images) in zip(axes, rows.items()):
     if ax is axes[-1]:
       picture(ax, images[k], cmap='magma', norm=norm)
+      _flagged(ax, gallery, k)
     else:
       picture(ax, images[k])
     ax.set_title(name, fontsize=9, color=style.MUTED)

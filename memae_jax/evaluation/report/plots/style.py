@@ -13,6 +13,7 @@ from memae_jax.methods import registry
 WIDTH = 9.6  # Inches; the report shows figures about 1,000 pixels wide.
 NORMAL, ANOMALOUS, INK, MUTED = '#56748f', '#d55e00', '#222222', '#6b6b6b'
 OUTLINE = '#00e5ff'  # Colour of masks' outlines; rare in photographs.
+FLAGGED = '#7CFC00'  # Of outlines of what is above a threshold, on maps.
 MARGIN = 0.05  # Between curves and frame, as a share of the axis.
 _STYLES = {  # Colour, line and marker of baselines.
   'random': ('#999999', ':', 'x'),

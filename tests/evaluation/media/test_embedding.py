@@ -1,0 +1,78 @@
+"""Queries and slots in two dimensions."""
+
+import jax
+import numpy as np
+import pytest
+
+from memae_jax.evaluation.media import embedding
+from memae_jax.evaluation.scoring import scores
+from memae_jax.training import experiment, step
+from tests import helpers
+
+
+def test_the_plane_keeps_the_distances_of_what_lies_in_it():
+  rng = np.random.default_rng(0)
+  basis, _ = np.linalg.qr(rng.normal(size=(6, 2)))
+  plane = rng.normal(size=(30, 2)) * [3, 1]
+  rows = (plane @ basis.T + 5).astype(np.float32)
+  usage = np.arange(10.0)
+  found = embedding.flat(
+    'memae', rows[:20], np.arange(20) > 9, rows[20:], usage
+  )
+  assert sum(found.shares) == pytest.approx(1) and found.width == 6
+  both = np.concatenate([found.queries, found.slots[::-1]])  # Most read first.
+  apart = lambda x: np.linalg.norm(x[:, None] - x[None], axis=-1)
+  np.testing.assert_allclose(apart(both), apart(rows), atol=1e-4)
+  np.testing.assert_array_equal(found.usage, usage[::-1])
+
+
+def test_slots_that_were_never_filled_are_left_out():
+  slots = np.zeros((5, 1), np.float32)
+  slots[2:4, 0] = 1, 2
+  found = embedding.flat(
+    'bank', np.ones((3, 1), np.float32), np.zeros(3, bool), slots, np.ones(5)
+  )
+  assert found.slots.shape == (2, 2) and found.of == 5
+  assert not found.slots[:, 1].any()  # One value has one component.
+
+
+def test_samples_that_are_all_the_same_have_a_plane():
+  same = np.ones((4, 3), np.float32)
+  found = embedding.flat('bank', same, np.zeros(4, bool), same, np.ones(4))
+  assert np.isfinite(found.queries).all() and found.shares == (0.0, 0.0)
+
+
+@pytest.mark.parametrize('variant', ['memae', 'bank'])
+def test_queries_are_nearest_to_the_slots_that_they_read(variant):
+  config = helpers.digits(
+    **{'fleet.variants': (variant, 'ae'), 'eval.embedding': True}
+  )
+  exp = experiment.build(config)
+  exp = next(
+    member
+    for member in exp.members
+    if any(replica.variant == variant for replica in member.replicas)
+  )
+  weights = step.weights(exp.programs.init())
+  index = [replica.variant for replica in exp.replicas].index(variant)
+  slots = exp.replicas[index].slots
+  usage = np.arange(1.0, slots + 1)
+  networks = [
+    scores.ReplicaScores(
+      replica.name,
+      {'variant': replica.variant},
+      *[np.zeros(1)] * 4,
+      usage=usage if replica.has_memory else None,
+    )
+    for replica in exp.replicas
+  ]
+  with jax.transfer_guard('allow'):
+    found = embedding.embeddings(exp, weights, networks)
+  (one,) = found if variant == 'memae' else [f for f in found if f.of == slots]
+  assert one.variant == variant
+  tests = exp.splits[index].test
+  assert len(one.queries) == min(len(tests), 600)
+  anomalous = exp.splits[index].anomalous.sum()
+  assert one.anomalous.sum() == min(anomalous, 300)
+  # Before its pass a bank has no slot.
+  assert len(one.slots) == (slots if variant == 'memae' else 0)
