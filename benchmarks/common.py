@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from memae_jax.data import types
-from memae_jax.methods import autoencoder
+from memae_jax.methods import registry
 from memae_jax.planning import flops
 from memae_jax.runtime import host, parallel
 from memae_jax.training import feeds, fleet, optimization, step
@@ -82,7 +82,9 @@ def trainer(
     steps: of the run.
   """
   return step.Trainer(
-    method=autoencoder.build(config, tuple(shape), members),
+    method=registry.find(members[0].variant).build(
+      config, tuple(shape), members
+    ),
     optimizer=optimization.optimizer(config.train),
     schedule=optimization.schedule(config.train, steps),
     batch_size=config.train.batch_size,

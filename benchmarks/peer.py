@@ -74,6 +74,52 @@ class MemAE(nn.Module):
     return self.decoder(value), entropy
 
 
+class DefectAE(nn.Module):
+  """The nine layers of Bergmann et al. (2019), and their mirror image."""
+
+  def __init__(
+    self, channels: int, layers: Sequence[tuple[int, int, int, int]]
+  ):
+    """Builds the network.
+
+    Args:
+      channels: of a picture.
+      layers: channels, kernel, stride and padding of each.
+    """
+    super().__init__()
+    there, back, wide = [], [], channels
+    for i, (out, *how) in enumerate(layers):
+      is_code = i == len(layers) - 1
+      there += [nn.Conv2d(wide, out, *how)] + [nn.LeakyReLU(0.2)][is_code:]
+      last = [nn.LeakyReLU(0.2)] if i else []
+      back = [nn.ConvTranspose2d(out, wide, *how), *last, *back]
+      wide = out
+    self.network = nn.Sequential(*there, *back)
+
+  def forward(self, x: torch.Tensor) -> torch.Tensor:
+    """Returns the reconstructions of pictures [B, C, H, W]."""
+    return self.network(x)
+
+
+def dissimilarity(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+  """Returns 1 - SSIM of each pixel of [B, C, H, W] in [-1, 1], 11 x 11."""
+  x, y = (image.clip(-1, 1) / 2 for image in (x, y))
+
+  def mean(image):
+    padded = nn.functional.pad(image, (5, 5, 5, 5), mode='reflect')
+    return nn.functional.avg_pool2d(padded, 11, 1)
+
+  mean_x, mean_y, sample = mean(x), mean(y), 121 / 120
+  var_x = sample * (mean(x * x) - mean_x**2)
+  var_y = sample * (mean(y * y) - mean_y**2)
+  both = sample * (mean(x * y) - mean_x * mean_y)
+  mean_x, mean_y = mean_x + 0.5, mean_y + 0.5
+  up = (2 * mean_x * mean_y + 0.01**2) * (2 * both + 0.03**2)
+  return 1 - up / (
+    (mean_x**2 + mean_y**2 + 0.01**2) * (var_x + var_y + 0.03**2)
+  )
+
+
 def read(
   query: torch.Tensor, slots: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
