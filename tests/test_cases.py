@@ -21,6 +21,11 @@ from tests import helpers
 # own, beside the reader or command.
 pytestmark = pytest.mark.slow
 _MAIN = 'memae_jax.main'
+# What these cases are not about, and what takes most of their time.
+_LIGHT = tuple(
+  f'--config.eval.{name}=False'
+  for name in ('pseudo', 'odd_inputs', 'embedding')
+)
 _RUN = ('--config=configs/digits.py:smoke,classes=1,variant=memae',)
 
 
@@ -65,7 +70,8 @@ def _command(*words, module=_MAIN, env=None, limit=None, cwd=None):
 
 
 def _train(workdir, config, *more, **how):
-  return _command(f'--workdir={workdir}', f'--config={config}', *more, **how)
+  words = f'--workdir={workdir}', f'--config={config}', *_LIGHT, *more
+  return _command(*words, **how)
 
 
 def _results(workdir):

@@ -85,8 +85,9 @@ PATCHES: dict[str, Any] = {
   ),
   'patch_stride': fields.integer(
     0,
-    'patch: pixels between the tiles that a picture is scored by, whose maps'
-    ' are averaged where they overlap; 0: patch, the fewest tiles.',
+    'patch: pixels between the tiles that a picture is scored by, at most'
+    ' patch; their maps are averaged where they overlap; 0: patch, the fewest'
+    ' tiles.',
     low=0,
   ).role(fields.NO_WEIGHT),
   'patch_crops': fields.integer(

@@ -49,7 +49,8 @@ def build(config: Any, shape: tuple[int, ...], of_shape: Build) -> base.Method:
     of_shape: builds the method for samples of some shape.
 
   Raises:
-    UserError: the samples are no pictures, or smaller than a patch.
+    UserError: the samples are no pictures, or smaller than a patch; or tiles
+      would leave gaps.
   """
   side, data = config.data.patch, config.data
   if not side:
@@ -68,6 +69,11 @@ def build(config: Any, shape: tuple[int, ...], of_shape: Build) -> base.Method:
     raise errors.UserError(
       f'config field "data.patch" is {side}, but pictures have {shape[0]} x'
       f' {shape[1]} pixels; lower it, or use 0 for whole pictures'
+    )
+  if data.patch_stride > side:
+    raise errors.UserError(
+      f'config field "data.patch_stride" is {data.patch_stride}, so that tiles'
+      f' of data.patch, {side}, would leave gaps; use at most that'
     )
   inner = of_shape((side, side, shape[2]))
   learns = any(isinstance(stage, base.Train) for stage in inner.stages)
@@ -91,10 +97,9 @@ def corners(size: tuple[int, ...], side: int, stride: int) -> np.ndarray:
   Args:
     size: (H, W) of the picture, in pixels.
     side: of a tile, at most H and W.
-    stride: between tiles; tiles further apart than `side` leave gaps, so it
-      is at most that.
+    stride: between tiles, at most `side`, as others leave gaps.
   """
-  ends = [np.arange(0, n - side, min(stride, side)) for n in size]
+  ends = [np.arange(0, n - side, stride) for n in size]
   rows, columns = (np.append(e, n - side) for e, n in zip(ends, size))
   return np.stack(np.meshgrid(rows, columns, indexing='ij'), -1).reshape(-1, 2)
 

@@ -51,7 +51,7 @@ def _method(shape, **options):
 
 
 @pytest.mark.parametrize(
-  'size, side, stride', [((4, 4), 4, 4), ((11, 9), 4, 3), ((9, 17), 5, 9)]
+  'size, side, stride', [((4, 4), 4, 4), ((11, 9), 4, 3), ((9, 17), 5, 5)]
 )
 def test_tiles_cover_a_picture_and_end_with_it(size, side, stride):
   count = np.zeros(size, int)
@@ -199,6 +199,12 @@ def test_what_does_not_train_sees_whole_pictures_unless_told(monkeypatch):
 def test_what_cannot_be_cut_into_patches_is_named(shape, said):
   with pytest.raises(errors.UserError, match=f'data.patch.*{said}'):
     patches.build(_Config, shape, lambda shape: Halved())
+
+
+def test_tiles_with_gaps_are_refused(monkeypatch):
+  monkeypatch.setattr(_Data, 'patch_stride', 5)
+  with pytest.raises(errors.UserError, match='patch_stride" is 5.*gaps'):
+    patches.build(_Config, (8, 8, 1), lambda shape: Halved())
 
 
 FIELDS = {
