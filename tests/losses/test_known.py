@@ -1,10 +1,11 @@
+"""Rules against their definitions."""
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from memae_jax import losses
-from memae_jax.runtime import errors
 
 
 def _score(name, x, output):
@@ -21,17 +22,6 @@ def _of_clips():
 def _clips(channels=1, seed=0):
   rng = np.random.default_rng(seed)
   return rng.uniform(-1, 1, (2, 3, 16, 5, 4, channels)).astype(np.float32)
-
-
-@pytest.mark.parametrize('frames', [2, 5, 7, 16])
-def test_frames_around_the_scored_one_have_it_in_their_middle(frames):
-  clips = np.arange(3 * frames).reshape(3, frames)
-  for count in range(1, frames + 1):
-    around = losses.around_scored(clips, count)
-    assert around.shape == (3, count) and (np.diff(around) == 1).all()
-    np.testing.assert_array_equal(
-      losses.scored_frame(around), losses.scored_frame(clips)
-    )
 
 
 @pytest.mark.parametrize('channels', [1, 3])
@@ -91,31 +81,6 @@ def test_frame_errors_average_to_the_clip():
   found = _score('mse_averaged', x, out)
   assert found.shape == (3, 16)
   np.testing.assert_allclose(found.mean(axis=1), _score('mse', x, out))
-
-
-@pytest.mark.parametrize('shape', [(3, 7), (3, 5, 4, 2), (3, 16, 5, 4, 2)])
-def test_scores_and_maps_are_of_one_map_of_errors(shape):
-  x, out = np.random.default_rng(1).normal(size=(2, *shape))
-  found = losses.of(x.astype(np.float32), out.astype(np.float32))
-  fitting = [rule.name for rule in losses.fitting(len(shape))]
-  assert list(found['scores']) == fitting and 'mse' in fitting
-  shown = losses.map_of('mse', found['maps'])
-  assert shown.shape == {2: (3, 7), 4: (3, 5, 4), 5: (3, 5, 4)}[len(shape)]
-  of_map = 'mse_centre' if len(shape) == 5 else 'mse'
-  np.testing.assert_allclose(
-    shown.reshape(3, -1).mean(axis=1), found['scores'][of_map], rtol=1e-5
-  )
-  assert losses.map_of('unknown', found['maps']) is None
-
-
-def test_every_rule_says_what_it_is():
-  for name in losses.names():
-    rule = losses.find(name)
-    assert rule.name == name and rule.title and rule.definition
-  with pytest.raises(errors.UserError, match='registered twice'):
-    losses.register(losses.find('mse'))
-  with pytest.raises(errors.UserError, match='did you mean "mse"'):
-    losses.find('mze')
 
 
 def test_constant_halves_have_a_cross_entropy_of_log_two():
