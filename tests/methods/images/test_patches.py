@@ -6,11 +6,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from PIL import Image
 
 from memae_jax import losses
 from memae_jax.methods import base
 from memae_jax.methods.images import patches
 from memae_jax.runtime import errors
+from tests import fakes, helpers
 from tests.methods import fitting
 
 
@@ -242,3 +244,29 @@ def test_patches_are_exported(tmp_path):
   """A scorer of whole pictures; it trains, so it is slow."""
   fields = FIELDS | {'fleet.variants': ('memae',), 'fleet.seeds': 1}
   fitting.check_export(tmp_path, **fields)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('flat', ['some', 'all that train'])
+def test_pictures_of_one_grey_have_finite_scores(tmp_path, flat):
+  """Of what divides by deviations; it compiles three methods, so it is slow."""
+  folder = fakes.pictures(tmp_path / 'pictures')
+  grey = Image.fromarray(np.full((32, 32), 90, np.uint8))
+  grey.save(folder / 'test/scratch/000.png')
+  train = sorted((folder / 'train/good').iterdir())
+  for path in train[: 1 if flat == 'some' else len(train)]:
+    grey.save(path)
+  config = helpers.ROOT / 'configs/mvtec.py'
+  code, _, err = helpers.run(
+    f'--config={config}:smoke,path={folder},size=32,'
+    'variant=ae_ssim+variation+gmm_texture',
+    f'--workdir={tmp_path / "run"}',
+    '--config.eval.baselines=()',
+    '--config.eval.pseudo=False',
+    '--config.eval.odd_inputs=False',
+  )
+  assert code == 0, err
+  assert 'equal a picture that trains' in err  # A warning names the mend.
+  with np.load(next((tmp_path / 'run').rglob('scores.npz'))) as stored:
+    found = [v for key, v in stored.items() if key.endswith('score')]
+  assert len(found) >= 6 and all(np.isfinite(score).all() for score in found)
