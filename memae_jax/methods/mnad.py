@@ -62,7 +62,7 @@ def build(
     slots=slots,
     compactness=options.compactness,
     separateness=options.separateness,
-    loss_name=config.train.loss,
+    rule=losses.find(config.train.loss),
     read_bytes=config.model.memory.read_bytes,
   )
 
@@ -210,7 +210,7 @@ class Mnad(base.Method):
     task: what they see of a sample, and what they have to give.
     slots: on all devices, without padding.
     compactness, separateness: weights of the losses.
-    loss_name: name of the rule in `losses` that trains it.
+    rule: by which it is trained.
     read_bytes: see `memory.ReadOptions`.
     across: the devices of a replica.
   """
@@ -220,14 +220,14 @@ class Mnad(base.Method):
   slots: int
   compactness: float
   separateness: float
-  loss_name: str
+  rule: losses.Rule
   read_bytes: int
   across: base.Across = base.Across()
 
   @property
   def criterion(self):
     """Criterion of the best weights: the loss, without the other terms."""
-    return self.loss_name, 'reconstruction'
+    return self.rule.name, 'reconstruction'
 
   @property
   def memories(self):
@@ -315,8 +315,7 @@ class Mnad(base.Method):
     out, new = self._net(
       variables, Network.decode, query, read, above, True, mask, train=True
     )
-    rule = losses.find(self.loss_name)
-    error = batch.mean(rule.score(wanted, out))
+    error = batch.mean(self.rule.score(wanted, out))
     first, second = (found.slots[found.index[:, i]] for i in (0, 1))
     far = lambda slot: jnp.linalg.norm(query - slot + _LEAST, axis=1)
     compact = batch.mean(jnp.mean((query - first) ** 2, axis=1))

@@ -64,7 +64,9 @@ def build(
   if options.adversarial:
     critic = discriminator.Discriminator(tuple(options.discriminator), dtype)
   shares = Shares(options.intensity, options.edges, options.adversarial)
-  return FramePred(network, critic, task, shares, config.train.loss)
+  return FramePred(
+    network, critic, task, shares, losses.find(config.train.loss)
+  )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,19 +78,19 @@ class FramePred(base.Method):
     critic: the discriminator; None: there is none.
     task: what the network sees of a sample, and what it has to give.
     shares: weights of the losses.
-    loss_name: name of the rule in `losses` that is the error.
+    rule: that is the error.
   """
 
   network: unet.UNet
   critic: discriminator.Discriminator | None = None
   task: tasks.Task = tasks.Task(True)
   shares: Shares = Shares()
-  loss_name: str = 'mse'
+  rule: losses.Rule = losses.find('mse')
 
   @property
   def criterion(self):
     """Criterion of the best weights: the error, without the other losses."""
-    return self.loss_name, 'reconstruction'
+    return self.rule.name, 'reconstruction'
 
   def init(self, key, samples, hyper):
     """Returns the initial weights of both networks."""
@@ -109,9 +111,8 @@ class FramePred(base.Method):
     del hyper, across
     seen, wanted = self.task.parts(batch.x)
     out = self._predicted(variables, seen)
-    rule = losses.find(self.loss_name)
     terms = {
-      'reconstruction': batch.mean(rule.score(wanted, out)),
+      'reconstruction': batch.mean(self.rule.score(wanted, out)),
       'edges': batch.mean(image_errors.edges(wanted, out)),
     }
     loss = self.shares.intensity * terms['reconstruction']

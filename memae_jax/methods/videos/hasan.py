@@ -151,7 +151,7 @@ def build(
     bounded=tasks.is_bounded(config),
     dtype=config.model.compute,
   )
-  return Hasan(network, config.train.loss)
+  return Hasan(network, losses.find(config.train.loss))
 
 
 class Grouped(nn.Module):
@@ -256,16 +256,16 @@ class Hasan(base.Method):
 
   Attributes:
     network: of images.
-    loss_name: name of the rule in `losses` that trains it.
+    rule: by which it is trained.
   """
 
   network: Network
-  loss_name: str = 'mse'
+  rule: losses.Rule = losses.find('mse')
 
   @property
   def criterion(self):
     """Criterion of the best weights: the loss."""
-    return self.loss_name, 'reconstruction'
+    return self.rule.name, 'reconstruction'
 
   def init(self, key, samples, hyper):
     """Returns initial weights."""
@@ -279,9 +279,8 @@ class Hasan(base.Method):
   def loss(self, variables, batch, hyper, across):
     """Returns the reconstruction error of a batch."""
     del hyper, across
-    rule = losses.find(self.loss_name)
     out = self._rebuilt(variables, batch.x)
-    error = batch.mean(rule.score(batch.x, out))
+    error = batch.mean(self.rule.score(batch.x, out))
     return base.LossParts(error, {'reconstruction': error})
 
   def predict(self, variables, x, hyper, mask, keys):

@@ -80,7 +80,7 @@ def build(
     for _ in range(2)
   ]
   network = Network(encoder, *decoders, tasks.is_bounded(config))
-  return Zhao(network, options.prediction, config.train.loss)
+  return Zhao(network, options.prediction, losses.find(config.train.loss))
 
 
 class Network(nn.Module):
@@ -135,17 +135,17 @@ class Zhao(base.Method):
   Attributes:
     network: of clips of half the length of a sample.
     prediction: weight of the prediction.
-    loss_name: name of the rule in `losses` that trains it.
+    rule: by which it is trained.
   """
 
   network: Network
   prediction: float = 1.0
-  loss_name: str = 'mse'
+  rule: losses.Rule = losses.find('mse')
 
   @property
   def criterion(self):
     """Criterion of the best weights: the loss of the reconstruction."""
-    return self.loss_name, 'reconstruction'
+    return self.rule.name, 'reconstruction'
 
   def on(self, across):
     """Returns what one device runs."""
@@ -170,9 +170,8 @@ class Zhao(base.Method):
     (out, foretold), new = self.network.apply(
       variables, seen, True, batch.mask, mutable=['batch_stats']
     )
-    rule = losses.find(self.loss_name)
-    error = batch.mean(rule.score(seen, out))
-    of_frames = losses.frame_means(rule.errors(later, foretold))
+    error = batch.mean(self.rule.score(seen, out))
+    of_frames = losses.frame_means(self.rule.errors(later, foretold))
     ahead = batch.mean(of_frames @ weights(later.shape[1]))
     terms = {'reconstruction': error, 'prediction': ahead}
     return base.LossParts(error + self.prediction * ahead, terms, new)
