@@ -10,8 +10,8 @@ from memae_jax.evaluation.scoring import error_maps, scores
 from memae_jax.training import experiment
 
 _RANGE = 0.02, 0.998  # Quantiles of a method's maps that its colours span,
-_MOST = 6  # Pictures of a figure.
 _EVERY = 3  # by one of so many rows and columns.
+_MOST = 6  # Pictures of a figure.
 
 
 def of(
@@ -29,13 +29,8 @@ def of(
   """
   if not exp.source.has_images:
     return None
-  named = [(r.fields['variant'], r.name) for r in (*networks, *baselines)]
-  firsts = scores.first_names(named)
-  mapped = [
-    replica
-    for replica in (*networks, *baselines)
-    if replica.name in firsts and replica.maps is not None
-  ]
+  firsts = scores.firsts((*networks, *baselines)).values()
+  mapped = [replica for replica in firsts if replica.maps is not None]
   if not mapped:
     return None
   tested = mapped[0].sample
