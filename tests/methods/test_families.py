@@ -9,29 +9,15 @@ import pytest
 
 from memae_jax.methods import base, fitted
 from memae_jax.runtime import errors
-from memae_jax.training import experiment, loop, run_folder
+from memae_jax.training import experiment, loop
 from tests import helpers
+from tests.methods import resuming
 
 FIELDS = {'fleet.variants': ('memae', 'ae', 'pca', 'mean'), 'train.epochs': 1.0}
 
 
-class Killed(Exception):
-  """Raised where a SIGKILL would end the process."""
-
-
 def _build():
   return experiment.build(helpers.digits(**FIELDS))
-
-
-def _weights(exp, run):
-  """Returns the state of the newest checkpoint of each family."""
-  states = []
-  for member in exp.members:
-    with run_folder.opened(member, run) as checkpoints:
-      at, state, _ = run_folder.trained(member, checkpoints, run)
-    assert at == member.steps
-    states.append(jax.device_get(state))
-  return states
 
 
 @pytest.fixture(scope='module')
@@ -42,7 +28,7 @@ def straight(tmp_path_factory):
   assert [member.place for member in exp.members] == ['', 'pca', 'mean']
   kept = {path.name for path in (run / 'checkpoints').iterdir()}
   assert {'pca', 'mean', str(exp.steps)} <= kept
-  return _weights(exp, run)
+  return resuming.trained(exp, run)
 
 
 @pytest.mark.parametrize('where', ['between', 'inside'])
@@ -53,17 +39,17 @@ def test_what_was_killed_goes_on_bit_for_bit(
 
   def killed(self, *given):
     if where == 'inside' or self.name == 'mean':
-      raise Killed
+      raise resuming.Killed
     return real(self, *given)
 
   exp = _build()
-  with monkeypatch.context() as patch, pytest.raises(Killed):
+  with monkeypatch.context() as patch, pytest.raises(resuming.Killed):
     patch.setattr(fitted.Fitted, 'finish', killed)
     loop.train(exp, tmp_path)
   assert (tmp_path / 'checkpoints' / str(exp.steps)).is_dir()
   exp = _build()
   loop.train(exp, tmp_path)
-  for one, two in zip(straight, _weights(exp, tmp_path), strict=True):
+  for one, two in zip(straight, resuming.trained(exp, tmp_path), strict=True):
     jax.tree.map(np.testing.assert_array_equal, one, two)
 
 
@@ -91,14 +77,12 @@ STAGED = {
 
 @pytest.mark.slow  # Three families compile for each of five attempts.
 @pytest.mark.parametrize('checkpoint', ['last', 'validation'])
-def test_stages_go_on_bit_for_bit(checkpoint, tmp_path, monkeypatch):
+def test_stages_go_on_bit_for_bit(checkpoint, tmp_path):
   """Killed before and after each pass, as often as there are stages."""
   build = lambda: experiment.build(
     helpers.digits(**STAGED | {'eval.checkpoint': checkpoint})
   )
-  exp = build()
-  loop.train(exp, tmp_path / 'straight')
-  last = {member.family: member.steps for member in exp.members}
+  last = {member.family: member.steps for member in build().members}
   stops = [
     ('autoencoder', 1),
     ('encoder_bank', last['encoder_bank'] - 1),
@@ -106,25 +90,7 @@ def test_stages_go_on_bit_for_bit(checkpoint, tmp_path, monkeypatch):
     ('feature_memae', 2),
     ('feature_memae', 3),
   ]
-  advance, seen = loop.advance, []
-
-  def killed(exp, state, now):
-    seen.append((exp.family, now))
-    if seen[-1] in stops:
-      stops.remove(seen[-1])
-      raise Killed
-    return advance(exp, state, now)
-
-  run = tmp_path / 'killed'
-  with monkeypatch.context() as patch:
-    patch.setattr(loop, 'advance', killed)
-    for _ in range(len(stops)):
-      with pytest.raises(Killed):
-        loop.train(build(), run)
-    loop.train(build(), run)
-  assert not stops and len(seen) == sum(last.values()) + 5
-  for one, two in zip(_weights(exp, tmp_path / 'straight'), _weights(exp, run)):
-    jax.tree.map(np.testing.assert_array_equal, one, two)
+  resuming.check(build, tmp_path, stops)
 
 
 @pytest.mark.slow  # A run from its first step to its report.

@@ -3,7 +3,6 @@
 import json
 import runpy
 
-import jax
 import numpy as np
 import pytest
 import sklearn.metrics
@@ -12,8 +11,9 @@ from memae_jax import config as config_lib
 from memae_jax import export, scorer
 from memae_jax.evaluation.scoring import clip_scores
 from memae_jax.runtime import parallel
-from memae_jax.training import experiment, loop, run_folder
+from memae_jax.training import experiment, loop
 from tests import fakes, helpers
+from tests.methods import resuming
 from tests.methods.videos import events, test_hasan, test_zhao
 
 NAMES = 'hasan', 'zhao'
@@ -122,37 +122,10 @@ def test_a_fleet_over_all_axes_of_a_mesh(name):
   np.testing.assert_allclose(spread_score, score, rtol=5e-3)
 
 
-class Killed(Exception):
-  """Raised where a SIGKILL would end the process."""
-
-
 @_SLOW
-def test_a_killed_run_goes_on_bit_for_bit(tmp_path, monkeypatch):
+def test_a_killed_run_goes_on_bit_for_bit(tmp_path):
   build = lambda: events.planted(**_TINY | {'fleet.variants': NAMES})
-  loop.train(build(), tmp_path / 'straight')
-  advance, stops = loop.advance, [('hasan', 2), ('zhao', 2)]
-
-  def killed(exp, state, now):
-    if (exp.family, now) in stops:
-      stops.remove((exp.family, now))
-      raise Killed
-    return advance(exp, state, now)
-
-  with monkeypatch.context() as patch:
-    patch.setattr(loop, 'advance', killed)
-    for _ in NAMES:
-      with pytest.raises(Killed):
-        loop.train(build(), tmp_path / 'killed')
-    loop.train(build(), tmp_path / 'killed')
-  assert not stops
-  for member in build().members:
-    states = []
-    for run in (tmp_path / 'straight', tmp_path / 'killed'):
-      with run_folder.opened(member, run) as checkpoints:
-        at, state, _ = run_folder.trained(member, checkpoints, run)
-      assert at == member.steps
-      states.append(jax.device_get(state))
-    jax.tree.map(np.testing.assert_array_equal, *states)
+  resuming.check(build, tmp_path, [('hasan', 2), ('zhao', 2)])
 
 
 @_SLOW

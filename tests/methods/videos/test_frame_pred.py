@@ -12,8 +12,9 @@ from memae_jax import export, scorer
 from memae_jax.evaluation.scoring import collect, plain_videos
 from memae_jax.methods import base
 from memae_jax.runtime import errors
-from memae_jax.training import experiment, loop, run_folder
+from memae_jax.training import experiment
 from tests import helpers
+from tests.methods import resuming
 from tests.methods.videos import predicting
 
 _ADVERSARIAL = {'methods.frame_pred.adversarial': 0.05}
@@ -291,12 +292,8 @@ def test_what_is_computed_again_is_the_same():
   np.testing.assert_allclose(one['mse'], two['mse'], rtol=1e-4)
 
 
-class Killed(Exception):
-  """Raised where a SIGKILL would end the process."""
-
-
 @pytest.mark.slow
-def test_it_resumes_bit_for_bit_and_is_exported(tmp_path, monkeypatch):
+def test_it_resumes_bit_for_bit_and_is_exported(tmp_path):
   """Both families, one with a discriminator, which no scorer holds."""
   fields = _ADVERSARIAL | {
     'fleet.variants': ('frame_pred', 'mnad'),
@@ -306,31 +303,9 @@ def test_it_resumes_bit_for_bit_and_is_exported(tmp_path, monkeypatch):
     'train.epochs': 1.0,
   }
   build = lambda: experiment.build(predicting.config('frame_pred', **fields))
-  straight, run = tmp_path / 'straight', tmp_path / 'killed'
-  exp = build()
-  loop.train(exp, straight)
-  stops, advance = [('frame_pred', 1), ('mnad', 2)], loop.advance
-
-  def killed(exp, state, now):
-    if (exp.family, now) in stops:
-      stops.remove((exp.family, now))
-      raise Killed
-    return advance(exp, state, now)
-
-  with monkeypatch.context() as patch:
-    patch.setattr(loop, 'advance', killed)
-    for _ in range(2):
-      with pytest.raises(Killed):
-        loop.train(build(), run)
-    loop.train(build(), run)
-  assert not stops
+  exp = resuming.check(build, tmp_path, [('frame_pred', 1), ('mnad', 2)])
   for member in exp.members:
-    states = []
-    for folder in (straight, run):
-      with run_folder.opened(member, folder) as checkpoints:
-        _, state, _ = run_folder.trained(member, checkpoints, folder)
-      states.append(jax.device_get(state))
-    jax.tree.map(np.testing.assert_array_equal, *states)
+    straight = tmp_path / 'straight'
     _, weights, _ = collect.restored(member, straight)
     rows = member.splits[0].test[:5]
     scores = member.programs.score(weights, [rows]).scores['psnr'][0, :5]
