@@ -33,7 +33,7 @@ def check(build, folder, stops):
     stops: (family, step) before which the second run is killed.
 
   Returns:
-    The experiment of the first run.
+    The experiment of the first run, and how often the second one advanced.
   """
   exp, stops, advance, seen = build(), list(stops), loop.advance, []
   loop.train(exp, folder / 'straight')
@@ -52,8 +52,6 @@ def check(build, folder, stops):
         loop.train(build(), folder / 'killed')
     loop.train(build(), folder / 'killed')
   assert not stops
-  steps = sum(member.steps for member in exp.members)
-  assert steps <= len(seen) - kills  # Checkpoints may lie some steps back.
   both = (trained(exp, folder / run) for run in ('straight', 'killed'))
   jax.tree.map(np.testing.assert_array_equal, *both)
-  return exp
+  return exp, len(seen) - kills

@@ -303,7 +303,7 @@ def test_it_resumes_bit_for_bit_and_is_exported(tmp_path):
     'train.epochs': 1.0,
   }
   build = lambda: experiment.build(predicting.config('frame_pred', **fields))
-  exp = resuming.check(build, tmp_path, [('frame_pred', 1), ('mnad', 2)])
+  exp, _ = resuming.check(build, tmp_path, [('frame_pred', 1), ('mnad', 2)])
   for member in exp.members:
     straight = tmp_path / 'straight'
     _, weights, _ = collect.restored(member, straight)
