@@ -95,7 +95,10 @@ def extract(
 
 
 def extract_study(
-  folder: pathlib.Path, metrics: Sequence[str], commands: Sequence[str]
+  folder: pathlib.Path,
+  metrics: Sequence[str],
+  commands: Sequence[str],
+  across: str = '',
 ) -> dict[str, Any]:
   """Returns the data file of a study, with a table `main` of its points.
 
@@ -103,18 +106,10 @@ def extract_study(
     folder: of the study.
     metrics: names of those that are kept, the headline first.
     commands: by which it was run.
+    across: field whose values are columns, of the headline alone; '': none.
   """
   study = json.loads((folder / 'study.json').read_text())
   points = [p for p in study['points'] if p['state'] == 'finished']
-  headline, *others = metrics
-  rows = [
-    [
-      point['label'],
-      _cell(point['metrics'].get(headline)),
-      *(_cell(point['metrics'].get(m), spread=False) for m in others),
-    ]
-    for point in points
-  ]
   of_run = folder / 'runs' / points[0]['run'] / 'results.json'
   facts = _facts(json.loads(of_run.read_text()), commands)
   count = sum(point['replicas'] for point in points)
@@ -124,8 +119,59 @@ def extract_study(
     ' with their evaluation',
   }
   del facts['config']
+  made = _crossed(points, metrics[0], across) if across else None
+  return facts | {'tables': {'main': made or _points(points, metrics)}}
+
+
+def _points(points, metrics) -> dict[str, Any]:
+  """Returns a table with a row for each point: its label, or its fields."""
+  headline, *others = metrics
+  fields = [] if all(p['label'] for p in points) else _fields(points)
+  rows = [
+    [
+      *([_value(p['fields'].get(f)) for f in fields] or [p['label']]),
+      _cell(p['metrics'].get(headline)),
+      *(_cell(p['metrics'].get(m), spread=False) for m in others),
+    ]
+    for p in points
+  ]
   titles = [_TITLES.get(m) or wording.title(m) for m in metrics]
-  return facts | {'tables': {'main': _table(['point', *titles], rows)}}
+  return _table([*(map(_name, fields) if fields else ['point']), *titles], rows)
+
+
+def _crossed(points, metric: str, across: str) -> dict[str, Any]:
+  """Returns a table of one metric by the values of a field, in columns."""
+  fields = [f for f in _fields(points) if f != across]
+  found: dict[tuple, dict] = {}
+  for point in points:
+    key = tuple(_value(point['fields'].get(f)) for f in fields)
+    mean = {'mean': point['metrics'][metric]['mean']}
+    found.setdefault(key, {})[point['fields'].get(across)] = mean
+  values = {v for row in found.values() for v in row}
+  values = sorted(values, key=lambda v: (v is not None, v or 0))
+  heads = ['' if v is None else f'{_name(across)} {_value(v)}' for v in values]
+  rows = [[*key, *map(row.get, values)] for key, row in found.items()]
+  return _table([*map(_name, fields), *heads], rows)
+
+
+def _fields(points) -> list[str]:
+  """Returns the fields that points differ in."""
+  names = dict.fromkeys(name for point in points for name in point['fields'])
+  values = lambda name: {_value(p['fields'].get(name)) for p in points}
+  return [name for name in names if len(values(name)) > 1]
+
+
+def _name(field: str) -> str:
+  return field.rpartition('.')[2].replace('_', ' ')
+
+
+def _value(value: Any) -> str:
+  """Returns the value of a field as text; '' where a point does not set it."""
+  if isinstance(value, bool):
+    return 'yes' if value else 'no'
+  if isinstance(value, (int, float)):
+    return f'{value:,g}' if isinstance(value, float) else f'{value:,}'
+  return '' if value is None else str(value)
 
 
 def _table(columns, rows) -> dict[str, Any]:
@@ -305,9 +351,12 @@ def main() -> None:
   parser.add_argument('name', help='of the file in data/')
   parser.add_argument('metrics', nargs='+', help='the headline first')
   parser.add_argument('--command', action='append', default=[])
+  parser.add_argument(
+    '--across', default='', help='field of a study in columns'
+  )
   args = parser.parse_args()
   if (args.run / 'study.json').exists():
-    made = extract_study(args.run, args.metrics, args.command)
+    made = extract_study(args.run, args.metrics, args.command, args.across)
   else:
     results = json.loads((args.run / 'results.json').read_text())
     made = extract(results, args.metrics, args.command)
