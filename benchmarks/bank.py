@@ -89,7 +89,7 @@ def builders(rows: np.ndarray, how: str, count: int) -> Calls:
   """Returns functions that make slots [count, C] of rows, by name."""
   rng = lambda: np.random.default_rng(0)
   kept = lambda slots: jax.block_until_ready(jax.device_put(np.array(slots)))
-  ours = {'bank': lambda: kept(selection.select(rows, how, count, rng()))}
+  ours = {'bank': lambda: kept(selection.select(rows, how, count, rng()).slots)}
   if how == 'k_centre':
     seeds = lambda: sklearn.cluster.kmeans_plusplus(rows, count, random_state=0)
     return ours | {'scikit-learn': lambda: seeds()[0]}

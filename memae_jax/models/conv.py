@@ -12,8 +12,9 @@ three linear maps, made of slices and matrix products, do all the work:
 with stride s, padding p and taps t of the kernel, each for every dimension.
 Each is bilinear with the other two as gradients. Taps of the first dimension
 (time, or rows) are summed after the products, which each plane has with all of
-its taps; taps of the other dimensions are copied side by side before. On images
-without strides XLA's own `correlate` is faster and stands in. Its `outer` is
+its taps; taps of the other dimensions are copied side by side before. Where strides
+divide the kernel of images, tiles of pixels become channels, and no strides are
+left. On images without strides XLA's own `correlate` is faster and stands in. Its `outer` is
 fast at times, too, but not inside a loop, where training has it: there it takes
 many times as long (see benchmarks/conv_cpu.py).
 """
@@ -384,9 +385,75 @@ def _is_plain(geometry: _Geometry, channels: int) -> bool:
   return image and all(n > 2 * k for n, k in zip(n, k))
 
 
+class _Tiled(NamedTuple):
+  """A convolution of images whose strides divide its kernel, without strides.
+
+  Tiles of s x s pixels become one with s * s times the channels.
+
+  Attributes:
+    geometry: of the convolution of tiles.
+    strides, padding, size: s, p and n of that of pixels.
+  """
+
+  geometry: _Geometry
+  strides: tuple[int, ...]
+  padding: tuple[int, ...]
+  size: tuple[int, ...]
+
+  @property
+  def _edges(self):
+    """Zeros before and after each dimension, so that tiles cover it."""
+    sizes = (n * s for n, s in zip(self.geometry.size, self.strides))
+    return [
+      (p, covered - n - p)
+      for p, covered, n in zip(self.padding, sizes, self.size)
+    ]
+
+  def tiles(self, x):
+    """Maps [B, *n, C] to [B, *tiles, s * s * C]."""
+    (a, b), (h, w) = self.strides, self.geometry.size
+    x = _pad(x, self._edges).reshape(len(x), h, a, w, b, x.shape[-1])
+    return jnp.moveaxis(x, 2, 3).reshape(len(x), h, w, -1)
+
+  def pixels(self, x):
+    """Maps [B, *tiles, s * s * C] to [B, *n, C], the adjoint of `tiles`."""
+    (a, b), (h, w) = self.strides, self.geometry.size
+    x = jnp.moveaxis(x.reshape(len(x), h, w, a, b, -1), 3, 2)
+    x = x.reshape(len(x), h * a, w * b, -1)
+    return _pad(x, [(-low, -high) for low, high in self._edges])
+
+  def kernel(self, kernel):
+    """Maps [*k, Ci, Co] to the kernel of tiles, [*(k / s), s * s * Ci, Co]."""
+    (a, b), (c, d) = self.strides, self.geometry.kernel
+    kernel = kernel.reshape(c, a, d, b, *kernel.shape[2:])
+    return jnp.moveaxis(kernel, 1, 2).reshape(c, d, -1, kernel.shape[-1])
+
+  def taps(self, kernel):
+    """Maps a kernel of tiles to that of pixels."""
+    (a, b), (c, d) = self.strides, self.geometry.kernel
+    kernel = kernel.reshape(c, d, a, b, -1, kernel.shape[-1])
+    return jnp.moveaxis(kernel, 2, 1).reshape(c * a, d * b, *kernel.shape[4:])
+
+
+def _tiled(geometry: _Geometry, channels: int) -> _Tiled | None:
+  """Returns a convolution of tiles, or None where it does not fit."""
+  k, s, p, n, m = geometry
+  divides = all(k % s == 0 for k, s in zip(k, s))
+  if len(n) != 2 or max(s) == 1 or not divides or channels <= _NARROW:
+    return None
+  taps = tuple(k // s for k, s in zip(k, s))
+  size = tuple(m + k - 1 for m, k in zip(m, taps))
+  left = _Geometry(taps, (1, 1), (0, 0), size, m)
+  return _Tiled(left, s, p, n)
+
+
 def _correlate(geometry: _Geometry, x, kernel):
   """Maps x [B, *n, Ci] by a kernel [*k, Ci, Co] to [B, *m, Co]."""
   ci, co = kernel.shape[-2:]
+  tiled = _tiled(geometry, ci)
+  if tiled:
+    kernel = tiled.kernel(kernel)
+    return _correlate(tiled.geometry, tiled.tiles(x), kernel)
   if _is_plain(geometry, ci):
     return _xla_conv(geometry, x, kernel)
   if ci <= _NARROW and geometry.kernel[0] > 1:
@@ -419,6 +486,9 @@ def _correlate(geometry: _Geometry, x, kernel):
 def _outer(geometry: _Geometry, x, g):
   """Maps x [B, *n, Ci] and g [B, *m, Co] to a kernel [*k, Ci, Co]."""
   k, ci, co = geometry.kernel, x.shape[-1], g.shape[-1]
+  tiled = _tiled(geometry, ci)
+  if tiled:
+    return tiled.taps(_outer(tiled.geometry, tiled.tiles(x), g))
   if ci <= _NARROW and k[0] > 1:
     kernel = _outer(*_merged(geometry, x), g)[0]
     kernel = kernel.reshape(*k[1:], k[0], ci, co)
@@ -464,6 +534,9 @@ def _scatter(geometry: _Geometry, y, kernel):
   """
   k, s, p, n, m = geometry
   ci, co = kernel.shape[-2:]
+  tiled = _tiled(geometry, ci)
+  if tiled:
+    return tiled.pixels(_scatter(tiled.geometry, y, tiled.kernel(kernel)))
   if max(s) == 1 and len(n) == 2 and ci > _NARROW:
     around = tuple(k - 1 - p for k, p in zip(k, p))
     turned = jnp.swapaxes(jnp.flip(kernel, (0, 1)), -1, -2)
