@@ -12,11 +12,11 @@ three linear maps, made of slices and matrix products, do all the work:
 with stride s, padding p and taps t of the kernel, each for every dimension.
 Each is bilinear with the other two as gradients. Taps of the first dimension
 (time, or rows) are summed after the products, which each plane has with all of
-its taps; taps of the other dimensions are copied side by side before. Where strides
-divide the kernel of images, tiles of pixels become channels, and no strides are
-left. On images without strides XLA's own `correlate` is faster and stands in. Its `outer` is
-fast at times, too, but not inside a loop, where training has it: there it takes
-many times as long (see benchmarks/conv_cpu.py).
+its taps; taps of the other dimensions are copied side by side before. Where
+strides divide the kernel of images, tiles of pixels become channels, and no
+strides are left. On images without strides XLA's own `correlate` is faster and
+stands in. Its `outer` is fast at times, too, but not inside a loop, where
+training has it: there it takes many times as long (see benchmarks/conv_cpu.py).
 """
 
 import functools
