@@ -205,19 +205,19 @@ def test_points_of_a_study_are_rows_by_what_they_differ_in(scripts):
     point(0.6, slots=1000, kind='x', density=6.0),
     point(0.7, slots=1000, kind='x', density=0.5),
   ]
-  made = extract._points(points, ['auroc'])
+  made = extract.table_of_points(points, ['auroc'])
   assert made['columns'][:2] == ['slots', 'density']  # All are of one kind.
   assert [row[:2] for row in made['rows']] == [
     ['10', ''],
     ['1,000', '6'],
     ['1,000', '0.5'],
   ]
-  crossed = extract._crossed(points, 'auroc', 'a.density')
+  crossed = extract.crossed(points, 'auroc', 'a.density')
   assert crossed['columns'] == ['slots', '', 'density 0.5', 'density 6']
   means = [[c and c['mean'] for c in row[1:]] for row in crossed['rows']]
   assert means == [[0.5, None, None], [None, 0.7, 0.6]]
   labelled = [point(0.5, 'one', slots=1), point(0.6, 'two', slots=2)]
-  assert extract._points(labelled, ['auroc'])['columns'][0] == 'point'
+  assert extract.table_of_points(labelled, ['auroc'])['columns'][0] == 'point'
 
 
 @pytest.mark.slow

@@ -119,11 +119,11 @@ def extract_study(
     ' with their evaluation',
   }
   del facts['config']
-  made = _crossed(points, metrics[0], across) if across else None
-  return facts | {'tables': {'main': made or _points(points, metrics)}}
+  made = crossed(points, metrics[0], across) if across else None
+  return facts | {'tables': {'main': made or table_of_points(points, metrics)}}
 
 
-def _points(points, metrics) -> dict[str, Any]:
+def table_of_points(points, metrics) -> dict[str, Any]:
   """Returns a table with a row for each point: its label, or its fields."""
   headline, *others = metrics
   fields = [] if all(p['label'] for p in points) else _fields(points)
@@ -139,7 +139,7 @@ def _points(points, metrics) -> dict[str, Any]:
   return _table([*(map(_name, fields) if fields else ['point']), *titles], rows)
 
 
-def _crossed(points, metric: str, across: str) -> dict[str, Any]:
+def crossed(points, metric: str, across: str) -> dict[str, Any]:
   """Returns a table of one metric by the values of a field, in columns."""
   fields = [f for f in _fields(points) if f != across]
   found: dict[tuple, dict] = {}
