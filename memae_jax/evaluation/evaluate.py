@@ -16,12 +16,7 @@ from memae_jax.evaluation.media import (
   side_by_side,
 )
 from memae_jax.evaluation.metrics import registry
-from memae_jax.evaluation.report import (
-  figures,
-  findings,
-  page,
-  tables,
-)
+from memae_jax.evaluation.report import figures, findings, page, tables
 from memae_jax.evaluation.report.figure import Figure
 from memae_jax.evaluation.report.plots import side_by_side as plots
 from memae_jax.evaluation.results import (

@@ -105,7 +105,7 @@ def flat(
   order = order[slots[order].any(axis=1)]
   rows = np.concatenate([queries, slots[order]]).astype(np.float64)
   plane = sklearn.decomposition.PCA(
-    min(2, rows.shape[1]), svd_solver='randomized', random_state=0
+    min(2, *rows.shape), svd_solver='randomized', random_state=0
   )
   points = np.zeros((len(rows), 2))
   shares = np.zeros(2)

@@ -36,6 +36,8 @@ def of(
   tested = mapped[0].sample
   same = [r for r in mapped if np.array_equal(r.sample, tested)]
   places = error_maps.kept(exp.source, tested)
+  if not places.size:
+    return None
   rows, masks = tested[places], exp.source.masks
   labels = exp.source.labels[rows]
   return scores.SideBySide(

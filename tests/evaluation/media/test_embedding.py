@@ -42,6 +42,12 @@ def test_samples_that_are_all_the_same_have_a_plane():
   assert np.isfinite(found.queries).all() and found.shares == (0.0, 0.0)
 
 
+def test_one_query_without_a_slot_has_a_plane():
+  one, none = np.ones((1, 3), np.float32), np.zeros((2, 3), np.float32)
+  found = embedding.flat('bank', one, np.zeros(1, bool), none, np.zeros(2))
+  assert found.queries.shape == (1, 2) and found.slots.shape == (0, 2)
+
+
 @pytest.mark.parametrize('variant', ['memae', 'bank'])
 def test_queries_are_nearest_to_the_slots_that_they_read(variant):
   config = helpers.digits(

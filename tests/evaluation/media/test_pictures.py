@@ -167,6 +167,7 @@ def test_a_method_without_maps_is_evaluated_on_pictures_with_masks(tmp_path):
     f'--workdir={tmp_path / "run"}',
     '--config.fleet.variants=kde,mean',
     '--config.eval.baselines=()',
+    '--config.eval.pictures=2',
   )
   assert code == 0, err
   results = json.loads((tmp_path / 'run/results.json').read_text())
@@ -174,6 +175,7 @@ def test_a_method_without_maps_is_evaluated_on_pictures_with_masks(tmp_path):
   assert has_pixels == [False, True]
   drawn = (tmp_path / 'run/eval').glob('*/gallery_*.png')
   assert [path.name for path in drawn] == ['gallery_mean.png']
+  assert len([*(tmp_path / 'run/eval').glob('*/pictures/*.png')]) == 2
 
 
 def _shown(inputs, test, transform, train):

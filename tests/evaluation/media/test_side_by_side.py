@@ -85,6 +85,14 @@ def test_without_masks_all_pictures_are_shown_that_have_maps():
   assert side_by_side.of(exp, [_replica('ae', 0)], []) is None
 
 
+def test_there_is_no_figure_where_no_mask_is_known():
+  exp = _experiment()
+  unknown = exp.source._replace(has_mask=np.zeros(10, bool))
+  replica = _replica('ae', 7)._replace(maps=np.zeros((0, 6, 8), np.float16))
+  exp = types.SimpleNamespace(source=unknown, splits=exp.splits)
+  assert side_by_side.of(exp, [replica], []) is None
+
+
 def test_maps_that_are_all_the_same_have_a_scale():
   flat = _replica('ae', 7)
   flat = flat._replace(maps=np.zeros_like(flat.maps))

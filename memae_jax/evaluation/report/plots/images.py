@@ -31,12 +31,27 @@ def picture(ax, image, **kwargs):
   return drawn
 
 
-def _outline(ax, mask, color=style.OUTLINE):
-  """Draws the outline of a mask [H, W] bool, between its pixels and others."""
+def outline(ax, mask, color, box=None):
+  """Draws the outline of a mask, between its pixels and others.
+
+  Args:
+    ax: where to.
+    mask: [H, W] bool.
+    color: of the line.
+    box: left, top, width and height of the picture; None: those of `imshow`.
+  """
+  high, wide = mask.shape
+  left, top, across, down = box or (-0.5, -0.5, wide, high)
   # With a frame of False, the outline closes at the border of the image.
   framed = np.pad(mask.astype(np.float32), 1)
-  x, y = (np.arange(n) - 1 for n in framed.shape[::-1])
+  x = left + (np.arange(wide + 2) - 0.5) * across / wide
+  y = top + (np.arange(high + 2) - 0.5) * down / high
   ax.contour(x, y, framed, [0.5], colors=color, linewidths=0.9)
+
+
+def _outline(ax, mask, color=style.OUTLINE):
+  """Outlines a mask [H, W] bool in axes of its own."""
+  outline(ax, mask, color)
   high, wide = mask.shape
   ax.set(xlim=(-0.5, wide - 0.5), ylim=(high - 0.5, -0.5))
 

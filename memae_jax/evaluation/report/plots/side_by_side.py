@@ -111,7 +111,7 @@ def _input(ax, shown: scores.SideBySide, k: int, box: Sequence[float]) -> None:
   extent = left, left + wide, top + deep, top
   images.picture(ax, picture, extent=extent, aspect='auto')
   if shown.masks is not None and shown.masks[k].any():
-    _outline(ax, shown.masks[k], box, style.OUTLINE)
+    images.outline(ax, shown.masks[k], style.OUTLINE, box)
 
 
 def _map(ax, column: scores.Column, k: int, box: Sequence[float]) -> None:
@@ -130,14 +130,4 @@ def _map(ax, column: scores.Column, k: int, box: Sequence[float]) -> None:
     vmax=high,
   )
   if column.limit is not None and (values > column.limit).any():
-    _outline(ax, values > column.limit, box, style.FLAGGED)
-
-
-def _outline(ax, inside: np.ndarray, box: Sequence[float], color: str) -> None:
-  """Draws the outline of pixels [H, W] bool that a box of the axes shows."""
-  left, top, wide, deep = box
-  # With a frame of False, the outline closes at the border of the picture.
-  framed = np.pad(inside.astype(np.float32), 1)
-  rows, columns = ((np.arange(n) - 0.5) / (n - 2) for n in framed.shape)
-  x, y = left + columns * wide, top + rows * deep
-  ax.contour(x, y, framed, [0.5], colors=color, linewidths=0.8)
+    images.outline(ax, values > column.limit, style.FLAGGED, box)
