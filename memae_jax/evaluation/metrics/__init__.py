@@ -1,1 +1,7 @@
-"""Metrics of scores and labels, by NumPy alone."""
+"""Metrics of scores and labels, by NumPy alone; `registry` has them by name."""
+
+from memae_jax.evaluation.metrics import (  # noqa: F401  They register.
+  entries,
+  event_entries,
+  place_entries,
+)

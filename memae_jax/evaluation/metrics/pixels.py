@@ -17,6 +17,7 @@ METRICS = (
   'aupro',
   'pixel_base_rate',
 )
+OF_ANOMALOUS = ('pixel_auroc', 'aupro')  # Also over anomalous samples alone.
 EXACT_PIXELS = 10_000_000
 BINS = 2**16
 FPR_LIMIT = 0.3  # Upper end of AUPRO, as in the papers on MVTec AD.
@@ -121,3 +122,25 @@ def evaluate(
   out['pixel_average_precision'] = ranked['average_precision']
   out['aupro'] = _region_overlap(share, regions, negative)
   return {name: float(value) for name, value in out.items()}, {}
+
+
+def evaluate_anomalous(
+  maps: np.ndarray, masks: np.ndarray
+) -> tuple[dict[str, float | None], dict[str, str]]:
+  """Returns metrics of pixels over the samples whose mask shows an anomaly.
+
+  What sets normal samples apart as a whole, such as their light, then counts
+  for nothing.
+
+  Args:
+    maps, masks: see `evaluate`.
+
+  Returns:
+    As `evaluate`, names of `OF_ANOMALOUS` with "_anomalous" after them.
+  """
+  shows = masks.any(axis=(1, 2))
+  values, reasons = evaluate(maps[shows], masks[shows])
+  named = lambda found: {
+    f'{name}_anomalous': found[name] for name in OF_ANOMALOUS if name in found
+  }
+  return named(values), named(reasons)

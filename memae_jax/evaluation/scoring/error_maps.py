@@ -18,7 +18,8 @@ def measure(
 ) -> Metrics:
   """Returns metrics of pixels, and why some are undefined.
 
-  Those of videos include regions, and frames by what is found in them.
+  Those of videos include regions, and frames by what is found in them; those
+  of pictures include pixels of the anomalous ones alone.
 
   Args:
     source: with masks.
@@ -28,11 +29,13 @@ def measure(
   masks = source.masks[rows]
   values, reasons = pixels.evaluate(maps, masks)
   if source.videos is None:
-    return values, reasons
-  for more, why in (
-    clip_scores.find_regions(source, rows, maps),
-    pixel_criteria.evaluate(maps, masks),
-  ):
+    further = (pixels.evaluate_anomalous(maps, masks),)
+  else:
+    further = (
+      clip_scores.find_regions(source, rows, maps),
+      pixel_criteria.evaluate(maps, masks),
+    )
+  for more, why in further:
     values, reasons = values | more, reasons | why
   return values, reasons
 

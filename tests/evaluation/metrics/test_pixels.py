@@ -76,6 +76,25 @@ def test_perfect_and_useless_maps():
   assert flat['aupro'] == pytest.approx(0.15)
 
 
+def test_light_of_normal_samples_counts_for_nothing_without_them():
+  maps, masks = _case()
+  shows = masks.any(axis=(1, 2))
+  assert 0 < shows.sum() < len(masks)
+  brighter = np.where(shows[:, None, None], maps, maps + 100)
+  own, reasons = pixels.evaluate_anomalous(brighter, masks)
+  flat = masks[shows].reshape(-1), maps[shows].reshape(-1)
+  assert not reasons
+  assert own['pixel_auroc_anomalous'] == pytest.approx(
+    sklearn.metrics.roc_auc_score(*flat)
+  )
+  assert own['aupro_anomalous'] == pytest.approx(
+    _slow_aupro(maps[shows], masks[shows])
+  )
+  assert pixels.evaluate(brighter, masks)[0]['pixel_auroc'] < 0.5
+  none, reasons = pixels.evaluate_anomalous(maps, np.zeros_like(masks))
+  assert set(none.values()) == {None} and set(reasons) == set(none)
+
+
 def test_many_pixels_go_to_bins(monkeypatch):
   rng = np.random.default_rng(1)
   masks = np.zeros((6, 64, 64), bool)

@@ -21,6 +21,7 @@ COMPUTED = {
   *frames.METRICS,
   *events.METRICS,
   *pixels.METRICS,
+  *(f'{name}_anomalous' for name in pixels.OF_ANOMALOUS),
   *pixel_criteria.METRICS,
   *regions.METRICS,
   *defect_area.METRICS,

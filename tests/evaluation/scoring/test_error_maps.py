@@ -27,7 +27,9 @@ def test_maps_are_compared_with_the_masks_of_their_samples():
   assert values['pixel_auroc'] == 1 and not reasons
   values, reasons = error_maps.measure(source, rows[:1], np.zeros((1, 6, 5)))
   assert values['pixel_auroc'] is None and 'is normal' in reasons['pixel_auroc']
-  assert set(values) == set(pixels.METRICS)  # No regions without videos.
+  of_anomalous = {f'{name}_anomalous' for name in pixels.OF_ANOMALOUS}
+  # No regions without videos.
+  assert set(values) == {*pixels.METRICS, *of_anomalous}
 
 
 def test_regions_and_places_are_found_in_videos():
@@ -65,7 +67,9 @@ def test_maps_of_a_split_are_measured_where_masks_or_areas_are_known():
   )
   values, _ = of_split(exp.source, 0)
   places = [0, 1, 3, 4]
-  assert values == pixels.evaluate(maps[places], masks[known])[0]
+  shown = maps[places], masks[known]
+  of_anomalous, _ = pixels.evaluate_anomalous(*shown)
+  assert values == pixels.evaluate(*shown)[0] | of_anomalous
   more, _ = of_split(exp.source, 0.2)
   of_tests = dict(zip(places, masks[known]))
   by_area = lambda masks: defect_area.evaluate(
