@@ -159,3 +159,40 @@ def write_csv(path, change=lambda rows: rows):
   rows = change(rows)
   path.write_text('\n'.join(','.join(row) for row in rows) + '\n')
   return path
+
+
+def texture_with_defect(kind, seed, size=64, noise=0.03):
+  """A texture [size, size, 1], and the corner of its defect of 6 pixels."""
+  rng = np.random.default_rng([seed, sorted(_TEXTURES).index(kind)])
+  rows, columns = np.mgrid[:size, :size].astype(float)
+  periods, phases = rng.uniform(6, 12, 2), rng.uniform(0, 2 * np.pi, 2)
+  picture = _TEXTURES[kind](rows, columns, *periods, *phases)
+  picture = picture + noise * rng.normal(size=picture.shape)
+  row, column = rng.integers(4, size - 10, 2)
+  picture[row : row + 6, column : column + 6] = 1.0
+  return picture[..., None], (row, column)
+
+
+def _woven(rows, columns, p, q, a, b):
+  over = (rows // p + columns // p) % 2 > 0
+  along = np.where(over, np.sin(np.pi * rows / p), np.sin(np.pi * columns / p))
+  return 0.3 + 0.4 * np.abs(along)
+
+
+def _brick(rows, columns, p, q, a, b):
+  high, wide = int(p), 2 * int(q)
+  shifted = columns + (rows // high % 2) * wide / 2
+  return 0.7 - 0.4 * ((rows % high < 1) | (shifted % wide < 1.5))
+
+
+_WAVE = lambda x, period, phase: np.sin(2 * np.pi * x / period + phase)
+_TEXTURES = {
+  'separable': lambda r, c, p, q, a, b: (
+    0.5 + 0.2 * _WAVE(r, p, a) * _WAVE(c, q, b) + 0.1 * _WAVE(r, p, b)
+  ),
+  'diagonal': lambda r, c, p, q, a, b: (
+    0.5 + 0.3 * np.sin(2 * np.pi * (r / p + c / q) + a)
+  ),
+  'woven': _woven,
+  'brick': _brick,
+}

@@ -49,6 +49,8 @@ def test_from_first_step_to_report(name, tmp_path, monkeypatch):
   if name in FOLDERS:
     argument += f',path={fakes.pictures(tmp_path / "screw")}'
     fields = ['--config.eval.defect_area=0.005']
+  if name == 'one_image':
+    argument += f',path={fakes.pictures(tmp_path / "screw")}'
   if name == 'arrays':
     path = helpers.write_csv(tmp_path / 'rows.csv')
     argument += f',path={path},label=label,normal=good,categorical=kind'
@@ -63,6 +65,9 @@ def test_from_first_step_to_report(name, tmp_path, monkeypatch):
   results = json.loads((run / 'results.json').read_text())
   assert results['name'] == name
   assert results['checkpoint']['step'] == 1
+  if name == 'one_image':
+    _check_foretold(results, run)
+    return
   events = [
     json.loads(line)
     for line in (run / 'metrics.jsonl').read_text().splitlines()
@@ -85,6 +90,27 @@ def test_from_first_step_to_report(name, tmp_path, monkeypatch):
     _check_defects(results, page)
   assert list((run / 'eval').glob('*/*.svg'))
   assert 'http://' not in page.replace('http://www.w3.org', '')
+
+
+def _check_foretold(results, run):
+  """Of pictures that stand alone, which have no validation."""
+  assert results['dataset']['protocol'] == 'alone'
+  assert results['dataset']['split']['validation'] == {'min': 0, 'max': 0}
+  assert set(results['methods']) == {
+    'nkn', 'rest_mean', 'period_shift', 'axis_median', 'own_patches',
+  }  # fmt: skip
+  for summary in results['methods'].values():
+    assert 0 <= summary['auroc']['mean'] <= 1
+    assert 0 <= summary['pixel_auroc']['mean'] <= 1
+  ((network, lines),) = results['foretold'].items()
+  assert len(lines) == results['dataset']['split']['test']['min']
+  assert all(line['mean_z2'] > 0 for line in lines)
+  folder = run / 'eval' / '1'
+  arrays = np.load(folder / 'maps.npz')
+  assert arrays[f'{network}/sigma'].shape == (len(lines), 16, 16)
+  assert len(list((folder / 'foretold').iterdir())) == 3
+  page = (run / 'report.html').read_text()
+  assert 'say of itself?' in page and 'each test picture trains on' in page
 
 
 def _check_defects(results, page):
@@ -194,7 +220,8 @@ def test_defaults_and_arguments(name):
   assert one.model.memory.slots == 7 and one.train.epochs == 1.5
   quick = config_lib.resolve(_get(name, 'seeds=3,smoke,slots=7'))
   assert quick.fleet.seeds == 3 and quick.model.memory.slots == 7
-  assert quick.train.epochs < config.train.epochs
+  # Pictures that stand alone are one pass.
+  assert quick.train.epochs < config.train.epochs or name == 'one_image'
   with pytest.raises(errors.UserError, match='sedes.*did you mean "seeds"'):
     _get(name, 'sedes=3')
 

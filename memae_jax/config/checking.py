@@ -135,6 +135,11 @@ def _check_axes(resolved: Mapping[str, Any]) -> None:
       f' "{protocol}" has no normal class; use (), or one of'
       f' {", ".join(data_fields.ONE_CLASS)}'
     )
+  if protocol == 'alone' and resolved['eval']['checkpoint'] == 'validation':
+    raise errors.UserError(
+      'config field "eval.checkpoint" is "validation", but data.protocol'
+      ' "alone" has no validation normals; set it to "last"'
+    )
   for axis in [name for name in axes if name != 'seeds']:
     _refuse_repeated(f'fleet.{axis}', axes[axis])
   if not axes['variants']:

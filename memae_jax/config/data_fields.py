@@ -5,7 +5,7 @@ from typing import Any
 from memae_jax.config import fields
 from memae_jax.data import registry as datasets
 
-PROTOCOLS = ('one_class', 'official', 'random_rows', 'given')
+PROTOCOLS = ('one_class', 'official', 'random_rows', 'given', 'alone')
 ONE_CLASS = ('one_class', 'official')  # Protocols with a normal class.
 _NATURAL = fields.integer(0, '', low=0)
 _COUNT = fields.integer(1, '', low=1)
@@ -114,6 +114,11 @@ DATA: dict[str, Any] = {
   'max_samples': fields.integer(
     0, 'Keep a random subset of this many samples. 0: all.', low=0
   ).role(fields.SCALES),
+  'fill': fields.text(
+    '',
+    'alone: a picture that is white where pixels are unknown: they are filled'
+    ' in, with a deviation. Empty: none.',
+  ).role(fields.PATH),
   'protocol': fields.choice(
     'one_class',
     PROTOCOLS,
@@ -121,7 +126,8 @@ DATA: dict[str, Any] = {
     ' set (the paper). official: the normals of the official training set are'
     ' for training, the official test set for testing. random_rows: all rows'
     ' are split, and only the normals of the training part are for training.'
-    ' given: the source brings its own test set.',
+    ' given: the source brings its own test set. alone: no picture trains;'
+    ' each is foretold from the rest of itself, by methods made for this.',
   ),
   'train_fraction': fields.number(
     2 / 3,

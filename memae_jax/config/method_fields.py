@@ -323,6 +323,39 @@ ANOGAN: dict[str, Any] = {
   ).role(fields.NO_WEIGHT),
 }
 
+NKN: dict[str, Any] = {
+  'block': fields.integer(
+    0,
+    'Pixels of a side of the blocks that are foretold from the rest; no smaller'
+    ' than a defect. 0: an eighth of the shorter side.',
+    low=0,
+  ),
+  'stride': fields.integer(
+    0, 'Pixels from one block to the next. 0: the block.', low=0
+  ),
+  'passes': fields.integer(
+    2,
+    'Passes over the picture; each after the first is without the worst blocks'
+    ' of the one before, at most a tenth of the picture. 1: as published.',
+    low=1,
+  ),
+  'steps': fields.integer(
+    600, 'Steps of Adam of the first pass; others take a third.', low=4
+  ),
+  'starts': fields.integer(
+    3,
+    'Tries, from the strongest periods on; the likeliest goes on. 0: one, from'
+    ' a tenth of the picture, as published.',
+    low=0,
+  ),
+  'periodic': fields.integer(
+    1, 'Periodic kernels among the primitives of an axis.', low=1, high=8
+  ),
+  'loud': fields.number(
+    4.0, 'Deviations from which on a block may be left out.', above=0
+  ),
+}
+
 ALL = {
   'anogan': ANOGAN,
   'bank': BANK,
@@ -333,6 +366,7 @@ ALL = {
   'gmm_texture': GMM_TEXTURE,
   'hasan': HASAN,
   'mnad': MNAD,
+  'nkn': NKN,
   'variation': VARIATION,
   'zhao': ZHAO,
 }

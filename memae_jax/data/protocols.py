@@ -35,6 +35,8 @@ def split(
     UserError: the protocol does not fit the data, or leaves too few samples.
   """
   normal = _is_normal(source, config.protocol, normal_class)
+  if config.protocol == 'alone':
+    return _alone(source, config, normal)
   seeds = seed, 0 if normal_class is None else normal_class + 1
   rng = np.random.default_rng(seeds)
   pool, test = _PROTOCOLS[config.protocol](source, config, normal, rng)
@@ -81,6 +83,22 @@ def split(
     train, validation, test, ~normal[test], transform, warnings=warnings
   )
   return _with_notes(source, config, out, notes)
+
+
+def _alone(source, config, normal) -> types.Split:
+  """Returns all samples to test, each of which trains for itself alone."""
+  rows = np.arange(len(normal), dtype=np.int32)
+  if source.is_test is not None:
+    rows = rows[source.is_test]
+  notes = {'train': len(rows), 'validation': 0, 'test': len(rows)}
+  return types.Split(
+    train=rows,
+    validation=rows[:0],
+    test=rows,
+    anomalous=~normal[rows],
+    transform=transforms.fit(source, rows, config),
+    notes=notes | {'anomalies': int((~normal[rows]).sum())},
+  )
 
 
 def _with_notes(

@@ -119,6 +119,7 @@ class Source(NamedTuple):
   places: {name such as 'file' or 'row': [S] values} by which a user finds a
     sample again; empty where nobody would look for one. For clips see `videos`.
   levels: values of 16-bit pictures that became 0 and 255; else the full range.
+  unknown: [H, W] bool, pixels of all pictures that nobody may look at; or None.
   labelled: False when the data have no labels (all samples count as normal).
   dropped: samples that are left out, one entry per reason: {'count': int,
     'why': str}.
@@ -144,6 +145,7 @@ class Source(NamedTuple):
   pictures: Any = None
   places: dict[str, np.ndarray] = {}
   levels: tuple[int, int] = (0, 2**16 - 1)
+  unknown: np.ndarray | None = None
   labelled: bool = True
   dropped: tuple[dict[str, Any], ...] = ()
   host: HostStage | None = None

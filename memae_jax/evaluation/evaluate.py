@@ -12,6 +12,7 @@ import numpy as np
 from memae_jax.evaluation.media import (
   embedding,
   films,
+  foretold,
   pictures,
   side_by_side,
 )
@@ -59,7 +60,8 @@ class Family(NamedTuple):
   """The scores of one family of methods.
 
   networks: scores of its replicas. memory: statistics by replica name.
-  throughput: of scoring. weights: of the fleet.
+  throughput: of scoring. weights: of the fleet. foretold: pictures that stand
+  alone.
   """
 
   exp: experiment.Experiment
@@ -67,6 +69,7 @@ class Family(NamedTuple):
   memory: dict[str, Any]
   throughput: dict[str, Any]
   weights: step.Weights
+  foretold: list[scores.Foretold]
 
 
 def shared(exp: experiment.Experiment) -> Shared:
@@ -134,7 +137,8 @@ def evaluate(request: Request) -> dict[str, Any]:
   networks = _replicas(families)
   results = _results(request, families, baseline, events)
   _write_arrays(request.folder / 'scores.npz', _score_arrays(networks))
-  _write_maps(exp, networks, request.folder / 'maps.npz')
+  alone = foretold.joined(family.foretold for family in families)
+  _write_maps(exp, networks, request.folder / 'maps.npz', alone)
   _write_numbers(results, request.places)
   if not request.brief:
     _draw(request, results, families, baseline.baselines, events)
@@ -155,7 +159,8 @@ def _families(request: Request) -> list[Family]:
   for exp, weights, steps in members:
     networks, memory, throughput = collect.networks(exp, weights, steps)
     networks = pictures.with_pictures(exp, weights, networks)
-    families.append(Family(exp, networks, memory, throughput, weights))
+    alone = foretold.of(exp, weights)
+    families.append(Family(exp, networks, memory, throughput, weights, alone))
   return families
 
 
@@ -200,7 +205,10 @@ def _results(
   results['highest'] = top_samples.highest(*listed)
   results['flags'] = top_samples.flags(*listed)
   results['course'] = history.stored(request.out, results)
+  alone = foretold.joined(family.foretold for family in families)
+  results['foretold'] = {one.name: foretold.facts(one) for one in alone}
   results['warnings'] = findings.warnings(results)
+  results['warnings'] += foretold.warnings(results['foretold'])
   return results
 
 
@@ -229,6 +237,8 @@ def _draw(
   _write_page(results, drawn, folder, request.places)
   if beside is not None:
     _write_pictures(exp, beside, folder / 'pictures')
+  alone = foretold.joined(family.foretold for family in families)
+  foretold.write(folder / 'foretold', alone, exp.config.eval.pictures)
   weights = families[0].weights
   with jax.transfer_guard('allow'):
     for film in films.write_all(exp, weights, networks[0], folder / 'films'):
@@ -250,7 +260,11 @@ def _pictures(families: Sequence[Family], beside) -> scores.Pictures:
       embedded += embedding.embeddings(*args)
     others = pictures.other_classes([(f.exp, f.weights) for f in families])
   return scores.Pictures(
-    others, strips, beside and beside.at(side_by_side.chosen(beside)), embedded
+    others,
+    strips,
+    beside and beside.at(side_by_side.chosen(beside)),
+    embedded,
+    foretold.joined(family.foretold for family in families),
   )
 
 
@@ -307,9 +321,9 @@ def _write_arrays(path: pathlib.Path, arrays: dict[str, np.ndarray]) -> None:
   atomic.write(path, buffer.getvalue())
 
 
-def _write_maps(exp, networks, path: pathlib.Path) -> None:
+def _write_maps(exp, networks, path: pathlib.Path, alone) -> None:
   """Writes the error maps that were kept, and the samples they are of."""
-  arrays = {}
+  arrays = foretold.arrays(alone)
   for replica in networks:
     if replica.maps is not None:
       places = error_maps.kept(exp.source, replica.sample)

@@ -194,6 +194,31 @@ register(
     ' distance of the features around it',
   ),
   Rule(
+    'max_abs',
+    'Largest error of a pixel',
+    'largest absolute error of a pixel and channel, in units of the model'
+    ' input',
+    errors=None,
+    of_pixels='absolute error of each pixel, the largest of the channels, in'
+    ' units of the model input',
+  ),
+  Rule(
+    'max_sigma',
+    'Largest error in deviations',
+    'largest absolute error of a pixel and channel over the deviation that the'
+    ' Gaussian process gives it',
+    errors=None,
+    of_pixels='absolute error of each pixel, the largest of the channels, over'
+    ' its deviation',
+  ),
+  Rule(
+    'block_distance',
+    'Largest distance of a block',
+    'squared Mahalanobis distance of a block to what the rest of the picture'
+    ' says, over its number of values; that of the farthest block',
+    errors=None,
+  ),
+  Rule(
     'deviations',
     'Deviations from the mean',
     'distance of the grey level of a pixel to its mean on training normals,'

@@ -229,6 +229,18 @@ class Method:
     del replicas, config
     return ()
 
+  def for_samples(
+    self, count: int, unknown: np.ndarray | None = None
+  ) -> 'Method':
+    """Returns the method for the samples of a run, where that matters.
+
+    Args:
+      count: of training samples.
+      unknown: [H, W] bool, pixels that nobody may look at; or None.
+    """
+    del count, unknown
+    return self
+
   def on(self, across: Across) -> 'Method':
     """Returns the method that one device of a spread replica runs."""
     del across
@@ -348,6 +360,20 @@ class Method:
       x: [B, ...] model inputs.
     """
     del variables, x
+    return None
+
+  def found(self, variables: Variables) -> Mapping[str, Any] | None:
+    """Returns what was found for each training sample, [M, ...] each, by name.
+
+    Of pictures that stand alone: `picture` and `mean` [M, H, W, C] in units of
+    the model input, `sigma`, `z` and `hidden` [M, H, W], `rows` [M, H] and
+    `columns` [M, W] kernels from the first pixel on, `r2`, `z2` and
+    `log_likelihood` [M]. None: there is nothing of this kind.
+
+    Args:
+      variables: of the replica.
+    """
+    del variables
     return None
 
   def decode_slots(

@@ -25,6 +25,8 @@ _FAMILY = {
 _OF_FEATURES = {'family': 'feature_memae', 'build': _of('feature_memae')}
 _FEATURES = 'methods.bank.', 'methods.feature_memae.'
 
+_ALONE = 'rest_mean', 'period_shift', 'axis_median', 'own_patches'
+
 ALL = (
   Entry(
     name='memae',
@@ -241,6 +243,26 @@ ALL = (
     style=('#e0637c', '-', 'd'),
     reads=('methods.anogan.',),
     rivals=('memae', 'ae', 'bank'),
+  ),
+  *(
+    Entry(
+      name,
+      label,
+      name,
+      _of('alone.method'),
+      style=style,
+      reads=('methods.nkn.',),
+      exportable=False,
+      classical=name != 'nkn',
+      rivals=_ALONE if name == 'nkn' else (),
+    )
+    for name, label, style in (
+      ('nkn', 'Neural kernel network', ('#d62728', '-', 'o')),
+      ('rest_mean', 'Mean of the rest', ('#999999', '--', 'x')),
+      ('period_shift', 'One period away', ('#444444', '--', 'x')),
+      ('axis_median', 'Medians of row and column', ('#444444', ':', 'x')),
+      ('own_patches', 'Nearest own patch', ('#44aa99', '--', 'x')),
+    )
   ),
   *(
     Entry(name, label, name, _of('fitted'), style=style, classical=True)

@@ -40,10 +40,9 @@ _LONG = 2**16  # Elements of a batch, see `_long_steps`.
 class Experiment:
   """Config, data, fleet and programs of one family; not the weights.
 
-  identity: hashes of samples and labels. replicas: of the family.
-  splits: one per replica; replicas of the same seed and class share it.
-  mesh: the devices. trainer: code of one replica. programs: of the fleet, on
-    the devices.
+  identity: hashes of samples and labels. replicas: of the family. splits: one
+    per replica; replicas of the same seed and class share it. mesh: the
+    devices. trainer: code of one replica. programs: of the fleet, on those.
   started_in: machine and versions of this process, see `environment.describe`.
   steps: of the run: train_steps per stage of gradient descent, and passes over
     the samples. log_every, validate_every, checkpoint_every: intervals in
@@ -369,7 +368,8 @@ def _family(
   source = loaded.source
   splits = tuple(loaded.splits[r.seed, r.normal_class] for r in replicas)
   family = config_lib.of_family(config, name)
-  method = _method(family, source, replicas)
+  most = max(len(split.train) for split in splits)
+  method = _method(family, source, replicas).for_samples(most, source.unknown)
   lengths = _lengths(family.train, splits, method, steps)
   trainer = _trainer(family, method, source, lengths.train_steps)
   if not loaded.trained_on:

@@ -197,9 +197,12 @@ def over_replicas(
 
 
 def pad_rows(rows: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-  """Stacks R arrays [n_r] into [R, max n], padded with 0, and counts [R]."""
+  """Stacks R arrays [n_r] into [R, max n], padded with 0, and counts [R].
+
+  There is one column at least, so that programs have something to run on.
+  """
   counts = np.asarray([len(row) for row in rows], np.int32)
-  stacked = np.zeros((len(rows), max(counts)), rows[0].dtype)
+  stacked = np.zeros((len(rows), max(1, *counts)), rows[0].dtype)
   for i, row in enumerate(rows):
     stacked[i, : len(row)] = row
   return stacked, counts

@@ -160,7 +160,12 @@ def _validate(
   now: int,
   log: metrics_log.MetricsWriter,
 ) -> step.ReplicaState:
-  """Scores the validation normals, logs it, and keeps the best weights."""
+  """Scores the validation normals, logs it, and keeps the best weights.
+
+  Pictures that stand alone have none.
+  """
+  if not any(len(split.validation) for split in exp.splits):
+    return state
   state, error, totals = exp.programs.validate(state, now)
   diagnostics.raise_unless_sound(error, exp.replicas, now)
   values = {exp.trainer.method.criterion[1]: error.tolist()}

@@ -52,6 +52,23 @@ FIELDS = {
     'methods.zhao.decoder_widths': (4,),
   },
 }
+OF_ONE_PICTURE = tuple(
+  name
+  for name in registry.names()
+  if 'methods.nkn.' in registry.find(name).reads
+)
+FIELDS |= dict.fromkeys(
+  OF_ONE_PICTURE,
+  {
+    'data.protocol': 'alone',
+    'data.normal_labels': ('3',),
+    'data.max_samples': 9,  # Eight devices have padding.
+    'fleet.normal_classes': (),
+    'methods.nkn.block': 4,
+    'methods.nkn.steps': 4,
+    'methods.nkn.starts': 1,
+  },
+)
 OF_CLIPS = {'zhao'}
 FAMILIES: dict[str, list[str]] = {}
 for _name in registry.names():

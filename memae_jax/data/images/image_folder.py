@@ -7,7 +7,8 @@ test/scratch/000.png               anomalous, one folder for each kind
 ground_truth/scratch/000_mask.png  which pixels; optional, see `mask_files`
 
 Without a folder test, the data have neither labels nor a test set of their own.
-Layouts of published sets are in `mvtec` and `visa_dagm`.
+Layouts of published sets are in `mvtec` and `visa_dagm`, pictures that stand
+alone in `single`.
 """
 
 import pathlib
@@ -26,6 +27,7 @@ from memae_jax.data.images import (
   levels,
   mask_files,
   mvtec,
+  single,
   visa_dagm,
 )
 from memae_jax.data.images import masks as masks_lib
@@ -50,8 +52,9 @@ def load(config) -> types.Source:
   Raises:
     UserError: a folder or a file is wrong; the message names it.
   """
-  root = _root(config.path)
-  layout = _layout(root)
+  root, alone = _root(config.path), config.protocol == 'alone'
+  layout = single.layout(root) if alone else _layout(root)
+  root = root if root.is_dir() else root.parent
   samples = layout.samples
   has_mask, masks = None, masks_lib.Masks(None, (), ())
   with futures.ThreadPoolExecutor() as pool:  # Pillow decodes in parallel.
@@ -77,7 +80,8 @@ def load(config) -> types.Source:
     has_mask=has_mask,
     places={'file': np.array([layouts.inside(root, s.file) for s in samples])},
     levels=tuple(levels_choice.levels),
-    labelled=bool(is_test.any() or names),
+    unknown=_unknown(config, inputs.shape[1:3]),
+    labelled=bool(names) or bool(is_test.any() and not alone),
     dropped=_dropped(root, layout),
     notes=_notes(samples, pictures, config.image_size),
     remarks=(
@@ -94,6 +98,37 @@ def load(config) -> types.Source:
       *masks.warnings,
     ),
   )
+
+
+def _unknown(config, size: tuple[int, int]) -> np.ndarray | None:
+  """Returns the pixels that `data.fill` marks, or None.
+
+  Raises:
+    UserError: the mask has another size, marks nothing or leaves nothing, or
+      the protocol is another one.
+  """
+  if not config.fill:
+    return None
+  path = pathlib.Path(config.fill)
+  name = foreign.name_of(path)
+  if config.protocol != 'alone':
+    raise errors.UserError(
+      f'config field "data.fill" is {name}, but data.protocol is'
+      f' "{config.protocol}"; use "alone"'
+    )
+  pixels = decode_image.read(path, config.image_size, 'grey').pixels
+  if pixels.shape[:2] != size:
+    raise errors.UserError(
+      f'{name} has {pixels.shape[0]} x {pixels.shape[1]} pixels, but the'
+      f' pictures {size[0]} x {size[1]}; give a mask of that size'
+    )
+  marked = pixels[..., 0] >= 128
+  if marked.all() or not marked.any():
+    raise errors.UserError(
+      f'{name} marks {"all" if marked.all() else "none"} of the pixels; white'
+      ' are those to fill in'
+    )
+  return marked
 
 
 def _root(path: str) -> pathlib.Path:
@@ -152,6 +187,7 @@ def _levels(pool, samples, asked) -> levels.Choice:
     asked: `data.levels`, or () to choose.
   """
   train = [s.file for s in samples if not (s.is_test or s.kind)]
+  train = train or [s.file for s in samples]  # Pictures that stand alone.
   total, lock = np.zeros(2**16, np.int64), threading.Lock()
 
   def count(file) -> bool:

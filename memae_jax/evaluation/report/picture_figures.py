@@ -7,7 +7,12 @@ import numpy as np
 
 from memae_jax.evaluation.report import wording
 from memae_jax.evaluation.report.figure import Figure
-from memae_jax.evaluation.report.plots import images, odd_inputs, side_by_side
+from memae_jax.evaluation.report.plots import (
+  foretold,
+  images,
+  odd_inputs,
+  side_by_side,
+)
 from memae_jax.evaluation.results import describe
 from memae_jax.evaluation.scoring import scores
 
@@ -29,6 +34,7 @@ _BY_AREA = (
   ' Outlined in green: what is above the threshold by the area of defects, see'
   ' its table.'
 )
+_ALONE = 4  # At most so many pictures that stand alone are drawn.
 _SIDE_BY_SIDE = (
   'Of the normal pictures and of each kind of anomalies, the one with the'
   ' median score by the first method. Outlined in blue: the true mask. Below:'
@@ -50,6 +56,7 @@ def draw(
     shown: pictures that are of several replicas.
   """
   return [
+    *_foretold(results, shown.foretold),
     *_strips(results, replicas, shown.strips),
     *_galleries(results, replicas),
     *_side_by_side(shown.side_by_side),
@@ -182,3 +189,24 @@ def _odd_inputs(results, replicas) -> Iterator[Figure]:
       odd_inputs.draw(shown, quantile),
       vector=False,
     )
+
+
+def _foretold(results, shown: Sequence[scores.Foretold]) -> Iterator[Figure]:
+  """Draws the pictures that stand alone with the largest errors."""
+  for found in shown:
+    lines = results['foretold'][found.name]
+    order = sorted(range(len(lines)), key=lambda k: -lines[k]['max_z'])
+    for k in order[:_ALONE]:
+      line = lines[k]
+      r2 = wording.format_value(line['r2'])
+      z2 = wording.format_value(line['mean_z2'])
+      yield Figure(
+        f'foretold_{k}',
+        'pictures',
+        f'What does {line["file"]} say of itself?',
+        f'R^2 of what is foretold: {r2}; mean square of the error in'
+        f' deviations: {z2} (1 is right). Outlined in green: above four'
+        ' deviations; in blue: blocks that were hidden from all others.',
+        foretold.draw(found, k),
+        vector=False,
+      )

@@ -189,18 +189,34 @@ class ReplicaScores(NamedTuple):
     return detection.threshold(self.validation_score, quantile)
 
 
+class Foretold(NamedTuple):
+  """Pictures that stand alone, M of them, and what a method says of each.
+
+  name: of the replica. title: [M] of each picture. block: pixels of a side of
+  the blocks that are foretold. arrays: [M, ...] each, see `Method.found`.
+  levels: least and greatest value of a model input.
+  """
+
+  name: str
+  title: Sequence[str]
+  block: int
+  arrays: Mapping[str, np.ndarray]
+  levels: tuple[float, float]
+
+
 class Pictures(NamedTuple):
   """Pictures of several replicas.
 
   other_classes: samples of classes that the networks never saw. strips: frames
   of one video, by name of the replica. side_by_side: some test pictures.
-  embeddings: of the memories.
+  embeddings: of the memories. foretold: pictures that stand alone.
   """
 
   other_classes: Sequence[OtherClasses] = ()
   strips: Mapping[str, Gallery] = {}
   side_by_side: SideBySide | None = None
   embeddings: Sequence[Embedding] = ()
+  foretold: Sequence[Foretold] = ()
 
 
 def firsts(replicas: Iterable[ReplicaScores]) -> dict[str, ReplicaScores]:

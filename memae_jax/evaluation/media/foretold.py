@@ -1,0 +1,223 @@
+"""Pictures that stand alone: what each says of its own blocks."""
+
+import io
+import logging
+import pathlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import PIL.Image
+
+from memae_jax.evaluation.scoring import scores
+from memae_jax.runtime import atomic
+from memae_jax.training import experiment
+
+_LOG = logging.getLogger(__name__)
+LEAST_R2 = 0.3  # Below it, a picture does not foretell itself.
+_STORED = 'mean', 'sigma', 'z'
+_FRAME_MS = 120  # Of a film.
+_SIDE = 256  # Least pixels of a side of a film.
+
+
+def of(exp: experiment.Experiment, weights: Any) -> list[scores.Foretold]:
+  """Returns what the first replica found, where its method finds anything.
+
+  Args:
+    exp: the experiment of a family.
+    weights: of its fleet.
+  """
+  if exp.programs.is_large:
+    return []
+  found = exp.trainer.method.found(exp.programs.one(weights, 0).variables)
+  if found is None:
+    return []
+  split, replica = exp.splits[0], exp.replicas[0]
+  arrays = {name: np.asarray(value) for name, value in found.items()}
+  named = exp.source.places.get('file')
+  files = [
+    f'sample {row}' if named is None else named[row]
+    for row in split.train.tolist()
+  ]
+  ends = (
+    np.array([0, 255]) * split.transform.scale[0] + split.transform.shift[0]
+  )
+  block = exp.trainer.method.block
+  levels = float(ends[0]), float(ends[1])
+  return [scores.Foretold(replica.name, files, block, arrays, levels)]
+
+
+def facts(found: scores.Foretold) -> list[dict[str, Any]]:
+  """Returns a line of `results.json` for each picture.
+
+  Args:
+    found: the pictures.
+  """
+  out = []
+  for k, title in enumerate(found.title):
+    one = {name: value[k] for name, value in found.arrays.items()}
+    loudest = np.unravel_index(np.argmax(one['z']), one['z'].shape)
+    number = lambda value: float(value) if np.isfinite(value) else None
+    out.append(
+      {
+        'file': title,
+        'r2': number(one['r2']),
+        'mean_z2': number(one['z2']),
+        'log_likelihood': number(one['log_likelihood']),
+        'max_z': number(one['z'].max()),
+        'loudest': [int(place) for place in loudest],
+        'filled_in': int(one['hidden'].sum()),
+      }
+    )
+  return out
+
+
+def in_words(lines: Sequence[Mapping[str, Any]], most: int = 5) -> list[str]:
+  """Returns a sentence on each of the pictures with the largest errors.
+
+  Args:
+    lines: from `facts`.
+    most: so many pictures.
+  """
+  order = sorted(lines, key=lambda line: -(line['max_z'] or 0))
+  return [
+    '{file}: largest error {max_z:.1f} deviations, at row {loudest[0]}, column'
+    ' {loudest[1]}; R^2 {r2}'.format_map(
+      line | {'r2': '-' if line['r2'] is None else f'{line["r2"]:.2f}'}
+    )
+    for line in order[:most]
+  ]
+
+
+def joined(of_families: Iterable[list]) -> list[scores.Foretold]:
+  """Returns the pictures of several families in one list."""
+  return [found for of_family in of_families for found in of_family]
+
+
+def loudest(found: scores.Foretold, most: int) -> list[int]:
+  """Returns which pictures have the largest errors.
+
+  Args:
+    found: the pictures.
+    most: so many of them.
+  """
+  largest = found.arrays['z'].max(axis=(1, 2))
+  return np.argsort(-largest, kind='stable')[:most].tolist()
+
+
+def write(
+  folder: pathlib.Path, alone: Sequence[scores.Foretold], most: int
+) -> None:
+  """Writes pictures as foretold, deviations, and films of the mask.
+
+  They are of the pictures with the largest errors, which the log names.
+
+  Args:
+    folder: where to.
+    alone: from `joined`.
+    most: so many pictures, and one at least.
+  """
+  for found in alone:
+    for line in in_words(facts(found)):
+      _LOG.info('%s', line)
+    for k in loudest(found, max(most, 1)):
+      stem = f'{k:06d}_{pathlib.PurePath(found.title[k]).stem}'
+      for name, data in pictures_of(found, k).items():
+        atomic.write(folder / f'{stem}_{name}.png', data)
+      atomic.write(folder / f'{stem}.gif', film(found, k))
+
+
+def warnings(of_replicas: Mapping[str, Sequence[Mapping[str, Any]]]):
+  """Returns a sentence on pictures that do not foretell themselves.
+
+  Args:
+    of_replicas: {replica: lines of `facts`}.
+  """
+  return [text for lines in of_replicas.values() for text in _weak(lines)]
+
+
+def _weak(lines: Sequence[Mapping[str, Any]]) -> list[str]:
+  weak = [line for line in lines if (line['r2'] or 0) < LEAST_R2]
+  if not weak:
+    return []
+  first = weak[0]
+  r2 = 'undefined' if first['r2'] is None else f'{first["r2"]:.2f}'
+  return [
+    f'{len(weak)} of {len(lines)} pictures do not foretell themselves (R^2'
+    f' below {LEAST_R2}), such as {first["file"]} ({r2}): their scores say'
+    ' little of defects'
+  ]
+
+
+def arrays(found: Sequence[scores.Foretold]) -> dict[str, np.ndarray]:
+  """Returns the arrays of maps.npz, named REPLICA/FIELD."""
+  return {
+    f'{one.name}/{field}': one.arrays[field]
+    for one in found
+    for field in _STORED
+  }
+
+
+def pictures_of(found: scores.Foretold, k: int) -> dict[str, bytes]:
+  """Returns PNG files of a picture: as foretold, and how sure that is.
+
+  Args:
+    found: the pictures.
+    k: which one.
+  """
+  sigma = found.arrays['sigma'][k]
+  mean = _bytes(found.arrays['mean'][k], found.levels)
+  sure = _bytes(sigma[..., None], (0.0, float(sigma.max()) or 1.0))
+  return {'foretold': _png(mean), 'deviation': _png(sure)}
+
+
+def film(found: scores.Foretold, k: int) -> bytes:
+  """Returns a GIF of the mask that moves over a picture.
+
+  On the left the picture with the block that is hidden, on the right what was
+  foretold so far.
+
+  Args:
+    found: the pictures.
+    k: which one.
+  """
+  picture = _bytes(found.arrays['picture'][k], found.levels)
+  mean = _bytes(found.arrays['mean'][k], found.levels)
+  block, (height, width) = found.block, picture.shape[:2]
+  done, frames = np.full_like(picture, 128), []
+  larger = max(1, _SIDE // max(height, width))
+  for row in range(0, height, block):
+    for column in range(0, width, block):
+      at = slice(row, row + block), slice(column, column + block)
+      hidden = picture.copy()
+      hidden[at] = 128
+      done[at] = mean[at]
+      page = np.concatenate([hidden, done], axis=1)
+      page = np.repeat(np.repeat(page, larger, 0), larger, 1)
+      frames.append(_image(page).convert('P'))
+  stream = io.BytesIO()
+  frames[0].save(
+    stream,
+    'GIF',
+    save_all=True,
+    append_images=frames[1:],
+    duration=_FRAME_MS,
+    loop=0,
+  )
+  return stream.getvalue()
+
+
+def _bytes(values: np.ndarray, levels: tuple[float, float]) -> np.ndarray:
+  low, high = levels
+  scaled = (values.astype(np.float64) - low) / (high - low) * 255
+  return np.clip(np.round(scaled), 0, 255).astype(np.uint8)
+
+
+def _image(pixels: np.ndarray) -> PIL.Image.Image:
+  return PIL.Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+
+
+def _png(pixels: np.ndarray) -> bytes:
+  stream = io.BytesIO()
+  _image(pixels).save(stream, 'PNG')
+  return stream.getvalue()

@@ -1,0 +1,1 @@
+"""Methods of one picture alone, without training data."""

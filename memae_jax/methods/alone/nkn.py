@@ -1,0 +1,254 @@
+"""Anomalies of one picture: what the rest of it does not foretell.
+
+A Gaussian process with neural kernel networks (Sun et al. 2018) is trained on
+the picture itself and predicts each block from all pixels outside of it. Blocks
+that it predicts worst are then hidden from training and from all other
+predictions, since a defect spoils those of its periodic copies, too.
+"""
+
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from memae_jax.methods.alone import double, fitting, grids, kernels, periods
+
+_SAME = 1e-12  # Deviation, over the largest level, of one colour.
+_DRAWS = 8  # Of hidden pixels, in each round of training.
+_REFIT = 1e-2  # Learning rate of passes after the first.
+_LARGE_HOLE = 1000  # Pixels from which on there is one pass.
+FILLED = 0.1  # At most this share of a picture is filled in between passes.
+
+
+class Settings(NamedTuple):
+  """Settings of a fit.
+
+  block: side of the blocks in pixels; 0: an eighth of the shorter side.
+  stride: from one block to the next; 0: the block.
+  passes: the first one, and further ones without the worst blocks.
+  steps: of Adam in the first pass; later ones take a third.
+  starts: tries with the strongest periods, of which the likeliest goes on; 0:
+    one, from a tenth of the picture, as the authors do.
+  periodic: periodic kernels of an axis.
+  loud: deviations above which a block may be filled in.
+  """
+
+  block: int = 0
+  stride: int = 0
+  passes: int = 2
+  steps: int = 600
+  starts: int = 3
+  periodic: int = 1
+  loud: float = 4.0
+
+
+class Found(NamedTuple):
+  """Statements of a picture on itself; arrays are float64.
+
+  mean: [H, W, C] prediction of each pixel without its block, as the picture.
+  sigma: [H, W] its deviation, in the same units. z: [H, W] largest error of the
+  channels over sigma; NaN where pixels are missing. hidden: [H, W] bool, what
+  was filled in. distance: [H, W] squared Mahalanobis distance of the block of a
+  pixel, over its number of values. r2: share of the spread of the pixels that
+  are not hidden that is foretold; NaN of a constant picture. z2: mean square of
+  their z. log_likelihood: of a pixel, after training, in nats. kernels: of both
+  axes, from the first pixel on.
+  """
+
+  mean: np.ndarray
+  sigma: np.ndarray
+  z: np.ndarray
+  hidden: np.ndarray
+  distance: np.ndarray
+  r2: float
+  z2: float
+  log_likelihood: float
+  kernels: tuple[np.ndarray, np.ndarray]
+
+
+def side_of(size: tuple[int, int], settings: Settings) -> int:
+  """Returns the side of the blocks of a picture, in pixels."""
+  return settings.block or max(min(size) // 8, 1)
+
+
+def corners(count: int, block: int, stride: int) -> np.ndarray:
+  """Returns the first pixels of blocks along an axis; the last ends with it."""
+  return np.append(np.arange(0, count - block, stride), count - block)
+
+
+def _hidden(mask: np.ndarray, room: int) -> grids.Hidden:
+  """Returns the pixels of a mask [n1, n2], padded to a number."""
+  at = np.argwhere(mask)
+  exists = np.arange(room) < len(at)
+  at = np.pad(at, ((0, room - len(at)), (0, 0)))
+  return grids.Hidden(jnp.asarray(at), jnp.asarray(exists))
+
+
+@functools.partial(jax.jit, static_argnames='block')
+def _predict(model, picture, hidden, corners_, block):
+  """Returns the state, and each block without itself."""
+  now = fitting.state(model, picture, hidden)
+  solved = grids.solve(now.axes, now.images)
+  leave = lambda corner: grids.leave_out(
+    now.axes, now.factor, hidden, now.images, solved, corner, (block, block)
+  )
+  inverse = jax.scipy.linalg.solve_triangular(
+    now.factor, jnp.eye(len(now.factor), dtype=jnp.float64), lower=True
+  )
+  unsure = jnp.sqrt(jnp.sum(inverse**2, axis=0))
+  value = fitting.log_likelihood(now, hidden)
+  return now, jax.lax.map(leave, corners_), unsure, value
+
+
+def _assemble(left: grids.Left, corners_: np.ndarray, size, block: int):
+  """Lays blocks on a page; a pixel takes the block whose middle is nearest."""
+  channels = left.mean.shape[1]
+  mean = np.zeros((channels, *size))
+  sigma, distance = np.ones(size), np.zeros(size)
+  nearest = np.full(size, np.inf)
+  offset = np.abs(np.arange(block) - (block - 1) / 2)
+  far = np.maximum(offset[:, None], offset[None])
+  for number, (row, column) in enumerate(corners_):
+    at = slice(row, row + block), slice(column, column + block)
+    better = far < nearest[at]
+    nearest[at][better] = far[better]
+    own = left.mean[number].reshape(channels, block, block)
+    mean[:, at[0], at[1]][:, better] = own[:, better]
+    sigma[at][better] = left.sigma[number].reshape(block, block)[better]
+    distance[at][better] = left.mahalanobis[number].sum() / own.size
+  return mean, sigma, distance
+
+
+def _worst(z: np.ndarray, corners_: np.ndarray, block: int, loud: float):
+  """Returns which pixels the blocks of the largest mean squares have."""
+  most = int(FILLED * z.size / block**2)
+  blocks = [z[r : r + block, c : c + block] for r, c in corners_]
+  size = np.array(
+    [np.nanmean(b**2) if np.isfinite(b).any() else 0 for b in blocks]
+  )
+  high = np.array([np.nanmax(b, initial=0) for b in blocks])
+  order = [i for i in np.argsort(-size, kind='stable') if high[i] > loud]
+  out = np.zeros(z.shape, bool)
+  for row, column in corners_[order[: max(most, 1)]]:
+    out[row : row + block, column : column + block] = True
+  return out
+
+
+def fit(
+  picture: np.ndarray, missing: np.ndarray, settings: Settings, seed: int
+) -> Found:
+  """Fits a picture and predicts each block of it from the rest.
+
+  Args:
+    picture: [H, W, C], finite where it is not missing.
+    missing: [H, W] bool, pixels that are not known.
+    settings: of the fit.
+    seed: of the weights.
+  """
+  known = np.asarray(picture, np.float64)[~missing]
+  if known.std() <= _SAME * max(np.abs(known).max(), 1):
+    return _constant(picture, missing)
+  with double.on_cpu():
+    return _fit(picture, missing, settings, seed)
+
+
+def _constant(picture: np.ndarray, missing: np.ndarray) -> Found:
+  """Returns what a picture of one colour says: that colour, without error."""
+  size, zeros = picture.shape[:2], np.zeros(picture.shape[:2])
+  level = picture[~missing].mean(axis=0)
+  return Found(
+    mean=np.broadcast_to(level, picture.shape).astype(np.float64),
+    sigma=zeros,
+    z=np.where(missing, np.nan, zeros),
+    hidden=np.zeros(size, bool),
+    distance=zeros,
+    r2=float('nan'),
+    z2=float('nan'),
+    log_likelihood=float('nan'),
+    kernels=(np.zeros(size[0]), np.zeros(size[1])),
+  )
+
+
+def _fit(picture, missing, settings, seed):
+  size = picture.shape[:2]
+  block = side_of(size, settings)
+  stride = settings.stride or block
+  known = np.asarray(picture, np.float64)[~missing]
+  level, scale = known.mean(axis=0), known.std()
+  scaled = np.where(missing[..., None], 0, (picture - level) / scale)
+  scaled = np.moveaxis(scaled, -1, 0)
+  rows, columns = (corners(n, block, stride) for n in size)
+  at = np.stack(np.meshgrid(rows, columns, indexing='ij'), -1).reshape(-1, 2)
+  given = int(missing.sum())
+  room = given + max(int(FILLED * missing.size / block**2), 1) * block**2
+  filled, model = missing, None
+  # Of a large hole and further blocks nobody waits for the joint covariance.
+  passes = settings.passes if given < _LARGE_HOLE else 1
+  for number in range(passes):
+    hidden = _hidden(filled, room if number else max(given, 1))
+    key = jax.random.key(seed + number)
+    if model is None:
+      model = _first(scaled, filled, hidden, settings, seed, key)
+    else:
+      budget = fitting.Budget(8, max(settings.steps // 24, 1), _REFIT)
+      model = fitting.train(model, scaled, hidden, key, budget, _DRAWS)
+    now, left, unsure, value = _predict(model, scaled, hidden, at, block)
+    now, left = jax.tree.map(np.asarray, (now, left))
+    mean, sigma, distance = _assemble(left, at, size, block)
+    count = int(filled.sum())
+    mean[:, filled] = now.images[:, filled]
+    sigma[filled] = np.asarray(unsure)[:count]
+    mean = mean + now.mean[:, None, None]
+    error = np.abs(scaled - mean).max(axis=0)
+    z = np.where(missing, np.nan, error / sigma)
+    if number + 1 < passes:
+      worst = _worst(z, at, block, settings.loud)
+      filled = missing | worst
+      if not worst.any():
+        break
+  good = ~filled
+  errors_, spread = (scaled - mean)[:, good], scaled[:, good]
+  spread = spread - spread.mean(axis=1, keepdims=True)
+  total = np.sum(spread**2)
+  matrices = fitting.matrices(model, size)
+  return Found(
+    mean=np.moveaxis(mean, 0, -1) * scale + level,
+    sigma=sigma * scale,
+    z=z,
+    hidden=filled & ~missing,
+    distance=distance,
+    r2=float(1 - np.sum(errors_**2) / total),
+    z2=float(np.mean((errors_ / sigma[good]) ** 2)),
+    log_likelihood=float(value) / max(good.sum() * len(scaled), 1),
+    kernels=tuple(np.asarray(matrix[0]) for matrix in matrices[:2]),
+  )
+
+
+def _first(scaled, missing, hidden, settings, seed, key):
+  """Returns the model of the first pass: the likeliest start, trained."""
+  size = scaled.shape[1:]
+  layout = kernels.Layout(settings.periodic)
+  shown = np.moveaxis(np.where(missing, 0, scaled), 0, -1)
+  most = max(settings.starts, 1) - 1 + settings.periodic
+  strongest = [periods.find(shown, axis, most) for axis in (0, 1)]
+  if not settings.starts:
+    strongest = [np.full(settings.periodic, n / 10) for n in size]
+  rounds, draws = (6, _DRAWS) if missing.any() else (1, 0)
+  tried = settings.steps // 4 if settings.starts > 1 else 0
+  models = []
+  for start in range(max(settings.starts, 1)):
+    chosen = tuple(s[start : start + settings.periodic] for s in strongest)
+    model = fitting.init(np.random.default_rng(seed), size, chosen, layout)
+    value = 0.0
+    if tried:
+      budget = fitting.Budget(1, tried)
+      model = fitting.train(model, scaled, hidden, key, budget, draws)
+      now = fitting.state(model, scaled, hidden)
+      value = float(fitting.log_likelihood(now, hidden))
+    models.append((value, start, model))
+  _, _, model = max(models, key=lambda entry: entry[:2])
+  steps = max((settings.steps - tried) // rounds, 1)
+  budget = fitting.Budget(rounds, steps)
+  return fitting.train(model, scaled, hidden, key, budget, draws)

@@ -1,0 +1,68 @@
+"""Files and facts of pictures that stand alone."""
+
+import io
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from memae_jax.evaluation.media import foretold
+from memae_jax.evaluation.scoring import scores
+
+
+def alone(count=3, channels=1, size=(12, 10)):
+  """Pictures of which the second has the largest error, at (4, 5)."""
+  rng = np.random.default_rng(0)
+  z = rng.random((count, *size)) * 3
+  z[1 % count, 4, 5] = 9
+  picture = rng.random((count, *size, channels)) * 2 - 1
+  arrays = {
+    'picture': picture,
+    'mean': picture / 2,
+    'sigma': np.full((count, *size), 0.1),
+    'z': z,
+    'hidden': (z > 8).astype(float),
+    'rows': np.linspace(1, 0, size[0])[None].repeat(count, 0),
+    'columns': np.linspace(1, 0, size[1])[None].repeat(count, 0),
+    'r2': np.array([0.9, 0.1, np.nan])[:count],
+    'z2': np.ones(count),
+    'log_likelihood': np.zeros(count),
+  }
+  titles = [f'{name}.png' for name in 'abc'[:count]]
+  return scores.Foretold('nkn/seed=0', titles, 5, arrays, (-1.0, 1.0))
+
+
+def test_facts_name_the_loudest_pixel_and_weak_pictures_are_told():
+  lines = foretold.facts(alone())
+  assert lines[1]['loudest'] == [4, 5] and lines[1]['max_z'] == 9
+  assert lines[1]['filled_in'] == 1 and lines[2]['r2'] is None
+  assert foretold.loudest(alone(), 1) == [1]
+  first, *others = foretold.in_words(lines)
+  assert first == (
+    'b.png: largest error 9.0 deviations, at row 4, column 5; R^2 0.10'
+  )
+  assert len(others) == 2
+  (warning,) = foretold.warnings({'nkn/seed=0': lines})
+  assert warning.startswith('2 of 3 pictures do not foretell themselves')
+  assert 'b.png (0.10)' in warning
+  assert not foretold.warnings({'nkn/seed=0': lines[:1]})
+
+
+@pytest.mark.parametrize('channels', [1, 3])
+def test_pictures_and_films_are_written(tmp_path, channels):
+  found = alone(channels=channels)
+  foretold.write(tmp_path / 'foretold', [found], 2)
+  names = sorted(path.name for path in (tmp_path / 'foretold').iterdir())
+  assert len(names) == 6 and names[3] == '000001_b.gif'
+  shown = np.asarray(
+    PIL.Image.open(tmp_path / 'foretold' / '000001_b_foretold.png')
+  )
+  wanted = (found.arrays['mean'][1] + 1) / 2 * 255
+  assert np.abs(shown.reshape(wanted.shape) - wanted).max() <= 0.5
+  film = PIL.Image.open(io.BytesIO(foretold.film(found, 0)))
+  assert film.n_frames == 3 * 2  # Blocks of 5 in 12 x 10 pixels.
+
+
+def test_arrays_have_the_names_of_their_replicas():
+  found = foretold.arrays([alone()])
+  assert sorted(found) == [f'nkn/seed=0/{n}' for n in ('mean', 'sigma', 'z')]

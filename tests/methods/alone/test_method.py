@@ -1,0 +1,79 @@
+"""Detectors of one picture as methods: config to prediction."""
+
+import jax
+import numpy as np
+import pytest
+
+from memae_jax import config as config_lib
+from memae_jax.methods import registry
+from memae_jax.methods.alone import nkn
+from memae_jax.runtime import errors
+from memae_jax.training import fleet
+
+
+def _config(**changes):
+  return config_lib.resolve(
+    {'data': {'protocol': 'alone'}, 'fleet': {'variants': ('nkn',)}, **changes}
+  )
+
+
+def _build(name='nkn', shape=(12, 10, 1), config=None):
+  replica = fleet.Replica('r', name, 3, None, 1, 1.0, 0.0, 1e-3)
+  config = config or _config()
+  return registry.find(name).build(config, shape, [replica]), replica
+
+
+@pytest.mark.parametrize('name', ['nkn', 'period_shift'])
+def test_what_was_found_for_a_picture_is_looked_up(name, monkeypatch):
+  rng = np.random.default_rng(0)
+  pictures = rng.random((3, 12, 10, 1)).astype(np.float32)
+
+  def fit(picture, missing, settings, seed):
+    assert seed == 3 and not missing[:, 1:].any() and missing[:, 0].all()
+    blank = np.zeros((12, 10))
+    z = np.where(missing, np.nan, picture[..., 0] * 7)
+    return nkn.Found(
+      picture / 2, blank + 1, z, blank, blank + 2, 0.5, 1.0, -1.0,
+      (np.ones(12), np.ones(10)),
+    )  # fmt: skip
+
+  monkeypatch.setattr(nkn, 'fit', fit)
+  built, replica = _build(name)
+  unknown = np.zeros((12, 10), bool)
+  unknown[:, 0] = True
+  built = built.for_samples(3, unknown)
+  np.testing.assert_array_equal(built.missing, unknown)
+  seeds = built.hyper([replica], None)
+  variables = built.init(jax.random.key(0), pictures[:1], seeds[0])
+  kept = built.collect(variables, pictures, None, np.ones(3, bool), 0, 0)
+  variables, done = built.finish(variables, kept, seeds[0], 0, 0, rng)
+  assert done
+  on_device = jax.tree.map(jax.numpy.asarray, variables)
+  found = jax.jit(lambda x: built.predict(on_device, x, None, None, None))(
+    pictures[[2, 0]]
+  )
+  mean = np.asarray(found.output)
+  error = np.abs(pictures[[2, 0]] - mean)[..., 0] * ~unknown
+  np.testing.assert_allclose(found.maps['max_abs'], error, atol=1e-6)
+  np.testing.assert_allclose(
+    found.scores['max_abs'], error.max(axis=(1, 2)), atol=1e-6
+  )
+  assert built.score == ('max_sigma' if name == 'nkn' else 'max_abs')
+  assert (built.found(variables) is None) == (name != 'nkn')
+  if name == 'nkn':
+    np.testing.assert_allclose(mean, pictures[[2, 0]] / 2)
+    wanted = 7 * pictures[[2, 0], :, 1:, 0].max(axis=(1, 2))
+    np.testing.assert_allclose(found.scores['max_sigma'], wanted, rtol=1e-6)
+    assert found.scores['block_distance'].tolist() == [2, 2]
+
+
+def test_what_cannot_be_fitted_is_refused():
+  with pytest.raises(errors.UserError, match='is of pictures, but'):
+    _build(shape=(5,))
+  with pytest.raises(errors.UserError, match='use "alone"'):
+    _build(config=_config(data={'protocol': 'random_rows'}))
+  with pytest.raises(errors.UserError, match='would take about .* GiB'):
+    _build(shape=(4000, 4000, 1))
+  small = _config(methods={'nkn': {'block': 11}})
+  with pytest.raises(errors.UserError, match='"methods.nkn.block" is 11'):
+    _build(config=small)
