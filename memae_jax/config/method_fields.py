@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from memae_jax.config import fields
+from memae_jax.config import fields, table_method_fields
 
 _KINDS = (
   'raw',
@@ -357,6 +357,7 @@ NKN: dict[str, Any] = {
 }
 
 ALL = {
+  **table_method_fields.ALL,
   'anogan': ANOGAN,
   'bank': BANK,
   'dictionary': DICTIONARY,

@@ -22,6 +22,7 @@ from memae_jax.evaluation.report.figure import Figure
 from memae_jax.evaluation.report.plots import side_by_side as plots
 from memae_jax.evaluation.results import (
   describe,
+  doubts,
   history,
   measure,
   published,
@@ -209,6 +210,8 @@ def _results(
   results['foretold'] = {one.name: foretold.facts(one) for one in alone}
   results['warnings'] = findings.warnings(results)
   results['warnings'] += foretold.warnings(results['foretold'])
+  with jax.transfer_guard('allow'):
+    results['warnings'] += doubts.warnings((f.exp, f.weights) for f in families)
   return results
 
 

@@ -2,7 +2,7 @@
 
 from memae_jax import image_errors
 from memae_jax.losses import reductions
-from memae_jax.losses.reductions import CLIP, FRAME, IMAGE
+from memae_jax.losses.reductions import CLIP, FRAME, IMAGE, TABLE
 from memae_jax.losses.rules import MEMORY, PRODUCT, SUM, Rule, register
 
 register(
@@ -192,6 +192,23 @@ register(
     errors=None,
     of_pixels=f'squared error of each pixel, {_PIXELS}, plus the weighted'
     ' distance of the features around it',
+  ),
+  Rule(
+    'energy',
+    'Energy',
+    'how unlikely a sample is: of DAGMM the negative log density of code and'
+    ' error under its mixture, in nats; of DSEBM the energy of its network,'
+    ' which means nothing outside of it',
+    errors=None,
+    axes=(TABLE, IMAGE),
+  ),
+  Rule(
+    'code_distance',
+    'Distance of the code to its centre',
+    'distance of the code to the nearest centre of the normals; of Deep SVDD'
+    ' its square',
+    errors=None,
+    axes=(TABLE, IMAGE),
   ),
   Rule(
     'max_abs',

@@ -363,18 +363,22 @@ class Method:
     return None
 
   def found(self, variables: Variables) -> Mapping[str, Any] | None:
-    """Returns what was found for each training sample, [M, ...] each, by name.
-
-    Of pictures that stand alone: `picture` and `mean` [M, H, W, C] in units of
-    the model input, `sigma`, `z` and `hidden` [M, H, W], `rows` [M, H] and
-    `columns` [M, W] kernels from the first pixel on, `r2`, `z2` and
-    `log_likelihood` [M]. None: there is nothing of this kind.
+    """Returns what was found for each training sample, by name; or None.
 
     Args:
       variables: of the replica.
     """
     del variables
     return None
+
+  def doubt(self, variables: Variables) -> str:
+    """Returns a sentence on weights that have failed, or ''.
+
+    Args:
+      variables: of the replica, NumPy arrays.
+    """
+    del variables
+    return ''
 
   def decode_slots(
     self, variables: Variables, slots: jax.Array

@@ -244,6 +244,50 @@ ALL = (
     reads=('methods.anogan.',),
     rivals=('memae', 'ae', 'bank'),
   ),
+  Entry(
+    name='dagmm',
+    label='DAGMM',
+    family='dagmm',
+    build=_of('tables.dagmm'),
+    style=('#a6761d', '-', 'P'),
+    reads=('methods.dagmm.',),
+    rivals=('memae', 'ae'),
+    couples_batch=True,
+  ),
+  *(
+    Entry(
+      name,
+      label,
+      name,
+      _of('tables.dsebm'),
+      style=style,
+      reads=(f'methods.{name}.',),
+      rivals=('memae', 'ae'),
+    )
+    for name, label, style in (
+      ('dsebm_e', 'DSEBM-e', ('#7570b3', '-', 'v')),
+      ('dsebm_r', 'DSEBM-r', ('#7570b3', '--', '^')),
+    )
+  ),
+  Entry(
+    name='dcn',
+    label='DCN',
+    family='dcn',
+    build=_of('tables.codes'),
+    style=('#66a61e', '-', 's'),
+    reads=('methods.dcn.',),
+    rivals=('memae', 'ae'),
+    couples_batch=True,
+  ),
+  Entry(
+    name='deep_svdd',
+    label='Deep SVDD',
+    family='deep_svdd',
+    build=_of('tables.codes'),
+    style=('#e7298a', '-', 'D'),
+    reads=('methods.deep_svdd.',),
+    rivals=('memae', 'ae'),
+  ),
   *(
     Entry(
       name,

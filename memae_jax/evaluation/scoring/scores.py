@@ -193,8 +193,10 @@ class Foretold(NamedTuple):
   """Pictures that stand alone, M of them, and what a method says of each.
 
   name: of the replica. title: [M] of each picture. block: pixels of a side of
-  the blocks that are foretold. arrays: [M, ...] each, see `Method.found`.
-  levels: least and greatest value of a model input.
+  the blocks that are foretold. arrays: `picture` and `mean` [M, H, W, C] in
+  units of the model input, `sigma`, `z` and `hidden` [M, H, W], `rows` [M, H]
+  and `columns` [M, W] kernels from the first pixel on, `r2`, `z2` and
+  `log_likelihood` [M]. levels: least and greatest value of a model input.
   """
 
   name: str
