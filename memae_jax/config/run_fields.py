@@ -17,6 +17,7 @@ BASELINES = (
   'ocsvm',
   'nearest',
   'k_means',
+  'lof',
   'brightness',
   'contrast',
   'contrast_mean',

@@ -74,8 +74,7 @@ class LossParts(NamedTuple):
   Attributes:
     loss: scalar, this device's share: the shares of all devices add up to the
       loss.
-    terms: shares of the terms of the loss by name, as they are logged: without
-      their weights.
+    terms: shares of the terms of the loss by name, without their weights.
     collections: collections of variables that the samples change, such as
       'batch_stats'.
     totals: see `Prediction`.
@@ -232,7 +231,7 @@ class Method:
   def for_samples(
     self, count: int, unknown: np.ndarray | None = None
   ) -> 'Method':
-    """Returns the method for the samples of a run, where that matters.
+    """Returns the method for so many training samples.
 
     Args:
       count: of training samples.

@@ -11,6 +11,7 @@ import sklearn.cluster
 import sklearn.neighbors
 
 NEIGHBOURS, PROTOTYPES = 5, 100
+DENSE = 20  # Neighbours of the local outlier factor.
 # So many rows are compared with each test row, or clustered.
 _MOST_NEIGHBOURS, _MOST_CLUSTERED = 5000, 2000
 _BYTES = 2**28  # Of the float64 rows that a detector keeps or clusters.
@@ -38,6 +39,28 @@ def nearest(train, rng, most):
   ).fit(rows)
   score = lambda x: tree.kneighbors(x)[0].mean(axis=1)
   return {}, f'mean distance to the {count} nearest of {words}', score
+
+
+def lof(train, rng, most):
+  """Local outlier factor: how much sparser it is here than at neighbours."""
+  rows, words = _rows(train, min(most, _MOST_NEIGHBOURS), rng)
+  rows = np.unique(rows, axis=0)  # Among equal rows no density is finite.
+  if len(rows) < 3:
+    return (
+      {},
+      f'constant, as there are only {words}',
+      lambda x: np.zeros(len(x)),
+    )
+  count = min(DENSE, len(rows) - 1)
+  factor = sklearn.neighbors.LocalOutlierFactor(
+    n_neighbors=count, algorithm='brute', novelty=True
+  ).fit(rows)
+  score = lambda x: -factor.score_samples(x)
+  return (
+    {},
+    f'local outlier factor of {count} neighbours among the distinct of {words}',
+    score,
+  )
 
 
 def k_means(train, rng, most):
@@ -84,6 +107,7 @@ def contrast_mean(train, rng, most):
 DETECTORS = {
   'nearest': nearest,
   'k_means': k_means,
+  'lof': lof,
   'brightness': _statistic(
     'mean of the pixels', lambda x: x.mean(axis=1, dtype=np.float64)
   ),

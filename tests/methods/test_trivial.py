@@ -26,6 +26,26 @@ def test_nearest():
   assert '30 of 60' in _run('nearest', most=30)[1]
 
 
+def test_lof_is_the_mean_density_of_the_neighbours_over_the_own_one():
+  count = trivial.DENSE
+  every = lambda x: np.linalg.norm(x[:, None] - TRAIN[None], axis=2)
+  among = every(TRAIN)
+  np.fill_diagonal(among, np.inf)
+  reach = np.sort(among, axis=1)[:, count - 1]
+
+  def density(far):
+    nearest = np.argsort(far, axis=1)[:, :count]
+    least = np.maximum(np.take_along_axis(far, nearest, 1), reach[nearest])
+    return 1 / least.mean(axis=1), nearest
+
+  own, nearest = density(every(TEST))
+  expected = density(among)[0][nearest].mean(axis=1) / own
+  np.testing.assert_allclose(_run('lof')[0], expected, rtol=1e-4)
+  repeated = np.repeat(TRAIN, 3, axis=0)
+  np.testing.assert_allclose(_run('lof', repeated)[0], expected, rtol=1e-4)
+  assert (_run('lof', np.ones_like(TRAIN))[0] == 0).all()
+
+
 def test_k_means_of_few_rows_is_the_nearest_one():
   far = np.linalg.norm(TEST[:, None] - TRAIN[None], axis=2).min(axis=1)
   np.testing.assert_allclose(_run('k_means')[0], far, rtol=1e-4)

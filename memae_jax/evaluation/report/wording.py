@@ -14,6 +14,7 @@ BASELINES = {  # Methods have a label of their own, in their registry.
   'no_bank': 'Speed without a bank',
   'nearest': 'Nearest normals (5)',
   'k_means': 'k-means centres (100)',
+  'lof': 'Local outlier factor (20)',
   'brightness': 'Brightness alone',
   'contrast': 'Contrast alone',
   'contrast_mean': 'Mean of contrast-normalised',

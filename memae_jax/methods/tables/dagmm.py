@@ -23,7 +23,6 @@ from memae_jax import losses
 from memae_jax.methods import base
 from memae_jax.methods.tables import mixtures
 from memae_jax.models import dense
-from memae_jax.runtime import errors
 
 RULE = 'energy'
 _MIXTURE, _DROPS = 'mixture', 2  # A collection; number of a draw in a step.
@@ -38,16 +37,8 @@ def build(
     config: resolved; `config.methods.dagmm` describes networks and losses.
     input_shape: of one sample.
     replicas: of the family.
-
-  Raises:
-    UserError: samples are no rows of a table.
   """
   del replicas  # They differ in their seeds alone.
-  if len(input_shape) != losses.TABLE - 1:
-    raise errors.UserError(
-      f'"dagmm" takes rows of a table, but a sample has shape'
-      f' {tuple(input_shape)}; leave it out of fleet.variants'
-    )
   options, dtype = config.methods.dagmm, config.model.compute
   widths = tuple(options.widths)
   return Dagmm(

@@ -3,12 +3,10 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 
 from memae_jax import config as config_lib
 from memae_jax.methods import base
 from memae_jax.methods.tables import dagmm, mixtures
-from memae_jax.runtime import errors
 
 
 def _method(**options):
@@ -89,8 +87,3 @@ def test_without_weights_the_loss_is_the_length_of_the_error():
   full, terms = of(_method()), of(_method()).terms
   wanted += 0.1 * terms['energy'] + 0.005 * terms['covariance']
   np.testing.assert_allclose(full.loss, wanted, rtol=1e-5)
-
-
-def test_pictures_are_refused():
-  with pytest.raises(errors.UserError, match='takes rows of a table'):
-    dagmm.build(config_lib.default(), (8, 8, 1), [])

@@ -21,7 +21,7 @@ _STYLES = {  # Colour, line and marker of baselines.
   'frame_difference': ('#444444', '-.', 'x'),
   'no_bank': ('#666666', '-.', '+'),
   # One-liners: those of neighbours, and those of one statistic.
-  **dict.fromkeys(('nearest', 'k_means'), ('#444444', '-.', 'x')),
+  **dict.fromkeys(('nearest', 'k_means', 'lof'), ('#444444', '-.', 'x')),
   **dict.fromkeys(
     ('brightness', 'contrast', 'contrast_mean'), ('#999999', ':', 'x')
   ),
