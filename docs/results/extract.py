@@ -4,7 +4,9 @@ python docs/results/extract.py runs/digits digits auroc variance_explained \
     --command='python -m memae_jax.main --config=configs/digits.py ...'
 
 The first metric is the headline; further files of a run are not read. Of a
-study there is a row for each point.
+study there is a row for each point. --more=RUN adds rows for the methods of
+another run to the table `main`, above the baselines; RUN:METHOD=LABEL,... gives
+some of them other labels.
 """
 
 import argparse
@@ -92,6 +94,33 @@ def extract(
       ],
     )
   return _facts(results, commands) | {'tables': made}
+
+
+def add_run(
+  data: dict[str, Any],
+  results: Mapping[str, Any],
+  metrics: Sequence[str],
+  labels: Mapping[str, str],
+  above: int,
+) -> None:
+  """Adds the methods of another run to the table `main` of a data file.
+
+  Args:
+    data: from `extract`; it is changed.
+    results: of the other run.
+    metrics: those of the table.
+    labels: {method: its label}, where that is not the usual one.
+    above: number of the baselines of the first run, which stay below.
+  """
+  table = data['tables']['main']
+  wide = len(table['columns'])  # A column of the paper may be in one run alone.
+  made = _main(results, metrics, metrics)['rows'][: len(results['methods'])]
+  for row, name in zip(made, results['methods']):
+    label = labels.get(name, row[0])
+    at = len(table['rows']) - above
+    table['rows'].insert(at, [label, *row[1:], None][:wide])
+  data['source'] = 'extracted from the `results.json` of these runs'
+  data['time'] += f'; then {_training(results)}'
 
 
 def extract_study(
@@ -354,12 +383,21 @@ def main() -> None:
   parser.add_argument(
     '--across', default='', help='field of a study in columns'
   )
+  parser.add_argument(
+    '--more', action='append', default=[], metavar='RUN[:METHOD=LABEL,...]'
+  )
   args = parser.parse_args()
   if (args.run / 'study.json').exists():
     made = extract_study(args.run, args.metrics, args.command, args.across)
   else:
     results = json.loads((args.run / 'results.json').read_text())
     made = extract(results, args.metrics, args.command)
+    for more in args.more:
+      folder, _, words = more.partition(':')
+      other = json.loads((pathlib.Path(folder) / 'results.json').read_text())
+      labels = dict(word.split('=') for word in words.split(',') if word)
+      above = len(results['baselines'])
+      add_run(made, other, args.metrics, labels, above)
   print(write(args.name, made))
 
 

@@ -354,6 +354,12 @@ NKN: dict[str, Any] = {
   'loud': fields.number(
     4.0, 'Deviations from which on a block may be left out.', above=0
   ),
+  'retrain': fields.choice(
+    'picture',
+    ('picture', 'block'),
+    'picture: one training for all blocks. block: it goes on without each block'
+    ' before this is foretold; for small pictures.',
+  ),
 }
 
 ALL = {

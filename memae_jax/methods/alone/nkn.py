@@ -33,6 +33,8 @@ class Settings(NamedTuple):
     one, from a tenth of the picture, as the authors do.
   periodic: periodic kernels of an axis.
   loud: deviations above which a block may be filled in.
+  retrain: 'picture' trains on the picture once in each pass; 'block' goes on to
+    train without each block, before this is foretold, as published.
   """
 
   block: int = 0
@@ -42,6 +44,7 @@ class Settings(NamedTuple):
   starts: int = 3
   periodic: int = 1
   loud: float = 4.0
+  retrain: str = 'picture'
 
 
 class Found(NamedTuple):
@@ -86,6 +89,26 @@ def _hidden(mask: np.ndarray, room: int) -> grids.Hidden:
   return grids.Hidden(jnp.asarray(at), jnp.asarray(exists))
 
 
+@jax.jit
+def _visible(model, picture, hidden):
+  """Returns the log density of the visible pixels."""
+  return fitting.log_likelihood(fitting.state(model, picture, hidden), hidden)
+
+
+@jax.jit
+def _completed(model, picture, hidden):
+  """Returns pictures with their mean, the hidden ones foretold, and sigmas."""
+  now = fitting.state(model, picture, hidden)
+  return now.images + now.mean[:, None, None], _unsure(now), now.factor
+
+
+def _unsure(now: fitting.State) -> jax.Array:
+  """Returns the deviations [m] of hidden pixels."""
+  eye = jnp.eye(len(now.factor), dtype=jnp.float64)
+  inverse = jax.scipy.linalg.solve_triangular(now.factor, eye, lower=True)
+  return jnp.sqrt(jnp.sum(inverse**2, axis=0))
+
+
 @functools.partial(jax.jit, static_argnames='block')
 def _predict(model, picture, hidden, corners_, block):
   """Returns the state, and each block without itself."""
@@ -94,12 +117,8 @@ def _predict(model, picture, hidden, corners_, block):
   leave = lambda corner: grids.leave_out(
     now.axes, now.factor, hidden, now.images, solved, corner, (block, block)
   )
-  inverse = jax.scipy.linalg.solve_triangular(
-    now.factor, jnp.eye(len(now.factor), dtype=jnp.float64), lower=True
-  )
-  unsure = jnp.sqrt(jnp.sum(inverse**2, axis=0))
   value = fitting.log_likelihood(now, hidden)
-  return now, jax.lax.map(leave, corners_), unsure, value
+  return now, jax.lax.map(leave, corners_), _unsure(now), value
 
 
 def _assemble(left: grids.Left, corners_: np.ndarray, size, block: int):
@@ -174,56 +193,99 @@ def _constant(picture: np.ndarray, missing: np.ndarray) -> Found:
 def _fit(picture, missing, settings, seed):
   size = picture.shape[:2]
   block = side_of(size, settings)
-  stride = settings.stride or block
   known = np.asarray(picture, np.float64)[~missing]
   level, scale = known.mean(axis=0), known.std()
   scaled = np.where(missing[..., None], 0, (picture - level) / scale)
   scaled = np.moveaxis(scaled, -1, 0)
-  rows, columns = (corners(n, block, stride) for n in size)
-  at = np.stack(np.meshgrid(rows, columns, indexing='ij'), -1).reshape(-1, 2)
+  ends = [corners(n, block, settings.stride or block) for n in size]
+  at = np.stack(np.meshgrid(*ends, indexing='ij'), -1).reshape(-1, 2)
+  model, page = _passes(scaled, missing, at, block, settings, seed)
+  if settings.retrain == 'block':
+    page = _retrained(model, page, scaled, missing, at, block, settings)
+  good = ~page.filled
+  errors_, spread = (scaled - page.mean)[:, good], scaled[:, good]
+  spread = spread - spread.mean(axis=1, keepdims=True)
+  matrices = fitting.matrices(model, size)
+  return Found(
+    mean=np.moveaxis(page.mean, 0, -1) * scale + level,
+    sigma=page.sigma * scale,
+    z=np.where(missing, np.nan, page.z(scaled)),
+    hidden=page.filled & ~missing,
+    distance=page.distance,
+    r2=float(1 - np.sum(errors_**2) / np.sum(spread**2)),
+    z2=float(np.mean((errors_ / page.sigma[good]) ** 2)),
+    log_likelihood=page.value / max(good.sum() * len(scaled), 1),
+    kernels=tuple(np.asarray(matrix[0]) for matrix in matrices[:2]),
+  )
+
+
+class _Page(NamedTuple):
+  """A picture of variance 1 as it is foretold, channels first.
+
+  mean: [C, H, W]. sigma, distance: [H, W]. filled: [H, W] bool, which pixels
+  trained nothing. value: log density of the others.
+  """
+
+  mean: np.ndarray
+  sigma: np.ndarray
+  distance: np.ndarray
+  filled: np.ndarray
+  value: float
+
+  def z(self, picture: np.ndarray) -> np.ndarray:
+    """Returns the largest error of the channels in deviations, [H, W]."""
+    return np.abs(picture - self.mean).max(axis=0) / self.sigma
+
+
+def _passes(scaled, missing, at, block, settings, seed):
+  """Returns the model of the last pass, and what it foretells."""
   given = int(missing.sum())
   room = given + max(int(FILLED * missing.size / block**2), 1) * block**2
-  filled, model = missing, None
   # Of a large hole and further blocks nobody waits for the joint covariance.
   passes = settings.passes if given < _LARGE_HOLE else 1
+  filled = missing
   for number in range(passes):
     hidden = _hidden(filled, room if number else max(given, 1))
     key = jax.random.key(seed + number)
-    if model is None:
+    if not number:
       model = _first(scaled, filled, hidden, settings, seed, key)
     else:
       budget = fitting.Budget(8, max(settings.steps // 24, 1), _REFIT)
       model = fitting.train(model, scaled, hidden, key, budget, _DRAWS)
     now, left, unsure, value = _predict(model, scaled, hidden, at, block)
     now, left = jax.tree.map(np.asarray, (now, left))
-    mean, sigma, distance = _assemble(left, at, size, block)
-    count = int(filled.sum())
+    mean, sigma, distance = _assemble(left, at, missing.shape, block)
     mean[:, filled] = now.images[:, filled]
-    sigma[filled] = np.asarray(unsure)[:count]
+    sigma[filled] = np.asarray(unsure)[: filled.sum()]
     mean = mean + now.mean[:, None, None]
-    error = np.abs(scaled - mean).max(axis=0)
-    z = np.where(missing, np.nan, error / sigma)
-    if number + 1 < passes:
-      worst = _worst(z, at, block, settings.loud)
-      filled = missing | worst
-      if not worst.any():
-        break
-  good = ~filled
-  errors_, spread = (scaled - mean)[:, good], scaled[:, good]
-  spread = spread - spread.mean(axis=1, keepdims=True)
-  total = np.sum(spread**2)
-  matrices = fitting.matrices(model, size)
-  return Found(
-    mean=np.moveaxis(mean, 0, -1) * scale + level,
-    sigma=sigma * scale,
-    z=z,
-    hidden=filled & ~missing,
-    distance=distance,
-    r2=float(1 - np.sum(errors_**2) / total),
-    z2=float(np.mean((errors_ / sigma[good]) ** 2)),
-    log_likelihood=float(value) / max(good.sum() * len(scaled), 1),
-    kernels=tuple(np.asarray(matrix[0]) for matrix in matrices[:2]),
-  )
+    page = _Page(mean, sigma, distance, filled, float(value))
+    z = np.where(missing, np.nan, page.z(scaled))
+    worst = _worst(z, at, block, settings.loud)
+    if not worst.any():
+      break
+    filled = missing | worst
+  return model, page
+
+
+def _retrained(model, page, scaled, missing, at, block, settings):
+  """Returns a page whose blocks are foretold by models that never saw them."""
+  mean, sigma, distance = (np.array(part) for part in page[:3])
+  room = int(missing.sum()) + block**2
+  budget = fitting.Budget(4, max(settings.steps // 12, 1), _REFIT)
+  for number, (row, column) in enumerate(at):
+    own = np.zeros(missing.shape, bool)
+    own[row : row + block, column : column + block] = True
+    hidden, key = _hidden(missing | own, room), jax.random.key(number)
+    anew = fitting.train(model, scaled, hidden, key, budget, _DRAWS)
+    made, unsure, factor = map(np.asarray, _completed(anew, scaled, hidden))
+    own &= ~missing
+    within = own[missing | own]
+    count = len(within)
+    mean[:, own], sigma[own] = made[:, own], unsure[:count][within]
+    gap = np.where(missing, 0, scaled - made)[:, missing | own]
+    white = gap @ factor[:count, :count]
+    distance[own] = np.sum(white**2) / max(len(scaled) * own.sum(), 1)
+  return page._replace(mean=mean, sigma=sigma, distance=distance)
 
 
 def _first(scaled, missing, hidden, settings, seed, key):
@@ -245,8 +307,7 @@ def _first(scaled, missing, hidden, settings, seed, key):
     if tried:
       budget = fitting.Budget(1, tried)
       model = fitting.train(model, scaled, hidden, key, budget, draws)
-      now = fitting.state(model, scaled, hidden)
-      value = float(fitting.log_likelihood(now, hidden))
+      value = float(_visible(model, scaled, hidden))
     models.append((value, start, model))
   _, _, model = max(models, key=lambda entry: entry[:2])
   steps = max((settings.steps - tried) // rounds, 1)

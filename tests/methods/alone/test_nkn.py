@@ -55,6 +55,20 @@ def test_a_constant_picture_has_no_error():
 
 
 @pytest.mark.slow
+def test_blocks_may_train_without_themselves():
+  picture = _waves((12, 14))
+  picture[7:9, 8:10] = 1.3
+  missing = np.zeros((12, 14), bool)
+  missing[0, 0] = True
+  settings = QUICK._replace(retrain='block', passes=1)
+  found = nkn.fit(picture, missing, settings, 0)
+  row, column = np.unravel_index(np.nanargmax(found.z), found.z.shape)
+  assert 7 <= row < 9 and 8 <= column < 10
+  assert np.isfinite(found.sigma).all() and (found.distance >= 0).all()
+  assert not found.hidden.any()
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize('kind', ['separable', 'diagonal', 'woven', 'brick'])
 def test_planted_defects_are_found_and_errors_calibrated(kind):
   for seed in range(2):
