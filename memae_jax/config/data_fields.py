@@ -203,7 +203,10 @@ DATA: dict[str, Any] = {
   ),
   'texture': fields.choice(
     'woven',
-    ('woven', 'diagonal', 'field', 'brick', 'grass', 'gravel'),
+    (
+      *('woven', 'diagonal', 'field', 'waves', 'grating', 'weave', 'wall'),
+      *('brick', 'grass', 'gravel'),
+    ),
     'textures: which one; the last three are photographs of scikit-image.',
   ),
   'levels': fields.many(

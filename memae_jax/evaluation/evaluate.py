@@ -207,7 +207,9 @@ def _results(
   results['flags'] = top_samples.flags(*listed)
   results['course'] = history.stored(request.out, results)
   alone = foretold.joined(family.foretold for family in families)
-  results['foretold'] = {one.name: foretold.facts(one) for one in alone}
+  results['foretold'] = {
+    one.name: foretold.facts(one, foretold.masks(exp)) for one in alone
+  }
   results['warnings'] = findings.warnings(results)
   results['warnings'] += foretold.warnings(results['foretold'])
   with jax.transfer_guard('allow'):

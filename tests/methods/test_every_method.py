@@ -70,8 +70,10 @@ FIELDS |= dict.fromkeys(
   },
 )
 OF_CLIPS = {'zhao'}
+# Others share all but a function of one picture, or the name of their score.
+SHARED = 'period_shift', 'axis_median', 'own_patches', 'dsebm_r'
 FAMILIES: dict[str, list[str]] = {}
-for _name in registry.names():
+for _name in [name for name in registry.names() if name not in SHARED]:
   FAMILIES.setdefault(registry.find(_name).family, []).append(_name)
 
 

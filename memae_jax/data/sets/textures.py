@@ -3,12 +3,15 @@
 woven       threads that cross, over and under each other
 diagonal    stripes of two widths
 field       a random field of one scale
+waves, grating, weave, wall    the same cell over and over, straight: products
+            of waves, a slanted wave, threads, bricks; for pictures that stand
+            alone
 brick, grass, gravel    windows of the photographs that scikit-image brings
             along (pip install scikit-image); normal pictures that train and
             those that are tested come from different halves
 
-Each picture has a phase, a slant and noise of its own. Every second test
-picture has one defect of five kinds, which its mask shows.
+Each picture has a phase, noise, and a slant or periods of its own. Every second
+test picture has one defect of five kinds, which its mask shows.
 """
 
 import zlib
@@ -21,7 +24,8 @@ from memae_jax.data import types
 from memae_jax.runtime import errors
 
 PHOTOGRAPHS = 'brick', 'grass', 'gravel'
-NAMES = ('woven', 'diagonal', 'field', *PHOTOGRAPHS)
+REGULAR = 'waves', 'grating', 'weave', 'wall'
+NAMES = ('woven', 'diagonal', 'field', *REGULAR, *PHOTOGRAPHS)
 TRAIN, TEST = 50, 40  # Pictures.
 _SIDE, _LEAST = 128, 48  # Pixels, by default and at least.
 _NOISE = 0.02  # Deviation, of a range of 1.
@@ -112,10 +116,50 @@ def _field(rng, side: int, tested: bool) -> np.ndarray:
   return 0.5 + 0.15 * band / band.std()
 
 
+def _straight(rng, side: int):
+  """Returns rows, columns, and two periods in pixels."""
+  down, right = np.mgrid[:side, :side].astype(float)
+  moved = rng.uniform(0, 100, 2)
+  return down + moved[0], right + moved[1], rng.uniform(6, 12, 2)
+
+
+def _waves(rng, side: int, tested: bool) -> np.ndarray:
+  del tested
+  y, x, (one, other) = _straight(rng, side)
+  along = np.sin(2 * np.pi * y / one)
+  return 0.5 + 0.2 * along * np.sin(2 * np.pi * x / other) + 0.1 * along
+
+
+def _grating(rng, side: int, tested: bool) -> np.ndarray:
+  del tested
+  y, x, (one, other) = _straight(rng, side)
+  return 0.5 + 0.3 * np.sin(2 * np.pi * (y / one + x / other))
+
+
+def _weave(rng, side: int, tested: bool) -> np.ndarray:
+  del tested
+  y, x, (one, other) = _straight(rng, side)
+  over = (y // one + x // other) % 2 == 0
+  thread = np.where(over, np.sin(np.pi * x / other), np.sin(np.pi * y / one))
+  return 0.25 + 0.5 * np.abs(thread)
+
+
+def _wall(rng, side: int, tested: bool) -> np.ndarray:
+  del tested
+  y, x, (one, other) = _straight(rng, side)
+  row = y // one
+  joint = (x + row % 2 * other) % (2 * other)
+  return 0.7 - 0.4 * ((y - row * one < 1.2) | (joint < 1.2))
+
+
 _GENERATED: dict[str, Callable[..., np.ndarray]] = {
   'woven': _woven,
   'diagonal': _diagonal,
   'field': _field,
+  'waves': _waves,
+  'grating': _grating,
+  'weave': _weave,
+  'wall': _wall,
 }
 
 

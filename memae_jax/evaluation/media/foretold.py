@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 import PIL.Image
+import scipy.ndimage
 
 from memae_jax.evaluation.scoring import scores
 from memae_jax.runtime import atomic
 from memae_jax.training import experiment
 
 _LOG = logging.getLogger(__name__)
+_NEAR = 2  # Pixels.
 LEAST_R2 = 0.3  # Below it, a picture does not foretell itself.
 _STORED = 'mean', 'sigma', 'z'
 _FRAME_MS = 120  # Of a film.
@@ -47,11 +49,23 @@ def of(exp: experiment.Experiment, weights: Any) -> list[scores.Foretold]:
   return [scores.Foretold(replica.name, files, block, arrays, levels)]
 
 
-def facts(found: scores.Foretold) -> list[dict[str, Any]]:
+def masks(exp: experiment.Experiment) -> np.ndarray | None:
+  """Returns the true masks [M, H, W] of the pictures, or None."""
+  known = exp.source.masks
+  return None if known is None else known[exp.splits[0].train]
+
+
+def facts(
+  found: scores.Foretold, masks: np.ndarray | None = None
+) -> list[dict[str, Any]]:
   """Returns a line of `results.json` for each picture.
+
+  `hit` says whether the loudest pixel is within two pixels of the true mask; it
+  is None where there is none.
 
   Args:
     found: the pictures.
+    masks: [M, H, W] bool, where an anomaly is; None: nobody knows.
   """
   out = []
   for k, title in enumerate(found.title):
@@ -67,9 +81,17 @@ def facts(found: scores.Foretold) -> list[dict[str, Any]]:
         'max_z': number(one['z'].max()),
         'loudest': [int(place) for place in loudest],
         'filled_in': int(one['hidden'].sum()),
+        'hit': _hit(loudest, None if masks is None else masks[k]),
       }
     )
   return out
+
+
+def _hit(place, mask: np.ndarray | None) -> bool | None:
+  if mask is None or not mask.any():
+    return None
+  near = scipy.ndimage.binary_dilation(mask, np.ones((3, 3)), _NEAR)
+  return bool(near[place])
 
 
 def in_words(lines: Sequence[Mapping[str, Any]], most: int = 5) -> list[str]:

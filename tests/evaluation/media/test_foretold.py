@@ -36,6 +36,10 @@ def test_facts_name_the_loudest_pixel_and_weak_pictures_are_told():
   lines = foretold.facts(alone())
   assert lines[1]['loudest'] == [4, 5] and lines[1]['max_z'] == 9
   assert lines[1]['filled_in'] == 1 and lines[2]['r2'] is None
+  masks = np.zeros((3, 12, 10), bool)
+  masks[0, 0, 0] = masks[1, 6, 6] = True  # That of the second is near.
+  hits = [line['hit'] for line in foretold.facts(alone(), masks)]
+  assert hits[1:] == [True, None] and {line['hit'] for line in lines} == {None}
   assert foretold.loudest(alone(), 1) == [1]
   first, *others = foretold.in_words(lines)
   assert first == (
