@@ -3,10 +3,13 @@
 python -m memae_jax.main --config=configs/textures.py --workdir=runs/textures
 
 As mvtec.py with other pictures: networks have nine layers and see patches, and
-pictures are scored by tiles. Arguments: texture (woven, diagonal or field; or
+pictures are scored by tiles. Patches are small and not turned, and the learning
+rate is five times that of mvtec.py: with those of 64 pixels, turned at random,
+training stood still (seen in the training loss of an autoencoder on "woven").
+Arguments: texture (woven, diagonal, field, waves, grating, weave or wall; or
 brick, grass or gravel, photographs that need scikit-image), size (pixels of a
-side), patch, slots, epochs, seeds, variant (joined by "+"; see mvtec.py),
-features of bank (patches, or lite0), smoke.
+side), patch, turn (degrees), slots, epochs, seeds, variant (joined by "+"; see
+mvtec.py), features of bank (patches, or lite0), smoke.
 """
 
 from memae_jax import config as config_lib
@@ -14,20 +17,20 @@ from memae_jax.config import presets
 
 
 def get_config(arg=''):
-  """Trains four networks on patches of 64 pixels, and a bank beside them."""
+  """Trains four networks on patches of 32 pixels, and a bank beside them."""
   args = config_lib.parse_arg(
     arg,
     texture='woven',
     size=128,
-    patch=64,
+    patch=32,
+    turn=0.0,
     slots=100,
-    epochs=50.0,
+    epochs=300.0,
     seeds=3,
     variant='memae+ae+ae_ssim+vae+bank',
     features='patches',
     smoke={
       'size': 48,
-      'patch': 32,
       'slots': 10,
       'epochs': 1.0,
       'seeds': 1,
@@ -38,4 +41,5 @@ def get_config(arg=''):
   presets.bank_of_maps(config, args.features)
   presets.defects_in_patches(config, args.patch)
   config.data.texture, config.data.image_size = args.texture, args.size
+  config.data.patch_turn, config.train.learning_rate = args.turn, 1e-3
   return config
