@@ -151,10 +151,10 @@ def test_cells_are_written_with_the_digits_of_the_file(tables):
   ]
 
 
-def test_a_file_of_a_run(scripts, tables, tmp_path, monkeypatch):
-  """Such a file has the numbers of results.json, all digits of them."""
+def _results():
+  """Results of a run of two methods beside two baselines."""
   one = lambda mean: {'mean': mean, 'std': 0.01, 'n': 2, 'ci95': None}
-  results = {
+  return {
     'methods': {
       'memae': {'auroc': one(0.912345678)},
       'ae': {'auroc': one(0.8)},
@@ -179,6 +179,11 @@ def test_a_file_of_a_run(scripts, tables, tmp_path, monkeypatch):
       'peak_memory': {'host_bytes': 2**30},
     },
   }
+
+
+def test_a_file_of_a_run(scripts, tables, tmp_path, monkeypatch):
+  """Such a file has the numbers of results.json, all digits of them."""
+  results = _results()
   monkeypatch.setattr(tables, 'DATA', tmp_path)
   file = scripts['extract'].extract(results, ['auroc'], ['python -m x'])
   scripts['extract'].write('made', file)
@@ -191,6 +196,33 @@ def test_a_file_of_a_run(scripts, tables, tmp_path, monkeypatch):
   assert '| MemAE - AE | +0.1123 |' in tables.table('made.pairs')
   assert 'seeds 3 to 4' in tables.run('made')
   assert '0.912345678' in (tmp_path / 'made.json').read_text()
+
+
+def test_methods_of_another_run_stand_above_the_baselines(scripts):
+  extract, results = scripts['extract'], _results()
+  file = extract.extract(results, ['auroc'], ['python -m x'])
+  other = _results() | {'paper': None}
+  del other['methods']['ae']
+  extract.add_run(file, other, ['auroc'], {'memae': 'MemAE again'}, 2)
+  rows = file['tables']['main']['rows']
+  assert [row[0] for row in rows] == [
+    'MemAE', 'AE', 'MemAE again', 'PCA', 'Random scores',
+  ]  # fmt: skip
+  assert rows[2][1:] == [{'mean': 0.912345678, 'std': 0.01}, None]
+  assert 'these runs' in file['source'] and '; then 12 s' in file['time']
+
+
+def test_seconds_are_those_of_each_family(scripts):
+  results = _results() | {
+    'replicas': [{'fields': {'variant': v}} for v in ('memae', 'memae', 'ae')],
+    'families': {
+      'ae': {'methods': ['ae'], 'throughput': {'scoring_seconds': 2.6}}
+    },
+  }
+  assert scripts['extract'].cost(results, {'ae': 'mine'}) == [
+    ['MemAE', 2, 12, None],
+    ['mine', 1, None, 3],
+  ]
 
 
 def test_points_of_a_study_are_rows_by_what_they_differ_in(scripts):

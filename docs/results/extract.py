@@ -123,6 +123,34 @@ def add_run(
   data['time'] += f'; then {_training(results)}'
 
 
+def cost(results: Mapping[str, Any], labels: Mapping[str, str]) -> list:
+  """Returns rows of seconds: of training and of scoring, of each family.
+
+  Args:
+    results: of a run.
+    labels: {method: its label}, where that is not the usual one.
+  """
+  others = results.get('families', {})
+  of_others = {name for of in others.values() for name in of['methods']}
+  first = [name for name in results['methods'] if name not in of_others]
+  families = [(first, results['throughput'])]
+  families += [(of['methods'], of['throughput']) for of in others.values()]
+  name = lambda method: labels.get(method, wording.label(method))
+  seconds = lambda of, key: of.get(key) and round(of[key])
+  return [
+    [
+      ', '.join(map(name, methods)),
+      sum(r['fields']['variant'] in methods for r in results['replicas']),
+      seconds(of, 'training_seconds'),
+      seconds(of, 'scoring_seconds'),
+    ]
+    for methods, of in families
+  ]
+
+
+_COST = 'methods', 'runs', 'seconds of training', 'seconds of scoring'
+
+
 def extract_study(
   folder: pathlib.Path,
   metrics: Sequence[str],
@@ -318,7 +346,11 @@ def _facts(results, commands) -> dict[str, Any]:
 
 
 def _training(results) -> str:
-  seconds = results['throughput'].get('training_seconds')
+  of_families = [
+    of['throughput'] for of in results.get('families', {}).values()
+  ]
+  every = [results['throughput'], *of_families]
+  seconds = sum(of.get('training_seconds') or 0 for of in every)
   count = len(results['replicas'])
   if not seconds:
     return f'no training, {count} memories or fits'
@@ -386,18 +418,25 @@ def main() -> None:
   parser.add_argument(
     '--more', action='append', default=[], metavar='RUN[:METHOD=LABEL,...]'
   )
+  parser.add_argument(
+    '--cost', action='store_true', help='a table of seconds, too'
+  )
   args = parser.parse_args()
   if (args.run / 'study.json').exists():
     made = extract_study(args.run, args.metrics, args.command, args.across)
   else:
     results = json.loads((args.run / 'results.json').read_text())
     made = extract(results, args.metrics, args.command)
+    rows = cost(results, {}) if args.cost else []
     for more in args.more:
       folder, _, words = more.partition(':')
       other = json.loads((pathlib.Path(folder) / 'results.json').read_text())
       labels = dict(word.split('=') for word in words.split(',') if word)
       above = len(results['baselines'])
       add_run(made, other, args.metrics, labels, above)
+      rows += cost(other, labels) if args.cost else []
+    if rows:
+      made['tables']['cost'] = _table(list(_COST), rows) | {'digits': 0}
   print(write(args.name, made))
 
 
