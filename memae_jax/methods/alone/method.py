@@ -15,7 +15,7 @@ import numpy as np
 
 from memae_jax.methods import base
 from memae_jax.methods.alone import nkn, trivial
-from memae_jax.runtime import errors, progress_bar
+from memae_jax.runtime import errors
 
 LARGEST, SIGMA, BLOCK = 'max_abs', 'max_sigma', 'block_distance'
 LONGEST = 512  # Pixels of a side above which the fit takes hours.
@@ -86,7 +86,10 @@ class Alone(base.Method):
   count: int = 1
   unknown: bytes = b''
 
-  stages = (base.Collect(keeps='rows'),)
+  @property
+  def stages(self):
+    """A pass for each picture, so that a killed run goes on where it was."""
+    return (base.Collect(keeps='rows', rounds=self.count),)
 
   @property
   def criterion(self):
@@ -141,17 +144,15 @@ class Alone(base.Method):
     return x
 
   def finish(self, variables, collected, hyper, stage, round_, rng):
-    """Fits each picture by itself."""
-    del stage, round_, rng
+    """Fits the picture that has the number of the pass, by itself."""
+    del stage, rng
     kept = {n: np.array(of) for n, of in variables[_KEPT].items()}
-    progress = progress_bar.Progress(self.name, len(collected))
-    for number, picture in enumerate(np.asarray(collected, np.float64)):
-      found = {'picture': picture, **self._found(picture, int(hyper))}
-      for name, value in found.items():
-        kept[name][number] = value
-      progress.at(number + 1, 'pictures, each by itself')
-    progress.close()
-    return {_KEPT: kept}, True
+    last = len(collected) - 1  # A replica may have fewer pictures than others.
+    picture = np.asarray(collected[min(round_, last)], np.float64)
+    found = {'picture': picture, **self._found(picture, int(hyper))}
+    for name, value in found.items():
+      kept[name][min(round_, last)] = value
+    return {_KEPT: kept}, round_ >= last
 
   def _found(self, picture: np.ndarray, seed: int) -> dict[str, Any]:
     """Returns what `init` has room for, of one picture."""

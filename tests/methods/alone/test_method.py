@@ -46,8 +46,9 @@ def test_what_was_found_for_a_picture_is_looked_up(name, monkeypatch):
   seeds = built.hyper([replica], None)
   variables = built.init(jax.random.key(0), pictures[:1], seeds[0])
   kept = built.collect(variables, pictures, None, np.ones(3, bool), 0, 0)
-  variables, done = built.finish(variables, kept, seeds[0], 0, 0, rng)
-  assert done
+  for round_ in range(3):
+    variables, done = built.finish(variables, kept, seeds[0], 0, round_, rng)
+    assert done == (round_ == 2)
   on_device = jax.tree.map(jax.numpy.asarray, variables)
   found = jax.jit(lambda x: built.predict(on_device, x, None, None, None))(
     pictures[[2, 0]]
