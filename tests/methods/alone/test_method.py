@@ -8,7 +8,9 @@ from memae_jax import config as config_lib
 from memae_jax.methods import registry
 from memae_jax.methods.alone import nkn
 from memae_jax.runtime import errors
-from memae_jax.training import fleet
+from memae_jax.training import experiment, fleet
+from tests import helpers
+from tests.methods import resuming
 
 
 def _config(**changes):
@@ -78,3 +80,20 @@ def test_what_cannot_be_fitted_is_refused():
   small = _config(methods={'nkn': {'block': 11}})
   with pytest.raises(errors.UserError, match='"methods.nkn.block" is 11'):
     _build(config=small)
+
+
+def test_a_killed_run_goes_on_with_the_next_picture(tmp_path):
+  config = helpers.digits(
+    **{
+      'data.protocol': 'alone',
+      'data.normal_labels': ('3',),
+      'data.max_samples': 5,
+      'fleet.variants': ('own_patches',),
+      'fleet.normal_classes': (),
+      'train.checkpoint_every': 1,
+      'train.log_every': 1,
+    }
+  )
+  build = lambda: experiment.build(config)
+  _, advanced = resuming.check(build, tmp_path, [('own_patches', 3)])
+  assert advanced == 5  # Each picture once.
