@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from memae_jax.methods.alone import double, fitting, grids, kernels, periods
+from memae_jax.runtime import jax_settings
 
 _SAME = 1e-12  # Deviation, over the largest level, of one colour.
 _DRAWS = 8  # Of hidden pixels, in each round of training.
@@ -237,6 +238,10 @@ class _Page(NamedTuple):
     return np.abs(picture - self.mean).max(axis=0) / self.sigma
 
 
+def _key(number: int) -> jax.Array:
+  return jax.random.key(number, impl=jax_settings.PRNG)
+
+
 def _passes(scaled, missing, at, block, settings, seed):
   """Returns the model of the last pass, and what it foretells."""
   given = int(missing.sum())
@@ -246,7 +251,7 @@ def _passes(scaled, missing, at, block, settings, seed):
   filled = missing
   for number in range(passes):
     hidden = _hidden(filled, room if number else max(given, 1))
-    key = jax.random.key(seed + number)
+    key = _key(seed + number)
     if not number:
       model = _first(scaled, filled, hidden, settings, seed, key)
     else:
@@ -275,7 +280,7 @@ def _retrained(model, page, scaled, missing, at, block, settings):
   for number, (row, column) in enumerate(at):
     own = np.zeros(missing.shape, bool)
     own[row : row + block, column : column + block] = True
-    hidden, key = _hidden(missing | own, room), jax.random.key(number)
+    hidden, key = _hidden(missing | own, room), _key(number)
     anew = fitting.train(model, scaled, hidden, key, budget, _DRAWS)
     made, unsure, factor = map(np.asarray, _completed(anew, scaled, hidden))
     own &= ~missing
