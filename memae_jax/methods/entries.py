@@ -297,6 +297,7 @@ ALL = (
       style=style,
       reads=('methods.nkn.',),
       exportable=False,
+      alone=True,
       classical=name != 'nkn',
       rivals=_ALONE if name == 'nkn' else (),
     )

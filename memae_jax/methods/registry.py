@@ -37,6 +37,8 @@ class Entry:
     predicts: whether it can predict a part of a sample from the others, see
       `tasks`.
     reconstructs: whether it can do anything else.
+    alone: whether it fits each test picture by itself, as the protocol of that
+      name says, and no other method does.
   """
 
   name: str
@@ -55,6 +57,7 @@ class Entry:
   classical: bool = False
   predicts: bool = False
   reconstructs: bool = True
+  alone: bool = False
 
 
 def _check(entry: Entry) -> None:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +12,7 @@ from memae_jax import config as config_lib
 from memae_jax import losses
 from memae_jax.data import host_stage, protocols, sources, types
 from memae_jax.data.tables import columns, numbers
-from memae_jax.methods import frame_scores, tasks
+from memae_jax.methods import frame_scores, registry, tasks
 from memae_jax.runtime import errors, parallel
 from memae_jax.training import fleet
 
@@ -134,6 +134,23 @@ def _check_rules(config: Any, source: types.Source) -> None:
   _check_parts(config.eval)
 
 
+def _check_protocol(config: Any, names: Iterable[str]) -> None:
+  """Raises UserError if methods need samples that the protocol lacks."""
+  protocol = config.data.protocol
+  for name in names:
+    if registry.find(name).alone and protocol != 'alone':
+      raise errors.UserError(
+        f'method "{name}" fits each test picture by itself, but data.protocol'
+        f' is "{protocol}"; use "alone"'
+      )
+    if protocol == 'alone' and not registry.find(name).alone:
+      raise errors.UserError(
+        f'method "{name}" learns from training samples, but data.protocol is'
+        ' "alone", which has none; use another protocol, or a method made for'
+        ' it, such as "nkn"'
+      )
+
+
 def _check_parts(options: Any) -> None:
   """Raises UserError if `eval.parts` cannot be combined."""
   parts, shares = options.parts, options.shares
@@ -215,6 +232,7 @@ def load(
     UserError: the data are missing or do not fit the config.
   """
   everyone = [replica for group in families.values() for replica in group]
+  _check_protocol(config, dict.fromkeys(r.variant for r in everyone))
   with parallel.all_or_none():
     source, identity = _samples(config, stored or {}, source)
     _LOG.info(

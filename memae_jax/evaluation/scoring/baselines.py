@@ -61,11 +61,11 @@ def beyond_contrast(exp, index: int, error, held_out) -> np.ndarray | None:
     held_out: [V] scores of its validation normals.
 
   Returns:
-    [T], or None where the samples are no images.
+    [T], or None where the samples are no images or no normals are held out.
   """
-  if not exp.source.has_images:
-    return None
   split = exp.splits[index]
+  if not exp.source.has_images or not len(split.validation):
+    return None
   of_test, of_validation = (
     contrast.contrast(exp.source.inputs[rows])
     for rows in (split.test, split.validation)
@@ -272,6 +272,9 @@ def _smoothed(exp, split, scored: Scored) -> Scored:
 def _fits(exp, name: str) -> bool:
   """Returns whether the samples are of the kind that a baseline is for."""
   source = exp.source
+  learns = name != 'random' and name not in trivial.MAPS
+  if learns and exp.config.data.protocol == 'alone':
+    return False  # There is no training sample.
   if name in trivial.MAPS:
     return source.has_images and _mapped(exp, exp.splits[0]) > 0
   if name in trivial.IMAGES_ONLY:

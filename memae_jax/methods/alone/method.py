@@ -34,19 +34,13 @@ def build(
     replicas: of the family, so of one detector.
 
   Raises:
-    UserError: samples are no pictures, or larger than can be fitted; or the
-      protocol is another one.
+    UserError: samples are no pictures, or larger than can be fitted.
   """
   name, shape = replicas[0].variant, tuple(input_shape)
   if len(shape) != 3:
     raise errors.UserError(
       f'method "{name}" is of pictures, but a sample has shape {shape}; leave'
       ' it out of fleet.variants'
-    )
-  if config.data.protocol != 'alone':
-    raise errors.UserError(
-      f'method "{name}" fits each test picture by itself, but data.protocol is'
-      f' "{config.data.protocol}"; use "alone"'
     )
   options = config.methods.nkn
   settings = nkn.Settings(

@@ -73,8 +73,14 @@ def test_what_was_found_for_a_picture_is_looked_up(name, monkeypatch):
 def test_what_cannot_be_fitted_is_refused():
   with pytest.raises(errors.UserError, match='is of pictures, but'):
     _build(shape=(5,))
+  digits = {'fleet.normal_classes': (), 'data.normal_labels': ('3',)}
   with pytest.raises(errors.UserError, match='use "alone"'):
-    _build(config=_config(data={'protocol': 'random_rows'}))
+    fields = {'fleet.variants': ('nkn',), 'data.protocol': 'random_rows'}
+    experiment.build(helpers.digits(**digits, **fields))
+  words = 'method "memae" learns from training samples, .* "alone"'
+  with pytest.raises(errors.UserError, match=words):
+    fields = {'fleet.variants': ('memae',), 'data.protocol': 'alone'}
+    experiment.build(helpers.digits(**digits, **fields))
   with pytest.raises(errors.UserError, match='would take about .* GiB'):
     _build(shape=(4000, 4000, 1))
   small = _config(methods={'nkn': {'block': 11}})
