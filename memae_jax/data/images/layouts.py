@@ -12,6 +12,15 @@ EXPECTED = 'expected train/good, test/good and test/KIND with pictures in them'
 TRAIN = ('train', 'training')
 TEST = ('test', 'testing')
 NORMAL = ('good', 'normal', 'ok')  # In upper or lower case.
+GROUND_TRUTH = (
+  'ground_truth',
+  'ground-truth',
+  'ground truth',
+  'groundtruth',
+  'gt',
+  'mask',
+  'masks',
+)
 
 
 class Sample(NamedTuple):

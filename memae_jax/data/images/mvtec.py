@@ -20,15 +20,6 @@ _DOUBTFUL = re.compile(
   re.IGNORECASE,
 )
 _VALIDATION = ('validation', 'valid', 'val')
-_GROUND_TRUTH = (
-  'ground_truth',
-  'ground-truth',
-  'ground truth',
-  'groundtruth',
-  'gt',
-  'mask',
-  'masks',
-)
 
 
 def layout(root: pathlib.Path, train: pathlib.Path) -> layouts.Layout:
@@ -46,7 +37,7 @@ def layout(root: pathlib.Path, train: pathlib.Path) -> layouts.Layout:
   test = layouts.child(root, layouts.TEST)
   tested, empty_in_test = _test_folders(test, name)
   folders = listing.folders(root)
-  mask_folders = [f for f in folders if f.name.lower() in _GROUND_TRUTH]
+  mask_folders = [f for f in folders if f.name.lower() in layouts.GROUND_TRUTH]
   train_apart = mask_files.apart([normal_folder])
   test_apart = mask_files.apart(tested)
   if train_apart.masks:

@@ -15,8 +15,7 @@ from memae_jax.data import listing
 from memae_jax.data.images import decode_image, layouts, mask_files
 from memae_jax.runtime import errors, foreign
 
-_NORMAL = ('good', 'normal', 'ok')
-_MASKS = ('ground_truth', 'mask', 'masks')
+_NORMAL = layouts.NORMAL[0]
 
 
 def layout(root: pathlib.Path) -> layouts.Layout:
@@ -36,7 +35,7 @@ def layout(root: pathlib.Path) -> layouts.Layout:
   folders = [
     f
     for f in listing.folders(top)
-    if f.name.lower() not in (*_MASKS, *layouts.TRAIN)
+    if f.name.lower() not in (*layouts.GROUND_TRUTH, *layouts.TRAIN)
   ]
   own = [f for f in layouts.direct(top)]
   if own or not folders:
@@ -51,7 +50,7 @@ def layout(root: pathlib.Path) -> layouts.Layout:
     f
     for parent in dict.fromkeys((root, top))
     for f in listing.folders(parent)
-    if f.name.lower() in _MASKS
+    if f.name.lower() in layouts.GROUND_TRUTH
   ]
   masks = {
     file: file.relative_to(folder)
@@ -64,7 +63,7 @@ def layout(root: pathlib.Path) -> layouts.Layout:
   samples = [
     layouts.Sample(
       file,
-      '' if folder.name.lower() in _NORMAL else folder.name,
+      '' if layouts.is_normal(folder.name, _NORMAL) else folder.name,
       True,
       found.get(file),
     )
@@ -72,7 +71,7 @@ def layout(root: pathlib.Path) -> layouts.Layout:
     for file in files
   ]
   return layouts.Layout(
-    normal='good',
+    normal=_NORMAL,
     samples=samples,
     has_masks=bool(of_masks),
     looked_at=([s.file for s in samples], list(masks)),
