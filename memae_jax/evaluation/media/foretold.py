@@ -116,17 +116,6 @@ def joined(of_families: Iterable[list]) -> list[scores.Foretold]:
   return [found for of_family in of_families for found in of_family]
 
 
-def loudest(found: scores.Foretold, most: int) -> list[int]:
-  """Returns which pictures have the largest errors.
-
-  Args:
-    found: the pictures.
-    most: so many of them.
-  """
-  largest = found.arrays['z'].max(axis=(1, 2))
-  return np.argsort(-largest, kind='stable')[:most].tolist()
-
-
 def write(
   folder: pathlib.Path, alone: Sequence[scores.Foretold], most: int
 ) -> None:
@@ -142,7 +131,7 @@ def write(
   for found in alone:
     for line in in_words(facts(found)):
       _LOG.info('%s', line)
-    for k in loudest(found, max(most, 1)):
+    for k in found.loudest(max(most, 1)):
       stem = f'{k:06d}_{pathlib.PurePath(found.title[k]).stem}'
       for name, data in pictures_of(found, k).items():
         atomic.write(folder / f'{stem}_{name}.png', data)

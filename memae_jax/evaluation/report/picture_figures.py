@@ -195,8 +195,7 @@ def _foretold(results, shown: Sequence[scores.Foretold]) -> Iterator[Figure]:
   """Draws the pictures that stand alone with the largest errors."""
   for found in shown:
     lines = results['foretold'][found.name]
-    order = sorted(range(len(lines)), key=lambda k: -lines[k]['max_z'])
-    for k in order[:_ALONE]:
+    for k in found.loudest(_ALONE):
       line = lines[k]
       r2 = wording.format_value(line['r2'])
       z2 = wording.format_value(line['mean_z2'])

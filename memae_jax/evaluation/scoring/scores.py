@@ -205,6 +205,11 @@ class Foretold(NamedTuple):
   arrays: Mapping[str, np.ndarray]
   levels: tuple[float, float]
 
+  def loudest(self, most: int) -> list[int]:
+    """Returns which pictures, so many at most, have the largest errors."""
+    largest = self.arrays['z'].max(axis=(1, 2))
+    return np.argsort(-largest, kind='stable')[:most].tolist()
+
 
 class Pictures(NamedTuple):
   """Pictures of several replicas.

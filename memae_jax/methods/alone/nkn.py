@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from memae_jax.methods.alone import double, fitting, grids, kernels, periods
+from memae_jax.methods.images import patches
 from memae_jax.runtime import jax_settings
 
 _SAME = 1e-12  # Deviation, over the largest level, of one colour.
@@ -75,11 +76,6 @@ class Found(NamedTuple):
 def side_of(size: tuple[int, int], settings: Settings) -> int:
   """Returns the side of the blocks of a picture, in pixels."""
   return settings.block or max(min(size) // 8, 1)
-
-
-def corners(count: int, block: int, stride: int) -> np.ndarray:
-  """Returns the first pixels of blocks along an axis; the last ends with it."""
-  return np.append(np.arange(0, count - block, stride), count - block)
 
 
 def _hidden(mask: np.ndarray, room: int) -> grids.Hidden:
@@ -198,8 +194,7 @@ def _fit(picture, missing, settings, seed):
   level, scale = known.mean(axis=0), known.std()
   scaled = np.where(missing[..., None], 0, (picture - level) / scale)
   scaled = np.moveaxis(scaled, -1, 0)
-  ends = [corners(n, block, settings.stride or block) for n in size]
-  at = np.stack(np.meshgrid(*ends, indexing='ij'), -1).reshape(-1, 2)
+  at = patches.corners(size, block, settings.stride or block)
   model, page = _passes(scaled, missing, at, block, settings, seed)
   if settings.retrain == 'block':
     page = _retrained(model, page, scaled, missing, at, block, settings)

@@ -1,7 +1,7 @@
 """Trivial detectors of one picture, which a Gaussian process has to beat.
 
-Each takes a picture [H, W, C], the side of the blocks, and returns how far each
-pixel is from what the rest says: a prediction [H, W, C].
+Each takes a picture [H, W, C] and the side of the blocks, and returns what the
+rest of the picture says of each pixel: a prediction [H, W, C].
 """
 
 import numpy as np

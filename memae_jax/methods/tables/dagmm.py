@@ -182,10 +182,10 @@ class Dagmm(base.Method):
     del hyper, stage, rng
     total = mixtures.Sums(**collected['sums'])
     mixture = dict(variables[_MIXTURE])
-    members = np.maximum(total.members, 1e-6)
+    members = np.maximum(total.members, mixtures.LEAST)
     mixture['means'] = (total.first / members[:, None]).astype(np.float32)
     if round_:
-      ridge = 1e-6 * np.eye(self._size)
+      ridge = mixtures.LEAST * np.eye(self._size)
       covariances = collected['scatter'] / members[:, None, None] + ridge
       mixture['factors'] = np.linalg.cholesky(covariances).astype(np.float32)
       mixture['weights'] = (total.members / total.count).astype(np.float32)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-_LEAST = 1e-6  # Of a weight, and added to the diagonal of covariances.
+LEAST = 1e-6  # Of a weight, and added to the diagonal of covariances.
 
 
 class Mixture(NamedTuple):
@@ -60,7 +60,7 @@ def scatter(
 
 def means(of: Sums) -> jax.Array:
   """Returns the means [K, D]; a component without members has 0."""
-  return of.first / jnp.maximum(of.members, _LEAST)[:, None]
+  return of.first / jnp.maximum(of.members, LEAST)[:, None]
 
 
 def mixture(of: Sums, scattered: jax.Array) -> Mixture:
@@ -70,8 +70,8 @@ def mixture(of: Sums, scattered: jax.Array) -> Mixture:
     of: from `sums`.
     scattered: from `scatter`, with the `means` of these.
   """
-  covariances = scattered / jnp.maximum(of.members, _LEAST)[:, None, None]
-  ridge = _LEAST * jnp.eye(scattered.shape[-1], dtype=scattered.dtype)
+  covariances = scattered / jnp.maximum(of.members, LEAST)[:, None, None]
+  ridge = LEAST * jnp.eye(scattered.shape[-1], dtype=scattered.dtype)
   return Mixture(
     of.members / of.count,
     means(of),
@@ -89,7 +89,7 @@ def energy(z: jax.Array, of: Mixture) -> jax.Array:
   diagonal = jnp.diagonal(of.factors, axis1=1, axis2=2)
   log_root = jnp.sum(jnp.log(diagonal), axis=1)
   log_root += 0.5 * z.shape[1] * jnp.log(2 * jnp.pi)
-  log_weights = jnp.log(jnp.maximum(of.weights, _LEAST**2))
+  log_weights = jnp.log(jnp.maximum(of.weights, LEAST**2))
   each = (log_weights - log_root)[:, None] - 0.5 * jnp.sum(white**2, axis=1)
   return -jax.nn.logsumexp(each, axis=0)
 

@@ -40,7 +40,7 @@ def test_facts_name_the_loudest_pixel_and_weak_pictures_are_told():
   masks[0, 0, 0] = masks[1, 6, 6] = True  # That of the second is near.
   hits = [line['hit'] for line in foretold.facts(alone(), masks)]
   assert hits[1:] == [True, None] and {line['hit'] for line in lines} == {None}
-  assert foretold.loudest(alone(), 1) == [1]
+  assert alone().loudest(1) == [1]
   first, *others = foretold.in_words(lines)
   assert first == (
     'b.png: largest error 9.0 deviations, at row 4, column 5; R^2 0.10'

@@ -5,6 +5,7 @@ import pytest
 
 from memae_jax.data.sets import textures
 from memae_jax.methods.alone import nkn
+from memae_jax.methods.images import patches
 from tests import helpers
 
 QUICK = nkn.Settings(block=6, steps=40, starts=1)
@@ -21,9 +22,10 @@ def _waves(size, seed=0, channels=1):
 
 
 def test_blocks_cover_a_picture_that_they_do_not_divide():
-  assert nkn.corners(20, 6, 6).tolist() == [0, 6, 12, 14]
-  assert nkn.corners(18, 6, 6).tolist() == [0, 6, 12]
-  assert nkn.corners(6, 6, 6).tolist() == [0]
+  rows = lambda count: patches.corners((count, 6), 6, 6)[:, 0].tolist()
+  assert rows(20) == [0, 6, 12, 14]
+  assert rows(18) == [0, 6, 12]
+  assert rows(6) == [0]
   assert nkn.side_of((64, 80), nkn.Settings()) == 8
   assert nkn.side_of((5, 80), nkn.Settings()) == 1
 
