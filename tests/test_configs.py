@@ -112,6 +112,9 @@ def _check_foretold(results, run):
   assert len(list((folder / 'foretold').iterdir())) == 3
   page = (run / 'report.html').read_text()
   assert 'say of itself?' in page and 'each test picture trains on' in page
+  assert 'saw nothing but the test samples' in page
+  assert 'on normal samples only' not in page
+  assert 'What can they not reconstruct?' not in page
 
 
 def _check_defects(results, page):

@@ -115,9 +115,11 @@ def galleries(
 
   Returns:
     A gallery by index of the replica, in whose `sample` made pictures have -1;
-    {} for samples that are no images, and for a method without an output.
+    {} for samples that are no images or stand alone, as no other picture is
+    known then, and for a method without an output.
   """
-  if not (exp.config.eval.odd_inputs and exp.source.has_images):
+  alone = exp.config.data.protocol == 'alone'
+  if alone or not (exp.config.eval.odd_inputs and exp.source.has_images):
     return {}
   keys = [(r.seed, r.normal_class) for r in exp.replicas]
   of_key = {
