@@ -334,7 +334,7 @@ NKN: dict[str, Any] = {
     0, 'Pixels from one block to the next. 0: the block.', low=0
   ),
   'passes': fields.integer(
-    2,
+    3,
     'Passes over the picture; each after the first is without the worst blocks'
     ' of the one before, at most a tenth of the picture. 1: as published.',
     low=1,
@@ -343,9 +343,9 @@ NKN: dict[str, Any] = {
     600, 'Steps of Adam of the first pass; others take a third.', low=4
   ),
   'starts': fields.integer(
-    3,
-    'Tries, from the strongest periods on; the likeliest goes on. 0: one, from'
-    ' a tenth of the picture, as published.',
+    4,
+    'Tries, with pairs of periods of both axes; the likeliest goes on. 0: one,'
+    ' from a tenth of the picture, as published.',
     low=0,
   ),
   'periodic': fields.integer(

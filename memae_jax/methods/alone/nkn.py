@@ -7,6 +7,7 @@ predictions, since a defect spoils those of its periodic copies, too.
 """
 
 import functools
+import itertools
 from typing import NamedTuple
 
 import jax
@@ -31,8 +32,8 @@ class Settings(NamedTuple):
   stride: from one block to the next; 0: the block.
   passes: the first one, and further ones without the worst blocks.
   steps: of Adam in the first pass; later ones take a third.
-  starts: tries with the strongest periods, of which the likeliest goes on; 0:
-    one, from a tenth of the picture, as the authors do.
+  starts: tries with pairs of periods of both axes, of which the likeliest goes
+    on; 0: one, from a tenth of the picture, as the authors do.
   periodic: periodic kernels of an axis.
   loud: deviations above which a block may be filled in.
   retrain: 'picture' trains on the picture once in each pass; 'block' goes on to
@@ -41,9 +42,9 @@ class Settings(NamedTuple):
 
   block: int = 0
   stride: int = 0
-  passes: int = 2
+  passes: int = 3
   steps: int = 600
-  starts: int = 3
+  starts: int = 4
   periodic: int = 1
   loud: float = 4.0
   retrain: str = 'picture'
@@ -288,27 +289,37 @@ def _retrained(model, page, scaled, missing, at, block, settings):
   return page._replace(mean=mean, sigma=sigma, distance=distance)
 
 
+def _pairs(count: int) -> list[tuple[int, int]]:
+  """Returns which periods of rows and of columns are tried together."""
+  each = itertools.product(range(count), repeat=2)
+  return sorted(each, key=lambda pair: (max(pair), sum(pair), pair))[:count]
+
+
 def _first(scaled, missing, hidden, settings, seed, key):
   """Returns the model of the first pass: the likeliest start, trained."""
   size = scaled.shape[1:]
   layout = kernels.Layout(settings.periodic)
   shown = np.moveaxis(np.where(missing, 0, scaled), 0, -1)
-  most = max(settings.starts, 1) - 1 + settings.periodic
+  pairs = _pairs(max(settings.starts, 1))
+  most = max(map(max, pairs)) + settings.periodic
   strongest = [periods.find(shown, axis, most) for axis in (0, 1)]
   if not settings.starts:
     strongest = [np.full(settings.periodic, n / 10) for n in size]
   rounds, draws = (6, _DRAWS) if missing.any() else (1, 0)
   tried = settings.steps // 4 if settings.starts > 1 else 0
   models = []
-  for start in range(max(settings.starts, 1)):
-    chosen = tuple(s[start : start + settings.periodic] for s in strongest)
+  for number, pair in enumerate(pairs):
+    chosen = tuple(
+      found[start : start + settings.periodic]
+      for found, start in zip(strongest, pair)
+    )
     model = fitting.init(np.random.default_rng(seed), size, chosen, layout)
     value = 0.0
     if tried:
       budget = fitting.Budget(1, tried)
       model = fitting.train(model, scaled, hidden, key, budget, draws)
       value = float(_visible(model, scaled, hidden))
-    models.append((value, start, model))
+    models.append((value, -number, model))
   _, _, model = max(models, key=lambda entry: entry[:2])
   steps = max((settings.steps - tried) // rounds, 1)
   budget = fitting.Budget(rounds, steps)
