@@ -120,6 +120,8 @@ class Source(NamedTuple):
     sample again; empty where nobody would look for one. For clips see `videos`.
   levels: values of 16-bit pictures that became 0 and 255; else the full range.
   unknown: [H, W] bool, pixels of all pictures that nobody may look at; or None.
+  sizes: [S, 2] int32 height and width of pictures that differ in them; each
+    lies at the top left of its input, and the rest is grey. None: all fill it.
   labelled: False when the data have no labels (all samples count as normal).
   dropped: samples that are left out, one entry per reason: {'count': int,
     'why': str}.
@@ -146,6 +148,7 @@ class Source(NamedTuple):
   places: dict[str, np.ndarray] = {}
   levels: tuple[int, int] = (0, 2**16 - 1)
   unknown: np.ndarray | None = None
+  sizes: np.ndarray | None = None
   labelled: bool = True
   dropped: tuple[dict[str, Any], ...] = ()
   host: HostStage | None = None
@@ -157,6 +160,20 @@ class Source(NamedTuple):
   def has_images(self) -> bool:
     """True if each sample is one image, and not a frame of a video."""
     return len(self.inputs.shape) == 4 and self.videos is None
+
+  def covered(self, rows: np.ndarray) -> np.ndarray | None:
+    """Returns which pixels [M, H, W] of inputs are of pictures; None: all.
+
+    Args:
+      rows: [M] samples.
+    """
+    if self.sizes is None:
+      return None
+    down, right = (
+      np.arange(count)[None] < self.sizes[rows, axis, None]
+      for axis, count in enumerate(self.inputs.shape[1:3])
+    )
+    return down[:, :, None] & right[:, None, :]
 
 
 class Transform(NamedTuple):

@@ -61,8 +61,8 @@ class Family(NamedTuple):
   """The scores of one family of methods.
 
   networks: scores of its replicas. memory: statistics by replica name.
-  throughput: of scoring. weights: of the fleet. foretold: pictures that stand
-  alone.
+  throughput: of scoring. weights: of the fleet. alone: pictures that stand
+  alone, if it is of such.
   """
 
   exp: experiment.Experiment
@@ -70,7 +70,19 @@ class Family(NamedTuple):
   memory: dict[str, Any]
   throughput: dict[str, Any]
   weights: step.Weights
-  foretold: list[scores.Foretold]
+  alone: list[scores.Foretold]
+
+
+class Scored(NamedTuple):
+  """The scores of all families of a run.
+
+  families: each by itself. networks: scores of all replicas. alone: pictures
+  that stand alone, of all families.
+  """
+
+  families: list[Family]
+  networks: list[scores.ReplicaScores]
+  alone: list[scores.Foretold]
 
 
 def shared(exp: experiment.Experiment) -> Shared:
@@ -134,24 +146,17 @@ def evaluate(request: Request) -> dict[str, Any]:
   _LOG.info('evaluating step %d', request.at)
   baseline = request.baselines or shared(exp)
   with jax.transfer_guard('allow'):
-    families = _families(request)
-  networks = _replicas(families)
-  results = _results(request, families, baseline, events)
-  _write_arrays(request.folder / 'scores.npz', _score_arrays(networks))
-  alone = foretold.joined(family.foretold for family in families)
-  _write_maps(exp, networks, request.folder / 'maps.npz', alone)
+    scored = _scored(request)
+  results = _results(request, scored, baseline, events)
+  _write_arrays(request.folder / 'scores.npz', _score_arrays(scored.networks))
+  _write_maps(exp, scored, request.folder / 'maps.npz')
   _write_numbers(results, request.places)
   if not request.brief:
-    _draw(request, results, families, baseline.baselines, events)
+    _draw(request, results, scored, baseline.baselines, events)
   return results
 
 
-def _replicas(families: Sequence[Family]) -> list[scores.ReplicaScores]:
-  """Returns the scores of the replicas of all families."""
-  return [replica for family in families for replica in family.networks]
-
-
-def _families(request: Request) -> list[Family]:
+def _scored(request: Request) -> Scored:
   """Scores the families of the run, and adds their pictures."""
   families = []
   members = collect.members(
@@ -162,15 +167,18 @@ def _families(request: Request) -> list[Family]:
     networks = pictures.with_pictures(exp, weights, networks)
     alone = foretold.of(exp, weights)
     families.append(Family(exp, networks, memory, throughput, weights, alone))
-  return families
+  return Scored(
+    families,
+    [replica for family in families for replica in family.networks],
+    [pictures for family in families for pictures in family.alone],
+  )
 
 
 def _results(
-  request: Request, families: Sequence[Family], baseline: Shared, events
+  request: Request, scored: Scored, baseline: Shared, events
 ) -> dict[str, Any]:
   """Returns the content of results.json."""
-  exp = request.exp
-  networks = _replicas(families)
+  exp, (families, networks, alone) = request.exp, scored
   memory = {k: v for family in families for k, v in family.memory.items()}
   count = len(networks) + len(baseline.baselines)
   _LOG.info('computing metrics of %d sets of scores', count)
@@ -206,7 +214,6 @@ def _results(
   results['highest'] = top_samples.highest(*listed)
   results['flags'] = top_samples.flags(*listed)
   results['course'] = history.stored(request.out, results)
-  alone = foretold.joined(family.foretold for family in families)
   results['foretold'] = {
     one.name: foretold.facts(one, foretold.masks(exp)) for one in alone
   }
@@ -220,13 +227,13 @@ def _results(
 def _draw(
   request: Request,
   results: dict[str, Any],
-  families: Sequence[Family],
+  scored: Scored,
   baseline_scores,
   events,
 ) -> None:
   """Writes the report, the list of samples and the films."""
   exp, folder = request.exp, request.folder
-  networks = _replicas(families)
+  families, networks, alone = scored
   if results['highest']:
     listed = exp.source, networks, exp.config.eval.normal_quantile
     atomic.write(folder / 'scores.csv', top_samples.as_csv(*listed))
@@ -237,12 +244,11 @@ def _draw(
     [(e, family.networks) for e, family in zip(events, families)],
     exp.source.columns,
     baseline_scores,
-    _pictures(families, beside),
+    _pictures(scored, beside),
   )
   _write_page(results, drawn, folder, request.places)
   if beside is not None:
     _write_pictures(exp, beside, folder / 'pictures')
-  alone = foretold.joined(family.foretold for family in families)
   foretold.write(folder / 'foretold', alone, exp.config.eval.pictures)
   weights = families[0].weights
   with jax.transfer_guard('allow'):
@@ -250,26 +256,28 @@ def _draw(
       _LOG.info('film: %s', film)
 
 
-def _pictures(families: Sequence[Family], beside) -> scores.Pictures:
+def _pictures(scored: Scored, beside) -> scores.Pictures:
   """Returns pictures of several replicas.
 
   Args:
-    families: of the run.
+    scored: all families.
     beside: all test pictures beside their maps, or None.
   """
   with jax.transfer_guard('allow'):
     strips, embedded = {}, []
-    for family in families:
+    for family in scored.families:
       args = family.exp, family.weights, family.networks
       strips |= pictures.frame_strips(*args)
       embedded += embedding.embeddings(*args)
-    others = pictures.other_classes([(f.exp, f.weights) for f in families])
+    others = pictures.other_classes(
+      [(f.exp, f.weights) for f in scored.families]
+    )
   return scores.Pictures(
     others,
     strips,
     beside and beside.at(side_by_side.chosen(beside)),
     embedded,
-    foretold.joined(family.foretold for family in families),
+    scored.alone,
   )
 
 
@@ -326,10 +334,10 @@ def _write_arrays(path: pathlib.Path, arrays: dict[str, np.ndarray]) -> None:
   atomic.write(path, buffer.getvalue())
 
 
-def _write_maps(exp, networks, path: pathlib.Path, alone) -> None:
+def _write_maps(exp, scored: Scored, path: pathlib.Path) -> None:
   """Writes the error maps that were kept, and the samples they are of."""
-  arrays = foretold.arrays(alone)
-  for replica in networks:
+  arrays = foretold.arrays(scored.alone)
+  for replica in scored.networks:
     if replica.maps is not None:
       places = error_maps.kept(exp.source, replica.sample)
       arrays |= {

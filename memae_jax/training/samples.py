@@ -62,6 +62,12 @@ def _as_trained(
   Raises:
     UserError: the data are of another kind, or the checkpoint is too old.
   """
+  if config.data.protocol == 'alone':
+    raise errors.UserError(
+      f'data set "{source.name}" has other pictures or labels than those of the'
+      ' training, but a run of pictures that stand alone knows only its own;'
+      ' start another run, with another --workdir'
+    )
   if 'steps' not in stored:
     raise errors.UserError(_EARLIER)
   text = lambda value: value if len(str(value)) < 200 else f'{len(value)} names'

@@ -14,15 +14,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from memae_jax.methods.alone import double, fitting, grids, kernels, periods
+from memae_jax.methods.alone import (
+  blocks,
+  double,
+  fitting,
+  grids,
+  kernels,
+  periods,
+)
 from memae_jax.methods.images import patches
 from memae_jax.runtime import jax_settings
 
 _SAME = 1e-12  # Deviation, over the largest level, of one colour.
 _DRAWS = 8  # Of hidden pixels, in each round of training.
 _REFIT = 1e-2  # Learning rate of passes after the first.
-_LARGE_HOLE = 1000  # Pixels from which on there is one pass.
-FILLED = 0.1  # At most this share of a picture is filled in between passes.
+LARGE_HOLE = 1000  # Pixels from which on there is one pass.
 
 
 class Settings(NamedTuple):
@@ -79,6 +85,29 @@ def side_of(size: tuple[int, int], settings: Settings) -> int:
   return settings.block or max(min(size) // 8, 1)
 
 
+def memory(size: tuple[int, int], unknown: int, settings: Settings) -> int:
+  """Returns about how many bytes a fit takes at its largest.
+
+  The largest arrays are of pairs of pixels that are hidden at once, and of
+  pairs of pixels of a block.
+
+  Args:
+    size: (H, W) of the picture.
+    unknown: number of its pixels that nobody knows.
+    settings: of the fit.
+  """
+  block, hidden = side_of(size, settings), max(unknown, 1)
+  if settings.passes > 1 and unknown < LARGE_HOLE:
+    hidden = _room(size, unknown, block)
+  return 8 * (5 * hidden**2 + 6 * block**4 + 6 * max(size) ** 2)
+
+
+def _room(size: tuple[int, int], unknown: int, block: int) -> int:
+  """Returns the largest number of pixels that are hidden after a pass."""
+  most = max(int(blocks.FILLED * size[0] * size[1] / block**2), 1)
+  return unknown + most * block**2
+
+
 def _hidden(mask: np.ndarray, room: int) -> grids.Hidden:
   """Returns the pixels of a mask [n1, n2], padded to a number."""
   at = np.argwhere(mask)
@@ -119,40 +148,6 @@ def _predict(model, picture, hidden, corners_, block):
   return now, jax.lax.map(leave, corners_), _unsure(now), value
 
 
-def _assemble(left: grids.Left, corners_: np.ndarray, size, block: int):
-  """Lays blocks on a page; a pixel takes the block whose middle is nearest."""
-  channels = left.mean.shape[1]
-  mean = np.zeros((channels, *size))
-  sigma, distance = np.ones(size), np.zeros(size)
-  nearest = np.full(size, np.inf)
-  offset = np.abs(np.arange(block) - (block - 1) / 2)
-  far = np.maximum(offset[:, None], offset[None])
-  for number, (row, column) in enumerate(corners_):
-    at = slice(row, row + block), slice(column, column + block)
-    better = far < nearest[at]
-    nearest[at][better] = far[better]
-    own = left.mean[number].reshape(channels, block, block)
-    mean[:, at[0], at[1]][:, better] = own[:, better]
-    sigma[at][better] = left.sigma[number].reshape(block, block)[better]
-    distance[at][better] = left.mahalanobis[number].sum() / own.size
-  return mean, sigma, distance
-
-
-def _worst(z: np.ndarray, corners_: np.ndarray, block: int, loud: float):
-  """Returns which pixels the blocks of the largest mean squares have."""
-  most = int(FILLED * z.size / block**2)
-  blocks = [z[r : r + block, c : c + block] for r, c in corners_]
-  size = np.array(
-    [np.nanmean(b**2) if np.isfinite(b).any() else 0 for b in blocks]
-  )
-  high = np.array([np.nanmax(b, initial=0) for b in blocks])
-  order = [i for i in np.argsort(-size, kind='stable') if high[i] > loud]
-  out = np.zeros(z.shape, bool)
-  for row, column in corners_[order[: max(most, 1)]]:
-    out[row : row + block, column : column + block] = True
-  return out
-
-
 def fit(
   picture: np.ndarray, missing: np.ndarray, settings: Settings, seed: int
 ) -> Found:
@@ -165,7 +160,7 @@ def fit(
     seed: of the weights.
   """
   known = np.asarray(picture, np.float64)[~missing]
-  if known.std() <= _SAME * max(np.abs(known).max(), 1):
+  if known.std(axis=0).max() <= _SAME * max(np.abs(known).max(), 1):
     return _constant(picture, missing)
   with double.on_cpu():
     return _fit(picture, missing, settings, seed)
@@ -241,9 +236,9 @@ def _key(number: int) -> jax.Array:
 def _passes(scaled, missing, at, block, settings, seed):
   """Returns the model of the last pass, and what it foretells."""
   given = int(missing.sum())
-  room = given + max(int(FILLED * missing.size / block**2), 1) * block**2
+  room = _room(missing.shape, given, block)
   # Of a large hole and further blocks nobody waits for the joint covariance.
-  passes = settings.passes if given < _LARGE_HOLE else 1
+  passes = settings.passes if given < LARGE_HOLE else 1
   filled = missing
   for number in range(passes):
     hidden = _hidden(filled, room if number else max(given, 1))
@@ -255,13 +250,15 @@ def _passes(scaled, missing, at, block, settings, seed):
       model = fitting.train(model, scaled, hidden, key, budget, _DRAWS)
     now, left, unsure, value = _predict(model, scaled, hidden, at, block)
     now, left = jax.tree.map(np.asarray, (now, left))
-    mean, sigma, distance = _assemble(left, at, missing.shape, block)
+    gap = scaled - now.images - now.mean[:, None, None]
+    far = blocks.distances(left, now, gap, filled, missing, at, block)
+    mean, sigma, distance = blocks.assemble(left, far, at, missing.shape, block)
     mean[:, filled] = now.images[:, filled]
     sigma[filled] = np.asarray(unsure)[: filled.sum()]
     mean = mean + now.mean[:, None, None]
     page = _Page(mean, sigma, distance, filled, float(value))
     z = np.where(missing, np.nan, page.z(scaled))
-    worst = _worst(z, at, block, settings.loud)
+    worst = blocks.worst(z, at, block, settings.loud)
     if not worst.any():
       break
     filled = missing | worst
@@ -280,12 +277,10 @@ def _retrained(model, page, scaled, missing, at, block, settings):
     anew = fitting.train(model, scaled, hidden, key, budget, _DRAWS)
     made, unsure, factor = map(np.asarray, _completed(anew, scaled, hidden))
     own &= ~missing
-    within = own[missing | own]
-    count = len(within)
-    mean[:, own], sigma[own] = made[:, own], unsure[:count][within]
-    gap = np.where(missing, 0, scaled - made)[:, missing | own]
-    white = gap @ factor[:count, :count]
-    distance[own] = np.sum(white**2) / max(len(scaled) * own.sum(), 1)
+    (within,) = np.nonzero(own[missing | own])
+    mean[:, own], sigma[own] = made[:, own], unsure[within]
+    far = blocks.distance_of_hidden((scaled - made)[:, own], factor, within)
+    distance[own] = far / max(len(scaled) * own.sum(), 1)
   return page._replace(mean=mean, sigma=sigma, distance=distance)
 
 
