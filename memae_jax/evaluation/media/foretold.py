@@ -61,7 +61,8 @@ def facts(
   """Returns a line of `results.json` for each picture.
 
   `hit` says whether the loudest pixel is within two pixels of the true mask; it
-  is None where there is none.
+  is None where there is none. `elsewhere` is the largest error in deviations of
+  all other pixels; None where nobody knows of masks.
 
   Args:
     found: the pictures.
@@ -83,17 +84,22 @@ def facts(
         'max_z': number(one.z.max()),
         'loudest': [int(place) for place in loudest],
         'filled_in': int(one.hidden.sum()),
-        'hit': _hit(loudest, None if masks is None else masks[k]),
+        **_beside(one.z, None if masks is None else masks[k]),
       }
     )
   return out
 
 
-def _hit(place, mask: np.ndarray | None) -> bool | None:
-  if mask is None or not mask.any():
-    return None
+def _beside(z: np.ndarray, mask: np.ndarray | None) -> dict[str, Any]:
+  """Returns `hit` and `elsewhere` of a picture."""
+  if mask is None:
+    return {'hit': None, 'elsewhere': None}
+  mask = mask[: z.shape[0], : z.shape[1]]  # A smaller picture has padding.
   near = scipy.ndimage.binary_dilation(mask, np.ones((3, 3)), _NEAR)
-  return bool(near[place])
+  return {
+    'hit': bool(near.flat[np.argmax(z)]) if mask.any() else None,
+    'elsewhere': float(z[~near].max()) if not near.all() else None,
+  }
 
 
 def in_words(lines: Sequence[Mapping[str, Any]], most: int = 5) -> list[str]:

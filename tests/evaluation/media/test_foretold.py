@@ -42,8 +42,13 @@ def test_facts_name_the_loudest_pixel_and_weak_pictures_are_told():
   assert lines[1]['filled_in'] == 1 and lines[2]['r2'] is None
   masks = np.zeros((3, 12, 10), bool)
   masks[0, 0, 0] = masks[1, 6, 6] = True  # That of the second is near.
-  hits = [line['hit'] for line in foretold.facts(alone(), masks)]
+  known = foretold.facts(alone(), masks)
+  hits = [line['hit'] for line in known]
   assert hits[1:] == [True, None] and {line['hit'] for line in lines} == {None}
+  assert (
+    known[1]['elsewhere'] < 9 and known[2]['elsewhere'] == lines[2]['max_z']
+  )
+  assert {line['elsewhere'] for line in lines} == {None}
   assert alone().loudest(1) == [1]
   first, *others = foretold.in_words(lines)
   assert first == (
