@@ -13,6 +13,7 @@ import argparse
 import decimal
 import json
 import pathlib
+import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -50,8 +51,9 @@ def extract(
     Facts of the run, and the tables `main` (methods, then baselines from the
     best to the worst), `pairs` (paired differences), `rules` (of scores, where
     there are several), `chosen` (of the rules that pseudo-anomalies choose),
-    `over_rows` (of videos, less rows that learn nothing), `memory`, and
-    `classes` where several classes are normal in turn.
+    `over_rows` (of videos, less rows that learn nothing), `memory`, `foretold`
+    (of pictures that stand alone), and `classes` where several classes are
+    normal in turn.
   """
   titles = [_TITLES.get(m) or wording.title(m) for m in metrics]
   made = {
@@ -84,6 +86,8 @@ def extract(
     made['over_rows'] = _over_rows(results['over_rows'])
   if results['memory']:
     made['memory'] = _memory(results['memory'])
+  if results.get('foretold'):
+    made['foretold'] = _foretold(results['foretold'])
   if len(results['classes'] or ()) > 1:
     names = list(results['methods'])
     made['classes'] = _table(
@@ -311,6 +315,38 @@ def _memory(memory) -> dict[str, Any]:
     for name, values in memory.items()
   ]
   return _table(columns, rows) | {'digits': [0, 0, 1, 1, 4]}
+
+
+def _foretold(of_replicas) -> dict[str, Any]:
+  """Returns a row of counts for each replica, over its pictures."""
+  columns = [
+    'fit',
+    'pictures',
+    'median R^2',
+    'R^2 below 0.3',
+    'mean z^2 in 0.8 to 1.2',
+    'rest below 5 deviations',
+    'with a defect',
+    'loudest pixel there',
+  ]
+  rows = []
+  for name, lines in of_replicas.items():
+    r2 = sorted(line['r2'] for line in lines if line['r2'] is not None)
+    hits = [line['hit'] for line in lines if line['hit'] is not None]
+    calm = [line['elsewhere'] for line in lines]
+    rows.append(
+      [
+        name,
+        len(lines),
+        statistics.median(r2),
+        sum(value < 0.3 for value in r2),
+        sum(0.8 <= (line['mean_z2'] or 0) <= 1.2 for line in lines),
+        sum(value is not None and value < 5 for value in calm),
+        len(hits),
+        sum(hits),
+      ]
+    )
+  return _table(columns, rows) | {'digits': [0, 0, 2, 0, 0, 0, 0, 0]}
 
 
 def _cell(values, name: str = 'mean', spread: bool = True):

@@ -204,8 +204,8 @@ DATA: dict[str, Any] = {
   'texture': fields.choice(
     'woven',
     (
-      *('woven', 'diagonal', 'field', 'waves', 'grating', 'weave', 'wall'),
-      *('brick', 'grass', 'gravel'),
+      *('woven', 'diagonal', 'field', 'noise'),
+      *('waves', 'grating', 'weave', 'wall', 'brick', 'grass', 'gravel'),
     ),
     'textures: which one; the last three are photographs of scikit-image.',
   ),
