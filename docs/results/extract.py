@@ -249,9 +249,16 @@ def _main(results, metrics, titles) -> dict[str, Any]:
     key=lambda item: (item[1].get(headline) or {}).get('mean') or -1.0,
     reverse=True,
   )
+  alone = {
+    r['fields']['variant']: r['interval']
+    for r in results['replicas']
+    if r['interval']
+  }
   rows = []
   for name, values in [*results['methods'].items(), *rivals]:
-    row = [wording.label(name), _cell(values.get(headline))]
+    of_headline = dict(values.get(headline) or {})
+    of_headline['interval'] = alone.get(name, {}).get(headline)
+    row = [wording.label(name), _cell(of_headline)]
     row += [_cell(values.get(m), spread=False) for m in others]
     if paper:
       theirs = published.get(_PUBLISHED_AS.get(name, name), {})
@@ -356,8 +363,9 @@ def _cell(values, name: str = 'mean', spread: bool = True):
   cell = {name: values['mean']}
   if name == 'mean' and values['std'] is not None:  # Of several seeds.
     cell['std'] = values['std']
-  if spread and values.get('ci95'):
-    cell['ci95'] = values['ci95']
+  ends = values.get('ci95') or values.get('interval')  # Of a run alone.
+  if spread and ends:
+    cell['ci95'] = ends
   return cell
 
 

@@ -199,7 +199,9 @@ def measure(
     'baseline_reasons': reasons,
     'memory': _means(_by_variant(memories)),
     'pseudo': _means(_by_variant(pseudo)),
-    'rules': _rules([*networks, *baselines]) if has_labels else {},
+    'rules': (
+      _rules([*networks, *baselines], config.bootstrap) if has_labels else {}
+    ),
     'chosen': chosen.summary(networks) if has_labels else {},
     'over_rows': (
       over_rows.summary(
@@ -258,10 +260,17 @@ def _interval(replica: scores.ReplicaScores, resamples: int) -> dict[str, Any]:
   return {name: value['ci95'] for name, value in by_metric.items()}
 
 
-def _rules(scored: Sequence[scores.ReplicaScores]) -> dict[str, Any]:
+def _rules(
+  scored: Sequence[scores.ReplicaScores], resamples: int
+) -> dict[str, Any]:
   """{method: {rule: summary of metrics}}, of those with several rules.
 
-  For clips the metrics of frames, for images AUROC and average precision.
+  For clips the metrics of frames, for images AUROC and average precision; if a
+  method has one run alone, with `interval`, by a bootstrap over its samples.
+
+  Args:
+    scored: networks and baselines.
+    resamples: of the bootstrap; 0: no intervals.
   """
   rows: dict[str, list[class_means.Row]] = {}
   for r in scored:
@@ -276,6 +285,14 @@ def _rules(scored: Sequence[scores.ReplicaScores]) -> dict[str, Any]:
   for rule, of_rule in rows.items():
     for method, summary in _summaries(of_rule).items():
       out.setdefault(method, {})[rule] = summary
+  for variant, runs in _by_variant([(r.fields, r) for r in scored]).items():
+    (first, *others), rules = runs, out.get(variant, {})
+    if others or len(rules) < 2 or first.frames is not None:
+      continue
+    for rule, summary in rules.items():
+      of_rule = first._replace(score=first.rules[rule])
+      for metric, ends in _interval(of_rule, resamples).items():
+        summary[metric]['interval'] = ends
   return out
 
 
