@@ -91,7 +91,13 @@ TRAIN: dict[str, Any] = {
   ),
   'alpha': fields.number(2e-4, 'Weight of the entropy loss.', low=0.0),
   'code_l1': fields.number(
-    1e-3, 'ae_l1: weight of the mean absolute value of the code.', low=0.0
+    1e-3, 'ae_l1: weight of the mean absolute value of train.l1_of.', low=0.0
+  ),
+  'l1_of': fields.choice(
+    'code',
+    ('code', 'first_layer'),
+    'ae_l1: what is penalised, the code or, of dense networks, what the first'
+    ' hidden layer gives.',
   ),
   'noise': fields.number(
     0.5, 'dae: standard deviation of the Gaussian noise on inputs.', low=0.0
