@@ -269,6 +269,19 @@ EVAL: dict[str, Any] = {
     above=0,
     high=1.0,
   ),
+  'alarms_per_day': fields.integer(
+    100,
+    'Payments: alarms per day, the highest scores of the test set, for which'
+    ' frauds and amounts that are caught are metrics; the report has a curve'
+    ' over other numbers.',
+    low=1,
+  ),
+  'headline': fields.choice(
+    'auroc',
+    ('auroc', 'average_precision'),
+    'Metric that report and terminal begin with, where a paper sets no other.'
+    ' Where anomalies are rare, AUROC flatters.',
+  ),
   'baselines': fields.many(
     fields.choice('pca', BASELINES, ''),
     BASELINES,
