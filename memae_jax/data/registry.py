@@ -73,6 +73,7 @@ _CLIPS = (
   'motion_penalty',
 )
 _FRAMES = (*_CLIPS, 'colour', 'label_path')
+_FORM = 'separator', 'encoding', 'decimal', 'thousands', 'missing_marks'
 _TABLE = (
   'path',
   'test_path',
@@ -80,11 +81,7 @@ _TABLE = (
   'categorical_columns',
   'drop_columns',
   'key_column',
-  'separator',
-  'encoding',
-  'decimal',
-  'thousands',
-  'missing_marks',
+  *_FORM,
 )
 
 register(
@@ -92,6 +89,11 @@ register(
   DataSet('mnist', _load('sets.mnist')),
   DataSet('cifar10', _load('sets.cifar10')),
   DataSet('kddcup99', _load('sets.kddcup99')),
+  DataSet(
+    'creditcard',
+    _load('sets.creditcard'),
+    ('path', 'time_input', 'drop_columns', *_FORM),
+  ),
   DataSet('arrays', _load('tables.arrays'), _TABLE),
   DataSet(
     'image_folder',

@@ -102,6 +102,7 @@ def _subset(source: types.Source, size: int) -> types.Source:
     videos = videos._replace(video=videos.video[keep], frame=videos.frame[keep])
   return source._replace(
     videos=videos,
+    payments=source.payments and source.payments.at(keep),
     places={name: part[keep] for name, part in source.places.items()},
     **parts,
     dropped=source.dropped + ({'count': total - size, 'why': why},),
@@ -167,6 +168,7 @@ def data_sha256(source: types.Source) -> str:
   """Returns a SHA-256 of all samples and labels, as hex digits."""
   optional = (source.is_test, source.masks, source.has_mask, source.sizes)
   parts = [part for part in optional if part is not None]
+  parts += source.payments or ()
   names = [repr(column) for column in source.columns]
   host = source.host
   if host is not None and host_stage.shifts(host):

@@ -37,8 +37,10 @@ def fit(source: types.Source, train: np.ndarray, config) -> types.Transform:
 
   Raises:
     UserError: `fixed` scaling is asked for samples that are not uint8 images,
-      or `contrast` or `blur_unit` for samples that are not images.
+      or `contrast` or `blur_unit` for samples that are not images; or a column
+      that stays unscaled does not exist.
   """
+  unscaled = _unscaled(source, config.unscaled_columns)
   if config.scaling in _OF_IMAGES:
     if not source.has_images:
       raise errors.UserError(
@@ -68,10 +70,27 @@ def fit(source: types.Source, train: np.ndarray, config) -> types.Transform:
     return _transform(scale, shift, [0.0], config)
   x, fill = _filled(source, train)
   scale, shift = _scale_and_shift(x, config.scaling, source.host)
+  scale[unscaled], shift[unscaled] = 1, 0
   one_hot = columns.is_one_hot(source.columns)
   scale[one_hot] = x[:, one_hot].any(axis=0)
   shift[one_hot] = 0
   return _transform(scale, shift, fill, config)
+
+
+def _unscaled(source: types.Source, names) -> list[int]:
+  """Returns the inputs that `data.unscaled_columns` names.
+
+  Raises:
+    UserError: there is no such input.
+  """
+  known = columns.input_names(source.columns)
+  for name in names:
+    if name not in known:
+      raise errors.UserError(
+        f'config field "data.unscaled_columns" names "{name}", which is no'
+        f' input of data set "{source.name}"' + errors.did_you_mean(name, known)
+      )
+  return [known.index(name) for name in names]
 
 
 def _fit_channels(frames, inputs, train, config) -> types.Transform:

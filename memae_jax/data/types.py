@@ -57,6 +57,21 @@ class Videos(NamedTuple):
   footage: tuple[Footage, ...] = ()
 
 
+class Payments(NamedTuple):
+  """Values of rows that are payments, by which alarms are counted in money.
+
+  amount: [S], at least 0, in the currency of the data.
+  seconds: [S], time of each payment after any fixed moment.
+  """
+
+  amount: np.ndarray
+  seconds: np.ndarray
+
+  def at(self, rows: np.ndarray) -> 'Payments':
+    """Returns those of some rows [n]."""
+    return Payments(self.amount[rows], self.seconds[rows])
+
+
 class HostStage(NamedTuple):
   """First stage of scaling, in float64: (log1p(x) - centre) * unit.
 
@@ -116,6 +131,7 @@ class Source(NamedTuple):
   videos: the video and frame of each clip; None for other samples.
   pictures: [F, H, W, C] uint8, the frames that clips are made of, in the order
     of `inputs.frames`; None where these are the same.
+  payments: amounts and times, where samples are payments; else None.
   places: {name such as 'file' or 'row': [S] values} by which a user finds a
     sample again; empty where nobody would look for one. For clips see `videos`.
   levels: values of 16-bit pictures that became 0 and 255; else the full range.
@@ -145,6 +161,7 @@ class Source(NamedTuple):
   columns: tuple[Column, ...] = ()
   videos: Videos | None = None
   pictures: Any = None
+  payments: Payments | None = None
   places: dict[str, np.ndarray] = {}
   levels: tuple[int, int] = (0, 2**16 - 1)
   unknown: np.ndarray | None = None

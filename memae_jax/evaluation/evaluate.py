@@ -25,6 +25,7 @@ from memae_jax.evaluation.results import (
   doubts,
   history,
   measure,
+  money,
   published,
   top_samples,
 )
@@ -202,6 +203,10 @@ def _results(
       exp.config.eval,
       exp.source.labelled,
       exp.source.label_names,
+      exp.source.payments,
+    ),
+    'money': money.summary(
+      [*networks, *baseline.baselines], exp.source.payments, exp.config.eval
     ),
     'baseline_notes': baseline.notes,
     'paper': published.beside(exp.config),
@@ -379,7 +384,8 @@ def report_of(
 
 def headline(results: dict[str, Any]) -> str:
   """Returns the table of the terminal: means of all variants and baselines."""
-  wanted = registry.names('first_look')
+  first = results['config']['eval'].get('headline', 'auroc')
+  wanted = list(dict.fromkeys((first, *registry.names('first_look'))))
   names = [name for name in wanted if tables.defined(results['methods'], name)]
   missing = findings.undefined(results, wanted)
   if not names:

@@ -60,7 +60,7 @@ ALL = (
     name='ae_l1',
     label='AE-L1',
     style=('#56b4e9', '-', 'v'),
-    reads=('train.code_l1',),
+    reads=('train.code_l1', 'train.l1_of'),
     released=True,
     **_FAMILY,
   ),

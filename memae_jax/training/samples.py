@@ -251,6 +251,14 @@ def load(
     splits = _splits(config, source, everyone)
   for line in source.remarks:
     _LOG.info('%s', line)
+  if config.data.disjoint:
+    counts = [
+      s.notes.get('removed_as_equal_to_test', 0) for s in splits.values()
+    ]
+    _LOG.info(
+      'left out, as they equal a test sample: %s samples to train or validate',
+      ' or '.join(f'{count:,}' for count in dict.fromkeys(counts)),
+    )
   for line in warnings(source, splits.values()):
     _LOG.warning('warning: %s', line)
   check_alike_everywhere(config, identity)

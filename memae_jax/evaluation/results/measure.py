@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 import sklearn.metrics
 
+from memae_jax.data import types
 from memae_jax.evaluation.metrics import (
   class_means,
   detection,
   events,
   intervals,
+  money,
   video_intervals,
 )
 from memae_jax.evaluation.metrics import frames as frames_lib
@@ -104,9 +106,18 @@ def _swept(fields: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _measure(
-  replica: scores.ReplicaScores, config: Any, has_labels: bool
+  replica: scores.ReplicaScores,
+  config: Any,
+  has_labels: bool,
+  payments: types.Payments | None = None,
 ) -> tuple[dict[str, float | None], dict[str, str]]:
-  """Returns every metric of one run, and why the undefined ones are so."""
+  """Returns every metric of one run, and why the undefined ones are so.
+
+  Args:
+    replica: its scores.
+    config: `config.eval`.
+    has_labels, payments: see `measure`.
+  """
   values, reasons = detection.evaluate(
     replica.score,
     replica.anomalous,
@@ -134,6 +145,16 @@ def _measure(
     limit = replica.threshold(config.normal_quantile)
     of_events, why = events.evaluate(replica.frames, limit)
     values, reasons = values | of_events, reasons | why
+  if payments is not None and has_labels:
+    of_money, why = money.evaluate(
+      replica.score,
+      replica.anomalous,
+      replica.validation_score,
+      money.tested(payments, replica.sample),
+      config.alarms_per_day,
+      config.normal_quantile,
+    )
+    values, reasons = values | of_money, reasons | why
   if replica.pixels is not None:
     values, reasons = values | replica.pixels[0], reasons | replica.pixels[1]
   for metric in map(metric_registry.find, metric_registry.names('compute')):
@@ -154,6 +175,7 @@ def measure(
   config: Any,
   has_labels: bool = True,
   label_names: Sequence[str] = (),
+  payments: types.Payments | None = None,
 ) -> dict[str, Any]:
   """Returns the metrics of everything that was scored.
 
@@ -167,6 +189,7 @@ def measure(
     has_labels: False where the data have none: metrics that need labels are
       undefined.
     label_names: names of the normal classes.
+    payments: of all samples of the source, or None.
 
   Returns:
     headline, metrics (of the headline), variants, averaged_classes (see
@@ -174,8 +197,9 @@ def measure(
     baseline_reasons, memory, pseudo, rules, chosen, over_rows and videos, as in
     `results.json`.
   """
-  measured = [_measure(r, config, has_labels) for r in networks]
-  rivals = [_measure(r, config, has_labels) for r in baselines]
+  shared = config, has_labels, payments
+  measured = [_measure(r, *shared) for r in networks]
+  rivals = [_measure(r, *shared) for r in baselines]
   rows = [(r.fields, values) for r, (values, _) in zip(networks, measured)]
   rival_rows = [(r.fields, values) for r, (values, _) in zip(baselines, rivals)]
   methods = _summaries(rows)
