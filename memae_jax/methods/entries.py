@@ -245,6 +245,15 @@ ALL = (
     rivals=('memae', 'ae', 'bank'),
   ),
   Entry(
+    name='pixelcnn',
+    label='PixelCNN',
+    family='pixelcnn',
+    build=_of('images.pixelcnn'),
+    style=('#1f9e9e', '-', '8'),
+    reads=('methods.pixelcnn.',),
+    rivals=('memae', 'ae', 'vae'),
+  ),
+  Entry(
     name='dagmm',
     label='DAGMM',
     family='dagmm',
