@@ -45,7 +45,6 @@ def get_config(arg=''):
   config = presets.experiment('creditcard', args)
   presets.table_network(config)
   presets.standard_table(config)
-  config.methods.bank.features = 'raw'
   config.model.memory.similarity, config.data.log1p = 'dot', True
   if is_tutorial:
     table_presets.fraud_tutorial(config)

@@ -36,7 +36,6 @@ def get_config(arg=''):
     args.variant = '+'.join(table_presets.METHODS)
   config = presets.experiment('kddcup99', args)
   presets.table_network(config)
-  config.methods.bank.features = 'raw'
   config.paper = 'kddcup99'
   config.data.protocol = 'random_rows'
   config.data.train_fraction = 0.5
