@@ -33,8 +33,9 @@ def table(results: Mapping[str, Any]) -> dict[str, Any] | None:
   """Returns what the page shows of payments; None where there are none.
 
   Returns:
-    `heads`: titles of groups of columns. `rows`: kind, name and, for each
-    group, texts of alarms per day or amount, and of recall and precision.
+    `heads`: titles of the columns. `rows`: kind, name and cells, each of which
+    has lines of text: the amount, recall and precision and, of a quantile, how
+    many alarms per day there are.
   """
   facts = results.get('money')
   if not facts:
@@ -56,10 +57,9 @@ def table(results: Mapping[str, Any]) -> dict[str, Any] | None:
         cells = [_of_alarms(part) for part in parts]
         cells += [_of_quantile(part) for part in one['quantiles']]
         rows.append((kind, wording.label(name), cells))
-  empty = ('', '')
   for name, curve in facts['references'].items():
     cells = [_of_alarms(curve[i]) for i in places]
-    cells += [empty] * len(facts['quantiles'])
+    cells += [('',)] * len(facts['quantiles'])
     rows.append(('reference', REFERENCES[name], cells))
   return {'heads': heads, 'rows': rows}
 
@@ -71,21 +71,20 @@ def _amount(caught: Mapping[str, Any]) -> str:
   return f'{caught["amount"]:,.0f} ({wording.share(share, 0)})'
 
 
-def _rates(caught: Mapping[str, Any]) -> str:
+def _of_alarms(caught: Mapping[str, Any]) -> tuple[str, ...]:
   precision = caught['precision']
-  precise = '—' if precision is None else wording.share(precision)
-  return f'{wording.share(caught["recall"])} of frauds, precision {precise}'
+  return (
+    _amount(caught),
+    f'recall {wording.share(caught["recall"])}',
+    f'precision {"—" if precision is None else wording.share(precision)}',
+  )
 
 
-def _of_alarms(caught: Mapping[str, Any]) -> tuple[str, str]:
-  return _amount(caught), _rates(caught)
-
-
-def _of_quantile(caught: Mapping[str, Any] | None) -> tuple[str, str]:
+def _of_quantile(caught: Mapping[str, Any] | None) -> tuple[str, ...]:
   if caught is None:
     return '—', 'no held-out normals'
   alarms = wording.format_value(round(caught['alarms_per_day']))
-  return _amount(caught), f'{alarms} alarms per day; {_rates(caught)}'
+  return *_of_alarms(caught), f'{alarms} alarms per day'
 
 
 def sentences(results: Mapping[str, Any]) -> list[str]:

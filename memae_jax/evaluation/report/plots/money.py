@@ -43,6 +43,7 @@ def cost_curves(
       ax.plot(numbers, values, label=wording.label(name), **look)
     ax.axvline(fixed, color=style.INK, linewidth=0.8, linestyle='--', zorder=1)
     ax.set_xscale('log')
+    ax.xaxis.set_major_formatter(_plain)
     ax.set_ylim(-style.MARGIN, 1 + style.MARGIN)
     ax.yaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1, 0))
     style.titles(ax, title, 'alarms per day (logarithmic)', label)
@@ -51,15 +52,18 @@ def cost_curves(
     side = axes[0, 0].secondary_yaxis(
       'right', functions=(lambda x: x * total, lambda x: x / total)
     )
-    side.yaxis.set_major_formatter(
-      matplotlib.ticker.FuncFormatter(lambda x, _: f'{x:,.0f}')
-    )
+    side.yaxis.set_major_formatter(_plain)
     side.tick_params(labelsize=8.5, color='#b8b8b8', labelcolor=style.INK)
     side.spines['right'].set_color('#b8b8b8')
     side.set_ylabel('sum of the amounts', fontsize=9, color=style.MUTED)
   handles, _ = axes[0, 0].get_legend_handles_labels()
   style.legend(figure, loc='outside lower center', ncols=5, handles=handles)
   return figure
+
+
+def _plain(value: float, _) -> str:
+  """Writes a number such as 10,000 at a tick."""
+  return f'{value:,.0f}'
 
 
 def _values(curve, field: str) -> list[float]:
