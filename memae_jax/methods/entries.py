@@ -272,10 +272,11 @@ ALL = (
       style=style,
       reads=(f'methods.{name}.',),
       rivals=('memae', 'ae'),
+      twin=twin,
     )
-    for name, label, style in (
-      ('dsebm_e', 'DSEBM-e', ('#7570b3', '-', 'v')),
-      ('dsebm_r', 'DSEBM-r', ('#7570b3', '--', '^')),
+    for name, twin, label, style in (
+      ('dsebm_e', 'dsebm_r', 'DSEBM-e', ('#7570b3', '-', 'v')),
+      ('dsebm_r', 'dsebm_e', 'DSEBM-r', ('#7570b3', '--', '^')),
     )
   ),
   Entry(
