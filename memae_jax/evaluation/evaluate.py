@@ -32,6 +32,7 @@ from memae_jax.evaluation.scoring import (
   baselines,
   collect,
   error_maps,
+  odd_columns,
   scores,
 )
 from memae_jax.runtime import atomic, metrics_log, strict_json
@@ -160,6 +161,8 @@ def _families(request: Request) -> list[Family]:
   for exp, weights, steps in members:
     networks, memory, throughput = collect.networks(exp, weights, steps)
     networks = pictures.with_pictures(exp, weights, networks)
+    if not request.brief:
+      networks = odd_columns.with_columns(exp, weights, networks)
     alone = foretold.of(exp, weights)
     families.append(Family(exp, networks, memory, throughput, weights, alone))
   return families
