@@ -43,6 +43,7 @@ def get_config(arg=''):
   config = presets.experiment('arrays', args)
   presets.table_network(config)
   presets.standard_table(config)
+  config.methods.bank.features = 'raw'
   config.data.path, config.data.test_path = args.path, args.test
   config.data.protocol = 'given' if args.test else 'random_rows'
   config.data.train_fraction = 0.5

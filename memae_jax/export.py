@@ -36,8 +36,8 @@ from memae_jax import config as config_lib
 from memae_jax.data import host_stage, transforms
 from memae_jax.data.videos import views
 from memae_jax.evaluation.results import describe
-from memae_jax.evaluation.scoring import collect, combined
-from memae_jax.exported import expiry, scorer_file
+from memae_jax.evaluation.scoring import collect, combined, odd_columns
+from memae_jax.exported import by_column, expiry, scorer_file
 from memae_jax.methods import registry
 from memae_jax.runtime import atomic, errors, paths, strict_json
 from memae_jax.training import experiment, step
@@ -194,6 +194,7 @@ def meta(exp, index: int, limit: float, at: int, taken: int) -> dict[str, Any]:
   config, source = exp.config, exp.source
   score = describe.score(exp)
   score.pop('second', None)
+  score[by_column.REFUSAL] = odd_columns.refusal(exp)
   quantile, until = config.eval.normal_quantile, _readable_until()
   seen = views.recipe(config.data) if source.videos else None
   data = {key: config.data[key] for key in scorer_file.READING}
@@ -215,6 +216,7 @@ def meta(exp, index: int, limit: float, at: int, taken: int) -> dict[str, Any]:
       'dtype': source.inputs.dtype.name,
       'columns': [c._asdict() for c in source.columns],
       'number_formats': source.notes.get('number_formats', {}),
+      'date_formats': source.notes.get('date_formats', {}),
       'host': source.host and host_stage.to_json(source.host),
       'levels': list(source.levels),
       'motion': seen and dataclasses.asdict(seen),

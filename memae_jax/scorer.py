@@ -3,6 +3,7 @@
 scorer = memae_jax.scorer.load('digits.scorer')
 scorer.score(images)   [B] higher is more anomalous
 scorer.flag(images)    [B] bool, above `scorer.threshold`
+scorer.contributions(rows)    [B, K] what each column of a table adds
 
 python -m memae_jax.scorer digits.scorer images.npy --to=scores.csv
 
@@ -23,13 +24,12 @@ import numpy as np
 
 from memae_jax.data import host_stage
 from memae_jax.data.tables import npz
-from memae_jax.exported import scorer_file
+from memae_jax.exported import by_column, scored_file, scorer_file
 from memae_jax.runtime import (
   errors,
   foreign,
   jax_settings,
   paths,
-  spreadsheet,
   streams,
 )
 
@@ -85,9 +85,7 @@ class Scorer:
         ' than its meta.json says; export it again'
       )
     self._names = [
-      f'{column["name"]}={category}' if category else column['name']
-      for column in meta['input']['columns']
-      for category in column['categories'] or ('',)
+      name for column in by_column.columns(meta) for name in column.inputs
     ]
     # Without the maps, which XLA does not compute then.
     self._score = jax.jit(lambda x: {'score': exported.call(x)['score']})
@@ -134,6 +132,26 @@ class Scorer:
       sample kept.
     """
     return self._run(self._explain, samples)
+
+  @property
+  def columns(self) -> list[str]:
+    """Names of the K columns of a table; empty for other samples."""
+    return [column.name for column in by_column.columns(self.meta)]
+
+  def contributions(self, samples: Any) -> np.ndarray:
+    """Returns what each column of a table adds to the scores, [B, K] float64.
+
+    What the columns of a row add sums to its score; `columns` has their names.
+
+    Args:
+      samples: see `score`.
+
+    Raises:
+      UserError: the score is no sum over columns, as that of a reconstruction
+        or of a bank of rows is.
+    """
+    by_column.check(self.meta)
+    return by_column.added(self.meta, self.explain(samples)['errors'])
 
   def read(self, path: str | os.PathLike) -> tuple[list[Any], Any]:
     """Reads a file or folder as samples.
@@ -283,25 +301,11 @@ def _array(path: pathlib.Path) -> np.ndarray:
   return content['inputs' if 'inputs' in names else names[0]]
 
 
-def score_file(scorer: Scorer, path: str) -> tuple[str, int, int]:
-  """Scores a file or folder of samples.
+def _write(path: str | None, flag: str, text: str) -> None:
+  if path:
+    from memae_jax.runtime import atomic  # Scores need none of it.
 
-  Args:
-    scorer: of one replica.
-    path: of the samples.
-
-  Returns:
-    The scores as csv text, the count of flagged samples, and of all samples.
-
-  Raises:
-    UserError: the samples cannot be read, or do not fit the scorer.
-  """
-  places, samples = scorer.read_places(path)
-  score = scorer.score(samples)
-  flagged = score > scorer.threshold
-  columns = *places.values(), score.tolist(), flagged.astype(int).tolist()
-  text = spreadsheet.text([(*places, 'score', 'flagged'), *zip(*columns)])
-  return text, int(flagged.sum()), len(score)
+    atomic.write(paths.local(path, flag), text)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -320,22 +324,34 @@ def main(argv: list[str] | None = None) -> int:
   parser.add_argument('file', help='what python -m memae_jax.export wrote')
   parser.add_argument('input', help='file or folder of samples')
   parser.add_argument('--to', help='csv file to write, else it is printed')
+  parser.add_argument(
+    '--columns',
+    type=int,
+    default=0,
+    metavar='N',
+    help='tables: name the N columns that add most to each score',
+  )
+  parser.add_argument(
+    '--contributions',
+    metavar='FILE',
+    help='tables: csv file of what each column adds to each score',
+  )
   options = parser.parse_args(argv)
   streams.prepare()
   try:
     jax_settings.devices()
     scorer = load(options.file)
-    text, flagged, total = score_file(scorer, options.input)
+    columns, each = max(options.columns, 0), bool(options.contributions)
+    scored = scored_file.score(scorer, options.input, columns, each)
+    _write(options.contributions, '--contributions', scored.columns)
+    _write(options.to, '--to', scored.text)
     if options.to:
-      from memae_jax.runtime import atomic  # Scores need none of it.
-
-      atomic.write(paths.local(options.to, '--to'), text)
       print(
-        f'{flagged} of {total} above {scorer.threshold:.6g}; scores:'
-        f' {options.to}'
+        f'{scored.flagged} of {scored.total} above {scorer.threshold:.6g};'
+        f' scores: {options.to}'
       )
     else:
-      print(text, end='')
+      print(scored.text, end='')
   except errors.UserError as error:
     print(f'error: {error}', file=sys.stderr)
     return error.exit_code

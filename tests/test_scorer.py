@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from memae_jax import scorer
-from memae_jax.exported import scorer_file
+from memae_jax.exported import scored_file, scorer_file
 from tests import exports, films, helpers
 
 _SLOW = pytest.mark.slow
@@ -107,10 +107,10 @@ def test_other_files_and_a_key(scored_run, scorer_of, tmp_path, monkeypatch):
   table.assign(part=[f'P-{i}' for i in range(len(table))]).to_csv(
     tmp_path / 'keys.csv'
   )
-  lines = scorer.score_file(found, tmp_path / 'keys.csv')[0].splitlines()
+  lines = scored_file.score(found, tmp_path / 'keys.csv')[0].splitlines()
   assert lines[0] == 'row,part,score,flagged'
   assert lines[3].startswith('2,P-2,')
-  assert scorer.score_file(found, tmp_path / 'a.csv.gz')[0].startswith(
+  assert scored_file.score(found, tmp_path / 'a.csv.gz')[0].startswith(
     'row,score,'
   )
   table.assign(size=1.5).rename(columns={'weight': ' size'}).to_csv(
@@ -151,14 +151,15 @@ _ALONE = """
 import sys
 import numpy as np
 from memae_jax import scorer
-from memae_jax.exported import scorer_file
 found = scorer.load(sys.argv[1])
 print(repr(found.score(sys.argv[2]).tolist()))
 ours = {m.removeprefix('memae_jax.') for m in sys.modules
         if m.startswith('memae_jax.')}
 assert ours <= {
-  'data', 'data.host_stage', 'data.tables', 'data.tables.npz',
-  'data.tables.numbers', 'data.types', 'exported', 'exported.scorer_file',
+  'data', 'data.aligned', 'data.host_stage', 'data.tables',
+  'data.tables.contributions', 'data.tables.npz', 'data.tables.numbers',
+  'data.types', 'exported',
+  'exported.by_column', 'exported.scored_file', 'exported.scorer_file',
   'runtime', 'runtime.child',
   'runtime.errors', 'runtime.foreign', 'runtime.host', 'runtime.jax_settings',
   'runtime.paths', 'runtime.spreadsheet', 'runtime.streams', 'scorer'}, ours

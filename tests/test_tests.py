@@ -35,6 +35,7 @@ NO_FILE = {
   'config/method_fields.py': 'a table of fields',
   'config/model_fields.py': 'a table of fields',
   'config/run_fields.py': 'a table of fields',
+  'config/image_method_fields.py': 'a table of fields',
   'config/table_method_fields.py': 'a table of fields',
   'evaluation/metrics/entries.py': 'a table, see test_registry.py',
   'evaluation/metrics/event_entries.py': 'a table of metrics',

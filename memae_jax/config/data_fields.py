@@ -266,6 +266,23 @@ DATA: dict[str, Any] = {
   'categorical_columns': fields.many(
     _NAME, (), 'arrays: columns that are one-hot encoded.'
   ),
+  'date_columns': fields.many(
+    _NAME,
+    (),
+    'arrays: columns of dates, with or without a time of day, see date_parts.',
+  ),
+  'date_parts': fields.many(
+    fields.choice('days', ('days', 'hour', 'weekday', 'season'), ''),
+    ('days', 'hour', 'weekday'),
+    'date_columns: what a date becomes. days: days since 1970, scaled as a'
+    ' number. hour, weekday, season: of the day, the week and the year, as sine'
+    ' and cosine. hour is left out of columns without a time of day.',
+  ),
+  'date_order': fields.mark(
+    {'d': 'day', 'm': 'month'},
+    'date_columns: whether 3/4/2024 begins with the day or the month; empty:'
+    ' dates such as 13/4/2024 say it.',
+  ),
   'drop_columns': fields.many(_NAME, (), 'arrays: columns to leave out.'),
   'time_input': fields.choice(
     'none',

@@ -307,6 +307,12 @@ EVAL: dict[str, Any] = {
     True,
     'Show queries of test samples and slots of memories in two dimensions.',
   ),
+  'columns': fields.integer(
+    3,
+    'Tables: so many columns that add most to the score of a row stand beside'
+    ' it, with their shares, where the score is a sum over columns; 0: none.',
+    low=0,
+  ),
   'pictures': fields.integer(
     0,
     'Images whose maps are kept (those with masks, or with eval.defect_area):'

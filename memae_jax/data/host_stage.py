@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from memae_jax.data import types
+from memae_jax.data import aligned, types
 from memae_jax.runtime import errors
 
 # A mean is subtracted if its size is more deviations than this. Below it,
@@ -30,8 +30,8 @@ def fit(
   """Finds offsets so large that float32 would lose the variation beside them.
 
   Args:
-    inputs: [S, D] numbers of a table, or [S, H, W, C] images, which share one
-      offset; NaN where missing.
+    inputs: [S, D] numbers of a table, an array or what reads like one; or
+      [S, H, W, C] images, which share one offset; NaN where missing.
     rows: [n] indices of the samples that may train, or [S] bool.
     numeric: [D] bool, False for the inputs of a category; [1] for images.
     log1p: [D] bool, True for inputs whose logarithm is taken; [1] for images.
@@ -79,7 +79,8 @@ def apply(
   """Applies the first stage: raw numbers become float32.
 
   Args:
-    inputs: [S, D] or [S, H, W, C] of any real type; NaN stays NaN.
+    inputs: [S, D] or [S, H, W, C] of any real type, as for `fit`; NaN stays
+      NaN.
     stage: from `fit`.
     names: names of the D inputs, for messages.
     where: start of messages, such as 'table.csv: '.
@@ -93,7 +94,7 @@ def apply(
   """
   if is_identity(stage) and inputs.dtype == np.float32:
     return inputs
-  out = np.empty(inputs.shape, np.float32)
+  out = aligned.empty(inputs.shape, np.float32)
   for i in range(len(stage.centre)):
     part = (slice(None), i) if inputs.ndim == 2 else ...
     column, name = inputs[part], names[i : i + 1]

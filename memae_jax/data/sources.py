@@ -116,9 +116,9 @@ def _to_float32(
 
   So does what is seen of videos.
 
-  With `log1p`, logarithms are taken of the numeric columns that are never
+  With `log1p`, logarithms are taken of the columns of numbers that are never
   negative in any sample, so the choice depends on no split. The notes name the
-  other numeric columns.
+  other columns of numbers.
 
   Args:
     source: all samples.
@@ -140,13 +140,14 @@ def _to_float32(
   inputs, notes = source.inputs, source.notes
   names = columns.input_names(source.columns)
   numeric = ~columns.is_one_hot(source.columns) if names else np.ones(1, bool)
+  are_numbers = columns.is_number(source.columns)
   if host is None or host.centre.shape != numeric.shape:
     logarithmic = np.zeros(numeric.shape, bool)
-    if log1p:
-      logarithmic = numeric & ~(inputs < 0).any(axis=0)
+    for i in np.flatnonzero(are_numbers) if log1p else ():
+      logarithmic[i] = not (inputs[:, i] < 0).any()
     host = host_stage.fit(inputs, _may_train(source), numeric, logarithmic)
   if log1p:
-    left_out = [names[i] for i in np.flatnonzero(numeric & ~host.log1p)]
+    left_out = [names[i] for i in np.flatnonzero(are_numbers & ~host.log1p)]
     notes = {**notes, 'log1p_left_out_negative': left_out}
   inputs = host_stage.apply(inputs, host, names, f'data set "{source.name}" ')
   return source._replace(inputs=inputs, host=host, notes=notes)
@@ -169,13 +170,21 @@ def data_sha256(source: types.Source) -> str:
   optional = (source.is_test, source.masks, source.has_mask, source.sizes)
   parts = [part for part in optional if part is not None]
   parts += source.payments or ()
-  names = [repr(column) for column in source.columns]
+  names = [_described(column) for column in source.columns]
   host = source.host
   if host is not None and host_stage.shifts(host):
     parts += [host.centre, host.unit]
   return _sha256(
     source.inputs, source.labels, *parts, *names, *source.label_names
   )
+
+
+def _described(column: types.Column) -> str:
+  """Describes a column as all versions do, so that hashes stay the same."""
+  text = f'name={column.name!r}, categories={column.categories!r}'
+  if column.parts:
+    text += f', parts={column.parts!r}'
+  return f'Column({text})'
 
 
 def label_sha256(source: types.Source) -> str:

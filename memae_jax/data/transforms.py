@@ -15,6 +15,9 @@ from memae_jax.data.tables import columns
 from memae_jax.data.videos import clips, views
 from memae_jax.runtime import errors
 
+# Bytes of columns of a table that are looked at together; at least so many
+# columns, so that sums are taken in the same order whatever the number of rows.
+_BYTES, _COLUMNS = 2**25, 8
 _BLOCK = 1024  # Images whose contrast is normalised at once when fitting.
 
 
@@ -68,12 +71,16 @@ def fit(source: types.Source, train: np.ndarray, config) -> types.Transform:
     x = x.reshape(-1, 1)
     scale, shift = _scale_and_shift(x, config.scaling, source.host)
     return _transform(scale, shift, [0.0], config)
-  x, fill = _filled(source, train)
-  scale, shift = _scale_and_shift(x, config.scaling, source.host)
-  scale[unscaled], shift[unscaled] = 1, 0
+  scale, shift, fill = np.empty((3, source.inputs.shape[1]))
   one_hot = columns.is_one_hot(source.columns)
-  scale[one_hot] = x[:, one_hot].any(axis=0)
+  for part, x in _of_columns(source.inputs, train):
+    fill[part] = _fill(source.inputs[:, part], x)
+    host = source.host and types.HostStage(*(v[part] for v in source.host))
+    scale[part], shift[part] = _scale_and_shift(x, config.scaling, host)
+    of_part = one_hot[part]
+    scale[part][of_part] = x[:, of_part].any(axis=0)
   shift[one_hot] = 0
+  scale[unscaled], shift[unscaled] = 1, 0
   return _transform(scale, shift, fill, config)
 
 
@@ -91,6 +98,22 @@ def _unscaled(source: types.Source, names) -> list[int]:
         f' input of data set "{source.name}"' + errors.did_you_mean(name, known)
       )
   return [known.index(name) for name in names]
+
+
+def _of_columns(inputs: np.ndarray, rows: np.ndarray):
+  """Yields some columns, as a slice, and their values [n, w] in some rows.
+
+  So there is no second table of the rows that train.
+
+  Args:
+    inputs: [S, D].
+    rows: [n] indices.
+  """
+  size = max(len(rows) * inputs.itemsize, 1)
+  width = max(_COLUMNS, _BYTES // size)
+  for start in range(0, inputs.shape[1], width):
+    part = slice(start, start + width)
+    yield part, np.take(inputs[:, part], rows, axis=0)
 
 
 def _fit_channels(frames, inputs, train, config) -> types.Transform:
@@ -148,19 +171,18 @@ def _transform(scale, shift, fill, config) -> types.Transform:
   )
 
 
-def _filled(source, train) -> tuple[np.ndarray, np.ndarray]:
-  """Returns training rows [n, D] without NaN, and the fills [D] of the inputs.
+def _fill(inputs: np.ndarray, x: np.ndarray) -> np.ndarray:
+  """Fills missing values in training rows x [n, w], and returns the fills [w].
 
   A fill is the training median, or 0 where no training row has a value.
   """
-  x = source.inputs[train]
   fill = np.zeros(x.shape[1], np.float32)
-  for i in np.flatnonzero(np.isnan(source.inputs).any(axis=0)):
+  for i in np.flatnonzero(np.isnan(inputs).any(axis=0)):
     missing = np.isnan(x[:, i])
     if not missing.all():
       fill[i] = np.median(x[~missing, i])
     x[missing, i] = fill[i]
-  return x, fill
+  return fill
 
 
 def _scale_and_shift(
@@ -201,8 +223,10 @@ def notes(
   names = np.array(columns.input_names(source.columns), object)
   if not len(names):
     return {'constant_inputs': []}
-  rows = source.inputs[train]
-  constant = rows.min(axis=0) == rows.max(axis=0)
+  constant = [
+    x.min(axis=0) == x.max(axis=0) for _, x in _of_columns(source.inputs, train)
+  ]
+  constant = np.concatenate(constant)
   one_hot = columns.is_one_hot(source.columns)
   # Rounding error of |centre| * scale in float32, in scaled units.
   imprecise = np.abs(transform.shift) * np.finfo(np.float32).eps > 0.01

@@ -1,6 +1,6 @@
 """Values that data flow through: a Source of samples, and a Split of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,12 +11,34 @@ FILM_RATE = 10  # Frames per second of videos that do not say their rate.
 class Column(NamedTuple):
   """One column of a table, before encoding.
 
-  `categories` is empty for a numeric column, which becomes one input; a
-  categorical column becomes one input per category, in this order.
+  A numeric column becomes one input. A categorical column becomes one input per
+  category, 0 or 1, and a column of dates one number for each of `parts`, such
+  as 'days'; both in this order.
   """
 
   name: str
   categories: tuple[str, ...] = ()
+  parts: tuple[str, ...] = ()
+
+  @property
+  def width(self) -> int:
+    """Number of inputs that it becomes."""
+    return len(self.categories) or len(self.parts) or 1
+
+  @property
+  def inputs(self) -> list[str]:
+    """Names of its inputs: 'age', 'flag=SF', 'sold days', ..."""
+    if self.categories:
+      return [f'{self.name}={category}' for category in self.categories]
+    return [f'{self.name} {part}' for part in self.parts] or [self.name]
+
+
+def columns_of_json(stored: Sequence[Mapping[str, Any]]) -> list[Column]:
+  """Returns columns that were stored as mappings; earlier ones lack `parts`."""
+  return [
+    Column(c['name'], tuple(c['categories']), tuple(c.get('parts', ())))
+    for c in stored
+  ]
 
 
 class Footage(NamedTuple):
@@ -91,7 +113,7 @@ class HostStage(NamedTuple):
 class Samples(NamedTuple):
   """Content of the files of a user, one file after the other.
 
-  inputs: [S, D], or images [S, H, W, C].
+  inputs: [S, D], an array or what reads like one; or images [S, H, W, C].
   columns: columns of a table, else empty.
   sizes: number of samples in each file.
   labels: for each file [n] text, or None where the file has no labels.

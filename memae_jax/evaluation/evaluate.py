@@ -33,6 +33,7 @@ from memae_jax.evaluation.scoring import (
   baselines,
   collect,
   error_maps,
+  odd_columns,
   scores,
 )
 from memae_jax.runtime import atomic, metrics_log, strict_json
@@ -166,6 +167,8 @@ def _scored(request: Request) -> Scored:
   for exp, weights, steps in members:
     networks, memory, throughput = collect.networks(exp, weights, steps)
     networks = pictures.with_pictures(exp, weights, networks)
+    if not request.brief:
+      networks = odd_columns.with_columns(exp, weights, networks)
     alone = foretold.of(exp, weights)
     families.append(Family(exp, networks, memory, throughput, weights, alone))
   return Scored(
@@ -326,7 +329,7 @@ def _score_arrays(networks) -> dict[str, np.ndarray]:
 
 def _write_numbers(results, places) -> None:
   """Writes the results, which mark the step as done, before any figure."""
-  text = strict_json.text(_to_json_types(results))
+  text = strict_json.text(strict_json.plain(results))
   for folder in places:
     atomic.write(folder / 'results.json', text)
     if results['classes']:
@@ -360,17 +363,6 @@ def _write_page(results, drawn, folder, places) -> None:
     atomic.write(folder / f'{figure.name}.{figure.suffix}', figure.data)
   for place in places:
     atomic.write(place / 'report.html', report)
-
-
-def _to_json_types(value: Any) -> Any:
-  """Turns NumPy scalars and tuples into the types that JSON has."""
-  if isinstance(value, dict):
-    return {str(k): _to_json_types(v) for k, v in value.items()}
-  if isinstance(value, (list, tuple)):
-    return [_to_json_types(v) for v in value]
-  if isinstance(value, np.generic):
-    return value.item()
-  return value
 
 
 def report_of(

@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from memae_jax.data import host_stage
+from memae_jax.data import host_stage, types
 from memae_jax.runtime import errors, foreign
 
 FORMAT, VERSION = 'memae_jax.scorer', 2
@@ -106,12 +106,17 @@ def _check_meta(meta: Any) -> None:
     text = meta.get(key, '')  # Earlier exports lack them.
     if not (isinstance(text, str) and text.isprintable() and len(text) < 100):
       raise ValueError(f'its "{key}" is no line of text')
+  why = meta['score'].get('no_columns', '')  # Earlier exports lack it.
+  if not (isinstance(why, str) and why.isprintable()):
+    raise ValueError('its "no_columns" is no line of text')
   samples, limit = meta['input'], meta['threshold']
   shape, blocks = samples['shape'], meta['blocks']
   if type(limit) not in (int, float) or not math.isfinite(limit):
     raise ValueError(f'its threshold is {limit!r}')
   names = [
-    name for c in samples['columns'] for name in (c['name'], *c['categories'])
+    name
+    for c in types.columns_of_json(samples['columns'])
+    for name in (c.name, *c.categories, *c.parts)
   ]
   if not (
     all(type(n) is int and 1 <= n <= 2**20 for n in [*shape, *blocks.values()])
@@ -136,7 +141,7 @@ def _check_meta(meta: Any) -> None:
 
 def _width(columns: list[dict[str, Any]]) -> int:
   """Counts the inputs that the columns of a table become."""
-  return sum(len(column['categories']) or 1 for column in columns)
+  return sum(column.width for column in types.columns_of_json(columns))
 
 
 def fits(exported: jax.export.Exported, shape, dtype) -> bool:

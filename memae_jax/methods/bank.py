@@ -42,7 +42,8 @@ def build(
   )
   rebuilds = names == ('cells',) and not options.blur
   rebuilds &= options.neighbours == 1 and not options.weighted
-  bank = Bank(parts, tuple(input_shape), rebuilds)
+  of_rows = len(input_shape) == losses.TABLE - 1 and names == ('raw',)
+  bank = Bank(parts, tuple(input_shape), rebuilds, of_rows)
   _check_alike(names, [len(form) > 1 for form in bank.forms])
   return bank
 
@@ -84,11 +85,14 @@ class Bank(base.Method):
     shape: of one sample.
     rebuilds: whether the nearest slot of each pixel is what rebuilds it, so
       that distances are errors.
+    by_value: whether features are the values of rows of a table, so that a
+      distance is made of columns.
   """
 
   parts: tuple[Part, ...]
   shape: tuple[int, ...]
   rebuilds: bool = False
+  by_value: bool = False
 
   criterion = losses.MEMORY, 'distance'
 
@@ -166,7 +170,7 @@ class Bank(base.Method):
     )
 
   def predict(self, variables, x, hyper, mask, keys):
-    """Returns distances to the nearest slots, and maps of positions."""
+    """Returns distances to the nearest slots, and maps of them."""
     del hyper, keys
     first, *others = (
       _times(
@@ -176,6 +180,7 @@ class Bank(base.Method):
           part.extract(x),
           mask,
           self.shape,
+          by_value=self.by_value,
         ),
       )
       for part in self.parts

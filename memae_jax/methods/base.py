@@ -52,7 +52,7 @@ class Prediction(NamedTuple):
     scores: [B] by name of the score rule; higher is more anomalous. A rule of
       videos may give several values per sample: [B, ...], see `losses`.
     maps: by name of the score rule, how much each pixel or column adds:
-      [B, H, W] of images, [B, D] of rows of a table.
+      [B, H, W] of images; [B, D] of rows of a table, whose mean is the score.
     output: [B, ...] a reconstruction, in the units of the input; or None.
     target: [B, ...] that `output` is compared with; None: the input.
     kept: [B] int32 number of slots that survived in the reads of a sample, or

@@ -231,6 +231,7 @@ class Slots:
     mask: jax.Array,
     shape: Sequence[int],
     centres: Sequence[Sequence[float]] | None = None,
+    by_value: bool = False,
   ) -> base.Prediction:
     """Returns distances to the nearest slots, and maps of positions.
 
@@ -240,6 +241,8 @@ class Slots:
       mask: [B] bool, False for padding.
       shape: of one sample.
       centres: of the positions, see `image_errors.enlarged`.
+      by_value: features [B, C] are the inputs of rows: a map [B, C] says how
+        much each adds to the distance.
     """
     queries = features.reshape(-1, features.shape[-1])
     each = len(queries) // len(features)
@@ -263,6 +266,11 @@ class Slots:
       far = jnp.max(distance.reshape(len(features), each), axis=1)
       score = self._standard(variables, factor * far)
       found['scores'] = {losses.MEMORY: score}
+    if by_value and not self.is_standard:  # Else there is no sum over values.
+      score = found['scores'][losses.MEMORY]
+      shares = self._shares(variables, queries, near)
+      whole = queries.shape[1] * score[:, None]
+      found['maps'] = {losses.MEMORY: shares * whole}
     return base.Prediction(
       **found,
       kept=jnp.full(len(features), each * self.neighbours, jnp.int32),
@@ -285,6 +293,23 @@ class Slots:
     return find(
       queries, variables['slots'], k=self.neighbours, **self._how(variables)
     )
+
+  def _shares(self, variables, queries, near) -> jax.Array:
+    """Returns the parts of values in the distance of queries, [Q, C].
+
+    A distance is the sum of the squared differences over itself, so it is a sum
+    over the values; of several neighbours the mean of these.
+    """
+    total = jnp.zeros_like(queries)
+    for distance, index in zip(near.distance.T, near.index.T):
+      slots = nearest.at(variables['slots'], index, self.across.memory_axis)
+      square = (queries - slots) ** 2
+      length = jnp.sum(square, axis=1)
+      scale = jnp.where(length > 0, distance / length, 0)
+      # Before the pass there is no slot, and no distance either.
+      total += square * jnp.where(jnp.isfinite(scale), scale, 0)[:, None]
+    far = jnp.sum(total, axis=1)
+    return total / jnp.where(far > 0, far, 1)[:, None]
 
   def _factors(self, variables, queries, near, distance) -> jax.Array:
     """Returns what the distance [B] of each sample's farthest part counts."""

@@ -7,24 +7,30 @@ import contextlib
 import os
 import pathlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from memae_jax.runtime import disk, parallel
 
 
-def write(path: pathlib.Path, content: str | bytes) -> None:
+def write(path: pathlib.Path, content: str | bytes | Iterable[str]) -> None:
   """Writes a file so that readers see the old or the new one, never a part.
+
+  Args:
+    path: of the file.
+    content: all of it, or pieces of text one after another.
 
   Raises:
     UserError: the disk refuses it.
   """
   if not parallel.is_first():
     return
-  data = content
-  if isinstance(content, str):  # Names may hold bytes that are not UTF-8.
-    data = content.encode('utf-8', 'backslashreplace')
-  with replacing(path) as place:
-    place.write_bytes(data)
+  if isinstance(content, (str, bytes)):
+    content = [content]
+  with replacing(path) as place, place.open('wb') as file:
+    for part in content:
+      if isinstance(part, str):  # Names may hold bytes that are not UTF-8.
+        part = part.encode('utf-8', 'backslashreplace')
+      file.write(part)
 
 
 @contextlib.contextmanager

@@ -24,9 +24,19 @@ class Programs(passes.Passes):
     """Returns the fleet's state before the first step."""
     return self._init(*self._init_args())
 
-  @functools.cached_property
+  @property
   def score_names(self) -> tuple[str, ...]:
     """Names of the scores that the method gives, its first one first."""
+    return tuple(self._predicted.scores)
+
+  @property
+  def map_names(self) -> tuple[str, ...]:
+    """Names of the scores that the method has maps of."""
+    return tuple(self._predicted.maps)
+
+  @functools.cached_property
+  def _predicted(self) -> base.Prediction:
+    """Shapes of what the method says of a sample."""
     # The code of one device reads all slots, and none of the padding.
     leaves, structure = jax.tree.flatten(self.init_shapes)
     one = [
@@ -37,8 +47,8 @@ class Programs(passes.Passes):
     hyper = jax.tree.map(lambda x: x[0], self._host_hyper)
     x = jax.ShapeDtypeStruct((1, *self._host_inputs.shape[1:]), np.float32)
     mask, index = np.ones(1, bool), np.zeros(1, np.int32)
-    scored = jax.eval_shape(self._trainer.score, one, hyper, x, mask, index)
-    return tuple(scored.scores)
+    score = functools.partial(self._trainer.score, wanted=frozenset({'maps'}))
+    return jax.eval_shape(score, one, hyper, x, mask, index)
 
   def run(
     self, state: step.ReplicaState, start: int, stop: int

@@ -22,7 +22,7 @@ from memae_jax.runtime import jax_settings, parallel
 from memae_jax.training import fleet
 
 VALIDATING = 'validating'  # Wanted of `score`: what the validator predicts.
-_SCORING = 2**32 - 1  # In place of the number of a step; no run reaches it.
+SCORING = 2**32 - 1  # In place of the number of a step; no run reaches it.
 
 
 class ReplicaData(NamedTuple):
@@ -356,7 +356,7 @@ class Trainer(NamedTuple):
       The prediction for these samples; totals of reads count the samples of
       all devices.
     """
-    keys = sample_keys(hyper.seed, _SCORING, index)
+    keys = sample_keys(hyper.seed, SCORING, index)
     method = self.method.validator if VALIDATING in wanted else self.method
     scored = self._replace(method=method).predict(
       weights.variables, x, hyper.method, mask, keys

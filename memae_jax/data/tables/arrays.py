@@ -154,25 +154,31 @@ def _check_fields(config) -> None:
     )
   dropped = set(config.drop_columns)
   key = (config.key_column,) if config.key_column else ()
-  for name in (config.label_column, *key, *config.categorical_columns):
+  used = (*key, *config.categorical_columns, *config.date_columns)
+  for name in (config.label_column, *used):
     if name in dropped:
       raise errors.UserError(
         f'config field "data.drop_columns" drops "{name}", which another'
         ' field uses'
       )
-  if config.label_column and config.label_column in config.categorical_columns:
-    raise errors.UserError(
-      'config field "data.categorical_columns" has the label column'
-      f' "{config.label_column}"; leave it out'
-    )
+  for field in ('categorical_columns', 'date_columns'):
+    if config.label_column and config.label_column in config[field]:
+      raise errors.UserError(
+        f'config field "data.{field}" has the label column'
+        f' "{config.label_column}"; leave it out'
+      )
+  for name in config.date_columns:
+    if name in config.categorical_columns:
+      raise errors.UserError(
+        f'config field "data.date_columns" has "{name}", which'
+        ' data.categorical_columns has, too; a column is of one kind'
+      )
   if key and config.key_column in ('file', *_SCORE_COLUMNS):
     raise errors.UserError(
       f'config field "data.key_column" is "{config.key_column}", which is a'
       ' column of scores.csv; rename it in the file'
     )
-  if key and config.key_column in (
-    config.label_column, *config.categorical_columns
-  ):  # fmt: skip
+  if key and config.key_column in (config.label_column, *used[1:]):
     raise errors.UserError(
       f'config field "data.key_column" is "{config.key_column}", which another'
       ' field uses'

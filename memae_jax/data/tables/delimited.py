@@ -5,6 +5,7 @@ import csv
 import io
 import itertools
 import pathlib
+from collections.abc import Container
 from typing import NamedTuple
 
 import numpy as np
@@ -20,11 +21,8 @@ SEPARATORS = {
   'blank': ' ',
 }
 BLOCK = 1000  # Rows that are Python strings at the same time.
+_SPELLINGS = 2**16  # Of cells that are kept once; keys have too many.
 _SAMPLE = 2**16  # Characters from which the separator is guessed.
-
-
-class _NotNumeric(Exception):
-  """A cell of a numeric column is text that NumPy does not read as a number."""
 
 
 class Raw(NamedTuple):
@@ -41,6 +39,8 @@ class Raw(NamedTuple):
   index: names of the columns that pandas stored as an index.
   marks: {column: {mark: number of cells}} of the marks for missing values in
     columns of plain numbers.
+  failed: numeric columns that hold more than plain numbers, and that were not
+    read as text; `columns` lacks them.
   """
 
   path: str
@@ -51,6 +51,7 @@ class Raw(NamedTuple):
   remarks: tuple[str, ...] = ()
   index: tuple[str, ...] = ()
   marks: dict[str, dict[str, int]] = {}
+  failed: frozenset[str] = frozenset()
 
   def place(self, row: int) -> str:
     """Returns the place of a row in the file, such as 'line 7'."""
@@ -64,18 +65,14 @@ class Raw(NamedTuple):
     return len(next(iter(self.columns.values()), ()))
 
 
-def read(path: pathlib.Path, options, as_text: bool) -> Raw | None:
+def read(path: pathlib.Path, options, as_text: Container[str]) -> Raw:
   """Reads a text file, packed by gzip or not.
 
   Args:
     path: path of the file.
     options: a `read_table.Options`.
-    as_text: if True, numeric columns are returned as the text of their cells;
-      if False, as numbers.
-
-  Returns:
-    The columns, or None if `as_text` is False and a numeric column holds more
-    than plain numbers.
+    as_text: names of numeric columns that are returned as the text of their
+      cells, and not as numbers.
 
   Raises:
     UserError: the file is damaged or not a table; names the file and the line.
@@ -102,7 +99,7 @@ def _mend(path: pathlib.Path) -> str:
   return 'copy or pack it again' if packed else 'mend or save it again'
 
 
-def _table(path, encoding, remarks, options, as_text) -> Raw | None:
+def _table(path, encoding, remarks, options, as_text) -> Raw:
   """Reads a file of a known encoding as `read` does; `remarks` come first."""
   with _text(path, encoding) as file:
     sample = file.read(_SAMPLE)
@@ -135,8 +132,6 @@ def _table(path, encoding, remarks, options, as_text) -> Raw | None:
     try:
       reader = csv.reader(lines, strict=True, delimiter=separator)
       raw = _columns(path, reader, options, as_text, skipped)
-    except _NotNumeric:
-      return None
     except csv.Error as error:
       raise errors.UserError(
         f'{foreign.name_of(path)} is no readable csv ({error}); {_mend(path)}'
@@ -245,29 +240,41 @@ def _columns(path, reader, options, as_text, skipped) -> Raw:
     )
   check_header(path, header)
   header = [name or unnamed(i) for i, name in enumerate(header)]
-  wanted = [name for name in header if options.wants(name)]
-  parts = {name: [] for name in wanted}
-  marks = {name: collections.Counter() for name in wanted}
+  parts = {name: [] for name in header if options.wants(name)}
+  marks = {name: collections.Counter() for name in parts}
+  spelled: dict[str, str] = {}  # One object for all cells of the same text.
+  failed = set()
   lines = [np.empty(0, np.int64)]
   rows = _rows(path, reader, len(header), skipped)
   while block := list(itertools.islice(rows, BLOCK)):
     line, cells = zip(*block)
     lines.append(np.array(line, np.int64))
     cells = dict(zip(header, zip(*cells)))
-    for name in wanted:
+    for name in list(parts):
       if options.is_text(name):
-        part = _texts(cells[name], options)
-      elif as_text:
+        part = _texts(cells[name], options, spelled)
+      elif name in as_text:
         part = np.array([cell.strip() for cell in cells[name]], object)
       else:
         part = _numbers(cells[name], options, marks[name])
-      parts[name].append(part)
-  columns = {
-    name: np.concatenate(part) if part else np.empty(0)
-    for name, part in parts.items()
-  }
+      if part is None:
+        failed.add(name)
+        del parts[name], marks[name]
+      else:
+        parts[name].append(part)
+  columns = {}
+  for name in list(parts):  # One after another, so that no copy of all is made.
+    part = parts.pop(name)
+    columns[name] = np.concatenate(part) if part else np.empty(0)
   lines = np.concatenate(lines)
-  return Raw(str(path), tuple(header), columns, lines, marks=marks)
+  return Raw(
+    str(path),
+    tuple(header),
+    columns,
+    lines,
+    marks=marks,
+    failed=frozenset(failed),
+  )
 
 
 def _rows(path, reader, width, skipped):
@@ -295,18 +302,18 @@ def _rows(path, reader, width, skipped):
     yield line, cells
 
 
-def _texts(cells, options) -> np.ndarray:
+def _texts(cells, options, spelled: dict[str, str]) -> np.ndarray:
   stripped = (cell.strip() for cell in cells)
-  return np.array(
-    [None if options.is_no_text(c) else c for c in stripped], object
-  )
+  texts = (None if options.is_no_text(cell) else cell for cell in stripped)
+  if len(spelled) < _SPELLINGS:
+    texts = (spelled.setdefault(text, text) for text in texts)
+  return np.array(list(texts), object)
 
 
-def _numbers(cells, options, marks) -> np.ndarray:
+def _numbers(cells, options, marks) -> np.ndarray | None:
   """Returns cells as [n] float64; counts marks for missing values in `marks`.
 
-  Raises:
-    _NotNumeric: a cell is neither a plain number nor such a mark.
+  None: a cell is neither a plain number nor such a mark.
   """
   try:
     if '_' in ''.join(cells):  # Python would read 1_000 as a number.
@@ -316,14 +323,14 @@ def _numbers(cells, options, marks) -> np.ndarray:
     values = [
       _number_or_missing(cell.strip(), options, marks) for cell in cells
     ]
-    return np.array(values, np.float64)
+    return None if None in values else np.array(values, np.float64)
 
 
-def _number_or_missing(cell: str, options, marks) -> float:
+def _number_or_missing(cell: str, options, marks) -> float | None:
   try:
     return numbers.plain(cell)
   except ValueError:
     if not options.is_no_number(cell):
-      raise _NotNumeric from None
+      return None
     marks[cell] += 1
     return np.nan

@@ -13,6 +13,10 @@ _MOSTLY = 0.8  # Share of numbers from which on a column counts as numeric.
 _WORD = {'.': 'point', ',': 'comma'}
 
 
+class NeedsText(Exception):
+  """Columns that were read as plain numbers may be something else."""
+
+
 def read(
   raws: Sequence[delimited.Raw], options: Any, remarks: list[str]
 ) -> tuple[list[dict[str, np.ndarray]], dict[str, numbers.Format]]:
@@ -29,6 +33,8 @@ def read(
 
   Raises:
     UserError: a column holds text, or can be read in two ways.
+    NeedsText: a column may have a decimal comma, while others of a text file
+      were read as plain numbers.
   """
   texts, marks = {}, collections.defaultdict(collections.Counter)
   for raw in raws:
@@ -79,7 +85,10 @@ def _readings(raws, texts, options) -> dict[str, numbers.Reading]:
   bad = {name: cells[name] for name, way in ways.items() if way.decimal is None}
   if bad:
     raise _text_error(raws, bad, decimal, thousands)
-  settled = {way.decimal for way in ways.values()} & {'.', ','}
+  marks = {way.decimal for way in ways.values()}
+  if marks & {',', '?'} and _has_plain(raws, options):
+    raise NeedsText
+  settled = marks & {'.', ','}
   separators = {raw.separator for raw in raws}
   readings, open_names = {}, []
   for name, way in ways.items():
@@ -90,6 +99,16 @@ def _readings(raws, texts, options) -> dict[str, numbers.Reading]:
   if open_names:
     raise _ambiguous_error(raws, open_names, cells, ways)
   return readings
+
+
+def _has_plain(raws, options) -> bool:
+  """Returns whether numeric columns of a text file are numbers already."""
+  return any(
+    cells.dtype != object and not options.is_text(name)
+    for raw in raws
+    for name, cells in raw.columns.items()
+    if raw.lines is not None
+  )
 
 
 def _decimal_of(
@@ -176,7 +195,8 @@ def _text_error(
   return errors.UserError(
     f'{_place(raws, name, cell)}: {hold} text'
     f'{" (type string)" if is_stored else ""}, "{cell[:40]}"; name each in'
-    ' data.categorical_columns (a category) or data.drop_columns (left out)'
+    ' data.categorical_columns (a category), data.date_columns (a date) or'
+    ' data.drop_columns (left out)'
   )
 
 

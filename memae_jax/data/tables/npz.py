@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from memae_jax.data import types
+from memae_jax.data import aligned, types
 from memae_jax.data.tables import numbers
 from memae_jax.runtime import errors, foreign
 
 _CHANNELS = (1, 3, 4)
+_CHUNK = 2**24  # Bytes that are read at once.
 
 
 def load(paths: Sequence[str], config: Any) -> types.Samples:
@@ -23,13 +24,14 @@ def load(paths: Sequence[str], config: Any) -> types.Samples:
     config: the resolved `config.data`.
 
   Returns:
-    Samples [S, D] float64, or images [S, H, W, C].
+    Samples [S, D] float64 or float32, or images [S, H, W, C].
 
   Raises:
     UserError: a file cannot be read, or does not fit the other file or the
       config; names the file, array and row.
   """
-  for field in ('categorical_columns', 'drop_columns', 'key_column'):
+  named = 'categorical_columns', 'date_columns', 'drop_columns', 'key_column'
+  for field in named:
     if getattr(config, field):
       raise errors.UserError(
         f'config field "data.{field}" is set, but arrays of'
@@ -61,7 +63,7 @@ def load(paths: Sequence[str], config: Any) -> types.Samples:
       types.Column(f'input {i}') for i in range(inputs[0].shape[1])
     )
   return types.Samples(
-    inputs=np.concatenate(inputs),
+    inputs=inputs[0] if len(inputs) == 1 else np.concatenate(inputs),
     columns=columns,
     sizes=[len(part) for part in inputs],
     labels=list(labels),
@@ -79,7 +81,7 @@ def _read(path: str, content, config, remarks):
       f'{path} has arrays {", ".join(content) or "none"} beside the labels;'
       ' name the samples "inputs", or set data.label_column'
     )
-  inputs = _inputs(path, name, content[name], config, remarks)
+  inputs = _inputs(path, name, content.pop(name), config, remarks)
   if labels is not None and len(labels) != len(inputs):
     raise errors.UserError(
       f'{path}: array "{config.label_column}" has {len(labels)} labels for'
@@ -128,7 +130,10 @@ def _inputs(path, name, array, config, remarks) -> np.ndarray:
   array = _as_images(path, name, array, remarks)
   if array.ndim == 4 and array.dtype == np.uint8:
     return array
-  array = array.astype(np.float64)
+  # Taken as they are: the host stage makes float32 of one column at a time.
+  is_float = array.dtype in (np.float32, np.float64)
+  if array.ndim == 4 or not is_float or config.log1p:
+    array = array.astype(np.float64, copy=False)
   marks = [m for m in config.missing_marks if numbers.is_plain(m)]
   for mark in map(float, marks if array.ndim == 2 else ()):
     array[array == mark] = np.nan
@@ -241,8 +246,11 @@ def _array(file, size: int) -> np.ndarray:
       f'its header announces {foreign.size_of(wanted)}, more than'
       + (' it holds' if wanted > size else ' memory holds')
     )
-  content = file.read(wanted)
-  if len(content) < wanted:
-    raise ValueError('it ends early')
-  flat = np.frombuffer(content, dtype, count)
-  return flat.reshape(shape, order='F' if fortran else 'C').copy(order='C')
+  content = aligned.empty((wanted,), np.uint8)
+  for start in range(0, wanted, _CHUNK):  # So that there is one copy of it.
+    part = file.read(min(_CHUNK, wanted - start))
+    if len(part) < min(_CHUNK, wanted - start):
+      raise ValueError('it ends early')
+    content[start : start + len(part)] = np.frombuffer(part, np.uint8)
+  array = content.view(dtype).reshape(shape, order='F' if fortran else 'C')
+  return np.ascontiguousarray(array)

@@ -8,6 +8,8 @@ import numpy as np
 from memae_jax.data.tables import delimited
 from memae_jax.runtime import errors, foreign
 
+_CELLS = 2**23  # That are read at once, beside the columns that were read.
+
 
 def read(path: pathlib.Path, options) -> delimited.Raw:
   """Reads a parquet file; numbers that are stored as text stay text.
@@ -36,14 +38,34 @@ def read(path: pathlib.Path, options) -> delimited.Raw:
       delimited.check_header(path, header)
       header = [key or delimited.unnamed(i) for i, key in enumerate(header)]
       wanted = [i for i, key in enumerate(header) if options.wants(key)]
-      content = file.read()
       columns = {}
-      for i in wanted:
-        column = content.column(i)
+      for i, column in _columns(file, wanted):
         if pa.types.is_dictionary(column.type):
           column = column.cast(column.type.value_type)
         columns[header[i]] = _column(pa, name, header[i], column, options)
   return delimited.Raw(str(path), tuple(header), columns, index=index)
+
+
+def _columns(file, wanted: list[int]):
+  """Yields numbers and columns of a file, some of which are read at a time.
+
+  Args:
+    file: a `ParquetFile`.
+    wanted: numbers of columns.
+  """
+  names = file.schema_arrow.names
+  each = max(1, _CELLS // max(file.metadata.num_rows, 1))
+  if len(set(names)) < len(names) or any('.' in name for name in names):
+    each = len(names)  # Names do not tell columns apart, so all are read.
+  for start in range(0, len(wanted), each):
+    group = wanted[start : start + each]
+    is_all = each >= len(names)
+    content = file.read(None if is_all else [names[i] for i in group])
+    if not is_all and content.num_columns != len(group):
+      raise ValueError('its columns are not those of its schema')
+    for place, i in enumerate(group):
+      # Columns come in the order of the file, whatever that of the names is.
+      yield i, content.column(i if is_all else place)
 
 
 def _check_size(name: str, metadata) -> None:
@@ -88,6 +110,8 @@ def _column(pa: Any, path, name, column, options) -> np.ndarray:
     types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind)
   )
   is_bool = types.is_boolean(kind)
+  if types.is_timestamp(kind):  # Python has no shorter times.
+    column = column.cast(pa.timestamp('us', kind.tz), safe=False)
   if options.is_text(name) and not types.is_nested(kind):
     cells = ('' if c is None else str(c).strip() for c in column.to_pylist())
     return np.array(
@@ -99,6 +123,7 @@ def _column(pa: Any, path, name, column, options) -> np.ndarray:
   if not is_number:
     raise errors.UserError(
       f'{path}: column "{name}" is of type {kind}; list it in'
-      ' data.drop_columns, or store it as a number'
+      f' {"data.date_columns or " if types.is_temporal(kind) else ""}'
+      'data.drop_columns, or store it as a number'
     )
   return column.cast(pa.float64(), safe=False).to_numpy()

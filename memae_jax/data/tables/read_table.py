@@ -106,7 +106,29 @@ def read(paths: Sequence[str], options: Options) -> Tables:
     UserError: a file is damaged, lacks a column or has a cell that cannot be
       read; names the file, row and column.
   """
-  raws = _raws([foreign.file(path) for path in paths], options)
+  files = [foreign.file(path) for path in paths]
+  # Marks of some columns decide what others mean, so these are text, too.
+  is_marked = options.decimal == 'comma' or options.thousands
+  try:
+    return _tables(files, options, is_marked)
+  except formats.NeedsText:
+    return _tables(files, options, True)
+
+
+def _tables(
+  files: list[pathlib.Path], options: Options, all_text: bool
+) -> Tables:
+  """Reads files as `read` does.
+
+  Args:
+    files: paths of the files.
+    options: see `read`.
+    all_text: read all numeric columns of text files as text first.
+
+  Raises:
+    NeedsText: without `all_text` it stays open what numbers mean.
+  """
+  raws = _raws(files, options, all_text)
   remarks = [line for raw in raws for line in raw.remarks]
   for raw in raws:
     _check_names(raw, options, raws)
@@ -127,20 +149,48 @@ def read(paths: Sequence[str], options: Options) -> Tables:
   return Tables(tables, column_formats, tuple(dict.fromkeys(remarks)))
 
 
-def _raws(files: list[pathlib.Path], options) -> list[delimited.Raw]:
-  """Reads all files: numeric columns as numbers if all are plain, else as text.
+class _Every:
+  """A container that holds every name."""
 
-  Files with semicolons often have decimal commas, so there even 1.234 may not
-  be what it looks like: they are read as text.
+  def __contains__(self, name) -> bool:
+    return True
+
+
+def _raws(
+  files: list[pathlib.Path], options, all_text: bool
+) -> list[delimited.Raw]:
+  """Reads all files: plain columns as numbers, the others as text.
+
+  Text takes ten times the memory. Files with semicolons often have decimal
+  commas, so there even 1.234 may not be what it looks like: unless formats are
+  known, all their columns are text.
   """
-  as_text = options.decimal == 'comma' or bool(options.formats)
+  as_text = _Every() if all_text else frozenset(options.formats or ())
   raws = [_raw(file, options, as_text) for file in files]
-  if any(raw is None or (raw.separator == ';' and not as_text) for raw in raws):
-    raws = [_raw(file, options, True) for file in files]
-  return raws
+  if all_text:
+    return raws
+  if options.formats is None and any(raw.separator == ';' for raw in raws):
+    return [_raw(file, options, _Every()) for file in files]
+  failed = frozenset().union(*(raw.failed for raw in raws))
+  if not failed:
+    return raws
+  return [_with_text(raw, file, options, failed)
+          for raw, file in zip(raws, files)]  # fmt: skip
 
 
-def _raw(file: pathlib.Path, options, as_text: bool) -> delimited.Raw | None:
+def _with_text(raw, file, options, names: frozenset[str]) -> delimited.Raw:
+  """Returns a file with some of its numeric columns as text."""
+  names = names & set(raw.header)
+  if raw.lines is None or not names:
+    return raw
+  text = _raw(file, options._replace(keep=names), names).columns
+  columns = {**raw.columns, **text}
+  columns = {name: columns[name] for name in raw.header if name in columns}
+  marks = {n: found for n, found in raw.marks.items() if n not in names}
+  return raw._replace(columns=columns, marks=marks)
+
+
+def _raw(file: pathlib.Path, options, as_text) -> delimited.Raw:
   if file.suffix.lower() in ('.parquet', '.pq'):
     return parquet.read(file, options)
   return delimited.read(file, options, as_text)

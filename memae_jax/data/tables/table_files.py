@@ -7,7 +7,12 @@ from typing import Any
 import numpy as np
 
 from memae_jax.data import labels, leaks, types
-from memae_jax.data.tables import columns, numbers, read_table
+from memae_jax.data.tables import (
+  columns,
+  date_columns,
+  numbers,
+  read_table,
+)
 from memae_jax.runtime import errors, foreign
 
 _NO_CATEGORY = '(missing)'
@@ -27,48 +32,76 @@ def load(paths: Sequence[str], config: Any) -> types.Samples:
       file or the config; names the file, row and column.
   """
   label, key = config.label_column, config.key_column
-  tables = read_table.read(paths, _options(paths, config))
+  options = _options(paths, config)
+  tables = read_table.read(paths, options)
+  date_formats = date_columns.read(
+    tables.tables, config.date_columns, options, config.date_order
+  )
+  dates = date_columns.columns(date_formats, config.date_parts)
   for table in tables.tables:
     _check_values(table, config.missing, label, key)
-  parts = [_inputs(table, label, key) for table in tables.tables]
+  sizes = [table.raw.rows for table in tables.tables]
+  labels_, keys = (
+    [table.columns.pop(name, None) for table in tables.tables]
+    for name in (label, key)
+  )
+  parts = [_inputs(table) for table in tables.tables]
   dropped = [
     n for n in parts[0] if leaks.counts_rows(n, _in_each_file(parts, n))
   ]
-  parts = [{n: c for n, c in p.items() if n not in dropped} for p in parts]
+  for part in parts:
+    for name in dropped:
+      part.pop(name, None)
   _check_same_columns(paths, parts)
-  values, categories = {}, {}
-  for name in parts[0]:
-    values[name] = np.concatenate([part[name] for part in parts])
-    if name in config.categorical_columns:
-      values[name], categories[name] = _coded(name, values[name])
-  _check_memory(values, categories)
-  inputs, table_columns = columns.encode(values, categories)
-  numeric = {
-    n: _in_each_file(parts, n) for n in parts[0] if n not in categories
-  }
-  keys = None
-  if key:
-    keys = np.concatenate([table.columns[key] for table in tables.tables])
+  warnings = leaks.order_warnings(
+    {
+      name: _in_each_file(parts, name)
+      for name in parts[0]
+      if name not in config.categorical_columns
+    }
+  )
+  values, categories = _joined(parts, config.categorical_columns)
+  inputs = columns.Encoded(values, categories, dates)
+  _check_memory(inputs)
   return types.Samples(
     inputs=inputs,
-    columns=table_columns,
-    sizes=[table.raw.rows for table in tables.tables],
-    labels=[table.columns.get(label) for table in tables.tables],
-    keys=keys,
-    notes=_notes(tables.formats),
-    remarks=tables.remarks
-    + tuple(
-      f'column "{name}" only counts the rows, as reset_index of pandas leaves'
-      ' it, and is left out; to keep it, give it another name'
-      for name in dropped
+    columns=inputs.columns,
+    sizes=sizes,
+    labels=labels_,
+    keys=np.concatenate(keys) if key else None,
+    notes=_notes(tables.formats, date_formats),
+    remarks=(
+      *tables.remarks,
+      *date_columns.remarks(date_formats, dates),
+      *(
+        f'column "{name}" only counts the rows, as reset_index of pandas leaves'
+        ' it, and is left out; to keep it, give it another name'
+        for name in dropped
+      ),
     ),
-    warnings=leaks.order_warnings(numeric),
+    warnings=warnings,
   )
+
+
+def _joined(parts: list[dict[str, np.ndarray]], categorical):
+  """Returns columns over all files, and the categories of some.
+
+  Each column leaves `parts` as it is taken, so that there is no second table.
+  """
+  values, categories = {}, {}
+  for name in list(parts[0]):
+    of_files = [part.pop(name) for part in parts]
+    column = of_files[0] if len(parts) == 1 else np.concatenate(of_files)
+    if name in categorical:
+      column, categories[name] = _coded(name, column)
+    values[name] = column
+  return values, categories
 
 
 def _options(paths, config) -> read_table.Options:
   special = (config.label_column, config.key_column)
   text = {*filter(None, special), *config.categorical_columns}
+  text |= set(config.date_columns)
   return read_table.Options(
     text=frozenset(text),
     optional=frozenset({config.label_column} if len(paths) > 1 else ()),
@@ -81,24 +114,27 @@ def _options(paths, config) -> read_table.Options:
   )
 
 
-def _notes(formats: Mapping[str, numbers.Format]) -> dict[str, Any]:
-  if not formats:
-    return {}
-  return {'number_formats': {n: f._asdict() for n, f in formats.items()}}
+def _notes(formats: Mapping[str, numbers.Format], dates) -> dict[str, Any]:
+  notes = {}
+  if formats:
+    notes['number_formats'] = {n: f._asdict() for n, f in formats.items()}
+  if dates:
+    notes['date_formats'] = date_columns.to_json(dates)
+  return notes
 
 
 def _in_each_file(parts, name: str) -> list[np.ndarray]:
   return [part[name] for part in parts if name in part]
 
 
-def _inputs(table: read_table.Table, label: str, key: str):
-  """Returns the columns of a file without those of labels and keys."""
-  inputs = {n: c for n, c in table.columns.items() if n not in (label, key)}
-  if not inputs:
+def _inputs(table: read_table.Table) -> dict[str, np.ndarray]:
+  """Returns the columns of a file; it forgets the text that they were."""
+  if not table.columns:
     raise errors.UserError(
       f'{foreign.name_of(table.raw.path)} has no column left to use as input'
     )
-  return inputs
+  table.raw.columns.clear()
+  return table.columns
 
 
 def _check_same_columns(paths, parts) -> None:
@@ -176,18 +212,17 @@ def _coded(name: str, cells: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
   return codes, names
 
 
-def _check_memory(values, categories) -> None:
+def _check_memory(inputs: columns.Encoded) -> None:
   """Raises UserError if the inputs would take more memory than there is."""
-  rows = len(next(iter(values.values())))
-  width = sum(len(categories.get(name, ())) or 1 for name in values)
-  size = 12 * rows * width  # Bytes of float64 and of float32.
+  rows, width = inputs.shape
+  size = 4 * rows * (width + 2 * len(inputs.columns))  # float32 and columns.
   if size > foreign.memory():
-    largest = max(categories, key=lambda n: len(categories[n]), default='')
-    advice = ';'
-    if largest:
-      count = len(categories[largest])
+    largest = max(inputs.columns, key=lambda column: len(column.categories))
+    advice, count = ';', len(largest.categories)
+    if count:
       advice = (
-        f', {count} of them the categories of column "{largest}"; drop it, or'
+        f', {count} of them the categories of column "{largest.name}"; drop it,'
+        ' or'
       )
     raise errors.UserError(
       f'{rows} rows of {width} inputs would take'
@@ -219,12 +254,12 @@ def unseen(
       f'{foreign.name_of(path)} is no table; give a file that ends in one of'
       f' {", ".join(read_table.SUFFIXES)}, or a .npy file of encoded rows'
     )
-  trained = [
-    types.Column(c['name'], tuple(c['categories'])) for c in meta['columns']
-  ]
+  trained = types.columns_of_json(meta['columns'])
   key = meta.get('key_column', '')
   formats = meta.get('number_formats', {})
+  dates = {column.name: column.parts for column in trained if column.parts}
   text = {c.name for c in trained if c.categories} | ({key} if key else set())
+  text |= dates.keys()
   options = read_table.Options(
     text=frozenset(text),
     optional=frozenset({key}),
@@ -235,6 +270,8 @@ def unseen(
     missing_marks=tuple(meta.get('missing_marks', ())),
   )
   (table,) = read_table.read([path], options).tables
+  of_dates = date_columns.from_json(meta.get('date_formats', {}))
+  date_columns.read([table], list(dates), options, formats=of_dates)
   _check_values(table, meta['missing'], '', key)
   values = {}
   for column in trained:
@@ -243,7 +280,7 @@ def unseen(
       _known_codes(column, cells, meta, table) if column.categories else cells
     )
   categories = {c.name: c.categories for c in trained}
-  inputs, _ = columns.encode(values, categories)
+  inputs, _ = columns.encode(values, categories, dates)
   places = {'row': list(range(table.raw.rows))}
   if key in table.columns:
     places[key] = table.columns[key].tolist()

@@ -17,6 +17,7 @@ from memae_jax.evaluation.report import (
   defect_table,
   figure,
   findings,
+  highest_table,
   methods_section,
   money_table,
   rule_tables,
@@ -77,6 +78,7 @@ def first_look(results: Mapping[str, Any]) -> list[tuple[str, str, str]]:
   quantile = describe.percent(results['config']['eval']['normal_quantile'])
   threshold, flagged, total = (flags[k] for k in ('threshold', 'flagged', 'of'))
   top = dict(flags['highest'])
+  strongest = top.pop('strongest', ())
   score, above = top.pop('score'), top.pop('flagged')
   label = top.pop('label', None)
   top.pop('anomalous', None)
@@ -86,6 +88,7 @@ def first_look(results: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     for key, value in top.items()
   )
   remarks = [f'score {wording.format_value(score)}']
+  remarks += [f'mostly {highest_table.column(one)}' for one in strongest[:1]]
   remarks += [f'label {label}'] if label is not None else []
   remarks += [] if above is None else ['flagged' if above else 'not flagged']
   return [
@@ -165,7 +168,9 @@ def render(results: Mapping[str, Any], drawn: Sequence[figure.Figure]) -> str:
     money=money_table.table(results),
     videos=tables.videos(results),
     video_methods=[wording.label(name) for name in results['methods']],
-    highest=tables.highest(results),
+    highest=highest_table.table(results),
+    names_columns=highest_table.names_columns(results),
+    without_columns=highest_table.without_columns(results),
     pseudo=tables.pseudo(results),
     pseudo_kinds=[
       wording.KINDS[kind] for kind in next(iter(results['pseudo'].values()), ())

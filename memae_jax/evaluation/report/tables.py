@@ -195,28 +195,6 @@ def videos(results: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
   ]
 
 
-def highest(
-  results: Mapping[str, Any],
-) -> list[tuple[str, list[str], list[list[str]]]]:
-  """Returns variant, columns and rows of the samples with highest scores."""
-  return [
-    (
-      wording.label(variant),
-      list(listed['rows'][0]),
-      [
-        # Whole numbers are rows and frames: no commas, as people look them up.
-        [
-          str(v) if type(v) is int else wording.format_value(v)
-          for v in row.values()
-        ]
-        for row in listed['rows']
-      ],
-    )
-    for variant, listed in results['highest'].items()
-    if listed['rows']
-  ]
-
-
 def _labelled(side: str) -> str:
   """Names a side of a difference: 'memae' or 'memae (slots=3)'."""
   variant, gap, setting = side.partition(' ')

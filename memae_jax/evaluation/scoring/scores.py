@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from memae_jax.data.tables import contributions
 from memae_jax.evaluation.metrics import detection
 from memae_jax.evaluation.metrics import frames as frames_lib
 from memae_jax.methods.alone import statements
@@ -155,6 +156,9 @@ class ReplicaScores(NamedTuple):
   frames: the scores of frames of videos, else None.
   rules: scores [T] of clips and images by every rule of `losses` that fits;
     `score` is one of them.
+  columns: of rows of a table, those that add most to the scores; None: not
+    looked at, or there are none.
+  no_columns: why there are none, or ''.
   """
 
   name: str
@@ -177,6 +181,8 @@ class ReplicaScores(NamedTuple):
   maps: np.ndarray | None = None
   frames: frames_lib.FrameScores | None = None
   rules: dict[str, np.ndarray] | None = None
+  columns: contributions.Strongest | None = None
+  no_columns: str = ''
 
   def threshold(self, quantile: float) -> float | None:
     """Returns the score above which a sample is flagged.

@@ -20,7 +20,7 @@ def test_csv(load):
     source.inputs,
     np.float32([[31, 1, 0, 10.5], [42, 0, 1, 11], [53, 1, 0, 1e3]]),
   )
-  assert source.columns[1] == ('city', ('Paris', 'Rome'))
+  assert source.columns[1][:2] == ('city', ('Paris', 'Rome'))
   assert source.label_names == ('bad', 'ok')
   np.testing.assert_array_equal(source.labels, [1, 0, 1])
   assert source.normal_labels == (1,) and source.labelled

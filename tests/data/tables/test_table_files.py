@@ -97,7 +97,7 @@ def test_more_inputs_than_memory(refused, monkeypatch):
   )
   monkeypatch.setattr('memae_jax.runtime.foreign.memory', lambda: 10_000)
   message = refused(content, categorical_columns=('id',))
-  assert '200 rows of 91 inputs would take 213 KiB' in message
+  assert '200 rows of 91 inputs would take 74.2 KiB' in message
 
 
 def test_categories_of_two_files_agree_in_whole_numbers(load):

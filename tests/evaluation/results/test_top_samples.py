@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from memae_jax.data import types
+from memae_jax.data.tables import contributions
 from memae_jax.evaluation.results import top_samples
 from memae_jax.evaluation.scoring import scores
 
@@ -53,7 +54,7 @@ def test_samples_by_their_places_highest_first(source):
     ],
   }  # fmt: skip
   assert [row['flagged'] for row in listed['ae']['rows']] == [None] * 3
-  text = top_samples.as_csv(source, networks, 0.5)
+  text = ''.join(top_samples.as_csv(source, networks, 0.5))
   rows = list(csv.DictReader(io.StringIO(text)))
   assert [(r['network'], r['row'], r['score']) for r in rows[:3]] == [
     ('memae/seed=0', '1', '2.5'),
@@ -70,7 +71,7 @@ def test_without_labels_or_places(source):
   assert list(row) == ['file', 'row', 'score', 'flagged']
   nowhere = source._replace(places={})
   assert top_samples.highest(nowhere, networks, 0.5) == {}
-  assert top_samples.as_csv(nowhere, networks, 0.5) == ''
+  assert not list(top_samples.as_csv(nowhere, networks, 0.5))
 
 
 def test_clips_are_found_by_video_and_frame(source):
@@ -81,3 +82,45 @@ def test_clips_are_found_by_video_and_frame(source):
   clips = source._replace(places={}, videos=videos)
   row = top_samples.highest(clips, networks, 0.5)['memae']['rows'][0]
   assert (row['video'], row['frame']) == ('02', 3)
+
+
+def test_rows_have_the_columns_that_made_them_odd(source, monkeypatch):
+  monkeypatch.setattr(top_samples, 'BLOCK', 2)
+  table = source._replace(
+    inputs=np.float32([[0, 0], [5, 1], [0, 0], [7, 0], [9, 1]]),
+    columns=(types.Column('age'), types.Column('=city', ('Rome',))),
+  )
+  found = contributions.Strongest(
+    np.int32([[0, 1], [1, 0], [0, 1]]),
+    np.float32([[0.75, 0.25], [1, 0], [0, 0]]),
+  )
+  networks = [
+    _network('ae', 'ae', [1, 3, 2])._replace(columns=found),
+    _network('dagmm', 'dagmm', [1, 2, 3])._replace(no_columns='why'),
+  ]
+  listed = top_samples.highest(table, networks, 0.5)
+  assert [row['strongest'] for row in listed['ae']['rows']] == [
+    [{'column': '=city', 'share': 1.0, 'value': 'Rome'}],
+    [],
+    [
+      {'column': 'age', 'share': 0.75, 'value': '9'},
+      {'column': '=city', 'share': 0.25, 'value': 'Rome'},
+    ],
+  ]
+  assert listed['dagmm']['no_columns'] == 'why'
+  assert 'strongest' not in listed['dagmm']['rows'][0]
+  flags = top_samples.flags(table, networks, 0.5)
+  assert (
+    flags['ae']['highest']['strongest']
+    == (listed['ae']['rows'][0]['strongest'])
+  )
+  text = ''.join(top_samples.as_csv(table, networks, 0.5))
+  rows = list(csv.DictReader(io.StringIO(text)))
+  named = [[row[t] for t in contributions.titles(2)] for row in rows]
+  assert named == [
+    # A spreadsheet would compute a name that begins with "=".
+    ["'=city", '1.0', '', ''],
+    ['', '', '', ''],
+    ['age', '0.75', "'=city", '0.25'],
+    *[[''] * 4] * 3,
+  ]
