@@ -151,16 +151,21 @@ def warnings(of_replicas: Mapping[str, Sequence[Mapping[str, Any]]]):
 
 
 def _weak(lines: Sequence[Mapping[str, Any]]) -> list[str]:
-  weak = [line for line in lines if (line['r2'] or 0) < LEAST_R2]
-  if not weak:
-    return []
-  first = weak[0]
-  r2 = 'undefined' if first['r2'] is None else f'{first["r2"]:.2f}'
-  return [
-    f'{len(weak)} of {len(lines)} pictures do not foretell themselves (R^2'
-    f' below {LEAST_R2}), such as {first["file"]} ({r2}): their scores say'
-    ' little of defects'
-  ]
+  out, count = [], f'of {len(lines)} pictures'
+  if blank := [line['file'] for line in lines if line['r2'] is None]:
+    out.append(
+      f'{len(blank)} {count} have one colour, but for blocks that were hidden at'
+      f' most, such as {blank[0]}: R^2 is undefined, as there is nothing to'
+      ' foretell'
+    )
+  r2 = {line['file']: line['r2'] for line in lines if line['r2'] is not None}
+  if weak := [file for file, value in r2.items() if value < LEAST_R2]:
+    out.append(
+      f'{len(weak)} {count} do not foretell themselves (R^2 below {LEAST_R2}),'
+      f' such as {weak[0]} ({r2[weak[0]]:.2f}): their scores say little of'
+      ' defects'
+    )
+  return out
 
 
 def arrays(found: Sequence[scores.Foretold]) -> dict[str, np.ndarray]:

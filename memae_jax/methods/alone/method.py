@@ -90,20 +90,32 @@ def _check(name: str, settings: nkn.Settings, size, unknown: int) -> None:
   if name != 'nkn':
     return
   needed, there = nkn.memory(size, unknown, settings), foreign.memory()
-  mend = f'set data.image_size (size=) to at most {LONGEST}'
-  if needed > there:
-    mend += ', or less'
-    if unknown > nkn.LARGE_HOLE:
-      mend += ', or mark less of the picture in data.fill (fill=)'
-    if settings.block:
-      mend += ', or lower methods.nkn.block (block=)'
-  if needed > there or max(size) > LONGEST:
-    raise errors.UserError(
-      f'{words}: a Gaussian process of these would take about'
-      f' {foreign.size_of(needed)} of memory (here are'
-      f' {foreign.size_of(there)}) and, at {LONGEST} pixels already, an hour'
-      f' each; {mend}'
-    )
+  if needed <= there and max(size) <= LONGEST:
+    return
+  side = _fitting(settings, unknown / (size[0] * size[1]), there)
+  mend = f'set data.image_size (size=) to at most {side}, or cut them to that'
+  if settings.block:
+    mend += ', or lower methods.nkn.block (block=)'
+  if unknown:
+    mend += ', or mark fewer pixels in data.fill (fill=)'
+  raise errors.UserError(
+    f'{words}: a Gaussian process of these would take about'
+    f' {foreign.size_of(needed)} of memory (here are {foreign.size_of(there)})'
+    f' and, at {LONGEST} pixels already, an hour each; {mend}'
+  )
+
+
+def _fitting(settings: nkn.Settings, share: float, room: int) -> int:
+  """Returns the side of the largest square picture that fits, in pixels.
+
+  Args:
+    settings: of the fit.
+    share: of the pixels that nobody knows.
+    room: in bytes.
+  """
+  of = lambda side: nkn.memory((side, side), int(share * side**2), settings)
+  fits = [side for side in range(8, LONGEST + 1, 8) if of(side) <= room]
+  return max(fits, default=8)
 
 
 @dataclasses.dataclass(frozen=True)

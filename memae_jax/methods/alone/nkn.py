@@ -64,7 +64,7 @@ class Found(NamedTuple):
   channels over sigma; NaN where pixels are missing. hidden: [H, W] bool, what
   was filled in. distance: [H, W] squared Mahalanobis distance of the block of a
   pixel, over its number of values. r2: share of the spread of the pixels that
-  are not hidden that is foretold; NaN of a constant picture. z2: mean square of
+  are not hidden that is foretold; NaN if they have one colour. z2: mean square of
   their z. log_likelihood: of a pixel, after training, in nats. kernels: of both
   axes, from the first pixel on.
   """
@@ -89,7 +89,9 @@ def memory(size: tuple[int, int], unknown: int, settings: Settings) -> int:
   """Returns about how many bytes a fit takes at its largest.
 
   The largest arrays are of pairs of pixels that are hidden at once, and of
-  pairs of pixels of a block.
+  pairs of pixels of a block. Of each there are so many at once as XLA says of
+  its programs on a CPU (`memory_analysis`, 64 to 224 pixels), and copies on the
+  host.
 
   Args:
     size: (H, W) of the picture.
@@ -99,7 +101,7 @@ def memory(size: tuple[int, int], unknown: int, settings: Settings) -> int:
   block, hidden = side_of(size, settings), max(unknown, 1)
   if settings.passes > 1 and unknown < LARGE_HOLE:
     hidden = _room(size, unknown, block)
-  return 8 * (5 * hidden**2 + 6 * block**4 + 6 * max(size) ** 2)
+  return 8 * (7 * hidden**2 + 5 * block**4 + 150 * max(size) ** 2)
 
 
 def _room(size: tuple[int, int], unknown: int, block: int) -> int:
@@ -197,6 +199,9 @@ def _fit(picture, missing, settings, seed):
   good = ~page.filled
   errors_, spread = (scaled - page.mean)[:, good], scaled[:, good]
   spread = spread - spread.mean(axis=1, keepdims=True)
+  total = np.sum(spread**2)
+  if total <= spread.size * _SAME**2:  # One colour, but for what is hidden.
+    total = np.nan
   matrices = fitting.matrices(model, size)
   return Found(
     mean=np.moveaxis(page.mean, 0, -1) * scale + level,
@@ -204,7 +209,7 @@ def _fit(picture, missing, settings, seed):
     z=np.where(missing, np.nan, page.z(scaled)),
     hidden=page.filled & ~missing,
     distance=page.distance,
-    r2=float(1 - np.sum(errors_**2) / np.sum(spread**2)),
+    r2=float(1 - np.sum(errors_**2) / total),
     z2=float(np.mean((errors_ / page.sigma[good]) ** 2)),
     log_likelihood=page.value / max(good.sum() * len(scaled), 1),
     kernels=tuple(np.asarray(matrix[0]) for matrix in matrices[:2]),

@@ -55,8 +55,9 @@ def test_facts_name_the_loudest_pixel_and_weak_pictures_are_told():
     'b.png: largest error 9.0 deviations, at row 4, column 5; R^2 0.10'
   )
   assert len(others) == 2
-  (warning,) = foretold.warnings({'nkn/seed=0': lines})
-  assert warning.startswith('2 of 3 pictures do not foretell themselves')
+  blank, warning = foretold.warnings({'nkn/seed=0': lines})
+  assert blank.startswith('1 of 3 pictures have one colour, such as c.png')
+  assert warning.startswith('1 of 3 pictures do not foretell themselves')
   assert 'b.png (0.10)' in warning
   assert not foretold.warnings({'nkn/seed=0': lines[:1]})
 

@@ -128,7 +128,8 @@ def test_what_cannot_be_fitted_is_refused(monkeypatch):
   with pytest.raises(errors.UserError, match=words):
     fields = {'fleet.variants': ('memae',), 'data.protocol': 'alone'}
     experiment.build(helpers.digits(**digits, **fields))
-  words = r'4000 x 4000 pixels.* take about .* TiB of memory .*size=\) to at'
+  monkeypatch.setattr(foreign, 'memory', lambda: 2**34)
+  words = r'4000 x 4000 pixels.* about .* TiB .*size=\) to at most 424, or cut'
   with pytest.raises(errors.UserError, match=words):
     _build(shape=(4000, 4000, 1))
   with pytest.raises(errors.UserError, match='millions of shifts; set'):
@@ -151,7 +152,7 @@ def test_what_cannot_be_fitted_is_refused(monkeypatch):
   with pytest.raises(errors.UserError, match='is 6, but pictures have 5 x 9'):
     _build(config=some)[0].for_samples([0, 1], _source(pages, sizes=sizes))
   monkeypatch.setattr(foreign, 'memory', lambda: 2**20)
-  with pytest.raises(errors.UserError, match=r'here are 1 MiB.*mark less'):
+  with pytest.raises(errors.UserError, match=r'here are 1 MiB.*mark fewer'):
     hole = np.ones((64, 64), bool)
     _build(shape=(64, 64, 1), config=_config(methods={'nkn': {'passes': 1}}))[
       0
