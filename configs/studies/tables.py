@@ -1,4 +1,4 @@
-"""All methods over a folder of labelled tables, with their ranks.
+"""Compares all methods over a folder of labelled tables, with their ranks.
 
 python -m memae_jax.study --config=configs/studies/tables.py:path=FOLDER \
   --workdir=runs/tables
