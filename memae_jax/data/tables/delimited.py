@@ -1,5 +1,6 @@
 """Reads tables from text files (csv and similar), of any encoding."""
 
+import array
 import collections
 import csv
 import io
@@ -240,7 +241,11 @@ def _columns(path, reader, options, as_text, skipped) -> Raw:
     )
   check_header(path, header)
   header = [name or unnamed(i) for i, name in enumerate(header)]
-  parts = {name: [] for name in header if options.wants(name)}
+  parts = {
+    name: _Column(options.is_text(name) or name in as_text)
+    for name in header
+    if options.wants(name)
+  }
   marks = {name: collections.Counter() for name in parts}
   spelled: dict[str, str] = {}  # One object for all cells of the same text.
   failed = set()
@@ -261,11 +266,8 @@ def _columns(path, reader, options, as_text, skipped) -> Raw:
         failed.add(name)
         del parts[name], marks[name]
       else:
-        parts[name].append(part)
-  columns = {}
-  for name in list(parts):  # One after another, so that no copy of all is made.
-    part = parts.pop(name)
-    columns[name] = np.concatenate(part) if part else np.empty(0)
+        parts[name].add(part)
+  columns = {name: part.joined() for name, part in parts.items()}
   lines = np.concatenate(lines)
   return Raw(
     str(path),
@@ -275,6 +277,24 @@ def _columns(path, reader, options, as_text, skipped) -> Raw:
     marks=marks,
     failed=frozenset(failed),
   )
+
+
+class _Column:
+  """Cells of a column, block after block; numbers grow in place."""
+
+  def __init__(self, is_text: bool):
+    self._texts, self._numbers = [] if is_text else None, array.array('d')
+
+  def add(self, part: np.ndarray) -> None:
+    if self._texts is None:
+      self._numbers.frombytes(part.tobytes())
+    else:
+      self._texts.append(part)
+
+  def joined(self) -> np.ndarray:
+    if self._texts:
+      return np.concatenate(self._texts)
+    return np.frombuffer(self._numbers) if self._numbers else np.empty(0)
 
 
 def _rows(path, reader, width, skipped):

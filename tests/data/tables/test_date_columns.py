@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from memae_jax.data.tables import dates
+from memae_jax.data.tables import dates, table_files
+from memae_jax.runtime import errors
 
 TEXT = """when,x,kind
 2024-01-31 14:05,1.5,ok
@@ -117,3 +118,22 @@ def test_arrays_have_no_names(tmp_path, refused):
     np.savez(path, inputs=np.zeros((4, 2)), kind=['ok', 'NG', 'ok', 'ok'])
 
   assert 'data.date_columns' in refused(write, 'my.npz', **FIELDS)
+
+
+def test_a_scorer_reads_new_dates_as_the_training_did(tmp_path, load):
+  text = 'when,x,kind\n31/1/2024 14:05,1,ok\n3/2/2024 0:00,2,NG\n'
+  source = load(text, raw=True, **FIELDS)
+  meta = {
+    'columns': [column._asdict() for column in source.columns],
+    'date_formats': source.notes['date_formats'],
+    'missing': 'error',
+    'unknown_category': 'error',
+  }
+  path = tmp_path / 'new.csv'
+  # By itself it could begin with the month.
+  path.write_text('x,when\n2,3/2/2024 0:00\n')
+  _, x = table_files.unseen(path, meta)
+  np.testing.assert_array_equal(x, np.asarray(source.inputs)[1:])
+  path.write_text('x,when\n1,2024-02-03 0:00\n')
+  with pytest.raises(errors.UserError, match='line 2: column "when" of dates'):
+    table_files.unseen(path, meta)
