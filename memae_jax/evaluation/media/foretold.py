@@ -154,8 +154,8 @@ def _weak(lines: Sequence[Mapping[str, Any]]) -> list[str]:
   out, count = [], f'of {len(lines)} pictures'
   if blank := [line['file'] for line in lines if line['r2'] is None]:
     out.append(
-      f'{len(blank)} {count} have one colour, but for blocks that were hidden at'
-      f' most, such as {blank[0]}: R^2 is undefined, as there is nothing to'
+      f'{len(blank)} {count} have one colour, but for blocks that were hidden'
+      f' at most, such as {blank[0]}: R^2 is undefined, as there is nothing to'
       ' foretell'
     )
   r2 = {line['file']: line['r2'] for line in lines if line['r2'] is not None}

@@ -64,9 +64,9 @@ class Found(NamedTuple):
   channels over sigma; NaN where pixels are missing. hidden: [H, W] bool, what
   was filled in. distance: [H, W] squared Mahalanobis distance of the block of a
   pixel, over its number of values. r2: share of the spread of the pixels that
-  are not hidden that is foretold; NaN if they have one colour. z2: mean square of
-  their z. log_likelihood: of a pixel, after training, in nats. kernels: of both
-  axes, from the first pixel on.
+  are not hidden that is foretold; NaN if they have one colour. z2: mean square
+  of their z. log_likelihood: of a pixel, after training, in nats. kernels: of
+  both axes, from the first pixel on.
   """
 
   mean: np.ndarray
