@@ -15,7 +15,7 @@ from memae_jax.evaluation.scoring import scores
 from memae_jax.runtime import spreadsheet
 
 _MOST = 10
-_BLOCK = 2**14  # Rows that are Python objects at the same time.
+BLOCK = 2**14  # Rows that are Python objects at the same time.
 
 
 def flags(
@@ -128,8 +128,8 @@ def as_csv(
   names = [column.name for column in source.columns]
   for replica in listed:
     order = _order(replica)
-    for start in range(0, len(order), _BLOCK):
-      block = order[start : start + _BLOCK]
+    for start in range(0, len(order), BLOCK):
+      block = order[start : start + BLOCK]
       lines = [
         [replica.name, *map(number, row)]
         for row in _rows(source, replica, quantile, block)

@@ -85,7 +85,7 @@ def test_clips_are_found_by_video_and_frame(source):
 
 
 def test_rows_have_the_columns_that_made_them_odd(source, monkeypatch):
-  monkeypatch.setattr(top_samples, '_BLOCK', 2)
+  monkeypatch.setattr(top_samples, 'BLOCK', 2)
   table = source._replace(
     inputs=np.float32([[0, 0], [5, 1], [0, 0], [7, 0], [9, 1]]),
     columns=(types.Column('age'), types.Column('=city', ('Rome',))),
