@@ -17,9 +17,7 @@ epochs (0: the recipe's), smoke, and recipe:
 """
 
 from memae_jax import config as config_lib
-from memae_jax.config import presets
-
-_ALL = 'memae+nonspar+ae+vae+bank+dagmm+dsebm_e+dsebm_r+dcn+deep_svdd'
+from memae_jax.config import presets, table_presets
 
 
 def get_config(arg=''):
@@ -34,10 +32,10 @@ def get_config(arg=''):
     smoke={'seeds': 2, 'epochs': 3.0},
   )
   presets.one_of('recipe', args.recipe, ('robust', 'plain'))
-  args.variant = _ALL if args.variant == 'all' else args.variant
+  if args.variant == 'all':
+    args.variant = '+'.join(table_presets.METHODS)
   config = presets.experiment('kddcup99', args)
   presets.table_network(config)
-  config.methods.bank.features = 'raw'
   config.paper = 'kddcup99'
   config.data.protocol = 'random_rows'
   config.data.train_fraction = 0.5

@@ -10,6 +10,7 @@ from PIL import Image
 
 from memae_jax.data import prepare
 from memae_jax.data.prepare.builders import cifar10 as cifar10_builder
+from memae_jax.data.prepare.builders import creditcard_made
 from memae_jax.data.prepare.builders import kddcup99 as kddcup99_builder
 from memae_jax.data.prepare.builders import mnist as mnist_builder
 from memae_jax.data.prepare.builders import ucsd_ped2 as ucsd_ped2_builder
@@ -40,6 +41,13 @@ def kddcup99(folder, monkeypatch, rows=1500):
   path = folder / 'raw' / kddcup99_builder.FILES[0]
   path.write_bytes(gzip.compress(raw))
   _prepare('kddcup99', folder, monkeypatch)
+
+
+def creditcard(folder, monkeypatch, rows=1500):
+  """A generated table of card payments, two in a hundred of them frauds."""
+  columns = creditcard_made.table(rows, rows // 50)
+  creditcard_made.write(folder / 'raw/creditcard.csv', columns)
+  _prepare('creditcard', folder, monkeypatch)
 
 
 def idx(array):

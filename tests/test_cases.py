@@ -26,6 +26,7 @@ _LIGHT = tuple(
   f'--config.eval.{name}=False'
   for name in ('pseudo', 'odd_inputs', 'embedding')
 )
+_BARE = '--config.eval.baselines=()', '--config.eval.bootstrap=0'
 _RUN = ('--config=configs/digits.py:smoke,classes=1,variant=memae',)
 
 
@@ -298,7 +299,7 @@ def test_speed_leaves_compilation_out(cases, tmp_path):
   for attempt in ('cold', 'warm'):
     workdir = tmp_path / attempt
     config = f'configs/image_folder.py:path={path},smoke,variant=memae'
-    ended = _train(workdir, config, env={
+    ended = _train(workdir, config, *_BARE, env={
       'XDG_CACHE_HOME': str(tmp_path / 'cache'),
       'JAX_COMPILATION_CACHE_DIR': str(tmp_path / 'cache/compiled'),
     })  # fmt: skip
@@ -329,7 +330,7 @@ def test_labels_in_the_order_of_text(cases, run_of_videos, tmp_path):
   config = (
     f'configs/frames.py:path={folder}/v,labels={folder}/v_labels_text.csv,smoke'
   )
-  ended = _train(tmp_path / 'run', config + ',variant=memae')
+  ended = _train(tmp_path / 'run', config + ',variant=memae', *_BARE)
   assert ended[0] == 0, ended[2]
   labels = [
     _results(run)['dataset']['label_sha256']
@@ -349,7 +350,7 @@ def run_of_videos(cases, tmp_path_factory):
   config = (
     f'configs/frames.py:path={folder}/v,labels={folder}/v_labels.csv,smoke'
   )
-  ended = _train(workdir, config + ',variant=memae')
+  ended = _train(workdir, config + ',variant=memae', *_BARE)
   assert ended[0] == 0, ended[2]
   return workdir
 
@@ -444,6 +445,7 @@ def test_coordinators_that_cannot_be(tmp_path, address, process, words):
   _refused(ended, words)
 
 
+@pytest.mark.thorough
 def test_without_compilation(tmp_path):
   """Slowly, with the numbers of the compiled run but for rounding."""
   found, losses = [], []

@@ -10,7 +10,7 @@ import pytest
 
 from memae_jax import config as config_lib
 from memae_jax.data import prepare
-from memae_jax.evaluation.metrics import defect_area
+from memae_jax.evaluation.metrics import defect_area, money
 from memae_jax.evaluation.results import published
 from memae_jax.models import memae
 from memae_jax.runtime import errors
@@ -22,7 +22,7 @@ CONFIGS = sorted(path.stem for path in (helpers.ROOT / 'configs').glob('*.py'))
 QUICK = 'digits', 'kddcup99'
 # Sets whose samples have names, which are listed beside their scores.
 FOLDERS = 'image_folder', 'mvtec'
-LISTED = 'arrays', 'frames', 'image_folder', 'moving_shapes', 'mvtec', 'ped2'
+LISTED = ('arrays', 'creditcard', 'frames', 'moving_shapes', 'ped2', *FOLDERS)
 
 
 def _get(name, arg=''):
@@ -41,6 +41,8 @@ def test_from_first_step_to_report(name, tmp_path, monkeypatch):
   argument, fields = 'smoke', []
   if name == 'ped2':
     fakes.ucsd_ped2(tmp_path, monkeypatch)
+  if name == 'creditcard':
+    fakes.creditcard(tmp_path, monkeypatch)
   if name == 'frames':
     argument += f',path={fakes.frames(tmp_path / "videos")}'
     fields = ['--config.data.clip_frames=8']
@@ -88,6 +90,9 @@ def test_from_first_step_to_report(name, tmp_path, monkeypatch):
   assert (results['defects'] is not None) == has_defects
   if name == 'image_folder':
     _check_defects(results, page)
+  assert (results['money'] is not None) == (name == 'creditcard')
+  if name == 'creditcard':
+    _check_money(results, page)
   assert list((run / 'eval').glob('*/*.svg'))
   assert 'http://' not in page.replace('http://www.w3.org', '')
 
@@ -133,6 +138,67 @@ def _check_defects(results, page):
       rules = results['rules'][name]
       assert 0 <= rules['max_cell']['auroc']['mean'] <= 1
       assert 0 <= rules['mean_cell']['auroc']['mean'] <= 1
+
+
+def _check_money(results, page):
+  """Of methods and of rivals; average precision comes first."""
+  facts, dataset = results['money'], results['dataset']
+  assert set(facts['methods']) == {*results['methods'], *results['baselines']}
+  assert dataset['protocol'] == 'given' and facts['test']['frauds'] > 0
+  assert dataset['notes']['removed_as_equal_to_test'] > 0
+  for group in ('methods', 'baselines'):
+    for name, summary in results[group].items():
+      for metric in money.METRICS:
+        assert summary[metric]['mean'] is not None, (name, metric)
+  place = facts['alarms_per_day'].index(100)
+  caught = facts['methods']['ae']['curve'][place]
+  mean = results['methods']['ae']['amount_at_alarms']['mean']
+  assert caught['amount_share'] == pytest.approx(mean)
+  assert 'MemAE reaches Average precision' in page
+  assert 'With 100 alarms per day it catches' in page
+  assert 'What do alarms catch?' in page and 'id="money"' in page
+
+
+def test_both_recipes_of_card_fraud():
+  get = lambda words='': config_lib.resolve(_get('creditcard', words))
+  honest, tutorial = get(), get('recipe=tutorial')
+  assert honest.data.protocol == 'given' and honest.data.time_input == 'none'
+  assert honest.model.output_activation == 'none' and honest.data.log1p
+  assert tutorial.data.protocol == 'random_rows'
+  assert tutorial.data.time_input == 'seconds'
+  assert tutorial.fleet.variants[0] == 'ae_l1'
+  assert (tutorial.train.epochs, tutorial.train.batch_size) == (100, 128)
+  x = jnp.zeros((2, 30))
+  model = memae.build(tutorial.model, (30,), None)
+  out, variables = jax.eval_shape(
+    lambda: model.init_with_output(jax.random.key(0), x, variant_lib.knobs())
+  )
+  sizes = [leaf.size for leaf in jax.tree.leaves(variables)]
+  assert sum(sizes) == 835 and out.code.shape == (2, 7)
+  both = get('recipe=tutorial,split=time'), get('split=random,time=time_of_day')
+  assert [c.data.protocol for c in both] == ['given', 'random_rows']
+  for config in (honest, tutorial, *both):
+    assert config.eval.headline == 'average_precision' and config.data.disjoint
+  assert len(get('variant=all').fleet.variants) == 10
+  with pytest.raises(errors.UserError, match='"split" is "day"; use random'):
+    _get('creditcard', 'split=day')
+
+
+@pytest.mark.slow  # It trains.
+def test_the_tutorial_of_card_fraud_to_its_report(tmp_path, monkeypatch):
+  fakes.creditcard(tmp_path, monkeypatch, rows=600)
+  code, _, err = helpers.run(
+    f'--config={helpers.ROOT}/configs/creditcard.py:smoke,recipe=tutorial,'
+    'variant=ae_l1+ae',
+    f'--workdir={tmp_path / "run"}',
+    '--config.eval.baselines=mean',
+    '--config.train.epochs=0.1',
+  )
+  assert code == 0, err
+  results = json.loads((tmp_path / 'run/results.json').read_text())
+  assert results['headline'] == 'ae_l1' and results['money']
+  page = (tmp_path / 'run/report.html').read_text()
+  assert 'AE-L1 reaches Average precision' in page
 
 
 _PARAMETERS = {'keras_dense': 50992, 'keras_conv': 4385, 'keras_denoise': 28353}

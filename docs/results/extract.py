@@ -56,12 +56,12 @@ def extract(
   titles = [_TITLES.get(m) or wording.title(m) for m in metrics]
   made = {
     'main': _main(results, metrics, titles),
-    'pairs': _table(
+    'pairs': table(
       ['paired difference', *titles],
       [
         [
           ' - '.join(map(wording.label, pair.split(' - '))),
-          *(_cell(values.get(m), 'difference') for m in metrics),
+          *(cell(values.get(m), 'difference') for m in metrics),
         ]
         for pair, values in results['differences'].items()
       ],
@@ -86,14 +86,14 @@ def extract(
     made['memory'] = _memory(results['memory'])
   if len(results['classes'] or ()) > 1:
     names = list(results['methods'])
-    made['classes'] = _table(
+    made['classes'] = table(
       ['normal class', *map(wording.label, names)],
       [
-        [kind, *(_cell(values[n][metrics[0]], 'mean', False) for n in names)]
+        [kind, *(cell(values[n][metrics[0]], 'mean', False) for n in names)]
         for kind, values in results['classes'].items()
       ],
     )
-  return _facts(results, commands) | {'tables': made}
+  return facts(results, commands) | {'tables': made}
 
 
 def add_run(
@@ -168,16 +168,16 @@ def extract_study(
   study = json.loads((folder / 'study.json').read_text())
   points = [p for p in study['points'] if p['state'] == 'finished']
   of_run = folder / 'runs' / points[0]['run'] / 'results.json'
-  facts = _facts(json.loads(of_run.read_text()), commands)
+  known = facts(json.loads(of_run.read_text()), commands)
   count = sum(point['replicas'] for point in points)
-  facts |= {
+  known |= {
     'source': 'extracted from the `study.json` of this study',
     'time': f'{study["wall_seconds"]:.0f} s for {count} networks or memories,'
     ' with their evaluation',
   }
-  del facts['config']
+  del known['config']
   made = crossed(points, metrics[0], across) if across else None
-  return facts | {'tables': {'main': made or table_of_points(points, metrics)}}
+  return known | {'tables': {'main': made or table_of_points(points, metrics)}}
 
 
 def table_of_points(points, metrics) -> dict[str, Any]:
@@ -187,13 +187,13 @@ def table_of_points(points, metrics) -> dict[str, Any]:
   rows = [
     [
       *([_value(p['fields'].get(f)) for f in fields] or [p['label']]),
-      _cell(p['metrics'].get(headline)),
-      *(_cell(p['metrics'].get(m), spread=False) for m in others),
+      cell(p['metrics'].get(headline)),
+      *(cell(p['metrics'].get(m), spread=False) for m in others),
     ]
     for p in points
   ]
   titles = [_TITLES.get(m) or wording.title(m) for m in metrics]
-  return _table([*(map(_name, fields) if fields else ['point']), *titles], rows)
+  return table([*(map(_name, fields) if fields else ['point']), *titles], rows)
 
 
 def crossed(points, metric: str, across: str) -> dict[str, Any]:
@@ -208,7 +208,7 @@ def crossed(points, metric: str, across: str) -> dict[str, Any]:
   values = sorted(values, key=lambda v: (v is not None, v or 0))
   heads = ['' if v is None else f'{_name(across)} {_value(v)}' for v in values]
   rows = [[*key, *map(row.get, values)] for key, row in found.items()]
-  return _table([*map(_name, fields), *heads], rows)
+  return table([*map(_name, fields), *heads], rows)
 
 
 def _fields(points) -> list[str]:
@@ -231,7 +231,8 @@ def _value(value: Any) -> str:
   return '' if value is None else str(value)
 
 
-def _table(columns, rows) -> dict[str, Any]:
+def table(columns, rows) -> dict[str, Any]:
+  """Returns a table: text on the left, then numbers."""
   align = 'l' + 'r' * (len(columns) - 1)
   return {'columns': columns, 'align': align, 'digits': _DIGITS, 'rows': rows}
 
@@ -245,16 +246,23 @@ def _main(results, metrics, titles) -> dict[str, Any]:
     key=lambda item: (item[1].get(headline) or {}).get('mean') or -1.0,
     reverse=True,
   )
+  alone = {
+    r['fields']['variant']: r['interval']
+    for r in results['replicas']
+    if r.get('interval')
+  }
   rows = []
   for name, values in [*results['methods'].items(), *rivals]:
-    row = [wording.label(name), _cell(values.get(headline))]
-    row += [_cell(values.get(m), spread=False) for m in others]
+    of_headline = dict(values.get(headline) or {})
+    of_headline['interval'] = alone.get(name, {}).get(headline)
+    row = [wording.label(name), cell(of_headline)]
+    row += [cell(values.get(m), spread=False) for m in others]
     if paper:
       theirs = published.get(_PUBLISHED_AS.get(name, name), {})
       row.append(theirs.get(headline))
     rows.append(row)
   last = [f'paper {titles[0]}'] if paper else []
-  return _table(['method', *titles, *last], rows)
+  return table(['method', *titles, *last], rows)
 
 
 def _over_rows(gaps) -> dict[str, Any]:
@@ -266,18 +274,18 @@ def _over_rows(gaps) -> dict[str, Any]:
       difference = {k: gap[k] for k in ('difference', 'ci95') if gap[k]}
       rows.append([name, difference, f'{gap["won"]} : {gap["lost"]}'])
   head = ['difference', 'AUROC, normalised per video', 'videos won : lost']
-  return _table(head, rows)
+  return table(head, rows)
 
 
 def _rules(rules, metric: str) -> dict[str, Any]:
   """Returns a row per rule of scores, a column per method."""
   order = dict.fromkeys(rule for by_rule in rules.values() for rule in by_rule)
-  return _table(
+  return table(
     ['score', *map(wording.label, rules)],
     [
       [
         losses.find(rule).title,
-        *(_cell(of.get(rule, {}).get(metric)) for of in rules.values()),
+        *(cell(of.get(rule, {}).get(metric)) for of in rules.values()),
       ]
       for rule in order
     ],
@@ -291,10 +299,8 @@ def _chosen(results) -> dict[str, Any]:
   for name, of in results['chosen'].items():
     chosen, ranks = of['metrics']['auroc'], of['metrics']['rank_correlation']
     fixed = results['methods'][name]['auroc']
-    rows.append(
-      [wording.label(name), _cell(chosen), _cell(fixed), _cell(ranks)]
-    )
-  return _table(columns, rows)
+    rows.append([wording.label(name), cell(chosen), cell(fixed), cell(ranks)])
+  return table(columns, rows)
 
 
 def _memory(memory) -> dict[str, Any]:
@@ -310,22 +316,24 @@ def _memory(memory) -> dict[str, Any]:
     [wording.label(name), round(values['slots']), *(values[k] for k in keys)]
     for name, values in memory.items()
   ]
-  return _table(columns, rows) | {'digits': [0, 0, 1, 1, 4]}
+  return table(columns, rows) | {'digits': [0, 0, 1, 1, 4]}
 
 
-def _cell(values, name: str = 'mean', spread: bool = True):
+def cell(values, name: str = 'mean', spread: bool = True):
   """Returns the cell of a metric, or None where it is undefined."""
   if not values or values.get('mean') is None:
     return None
   cell = {name: values['mean']}
   if name == 'mean' and values['std'] is not None:  # Of several seeds.
     cell['std'] = values['std']
-  if spread and values.get('ci95'):
-    cell['ci95'] = values['ci95']
+  ends = values.get('ci95') or values.get('interval')  # Of a run alone.
+  if spread and ends:
+    cell['ci95'] = ends
   return cell
 
 
-def _facts(results, commands) -> dict[str, Any]:
+def facts(results, commands) -> dict[str, Any]:
+  """Returns how a run was made: commit, seeds, device, time, config."""
   where, config = results['environment'], results['config']
   first, seeds = config['train']['seed'], config['fleet']['seeds']
   devices = max(where['mesh'].values())
@@ -436,7 +444,7 @@ def main() -> None:
       add_run(made, other, args.metrics, labels, above)
       rows += cost(other, labels) if args.cost else []
     if rows:
-      made['tables']['cost'] = _table(list(_COST), rows) | {'digits': 0}
+      made['tables']['cost'] = table(list(_COST), rows) | {'digits': 0}
   print(write(args.name, made))
 
 

@@ -92,6 +92,7 @@ def resolve(config: Mapping) -> ml_collections.FrozenConfigDict:
   _check_noise(resolved['train']['noise_range'])
   _check_motion(resolved['data'])
   _check_task(resolved)
+  _check_penalty(resolved)
   _refuse_unread(resolved['model'])
   for name in ('baselines', 'parts', 'candidates'):
     _refuse_repeated(f'eval.{name}', resolved['eval'][name])
@@ -291,6 +292,17 @@ def data_of(config: Any) -> ml_collections.FrozenConfigDict:
   scored = 'last' if predicts else 'middle'
   return ml_collections.FrozenConfigDict(
     config.data.to_dict() | {'scored': scored}
+  )
+
+
+def _check_penalty(resolved: Mapping[str, Any]) -> None:
+  """Raises UserError if the layer to penalise does not exist."""
+  model, place = resolved['model'], resolved['train']['l1_of']
+  if place == 'code' or (model['network'] == 'dense' and model['widths']):
+    return
+  raise errors.UserError(
+    f'config field "train.l1_of" is "{place}", which only a dense network with'
+    ' model.widths has; use "code"'
   )
 
 

@@ -163,6 +163,11 @@ DATA: dict[str, Any] = {
   'unique_train': fields.boolean(
     False, 'Train on each distinct row once. The test set is untouched.'
   ),
+  'disjoint': fields.boolean(
+    False,
+    'Leave out training and validation samples that equal a test sample, input'
+    ' for input; results and terminal say how many.',
+  ),
   'scaling': fields.choice(
     'fixed',
     ('fixed', 'minmax', 'standard', 'contrast', 'blur_unit', 'none'),
@@ -173,6 +178,9 @@ DATA: dict[str, Any] = {
     ' range of the training normals to [-1, 1]. blur_unit: each image blurred'
     ' by 1 pixel and divided by its norm, to a root mean square of 1/2.',
   ).role(fields.SCALES),
+  'unscaled_columns': fields.many(
+    _NAME, (), 'Columns of a table that data.scaling leaves as they are.'
+  ).role(fields.SCALES),
   'log1p': fields.boolean(
     False, 'Take log(1 + x) of non-negative numeric columns, before scaling.'
   ).role(fields.SCALES),
@@ -181,7 +189,7 @@ DATA: dict[str, Any] = {
   ).role(fields.SCALES),
   'path': fields.text(
     '',
-    'arrays: npz, csv or parquet file. image_folder: a folder with'
+    'arrays, creditcard: npz, csv or parquet file. image_folder: a folder with'
     ' train/good, test/good, test/KIND and, if any, ground_truth/KIND.'
     ' frames: a folder with train/VIDEO and, if any, test/VIDEO and'
     ' ground_truth/VIDEO.',
@@ -204,8 +212,8 @@ DATA: dict[str, Any] = {
   'texture': fields.choice(
     'woven',
     (
-      *('woven', 'diagonal', 'field', 'waves', 'grating', 'weave', 'wall'),
-      *('brick', 'grass', 'gravel'),
+      *('woven', 'diagonal', 'field', 'noise'),
+      *('waves', 'grating', 'weave', 'wall', 'brick', 'grass', 'gravel'),
     ),
     'textures: which one; the last three are photographs of scikit-image.',
   ),
@@ -276,6 +284,12 @@ DATA: dict[str, Any] = {
     ' dates such as 13/4/2024 say it.',
   ),
   'drop_columns': fields.many(_NAME, (), 'arrays: columns to leave out.'),
+  'time_input': fields.choice(
+    'none',
+    ('none', 'time_of_day', 'seconds'),
+    'creditcard: what is seen of the time of a payment: nothing, sine and'
+    ' cosine of the time of day, or the seconds since the first one.',
+  ),
   'key_column': fields.text(
     '', 'arrays: a column that names the rows; it stands beside the scores.'
   ).role(fields.NO_WEIGHT),

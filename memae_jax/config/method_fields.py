@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from memae_jax.config import fields, table_method_fields
+from memae_jax.config import fields, image_method_fields, table_method_fields
 
 _KINDS = (
   'raw',
@@ -230,41 +230,6 @@ ZHAO: dict[str, Any] = {
   ),
 }
 
-VARIATION: dict[str, Any] = {
-  'samples': fields.integer(
-    30,
-    'At most this many training normals, drawn by the seed, give mean and'
-    ' deviation; 0: all.',
-    low=0,
-  ),
-  'align': fields.choice(
-    'none',
-    ('none', 'rotate'),
-    'none: parts lie as they are; those that are turned freely it can only get'
-    ' wrong. rotate: the foreground, all that differs from the border by more'
-    ' than a tenth of the grey levels, is turned by its principal axis and'
-    ' moved to the middle.',
-  ),
-}
-
-GMM_TEXTURE: dict[str, Any] = {
-  'samples': fields.integer(
-    10,
-    'At most this many training normals, drawn by the seed, give patches; a'
-    ' fifth of them do not fit the mixture but standardise it. 0: all.',
-    low=0,
-  ),
-  'levels': fields.integer(
-    4,
-    'Levels of the pyramid, each half as large as the one before; those smaller'
-    ' than a patch of 7 x 7 pixels are left out.',
-    low=1,
-  ),
-  'components': fields.integer(
-    10, 'Gaussians of the mixture of each level.', low=1
-  ),
-}
-
 DICTIONARY: dict[str, Any] = {
   'features': fields.choice(
     'patches',
@@ -293,36 +258,6 @@ DICTIONARY: dict[str, Any] = {
   ),
 }
 
-ANOGAN: dict[str, Any] = {
-  'latent': fields.integer(64, 'Width of the latent vectors.', low=1),
-  'width': fields.integer(
-    16,
-    'Channels of both networks where rows and columns are halved once; each'
-    ' further level, down to 4 pixels, has twice as many. DCGAN has 128 for 64'
-    ' pixels; the default is for CPUs.',
-    low=1,
-  ),
-  'learning_rate': fields.number(
-    2e-4, 'Learning rate of Adam, in place of train.learning_rate.', above=0
-  ),
-  'steps': fields.integer(
-    300,
-    'Steps of the search for the latent vector of a picture, which make scoring'
-    ' slow: 300 are the work of some 110 passes of training.',
-    low=1,
-  ).role(fields.NO_WEIGHT),
-  'rate': fields.number(
-    0.02, 'Learning rate of Adam in the search, of its first step.', above=0
-  ).role(fields.NO_WEIGHT),
-  'matching': fields.number(
-    0.1,
-    "Weight of the discriminator's features in the search; that of the pixels"
-    ' has the rest.',
-    low=0.0,
-    high=1.0,
-  ).role(fields.NO_WEIGHT),
-}
-
 NKN: dict[str, Any] = {
   'block': fields.integer(
     0,
@@ -334,7 +269,7 @@ NKN: dict[str, Any] = {
     0, 'Pixels from one block to the next. 0: the block.', low=0
   ),
   'passes': fields.integer(
-    2,
+    3,
     'Passes over the picture; each after the first is without the worst blocks'
     ' of the one before, at most a tenth of the picture. 1: as published.',
     low=1,
@@ -343,9 +278,9 @@ NKN: dict[str, Any] = {
     600, 'Steps of Adam of the first pass; others take a third.', low=4
   ),
   'starts': fields.integer(
-    3,
-    'Tries, from the strongest periods on; the likeliest goes on. 0: one, from'
-    ' a tenth of the picture, as published.',
+    4,
+    'Tries, with pairs of periods of both axes; the likeliest goes on. 0: one,'
+    ' from a tenth of the picture, as published.',
     low=0,
   ),
   'periodic': fields.integer(
@@ -363,17 +298,15 @@ NKN: dict[str, Any] = {
 }
 
 ALL = {
+  **image_method_fields.ALL,
   **table_method_fields.ALL,
-  'anogan': ANOGAN,
   'bank': BANK,
   'dictionary': DICTIONARY,
   'feature_memae': FEATURE_MEMAE,
   'fm_ae': FM_AE,
   'frame_pred': FRAME_PRED,
-  'gmm_texture': GMM_TEXTURE,
   'hasan': HASAN,
   'mnad': MNAD,
   'nkn': NKN,
-  'variation': VARIATION,
   'zhao': ZHAO,
 }

@@ -54,9 +54,9 @@ MODEL: dict[str, Any] = {
   'decoder_widths': fields.many(
     _COUNT,
     (),
-    'conv: channels of the decoder before its output; empty: those of the'
-    ' encoder, mirrored.',
-  ).of_network('conv'),
+    'dense: hidden widths of the decoder. conv: its channels before its output.'
+    ' Empty: those of the encoder, mirrored.',
+  ),
   'decoder_kernels': fields.many(
     _COUNT,
     (),

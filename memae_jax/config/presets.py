@@ -48,7 +48,11 @@ def experiment(name: str, args: Any) -> Config:
 
 
 def table_network(config: Config) -> None:
-  """Sets the paper's network for KDDCUP99: 60, 30, 10 units and a code of 3."""
+  """Sets the paper's network for KDDCUP99: 60, 30, 10 units and a code of 3.
+
+  A bank keeps rows as they are.
+  """
+  config.methods.bank.features = 'raw'
   config.model.network = 'dense'
   config.model.widths = (60, 30, 10)
   config.model.code = 3

@@ -91,7 +91,13 @@ TRAIN: dict[str, Any] = {
   ),
   'alpha': fields.number(2e-4, 'Weight of the entropy loss.', low=0.0),
   'code_l1': fields.number(
-    1e-3, 'ae_l1: weight of the mean absolute value of the code.', low=0.0
+    1e-3, 'ae_l1: weight of the mean absolute value of train.l1_of.', low=0.0
+  ),
+  'l1_of': fields.choice(
+    'code',
+    ('code', 'first_layer'),
+    'ae_l1: what is penalised, the code or, of dense networks, what the first'
+    ' hidden layer gives.',
   ),
   'noise': fields.number(
     0.5, 'dae: standard deviation of the Gaussian noise on inputs.', low=0.0
@@ -262,6 +268,19 @@ EVAL: dict[str, Any] = {
     ' without test labels.',
     above=0,
     high=1.0,
+  ),
+  'alarms_per_day': fields.integer(
+    100,
+    'Payments: alarms per day, the highest scores of the test set, for which'
+    ' frauds and amounts that are caught are metrics; the report has a curve'
+    ' over other numbers.',
+    low=1,
+  ),
+  'headline': fields.choice(
+    'auroc',
+    ('auroc', 'average_precision'),
+    'Metric that report and terminal begin with, where a paper sets no other.'
+    ' Where anomalies are rare, AUROC flatters.',
   ),
   'baselines': fields.many(
     fields.choice('pca', BASELINES, ''),

@@ -11,6 +11,23 @@ from memae_jax.data.tables import columns
 _OF_OWN_TEST, _OF_DRAWN_TEST = 0.01, 0.1
 
 
+def equal(
+  source: types.Source, rows: np.ndarray, others: np.ndarray
+) -> np.ndarray:
+  """Returns which samples equal one of some others, input for input.
+
+  Args:
+    source: all samples.
+    rows: [n] indices of samples.
+    others: [m] indices of the others.
+
+  Returns:
+    [n] bool.
+  """
+  ids = columns.row_ids(source.inputs)
+  return np.isin(ids[rows], ids[others])
+
+
 def find(
   source: types.Source, split: types.Split, is_drawn: bool
 ) -> tuple[dict[str, int], tuple[str, ...]]:
@@ -25,10 +42,8 @@ def find(
   Returns:
     Notes and warnings for `types.Split`.
   """
-  ids = columns.row_ids(source.inputs)
   in_train, in_validation = (
-    np.isin(ids[split.test], ids[rows])
-    for rows in (split.train, split.validation)
+    equal(source, split.test, rows) for rows in (split.train, split.validation)
   )
   seen, anomalous = in_train | in_validation, split.anomalous
   notes = {

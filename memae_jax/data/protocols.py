@@ -28,8 +28,9 @@ def split(
 
   Returns:
     Split with sorted indices. Validation samples are taken from the training
-    normals first; both get anomalies if `pollution` says so; `unique_train`
-    then drops repeated rows of the training samples.
+    normals first; `disjoint` drops those of both that equal a test sample; both
+    get anomalies if `pollution` says so; `unique_train` then drops repeated
+    rows of the training samples.
 
   Raises:
     UserError: the protocol does not fit the data, or leaves too few samples.
@@ -46,6 +47,12 @@ def split(
   clips = len(train)
   train = _without_shared_frames(source, train, others)
   shared = clips - len(train)
+  before = len(train) + len(validation)
+  if config.disjoint:
+    train, validation = (
+      rows[~overlap.equal(source, rows, test)] for rows in (train, validation)
+    )
+  removed = before - len(train) - len(validation)
   added = pollution.draw(
     source, config, normal, (train, validation, test), seeds
   )
@@ -75,6 +82,7 @@ def split(
   transform = transforms.fit(source, train, config)
   notes = {
     **added.notes,
+    'removed_as_equal_to_test': removed,
     'train_duplicates_removed': train_with_repeats - len(train),
   }
   if source.videos:

@@ -73,6 +73,7 @@ _CLIPS = (
   'motion_penalty',
 )
 _FRAMES = (*_CLIPS, 'colour', 'label_path')
+_FORM = 'separator', 'encoding', 'decimal', 'thousands', 'missing_marks'
 _TABLE = (
   'path',
   'test_path',
@@ -83,11 +84,7 @@ _TABLE = (
   'date_order',
   'drop_columns',
   'key_column',
-  'separator',
-  'encoding',
-  'decimal',
-  'thousands',
-  'missing_marks',
+  *_FORM,
 )
 
 register(
@@ -95,6 +92,11 @@ register(
   DataSet('mnist', _load('sets.mnist')),
   DataSet('cifar10', _load('sets.cifar10')),
   DataSet('kddcup99', _load('sets.kddcup99')),
+  DataSet(
+    'creditcard',
+    _load('sets.creditcard'),
+    ('path', 'time_input', 'drop_columns', *_FORM),
+  ),
   DataSet('arrays', _load('tables.arrays'), _TABLE),
   DataSet(
     'image_folder',

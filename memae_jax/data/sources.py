@@ -94,7 +94,7 @@ def _subset(source: types.Source, size: int) -> types.Source:
   why = f'data.max_samples={size} keeps a random subset'
   parts = {
     name: part.take(keep) if isinstance(part, clips.Gathered) else part[keep]
-    for name in ('inputs', 'labels', 'is_test', 'masks', 'has_mask')
+    for name in ('inputs', 'labels', 'is_test', 'masks', 'has_mask', 'sizes')
     if (part := getattr(source, name)) is not None
   }
   videos = source.videos
@@ -102,6 +102,7 @@ def _subset(source: types.Source, size: int) -> types.Source:
     videos = videos._replace(video=videos.video[keep], frame=videos.frame[keep])
   return source._replace(
     videos=videos,
+    payments=source.payments and source.payments.at(keep),
     places={name: part[keep] for name, part in source.places.items()},
     **parts,
     dropped=source.dropped + ({'count': total - size, 'why': why},),
@@ -166,8 +167,9 @@ def _may_train(source: types.Source) -> np.ndarray:
 
 def data_sha256(source: types.Source) -> str:
   """Returns a SHA-256 of all samples and labels, as hex digits."""
-  optional = (source.is_test, source.masks, source.has_mask)
+  optional = (source.is_test, source.masks, source.has_mask, source.sizes)
   parts = [part for part in optional if part is not None]
+  parts += source.payments or ()
   names = [_described(column) for column in source.columns]
   host = source.host
   if host is not None and host_stage.shifts(host):

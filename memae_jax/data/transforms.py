@@ -40,8 +40,10 @@ def fit(source: types.Source, train: np.ndarray, config) -> types.Transform:
 
   Raises:
     UserError: `fixed` scaling is asked for samples that are not uint8 images,
-      or `contrast` or `blur_unit` for samples that are not images.
+      or `contrast` or `blur_unit` for samples that are not images; or a column
+      that stays unscaled does not exist.
   """
+  unscaled = _unscaled(source, config.unscaled_columns)
   if config.scaling in _OF_IMAGES:
     if not source.has_images:
       raise errors.UserError(
@@ -78,7 +80,24 @@ def fit(source: types.Source, train: np.ndarray, config) -> types.Transform:
     of_part = one_hot[part]
     scale[part][of_part] = x[:, of_part].any(axis=0)
   shift[one_hot] = 0
+  scale[unscaled], shift[unscaled] = 1, 0
   return _transform(scale, shift, fill, config)
+
+
+def _unscaled(source: types.Source, names) -> list[int]:
+  """Returns the inputs that `data.unscaled_columns` names.
+
+  Raises:
+    UserError: there is no such input.
+  """
+  known = columns.input_names(source.columns)
+  for name in names:
+    if name not in known:
+      raise errors.UserError(
+        f'config field "data.unscaled_columns" names "{name}", which is no'
+        f' input of data set "{source.name}"' + errors.did_you_mean(name, known)
+      )
+  return [known.index(name) for name in names]
 
 
 def _of_columns(inputs: np.ndarray, rows: np.ndarray):

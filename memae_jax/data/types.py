@@ -79,6 +79,21 @@ class Videos(NamedTuple):
   footage: tuple[Footage, ...] = ()
 
 
+class Payments(NamedTuple):
+  """Values of rows that are payments, by which alarms are counted in money.
+
+  amount: [S], at least 0, in the currency of the data.
+  seconds: [S], time of each payment after any fixed moment.
+  """
+
+  amount: np.ndarray
+  seconds: np.ndarray
+
+  def at(self, rows: np.ndarray) -> 'Payments':
+    """Returns those of some rows [n]."""
+    return Payments(self.amount[rows], self.seconds[rows])
+
+
 class HostStage(NamedTuple):
   """First stage of scaling, in float64: (log1p(x) - centre) * unit.
 
@@ -138,10 +153,13 @@ class Source(NamedTuple):
   videos: the video and frame of each clip; None for other samples.
   pictures: [F, H, W, C] uint8, the frames that clips are made of, in the order
     of `inputs.frames`; None where these are the same.
+  payments: amounts and times, where samples are payments; else None.
   places: {name such as 'file' or 'row': [S] values} by which a user finds a
     sample again; empty where nobody would look for one. For clips see `videos`.
   levels: values of 16-bit pictures that became 0 and 255; else the full range.
   unknown: [H, W] bool, pixels of all pictures that nobody may look at; or None.
+  sizes: [S, 2] int32 height and width of pictures that differ in them; each
+    lies at the top left of its input, and the rest is grey. None: all fill it.
   labelled: False when the data have no labels (all samples count as normal).
   dropped: samples that are left out, one entry per reason: {'count': int,
     'why': str}.
@@ -165,9 +183,11 @@ class Source(NamedTuple):
   columns: tuple[Column, ...] = ()
   videos: Videos | None = None
   pictures: Any = None
+  payments: Payments | None = None
   places: dict[str, np.ndarray] = {}
   levels: tuple[int, int] = (0, 2**16 - 1)
   unknown: np.ndarray | None = None
+  sizes: np.ndarray | None = None
   labelled: bool = True
   dropped: tuple[dict[str, Any], ...] = ()
   host: HostStage | None = None
@@ -179,6 +199,20 @@ class Source(NamedTuple):
   def has_images(self) -> bool:
     """True if each sample is one image, and not a frame of a video."""
     return len(self.inputs.shape) == 4 and self.videos is None
+
+  def covered(self, rows: np.ndarray) -> np.ndarray | None:
+    """Returns which pixels [M, H, W] of inputs are of pictures; None: all.
+
+    Args:
+      rows: [M] samples.
+    """
+    if self.sizes is None:
+      return None
+    down, right = (
+      np.arange(count)[None] < self.sizes[rows, axis, None]
+      for axis, count in enumerate(self.inputs.shape[1:3])
+    )
+    return down[:, :, None] & right[:, None, :]
 
 
 class Transform(NamedTuple):

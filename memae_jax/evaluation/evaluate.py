@@ -25,6 +25,7 @@ from memae_jax.evaluation.results import (
   doubts,
   history,
   measure,
+  money,
   published,
   top_samples,
 )
@@ -62,8 +63,8 @@ class Family(NamedTuple):
   """The scores of one family of methods.
 
   networks: scores of its replicas. memory: statistics by replica name.
-  throughput: of scoring. weights: of the fleet. foretold: pictures that stand
-  alone.
+  throughput: of scoring. weights: of the fleet. alone: pictures that stand
+  alone, if it is of such.
   """
 
   exp: experiment.Experiment
@@ -71,7 +72,19 @@ class Family(NamedTuple):
   memory: dict[str, Any]
   throughput: dict[str, Any]
   weights: step.Weights
-  foretold: list[scores.Foretold]
+  alone: list[scores.Foretold]
+
+
+class Scored(NamedTuple):
+  """The scores of all families of a run.
+
+  families: each by itself. networks: scores of all replicas. alone: pictures
+  that stand alone, of all families.
+  """
+
+  families: list[Family]
+  networks: list[scores.ReplicaScores]
+  alone: list[scores.Foretold]
 
 
 def shared(exp: experiment.Experiment) -> Shared:
@@ -135,24 +148,17 @@ def evaluate(request: Request) -> dict[str, Any]:
   _LOG.info('evaluating step %d', request.at)
   baseline = request.baselines or shared(exp)
   with jax.transfer_guard('allow'):
-    families = _families(request)
-  networks = _replicas(families)
-  results = _results(request, families, baseline, events)
-  _write_arrays(request.folder / 'scores.npz', _score_arrays(networks))
-  alone = foretold.joined(family.foretold for family in families)
-  _write_maps(exp, networks, request.folder / 'maps.npz', alone)
+    scored = _scored(request)
+  results = _results(request, scored, baseline, events)
+  _write_arrays(request.folder / 'scores.npz', _score_arrays(scored.networks))
+  _write_maps(exp, scored, request.folder / 'maps.npz')
   _write_numbers(results, request.places)
   if not request.brief:
-    _draw(request, results, families, baseline.baselines, events)
+    _draw(request, results, scored, baseline.baselines, events)
   return results
 
 
-def _replicas(families: Sequence[Family]) -> list[scores.ReplicaScores]:
-  """Returns the scores of the replicas of all families."""
-  return [replica for family in families for replica in family.networks]
-
-
-def _families(request: Request) -> list[Family]:
+def _scored(request: Request) -> Scored:
   """Scores the families of the run, and adds their pictures."""
   families = []
   members = collect.members(
@@ -165,15 +171,18 @@ def _families(request: Request) -> list[Family]:
       networks = odd_columns.with_columns(exp, weights, networks)
     alone = foretold.of(exp, weights)
     families.append(Family(exp, networks, memory, throughput, weights, alone))
-  return families
+  return Scored(
+    families,
+    [replica for family in families for replica in family.networks],
+    [pictures for family in families for pictures in family.alone],
+  )
 
 
 def _results(
-  request: Request, families: Sequence[Family], baseline: Shared, events
+  request: Request, scored: Scored, baseline: Shared, events
 ) -> dict[str, Any]:
   """Returns the content of results.json."""
-  exp = request.exp
-  networks = _replicas(families)
+  exp, (families, networks, alone) = request.exp, scored
   memory = {k: v for family in families for k, v in family.memory.items()}
   count = len(networks) + len(baseline.baselines)
   _LOG.info('computing metrics of %d sets of scores', count)
@@ -197,6 +206,10 @@ def _results(
       exp.config.eval,
       exp.source.labelled,
       exp.source.label_names,
+      exp.source.payments,
+    ),
+    'money': money.summary(
+      [*networks, *baseline.baselines], exp.source.payments, exp.config.eval
     ),
     'baseline_notes': baseline.notes,
     'paper': published.beside(exp.config),
@@ -209,7 +222,6 @@ def _results(
   results['highest'] = top_samples.highest(*listed)
   results['flags'] = top_samples.flags(*listed)
   results['course'] = history.stored(request.out, results)
-  alone = foretold.joined(family.foretold for family in families)
   results['foretold'] = {
     one.name: foretold.facts(one, foretold.masks(exp)) for one in alone
   }
@@ -223,13 +235,13 @@ def _results(
 def _draw(
   request: Request,
   results: dict[str, Any],
-  families: Sequence[Family],
+  scored: Scored,
   baseline_scores,
   events,
 ) -> None:
   """Writes the report, the list of samples and the films."""
   exp, folder = request.exp, request.folder
-  networks = _replicas(families)
+  families, networks, alone = scored
   if results['highest']:
     listed = exp.source, networks, exp.config.eval.normal_quantile
     atomic.write(folder / 'scores.csv', top_samples.as_csv(*listed))
@@ -240,12 +252,11 @@ def _draw(
     [(e, family.networks) for e, family in zip(events, families)],
     exp.source.columns,
     baseline_scores,
-    _pictures(families, beside),
+    _pictures(scored, beside),
   )
   _write_page(results, drawn, folder, request.places)
   if beside is not None:
     _write_pictures(exp, beside, folder / 'pictures')
-  alone = foretold.joined(family.foretold for family in families)
   foretold.write(folder / 'foretold', alone, exp.config.eval.pictures)
   weights = families[0].weights
   with jax.transfer_guard('allow'):
@@ -253,26 +264,28 @@ def _draw(
       _LOG.info('film: %s', film)
 
 
-def _pictures(families: Sequence[Family], beside) -> scores.Pictures:
+def _pictures(scored: Scored, beside) -> scores.Pictures:
   """Returns pictures of several replicas.
 
   Args:
-    families: of the run.
+    scored: all families.
     beside: all test pictures beside their maps, or None.
   """
   with jax.transfer_guard('allow'):
     strips, embedded = {}, []
-    for family in families:
+    for family in scored.families:
       args = family.exp, family.weights, family.networks
       strips |= pictures.frame_strips(*args)
       embedded += embedding.embeddings(*args)
-    others = pictures.other_classes([(f.exp, f.weights) for f in families])
+    others = pictures.other_classes(
+      [(f.exp, f.weights) for f in scored.families]
+    )
   return scores.Pictures(
     others,
     strips,
     beside and beside.at(side_by_side.chosen(beside)),
     embedded,
-    foretold.joined(family.foretold for family in families),
+    scored.alone,
   )
 
 
@@ -316,7 +329,7 @@ def _score_arrays(networks) -> dict[str, np.ndarray]:
 
 def _write_numbers(results, places) -> None:
   """Writes the results, which mark the step as done, before any figure."""
-  text = strict_json.text(_to_json_types(results))
+  text = strict_json.text(strict_json.plain(results))
   for folder in places:
     atomic.write(folder / 'results.json', text)
     if results['classes']:
@@ -329,10 +342,10 @@ def _write_arrays(path: pathlib.Path, arrays: dict[str, np.ndarray]) -> None:
   atomic.write(path, buffer.getvalue())
 
 
-def _write_maps(exp, networks, path: pathlib.Path, alone) -> None:
+def _write_maps(exp, scored: Scored, path: pathlib.Path) -> None:
   """Writes the error maps that were kept, and the samples they are of."""
-  arrays = foretold.arrays(alone)
-  for replica in networks:
+  arrays = foretold.arrays(scored.alone)
+  for replica in scored.networks:
     if replica.maps is not None:
       places = error_maps.kept(exp.source, replica.sample)
       arrays |= {
@@ -352,17 +365,6 @@ def _write_page(results, drawn, folder, places) -> None:
     atomic.write(place / 'report.html', report)
 
 
-def _to_json_types(value: Any) -> Any:
-  """Turns NumPy scalars and tuples into the types that JSON has."""
-  if isinstance(value, dict):
-    return {str(k): _to_json_types(v) for k, v in value.items()}
-  if isinstance(value, (list, tuple)):
-    return [_to_json_types(v) for v in value]
-  if isinstance(value, np.generic):
-    return value.item()
-  return value
-
-
 def report_of(
   exp: experiment.Experiment, at: int, out: pathlib.Path
 ) -> pathlib.Path:
@@ -374,7 +376,8 @@ def report_of(
 
 def headline(results: dict[str, Any]) -> str:
   """Returns the table of the terminal: means of all variants and baselines."""
-  wanted = registry.names('first_look')
+  first = results['config']['eval'].get('headline', 'auroc')
+  wanted = list(dict.fromkeys((first, *registry.names('first_look'))))
   names = [name for name in wanted if tables.defined(results['methods'], name)]
   missing = findings.undefined(results, wanted)
   if not names:

@@ -272,6 +272,27 @@ register(
     errors=None,
   ),
 )
+_BITS = 'bits of each pixel under the network, mean over the channels'
+register(
+  Rule(
+    'bits',
+    'Bits per value',
+    'negative log-likelihood of the grey levels under the network, in bits per'
+    ' pixel and channel; few for simple pictures, whatever they show',
+    errors=None,
+    of_pixels=_BITS,
+    axes=(IMAGE,),
+  ),
+  Rule(
+    'bits_excess',
+    'Bits per value beyond a plain code',
+    'negative log-likelihood of the grey levels under the network, less what a'
+    ' lossless code takes that knows no normals, in bits per pixel and channel',
+    errors=None,
+    of_pixels=_BITS,
+    axes=(IMAGE,),
+  ),
+)
 # Scores of classical methods that are no errors, see `methods.fitted`.
 register(
   Rule(

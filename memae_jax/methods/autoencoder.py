@@ -16,7 +16,7 @@ import numpy as np
 from memae_jax import losses
 from memae_jax.memory import addressing, usage
 from memae_jax.methods import base, positions, selection, tasks
-from memae_jax.models import memae, memory_bank
+from memae_jax.models import dense, memae, memory_bank
 
 _SLOTS = ('bank', 'slots')
 _CODE_NOISE = 1  # Number of a draw within a step; the noise on inputs is 0.
@@ -73,7 +73,7 @@ def build(
     memory_init=config.model.memory.init,
     noisy=of('dae'),
     noise_range=tuple(config.train.noise_range),
-    penalised=of('ae_l1'),
+    penalised=config.train.l1_of if of('ae_l1') else '',
     rule=losses.find(config.train.loss),
   )
 
@@ -90,7 +90,7 @@ class Autoencoder(base.Method):
       a pass comes first that collects encodings by the initial encoder.
     noisy: whether any replica is a denoising autoencoder.
     noise_range: lowest and highest value of noisy inputs; (): any.
-    penalised: whether any replica has a penalty on its code.
+    penalised: config field `train.l1_of`, if any replica has a penalty.
     rule: by which it is trained, whose score and map it has among others.
     score: see `base.Method`.
     padding: slots that exist only to make the devices' shares equal.
@@ -103,7 +103,7 @@ class Autoencoder(base.Method):
   memory_init: str = 'uniform'
   noisy: bool = False
   noise_range: tuple[float, ...] = ()
-  penalised: bool = False
+  penalised: str = ''
   rule: losses.Rule = losses.find('mse')
   score: str = ''
   padding: int = 0
@@ -273,7 +273,7 @@ class Autoencoder(base.Method):
       train=True,
       sample_mask=batch.mask,
       code_noise=noise,
-      mutable=['batch_stats'],
+      mutable=['batch_stats', dense.INTERMEDIATES],
     )
     loss = batch.mean(self.rule.score(x, out.reconstruction))
     terms, totals = {'reconstruction': loss}, {}
@@ -288,8 +288,11 @@ class Autoencoder(base.Method):
       terms['divergence'] = jnp.where(weight > 0, divergence, 0)
       loss += jnp.where(weight > 0, weight * divergence, 0)
     if self.penalised:
-      terms['code_l1'] = batch.mean(jnp.abs(out.code))
+      is_code = self.penalised == 'code'
+      values = out.code if is_code else dense.first_layer(updates)
+      terms['code_l1'] = batch.mean(jnp.abs(values))
       loss += hyper.code_l1 * terms['code_l1']
+    updates.pop(dense.INTERMEDIATES, None)
     return base.LossParts(loss, terms, updates, totals)
 
   def _with_noise(self, seen, batch, hyper) -> jax.Array:

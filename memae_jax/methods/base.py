@@ -228,16 +228,14 @@ class Method:
     del replicas, config
     return ()
 
-  def for_samples(
-    self, count: int, unknown: np.ndarray | None = None
-  ) -> 'Method':
-    """Returns the method for so many training samples.
+  def for_samples(self, rows: np.ndarray, source: Any) -> 'Method':
+    """Returns the method for the training samples that it will get.
 
     Args:
-      count: of training samples.
-      unknown: [H, W] bool, pixels that nobody may look at; or None.
+      rows: [n] those of the replica that has most of them.
+      source: of all samples, a `data.types.Source`.
     """
-    del count, unknown
+    del rows, source
     return self
 
   def on(self, across: Across) -> 'Method':
@@ -361,8 +359,10 @@ class Method:
     del variables, x
     return None
 
-  def found(self, variables: Variables) -> Mapping[str, Any] | None:
-    """Returns what was found for each training sample, by name; or None.
+  def found(self, variables: Variables) -> Any:
+    """Returns the statements of each training picture on itself.
+
+    They are `alone.statements.Statements`; None: it is no method of such.
 
     Args:
       variables: of the replica.

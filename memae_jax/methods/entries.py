@@ -60,7 +60,7 @@ ALL = (
     name='ae_l1',
     label='AE-L1',
     style=('#56b4e9', '-', 'v'),
-    reads=('train.code_l1',),
+    reads=('train.code_l1', 'train.l1_of'),
     released=True,
     **_FAMILY,
   ),
@@ -245,6 +245,15 @@ ALL = (
     rivals=('memae', 'ae', 'bank'),
   ),
   Entry(
+    name='pixelcnn',
+    label='PixelCNN',
+    family='pixelcnn',
+    build=_of('images.pixelcnn'),
+    style=('#1f9e9e', '-', '8'),
+    reads=('methods.pixelcnn.',),
+    rivals=('memae', 'ae', 'vae'),
+  ),
+  Entry(
     name='dagmm',
     label='DAGMM',
     family='dagmm',
@@ -263,10 +272,11 @@ ALL = (
       style=style,
       reads=(f'methods.{name}.',),
       rivals=('memae', 'ae'),
+      twin=twin,
     )
-    for name, label, style in (
-      ('dsebm_e', 'DSEBM-e', ('#7570b3', '-', 'v')),
-      ('dsebm_r', 'DSEBM-r', ('#7570b3', '--', '^')),
+    for name, twin, label, style in (
+      ('dsebm_e', 'dsebm_r', 'DSEBM-e', ('#7570b3', '-', 'v')),
+      ('dsebm_r', 'dsebm_e', 'DSEBM-r', ('#7570b3', '--', '^')),
     )
   ),
   Entry(

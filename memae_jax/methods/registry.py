@@ -39,6 +39,8 @@ class Entry:
     reconstructs: whether it can do anything else.
     alone: whether it fits each test picture by itself, as the protocol of that
       name says, and no other method does.
+    twin: family that trains in the same way, and only scores otherwise. A run
+      that has both with the same settings trains once.
   """
 
   name: str
@@ -58,6 +60,7 @@ class Entry:
   predicts: bool = False
   reconstructs: bool = True
   alone: bool = False
+  twin: str = ''
 
 
 def _check(entry: Entry) -> None:

@@ -1,7 +1,7 @@
 """Fully connected encoder and decoder (KDDCUP network; small images)."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -10,9 +10,14 @@ import jax.numpy as jnp
 
 from memae_jax.models import layers
 
+INTERMEDIATES = 'intermediates'  # Name of a collection, as Flax has it.
+
 
 class _Hidden(nn.Module):
-  """Layers Dense -> optional BatchNorm -> activation, one per width."""
+  """Layers Dense -> optional BatchNorm -> activation, one per width.
+
+  What the first one gives is sown as 'first' of the collection INTERMEDIATES.
+  """
 
   widths: Sequence[int]
   activation: str
@@ -22,12 +27,27 @@ class _Hidden(nn.Module):
 
   @nn.compact
   def __call__(self, x: jax.Array, train: bool, sample_mask) -> jax.Array:
-    for width in self.widths:
+    for number, width in enumerate(self.widths):
       x = nn.Dense(width, dtype=self.dtype)(x)
       x = layers.NormAct(
         self.activation, self.batch_norm, self.dtype, self.axis
       )(x, train, sample_mask)
+      if number == 0:
+        self.sow(INTERMEDIATES, 'first', x)
     return x
+
+
+def first_layer(collections: Mapping[str, Any]) -> jax.Array:
+  """Returns the activations [B, width] of the first layer of an encoder.
+
+  Args:
+    collections: what a network with a `DenseEncoder` as its `encoder` returned
+      when INTERMEDIATES was mutable.
+  """
+  ((x,),) = (
+    hidden['first'] for hidden in collections[INTERMEDIATES]['encoder'].values()
+  )
+  return x
 
 
 class DenseEncoder(nn.Module):
@@ -59,7 +79,7 @@ class DenseEncoder(nn.Module):
 
 
 class DenseDecoder(nn.Module):
-  """Decoder [B, code] -> [B, *output_shape], the encoder in reverse."""
+  """Decoder [B, code] -> [B, *output_shape]; `widths` in its own order."""
 
   widths: Sequence[int]
   output_shape: Sequence[int]
@@ -75,11 +95,7 @@ class DenseDecoder(nn.Module):
   ) -> jax.Array:
     """Decodes codes; `sample_mask` [B] is False for padding."""
     x = _Hidden(
-      tuple(reversed(self.widths)),
-      self.activation,
-      self.batch_norm,
-      self.dtype,
-      self.axis,
+      self.widths, self.activation, self.batch_norm, self.dtype, self.axis
     )(code, train, sample_mask)
     x = nn.Dense(math.prod(self.output_shape), dtype=self.dtype)(x)
     x = layers.output(x, self.output_activation)

@@ -191,11 +191,15 @@ def read_options(config: Any) -> memory.ReadOptions:
 def _dense(config, input_shape, output_shape, options):
   """Returns encoder and decoder of dense layers, and the shape of the code."""
   del input_shape
-  options = options | {'widths': tuple(config.widths)}
+  widths = tuple(config.widths)
   encoder = dense.DenseEncoder(
-    code=config.code, code_activation=config.code_activation, **options
+    widths=widths,
+    code=config.code,
+    code_activation=config.code_activation,
+    **options,
   )
   decoder = dense.DenseDecoder(
+    widths=tuple(config.decoder_widths) or widths[::-1],
     output_shape=tuple(output_shape),
     output_activation=config.output_activation,
     **options,

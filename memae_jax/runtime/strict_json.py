@@ -11,6 +11,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from memae_jax.runtime import foreign
 
 _LIMIT = 2**28  # Bytes of a file.
@@ -153,3 +155,14 @@ def _is(value: Any, kind: type, place: str) -> None:
 def text(value: Any) -> str:
   """Returns indented JSON text; raises ValueError on NaN and infinity."""
   return json.dumps(value, indent=2, allow_nan=False) + '\n'
+
+
+def plain(value: Any) -> Any:
+  """Turns NumPy scalars and tuples into the types that JSON has."""
+  if isinstance(value, dict):
+    return {str(k): plain(v) for k, v in value.items()}
+  if isinstance(value, (list, tuple)):
+    return [plain(v) for v in value]
+  if isinstance(value, np.generic):
+    return value.item()
+  return value

@@ -49,6 +49,8 @@ class Study(NamedTuple):
   fields: config fields of all points; the fields of a point override them.
   metric: that the curve shows, and by which the best point is found.
   name: for tables; '': that of the file.
+  ranked: field whose values are data sets over which methods are ranked, such
+    as 'data.path'; '': no ranks.
   """
 
   base: str
@@ -56,6 +58,7 @@ class Study(NamedTuple):
   fields: Fields = {}
   metric: str = 'auroc'
   name: str = ''
+  ranked: str = ''
 
 
 class Point(NamedTuple):

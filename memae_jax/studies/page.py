@@ -6,7 +6,7 @@ from typing import Any
 from memae_jax.comparison import intervals_plot, layout
 from memae_jax.evaluation.metrics import registry
 from memae_jax.evaluation.report import figure, tables, wording
-from memae_jax.studies import grid, pictures
+from memae_jax.studies import grid, pictures, ranks
 
 _DIGITS = 4
 _RULES = {
@@ -55,6 +55,8 @@ def study(table: Mapping[str, Any]) -> str:
     failures=[(r['run'], r['error']) for r in table['runs'] if r['error']],
     best=[sentence(best, table) for best in table['best']],
     figures=_figures(table),
+    ranks=table['ranks'] and ranks.cells(table['ranks']),
+    ranks_note=ranks.note(table['ranks']) if table['ranks'] else '',
     columns=[
       *(['Point'] if labelled else []),
       *map(grid.short, varying),

@@ -9,7 +9,7 @@ from memae_jax.comparison import attempts, finished_run, layout
 from memae_jax.evaluation.metrics import registry
 from memae_jax.evaluation.results import results_file
 from memae_jax.runtime import atomic, errors, spreadsheet, strict_json
-from memae_jax.studies import grid, page, runs
+from memae_jax.studies import grid, page, ranks, runs
 from memae_jax.training import fleet
 
 _MEMORY = ('used', 'dead_read_rate', 'mean_kept', 'usage_perplexity')
@@ -52,7 +52,7 @@ def collect(study: grid.Study, planned: Sequence[runs.Run]) -> dict[str, Any]:
     planned: all its runs.
   """
   points = [point for run in planned for point in run.points]
-  rows, described, references = [], [], {}
+  rows, rivals, described, references = [], [], [], {}
   for run in planned:
     done = None
     if run.state == 'finished':
@@ -78,12 +78,14 @@ def collect(study: grid.Study, planned: Sequence[runs.Run]) -> dict[str, Any]:
       }
     )
     rows += [_row(point, done, facts) for point in run.points]
+    rivals += [done.results['baselines'] if done else {}] * len(run.points)
   order = sorted(range(len(rows)), key=lambda i: points[i].index)
   rows = [rows[i] for i in order]
   same = _same_measure(points)
   varying = grid.varying(sorted(points, key=lambda point: point.index))
   for row, i in zip(rows, order):
     row['fields'] = grid.filled(points[i], varying)
+  rivals = [rivals[i] for i in order]
   return {
     'name': study.name,
     'base': study.base,
@@ -91,6 +93,7 @@ def collect(study: grid.Study, planned: Sequence[runs.Run]) -> dict[str, Any]:
     'varying': varying,
     'points': rows,
     'best': best(rows, study.metric, same),
+    'ranks': ranks.collect(rows, rivals, study.metric, study.ranked),
     'baselines': {
       name: summary.get(study.metric)
       for name, summary in references.items()
@@ -248,7 +251,11 @@ def _text(value: Any) -> Any:
 
 def text(table: Mapping[str, Any]) -> str:
   """Returns the table for the terminal: points, the metric and the memory."""
-  return layout.format_table(*page.terminal(table))
+  out = layout.format_table(*page.terminal(table))
+  if not table['ranks']:
+    return out
+  of_ranks = layout.format_table(*ranks.cells(table['ranks']))
+  return '\n'.join([out, of_ranks, ranks.note(table['ranks'])])
 
 
 def _key(replica: finished_run.Replica) -> tuple:

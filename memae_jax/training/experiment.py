@@ -368,8 +368,8 @@ def _family(
   source = loaded.source
   splits = tuple(loaded.splits[r.seed, r.normal_class] for r in replicas)
   family = config_lib.of_family(config, name)
-  most = max(len(split.train) for split in splits)
-  method = _method(family, source, replicas).for_samples(most, source.unknown)
+  most = max((split.train for split in splits), key=len)
+  method = _method(family, source, replicas).for_samples(most, source)
   lengths = _lengths(family.train, splits, method, steps)
   trainer = _trainer(family, method, source, lengths.train_steps)
   if not loaded.trained_on:

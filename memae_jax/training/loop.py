@@ -6,9 +6,10 @@ import pathlib
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-from memae_jax.methods import base
+from memae_jax.methods import base, registry
 from memae_jax.runtime import (
   errors,
   host,
@@ -64,17 +65,37 @@ def train(
     Preempted: SIGTERM came; the state is saved.
     TrainingDiverged: a loss or gradient is not finite.
   """
-  state = _train(exp, workdir)
-  for other in exp.others:
-    _LOG.info('training %s', ', '.join(r.name for r in other.replicas))
-    _train(other, workdir)
-  return state
+  wanted = {exp.family, *map(_twin, exp.members)}
+  states: dict[str, step.ReplicaState] = {}
+  for member in exp.members:
+    if member is not exp:
+      _LOG.info('training %s', ', '.join(r.name for r in member.replicas))
+    state = _train(member, workdir, states.get(_twin(member)))
+    if member.family in wanted:
+      states[member.family] = state
+  return states[exp.family]
+
+
+def _twin(exp: experiment.Experiment) -> str:
+  """Returns the family that gets the same weights as this one, or ''."""
+  twin = registry.find(exp.replicas[0].variant).twin
+  settings = exp.config.methods
+  return twin if twin and settings[twin] == settings[exp.family] else ''
 
 
 def _train(
-  exp: experiment.Experiment, workdir: pathlib.Path
+  exp: experiment.Experiment,
+  workdir: pathlib.Path,
+  twin: step.ReplicaState | None = None,
 ) -> step.ReplicaState:
-  """Trains one family, as `train` says."""
+  """Trains one family, as `train` says.
+
+  Args:
+    exp: the experiment of the family.
+    workdir: folder of the run.
+    twin: state at the last step of a family with the same training, which a
+      new one takes over.
+  """
   with contextlib.ExitStack() as stack:
     with parallel.all_or_none():
       lock = stack.enter_context(locks.exclusive(workdir / '.lock', 'training'))
@@ -84,7 +105,7 @@ def _train(
     checkpoints = stack.enter_context(
       run_folder.opened(exp, workdir, read_only=False)
     )
-    now, state, is_new = _begin(exp, workdir, checkpoints)
+    now, state, is_new = _begin(exp, workdir, checkpoints, twin)
     steps = checkpoints.steps()
     with parallel.all_or_none():
       if parallel.is_first() and now < exp.steps:
@@ -102,6 +123,9 @@ def _train(
 
     if is_new:
       state = _validate(exp, state, now, log)
+      if now == exp.steps:  # That of a twin.
+        with run_folder.at_home(exp, workdir, lock, now, state):
+          checkpoints.save(now, state, exp.meta)
     while now < exp.steps:
       state, now, values = advance(exp, state, now)
       log.write(now, 'train', values, exp.programs.feed_facts())
@@ -127,9 +151,14 @@ def _train(
 
 
 def _begin(
-  exp: experiment.Experiment, workdir: pathlib.Path, checkpoints: Any
+  exp: experiment.Experiment,
+  workdir: pathlib.Path,
+  checkpoints: Any,
+  twin: step.ReplicaState | None,
 ) -> tuple[int, step.ReplicaState, bool]:
   """Finds where a training begins: at its newest checkpoint, or anew.
+
+  Where a twin is trained already, a new one begins with its end.
 
   Returns:
     The step, the state there, and whether the training is new.
@@ -141,6 +170,9 @@ def _begin(
     exp.programs.init_shapes,
     lambda origin: same.check_origin(exp, origin, workdir, goes_on=True),
   )
+  if stored is None and twin is not None:
+    # Copies, as states are donated.
+    return exp.steps, jax.tree.map(jnp.copy, twin), True
   if stored is None:
     return 0, exp.programs.init(), True
   now, state, _ = stored

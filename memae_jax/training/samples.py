@@ -62,6 +62,12 @@ def _as_trained(
   Raises:
     UserError: the data are of another kind, or the checkpoint is too old.
   """
+  if config.data.protocol == 'alone':
+    raise errors.UserError(
+      f'data set "{source.name}" has other pictures or labels than those of the'
+      ' training, but a run of pictures that stand alone knows only its own;'
+      ' start another run, with another --workdir'
+    )
   if 'steps' not in stored:
     raise errors.UserError(_EARLIER)
   text = lambda value: value if len(str(value)) < 200 else f'{len(value)} names'
@@ -245,6 +251,14 @@ def load(
     splits = _splits(config, source, everyone)
   for line in source.remarks:
     _LOG.info('%s', line)
+  if config.data.disjoint:
+    counts = [
+      s.notes.get('removed_as_equal_to_test', 0) for s in splits.values()
+    ]
+    _LOG.info(
+      'left out, as they equal a test sample: %s samples to train or validate',
+      ' or '.join(f'{count:,}' for count in dict.fromkeys(counts)),
+    )
   for line in warnings(source, splits.values()):
     _LOG.warning('warning: %s', line)
   check_alike_everywhere(config, identity)

@@ -177,6 +177,23 @@ def test_unique_train_keeps_validation_and_test(make_source, split):
   assert set(b.train) <= set(a.train)
 
 
+def test_disjoint_leaves_out_what_equals_a_test_row(make_source, split):
+  source = make_source(60, 2)
+  source = source._replace(inputs=np.repeat(source.inputs[:30], 2, axis=0))
+  a = split(source, protocol='random_rows')
+  b = split(source, protocol='random_rows', disjoint=True)
+  np.testing.assert_array_equal(a.test, b.test)
+  tested = {row.tobytes() for row in source.inputs[a.test]}
+  for before, after in ((a.train, b.train), (a.validation, b.validation)):
+    kept = [i for i in before if source.inputs[i].tobytes() not in tested]
+    assert kept == after.tolist()
+  removed = b.notes['removed_as_equal_to_test']
+  both = lambda part: len(part.train) + len(part.validation)
+  assert removed == both(a) - both(b) > 0
+  assert a.notes['removed_as_equal_to_test'] == 0
+  assert b.notes['test_rows_in_train'] == 0 < a.notes['test_rows_in_train']
+
+
 def test_overlap_is_counted(make_source, split):
   source = make_source(60, 2)
   source.inputs[:] = source.inputs[0]

@@ -44,6 +44,20 @@ def test_images_are_scaled_as_a_whole(data_config, scaling):
   np.testing.assert_allclose(got, want, atol=1e-6)
 
 
+def test_columns_may_stay_as_they_are(data_config, make_source):
+  source, rows = make_source(), np.arange(40)
+  fields = {'scaling': 'standard', 'unscaled_columns': ('sign',)}
+  got = _apply(source, transforms.fit(source, rows, data_config(**fields)))
+  np.testing.assert_array_equal(got[:, 1], source.inputs[:, 1].astype('f4'))
+  np.testing.assert_allclose(got[rows, 0].std(), 1, rtol=1e-5)
+  with pytest.raises(errors.UserError, match='"sing", which is no.*an "sign"'):
+    fields['unscaled_columns'] = ('sing',)
+    transforms.fit(source, rows, data_config(**fields))
+  with pytest.raises(errors.UserError, match='no input of data set "pictures"'):
+    config = data_config(unscaled_columns=('sign',))
+    transforms.fit(_images([0, 1, 2, 3]), np.array([0]), config)
+
+
 def test_contrast_makes_images_alike_but_for_level_and_contrast(data_config):
   picture = np.array([10, 20, 30, 60])
   source = _images([picture, 2 * picture + 5, picture[::-1]])

@@ -7,7 +7,7 @@ import pytest
 
 from memae_jax.data import transforms
 from memae_jax.methods import base, selection
-from memae_jax.models import memae
+from memae_jax.models import dense, memae
 from memae_jax.runtime import errors
 from memae_jax.training import experiment, loop, step
 from tests import helpers
@@ -35,11 +35,17 @@ def _first_loss(variant, **fields):
   part = base.Batch(batch, None, keys, 16)
   noise = part.normal((8,), 1)
 
-  def reconstruct(x):
-    out = exp.trainer.method.model.apply(
-      {'params': params}, x, hyper.method.knobs, train=True, code_noise=noise
+  def reconstruct(x, mutable=()):
+    """The output, or collections if any are asked for; and the error."""
+    out, more = exp.trainer.method.model.apply(
+      {'params': params},
+      x,
+      hyper.method.knobs,
+      train=True,
+      code_noise=noise,
+      mutable=list(mutable),
     )
-    return out, jnp.mean((batch - out.reconstruction) ** 2)
+    return more or out, jnp.mean((batch - out.reconstruction) ** 2)
 
   _, sums = exp.programs.run(state, 0, 1)
   return float(sums.loss[0]), part, reconstruct
@@ -52,6 +58,29 @@ def test_ae_l1_adds_the_size_of_the_code():
   expected = error + 0.25 * jnp.mean(jnp.abs(out.code))
   np.testing.assert_allclose(loss, expected, rtol=1e-5)
   assert loss > float(error) * 1.001
+
+
+def test_the_first_layer_is_penalised_by_weight_times_sum_over_batch():
+  """As an activity regulariser of Keras, whose weight 0.25 / 16 would be."""
+  loss, part, reconstruct = _first_loss(
+    'ae_l1', **{'train.l1_of': 'first_layer'}
+  )
+  out, error = reconstruct(part.x, mutable=['intermediates'])
+  first = dense.first_layer(out)
+  assert first.shape == (16, 16)
+  penalty = 0.25 / 16 * jnp.abs(first).sum() / len(first)
+  np.testing.assert_allclose(loss, error + penalty, rtol=1e-5)
+  assert float(penalty) > 1e-3
+
+
+@pytest.mark.parametrize(
+  'fields', [{'model.widths': ()}, {'model.network': 'conv'}]
+)
+def test_a_layer_that_is_not_there_is_not_penalised(fields):
+  with pytest.raises(
+    errors.UserError, match='l1_of.*"first_layer", which only'
+  ):
+    helpers.digits(**{'train.l1_of': 'first_layer'} | fields)
 
 
 def test_dae_reconstructs_clean_inputs_from_noisy_ones():

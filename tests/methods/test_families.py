@@ -124,3 +124,46 @@ def test_memories_of_features_stand_beside_banks_and_memae(tmp_path):
   page = (tmp_path / 'report.html').read_text()
   for text in ('MemAE of features', 'AE of features', 'Bank of encodings'):
     assert text in page
+
+
+@pytest.mark.slow  # Compiles two programs, and two for their comparison.
+@pytest.mark.parametrize('noise', [1.0, 0.5])
+def test_twins_train_once_if_their_settings_are_the_same(
+  noise, tmp_path, monkeypatch
+):
+  """With the weights that the second one gets if it is trained alone."""
+  fields = {
+    'fleet.normal_classes': (3,),
+    'methods.dsebm_e.widths': (4,),
+    'methods.dsebm_r.widths': (4,),
+    'methods.dsebm_r.noise': noise,
+    'eval.checkpoint': 'validation',
+  }
+
+  def build(*names):
+    return experiment.build(
+      helpers.digits(**fields, **{'fleet.variants': names})
+    )
+
+  trained, advance = [], loop.advance
+
+  def counted(exp, *given):
+    trained.append(exp.family)
+    return advance(exp, *given)
+
+  with monkeypatch.context() as patch:
+    patch.setattr(loop, 'advance', counted)
+    both = build('dsebm_e', 'dsebm_r')
+    loop.train(both, tmp_path / 'both')
+    once = ['dsebm_e'] if noise == 1 else ['dsebm_e', 'dsebm_r']
+    assert sorted(set(trained)) == once
+    trained.clear()
+    loop.train(build('dsebm_e', 'dsebm_r'), tmp_path / 'both')
+    assert not trained  # It is all there.
+  alone = build('dsebm_r')
+  loop.train(alone, tmp_path / 'alone')
+  (expected,) = resuming.trained(alone, tmp_path / 'alone')
+  first, second = resuming.trained(both, tmp_path / 'both')
+  jax.tree.map(np.testing.assert_array_equal, second, expected)
+  same = jax.tree.map(np.array_equal, first.params, second.params)
+  assert all(jax.tree.leaves(same)) == (noise == 1)

@@ -1,11 +1,13 @@
 """Fully connected networks."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from memae_jax.models import memae
+from memae_jax.models import dense, memae
 from tests import helpers
 from tests.models import variant
 
@@ -68,3 +70,29 @@ def test_ends_of_code_and_output(output):
   assert float(out.code.min()) == 0 < float(out.code.max())
   low, high = float(out.reconstruction.min()), float(out.reconstruction.max())
   assert (low >= 0 and high <= 1) == (output == 'sigmoid')
+
+
+def test_a_decoder_may_have_widths_of_its_own_and_an_output_without_signs():
+  """The network of the card fraud tutorials: 30-14-7-7-30."""
+  config = helpers.digits(
+    **{
+      'model.widths': (14,),
+      'model.code': 7,
+      'model.code_activation': 'relu',
+      'model.decoder_widths': (7,),
+      'model.output_activation': 'relu',
+    }
+  ).model
+  x = jax.random.normal(jax.random.key(0), (16, 30))
+  model = memae.build(config, (30,), None)
+  kept = 'params', dense.INTERMEDIATES
+  init = jax.jit(functools.partial(model.init_with_output, mutable=kept))
+  out, variables = init(jax.random.key(1), x, variant.knobs())
+  leaves = jax.tree.leaves(variables['params'])
+  shapes = {tuple(leaf.shape) for leaf in leaves if leaf.ndim == 2}
+  assert shapes == {(30, 14), (14, 7), (7, 7), (7, 30)}
+  assert sum(leaf.size for leaf in leaves) == 835
+  assert float(out.reconstruction.min()) == 0 < float(out.reconstruction.max())
+  layer = variables['params']['encoder']['_Hidden_0']['Dense_0']
+  expected = np.tanh(x @ layer['kernel'] + layer['bias'])
+  np.testing.assert_allclose(dense.first_layer(variables), expected, rtol=1e-5)

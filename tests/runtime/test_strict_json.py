@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from memae_jax.runtime import errors, strict_json
@@ -118,3 +119,8 @@ def test_a_file_is_named_with_its_mend(tmp_path):
     file.truncate(2**28 + 1)  # Takes no room on the disk.
   with pytest.raises(errors.UserError, match='r.json has 268,435,457 bytes'):
     strict_json.load(path, dict, 'list of runs', 'make it again')
+
+
+def test_values_of_numpy_are_written_as_those_of_json():
+  values = {1: (np.float32(0.5), [np.int64(2)]), 'a': np.bool_(True)}
+  assert strict_json.plain(values) == {'1': [0.5, [2]], 'a': True}

@@ -14,6 +14,7 @@ _RUNS = {
   'bank_size_screw': 2,
   'inputs_ped2': 7,
   'mvtec': 6,  # Categories.
+  'tables': 2,  # Files.
 }
 
 
@@ -132,6 +133,10 @@ def test_files_that_describe_no_study(tmp_path, text, words):
 def test_ready_studies(path, argument, tmp_path):
   if path.stem == 'mvtec':
     argument += f',path={pictures.five_sets(tmp_path)}'
+  if path.stem == 'tables':
+    for name in ('one.csv', 'other.npz', 'readme.txt'):
+      (tmp_path / name).touch()
+    argument += f',path={tmp_path}'
   study, folder = grid.load(f'{path}:{argument}')
   planned = runs.plan(grid.points(study, folder), tmp_path)
   assert study.name == path.stem
@@ -186,3 +191,17 @@ def test_categories_are_points(tmp_path, monkeypatch):
   assert prepared.points == study.points
   with pytest.raises(errors.UserError, match='papers has no folder of a cate'):
     grid.load(f'{path}:path={root}/papers')
+
+
+def test_tables_of_a_folder_are_ranked(tmp_path):
+  path = helpers.ROOT / 'configs/studies/tables.py'
+  for name in ('b.csv', 'a.npz'):
+    (tmp_path / name).touch()
+  study, folder = grid.load(f'{path}:path={tmp_path},variant=ae+bank')
+  resolved = grid.points(study, folder)
+  labels = [point.label for point in resolved]
+  assert labels == ['a.npz, ae', 'a.npz, bank', 'b.csv, ae', 'b.csv, bank']
+  assert study.ranked == 'data.path'
+  assert resolved[1].config.methods.bank.features == 'raw'
+  with pytest.raises(errors.UserError, match='has no csv, npz or parquet file'):
+    grid.load(f'{path}:path={tmp_path}/none')

@@ -24,6 +24,7 @@ DECIDE = {
   'data.validation_fraction': 0.2,
   'data.anomaly_fraction': 0.1,
   'data.unique_train': True,
+  'data.disjoint': True,
   'data.max_samples': 500,
   'data.scaling': 'minmax',
   'data.log1p': True,
@@ -85,6 +86,7 @@ FREE = {
   'eval.score': 'mae_clip',
   'eval.bootstrap': 3,
   'eval.normal_quantile': 0.5,
+  'eval.alarms_per_day': 7,
 }
 
 

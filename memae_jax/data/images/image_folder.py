@@ -63,7 +63,10 @@ def load(config) -> types.Source:
       s.file, config.image_size, config.colour, levels=levels_choice.levels
     )
     pictures = list(pool.map(read, samples))
-    inputs = _stack(samples, pictures)
+    sizes = single.sizes(samples, pictures, config) if alone else None
+    inputs = _stack(samples, pictures, sizes is not None)
+    if sizes is not None:
+      single.check_distinct(samples, inputs, sizes)
     if layout.has_masks:
       has_mask = np.array([not s.kind or bool(s.masks) for s in samples])
       masks = masks_lib.read(pool, samples, pictures, config.image_size)
@@ -81,6 +84,7 @@ def load(config) -> types.Source:
     places={'file': np.array([layouts.inside(root, s.file) for s in samples])},
     levels=tuple(levels_choice.levels),
     unknown=_unknown(config, inputs.shape[1:3]),
+    sizes=sizes,
     labelled=bool(names) or bool(is_test.any() and not alone),
     dropped=_dropped(root, layout),
     notes=_notes(samples, pictures, config.image_size),
@@ -213,27 +217,33 @@ def _levels(pool, samples, asked) -> levels.Choice:
 
 
 def _stack(
-  samples: Sequence[layouts.Sample], pictures: Sequence[decode_image.Picture]
+  samples: Sequence[layouts.Sample],
+  pictures: Sequence[decode_image.Picture],
+  may_differ: bool,
 ) -> np.ndarray:
   """Returns the pixels of all pictures, [S, H, W, C] uint8.
 
   C is 3 if any picture has 3 channels.
 
+  Args:
+    samples: all of them.
+    pictures: of each.
+    may_differ: whether they may differ in size; then all lie at the top left.
+
   Raises:
-    UserError: pictures differ in size.
+    UserError: pictures differ in size, and may not.
   """
-  height, width, _ = pictures[0].pixels.shape
+  shapes = [picture.pixels.shape for picture in pictures]
   for sample, picture in zip(samples, pictures):
-    if picture.pixels.shape[:2] != (height, width):
+    if picture.pixels.shape[:2] != shapes[0][:2] and not may_differ:
       other, first = map(foreign.name_of, (sample.file, samples[0].file))
       raise errors.UserError(
         f'{other} is {_size(picture)}, but {first} is {_size(pictures[0])}; set'
         ' data.image_size, or give all pictures one size'
       )
-  channels = max(picture.pixels.shape[2] for picture in pictures)
-  inputs = np.empty((len(pictures), height, width, channels), np.uint8)
-  for out, picture in zip(inputs, pictures):
-    out[:] = picture.pixels  # Grey is copied to each channel.
+  inputs = np.full((len(shapes), *np.max(shapes, axis=0)), single.GREY)
+  for out, picture, (height, width, _) in zip(inputs, pictures, shapes):
+    out[:height, :width] = picture.pixels  # Grey is copied to each channel.
   return inputs
 
 

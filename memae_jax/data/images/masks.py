@@ -56,7 +56,9 @@ def read(
   Raises:
     UserError: a mask cannot be read, or does not fit its picture.
   """
-  marked = np.zeros((len(pictures), *pictures[0].pixels.shape[:2]), bool)
+  # Pictures that stand alone may differ in size, see `single.page`.
+  shape = np.max([p.pixels.shape[:2] for p in pictures], axis=0)
+  marked = np.zeros((len(pictures), *shape), bool)
   with_masks = [i for i, sample in enumerate(samples) if sample.masks]
   read_mask = lambda i: _read_one(samples[i], pictures[i], size)
   masks_of: dict[bool, list[_Read]] = {True: [], False: []}
@@ -64,7 +66,8 @@ def read(
     anomalous = bool(samples[i].kind)
     masks_of[anomalous].append(mask)
     if anomalous:
-      marked[i] = mask.marked
+      height, width = mask.marked.shape
+      marked[i, :height, :width] = mask.marked
   return Masks(
     marked,
     _remarks(samples, [*masks_of[True], *masks_of[False]]),

@@ -36,7 +36,11 @@ BUILDERS = {
   'ucsd_ped2': ('memae_jax.data.prepare.builders.ucsd_ped2', 'UcsdPed2'),
 }
 # Sets that stay folders of files: name -> module with their `prepare`.
-FOLDERS = {'mvtec': 'memae_jax.data.prepare.builders.mvtec'}
+FOLDERS = {
+  'creditcard': 'memae_jax.data.prepare.builders.creditcard',
+  'creditcard_made': 'memae_jax.data.prepare.builders.creditcard_made',
+  'mvtec': 'memae_jax.data.prepare.builders.mvtec',
+}
 _NAMES = (*BUILDERS, *FOLDERS)
 
 

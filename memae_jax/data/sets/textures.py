@@ -3,6 +3,7 @@
 woven       threads that cross, over and under each other
 diagonal    stripes of two widths
 field       a random field of one scale
+noise       each pixel by itself
 waves, grating, weave, wall    the same cell over and over, straight: products
             of waves, a slanted wave, threads, bricks; for pictures that stand
             alone
@@ -25,7 +26,7 @@ from memae_jax.runtime import errors
 
 PHOTOGRAPHS = 'brick', 'grass', 'gravel'
 REGULAR = 'waves', 'grating', 'weave', 'wall'
-NAMES = ('woven', 'diagonal', 'field', *REGULAR, *PHOTOGRAPHS)
+NAMES = ('woven', 'diagonal', 'field', 'noise', *REGULAR, *PHOTOGRAPHS)
 TRAIN, TEST = 50, 40  # Pictures.
 _SIDE, _LEAST = 128, 48  # Pixels, by default and at least.
 _NOISE = 0.02  # Deviation, of a range of 1.
@@ -116,6 +117,11 @@ def _field(rng, side: int, tested: bool) -> np.ndarray:
   return 0.5 + 0.15 * band / band.std()
 
 
+def _noise(rng, side: int, tested: bool) -> np.ndarray:
+  del tested
+  return 0.5 + 0.15 * rng.normal(size=(side, side))
+
+
 def _straight(rng, side: int):
   """Returns rows, columns, and two periods in pixels."""
   down, right = np.mgrid[:side, :side].astype(float)
@@ -156,6 +162,7 @@ _GENERATED: dict[str, Callable[..., np.ndarray]] = {
   'woven': _woven,
   'diagonal': _diagonal,
   'field': _field,
+  'noise': _noise,
   'waves': _waves,
   'grating': _grating,
   'weave': _weave,

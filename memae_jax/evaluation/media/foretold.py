@@ -3,7 +3,7 @@
 import io
 import logging
 import pathlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import PIL.Image
 import scipy.ndimage
 
 from memae_jax.evaluation.scoring import scores
+from memae_jax.methods.alone import statements
 from memae_jax.runtime import atomic
 from memae_jax.training import experiment
 
@@ -35,7 +36,7 @@ def of(exp: experiment.Experiment, weights: Any) -> list[scores.Foretold]:
   if found is None:
     return []
   split, replica = exp.splits[0], exp.replicas[0]
-  arrays = {name: np.asarray(value) for name, value in found.items()}
+  says = statements.Statements(*map(np.asarray, found))
   named = exp.source.places.get('file')
   files = [
     f'sample {row}' if named is None else named[row]
@@ -44,9 +45,8 @@ def of(exp: experiment.Experiment, weights: Any) -> list[scores.Foretold]:
   ends = (
     np.array([0, 255]) * split.transform.scale[0] + split.transform.shift[0]
   )
-  block = exp.trainer.method.block
   levels = float(ends[0]), float(ends[1])
-  return [scores.Foretold(replica.name, files, block, arrays, levels)]
+  return [scores.Foretold(replica.name, files, says, levels)]
 
 
 def masks(exp: experiment.Experiment) -> np.ndarray | None:
@@ -61,7 +61,8 @@ def facts(
   """Returns a line of `results.json` for each picture.
 
   `hit` says whether the loudest pixel is within two pixels of the true mask; it
-  is None where there is none.
+  is None where there is none. `elsewhere` is the largest error in deviations of
+  all other pixels; None where nobody knows of masks.
 
   Args:
     found: the pictures.
@@ -69,29 +70,36 @@ def facts(
   """
   out = []
   for k, title in enumerate(found.title):
-    one = {name: value[k] for name, value in found.arrays.items()}
-    loudest = np.unravel_index(np.argmax(one['z']), one['z'].shape)
+    one = found.says.of(k)
+    loudest = np.unravel_index(np.argmax(one.z), one.z.shape)
     number = lambda value: float(value) if np.isfinite(value) else None
     out.append(
       {
         'file': title,
-        'r2': number(one['r2']),
-        'mean_z2': number(one['z2']),
-        'log_likelihood': number(one['log_likelihood']),
-        'max_z': number(one['z'].max()),
+        'size': one.size.tolist(),
+        'block': int(one.block),
+        'r2': number(one.r2),
+        'mean_z2': number(one.z2),
+        'log_likelihood': number(one.log_likelihood),
+        'max_z': number(one.z.max()),
         'loudest': [int(place) for place in loudest],
-        'filled_in': int(one['hidden'].sum()),
-        'hit': _hit(loudest, None if masks is None else masks[k]),
+        'filled_in': int(one.hidden.sum()),
+        **_beside(one.z, None if masks is None else masks[k]),
       }
     )
   return out
 
 
-def _hit(place, mask: np.ndarray | None) -> bool | None:
-  if mask is None or not mask.any():
-    return None
+def _beside(z: np.ndarray, mask: np.ndarray | None) -> dict[str, Any]:
+  """Returns `hit` and `elsewhere` of a picture."""
+  if mask is None:
+    return {'hit': None, 'elsewhere': None}
+  mask = mask[: z.shape[0], : z.shape[1]]  # A smaller picture has padding.
   near = scipy.ndimage.binary_dilation(mask, np.ones((3, 3)), _NEAR)
-  return bool(near[place])
+  return {
+    'hit': bool(near.flat[np.argmax(z)]) if mask.any() else None,
+    'elsewhere': float(z[~near].max()) if not near.all() else None,
+  }
 
 
 def in_words(lines: Sequence[Mapping[str, Any]], most: int = 5) -> list[str]:
@@ -111,11 +119,6 @@ def in_words(lines: Sequence[Mapping[str, Any]], most: int = 5) -> list[str]:
   ]
 
 
-def joined(of_families: Iterable[list]) -> list[scores.Foretold]:
-  """Returns the pictures of several families in one list."""
-  return [found for of_family in of_families for found in of_family]
-
-
 def write(
   folder: pathlib.Path, alone: Sequence[scores.Foretold], most: int
 ) -> None:
@@ -125,7 +128,7 @@ def write(
 
   Args:
     folder: where to.
-    alone: from `joined`.
+    alone: from `of`.
     most: so many pictures, and one at least.
   """
   for found in alone:
@@ -148,25 +151,39 @@ def warnings(of_replicas: Mapping[str, Sequence[Mapping[str, Any]]]):
 
 
 def _weak(lines: Sequence[Mapping[str, Any]]) -> list[str]:
-  weak = [line for line in lines if (line['r2'] or 0) < LEAST_R2]
-  if not weak:
-    return []
-  first = weak[0]
-  r2 = 'undefined' if first['r2'] is None else f'{first["r2"]:.2f}'
-  return [
-    f'{len(weak)} of {len(lines)} pictures do not foretell themselves (R^2'
-    f' below {LEAST_R2}), such as {first["file"]} ({r2}): their scores say'
-    ' little of defects'
-  ]
+  out, count = [], f'of {len(lines)} pictures'
+  if blank := [line['file'] for line in lines if line['r2'] is None]:
+    out.append(
+      f'{len(blank)} {count} have one colour, but for blocks that were hidden'
+      f' at most, such as {blank[0]}: R^2 is undefined, as there is nothing to'
+      ' foretell'
+    )
+  r2 = {line['file']: line['r2'] for line in lines if line['r2'] is not None}
+  if weak := [file for file, value in r2.items() if value < LEAST_R2]:
+    out.append(
+      f'{len(weak)} {count} do not foretell themselves (R^2 below {LEAST_R2}),'
+      f' such as {weak[0]} ({r2[weak[0]]:.2f}): their scores say little of'
+      ' defects'
+    )
+  return out
 
 
 def arrays(found: Sequence[scores.Foretold]) -> dict[str, np.ndarray]:
-  """Returns the arrays of maps.npz, named REPLICA/FIELD."""
-  return {
-    f'{one.name}/{field}': one.arrays[field]
-    for one in found
-    for field in _STORED
-  }
+  """Returns the arrays of maps.npz, named REPLICA/FIELD.
+
+  They are `size`, and `mean`, `sigma` and `z`, which are NaN where a picture is
+  smaller than others.
+  """
+  out = {}
+  for one in found:
+    out[f'{one.name}/size'] = one.says.size
+    for field in _STORED:
+      whole = getattr(one.says, field)
+      page = np.full_like(whole, np.nan)
+      for k, (height, width) in enumerate(one.says.size):
+        page[k, :height, :width] = whole[k, :height, :width]
+      out[f'{one.name}/{field}'] = page
+  return out
 
 
 def pictures_of(found: scores.Foretold, k: int) -> dict[str, bytes]:
@@ -176,9 +193,9 @@ def pictures_of(found: scores.Foretold, k: int) -> dict[str, bytes]:
     found: the pictures.
     k: which one.
   """
-  sigma = found.arrays['sigma'][k]
-  mean = _bytes(found.arrays['mean'][k], found.levels)
-  sure = _bytes(sigma[..., None], (0.0, float(sigma.max()) or 1.0))
+  one = found.says.of(k)
+  mean = _bytes(one.mean, found.levels)
+  sure = _bytes(one.sigma[..., None], (0.0, float(one.sigma.max()) or 1.0))
   return {'foretold': _png(mean), 'deviation': _png(sure)}
 
 
@@ -192,9 +209,10 @@ def film(found: scores.Foretold, k: int) -> bytes:
     found: the pictures.
     k: which one.
   """
-  picture = _bytes(found.arrays['picture'][k], found.levels)
-  mean = _bytes(found.arrays['mean'][k], found.levels)
-  block, (height, width) = found.block, picture.shape[:2]
+  one = found.says.of(k)
+  picture = _bytes(one.picture, found.levels)
+  mean = _bytes(one.mean, found.levels)
+  block, (height, width) = int(one.block), one.size.tolist()
   done, frames = np.full_like(picture, 128), []
   larger = max(1, _SIDE // max(height, width))
   for row in range(0, height, block):

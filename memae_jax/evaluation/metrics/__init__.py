@@ -3,5 +3,6 @@
 from memae_jax.evaluation.metrics import (  # noqa: F401  They register.
   entries,
   event_entries,
+  money_entries,
   place_entries,
 )

@@ -81,7 +81,7 @@ def _region_overlap(share, regions, negative) -> float:
 
 
 def evaluate(
-  maps: np.ndarray, masks: np.ndarray
+  maps: np.ndarray, masks: np.ndarray, covered: np.ndarray | None = None
 ) -> tuple[dict[str, float | None], dict[str, str]]:
   """Returns the metrics of pixels, and why the undefined ones are so.
 
@@ -92,26 +92,29 @@ def evaluate(
   Args:
     maps: [M, H, W] float32 error of each pixel, higher is more anomalous.
     masks: [M, H, W] bool, True where a pixel is anomalous.
+    covered: [M, H, W] bool, pixels that count; None: all of them.
 
   Returns:
     metrics: every name of `METRICS`, None where undefined.
     reasons: one sentence for each undefined metric.
   """
   positives = int(masks.sum())
+  size = masks.size if covered is None else int(covered.sum())
   out: dict[str, float | None] = dict.fromkeys(METRICS)
-  if masks.size:
-    out['pixel_base_rate'] = positives / masks.size
-  if positives in (0, masks.size):
+  if size:
+    out['pixel_base_rate'] = positives / size
+  if positives in (0, size):
     reason = 'no test sample has a mask'
-    if masks.size:
+    if size:
       kind = 'anomalous' if positives else 'normal'
       reason = f'every pixel of the {len(masks):,} masks is {kind}'
     return out, {name: reason for name in METRICS if out[name] is None}
   ranks, count = _ranks(maps)
   positive, negative = np.zeros((2, count), np.int64)
   share, regions = np.zeros(count), 0
-  for rank, mask in zip(ranks, masks):
-    np.add.at(negative, rank[~mask], 1)
+  normal = ~masks if covered is None else covered & ~masks
+  for rank, mask, rest in zip(ranks, masks, normal):
+    np.add.at(negative, rank[rest], 1)
     if mask.any():
       shares, count_of_mask = region_shares(mask)
       regions += count_of_mask
@@ -125,7 +128,7 @@ def evaluate(
 
 
 def evaluate_anomalous(
-  maps: np.ndarray, masks: np.ndarray
+  maps: np.ndarray, masks: np.ndarray, covered: np.ndarray | None = None
 ) -> tuple[dict[str, float | None], dict[str, str]]:
   """Returns metrics of pixels over the samples whose mask shows an anomaly.
 
@@ -133,13 +136,14 @@ def evaluate_anomalous(
   for nothing.
 
   Args:
-    maps, masks: see `evaluate`.
+    maps, masks, covered: see `evaluate`.
 
   Returns:
     As `evaluate`, names of `OF_ANOMALOUS` with "_anomalous" after them.
   """
   shows = masks.any(axis=(1, 2))
-  values, reasons = evaluate(maps[shows], masks[shows])
+  covered = None if covered is None else covered[shows]
+  values, reasons = evaluate(maps[shows], masks[shows], covered)
   named = lambda found: {
     f'{name}_anomalous': found[name] for name in OF_ANOMALOUS if name in found
   }

@@ -29,6 +29,7 @@ class Metric:
     headline: whether it stands in the report's first table.
     first_look: whether it stands in the terminal's table.
     of_pixels: whether it joins the first table where there are masks.
+    of_money: whether it joins the first table where samples are payments.
     of_events: whether the table of events of videos shows it.
     of_places: whether the table of places in frames of videos shows it.
     of_area: whether the table of defects by their area shows it.
@@ -48,6 +49,7 @@ class Metric:
   headline: bool = False
   first_look: bool = False
   of_pixels: bool = False
+  of_money: bool = False
   of_events: bool = False
   of_places: bool = False
   of_area: bool = False

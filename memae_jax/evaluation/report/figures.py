@@ -19,6 +19,7 @@ from memae_jax.evaluation.report.plots import (
   detection,
   embedding,
   memory,
+  money,
   training,
   video,
 )
@@ -50,6 +51,7 @@ def draw(
     *picture_figures.worst(results, replicas),
     *_comparisons(results),
     *_detection(results, replicas, baseline_scores),
+    *_money(results),
     *_curves(results, replicas),
     *picture_figures.draw(results, replicas, shown),
     *_slots(replicas, source_columns),
@@ -157,6 +159,25 @@ def _detection(results, replicas, baseline_scores) -> Iterator[Figure]:
       detection.score_distributions(
         first, results['config']['eval']['normal_quantile']
       ),
+    )
+
+
+def _money(results) -> Iterator[Figure]:
+  """Draws what alarms catch where samples are payments."""
+  facts = results.get('money')
+  if facts:
+    fixed = results['config']['eval']['alarms_per_day']
+    yield Figure(
+      'money',
+      'results',
+      'What do alarms catch, in money?',
+      'The highest scores of the test set raise an alarm, as many per day as'
+      ' the axis says; lines are means over the runs of a method. Left: the'
+      ' amount of the frauds among them, as a share and as a sum. Right: how'
+      ' many frauds they are. Grey lines need no detector: the bound (all'
+      ' frauds first, the largest of them first), the largest amounts first,'
+      f' and guessing. Dashed: {fixed:,} alarms per day, which were set.',
+      money.cost_curves(facts, fixed),
     )
 
 

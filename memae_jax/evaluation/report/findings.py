@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from memae_jax.evaluation.metrics import registry
-from memae_jax.evaluation.report import tables, wording
+from memae_jax.evaluation.report import money_table, tables, wording
 
 _FEW_STEPS = 200  # A rule of thumb.
 _LITTLE_EXPLAINED = 0.25
@@ -34,6 +34,9 @@ def sentences(results: Mapping[str, Any]) -> list[str]:
       f'{out[0][:-1]}: it scores an anomalous sample above a normal one'
       f' {wording.share(ours)} of the time{worse}.'
     )
+  if metric == 'average_precision':
+    rate = results['methods'][headline]['base_rate']['mean']
+    out[0] = f'{out[0][:-1]}; guessing has {wording.format_value(rate)}.'
   if results['averaged_classes']:
     seeds = results['methods'][headline][metric]['n']
     out.append(
@@ -58,7 +61,7 @@ def sentences(results: Mapping[str, Any]) -> list[str]:
   difference = results['differences'].get(f'{headline} - ae', {}).get(metric)
   if difference and difference['mean'] is not None:
     out.append(_against_ae(difference, digits))
-  return out
+  return out + money_table.sentences(results)
 
 
 def _against_baselines(

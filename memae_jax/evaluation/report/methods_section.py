@@ -21,6 +21,8 @@ _NAMES = {
   'low_precision_inputs': 'inputs that float32 rounds coarsely',
   'note': 'scoring was timed',
   'ranking': 'pixels are ranked',
+  'removed_as_equal_to_test': 'training and validation rows left out, as they'
+  ' equal a test row',
   'resident_bytes': 'bytes of samples on each device',
   'samples': 'test samples with a known mask',
   'samples_per_second': 'samples scored per second',

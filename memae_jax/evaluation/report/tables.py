@@ -15,16 +15,17 @@ Cell = dict[str, Any]
 def columns(results: Mapping[str, Any]) -> list[str]:
   """Returns the metrics of the headline table, those of the paper first."""
   paper = results['paper'] or {}
+  first = results['config']['eval'].get('headline', 'auroc')
   names = dict.fromkeys(
-    (*paper.get('metrics', ()), *registry.names('headline'))
+    (*paper.get('metrics', ()), first, *registry.names('headline'))
   )
   special = registry.names('only_some')
   missing = [m for m in special if not defined(results['methods'], m)]
   names = [m for m in names if m not in missing]
-  pixels = [
-    m for m in registry.names('of_pixels') if defined(results['methods'], m)
-  ]
-  return names[: 3 if pixels else 5] + pixels  # More would not fit the page.
+  special = (*registry.names('of_pixels'), *registry.names('of_money'))
+  special = [m for m in special if defined(results['methods'], m)]
+  names = [m for m in names if m not in special]
+  return names[: 3 if special else 5] + special  # More would not fit the page.
 
 
 def digits(results: Mapping[str, Any]) -> int:

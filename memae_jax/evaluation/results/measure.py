@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 import sklearn.metrics
 
+from memae_jax.data import types
 from memae_jax.evaluation.metrics import (
   class_means,
   detection,
   events,
   intervals,
+  money,
   video_intervals,
 )
 from memae_jax.evaluation.metrics import frames as frames_lib
@@ -104,9 +106,18 @@ def _swept(fields: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _measure(
-  replica: scores.ReplicaScores, config: Any, has_labels: bool
+  replica: scores.ReplicaScores,
+  config: Any,
+  has_labels: bool,
+  payments: types.Payments | None = None,
 ) -> tuple[dict[str, float | None], dict[str, str]]:
-  """Returns every metric of one run, and why the undefined ones are so."""
+  """Returns every metric of one run, and why the undefined ones are so.
+
+  Args:
+    replica: its scores.
+    config: `config.eval`.
+    has_labels, payments: see `measure`.
+  """
   values, reasons = detection.evaluate(
     replica.score,
     replica.anomalous,
@@ -134,6 +145,16 @@ def _measure(
     limit = replica.threshold(config.normal_quantile)
     of_events, why = events.evaluate(replica.frames, limit)
     values, reasons = values | of_events, reasons | why
+  if payments is not None and has_labels:
+    of_money, why = money.evaluate(
+      replica.score,
+      replica.anomalous,
+      replica.validation_score,
+      money.tested(payments, replica.sample),
+      config.alarms_per_day,
+      config.normal_quantile,
+    )
+    values, reasons = values | of_money, reasons | why
   if replica.pixels is not None:
     values, reasons = values | replica.pixels[0], reasons | replica.pixels[1]
   for metric in map(metric_registry.find, metric_registry.names('compute')):
@@ -154,6 +175,7 @@ def measure(
   config: Any,
   has_labels: bool = True,
   label_names: Sequence[str] = (),
+  payments: types.Payments | None = None,
 ) -> dict[str, Any]:
   """Returns the metrics of everything that was scored.
 
@@ -167,6 +189,7 @@ def measure(
     has_labels: False where the data have none: metrics that need labels are
       undefined.
     label_names: names of the normal classes.
+    payments: of all samples of the source, or None.
 
   Returns:
     headline, metrics (of the headline), variants, averaged_classes (see
@@ -174,8 +197,9 @@ def measure(
     baseline_reasons, memory, pseudo, rules, chosen, over_rows and videos, as in
     `results.json`.
   """
-  measured = [_measure(r, config, has_labels) for r in networks]
-  rivals = [_measure(r, config, has_labels) for r in baselines]
+  shared = config, has_labels, payments
+  measured = [_measure(r, *shared) for r in networks]
+  rivals = [_measure(r, *shared) for r in baselines]
   rows = [(r.fields, values) for r, (values, _) in zip(networks, measured)]
   rival_rows = [(r.fields, values) for r, (values, _) in zip(baselines, rivals)]
   methods = _summaries(rows)
@@ -199,7 +223,9 @@ def measure(
     'baseline_reasons': reasons,
     'memory': _means(_by_variant(memories)),
     'pseudo': _means(_by_variant(pseudo)),
-    'rules': _rules([*networks, *baselines]) if has_labels else {},
+    'rules': (
+      _rules([*networks, *baselines], config.bootstrap) if has_labels else {}
+    ),
     'chosen': chosen.summary(networks) if has_labels else {},
     'over_rows': (
       over_rows.summary(
@@ -258,10 +284,17 @@ def _interval(replica: scores.ReplicaScores, resamples: int) -> dict[str, Any]:
   return {name: value['ci95'] for name, value in by_metric.items()}
 
 
-def _rules(scored: Sequence[scores.ReplicaScores]) -> dict[str, Any]:
+def _rules(
+  scored: Sequence[scores.ReplicaScores], resamples: int
+) -> dict[str, Any]:
   """{method: {rule: summary of metrics}}, of those with several rules.
 
-  For clips the metrics of frames, for images AUROC and average precision.
+  For clips the metrics of frames, for images AUROC and average precision; if a
+  method has one run alone, with `interval`, by a bootstrap over its samples.
+
+  Args:
+    scored: networks and baselines.
+    resamples: of the bootstrap; 0: no intervals.
   """
   rows: dict[str, list[class_means.Row]] = {}
   for r in scored:
@@ -276,6 +309,14 @@ def _rules(scored: Sequence[scores.ReplicaScores]) -> dict[str, Any]:
   for rule, of_rule in rows.items():
     for method, summary in _summaries(of_rule).items():
       out.setdefault(method, {})[rule] = summary
+  for variant, runs in _by_variant([(r.fields, r) for r in scored]).items():
+    (first, *others), rules = runs, out.get(variant, {})
+    if others or len(rules) < 2 or first.frames is not None:
+      continue
+    for rule, summary in rules.items():
+      of_rule = first._replace(score=first.rules[rule])
+      for metric, ends in _interval(of_rule, resamples).items():
+        summary[metric]['interval'] = ends
   return out
 
 

@@ -275,6 +275,8 @@ def _fits(exp, name: str) -> bool:
   learns = name != 'random' and name not in trivial.MAPS
   if learns and exp.config.data.protocol == 'alone':
     return False  # There is no training sample.
+  if source.sizes is not None and name != 'random':
+    return False  # The grey around small pictures would count.
   if name in trivial.MAPS:
     return source.has_images and _mapped(exp, exp.splits[0]) > 0
   if name in trivial.IMAGES_ONLY:

@@ -27,9 +27,10 @@ def measure(
     maps: [M, H, W] of the same.
   """
   masks = source.masks[rows]
-  values, reasons = pixels.evaluate(maps, masks)
+  covered = source.covered(rows)
+  values, reasons = pixels.evaluate(maps, masks, covered)
   if source.videos is None:
-    further = (pixels.evaluate_anomalous(maps, masks),)
+    further = (pixels.evaluate_anomalous(maps, masks, covered),)
   else:
     further = (
       clip_scores.find_regions(source, rows, maps),

@@ -8,6 +8,7 @@ import numpy as np
 from memae_jax.data.tables import contributions
 from memae_jax.evaluation.metrics import detection
 from memae_jax.evaluation.metrics import frames as frames_lib
+from memae_jax.methods.alone import statements
 
 
 class Gallery(NamedTuple):
@@ -196,24 +197,20 @@ class ReplicaScores(NamedTuple):
 
 
 class Foretold(NamedTuple):
-  """Pictures that stand alone, M of them, and what a method says of each.
+  """Pictures that stand alone, M of them, and what each says of itself.
 
-  name: of the replica. title: [M] of each picture. block: pixels of a side of
-  the blocks that are foretold. arrays: `picture` and `mean` [M, H, W, C] in
-  units of the model input, `sigma`, `z` and `hidden` [M, H, W], `rows` [M, H]
-  and `columns` [M, W] kernels from the first pixel on, `r2`, `z2` and
-  `log_likelihood` [M]. levels: least and greatest value of a model input.
+  name: of the replica. title: [M] of each picture. says: NumPy arrays. levels:
+  least and greatest value of a model input.
   """
 
   name: str
   title: Sequence[str]
-  block: int
-  arrays: Mapping[str, np.ndarray]
+  says: statements.Statements
   levels: tuple[float, float]
 
   def loudest(self, most: int) -> list[int]:
     """Returns which pictures, so many at most, have the largest errors."""
-    largest = self.arrays['z'].max(axis=(1, 2))
+    largest = self.says.z.max(axis=(1, 2))
     return np.argsort(-largest, kind='stable')[:most].tolist()
 
 

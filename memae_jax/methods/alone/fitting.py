@@ -39,7 +39,7 @@ class Budget(NamedTuple):
 
   rounds: int
   steps: int
-  rate: float = 1e-2
+  rate: float = 3e-2
 
 
 def places(count: int) -> np.ndarray:

@@ -14,8 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from memae_jax.methods import base
-from memae_jax.methods.alone import nkn, trivial
-from memae_jax.runtime import errors
+from memae_jax.methods.alone import nkn, statements, trivial
+from memae_jax.runtime import errors, foreign
 
 LARGEST, SIGMA, BLOCK = 'max_abs', 'max_sigma', 'block_distance'
 LONGEST = 512  # Pixels of a side above which the fit takes hours.
@@ -34,7 +34,8 @@ def build(
     replicas: of the family, so of one detector.
 
   Raises:
-    UserError: samples are no pictures, or larger than can be fitted.
+    UserError: samples are no pictures, or patches of some; the blocks do not
+      fit; or pictures are larger than can be fitted.
   """
   name, shape = replicas[0].variant, tuple(input_shape)
   if len(shape) != 3:
@@ -42,24 +43,79 @@ def build(
       f'method "{name}" is of pictures, but a sample has shape {shape}; leave'
       ' it out of fleet.variants'
     )
+  if config.data.patch and config.data.patch_for == 'all':
+    raise errors.UserError(
+      f'config field "data.patch" is {config.data.patch}, but method "{name}"'
+      ' fits whole pictures; use 0, and data.image_size for large ones'
+    )
   options = config.methods.nkn
   settings = nkn.Settings(
     **{field: options[field] for field in nkn.Settings._fields}
   )
-  side = max(shape[:2])
-  if name == 'nkn' and side > LONGEST:
-    memory = 8 * (6 * side**2 + 4 * (side // 8) ** 4) / 2**30
+  if settings.stride > nkn.side_of(shape[:2], settings):
     raise errors.UserError(
-      f'pictures have {shape[0]} x {shape[1]} pixels: a Gaussian process of'
-      f' these would take about {memory:,.0f} GiB and, at {LONGEST} pixels'
-      ' already, an hour each; set data.image_size to at most that'
+      f'config field "methods.nkn.stride" is {settings.stride}, so that blocks'
+      f' of {nkn.side_of(shape[:2], settings)} pixels would leave gaps; use at'
+      ' most that'
     )
-  if settings.block > min(shape[:2]):
-    raise errors.UserError(
-      f'config field "methods.nkn.block" is {settings.block}, but pictures have'
-      f' {shape[0]} x {shape[1]} pixels; lower it'
-    )
+  _check(name, settings, shape[:2], 0)
   return Alone(name, shape, settings)
+
+
+def _check(name: str, settings: nkn.Settings, size, unknown: int) -> None:
+  """Refuses pictures that a detector cannot take.
+
+  Args:
+    name: of the detector.
+    settings: of it.
+    size: (H, W) of a picture.
+    unknown: number of its pixels that are filled in.
+
+  Raises:
+    UserError: a block is larger than the picture, or the memory or hours that
+      it would take are too much.
+  """
+  words = f'pictures have {size[0]} x {size[1]} pixels'
+  if settings.block > min(size):
+    raise errors.UserError(
+      f'config field "methods.nkn.block" is {settings.block}, but {words};'
+      ' lower it (block=)'
+    )
+  if name == 'period_shift' and max(size) > LONGEST:
+    raise errors.UserError(
+      f'{words}: "{name}" would compare them with millions of shifts; set'
+      f' data.image_size (size=) to at most {LONGEST}, or leave it out of'
+      ' fleet.variants'
+    )
+  if name != 'nkn':
+    return
+  needed, there = nkn.memory(size, unknown, settings), foreign.memory()
+  if needed <= there and max(size) <= LONGEST:
+    return
+  side = _fitting(settings, unknown / (size[0] * size[1]), there)
+  mend = f'set data.image_size (size=) to at most {side}, or cut them to that'
+  if settings.block:
+    mend += ', or lower methods.nkn.block (block=)'
+  if unknown:
+    mend += ', or mark fewer pixels in data.fill (fill=)'
+  raise errors.UserError(
+    f'{words}: a Gaussian process of these would take about'
+    f' {foreign.size_of(needed)} of memory (here are {foreign.size_of(there)})'
+    f' and, at {LONGEST} pixels already, an hour each; {mend}'
+  )
+
+
+def _fitting(settings: nkn.Settings, share: float, room: int) -> int:
+  """Returns the side of the largest square picture that fits, in pixels.
+
+  Args:
+    settings: of the fit.
+    share: of the pixels that nobody knows.
+    room: in bytes.
+  """
+  of = lambda side: nkn.memory((side, side), int(share * side**2), settings)
+  fits = [side for side in range(8, LONGEST + 1, 8) if of(side) <= room]
+  return max(fits, default=8)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,6 +128,8 @@ class Alone(base.Method):
     settings: of its blocks and of the Gaussian process.
     count: of pictures.
     unknown: pixels of all of them that are filled in, as bits.
+    sizes: (H, W) of each picture, which may be smaller than `shape`; empty: all
+      have that.
   """
 
   name: str
@@ -79,6 +137,7 @@ class Alone(base.Method):
   settings: nkn.Settings
   count: int = 1
   unknown: bytes = b''
+  sizes: tuple[tuple[int, int], ...] = ()
 
   @property
   def stages(self):
@@ -96,15 +155,28 @@ class Alone(base.Method):
     """Name of the anomaly score."""
     return self.criterion[0]
 
-  @property
-  def block(self) -> int:
-    """Side of the blocks that are foretold, in pixels."""
-    return nkn.side_of(self.shape[:2], self.settings)
+  def for_samples(self, rows, source):
+    """Returns the method that holds these pictures.
 
-  def for_samples(self, count, unknown=None):
-    """Returns the method that holds so many pictures."""
-    bits = b'' if unknown is None else np.packbits(unknown).tobytes()
-    return dataclasses.replace(self, count=count, unknown=bits)
+    Raises:
+      UserError: see `build`.
+    """
+    hole, sizes = source.unknown, ()
+    if source.sizes is not None:
+      sizes = tuple(map(tuple, source.sizes[rows].tolist()))
+    for size in dict.fromkeys(sizes or (self.shape[:2],)):
+      unknown = 0 if hole is None else int(hole.sum())
+      _check(self.name, self.settings, size, unknown)
+    bits = b'' if hole is None else np.packbits(hole).tobytes()
+    return dataclasses.replace(self, count=len(rows), unknown=bits, sizes=sizes)
+
+  def size(self, k: int) -> tuple[int, int]:
+    """Returns height and width of a picture."""
+    return self.sizes[k] if self.sizes else self.shape[:2]
+
+  def block(self, k: int) -> int:
+    """Returns the side of the blocks of a picture, in pixels."""
+    return nkn.side_of(self.size(k), self.settings)
 
   @property
   def missing(self) -> np.ndarray:
@@ -142,22 +214,29 @@ class Alone(base.Method):
     del stage, rng
     kept = {n: np.array(of) for n, of in variables[_KEPT].items()}
     last = len(collected) - 1  # A replica may have fewer pictures than others.
-    picture = np.asarray(collected[min(round_, last)], np.float64)
-    found = {'picture': picture, **self._found(picture, int(hyper))}
+    k = min(round_, last)
+    height, width = self.size(k)
+    picture = np.asarray(collected[k][:height, :width], np.float64)
+    # Around a small picture nothing is foretold, and there is no error.
+    kept['picture'][k] = kept['mean'][k] = collected[k]
+    found = self._found(picture, self.block(k), int(hyper))
     for name, value in found.items():
-      kept[name][min(round_, last)] = value
+      place = tuple(slice(count) for count in np.shape(value))
+      kept[name][(k, *place)] = value
     return {_KEPT: kept}, round_ >= last
 
-  def _found(self, picture: np.ndarray, seed: int) -> dict[str, Any]:
-    """Returns what `init` has room for, of one picture."""
+  def _found(self, picture, block: int, seed: int) -> dict[str, Any]:
+    """Returns what `init` has room for, of one picture at its own size."""
     if self.name != 'nkn':
       hole = self.missing
       if hole.any():
         picture = np.where(
           hole[..., None], picture[~hole].mean(axis=0), picture
         )
-      return {'mean': trivial.ALL[self.name](picture, self.block)}
-    found = nkn.fit(picture, self.missing, self.settings, seed)._asdict()
+      return {'mean': trivial.ALL[self.name](picture, block)}
+    height, width = picture.shape[:2]  # A hole has the size of all pictures.
+    hole = self.missing[:height, :width]
+    found = nkn.fit(picture, hole, self.settings, seed)._asdict()
     found['z'] = np.nan_to_num(found['z'])  # What is filled in has no error.
     rows, columns = found.pop('kernels')
     return {**found, 'rows': rows, 'columns': columns}
@@ -180,5 +259,14 @@ class Alone(base.Method):
     return base.Prediction(scores, maps, output=mean)
 
   def found(self, variables):
-    """Returns what `init` has room for, of the Gaussian process alone."""
-    return variables[_KEPT] if self.name == 'nkn' else None
+    """Returns `Statements` of the Gaussian process, None of other detectors."""
+    if self.name != 'nkn':
+      return None
+    names = statements.Statements._fields
+    kept = {n: v for n, v in variables[_KEPT].items() if n in names}
+    every = range(self.count)
+    return statements.Statements(
+      **kept,
+      block=np.array([self.block(k) for k in every]),
+      size=np.array([self.size(k) for k in every]),
+    )

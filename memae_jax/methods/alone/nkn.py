@@ -7,21 +7,28 @@ predictions, since a defect spoils those of its periodic copies, too.
 """
 
 import functools
+import itertools
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from memae_jax.methods.alone import double, fitting, grids, kernels, periods
+from memae_jax.methods.alone import (
+  blocks,
+  double,
+  fitting,
+  grids,
+  kernels,
+  periods,
+)
 from memae_jax.methods.images import patches
 from memae_jax.runtime import jax_settings
 
 _SAME = 1e-12  # Deviation, over the largest level, of one colour.
 _DRAWS = 8  # Of hidden pixels, in each round of training.
 _REFIT = 1e-2  # Learning rate of passes after the first.
-_LARGE_HOLE = 1000  # Pixels from which on there is one pass.
-FILLED = 0.1  # At most this share of a picture is filled in between passes.
+LARGE_HOLE = 1000  # Pixels from which on there is one pass.
 
 
 class Settings(NamedTuple):
@@ -31,8 +38,8 @@ class Settings(NamedTuple):
   stride: from one block to the next; 0: the block.
   passes: the first one, and further ones without the worst blocks.
   steps: of Adam in the first pass; later ones take a third.
-  starts: tries with the strongest periods, of which the likeliest goes on; 0:
-    one, from a tenth of the picture, as the authors do.
+  starts: tries with pairs of periods of both axes, of which the likeliest goes
+    on; 0: one, from a tenth of the picture, as the authors do.
   periodic: periodic kernels of an axis.
   loud: deviations above which a block may be filled in.
   retrain: 'picture' trains on the picture once in each pass; 'block' goes on to
@@ -41,9 +48,9 @@ class Settings(NamedTuple):
 
   block: int = 0
   stride: int = 0
-  passes: int = 2
+  passes: int = 3
   steps: int = 600
-  starts: int = 3
+  starts: int = 4
   periodic: int = 1
   loud: float = 4.0
   retrain: str = 'picture'
@@ -57,9 +64,9 @@ class Found(NamedTuple):
   channels over sigma; NaN where pixels are missing. hidden: [H, W] bool, what
   was filled in. distance: [H, W] squared Mahalanobis distance of the block of a
   pixel, over its number of values. r2: share of the spread of the pixels that
-  are not hidden that is foretold; NaN of a constant picture. z2: mean square of
-  their z. log_likelihood: of a pixel, after training, in nats. kernels: of both
-  axes, from the first pixel on.
+  are not hidden that is foretold; NaN if they have one colour. z2: mean square
+  of their z. log_likelihood: of a pixel, after training, in nats. kernels: of
+  both axes, from the first pixel on.
   """
 
   mean: np.ndarray
@@ -76,6 +83,31 @@ class Found(NamedTuple):
 def side_of(size: tuple[int, int], settings: Settings) -> int:
   """Returns the side of the blocks of a picture, in pixels."""
   return settings.block or max(min(size) // 8, 1)
+
+
+def memory(size: tuple[int, int], unknown: int, settings: Settings) -> int:
+  """Returns about how many bytes a fit takes at its largest.
+
+  The largest arrays are of pairs of pixels that are hidden at once, and of
+  pairs of pixels of a block. Of each there are so many at once as XLA says of
+  its programs on a CPU (`memory_analysis`, 64 to 224 pixels), and copies on the
+  host.
+
+  Args:
+    size: (H, W) of the picture.
+    unknown: number of its pixels that nobody knows.
+    settings: of the fit.
+  """
+  block, hidden = side_of(size, settings), max(unknown, 1)
+  if settings.passes > 1 and unknown < LARGE_HOLE:
+    hidden = _room(size, unknown, block)
+  return 8 * (7 * hidden**2 + 5 * block**4 + 150 * max(size) ** 2)
+
+
+def _room(size: tuple[int, int], unknown: int, block: int) -> int:
+  """Returns the largest number of pixels that are hidden after a pass."""
+  most = max(int(blocks.FILLED * size[0] * size[1] / block**2), 1)
+  return unknown + most * block**2
 
 
 def _hidden(mask: np.ndarray, room: int) -> grids.Hidden:
@@ -118,40 +150,6 @@ def _predict(model, picture, hidden, corners_, block):
   return now, jax.lax.map(leave, corners_), _unsure(now), value
 
 
-def _assemble(left: grids.Left, corners_: np.ndarray, size, block: int):
-  """Lays blocks on a page; a pixel takes the block whose middle is nearest."""
-  channels = left.mean.shape[1]
-  mean = np.zeros((channels, *size))
-  sigma, distance = np.ones(size), np.zeros(size)
-  nearest = np.full(size, np.inf)
-  offset = np.abs(np.arange(block) - (block - 1) / 2)
-  far = np.maximum(offset[:, None], offset[None])
-  for number, (row, column) in enumerate(corners_):
-    at = slice(row, row + block), slice(column, column + block)
-    better = far < nearest[at]
-    nearest[at][better] = far[better]
-    own = left.mean[number].reshape(channels, block, block)
-    mean[:, at[0], at[1]][:, better] = own[:, better]
-    sigma[at][better] = left.sigma[number].reshape(block, block)[better]
-    distance[at][better] = left.mahalanobis[number].sum() / own.size
-  return mean, sigma, distance
-
-
-def _worst(z: np.ndarray, corners_: np.ndarray, block: int, loud: float):
-  """Returns which pixels the blocks of the largest mean squares have."""
-  most = int(FILLED * z.size / block**2)
-  blocks = [z[r : r + block, c : c + block] for r, c in corners_]
-  size = np.array(
-    [np.nanmean(b**2) if np.isfinite(b).any() else 0 for b in blocks]
-  )
-  high = np.array([np.nanmax(b, initial=0) for b in blocks])
-  order = [i for i in np.argsort(-size, kind='stable') if high[i] > loud]
-  out = np.zeros(z.shape, bool)
-  for row, column in corners_[order[: max(most, 1)]]:
-    out[row : row + block, column : column + block] = True
-  return out
-
-
 def fit(
   picture: np.ndarray, missing: np.ndarray, settings: Settings, seed: int
 ) -> Found:
@@ -164,7 +162,7 @@ def fit(
     seed: of the weights.
   """
   known = np.asarray(picture, np.float64)[~missing]
-  if known.std() <= _SAME * max(np.abs(known).max(), 1):
+  if known.std(axis=0).max() <= _SAME * max(np.abs(known).max(), 1):
     return _constant(picture, missing)
   with double.on_cpu():
     return _fit(picture, missing, settings, seed)
@@ -201,6 +199,9 @@ def _fit(picture, missing, settings, seed):
   good = ~page.filled
   errors_, spread = (scaled - page.mean)[:, good], scaled[:, good]
   spread = spread - spread.mean(axis=1, keepdims=True)
+  total = np.sum(spread**2)
+  if total <= spread.size * _SAME**2:  # One colour, but for what is hidden.
+    total = np.nan
   matrices = fitting.matrices(model, size)
   return Found(
     mean=np.moveaxis(page.mean, 0, -1) * scale + level,
@@ -208,7 +209,7 @@ def _fit(picture, missing, settings, seed):
     z=np.where(missing, np.nan, page.z(scaled)),
     hidden=page.filled & ~missing,
     distance=page.distance,
-    r2=float(1 - np.sum(errors_**2) / np.sum(spread**2)),
+    r2=float(1 - np.sum(errors_**2) / total),
     z2=float(np.mean((errors_ / page.sigma[good]) ** 2)),
     log_likelihood=page.value / max(good.sum() * len(scaled), 1),
     kernels=tuple(np.asarray(matrix[0]) for matrix in matrices[:2]),
@@ -240,9 +241,9 @@ def _key(number: int) -> jax.Array:
 def _passes(scaled, missing, at, block, settings, seed):
   """Returns the model of the last pass, and what it foretells."""
   given = int(missing.sum())
-  room = given + max(int(FILLED * missing.size / block**2), 1) * block**2
+  room = _room(missing.shape, given, block)
   # Of a large hole and further blocks nobody waits for the joint covariance.
-  passes = settings.passes if given < _LARGE_HOLE else 1
+  passes = settings.passes if given < LARGE_HOLE else 1
   filled = missing
   for number in range(passes):
     hidden = _hidden(filled, room if number else max(given, 1))
@@ -254,13 +255,15 @@ def _passes(scaled, missing, at, block, settings, seed):
       model = fitting.train(model, scaled, hidden, key, budget, _DRAWS)
     now, left, unsure, value = _predict(model, scaled, hidden, at, block)
     now, left = jax.tree.map(np.asarray, (now, left))
-    mean, sigma, distance = _assemble(left, at, missing.shape, block)
+    gap = scaled - now.images - now.mean[:, None, None]
+    far = blocks.distances(left, now, gap, filled, missing, at, block)
+    mean, sigma, distance = blocks.assemble(left, far, at, missing.shape, block)
     mean[:, filled] = now.images[:, filled]
     sigma[filled] = np.asarray(unsure)[: filled.sum()]
     mean = mean + now.mean[:, None, None]
     page = _Page(mean, sigma, distance, filled, float(value))
     z = np.where(missing, np.nan, page.z(scaled))
-    worst = _worst(z, at, block, settings.loud)
+    worst = blocks.worst(z, at, block, settings.loud)
     if not worst.any():
       break
     filled = missing | worst
@@ -279,13 +282,17 @@ def _retrained(model, page, scaled, missing, at, block, settings):
     anew = fitting.train(model, scaled, hidden, key, budget, _DRAWS)
     made, unsure, factor = map(np.asarray, _completed(anew, scaled, hidden))
     own &= ~missing
-    within = own[missing | own]
-    count = len(within)
-    mean[:, own], sigma[own] = made[:, own], unsure[:count][within]
-    gap = np.where(missing, 0, scaled - made)[:, missing | own]
-    white = gap @ factor[:count, :count]
-    distance[own] = np.sum(white**2) / max(len(scaled) * own.sum(), 1)
+    (within,) = np.nonzero(own[missing | own])
+    mean[:, own], sigma[own] = made[:, own], unsure[within]
+    far = blocks.distance_of_hidden((scaled - made)[:, own], factor, within)
+    distance[own] = far / max(len(scaled) * own.sum(), 1)
   return page._replace(mean=mean, sigma=sigma, distance=distance)
+
+
+def _pairs(count: int) -> list[tuple[int, int]]:
+  """Returns which periods of rows and of columns are tried together."""
+  each = itertools.product(range(count), repeat=2)
+  return sorted(each, key=lambda pair: (max(pair), sum(pair), pair))[:count]
 
 
 def _first(scaled, missing, hidden, settings, seed, key):
@@ -293,22 +300,26 @@ def _first(scaled, missing, hidden, settings, seed, key):
   size = scaled.shape[1:]
   layout = kernels.Layout(settings.periodic)
   shown = np.moveaxis(np.where(missing, 0, scaled), 0, -1)
-  most = max(settings.starts, 1) - 1 + settings.periodic
+  pairs = _pairs(max(settings.starts, 1))
+  most = max(map(max, pairs)) + settings.periodic
   strongest = [periods.find(shown, axis, most) for axis in (0, 1)]
   if not settings.starts:
     strongest = [np.full(settings.periodic, n / 10) for n in size]
   rounds, draws = (6, _DRAWS) if missing.any() else (1, 0)
   tried = settings.steps // 4 if settings.starts > 1 else 0
   models = []
-  for start in range(max(settings.starts, 1)):
-    chosen = tuple(s[start : start + settings.periodic] for s in strongest)
+  for number, pair in enumerate(pairs):
+    chosen = tuple(
+      found[start : start + settings.periodic]
+      for found, start in zip(strongest, pair)
+    )
     model = fitting.init(np.random.default_rng(seed), size, chosen, layout)
     value = 0.0
     if tried:
       budget = fitting.Budget(1, tried)
       model = fitting.train(model, scaled, hidden, key, budget, draws)
       value = float(_visible(model, scaled, hidden))
-    models.append((value, start, model))
+    models.append((value, -number, model))
   _, _, model = max(models, key=lambda entry: entry[:2])
   steps = max((settings.steps - tried) // rounds, 1)
   budget = fitting.Budget(rounds, steps)

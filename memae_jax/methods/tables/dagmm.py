@@ -43,7 +43,7 @@ def build(
   widths = tuple(options.widths)
   return Dagmm(
     encoder=dense.DenseEncoder(widths, options.code, dtype=dtype),
-    decoder=dense.DenseDecoder(widths, input_shape, dtype=dtype),
+    decoder=dense.DenseDecoder(widths[::-1], input_shape, dtype=dtype),
     members=Members(options.components, options.hidden),
     of_energy=options.energy,
     of_covariance=options.covariance,

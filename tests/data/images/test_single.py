@@ -10,9 +10,9 @@ from memae_jax.data.images import image_folder, single
 from memae_jax.runtime import errors
 
 
-def _picture(path, seed=0, white=None):
+def _picture(path, seed=0, white=None, size=(8, 6)):
   path.parent.mkdir(parents=True, exist_ok=True)
-  pixels = np.random.default_rng(seed).integers(0, 256, (8, 6), np.uint8)
+  pixels = np.random.default_rng(seed).integers(0, 256, size, np.uint8)
   if white is not None:
     pixels = np.where(white, 255, 0).astype(np.uint8)
   PIL.Image.fromarray(pixels).save(path)
@@ -81,3 +81,35 @@ def test_what_is_no_picture_is_named(tmp_path):
     single.layout(tmp_path / 'none.png')
   with pytest.raises(errors.UserError, match='has no picture'):
     single.layout(tmp_path)
+
+
+def test_pictures_may_differ_in_size(tmp_path):
+  _picture(tmp_path / 'good/a.png')
+  _picture(tmp_path / 'hole/b.png', 1, size=(5, 9))
+  white = np.zeros((5, 9), bool)
+  white[1:3, 7:] = True
+  _picture(tmp_path / 'ground_truth/hole/b_mask.png', white=white)
+  source, _ = _load(tmp_path)
+  assert source.inputs.shape == (2, 8, 9, 1)
+  assert source.sizes.tolist() == [[8, 6], [5, 9]]
+  covered = source.covered(np.array([1, 0]))
+  assert covered[0, :5].all() and not covered[0, 5:].any()
+  assert (source.inputs[~source.covered(np.arange(2))] == single.GREY).all()
+  np.testing.assert_array_equal(source.masks[1, :5], white)
+  assert not source.masks[1, 5:].any() and not source.masks[0].any()
+  half, _ = _load(tmp_path, image_size=4)
+  assert half.sizes is None and half.covered(np.arange(2)) is None
+
+
+def test_what_is_of_one_size_is_refused_for_several(tmp_path):
+  first = _picture(tmp_path / 'a.png')
+  other = np.asarray(PIL.Image.open(first))
+  other = np.pad(other, ((0, 2), (0, 0)), constant_values=single.GREY)
+  PIL.Image.fromarray(other).save(tmp_path / 'b.png')
+  words = '"data.fill" is .*a.png has 8 x 6 pixels and .*b.png has 10 x 6'
+  with pytest.raises(errors.UserError, match=words):
+    _load(tmp_path, fill=str(first))
+  with pytest.raises(errors.UserError, match='use one of fixed, none'):
+    _load(tmp_path, scaling='contrast')
+  with pytest.raises(errors.UserError, match='but for a grey border'):
+    _load(tmp_path)

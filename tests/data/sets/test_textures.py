@@ -7,7 +7,7 @@ from memae_jax.data import protocols, sources
 from memae_jax.data.sets import textures
 from memae_jax.runtime import errors
 
-GENERATED = 'woven', 'diagonal', 'field', *textures.REGULAR
+GENERATED = [n for n in textures.NAMES if n not in textures.PHOTOGRAPHS]
 
 
 def _load(data_config, **fields):

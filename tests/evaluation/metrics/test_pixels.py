@@ -122,3 +122,21 @@ def test_undefined_has_a_reason(masks, reason):
   assert metrics['aupro'] is None and metrics['pixel_auroc'] is None
   assert set(reasons.values()) == {reason}
   assert set(reasons) == {k for k, v in metrics.items() if v is None}
+
+
+def test_pixels_around_small_pictures_count_for_nothing():
+  maps, masks = _case()
+  covered = np.ones_like(masks)
+  covered[0, 10:], covered[3, :, 5:] = False, False
+  masks &= covered
+  flat = masks[covered], maps[covered]
+  found, _ = pixels.evaluate(maps, masks, covered)
+  again, _ = pixels.evaluate(np.where(covered, maps, -7), masks, covered)
+  assert found == pytest.approx(again)
+  wanted = sklearn.metrics.roc_auc_score(*flat)
+  assert found['pixel_auroc'] == pytest.approx(wanted)
+  assert found['pixel_base_rate'] == pytest.approx(flat[0].mean())
+  some, _ = pixels.evaluate_anomalous(maps, masks, covered)
+  rows = masks.any(axis=(1, 2))[:, None, None] & covered
+  wanted = sklearn.metrics.roc_auc_score(masks[rows], maps[rows])
+  assert some['pixel_auroc_anomalous'] == pytest.approx(wanted)

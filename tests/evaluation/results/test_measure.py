@@ -69,3 +69,19 @@ def test_what_does_not_vary_is_not_named():
     'memae - nonspar',
     'nonspar - ae',
   ]
+
+
+def test_a_run_alone_has_an_interval_for_each_score():
+  rng = np.random.default_rng(0)
+  one, *others = [
+    _scored(variant, 0.52, seed=seed)._replace(
+      rules={'good': np.arange(10.0), 'chance': rng.normal(size=10)}
+    )
+    for variant, seed in (('nkn', 0), ('ae', 0), ('ae', 1))
+  ]
+  config = config_lib.resolve(CONFIG)
+  rules = measure.measure([one, *others], [], {}, config.eval)['rules']
+  assert rules['nkn']['good']['auroc']['interval'] == [1.0, 1.0]
+  low, high = rules['nkn']['chance']['auroc']['interval']
+  assert low < rules['nkn']['chance']['auroc']['mean'] < high
+  assert 'interval' not in rules['ae']['good']['auroc']  # It has two seeds.

@@ -42,6 +42,8 @@ def test_a_defect_is_the_loudest_and_unknown_pixels_are_left_out():
   row, column = np.unravel_index(np.nanargmax(found.z), found.z.shape)
   assert 7 <= row <= 11 and 8 <= column <= 12
   assert found.hidden[9, 10] and not found.hidden[missing].any()
+  # Hidden from all others, its block is still the farthest off.
+  assert found.distance[9, 10] == found.distance.max() > 5
   assert found.hidden.mean() <= 0.11
   # Whatever stands at pixels that are unknown changes nothing.
   picture[missing] = -5
@@ -50,11 +52,23 @@ def test_a_defect_is_the_loudest_and_unknown_pixels_are_left_out():
     np.testing.assert_array_equal(one, other)
 
 
-def test_a_constant_picture_has_no_error():
-  found = nkn.fit(np.full((12, 12, 1), 0.4), np.zeros((12, 12), bool), QUICK, 0)
+@pytest.mark.parametrize('colour', [(0.4,), (0.9, 0.1, 0.2)])
+def test_a_constant_picture_has_no_error(colour):
+  picture = np.broadcast_to(colour, (12, 12, len(colour)))
+  found = nkn.fit(picture, np.zeros((12, 12), bool), QUICK, 0)
   assert np.nanmax(found.z) == 0 and np.isnan(found.r2)
-  np.testing.assert_allclose(found.mean, 0.4)
+  np.testing.assert_allclose(found.mean, picture)
   assert not found.hidden.any() and (found.sigma == 0).all()
+
+
+def test_the_memory_is_that_of_pairs_of_hidden_pixels_and_of_a_block():
+  whole = nkn.memory((224, 224), 0, nkn.Settings())
+  assert 0.5e9 < whole < 3e9
+  one_pass = nkn.Settings(passes=1)
+  assert nkn.memory((224, 224), 0, one_pass) < whole / 20
+  hole = nkn.memory((224, 224), 40_000, one_pass)
+  assert hole > 5 * 8 * 40_000**2
+  assert nkn.memory((224, 224), 0, one_pass._replace(block=150)) > 2e10
 
 
 @pytest.mark.slow
@@ -91,5 +105,5 @@ def test_planted_defects_are_found_and_errors_calibrated(kind):
 @pytest.mark.slow
 def test_white_noise_does_not_foretell_itself():
   noise = np.random.default_rng(0).normal(size=(32, 32, 1))
-  found = nkn.fit(noise, np.zeros((32, 32), bool), nkn.Settings(steps=100), 0)
+  found = nkn.fit(noise, np.zeros((32, 32), bool), nkn.Settings(), 0)
   assert found.r2 < 0.1 and 0.8 <= found.z2 <= 1.2

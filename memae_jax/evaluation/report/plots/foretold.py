@@ -16,17 +16,17 @@ def draw(found: scores.Foretold, k: int) -> matplotlib.figure.Figure:
     found: the pictures.
     k: which one.
   """
-  one = {name: value[k] for name, value in found.arrays.items()}
+  one = found.says.of(k)
   figure, axes = style.axes(2, 4, 4.6, height_ratios=(3, 2))
   low, high = found.levels
   unit = lambda values: (values.astype(np.float64) - low) / (high - low)
-  height, width = one['z'].shape
+  height, width = one.z.shape
   box = -0.5, -0.5, width, height
   panels = (
-    ('the picture', unit(one['picture']), {}),
-    ('foretold, block by block', unit(one['mean']), {}),
-    ('its deviation', one['sigma'], {'cmap': 'viridis'}),
-    ('error, in deviations', one['z'], {'cmap': 'magma', 'vmin': 0}),
+    ('the picture', unit(one.picture), {}),
+    ('foretold, block by block', unit(one.mean), {}),
+    ('its deviation', one.sigma, {'cmap': 'viridis'}),
+    ('error, in deviations', one.z, {'cmap': 'magma', 'vmin': 0}),
   )
   for ax, (title, values, more) in zip(axes[0], panels):
     images.picture(
@@ -35,16 +35,16 @@ def draw(found: scores.Foretold, k: int) -> matplotlib.figure.Figure:
     ax.set(xticks=[], yticks=[])
     ax.grid(False)
     style.titles(ax, title)
-  if (one['z'] > _LOUD).any():
-    images.outline(axes[0, 3], one['z'] > _LOUD, style.FLAGGED, box)
-  if one['hidden'].any():
-    images.outline(axes[0, 0], one['hidden'] > 0, style.OUTLINE, box)
+  if (one.z > _LOUD).any():
+    images.outline(axes[0, 3], one.z > _LOUD, style.FLAGGED, box)
+  if one.hidden.any():
+    images.outline(axes[0, 0], one.hidden > 0, style.OUTLINE, box)
   for ax, name in zip(axes[1], ('rows', 'columns')):
-    values = one[name]
+    values = getattr(one, name)
     ax.plot(values / (values[0] or 1), color=style.INK, linewidth=1.2)
     style.titles(ax, f'kernel of {name}', 'pixels from the first one')
-  _blocks(axes[1, 2], one['z'], found.block)
-  _values(axes[1, 3], one['z'])
+  _blocks(axes[1, 2], one.z, int(one.block))
+  _values(axes[1, 3], one.z)
   return figure
 
 

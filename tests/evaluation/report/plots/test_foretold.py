@@ -26,6 +26,7 @@ def test_a_figure_shows_picture_prediction_errors_and_kernels():
 
 def test_a_picture_without_any_error_is_drawn():
   found = test_foretold.alone()
-  arrays = {name: value * 0 for name, value in found.arrays.items()}
-  drawn = foretold.draw(found._replace(arrays=arrays), 0)
+  names = 'picture', 'mean', 'sigma', 'z', 'hidden', 'rows', 'columns'
+  blank = {name: getattr(found.says, name) * 0 for name in names}
+  drawn = foretold.draw(found._replace(says=found.says._replace(**blank)), 0)
   assert Figure('a', '', '', '', drawn, vector=False).data

@@ -1,0 +1,166 @@
+"""PixelCNN: bits that add up, levels, and the trap of simple pictures."""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from memae_jax.methods import base
+from memae_jax.methods.images import pixelcnn
+from memae_jax.runtime import errors
+from memae_jax.training import experiment, loop, step
+from tests import helpers
+from tests.methods import resuming
+from tests.methods.videos import predicting
+
+_TINY = {
+  'fleet.variants': ('pixelcnn',),
+  'fleet.normal_classes': (3,),
+  'methods.pixelcnn.width': 6,
+  'methods.pixelcnn.layers': 2,
+  'methods.pixelcnn.levels': 4,
+}
+
+
+def _built(shape=(8, 8, 1), **fields):
+  return predicting.built(helpers.digits(**_TINY | fields), shape)
+
+
+def _everyone(shape, levels=2):
+  """All pictures of a shape, at the middles of their levels."""
+  values = itertools.product(range(levels), repeat=int(np.prod(shape)))
+  level = np.array(list(values)).reshape(-1, *shape)
+  return np.float32((2 * level + 1) / levels - 1)
+
+
+def _predict(method, shape, x):
+  variables = predicting.filled(method, shape, ())
+  predict = jax.jit(lambda x: method.predict(variables, x, (), None, None))
+  return predict(x)
+
+
+@pytest.mark.parametrize('shape', [(2, 2, 1), (1, 2, 2)])
+def test_likelihoods_and_plain_codes_of_all_pictures_add_up_to_one(shape):
+  method = _built(shape, **{'methods.pixelcnn.levels': 2})
+  scores = _predict(method, shape, _everyone(shape)).scores
+  bits, excess = (4 * np.float64(scores[name]) for name in scores)
+  assert list(scores) == ['bits', 'bits_excess'] and np.ptp(bits) > 1
+  np.testing.assert_allclose(np.sum(2**-bits), 1, rtol=1e-5)
+  np.testing.assert_allclose(np.sum(2 ** (excess - bits)), 1, rtol=1e-5)
+
+
+def test_uniform_logits_take_the_logarithm_of_the_levels():
+  method = _built()
+  variables = predicting.shapes(method, (8, 8, 1), ())
+  zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape), variables)
+  x = np.random.default_rng(0).uniform(-1, 1, (3, 8, 8, 1)).astype(np.float32)
+  batch = base.Batch(jnp.asarray(x), np.arange(3) < 2, None, 2)
+  found = method.predict(zeros, x, (), None, None)
+  np.testing.assert_allclose(found.scores['bits'], 2, rtol=1e-6)
+  np.testing.assert_allclose(found.maps['bits'], 2, rtol=1e-6)
+  loss = method.loss(zeros, batch, (), base.Across())
+  np.testing.assert_allclose(loss.loss, 2, rtol=1e-6)
+
+
+def test_scores_are_means_of_maps_and_the_loss_is_the_mean_of_scores():
+  """Padding has no part in it; values of one level are the same to it."""
+  shape = 4, 5, 3
+  method = _built(shape)
+  variables = predicting.filled(method, shape, ())
+  x = np.random.default_rng(0).uniform(-1.1, 1.1, (3, *shape))
+  x = jnp.asarray(x, jnp.float32)
+  found = method.predict(variables, x, (), None, None)
+  mean = np.mean(found.maps['bits'], axis=(1, 2))
+  np.testing.assert_allclose(found.scores['bits'], mean, rtol=1e-5)
+  batch = base.Batch(x, np.arange(3) < 2, None, 2)
+  loss = method.loss(variables, batch, (), base.Across()).loss
+  np.testing.assert_allclose(loss, mean[:2].mean(), rtol=1e-5)
+  middles = (2 * pixelcnn.level_of(x, 4) + 1) / 4 - 1
+  again = method.predict(variables, middles, (), None, None)
+  np.testing.assert_array_equal(again.maps['bits'], found.maps['bits'])
+
+
+@pytest.mark.parametrize('levels', [2, 3, 16, 17, 255, 256])
+def test_levels_have_as_many_grey_levels_each(levels):
+  grey = np.arange(256)
+  x = np.float32(grey) * np.float32(1 / 127.5) - np.float32(1)
+  level = np.asarray(pixelcnn.level_of(x, levels))
+  np.testing.assert_array_equal(level, (2 * grey + 1) * levels // 512)
+  assert np.ptp(np.bincount(level)) <= 1 and len(np.bincount(level)) == levels
+  beyond = pixelcnn.level_of(np.float32([-1.5, 1.5]), levels)
+  np.testing.assert_array_equal(beyond, [0, levels - 1])
+
+
+def test_a_plain_code_counts_differences_as_they_come():
+  """One picture of two channels, value by value."""
+  levels = 5
+  level = np.random.default_rng(0).integers(0, levels, (1, 4, 3, 2))
+  level[0, 2:] = 1
+  seen, bits = np.full(levels, 0.5), 0.0
+  for i, j, channel in np.ndindex(level.shape[1:]):
+    at = lambda i, j, channel=channel: (
+      int(level[0, i, j, channel]) if min(i, j) >= 0 else 0
+    )
+    left, up, corner = at(i, j - 1), at(i - 1, j), at(i - 1, j - 1)
+    guess = sorted([left, up, left + up - corner])[1]
+    rest = (at(i, j) - guess) % levels
+    bits -= np.log2(seen[rest] / seen.sum())
+    seen[rest] += 1
+  found = pixelcnn.plain_bits(jnp.asarray(level), levels)
+  np.testing.assert_allclose(found, [bits / level.size], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+  ('shape', 'fields', 'message'),
+  [
+    ((6,), {}, 'takes pictures'),
+    ((4, 8, 8, 1), {}, 'takes pictures'),
+    ((8, 8, 1), {'data.scaling': 'standard'}, 'data.scaling is "standard"'),
+    ((8, 8, 3), {'methods.pixelcnn.width': 2}, 'width" is 2, but'),
+  ],
+)
+def test_what_it_cannot_do_is_refused(shape, fields, message):
+  with pytest.raises(errors.UserError, match=message):
+    _built(shape, **fields)
+
+
+@pytest.mark.slow  # It trains for some hundred steps.
+def test_simple_pictures_are_likely_unless_a_plain_code_is_subtracted():
+  fields = {
+    'methods.pixelcnn.width': 8,
+    'train.batch_size': 32,
+    'train.epochs': 60.0,
+    'train.learning_rate': 5e-3,
+    'train.log_every': 100,
+    'train.validate_every': 100,
+  }
+  exp = experiment.build(helpers.digits(**_TINY | fields))
+  assert exp.rule == 'bits'
+  state, now = exp.programs.init(), 0
+  while now < exp.steps:
+    state, now, _ = loop.advance(exp, state, now)
+  variables = exp.programs.one(step.weights(state), 0).variables
+  split = exp.splits[0]
+  normal = predicting.samples(exp, len(split.test))[~split.anomalous]
+  x = np.concatenate([np.full_like(normal[:1], -1), normal])
+  method = exp.trainer.method
+  scores = method.predict(variables, x, (), None, None).scores
+  bits, excess = (np.asarray(scores[name]) for name in scores)
+  assert bits[1:].mean() < 1.7  # Of at most 2.
+  assert bits[0] < bits[1:].min()
+  assert excess[0] > np.quantile(excess[1:], 0.95)
+
+
+@pytest.mark.slow  # Compiles two runs.
+def test_a_run_goes_on_where_it_was_killed(tmp_path):
+  fields = {'train.epochs': 1.0, 'train.checkpoint_every': 4}
+  build = lambda: experiment.build(helpers.digits(**_TINY | fields))
+  exp, _ = resuming.check(build, tmp_path, [('pixelcnn', 4)])
+  assert exp.steps > 4
+
+
+@pytest.mark.parametrize('name', ['bits', 'bits_excess'])
+def test_the_score_is_chosen_by_name(name):
+  assert _built(**{'methods.pixelcnn.score': name}).score == name
