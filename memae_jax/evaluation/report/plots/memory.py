@@ -81,11 +81,10 @@ def _column_scaled(decoded, columns):
   scaled[:, flat] = 0.5
   start = 0
   for column in columns:
-    width = max(len(column.categories), 1)
     if column.categories:
-      part = slice(start, start + width)
+      part = slice(start, start + column.width)
       scaled[:, part] = np.clip(decoded[:, part], 0, 1)
-    start += width
+    start += column.width
   return scaled
 
 
@@ -113,7 +112,7 @@ def slot_table(
   )
   heat.set_clim(0, 1)
   ax.grid(False)
-  widths = [max(len(c.categories), 1) for c in columns] or [scaled.shape[1]]
+  widths = [column.width for column in columns] or [scaled.shape[1]]
   ends = np.cumsum(widths)
   names = [style.literal(c.name) for c in columns] or ['inputs']
   for end, width in zip(ends, widths):
