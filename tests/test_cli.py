@@ -487,7 +487,8 @@ def test_data_without_labels(tmp_path):
   folder = tmp_path / 'run' / 'eval' / str(results['checkpoint']['step'])
   score = np.load(folder / 'scores.npz')['memae/score']
   listed = (folder / 'scores.csv').read_text().splitlines()
-  assert listed[0] == 'network,row,score,flagged'
+  columns = ',column_1,share_1,column_2,share_2,column_3,share_3'
+  assert listed[0] == 'network,row,score,flagged' + columns
   assert len(listed) == 1 + len(score)
   first = listed[1].split(',')
   assert float(first[2]) == np.float32(score.max())

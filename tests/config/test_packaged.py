@@ -46,7 +46,9 @@ def test_each_config_is_found_by_its_name(path):
 def test_each_study_is_found_by_its_name(path, tmp_path, monkeypatch):
   pictures.plain(tmp_path / 'mvtec/screw')  # As if it were prepared.
   monkeypatch.setenv('MEMAE_DATA_DIR', str(tmp_path))
-  study, folder = grid.load(f'{path.stem}:smoke')
+  (tmp_path / 'one.csv').touch()
+  argument = f',path={tmp_path}' if path.stem == 'tables' else ''
+  study, folder = grid.load(f'{path.stem}:smoke{argument}')
   assert folder == path.parent and study.name == path.stem
   assert grid.points(study, folder)
 

@@ -94,5 +94,5 @@ def test_a_decoder_may_have_widths_of_its_own_and_an_output_without_signs():
   assert sum(leaf.size for leaf in leaves) == 835
   assert float(out.reconstruction.min()) == 0 < float(out.reconstruction.max())
   layer = variables['params']['encoder']['_Hidden_0']['Dense_0']
-  expected = np.tanh(x @ layer['kernel'] + layer['bias'])
+  expected = np.tanh(x @ layer['kernel'] + layer['bias'][None])
   np.testing.assert_allclose(dense.first_layer(variables), expected, rtol=1e-5)

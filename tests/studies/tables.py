@@ -28,6 +28,7 @@ def table(rows):
     'metric': 'auroc',
     'varying': ['variant'],
     'points': rows,
+    'ranks': None,
     'runs': [run],
     'wall_seconds': 3.0,
   }

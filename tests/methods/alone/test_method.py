@@ -151,8 +151,8 @@ def test_what_cannot_be_fitted_is_refused(monkeypatch):
   pages, sizes = np.zeros((2, 12, 10, 1)), np.array([[12, 10], [5, 9]])
   with pytest.raises(errors.UserError, match='is 6, but pictures have 5 x 9'):
     _build(config=some)[0].for_samples([0, 1], _source(pages, sizes=sizes))
-  monkeypatch.setattr(foreign, 'memory', lambda: 2**20)
-  with pytest.raises(errors.UserError, match=r'here are 1 MiB.*mark fewer'):
+  monkeypatch.setattr(foreign, 'memory', lambda: 2**23)
+  with pytest.raises(errors.UserError, match=r'here are 8 MiB.*mark fewer'):
     hole = np.ones((64, 64), bool)
     _build(shape=(64, 64, 1), config=_config(methods={'nkn': {'passes': 1}}))[
       0
