@@ -56,7 +56,7 @@ def test_facts_name_the_loudest_pixel_and_weak_pictures_are_told():
   )
   assert len(others) == 2
   blank, warning = foretold.warnings({'nkn/seed=0': lines})
-  assert blank.startswith('1 of 3 pictures have one colour, but for blocks that')
+  assert blank.startswith('1 of 3 pictures have one colour, but for blocks')
   assert 'such as c.png' in blank
   assert warning.startswith('1 of 3 pictures do not foretell themselves')
   assert 'b.png (0.10)' in warning
