@@ -24,7 +24,13 @@ from memae_jax.evaluation.report import wording
 
 _DIGITS = 4  # That pages show.
 _WIDTH = 80
-_PUBLISHED_AS = {'ocsvm': 'OC-SVM', 'kde': 'KDE'}
+_PUBLISHED_AS = {
+  'ocsvm': 'OC-SVM',
+  'kde': 'KDE',
+  'dagmm': 'DAGMM',
+  'dcn': 'DCN',
+  'dsebm_e': 'DSEBM',
+}
 _TITLES = {  # Where those of the report are long.
   'f1_at_ratio': 'F1',
   'precision_at_ratio': 'precision',
