@@ -32,19 +32,27 @@ def decompose(rows: jax.Array, columns: jax.Array, noise: jax.Array) -> Axes:
     columns: [n2, n2] kernel matrix.
     noise: variance of the noise.
   """
+  return _spectra(rows, columns, noise)[0]
+
+
+def _spectra(rows, columns, noise) -> tuple[Axes, jax.Array, jax.Array]:
+  """Returns the decomposition, and the eigenvalues of both kernels."""
   a, u = jnp.linalg.eigh(rows)
   b, v = jnp.linalg.eigh(columns)
-  # Rounding makes eigenvalues of 0 negative.
-  spectrum = jnp.maximum(a, 0)[:, None] * jnp.maximum(b, 0)[None]
-  return Axes(u, v, 1 / (spectrum + noise))
+  a, b = jnp.maximum(a, 0), jnp.maximum(b, 0)  # Rounding makes 0 negative.
+  return Axes(u, v, 1 / (a[:, None] * b[None] + noise)), a, b
+
+
+def _turned(axes: Axes, images: jax.Array) -> jax.Array:
+  """Returns the inverse covariance times images, both in eigenvectors."""
+  turned = jnp.einsum('pr,...pq,qs->...rs', axes.rows, images, axes.columns)
+  return turned * jnp.broadcast_to(axes.inverse, turned.shape)
 
 
 def solve(axes: Axes, images: jax.Array) -> jax.Array:
   """Returns the inverse covariance times images [..., n1, n2]."""
-  turned = jnp.einsum('pr,...pq,qs->...rs', axes.rows, images, axes.columns)
-  inverse = jnp.broadcast_to(axes.inverse, turned.shape)
   return jnp.einsum(
-    'rp,...pq,sq->...rs', axes.rows, turned * inverse, axes.columns
+    'rp,...pq,sq->...rs', axes.rows, _turned(axes, images), axes.columns
   )
 
 
@@ -73,32 +81,31 @@ def log_density(
 
 
 def _log_density(rows, columns, noise, images, weights, count):
-  axes = decompose(rows, columns, noise)
-  solved = solve(axes, images)
-  squares = jnp.sum(images * solved, axis=(1, 2)) @ weights
+  axes, a, b = _spectra(rows, columns, noise)
+  turned = _turned(axes, images)
+  inverse = jnp.broadcast_to(axes.inverse, turned.shape)
+  squares = jnp.sum(turned**2 / inverse, axis=(1, 2)) @ weights
   value = 0.5 * (count * jnp.sum(jnp.log(axes.inverse)) - squares)
-  return value, (rows, columns, axes, solved, weights, count)
+  return value, (axes, a, b, turned, weights, count)
 
 
 def _gradient(saved, outer):
-  rows, columns, axes, solved, weights, count = saved
-  weighted = weights[:, None, None] * solved
-  a = jnp.sum(axes.rows * (rows @ axes.rows), axis=0)
-  b = jnp.sum(axes.columns * (columns @ axes.columns), axis=0)
-  of_rows = jnp.einsum('spq,qr,str->pt', weighted, columns, solved)
-  trace = (axes.rows * (axes.inverse @ b)[None]) @ axes.rows.T
-  of_columns = jnp.einsum('spq,pr,srt->qt', weighted, rows, solved)
-  other = (axes.columns * (a @ axes.inverse)[None]) @ axes.columns.T
-  of_noise = jnp.sum(weighted * solved) - count * jnp.sum(axes.inverse)
+  """Returns the gradient; most of it is computed among eigenvectors."""
+  axes, a, b, turned, weights, count = saved
+  weighted = weights[:, None, None] * turned
+  of_rows = jnp.einsum('spq,stq->pt', weighted * b[None, None], turned)
+  of_rows = of_rows - count * jnp.diag(axes.inverse @ b)
+  of_columns = jnp.einsum('spq,spt->qt', weighted * a[None, :, None], turned)
+  of_columns = of_columns - count * jnp.diag(a @ axes.inverse)
+  of_noise = jnp.sum(weighted * turned) - count * jnp.sum(axes.inverse)
   half = 0.5 * outer
-  zeros = jnp.zeros_like
   return (
-    half * (of_rows - count * trace),
-    half * (of_columns - count * other),
+    half * (axes.rows @ of_rows @ axes.rows.T),
+    half * (axes.columns @ of_columns @ axes.columns.T),
     half * of_noise,
-    zeros(solved),
-    zeros(weights),
-    zeros(count),
+    jnp.zeros_like(turned),
+    jnp.zeros_like(weights),
+    jnp.zeros_like(count),
   )
 
 
