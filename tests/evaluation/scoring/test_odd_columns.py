@@ -55,7 +55,6 @@ def _config(folder, variants, **data):
   config.model.widths, config.model.code = (24,), FACTORS
   config.model.memory.temperature = 0.1
   config.methods.bank.features, config.methods.bank.slots = 'raw', 500
-  config.methods.dagmm.epochs = config.methods.deep_svdd.epochs = 1.0
   config.train.epochs, config.train.batch_size = 60.0, 64
   config.train.learning_rate = 3e-3
   config.data.clip = 10.0  # 6 deviations stay below it.
