@@ -147,6 +147,33 @@ def test_numbers_that_are_refused(scorer_of):
   exports.refused('are complex', found.score, np.zeros((2, 4), complex))
 
 
+def test_contributions_of_columns(scored_run, scorer_of, tmp_path, capsys):
+  exp, stored, folder = scored_run('table')
+  path, found = scorer_of('table')
+  x = exports.raw(exp, stored['memae'].sample)
+  added, score = found.contributions(x), found.score(x)
+  assert found.columns == ['size', 'weight', 'kind']
+  assert added.shape == (len(x), 3) and (added >= 0).all()
+  np.testing.assert_allclose(added.sum(axis=1), score, rtol=1e-5)
+  each = tmp_path / 'each.csv'
+  table = folder.parent / 'table.csv'
+  argv = [str(path), str(table), '--columns=2', f'--contributions={each}']
+  assert scorer.main(argv) == 0
+  rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+  assert list(rows[0])[-4:] == ['column_1', 'share_1', 'column_2', 'share_2']
+  written = pandas.read_csv(each)
+  np.testing.assert_allclose(
+    written[found.columns].sum(axis=1), written['score'], rtol=1e-5
+  )
+  strongest = written[found.columns].idxmax(axis=1).tolist()
+  assert [row['column_1'] for row in rows] == strongest
+  # Scores of images have no columns.
+  path, images = scorer_of('dense')
+  exports.refused('no rows of a table', images.contributions, x)
+  assert scorer.main([str(path), str(table), '--columns=2']) == 2
+  assert 'no rows of a table' in capsys.readouterr().err
+
+
 _ALONE = """
 import sys
 import numpy as np
