@@ -47,7 +47,7 @@ FIELDS = {
     'data.clip_frames': 4,
     'data.clip_stride': 10,
     'data.max_samples': 200,
-    'train.batch_size': 18,  # Eight devices have padding.
+    'train.batch_size': 18,  # Four devices have padding.
     'methods.zhao.widths': (4, 6),
     'methods.zhao.decoder_widths': (4,),
   },
@@ -62,7 +62,7 @@ FIELDS |= dict.fromkeys(
   {
     'data.protocol': 'alone',
     'data.normal_labels': ('3',),
-    'data.max_samples': 9,  # Eight devices have padding.
+    'data.max_samples': 9,  # Four devices have padding.
     'fleet.normal_classes': (),
     'methods.nkn.block': 4,
     'methods.nkn.steps': 4,

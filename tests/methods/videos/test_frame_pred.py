@@ -265,6 +265,19 @@ def test_a_fleet_equals_single_runs():
 
 
 @pytest.mark.slow
+def test_a_batch_may_be_spread_over_devices():
+  """Also one that eight devices do not divide, with a discriminator."""
+  fields = _ADVERSARIAL | {'train.batch_size': 13, 'train.epochs': 0.5}
+  alone, spread = (
+    predicting.trained(
+      experiment.build(predicting.config('frame_pred', **fields | mesh))
+    )
+    for mesh in ({}, {'mesh.data': 8})
+  )
+  np.testing.assert_allclose(spread['mse'], alone['mse'], rtol=2e-3)
+
+
+@pytest.mark.slow
 def test_what_is_computed_again_is_the_same():
   """With `model.remat`."""
   fields = {'model.network': 'conv', 'train.epochs': 0.2}
