@@ -43,10 +43,6 @@ def get_study(arg=''):
   base = ','.join(f'{key}={args[key]}' for key in of_run)
   return grid.Study(
     base=f'../image_folder.py:{base}' + ',smoke' * bool(args.smoke),
-    points=[
-      {'data.path': str(f), 'variant': v, 'label': f'{f.name}, {v}'}
-      for f in folders
-      for v in args.variant.split('+')
-    ],
+    points=grid.over_data(folders, args.variant),
     metric='accuracy_mean',
   )

@@ -44,10 +44,6 @@ def get_study(arg=''):
   base = ','.join(f'{key}={args[key]}' for key in of_run if args[key])
   return grid.Study(
     base=f'../arrays.py:{base}' + ',smoke' * bool(args.smoke),
-    points=[
-      {'data.path': str(f), 'variant': v, 'label': f'{f.name}, {v}'}
-      for f in files
-      for v in args.variant.split('+')
-    ],
+    points=grid.over_data(files, args.variant),
     ranked='data.path',
   )

@@ -252,16 +252,9 @@ def _main(results, metrics, titles) -> dict[str, Any]:
     key=lambda item: (item[1].get(headline) or {}).get('mean') or -1.0,
     reverse=True,
   )
-  alone = {
-    r['fields']['variant']: r['interval']
-    for r in results['replicas']
-    if r.get('interval')
-  }
   rows = []
   for name, values in [*results['methods'].items(), *rivals]:
-    of_headline = dict(values.get(headline) or {})
-    of_headline['interval'] = alone.get(name, {}).get(headline)
-    row = [wording.label(name), cell(of_headline)]
+    row = [wording.label(name), headline_cell(results, name, headline)]
     row += [cell(values.get(m), spread=False) for m in others]
     if paper:
       theirs = published.get(_PUBLISHED_AS.get(name, name), {})
@@ -269,6 +262,22 @@ def _main(results, metrics, titles) -> dict[str, Any]:
     rows.append(row)
   last = [f'paper {titles[0]}'] if paper else []
   return table(['method', *titles, *last], rows)
+
+
+def headline_cell(results, name: str, metric: str):
+  """Returns the cell of a method or baseline; of a run alone with an interval.
+
+  Args:
+    results: of a run.
+    name: of the method or baseline.
+    metric: of the cell.
+  """
+  values = results['methods'].get(name) or results['baselines'][name]
+  found = dict(values.get(metric) or {})
+  for replica in results['replicas']:
+    if replica.get('interval') and replica['fields']['variant'] == name:
+      found['interval'] = replica['interval'].get(metric)
+  return cell(found)
 
 
 def _over_rows(gaps) -> dict[str, Any]:

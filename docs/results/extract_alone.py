@@ -16,6 +16,7 @@ from typing import Any
 import extract
 
 from memae_jax import losses
+from memae_jax.evaluation.media import foretold
 from memae_jax.evaluation.report import wording
 
 _METRIC = 'auroc'
@@ -37,7 +38,7 @@ def of_runs(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
   counts = [[name, *_counts(run['foretold'])] for name, run in zip(names, runs)]
   methods = list(runs[0]['methods'])
   by_method = [
-    [name, *(_of_method(run, method) for method in methods)]
+    [name, *(extract.headline_cell(run, m, _METRIC) for m in methods)]
     for name, run in zip(names, runs)
   ]
   rules = list(runs[0]['rules'][methods[0]])
@@ -60,7 +61,7 @@ _COUNTS = (
   'texture',
   'pictures',
   'median R^2',
-  'R^2 below 0.3',
+  f'R^2 below {foretold.LEAST_R2}',
   f'mean z^2 in {_Z2[0]} to {_Z2[1]}',
   f'rest below {_CALM} deviations',
   'with a defect',
@@ -68,26 +69,20 @@ _COUNTS = (
 )
 
 
-def _counts(foretold: Mapping[str, Sequence[Mapping[str, Any]]]) -> list:
-  (lines,) = foretold.values()
+def _counts(of_replicas: Mapping[str, Sequence[Mapping[str, Any]]]) -> list:
+  (lines,) = of_replicas.values()
   r2 = [line['r2'] for line in lines if line['r2'] is not None]
   hits = [line['hit'] for line in lines if line['hit'] is not None]
   calm = [line['elsewhere'] for line in lines]
   return [
     len(lines),
     statistics.median(r2),
-    sum(value < 0.3 for value in r2),
+    sum(value < foretold.LEAST_R2 for value in r2),
     sum(_Z2[0] <= (line['mean_z2'] or 0) <= _Z2[1] for line in lines),
     sum(value is not None and value < _CALM for value in calm),
     len(hits),
     sum(hits),
   ]
-
-
-def _of_method(run: Mapping[str, Any], method: str) -> Any:
-  (alone,) = [r for r in run['replicas'] if r['fields']['variant'] == method]
-  values = run['methods'][method][_METRIC]
-  return extract.cell(values | {'interval': alone['interval'][_METRIC]})
 
 
 def main() -> None:
@@ -101,6 +96,9 @@ def main() -> None:
   args = parser.parse_args()
   runs = [json.loads((run / 'results.json').read_text()) for run in args.runs]
   facts = extract.facts(runs[0], args.command)
+  where = [run['environment'] for run in runs]
+  trained = dict.fromkeys(one['training']['commit'] for one in where)
+  facts['commit'] = f'{" and ".join(trained)}, evaluated at {facts["commit"]}'
   facts['source'] = 'extracted from the `results.json` of these runs'
   seconds = sum(run['throughput']['training_seconds'] for run in runs)
   pictures = sum(len(*run['foretold'].values()) for run in runs)

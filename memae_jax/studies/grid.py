@@ -83,6 +83,20 @@ def sweep(field: str, values: Iterable[Any]) -> list[Fields]:
   return [{field: value} for value in values]
 
 
+def over_data(paths: Iterable[pathlib.Path], variants: str) -> list[Fields]:
+  """Returns a point for each data set by each variant, with a label.
+
+  Args:
+    paths: values of `data.path`.
+    variants: joined by "+".
+  """
+  return [
+    {'data.path': str(path), 'variant': v, 'label': f'{path.name}, {v}'}
+    for path in paths
+    for v in variants.split('+')
+  ]
+
+
 def point(**fields: Any) -> list[Fields]:
   """Returns one point; dotted names go in as point(**{'train.alpha': 0.0})."""
   return [fields]

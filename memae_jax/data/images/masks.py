@@ -56,7 +56,7 @@ def read(
   Raises:
     UserError: a mask cannot be read, or does not fit its picture.
   """
-  # Pictures that stand alone may differ in size, see `single.page`.
+  # Pictures that stand alone may differ in size, see `single.sizes`.
   shape = np.max([p.pixels.shape[:2] for p in pictures], axis=0)
   marked = np.zeros((len(pictures), *shape), bool)
   with_masks = [i for i, sample in enumerate(samples) if sample.masks]

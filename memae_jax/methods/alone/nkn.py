@@ -28,7 +28,7 @@ from memae_jax.runtime import jax_settings
 _SAME = 1e-12  # Deviation, over the largest level, of one colour.
 _DRAWS = 8  # Of hidden pixels, in each round of training.
 _REFIT = 1e-2  # Learning rate of passes after the first.
-LARGE_HOLE = 1000  # Pixels from which on there is one pass.
+_LARGE_HOLE = 1000  # Pixels from which on there is one pass.
 
 
 class Settings(NamedTuple):
@@ -99,9 +99,17 @@ def memory(size: tuple[int, int], unknown: int, settings: Settings) -> int:
     settings: of the fit.
   """
   block, hidden = side_of(size, settings), max(unknown, 1)
-  if settings.passes > 1 and unknown < LARGE_HOLE:
+  if _count(settings, unknown) > 1:
     hidden = _room(size, unknown, block)
   return 8 * (7 * hidden**2 + 5 * block**4 + 150 * max(size) ** 2)
+
+
+def _count(settings: Settings, unknown: int) -> int:
+  """Returns the number of passes, at most.
+
+  Of a large hole and further blocks nobody waits for the joint covariance.
+  """
+  return settings.passes if unknown < _LARGE_HOLE else 1
 
 
 def _room(size: tuple[int, int], unknown: int, block: int) -> int:
@@ -242,10 +250,8 @@ def _passes(scaled, missing, at, block, settings, seed):
   """Returns the model of the last pass, and what it foretells."""
   given = int(missing.sum())
   room = _room(missing.shape, given, block)
-  # Of a large hole and further blocks nobody waits for the joint covariance.
-  passes = settings.passes if given < LARGE_HOLE else 1
   filled = missing
-  for number in range(passes):
+  for number in range(_count(settings, given)):
     hidden = _hidden(filled, room if number else max(given, 1))
     key = _key(seed + number)
     if not number:
