@@ -11,9 +11,7 @@ import pytest
 from memae_jax.methods import base
 from memae_jax.methods.images import pixelcnn
 from memae_jax.runtime import errors
-from memae_jax.training import experiment
 from tests import helpers
-from tests.methods import resuming
 from tests.methods.videos import predicting
 
 _TINY = {
@@ -164,14 +162,6 @@ def test_the_likeliest_picture_is_like_no_normal_one():
   np.testing.assert_allclose(bits[1:].mean(), entropy, atol=0.05)
   assert bits[0] < bits[1:].min()
   assert excess[0] > excess[1:].max() + 0.5
-
-
-@pytest.mark.slow  # Compiles two runs.
-def test_a_run_goes_on_where_it_was_killed(tmp_path):
-  fields = {'train.epochs': 1.0, 'train.checkpoint_every': 4}
-  build = lambda: experiment.build(helpers.digits(**_TINY | fields))
-  exp, _ = resuming.check(build, tmp_path, [('pixelcnn', 4)])
-  assert exp.steps > 4
 
 
 @pytest.mark.parametrize('name', ['bits', 'bits_excess'])
