@@ -15,6 +15,11 @@ DAGMM: dict[str, Any] = {
     1, 'Width of the code, to which two features of its error come.', low=1
   ),
   'components': fields.integer(4, 'Gaussians of the mixture.', low=1),
+  'features': fields.boolean(
+    True,
+    'Let the mixture see relative distance and cosine of the reconstruction'
+    ' beside the code, as published; without them the energy is of codes.',
+  ),
   'hidden': fields.integer(
     10, 'Hidden width of the network of memberships.', low=1
   ),

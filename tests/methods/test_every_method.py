@@ -28,6 +28,12 @@ FIELDS = {
     'methods.dictionary.patch': 4,  # Pictures have 8 x 8 pixels.
     'methods.dictionary.stride': 2,
   },
+  'dsebm_e': {'methods.dsebm_e.widths': (4, 6)},
+  'pixelcnn': {
+    'methods.pixelcnn.width': 4,
+    'methods.pixelcnn.layers': 2,
+    'methods.pixelcnn.levels': 4,
+  },
   'memae_positions': {
     'model.network': 'conv',
     'model.code': 3,  # The default, as convolutions have their widths.

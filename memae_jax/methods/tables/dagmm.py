@@ -47,6 +47,7 @@ def build(
     members=Members(options.components, options.hidden),
     of_energy=options.energy,
     of_covariance=options.covariance,
+    of_errors=options.features,
   )
 
 
@@ -92,6 +93,8 @@ class Dagmm(base.Method):
   Attributes:
     encoder, decoder, members: the networks.
     of_energy, of_covariance: weights of the losses beside the reconstruction.
+    of_errors: whether the mixture sees the `features` of reconstructions beside
+      the code, as published.
   """
 
   encoder: dense.DenseEncoder
@@ -99,6 +102,7 @@ class Dagmm(base.Method):
   members: Members
   of_energy: float
   of_covariance: float
+  of_errors: bool = True
 
   criterion = 'mse', 'reconstruction'
   score = RULE
@@ -106,7 +110,7 @@ class Dagmm(base.Method):
 
   @property
   def _size(self) -> int:
-    return self.encoder.code + 2
+    return self.encoder.code + 2 * self.of_errors
 
   def init(self, key, samples, hyper):
     """Returns initial weights, and a mixture that stands for none yet."""
@@ -129,9 +133,11 @@ class Dagmm(base.Method):
     }
 
   def _seen(self, params, x):
-    """Returns the samples of the mixture [B, code + 2], and reconstructions."""
+    """Returns the samples [B, D] of the mixture, and reconstructions."""
     code = self.encoder.apply({'params': params['encoder']}, x, False)
     out = self.decoder.apply({'params': params['decoder']}, code, False)
+    if not self.of_errors:
+      return code, out
     found = features(x.reshape(len(x), -1), out.reshape(len(x), -1))
     return jnp.concatenate([code, found], axis=1), out
 
@@ -158,11 +164,12 @@ class Dagmm(base.Method):
     width = math.prod(batch.x.shape[1:])  # Published: lengths, not means.
     energy = batch.mean(mixtures.energy(z, mixture))
     penalty = mixtures.inverse_variances(mixture) * jnp.sum(mask) / total.count
-    loss = width * rebuilt + self.of_energy * energy
+    loss = width * rebuilt
+    # One of weight 0 has no gradient, not even one that is not finite.
+    loss += self.of_energy * energy if self.of_energy else 0
+    loss += self.of_covariance * penalty if self.of_covariance else 0
     terms = {'reconstruction': rebuilt, 'energy': energy}
-    return base.LossParts(
-      loss + self.of_covariance * penalty, terms | {'covariance': penalty}
-    )
+    return base.LossParts(loss, terms | {'covariance': penalty})
 
   def collect(self, variables, x, hyper, mask, stage, round_):
     """Returns the sums of the mixture: of means, then of covariances."""

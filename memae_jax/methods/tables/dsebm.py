@@ -21,6 +21,7 @@ import jax.numpy as jnp
 
 from memae_jax import losses
 from memae_jax.methods import base
+from memae_jax.models import conv_net
 
 RULE = 'energy'
 
@@ -64,7 +65,7 @@ class Energy(nn.Module):
     h = x
     for width in self.widths:
       if len(self.shape) == losses.IMAGE - 1:
-        layer = nn.Conv(width, (3, 3), (2, 2))
+        layer = conv_net.Conv(width, 3, (2, 2))
       else:
         layer = nn.Dense(width)
       h = jax.nn.softplus(layer(h))

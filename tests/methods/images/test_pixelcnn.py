@@ -5,14 +5,13 @@ import itertools
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from memae_jax.methods import base
 from memae_jax.methods.images import pixelcnn
 from memae_jax.runtime import errors
-from memae_jax.training import experiment, loop, step
 from tests import helpers
-from tests.methods import resuming
 from tests.methods.videos import predicting
 
 _TINY = {
@@ -56,12 +55,9 @@ def test_uniform_logits_take_the_logarithm_of_the_levels():
   variables = predicting.shapes(method, (8, 8, 1), ())
   zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape), variables)
   x = np.random.default_rng(0).uniform(-1, 1, (3, 8, 8, 1)).astype(np.float32)
-  batch = base.Batch(jnp.asarray(x), np.arange(3) < 2, None, 2)
-  found = method.predict(zeros, x, (), None, None)
+  found = jax.jit(lambda x: method.predict(zeros, x, (), None, None))(x)
   np.testing.assert_allclose(found.scores['bits'], 2, rtol=1e-6)
   np.testing.assert_allclose(found.maps['bits'], 2, rtol=1e-6)
-  loss = method.loss(zeros, batch, (), base.Across())
-  np.testing.assert_allclose(loss.loss, 2, rtol=1e-6)
 
 
 def test_scores_are_means_of_maps_and_the_loss_is_the_mean_of_scores():
@@ -71,14 +67,16 @@ def test_scores_are_means_of_maps_and_the_loss_is_the_mean_of_scores():
   variables = predicting.filled(method, shape, ())
   x = np.random.default_rng(0).uniform(-1.1, 1.1, (3, *shape))
   x = jnp.asarray(x, jnp.float32)
-  found = method.predict(variables, x, (), None, None)
+  predict = jax.jit(lambda x: method.predict(variables, x, (), None, None))
+  found = predict(x)
   mean = np.mean(found.maps['bits'], axis=(1, 2))
   np.testing.assert_allclose(found.scores['bits'], mean, rtol=1e-5)
   batch = base.Batch(x, np.arange(3) < 2, None, 2)
-  loss = method.loss(variables, batch, (), base.Across()).loss
+  learn = lambda batch: method.loss(variables, batch, (), base.Across()).loss
+  loss = jax.jit(learn)(batch)
   np.testing.assert_allclose(loss, mean[:2].mean(), rtol=1e-5)
   middles = (2 * pixelcnn.level_of(x, 4) + 1) / 4 - 1
-  again = method.predict(variables, middles, (), None, None)
+  again = predict(middles)
   np.testing.assert_array_equal(again.maps['bits'], found.maps['bits'])
 
 
@@ -126,39 +124,44 @@ def test_what_it_cannot_do_is_refused(shape, fields, message):
     _built(shape, **fields)
 
 
-@pytest.mark.slow  # It trains for some hundred steps.
-def test_simple_pictures_are_likely_unless_a_plain_code_is_subtracted():
-  fields = {
-    'methods.pixelcnn.width': 8,
-    'train.batch_size': 32,
-    'train.epochs': 4.0,  # More of them, and it knows blank pictures.
-    'train.learning_rate': 5e-3,
-    'train.log_every': 100,
-    'train.validate_every': 100,
-  }
-  exp = experiment.build(helpers.digits(**_TINY | fields))
-  assert exp.rule == 'bits'
-  state, now = exp.programs.init(), 0
-  while now < exp.steps:
-    state, now, _ = loop.advance(exp, state, now)
-  variables = exp.programs.one(step.weights(state), 0).variables
-  split = exp.splits[0]
-  normal = predicting.samples(exp, len(split.test))[~split.anomalous]
-  x = np.concatenate([np.full_like(normal[:1], -1), normal])
-  method = exp.trainer.method
-  scores = method.predict(variables, x, (), None, None).scores
+@pytest.mark.slow  # It trains.
+def test_the_likeliest_picture_is_like_no_normal_one():
+  """Of noise it is blank: the trap of likelihoods, and its mend.
+
+  Three levels are drawn independently, half of them the first. A picture takes
+  1.49 bits per value on the mean, a blank one of that level 1.
+  """
+  shape, shares = (8, 8, 1), (0.5, 0.3, 0.2)
+  fields = {'width': 2, 'layers': 1, 'levels': 3}
+  method = _built(
+    shape, **{f'methods.pixelcnn.{k}': v for k, v in fields.items()}
+  )
+  level = np.random.default_rng(0).choice(3, (256, *shape), p=shares)
+  x = jnp.asarray((2 * level + 1) / 3 - 1, jnp.float32)
+  variables = method.init(jax.random.key(0), x, ())
+  keys, everyone = jax.random.split(jax.random.key(0), len(x)), base.Across()
+  batch, adam = base.Batch(x, None, keys, len(x)), optax.adam(0.03)
+
+  @jax.jit
+  def trained(params):
+    def step(carry, _):
+      params, state = carry
+      loss = lambda params: (
+        method.loss({'params': params}, batch, (), everyone).loss
+      )
+      updates, state = adam.update(jax.grad(loss)(params), state)
+      return (optax.apply_updates(params, updates), state), None
+
+    return jax.lax.scan(step, (params, adam.init(params)), length=60)[0][0]
+
+  params = trained(variables['params'])
+  shown = jnp.concatenate([jnp.full_like(x[:1], -1), x])
+  scores = method.predict({'params': params}, shown, (), None, None).scores
   bits, excess = (np.asarray(scores[name]) for name in scores)
-  assert bits[1:].mean() < 1.7  # Of at most 2.
+  entropy = -sum(share * np.log2(share) for share in shares)
+  np.testing.assert_allclose(bits[1:].mean(), entropy, atol=0.05)
   assert bits[0] < bits[1:].min()
-  assert excess[0] > np.quantile(excess[1:], 0.95)
-
-
-@pytest.mark.slow  # Compiles two runs.
-def test_a_run_goes_on_where_it_was_killed(tmp_path):
-  fields = {'train.epochs': 1.0, 'train.checkpoint_every': 4}
-  build = lambda: experiment.build(helpers.digits(**_TINY | fields))
-  exp, _ = resuming.check(build, tmp_path, [('pixelcnn', 4)])
-  assert exp.steps > 4
+  assert excess[0] > excess[1:].max() + 0.5
 
 
 @pytest.mark.parametrize('name', ['bits', 'bits_excess'])

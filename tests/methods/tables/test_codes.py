@@ -107,3 +107,22 @@ def test_without_a_pull_the_gradient_is_that_of_the_autoencoder():
     *map(jax.tree.leaves, (slope(before), slope(variables)))
   ):
     np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize('rate', [1.0, 0.3])
+def test_no_step_of_centres_raises_their_distance(rate):
+  """Lloyd's step, whole or in part, of a network that stands still."""
+  method = _method('dcn', clusters=4, rate=rate)
+  _, variables = _centred(method)
+  start = jax.random.normal(jax.random.key(2), (4, 2))
+  variables['centres']['at'] = start  # Far from the best ones.
+  step = jax.jit(
+    lambda variables: method.loss(variables, _batch(), None, base.Across())
+  )
+  distances = []
+  for _ in range(12):
+    found = step(variables)
+    distances.append(float(found.terms['distance']))
+    variables = variables | {'centres': found.collections['centres']}
+  assert np.diff(distances).max() <= 1e-6 * distances[0]
+  assert distances[-1] < 0.9 * distances[0]

@@ -55,7 +55,7 @@ def test_energies_are_negative_log_densities_however_far():
   ]
   wanted = -scipy.special.logsumexp(densities, axis=0)
   energies = np.asarray(mixtures.energy(far, found))
-  np.testing.assert_allclose(energies, wanted, rtol=1e-4)
+  np.testing.assert_allclose(energies, wanted, rtol=1e-5)
   assert wanted[-2:].min() > 1e4  # No floor under the density.
 
 
