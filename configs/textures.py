@@ -6,8 +6,8 @@ As mvtec.py with other pictures: networks have nine layers and see patches, and
 pictures are scored by tiles. Patches are small and not turned, and the learning
 rate is five times that of mvtec.py: with those of 64 pixels, turned at random,
 training stood still (seen in the training loss of an autoencoder on "woven").
-Arguments: texture (woven, diagonal, field, noise, waves, grating, weave or
-wall; or brick, grass or gravel, photographs that need scikit-image), size
+Arguments: texture (woven, diagonal, field, noise, waves, grating, weave,
+masonry or wall; or brick, grass or gravel, photographs of scikit-image), size
 (pixels of a side), patch, turn (degrees), slots, epochs, seeds, variant (joined
 by "+"; see mvtec.py), features of bank (patches, or lite0), smoke.
 """

@@ -213,7 +213,8 @@ DATA: dict[str, Any] = {
     'woven',
     (
       *('woven', 'diagonal', 'field', 'noise'),
-      *('waves', 'grating', 'weave', 'wall', 'brick', 'grass', 'gravel'),
+      *('waves', 'grating', 'weave', 'masonry', 'wall'),
+      *('brick', 'grass', 'gravel'),
     ),
     'textures: which one; the last three are photographs of scikit-image.',
   ),

@@ -4,9 +4,10 @@ woven       threads that cross, over and under each other
 diagonal    stripes of two widths
 field       a random field of one scale
 noise       each pixel by itself
-waves, grating, weave, wall    the same cell over and over, straight: products
-            of waves, a slanted wave, threads, bricks; for pictures that stand
-            alone
+waves, grating, weave, masonry, wall    the same cell over and over, straight:
+            products of waves, a slanted wave, threads, bricks as a camera sees
+            them, and bricks whose edges are sharper than a pixel; for pictures
+            that stand alone
 brick, grass, gravel    windows of the photographs that scikit-image brings
             along (pip install scikit-image); normal pictures that train and
             those that are tested come from different halves
@@ -25,11 +26,12 @@ from memae_jax.data import types
 from memae_jax.runtime import errors
 
 PHOTOGRAPHS = 'brick', 'grass', 'gravel'
-REGULAR = 'waves', 'grating', 'weave', 'wall'
+REGULAR = 'waves', 'grating', 'weave', 'masonry', 'wall'
 NAMES = ('woven', 'diagonal', 'field', 'noise', *REGULAR, *PHOTOGRAPHS)
 TRAIN, TEST = 50, 40  # Pictures.
 _SIDE, _LEAST = 128, 48  # Pixels, by default and at least.
 _NOISE = 0.02  # Deviation, of a range of 1.
+_PARTS = 8  # Of a pixel's side, of which a camera takes the mean.
 
 
 def load(config) -> types.Source:
@@ -150,12 +152,25 @@ def _weave(rng, side: int, tested: bool) -> np.ndarray:
   return 0.25 + 0.5 * np.abs(thread)
 
 
+def _bricks(y, x, height: float, width: float) -> np.ndarray:
+  """Returns bright bricks with dark joints at places, half a brick apart."""
+  row = y // height
+  joint = (x + row % 2 * width) % (2 * width)
+  return 0.7 - 0.4 * ((y - row * height < 1.2) | (joint < 1.2))
+
+
+def _masonry(rng, side: int, tested: bool) -> np.ndarray:
+  del tested
+  y, x, size = _straight(rng, side)
+  parts = np.arange(_PARTS) / _PARTS
+  means = [_bricks(y + a, x + b, *size) for a in parts for b in parts]
+  return np.mean(means, axis=0)
+
+
 def _wall(rng, side: int, tested: bool) -> np.ndarray:
   del tested
-  y, x, (one, other) = _straight(rng, side)
-  row = y // one
-  joint = (x + row % 2 * other) % (2 * other)
-  return 0.7 - 0.4 * ((y - row * one < 1.2) | (joint < 1.2))
+  y, x, size = _straight(rng, side)
+  return _bricks(y, x, *size)
 
 
 _GENERATED: dict[str, Callable[..., np.ndarray]] = {
@@ -166,6 +181,7 @@ _GENERATED: dict[str, Callable[..., np.ndarray]] = {
   'waves': _waves,
   'grating': _grating,
   'weave': _weave,
+  'masonry': _masonry,
   'wall': _wall,
 }
 
