@@ -269,6 +269,20 @@ EVAL: dict[str, Any] = {
     above=0,
     high=1.0,
   ),
+  'false_alarm': fields.number(
+    0.01,
+    'Rate of false alarms that is promised for new normals, by conformal'
+    ' p-values of the validation normals, of which it takes 1 / rate - 1.',
+    above=0,
+    high=0.5,
+  ),
+  'fdr': fields.number(
+    0.1,
+    'Largest mean share of normals among what is flagged where a whole test set'
+    ' is judged at once, by Benjamini and Hochberg.',
+    above=0,
+    high=0.5,
+  ),
   'alarms_per_day': fields.integer(
     100,
     'Payments: alarms per day, the highest scores of the test set, for which'

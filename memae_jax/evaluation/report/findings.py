@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from memae_jax.evaluation.metrics import registry
+from memae_jax.evaluation.metrics import conformal, registry
 from memae_jax.evaluation.report import money_table, tables, wording
+from memae_jax.evaluation.results import describe
 
 _FEW_STEPS = 200  # A rule of thumb.
 _LITTLE_EXPLAINED = 0.25
@@ -61,7 +62,33 @@ def sentences(results: Mapping[str, Any]) -> list[str]:
   difference = results['differences'].get(f'{headline} - ae', {}).get(metric)
   if difference and difference['mean'] is not None:
     out.append(_against_ae(difference, digits))
-  return out + money_table.sentences(results)
+  return out + _alarms(results) + money_table.sentences(results)
+
+
+def _alarms(results: Mapping[str, Any]) -> list[str]:
+  """Says what alarms of the headline variant at a stated rate catch."""
+  headline = results['headline']
+  summary = results['methods'][headline]
+  caught, false = (
+    (summary.get(name) or {}).get('mean')
+    for name in ('recall_at_false_alarm', 'false_alarm_rate')
+  )
+  rate = results['config']['eval'].get('false_alarm')  # Earlier runs lack it.
+  if rate is None or 'recall_at_false_alarm' not in summary:
+    return []
+  stated = describe.percent(rate)
+  if caught is None or false is None:
+    reasons = (r['reasons'] for r in results['replicas'])
+    why = next(r[n] for r in reasons for n in conformal.METRICS[:2] if n in r)
+    return [f'What alarms at {stated} false alarms catch is undefined: {why}.']
+  out = (
+    f'Alarms at {stated} false alarms, which validation normals alone set,'
+    f' catch {wording.share(caught)} of the anomalous samples; they flag'
+    f' {wording.share(false)} of the test normals.'
+  )
+  if 'auroc_normalised' in summary:  # Of frames.
+    out += ' Frames of videos come in clusters, so that no rate is promised.'
+  return [out]
 
 
 def _against_baselines(

@@ -9,6 +9,7 @@ import sklearn.metrics
 from memae_jax.data import types
 from memae_jax.evaluation.metrics import (
   class_means,
+  conformal,
   detection,
   events,
   intervals,
@@ -105,6 +106,13 @@ def _swept(fields: Sequence[Mapping[str, Any]]) -> list[str]:
   return [name for name in _SWEPT if len({f.get(name) for f in fields}) > 1]
 
 
+def _auroc(anomalous, score) -> float | None:
+  """Returns the AUROC; None of one class alone."""
+  if detection.single_class(anomalous):
+    return None
+  return float(sklearn.metrics.roc_auc_score(anomalous, score))
+
+
 def _measure(
   replica: scores.ReplicaScores,
   config: Any,
@@ -126,16 +134,19 @@ def _measure(
     config.normal_quantile,
     has_labels,
   )
+  if has_labels:
+    of_alarms, why = conformal.evaluate(
+      replica.score,
+      replica.anomalous,
+      replica.validation_score,
+      config.false_alarm,
+      config.fdr,
+    )
+    values, reasons = values | of_alarms, reasons | why
   if replica.beyond_contrast is not None:
-    values[contrast.METRIC] = None
-    if values['auroc'] is None:
+    values[contrast.METRIC] = _auroc(replica.anomalous, replica.beyond_contrast)
+    if values[contrast.METRIC] is None:
       reasons[contrast.METRIC] = reasons['auroc']
-    else:
-      values[contrast.METRIC] = float(
-        sklearn.metrics.roc_auc_score(
-          replica.anomalous, replica.beyond_contrast
-        )
-      )
   if replica.mean_error:
     unexplained = float(np.mean(replica.validation_score)) / replica.mean_error
     values['variance_explained'] = 1 - unexplained

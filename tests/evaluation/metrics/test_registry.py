@@ -3,6 +3,7 @@
 import pytest
 
 from memae_jax.evaluation.metrics import (
+  conformal,
   defect_area,
   detection,
   events,
@@ -18,6 +19,7 @@ from memae_jax.evaluation.scoring import contrast, pseudo_anomalies
 from memae_jax.runtime import errors
 
 COMPUTED = {
+  *conformal.METRICS,
   *detection.METRICS,
   *frames.METRICS,
   *events.METRICS,

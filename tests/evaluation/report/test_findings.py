@@ -83,3 +83,25 @@ def test_the_findings_name_every_baseline_that_is_not_beaten(digits):
   results['methods']['memae']['auroc']['mean'] = 0.995
   said = ' '.join(findings.sentences(results))
   assert 'which is lower' in said and 'beat' not in said
+
+
+@pytest.mark.parametrize(
+  'caught,words',
+  [
+    (
+      0.83,
+      'at 1% false alarms, which validation normals alone set, catch 83.0%',
+    ),
+    (None, 'false alarms catch is undefined: there are too few.'),
+  ],
+)
+def test_what_alarms_at_a_stated_rate_catch(digits, caught, words):
+  results = copy.deepcopy(digits['results'])
+  summary = results['methods'][results['headline']]
+  summary['recall_at_false_alarm'] = {'mean': caught}
+  summary['false_alarm_rate'] = {'mean': 0.012}
+  for replica in results['replicas']:
+    replica['reasons']['recall_at_false_alarm'] = 'there are too few'
+  said = ' '.join(findings.sentences(results))
+  assert words in said
+  assert ('flag 1.2% of the test normals' in said) == (caught is not None)
