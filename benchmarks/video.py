@@ -51,6 +51,7 @@ def jax_call(
     args: see `main`; `variant` is memae or ae, `task` one of `TASKS`.
     clips: [B, T, H, W, C].
   """
+  host.keep_memory()  # As each command does.
   config = ped2.get_config(f'size={args.size},slots={args.slots}')
   config.model.compute, config.model.remat = args.compute, args.remat
   config.model.memory.init = 'uniform'  # It costs no time here.

@@ -8,6 +8,7 @@ __version__ = '0.1.0'
 
 if host.is_command('memae_jax'):
   host.listen()  # Before JAX is imported, which takes seconds.
+  host.keep_memory()
   try:  # JAX reads its variables as soon as it is imported.
     import jax  # noqa: F401
   except ValueError as error:

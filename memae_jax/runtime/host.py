@@ -1,4 +1,4 @@
-"""Process on its host: the cores that it may use, and SIGTERM.
+"""Process on its host: its cores, the memory that it frees, and SIGTERM.
 
 SIGTERM has one rule from the first second of a command to its last: the command
 ends with exit code 75 and one line, and the same command goes on from there. If
@@ -7,6 +7,7 @@ SIGTERM, the process ends at once, whatever the main thread is doing.
 """
 
 import contextlib
+import ctypes
 import os
 import signal
 import sys
@@ -16,6 +17,9 @@ PREEMPTED = 75  # EX_TEMPFAIL: run the same command again.
 # What a stopped process says last.
 LINE = b'error: stopped by SIGTERM; run the same command to go on\n'
 _ended = threading.RLock()
+# Options of glibc's `mallopt`, and their values for `keep_memory`.
+_KEEP = {'trim_threshold': (-1, 2**31 - 1), 'mmap_max': (-4, 0)}
+_KEEP |= {'arena_max': (-8, 1)}
 
 
 def cores() -> int:
@@ -37,6 +41,26 @@ def is_command(package: str) -> bool:
   if sys.argv[:1] != ['-m'] or '-m' not in words[:-1]:
     return False
   return words[words.index('-m') + 1].partition('.')[0] == package
+
+
+def keep_memory() -> bool:
+  """Lets the C library keep the memory that this process frees.
+
+  Each training step on a CPU takes and frees its arrays anew. Given back to the
+  system in between, they cost as many page faults, which were a fifth of the
+  time of a step of videos; kept, they cost a quarter more memory or so.
+
+  Returns:
+    Whether it does: not where the C library is another than glibc, nor where
+    its variables (MALLOC_*, GLIBC_TUNABLES) say something of their own.
+  """
+  if any(n.startswith(('MALLOC_', 'GLIBC_TUNABLES')) for n in os.environ):
+    return False
+  try:
+    mallopt = ctypes.CDLL(None).mallopt
+  except (OSError, TypeError, AttributeError):
+    return False
+  return all([mallopt(*option) for option in _KEEP.values()])
 
 
 def listen() -> None:

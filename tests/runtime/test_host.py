@@ -1,5 +1,6 @@
 """SIGTERM has one rule: exit code 75 and a line, from the first second on."""
 
+import os
 import pathlib
 import signal
 import subprocess
@@ -162,3 +163,31 @@ def test_before_anything_is_imported(module):
   out, err = process.communicate(timeout=60)
   assert (process.returncode, out) == (75, ''), err
   assert err.splitlines()[-1] + '\n' == _LINE
+
+
+@pytest.mark.skipif(sys.platform != 'linux', reason='glibc is of Linux')
+@pytest.mark.parametrize(
+  'variables,keeps', [({}, True), ({'MALLOC_ARENA_MAX': '4'}, False)]
+)
+def test_freed_memory_is_kept_unless_variables_say_something(variables, keeps):
+  code = (
+    'import resource, numpy as np; from memae_jax.runtime import host\n'
+    'print(host.keep_memory())\n'
+    'faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n'
+    'np.ones(10**7); before = faults()\n'
+    'for _ in range(5): np.ones(10**7)\n'
+    'print(faults() - before)'
+  )
+  env = {k: v for k, v in os.environ.items() if not k.startswith('MALLOC_')}
+  done = subprocess.run(
+    [sys.executable, '-c', code],
+    env=env | variables,
+    capture_output=True,
+    text=True,
+    check=True,
+  )
+  said, faults = done.stdout.split()
+  if keeps and said == 'False':
+    pytest.skip('the C library is another than glibc')
+  assert said == str(keeps)
+  assert (int(faults) < 1000) == keeps  # 80 MB are 20,000 pages.
