@@ -283,6 +283,18 @@ EVAL: dict[str, Any] = {
     above=0,
     high=0.5,
   ),
+  'alarms_per_hour': fields.number(
+    0.0,
+    'Videos: alarms per hour that the normal videos of the validation set a'
+    ' threshold for; 0: none. It takes an hour of them over this number.',
+    low=0.0,
+  ),
+  'alarm_gap': fields.number(
+    1.0,
+    'Seconds between two runs of flagged frames below which they are one alarm'
+    ' of that rate.',
+    low=0.0,
+  ),
   'alarms_per_day': fields.integer(
     100,
     'Payments: alarms per day, the highest scores of the test set, for which'

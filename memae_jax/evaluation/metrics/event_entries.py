@@ -63,6 +63,20 @@ registry.register(
     **_UNBOUNDED,
   ),
   registry.Metric(
+    'event_recall_at_hourly_rate',
+    'Events found at the rate per hour',
+    'share of the events within which an alarm is raised, where normal videos'
+    ' of the validation set the threshold to eval.alarms_per_hour',
+    **_EVENTS,
+  ),
+  registry.Metric(
+    'false_alarms_at_hourly_rate',
+    'False alarms per hour at that rate',
+    'alarms in this way that touch no event, per hour of test video; frames'
+    ' come in clusters, so that nothing is promised; lower is better',
+    **_UNBOUNDED,
+  ),
+  registry.Metric(
     'latency_aware_ap',
     'Latency-aware AP',
     'average precision of frames whose recall counts of each event the share'

@@ -41,9 +41,9 @@ METRICS = (
   'latency_aware_ap',
   'event_f1_all_positive',
 )
-_NO_THRESHOLD = 'there are no validation normals to set a threshold'
-_NO_EVENT = 'no scored frame is anomalous'
-_NO_RATE = 'the frames per second of a video are not known; set eval.frame_rate'
+NO_THRESHOLD = 'there are no validation normals to set a threshold'
+NO_EVENT = 'no scored frame is anomalous'
+NO_RATE = 'the frames per second of a video are not known; set eval.frame_rate'
 
 
 class Span(NamedTuple):
@@ -139,7 +139,7 @@ def evaluate(
   events = spans(frames.anomalous, frames.video, frames.frame)
   whole = np.ones(len(frames.score), bool)
   out: dict[str, float] = {}
-  reasons = dict.fromkeys(METRICS, _NO_EVENT if not events else _NO_THRESHOLD)
+  reasons = dict.fromkeys(METRICS, NO_EVENT if not events else NO_THRESHOLD)
   if events:
     out['latency_aware_ap'] = latency_aware_ap(frames)
     of_all = overlaps(spans(whole, frames.video, frames.frame), events)
@@ -164,29 +164,29 @@ def _mean_f1(shares: np.ndarray) -> float:
   return float(np.mean([f1(shares, percent / 100) for percent in OVERLAPS]))
 
 
-def _rates(frames: frames_lib.FrameScores) -> np.ndarray | None:
+def rates(frames: frames_lib.FrameScores) -> np.ndarray | None:
   """Returns [V] frames per second; None if a scored video lacks it."""
-  rates = np.array([rate or np.nan for rate in frames.rates], float)
-  if len(rates) != len(frames.names):
+  known = np.array([rate or np.nan for rate in frames.rates], float)
+  if len(known) != len(frames.names):
     return None
-  return None if np.isnan(rates[np.unique(frames.video)]).any() else rates
+  return None if np.isnan(known[np.unique(frames.video)]).any() else known
 
 
 def _add_false_alarms(out, reasons, frames, shares) -> None:
   """Adds how many alarms touch no event, for [A, E] shares."""
   false = int((shares.sum(axis=1) == 0).sum())
   out['false_alarms'] = 1000 * false / len(frames.score)
-  rates = _rates(frames)
-  if rates is None:
-    reasons['false_alarms_per_hour'] = _NO_RATE
+  per_second = rates(frames)
+  if per_second is None:
+    reasons['false_alarms_per_hour'] = NO_RATE
   else:
-    seconds = np.sum(1 / rates[frames.video])
+    seconds = np.sum(1 / per_second[frames.video])
     out['false_alarms_per_hour'] = float(3600 * false / seconds)
 
 
 def _add_delays(out, reasons, frames, flagged, events) -> None:
   """Adds the recall of events, and the delays of those that are found."""
-  delays, rates = [], _rates(frames)
+  delays, per_second = [], rates(frames)
   for event in events:
     inside = (frames.video == event.video) & (frames.frame >= event.first)
     inside &= frames.frame <= event.last
@@ -200,7 +200,7 @@ def _add_delays(out, reasons, frames, flagged, events) -> None:
     return
   video, delay = np.array(delays).T
   out['detection_delay'] = float(delay.mean())
-  if rates is None:
-    reasons['detection_delay_seconds'] = _NO_RATE
+  if per_second is None:
+    reasons['detection_delay_seconds'] = NO_RATE
   else:
-    out['detection_delay_seconds'] = float(np.mean(delay / rates[video]))
+    out['detection_delay_seconds'] = float(np.mean(delay / per_second[video]))

@@ -1,5 +1,6 @@
 """Metrics of scores, with their summaries: the main part of `results.json`."""
 
+import collections
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from memae_jax.evaluation.metrics import (
   conformal,
   detection,
   events,
+  hourly,
   intervals,
   money,
   video_intervals,
@@ -113,6 +115,25 @@ def _auroc(anomalous, score) -> float | None:
   return float(sklearn.metrics.roc_auc_score(anomalous, score))
 
 
+def _of_frames(replica: scores.ReplicaScores, config: Any):
+  """Returns metrics of frames, events and alarms, and why some are undefined.
+
+  Args:
+    replica: its scores, of videos.
+    config: `config.eval`.
+  """
+  limit = replica.threshold(config.normal_quantile)
+  parts = [frames_lib.evaluate(replica.frames)]
+  parts.append(events.evaluate(replica.frames, limit))
+  if config.alarms_per_hour:
+    rate = config.alarms_per_hour, config.alarm_gap
+    parts.append(hourly.evaluate(replica.frames, replica.normal_frames, *rate))
+  values, reasons = zip(*parts)
+  return dict(collections.ChainMap(*values)), dict(
+    collections.ChainMap(*reasons)
+  )
+
+
 def _measure(
   replica: scores.ReplicaScores,
   config: Any,
@@ -151,11 +172,8 @@ def _measure(
     unexplained = float(np.mean(replica.validation_score)) / replica.mean_error
     values['variance_explained'] = 1 - unexplained
   if replica.frames is not None and has_labels:
-    of_frames, why = frames_lib.evaluate(replica.frames)
+    of_frames, why = _of_frames(replica, config)
     values, reasons = values | of_frames, reasons | why
-    limit = replica.threshold(config.normal_quantile)
-    of_events, why = events.evaluate(replica.frames, limit)
-    values, reasons = values | of_events, reasons | why
   if payments is not None and has_labels:
     of_money, why = money.evaluate(
       replica.score,

@@ -239,11 +239,11 @@ def _baselines_of_split(exp, before, index: int):
         if rebuilt and _is_error(exp.rule)
         else None,
         mean_error=fallback if rebuilt else None,
-        frames=clip_scores.frames(
+        **clip_scores.of_split(
           exp.source,
-          split.test,
+          split,
           np.asarray(scored.score),
-          split.anomalous,
+          np.asarray(scored.validation_score),
           exp.config.eval.frame_rate,
         ),
         rules=scored.rules if exp.source.has_images or name in _PLAIN else None,

@@ -114,6 +114,31 @@ def frames(
   )
 
 
+def of_split(
+  source: types.Source,
+  split: types.Split,
+  score: np.ndarray,
+  validation_score: np.ndarray,
+  frame_rate: float,
+) -> dict[str, frames_lib.FrameScores | None]:
+  """Returns `frames` of the test set and `normal_frames` of the validation.
+
+  Args:
+    source: of the samples.
+    split: of them.
+    score: [T] of the test samples.
+    validation_score: [V] of the validation normals.
+    frame_rate: see `frames`.
+  """
+  normal = np.zeros(len(split.validation), bool)
+  return {
+    'frames': frames(source, split.test, score, split.anomalous, frame_rate),
+    'normal_frames': frames(
+      source, split.validation, validation_score, normal, frame_rate
+    ),
+  }
+
+
 def find_regions(
   source: types.Source, rows: np.ndarray, maps: np.ndarray
 ) -> tuple[dict[str, float | None], dict[str, str]]:

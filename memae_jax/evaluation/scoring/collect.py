@@ -285,12 +285,8 @@ def _replica_scores(
     beyond_contrast=baselines.beyond_contrast(exp, index, *pair[:2])
     if is_error
     else None,
-    frames=clip_scores.frames(
-      exp.source,
-      split.test,
-      score,
-      split.anomalous,
-      exp.config.eval.frame_rate,
+    **clip_scores.of_split(
+      *(exp.source, split, *pair[:2], exp.config.eval.frame_rate)
     ),
     rules=rules if exp.source.videos or exp.source.has_images else None,
   )

@@ -154,6 +154,7 @@ class ReplicaScores(NamedTuple):
   maps: [M, H, W] float16 error maps of the test samples with a known mask, or
     of all where no masks but areas of defects are known; None: not kept.
   frames: the scores of frames of videos, else None.
+  normal_frames: the same of the held-out training normals.
   rules: scores [T] of clips and images by every rule of `losses` that fits;
     `score` is one of them.
   columns: of rows of a table, those that add most to the scores; None: not
@@ -180,6 +181,7 @@ class ReplicaScores(NamedTuple):
   beyond_contrast: np.ndarray | None = None
   maps: np.ndarray | None = None
   frames: frames_lib.FrameScores | None = None
+  normal_frames: frames_lib.FrameScores | None = None
   rules: dict[str, np.ndarray] | None = None
   columns: contributions.Strongest | None = None
   no_columns: str = ''
