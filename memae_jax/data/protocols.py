@@ -70,7 +70,7 @@ def split(
       ' raise data.train_fraction or data.max_samples, lower'
       ' data.validation_fraction, or check which labels are normal'
     )
-  if not len(test):
+  if not len(test) and config.protocol != 'all':
     raise errors.UserError(
       f'data set "{source.name}" leaves no sample to test on; lower'
       ' data.train_fraction'
@@ -285,11 +285,18 @@ def _train_and_test(source, normal):
   return train, np.flatnonzero(source.is_test)
 
 
+def _all(source, config, normal, rng):
+  """Returns the normals, and no sample to test."""
+  del source, config, rng
+  return np.flatnonzero(normal), np.zeros(0, np.int64)
+
+
 _PROTOCOLS = {
   'one_class': _one_class,
   'official': _official,
   'random_rows': _random_rows,
   'given': _given,
+  'all': _all,
 }
 _OWN_TEST = ('official', 'given')  # Protocols that draw no test sample.
 

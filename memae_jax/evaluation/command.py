@@ -19,6 +19,7 @@ def check(exp: experiment.Experiment, workdir: pathlib.Path) -> None:
     UserError: a film has no test video or its name is no file name, or no
       report can be drawn.
   """
+  _check_tests(exp.config)
   for name in films.select_videos(exp):
     with disk.writing(workdir), contextlib.suppress(FileNotFoundError):
       os.lstat(workdir / f'{name}.mp4')
@@ -62,6 +63,7 @@ def evaluate_run(
   Raises:
     UserError: there is nothing to evaluate, or the config is another run's.
   """
+  _check_tests(config)
   results = results or workdir
   if watch:
     jobs.wait_for_run(workdir)
@@ -74,6 +76,15 @@ def evaluate_run(
   if config.eval.video or (steps == 'latest' and not watch):
     return _newest(exp, workdir, results)
   return _steps(exp, workdir, results, steps, watch)
+
+
+def _check_tests(config: Any) -> None:
+  """Raises UserError if a protocol leaves no sample to evaluate."""
+  if config.data.protocol == 'all':
+    raise errors.UserError(
+      'config field "data.protocol" is "all", which tests no sample; use'
+      ' another one, or the estimators of Python'
+    )
 
 
 def _check_results(results: pathlib.Path, workdir: pathlib.Path) -> None:

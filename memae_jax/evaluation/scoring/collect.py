@@ -127,13 +127,30 @@ def calibrations(exp: experiment.Experiment, weights: Any) -> list[Calibration]:
     exp: the experiment.
     weights: of the fleet.
   """
+  quantile = exp.config.eval.normal_quantile
+  return [
+    Calibration(detection.threshold(score, quantile), parts)
+    for score, parts in held_out_scores(exp, weights)
+  ]
+
+
+def held_out_scores(
+  exp: experiment.Experiment, weights: Any
+) -> list[tuple[np.ndarray, tuple[combined.Part, ...]]]:
+  """Returns scores [V] of validation normals, and parts of combined scores.
+
+  Args:
+    exp: the experiment.
+    weights: of the fleet.
+
+  Returns:
+    Both, for each replica.
+  """
   normal, out = _held_out(exp, weights), []
   for i, split in enumerate(exp.splits):
     rows = split.validation
     parts = combined.fit(exp.config.eval, by_rule(exp, normal, i, rows))
-    score = by_rule(exp, normal, i, rows, parts)[exp.rule]
-    limit = detection.threshold(score, exp.config.eval.normal_quantile)
-    out.append(Calibration(limit, parts))
+    out.append((by_rule(exp, normal, i, rows, parts)[exp.rule], parts))
   return out
 
 
