@@ -55,7 +55,8 @@ def source(
   samples, remarks = raw(array, config)
   columns: tuple[types.Column, ...] = ()
   if samples.ndim == 2:
-    names = names or [f'input {i}' for i in range(samples.shape[1])]
+    if names is None:
+      names = [f'input {i}' for i in range(samples.shape[1])]
     columns = tuple(types.Column(str(name)) for name in names)
   made = types.Source(
     name='arrays',

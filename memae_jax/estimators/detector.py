@@ -326,7 +326,8 @@ class Detector(sklearn.base.OutlierMixin, sklearn.base.BaseEstimator):
       'ensure_all_finite': finite,
       'ensure_min_samples': _LEAST if reset else 1,
     }
-    if np.ndim(X) > _TABLE:  # Names and numbers of columns are of tables.
+    # Names and numbers of columns are of tables.
+    if getattr(X, 'ndim', _TABLE) > _TABLE:
       array = sklearn.utils.check_array(X, **options)
       if reset:
         vars(self).pop('feature_names_in_', None)

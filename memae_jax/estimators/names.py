@@ -49,9 +49,8 @@ def find(name: str) -> Any:
     return getattr(module, name)
   method = methods().get(name)
   if method is not None:
-    from memae_jax.estimators import detector
-
-    return detector.of_method(method)
+    module = importlib.import_module('memae_jax.estimators.detector')
+    return module.of_method(method)
   alone = [
     entry.name
     for entry in map(registry.find, registry.names())

@@ -6,7 +6,7 @@ import jinja2
 import matplotlib
 import pytest
 
-from memae_jax.evaluation import command
+from memae_jax.evaluation import command, whole_run
 from memae_jax.evaluation.media import films
 from memae_jax.evaluation.report import page
 from memae_jax.runtime import errors

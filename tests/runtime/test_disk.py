@@ -14,7 +14,7 @@ import types
 import pytest
 
 from memae_jax import cli
-from memae_jax.evaluation import command
+from memae_jax.evaluation import command, whole_run
 from memae_jax.runtime import (
   disk,
   errors,

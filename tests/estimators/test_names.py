@@ -1,0 +1,48 @@
+import dataclasses
+import json
+import subprocess
+import sys
+
+import pytest
+
+import memae_jax
+from memae_jax.estimators import names
+from memae_jax.methods import registry
+
+
+def test_every_method_with_fit_has_a_name():
+  found = names.methods()
+  assert {'MemAE', 'AE', 'VAE', 'Bank', 'DAGMM', 'DeepSVDD'} <= found.keys()
+  fitting = [n for n in registry.names() if not registry.find(n).alone]
+  assert sorted(found.values()) == sorted(fitting)  # None is hidden by another.
+  assert found.keys() <= set(dir(memae_jax))
+
+
+def test_a_name_is_the_label_without_marks():
+  entry = dataclasses.replace(registry.find('ae'), label='Deep x-AE (2)')
+  assert names.class_name(entry) == 'DeepXAE2'
+
+
+def test_unknown_names_are_told():
+  with pytest.raises(AttributeError, match='did you mean "MemAE"'):
+    memae_jax.MemAe  # noqa: B018
+  with pytest.raises(AttributeError, match='data.protocol "alone"'):
+    names.find('NeuralKernelNetwork')
+  assert not hasattr(memae_jax, 'nothing')
+
+
+@pytest.mark.slow
+def test_the_import_brings_no_jax_and_touches_no_device():
+  code = (
+    'import json, sys, time; start = time.process_time(); import memae_jax;'
+    ' seconds = time.process_time() - start; dir(memae_jax);'
+    ' jax = "jax" in sys.modules; memae_jax.MemAE; import jax as j;'
+    ' from jax.extend import backend;'
+    ' print(json.dumps([seconds, jax, backend.backends_are_initialized()'
+    ' if hasattr(backend, "backends_are_initialized") else False]))'
+  )
+  out = subprocess.run(
+    [sys.executable, '-c', code], capture_output=True, text=True, check=True
+  )
+  seconds, has_jax, has_devices = json.loads(out.stdout)
+  assert seconds < 1 and not has_jax and not has_devices

@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+
+import memae_jax
+from memae_jax import config as config_lib
+from tests import helpers
+
+
+@pytest.mark.slow
+def test_a_run_from_python(tmp_path):
+  fields = config_lib.flatten(helpers.digits().to_dict())
+  fields['train.epochs'] = 1.0
+  run = memae_jax.train(fields, tmp_path / 'run', verbose=0)
+  assert run.results['checkpoint']['step'] > 0
+  name = run.results['replicas'][1]['name']
+  scores = run.scores[name]
+  assert scores['score'].shape == scores['anomalous'].shape
+  assert run.report().path.is_file()
+  page = run.report()._repr_html_()  # What a notebook calls.
+  assert page.startswith('<iframe') and '&lt;' in page
+  found = run.detector(name)
+  images = memae_jax.train  # Names stay what they are once they were used.
+  assert images is memae_jax.train
+  from memae_jax.training import experiment
+
+  exp = experiment.build(config_lib.load(tmp_path / 'run' / 'config.json'))
+  rows = scores['sample'][:30]
+  np.testing.assert_allclose(
+    found.anomaly_score(exp.source.inputs[rows]), scores['score'][:30], 1e-5
+  )
+  again = memae_jax.Run(tmp_path / 'run')
+  assert again.results == run.results
+
+
+@pytest.mark.parametrize(
+  'config, words',
+  [
+    ('digitz', 'did you mean'),
+    ({'train.epochz': 1}, 'did you mean "epochs"'),
+    ({'data': {'name': 'digits', 'protocol': 'one_class'}}, 'normal_classes'),
+  ],
+)
+def test_bad_configs_are_value_errors(config, words, tmp_path):
+  with pytest.raises(ValueError, match=words):
+    memae_jax.train(config, tmp_path, verbose=0)
+
+
+def test_a_folder_without_a_run(tmp_path):
+  with pytest.raises(ValueError, match='results.json does not exist; train'):
+    memae_jax.Run(tmp_path)
