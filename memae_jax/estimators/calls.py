@@ -1,11 +1,24 @@
 """Calls from Python: errors are ValueErrors, and settings of JAX stay."""
 
 import contextlib
+import logging
 from collections.abc import Iterator
 
 from absl import flags
 
 from memae_jax.runtime import errors, jax_settings, progress_bar
+
+
+@contextlib.contextmanager
+def _quiet_libraries() -> Iterator[None]:
+  """Leaves out the warnings of Orbax on folders that it only reads."""
+  logger = logging.getLogger('absl')
+  before = logger.level
+  logger.setLevel(logging.ERROR)
+  try:
+    yield
+  finally:
+    logger.setLevel(before)
 
 
 @contextlib.contextmanager
@@ -19,6 +32,7 @@ def guarded(verbose: int = 0) -> Iterator[None]:
     flags.FLAGS.mark_as_parsed()
   with (
     errors.as_value_errors(),
+    _quiet_libraries(),
     jax_settings.fixed(),
     progress_bar.shown(verbose > 0),
   ):

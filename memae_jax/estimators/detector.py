@@ -182,7 +182,7 @@ class Detector(sklearn.base.OutlierMixin, sklearn.base.BaseEstimator):
     """
     validation.check_is_fitted(self)
     with calls.guarded(self.verbose):
-      folder = paths.local(path, 'path')
+      folder = paths.local(os.fspath(path), 'path')
       folder_lib.save(folder, self.fitted_, self._described(), samples)
 
   @classmethod
@@ -196,7 +196,7 @@ class Detector(sklearn.base.OutlierMixin, sklearn.base.BaseEstimator):
       ValueError: it is no such folder, or of another method than this class.
     """
     with calls.guarded():
-      folder = paths.local(path, 'path')
+      folder = paths.local(os.fspath(path), 'path')
       found, described = folder_lib.load(folder)
       out = cls._of(found, str(folder))
       out._restore(described)
@@ -220,7 +220,7 @@ class Detector(sklearn.base.OutlierMixin, sklearn.base.BaseEstimator):
         this class, or its samples are videos.
     """
     with calls.guarded():
-      folder = paths.local(workdir, 'workdir')
+      folder = paths.local(os.fspath(workdir), 'workdir')
       found = fitted.of_run(folder, replica)
       out = cls._of(found, str(folder))
       out._restore({})
@@ -330,7 +330,8 @@ class Detector(sklearn.base.OutlierMixin, sklearn.base.BaseEstimator):
     if getattr(X, 'ndim', _TABLE) > _TABLE:
       array = sklearn.utils.check_array(X, **options)
       if reset:
-        vars(self).pop('feature_names_in_', None)
+        if hasattr(self, 'feature_names_in_'):
+          del self.feature_names_in_
         self.n_features_in_ = int(np.prod(array.shape[1:]))
       return array
     return validation.validate_data(self, X, reset=reset, **options)

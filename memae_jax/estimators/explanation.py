@@ -1,6 +1,7 @@
 """Reasons for a score: errors, reconstruction, slots and training samples."""
 
 import math
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -13,6 +14,7 @@ from memae_jax.estimators import fitted
 from memae_jax.memory import addressing
 from memae_jax.methods import registry
 from memae_jax.runtime import errors
+from memae_jax.training import experiment
 
 FAMILY = 'autoencoder'
 _NEAR = 3  # Training samples that are named for each slot.
@@ -66,11 +68,12 @@ def explain(found: fitted.Fitted, array: np.ndarray, count: int) -> Explanation:
   prepared = found.prepared(array)
   scored = found.predict(prepared, ('maps', 'output'))
   size = len(prepared)
-  maps = losses.map_of(exp.map_rule, scored.maps)
+  maps = np.asarray(losses.map_of(exp.map_rule, scored.maps))
+  output = np.asarray(scored.output)
   out = Explanation(
     score=found.score(scored, size),
-    reconstruction=_in_units(exp, np.asarray(scored.output[0, :size])),
-    errors=np.asarray(maps[0, :size]),
+    reconstruction=_in_units(exp, output[0, :size]),
+    errors=maps[0, :size],
   )
   if not exp.replicas[0].has_memory:
     return out
@@ -107,8 +110,9 @@ def find_near(found: fitted.Fitted) -> None:
   if exp.family != FAMILY or not exp.replicas[0].has_memory:
     return
   train = exp.splits[0].train
-  best = np.zeros((exp.replicas[0].slots, 0))
-  rows = np.zeros((exp.replicas[0].slots, 0), np.int64)
+  slots = exp.replicas[0].slots
+  best: np.ndarray = np.zeros((slots, 0))
+  rows: np.ndarray = np.zeros((slots, 0), np.int64)
   for start, similar in _blocks(found, exp.source.inputs[train]):
     of_sample = similar.max(axis=1).T  # [N, B], the best of its positions.
     at = train[start : start + of_sample.shape[1]]
@@ -124,7 +128,8 @@ def _nearest(
 ) -> tuple[np.ndarray, np.ndarray]:
   """Returns the most similar slots of samples, and their weights."""
   exp, _ = found.built()
-  replica, options = exp.replicas[0], exp.trainer.method.model.bank.options
+  replica = exp.replicas[0]
+  options = _method(exp).model.bank.options
   threshold = replica.threshold / replica.slots
   slots, weights = [], []
   for _, similar in _blocks(found, prepared):
@@ -142,10 +147,17 @@ def _nearest(
   return both
 
 
-def _blocks(found: fitted.Fitted, prepared: np.ndarray):
+def _method(exp: experiment.Experiment) -> Any:
+  """Returns the method, which is an `Autoencoder`."""
+  return exp.trainer.method
+
+
+def _blocks(
+  found: fitted.Fitted, prepared: np.ndarray
+) -> Iterator[tuple[int, np.ndarray]]:
   """Yields (first row, similarities [B, P, N]) of blocks of samples."""
   exp, _ = found.built()
-  method = exp.trainer.method
+  method = _method(exp)
   variables = exp.programs.one(found.weights, 0).variables
   transform, size = exp.splits[0].transform, exp.config.eval.batch_size
   for start in range(0, len(prepared), size):
@@ -156,7 +168,7 @@ def _blocks(found: fitted.Fitted, prepared: np.ndarray):
     yield start, np.asarray(similar)[: len(raw)]
 
 
-def _similarities(method, variables, x) -> jax.Array:
+def _similarities(method: Any, variables: Any, x: jax.Array) -> jax.Array:
   """Returns similarities [B, P, N] of queries and slots, over temperature."""
   queries, slots = method.embed(variables, x)
   options = method.model.bank.options

@@ -99,7 +99,13 @@ class Fitted:
   def threshold(self) -> float:
     """Quantile `eval.normal_quantile` of the scores of validation normals."""
     quantile = self.config['eval']['normal_quantile']
-    return float(detection.threshold(self.normal, quantile))
+    limit = detection.threshold(self.normal, quantile)
+    if limit is None:
+      raise errors.UserError(
+        'there are no validation normals, so no threshold; raise'
+        ' data.validation_fraction'
+      )
+    return float(limit)
 
   def prepared(self, array: np.ndarray) -> np.ndarray:
     """Returns samples as a program takes them, after the host stage.
@@ -205,15 +211,17 @@ def of_run(workdir: pathlib.Path, name: str) -> Fitted:
     )
   with run_folder.opened(exp, workdir) as checkpoints:
     at, state, _ = run_folder.trained(exp, checkpoints, workdir)
-  ((score, parts),) = collect.held_out_scores(
+  _, parts = collect.held_out_scores(
     exp, collect.select_weights(exp, state, at)[0]
-  )[index : index + 1]
+  )[index]
   config, meta = _of_one(exp, index)
   one = without_data(config, meta)
   host = flax.serialization.to_state_dict(exp.programs.to_host(state))
   like = flax.serialization.to_state_dict(one.programs.init_shapes)
   out = Fitted(config, meta, _picked(host, like, index), at)
-  out.parts, out.normal = parts, score.astype(np.float64)
+  out.parts = parts
+  held_out = exp.source.inputs[exp.splits[index].validation]
+  out.normal = out.score(out.predict(held_out), len(held_out))
   return out
 
 

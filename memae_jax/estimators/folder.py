@@ -55,11 +55,9 @@ def save(
   meta = found.meta | {'config': config.to_dict()}
   with run_folder.opened(exp, folder, read_only=False) as checkpoints:
     checkpoints.save(found.step, state, meta)
-  arrays = {'normal': found.normal}
-  if found.near is not None:
-    arrays['near'] = found.near
+  near = np.zeros((0, 0), int) if found.near is None else found.near
   content = io.BytesIO()
-  np.savez(content, **arrays)
+  np.savez(content, normal=found.normal, near=near)
   atomic.write(folder / _ARRAYS, content.getvalue())
   facts = described | {'parts': strict_json.plain(found.parts)}
   atomic.write(folder / _FACTS, strict_json.text(facts))
@@ -72,14 +70,15 @@ def _write_samples(
   if names is None:
     content = io.BytesIO()
     np.savez(content, inputs=samples)
-    path, data = folder / 'samples.npz', content.getvalue()
-  else:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator='\n')
-    writer.writerow(names)
-    writer.writerows(samples.tolist())
-    path, data = folder / 'samples.csv', text.getvalue()
-  atomic.write(path, data)
+    path = folder / 'samples.npz'
+    atomic.write(path, content.getvalue())
+    return path
+  text = io.StringIO()
+  writer = csv.writer(text, lineterminator='\n')
+  writer.writerow(names)
+  writer.writerows(samples.tolist())
+  path = folder / 'samples.csv'
+  atomic.write(path, text.getvalue())
   return path
 
 
@@ -111,7 +110,8 @@ def load(folder: pathlib.Path) -> tuple[fitted.Fitted, dict[str, Any]]:
     state = checkpoints.restore(at, exp.programs.init_shapes)
   out.state = flax.serialization.to_state_dict(exp.programs.to_host(state))
   arrays = npz.arrays(folder / _ARRAYS)
-  out.normal, out.near = arrays['normal'], arrays.get('near')
+  out.normal = arrays['normal']
+  out.near = arrays['near'] if arrays['near'].size else None
   out.parts = tuple(combined.Part(*part) for part in described['parts'])
   events = metrics_log.read_events(folder / 'metrics.jsonl')
   out.events = metrics_log.Events(events)

@@ -52,6 +52,7 @@ def test_works_where_people_call_it(small, table, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_works_without_jit(small, table):
   expected = small(epochs=1).fit(table).score_samples(table)
   with jax.disable_jit():

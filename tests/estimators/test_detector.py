@@ -20,7 +20,9 @@ EXPECTED: dict[str, str] = {}
 @pytest.mark.slow
 def test_it_is_an_estimator_of_scikit_learn():
   """All checks; those that fail are listed, and no more than of the forest."""
-  estimator = memae_jax.MemAE(epochs=5, random_state=0, verbose=0)
+  estimator = memae_jax.MemAE(
+    epochs=5, widths=(8,), slots=5, random_state=0, verbose=0
+  )
   checks = estimator_checks.check_estimator(
     estimator, expected_failed_checks=EXPECTED, on_fail=None, on_skip=None
   )
@@ -159,17 +161,16 @@ def test_search_in_a_pipeline_with_two_processes(small, table):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('channels', [(), (3,)])
-def test_images(channels):
+def test_images():
   rng = np.random.default_rng(0)
-  images = rng.integers(0, 255, (20, 8, 8, *channels), np.uint8)
+  images = rng.integers(0, 255, (20, 8, 8), np.uint8)
   found = memae_jax.MemAE(
     epochs=1, widths=(4,), slots=5, verbose=0, random_state=0
   ).fit(images)
   assert found.score_samples(images).shape == (20,)
   explained = found.explain(images[:2])
   assert explained.errors.shape == (2, 8, 8)
-  assert explained.reconstruction.shape == (2, 8, 8, *(channels or (1,)))
+  assert explained.reconstruction.shape == (2, 8, 8, 1)
   with pytest.raises(ValueError, match='same shape'):
     found.predict(images[:, :, :4])
   with pytest.raises(ValueError, match='same\\s+type'):
@@ -177,13 +178,11 @@ def test_images(channels):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('name', ['Bank', 'DAGMM', 'PCA', 'IsolationForest'])
+@pytest.mark.parametrize('name', ['Bank', 'IsolationForest'])
 def test_other_families(name, small, table):
-  parameters = {} if name == 'DAGMM' else {'epochs': None, 'widths': None}
-  left_out = {'slots': None, 'code': None} | parameters
-  if name == 'Bank':
-    left_out['slots'] = 10
-  found = small(name, **left_out).fit(table)
+  others = {'epochs': None, 'widths': None, 'code': None}
+  slots = 10 if name == 'Bank' else None
+  found = small(name, slots=slots, **others).fit(table)
   again = pickle.loads(pickle.dumps(found))
   score = found.anomaly_score(table)
   np.testing.assert_array_equal(again.anomaly_score(table), score)

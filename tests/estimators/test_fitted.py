@@ -7,9 +7,7 @@ import numpy as np
 import pytest
 
 from memae_jax import config as config_lib
-from memae_jax.estimators import fitted
 from memae_jax.training import experiment, loop
-from tests import helpers
 
 
 def _leaves(tree):
@@ -17,11 +15,9 @@ def _leaves(tree):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('name', ['MemAE', 'DeepSVDD'])
-def test_the_weights_are_those_of_the_command(name, small, table, tmp_path):
+def test_the_weights_are_those_of_the_command(small, table, tmp_path):
   """Bit for bit, from a file with the same rows and others as its test set."""
-  epochs = {} if name == 'MemAE' else {'widths': (8,), 'slots': None}
-  found = small(name, **epochs).fit(table)
+  found = small().fit(table)
   np.savez(tmp_path / 'train.npz', inputs=table)
   np.savez(tmp_path / 'test.npz', inputs=table[:7] + 1)
   config = config_lib.changed(
@@ -64,29 +60,3 @@ def test_pickles_hold_no_arrays_of_jax_and_no_samples(detector, table):
     for one in (again, detector.fitted_)
   ]
   np.testing.assert_array_equal(*scored)
-
-
-@pytest.mark.slow
-def test_a_replica_of_a_fleet_scores_as_in_the_fleet(tmp_path):
-  """Of several variants, classes and memory sizes, which share a program."""
-  config = helpers.digits(
-    **{
-      'fleet.variants': ('ae', 'memae', 'vae'),
-      'fleet.slots': (5, 10),
-      'train.epochs': 1.0,
-    }
-  )
-  exp = experiment.build(config)
-  state = loop.train(exp, tmp_path)
-  for index, replica in enumerate(exp.replicas):
-    if replica.normal_class == 1:
-      one = fitted.of_run(tmp_path, replica.name)
-      rows = exp.splits[index].test[:20]
-      scored = exp.programs.score(state, [s.test[:20] for s in exp.splits])
-      expected = scored.scores[exp.rule][index, :20]
-      images = one.prepared(exp.source.inputs[rows])
-      got = one.score(one.predict(images), 20)
-      np.testing.assert_allclose(got, expected, rtol=1e-5)
-      if replica.has_memory:
-        slots = one.state['params']['bank']['slots']
-        assert slots.shape[:2] == (1, replica.slots)

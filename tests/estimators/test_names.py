@@ -31,18 +31,14 @@ def test_unknown_names_are_told():
   assert not hasattr(memae_jax, 'nothing')
 
 
-@pytest.mark.slow
-def test_the_import_brings_no_jax_and_touches_no_device():
+def test_the_import_takes_no_time_and_brings_no_jax():
   code = (
     'import json, sys, time; start = time.process_time(); import memae_jax;'
     ' seconds = time.process_time() - start; dir(memae_jax);'
-    ' jax = "jax" in sys.modules; memae_jax.MemAE; import jax as j;'
-    ' from jax.extend import backend;'
-    ' print(json.dumps([seconds, jax, backend.backends_are_initialized()'
-    ' if hasattr(backend, "backends_are_initialized") else False]))'
+    ' print(json.dumps([seconds, "jax" in sys.modules]))'
   )
   out = subprocess.run(
     [sys.executable, '-c', code], capture_output=True, text=True, check=True
   )
-  seconds, has_jax, has_devices = json.loads(out.stdout)
-  assert seconds < 1 and not has_jax and not has_devices
+  seconds, has_jax = json.loads(out.stdout)
+  assert seconds < 1 and not has_jax
