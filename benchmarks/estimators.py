@@ -20,7 +20,6 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import sklearn.datasets
@@ -78,24 +77,34 @@ def ours(name: str, seed: int, epochs: int) -> Callable[..., np.ndarray]:
   return score
 
 
-def peers(width: int, seed: int, epochs: int) -> dict[str, Any]:
-  """Returns PyOD's detectors by name; {} where it is not installed.
+def peers(
+  shape: tuple[int, int], seed: int, epochs: int
+) -> dict[str, Callable[..., np.ndarray]]:
+  """Returns functions as `ours` does, of PyOD; {} where it is not installed.
+
+  Its AutoEncoder drops a batch that is not full, so batches are no larger than
+  the training set.
 
   Args:
-    width: number of columns.
+    shape: numbers of training rows and of columns.
     seed, epochs: see `ours`.
   """
   if MISSING:
     return {}
-  models = pyod.models
+  models, (rows, width) = pyod.models, shape
+  batch = min(32, rows)  # PyOD's own is 32.
   auto = {'epoch_num': epochs} if epochs else {}
   deep = {'epochs': epochs} if epochs else {}
   detectors = {
     'PyOD AutoEncoder': models.auto_encoder.AutoEncoder(
-      random_state=seed, verbose=0, **auto
+      random_state=seed, verbose=0, batch_size=batch, **auto
     ),
     'PyOD DeepSVDD': models.deep_svdd.DeepSVDD(
-      n_features=width, random_state=seed, verbose=0, **deep
+      n_features=width,
+      random_state=seed,
+      verbose=0,
+      batch_size=batch,
+      **deep,
     ),
     'PyOD IForest': models.iforest.IForest(random_state=seed),
   }
@@ -116,7 +125,7 @@ def measure(table: str, seed: int, epochs: int) -> dict[str, dict[str, float]]:
   """
   train, test, odd = split(table, seed)
   detectors = {name: ours(name, seed, epochs) for name in OURS}
-  detectors |= peers(train.shape[1], seed, epochs)
+  detectors |= peers(train.shape, seed, epochs)
   out = {}
   for name, score in detectors.items():
     begun = time.perf_counter()
