@@ -139,6 +139,9 @@ class Detector(sklearn.base.OutlierMixin, sklearn.base.BaseEstimator):
     """Returns `score_samples(X) - offset_` [n]; negative for anomalies."""
     return self.score_samples(X) - self.offset_
 
+  # Alarms at a stated rate (p_value, flag) belong here: what they need of
+  # normals that trained nothing is in `validation_scores_`.
+
   def predict(self, X: Any) -> np.ndarray:
     """Returns 1 for normal samples and -1 for anomalies, [n] int."""
     return np.where(self.decision_function(X) < 0, -1, 1)
