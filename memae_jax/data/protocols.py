@@ -181,7 +181,8 @@ def _one_kind(source, config, seed, anomalous) -> tuple[str, ...]:
   Raises:
     UserError: `data.label_column` asks for metrics, which need both kinds.
   """
-  if not source.labelled or 0 < anomalous.sum() < len(anomalous):
+  has_both = 0 < anomalous.sum() < len(anomalous)
+  if not source.labelled or has_both or not len(anomalous):
     return ()
   kind, other = ('anomalous', 'normal') if anomalous.all() else (
     'normal', 'anomalous'
@@ -203,7 +204,7 @@ def _one_kind(source, config, seed, anomalous) -> tuple[str, ...]:
 
 def _warnings_of_leaks(source, test, anomalous) -> tuple[str, ...]:
   """Returns a warning of inputs that separate the test labels alone."""
-  if not source.columns or not source.labelled:
+  if not source.columns or not source.labelled or not len(test):
     return ()
   names = columns.input_names(source.columns)
   indices = leaks.alone(source.inputs, test, anomalous)

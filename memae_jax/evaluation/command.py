@@ -19,7 +19,6 @@ def check(exp: experiment.Experiment, workdir: pathlib.Path) -> None:
     UserError: a film has no test video or its name is no file name, or no
       report can be drawn.
   """
-  _check_tests(exp.config)
   for name in films.select_videos(exp):
     with disk.writing(workdir), contextlib.suppress(FileNotFoundError):
       os.lstat(workdir / f'{name}.mp4')
@@ -63,7 +62,7 @@ def evaluate_run(
   Raises:
     UserError: there is nothing to evaluate, or the config is another run's.
   """
-  _check_tests(config)
+  check_tests(config)
   results = results or workdir
   if watch:
     jobs.wait_for_run(workdir)
@@ -78,7 +77,7 @@ def evaluate_run(
   return _steps(exp, workdir, results, steps, watch)
 
 
-def _check_tests(config: Any) -> None:
+def check_tests(config: Any) -> None:
   """Raises UserError if a protocol leaves no sample to evaluate."""
   if config.data.protocol == 'all':
     raise errors.UserError(

@@ -27,6 +27,7 @@ def train(config: Any, workdir: pathlib.Path) -> str:
     )
   exp = experiment.build(config)
   command = evaluation()
+  command.check_tests(config)
   command.check(exp, workdir)
   loop.train(exp, workdir)
   text = command.after_training(exp, workdir)
