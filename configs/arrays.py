@@ -15,7 +15,7 @@ memae_jax/config/data_fields.py.
 """
 
 from memae_jax import config as config_lib
-from memae_jax.config import presets
+from memae_jax.config import presets, table_presets
 
 
 def get_config(arg=''):
@@ -34,9 +34,7 @@ def get_config(arg=''):
     smoke={'seeds': 2, 'slots': 5, 'epochs': 2.0},
   )
   config = presets.experiment('arrays', args)
-  presets.table_network(config)
-  presets.standard_table(config)
-  config.methods.bank.features = 'raw'
+  table_presets.own_table(config)
   config.data.path, config.data.test_path = args.path, args.test
   config.data.protocol = 'given' if args.test else 'random_rows'
   config.data.train_fraction = 0.5
@@ -51,5 +49,4 @@ def get_config(arg=''):
     config.data[field] = tuple(filter(None, text.split('+')))
   for field in ('decimal', 'thousands', 'separator', 'encoding'):
     config.data[field] = args[field]
-  config.model.memory.temperature = 0.1
   return config

@@ -10,16 +10,14 @@ python -m memae_jax.main --mode=plan --config=configs/mnist.py \
 This module only turns flags into one job; the rooms of the package do the work.
 """
 
-import pathlib
-
 from absl import flags
 from ml_collections import config_flags
 
 from memae_jax import cli
 from memae_jax import config as config_lib
+from memae_jax.evaluation import whole_run
 from memae_jax.planning import plan
-from memae_jax.runtime import errors, parallel, paths, processes
-from memae_jax.training import experiment, loop, run_folder
+from memae_jax.runtime import errors, paths, processes
 
 _CONFIG = config_flags.DEFINE_config_file(
   'config', None, 'Experiment, such as digits:classes=3 or FILE.py.'
@@ -72,44 +70,6 @@ _HEARTBEAT = flags.DEFINE_integer(
 )
 
 
-def train(config, workdir: pathlib.Path) -> str:
-  """Trains a run to its end and evaluates it.
-
-  Args:
-    config: resolved.
-    workdir: folder of the run.
-
-  Returns:
-    Text for the terminal.
-
-  Raises:
-    UserError: the config cannot be trained, or the folder was removed.
-  """
-  if config.model.memory.read == 'top_k':
-    raise errors.UserError(
-      'config field "model.memory.read" is "top_k", which has no gradient; use'
-      ' it with --mode=eval'
-    )
-  exp = experiment.build(config)
-  evaluation = _evaluation()
-  evaluation.check(exp, workdir)
-  loop.train(exp, workdir)
-  text = evaluation.after_training(exp, workdir)
-  if parallel.is_first() and not run_folder.has_checkpoints(workdir):
-    raise errors.UserError(
-      f'{workdir} was removed while its weights were evaluated; they are gone:'
-      ' run the same command to train again'
-    )
-  return text
-
-
-def _evaluation():
-  """Imports the evaluation late, since that takes seconds."""
-  from memae_jax.evaluation import command
-
-  return command
-
-
 def run() -> None:
   """Runs the job that the flags describe."""
   mode, config = _MODE.value, _CONFIG.value
@@ -138,7 +98,7 @@ def run() -> None:
     results = None
     if _RESULTS.value:
       results = paths.local(_RESULTS.value, '--results')
-    text = _evaluation().evaluate_run(
+    text = whole_run.evaluation().evaluate_run(
       workdir, config, _STEPS.value, _WATCH.value, results
     )
   elif _RESULTS.value:
@@ -150,7 +110,7 @@ def run() -> None:
       'config field "eval.video" is set; add --mode=eval, or leave it empty'
     )
   else:
-    text = train(config, workdir)
+    text = whole_run.train(config, workdir)
   cli.say(text)
 
 

@@ -59,6 +59,28 @@ def test_pages_link_to_what_there_is():
       assert (page.parent / target).exists(), f'{page.name}: {target}'
 
 
+def _python(page, **replaced):
+  """The code of the python blocks of a page, with some words replaced."""
+  code = '\n'.join(
+    re.findall(r'```python\n(.*?)```', page.read_text(), re.DOTALL)
+  )
+  for word, other in replaced.items():
+    code = re.sub(rf'{word}=[^,)]+', f'{word}={other}', code)
+  return code
+
+
+@pytest.mark.slow
+@pytest.mark.thorough
+@pytest.mark.parametrize('name', ['README.md', 'docs/python.md'])
+def test_python_of_the_page_runs(name, tmp_path, monkeypatch):
+  """As written, but for the number of epochs and of processes."""
+  monkeypatch.chdir(tmp_path)
+  code = _python(helpers.ROOT / name, epochs=2, n_jobs=1)
+  assert 'MemAE(epochs=2' in code
+  exec(compile(code, name, 'exec'), {})
+  assert (tmp_path / 'tumours' / 'config.json').is_file()
+
+
 @pytest.mark.thorough
 def test_evaluation_jobs_of_the_page(tmp_path, monkeypatch):
   """Each command of that page that evaluates a run of digits."""

@@ -36,6 +36,7 @@ LAYERS = (
     'compare',
     'convert',
     'data.prepare.__main__',
+    'estimators',
     'export',
     'main',
     'scorer',

@@ -52,7 +52,10 @@ NO_FILE = {
 # Names with an underscore that are public.
 PUBLIC = frozenset({'_replace', '_asdict', '_fields'})
 # {name: why a test uses it}.
-ALLOWED = {'_generate_examples': 'TFDS calls it in every builder of a data set'}
+ALLOWED = {
+  '_generate_examples': 'TFDS calls it in every builder of a data set',
+  '_repr_html_': 'notebooks call it',
+}
 SETTERS = frozenset({'setattr', 'delattr', 'getattr', 'hasattr'})
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from memae_jax.config import fields
 from memae_jax.data import registry as datasets
 
-PROTOCOLS = ('one_class', 'official', 'random_rows', 'given', 'alone')
+PROTOCOLS = ('one_class', 'official', 'random_rows', 'given', 'alone', 'all')
 ONE_CLASS = ('one_class', 'official')  # Protocols with a normal class.
 _NATURAL = fields.integer(0, '', low=0)
 _COUNT = fields.integer(1, '', low=1)
@@ -127,7 +127,9 @@ DATA: dict[str, Any] = {
     ' for training, the official test set for testing. random_rows: all rows'
     ' are split, and only the normals of the training part are for training.'
     ' given: the source brings its own test set. alone: no picture trains;'
-    ' each is foretold from the rest of itself, by methods made for this.',
+    ' each is foretold from the rest of itself, by methods made for this. all:'
+    ' all samples train and validate and none is tested, as by estimators in'
+    ' Python.',
   ),
   'train_fraction': fields.number(
     2 / 3,

@@ -10,6 +10,17 @@ METHODS = (
 _UNITS = 14  # Of the first layer of the tutorials of card fraud.
 
 
+def own_table(config: presets.Config) -> None:
+  """Sets the standard recipe of a table that somebody brings.
+
+  Args:
+    config: to change.
+  """
+  presets.table_network(config)
+  presets.standard_table(config)
+  config.model.memory.temperature = 0.1
+
+
 def fraud_tutorial(config: presets.Config, l1: float = 1e-7) -> None:
   """Sets the autoencoder of widely copied tutorials of card fraud.
 

@@ -31,8 +31,13 @@ class Inputs(Protocol):
   `__getitem__` takes a slice or [n] indices, from several threads at once.
   """
 
-  shape: tuple[int, ...]
-  dtype: np.dtype
+  @property
+  def shape(self) -> tuple[int, ...]:
+    """Number of samples, and the shape of each."""
+
+  @property
+  def dtype(self) -> np.dtype:
+    """Type of the numbers."""
 
   def __len__(self) -> int: ...
 

@@ -70,7 +70,7 @@ def split(
       ' raise data.train_fraction or data.max_samples, lower'
       ' data.validation_fraction, or check which labels are normal'
     )
-  if not len(test):
+  if not len(test) and config.protocol != 'all':
     raise errors.UserError(
       f'data set "{source.name}" leaves no sample to test on; lower'
       ' data.train_fraction'
@@ -181,7 +181,8 @@ def _one_kind(source, config, seed, anomalous) -> tuple[str, ...]:
   Raises:
     UserError: `data.label_column` asks for metrics, which need both kinds.
   """
-  if not source.labelled or 0 < anomalous.sum() < len(anomalous):
+  has_both = 0 < anomalous.sum() < len(anomalous)
+  if not source.labelled or has_both or not len(anomalous):
     return ()
   kind, other = ('anomalous', 'normal') if anomalous.all() else (
     'normal', 'anomalous'
@@ -203,7 +204,7 @@ def _one_kind(source, config, seed, anomalous) -> tuple[str, ...]:
 
 def _warnings_of_leaks(source, test, anomalous) -> tuple[str, ...]:
   """Returns a warning of inputs that separate the test labels alone."""
-  if not source.columns or not source.labelled:
+  if not source.columns or not source.labelled or not len(test):
     return ()
   names = columns.input_names(source.columns)
   indices = leaks.alone(source.inputs, test, anomalous)
@@ -285,11 +286,18 @@ def _train_and_test(source, normal):
   return train, np.flatnonzero(source.is_test)
 
 
+def _all(source, config, normal, rng):
+  """Returns the normals, and no sample to test."""
+  del source, config, rng
+  return np.flatnonzero(normal), np.zeros(0, np.int64)
+
+
 _PROTOCOLS = {
   'one_class': _one_class,
   'official': _official,
   'random_rows': _random_rows,
   'given': _given,
+  'all': _all,
 }
 _OWN_TEST = ('official', 'given')  # Protocols that draw no test sample.
 

@@ -36,7 +36,21 @@ def load(config, host: types.HostStage | None = None) -> types.Source:
         f'config field "data.{field}" is set, but data.name "{config.name}"'
         f' does not read it; set data.name to {readers}'
       )
-  source = data_set.load(config)
+  return prepared(data_set.load(config), config, host)
+
+
+def prepared(
+  source: types.Source, config, host: types.HostStage | None = None
+) -> types.Source:
+  """Returns raw samples as `load` does, after all that follows the reading.
+
+  Args:
+    source: as its reader returns it.
+    config, host: see `load`.
+
+  Raises:
+    UserError: a field does not fit the samples.
+  """
   source = _choose_normal_labels(source, config)
   labels.check_alike(source.label_names, source.normal_labels)
   if 0 < config.max_samples < len(source.inputs):

@@ -62,6 +62,7 @@ def evaluate_run(
   Raises:
     UserError: there is nothing to evaluate, or the config is another run's.
   """
+  check_tests(config)
   results = results or workdir
   if watch:
     jobs.wait_for_run(workdir)
@@ -74,6 +75,15 @@ def evaluate_run(
   if config.eval.video or (steps == 'latest' and not watch):
     return _newest(exp, workdir, results)
   return _steps(exp, workdir, results, steps, watch)
+
+
+def check_tests(config: Any) -> None:
+  """Raises UserError if a protocol leaves no sample to evaluate."""
+  if config.data.protocol == 'all':
+    raise errors.UserError(
+      'config field "data.protocol" is "all", which tests no sample; use'
+      ' another one, or the estimators of Python'
+    )
 
 
 def _check_results(results: pathlib.Path, workdir: pathlib.Path) -> None:

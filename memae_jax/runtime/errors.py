@@ -1,7 +1,8 @@
 """Errors for people: one line that names the thing and the mend."""
 
+import contextlib
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from memae_jax.runtime import host
 
@@ -13,6 +14,25 @@ class UserError(Exception):
   """
 
   exit_code = 2
+
+
+class InputError(UserError, ValueError):
+  """Error of `UserError` where Python calls: a ValueError with the same line.
+
+  `UserError` itself is none, as much code here catches the ValueErrors of
+  libraries to make a line of them.
+  """
+
+
+@contextlib.contextmanager
+def as_value_errors() -> Iterator[None]:
+  """Turns a `UserError` that leaves the block into an `InputError`."""
+  try:
+    yield
+  except InputError:
+    raise
+  except UserError as error:
+    raise InputError(str(error)) from error
 
 
 class TrainingDiverged(UserError):

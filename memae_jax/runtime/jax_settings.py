@@ -6,11 +6,12 @@ the precision of products, are stored with each checkpoint (`chosen`) and
 compared when training goes on (`check`).
 """
 
+import contextlib
 import json
 import logging
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
@@ -54,6 +55,27 @@ def fix() -> None:
     if _value(name) != value:
       _LOG.warning('%s=%s is left out: %s', name.upper(), _value(name), why)
       jax.config.update(name, value)
+
+
+@contextlib.contextmanager
+def fixed() -> Iterator[None]:
+  """Holds the settings that are no choice within a block, in this thread.
+
+  A library must not change the settings of the program that calls it. Where
+  JAX has no setting of a thread, that of the process is put back at the end.
+  """
+  with contextlib.ExitStack() as stack:
+    for name, (value, _) in _FIXED.items():
+      before = _value(name)
+      if before == value:
+        continue
+      local = getattr(jax, name.removeprefix('jax_'), None)
+      if local is not None:
+        stack.enter_context(local(value))
+      else:
+        stack.callback(jax.config.update, name, before)
+        jax.config.update(name, value)
+    yield
 
 
 def _value(name: str) -> Any:

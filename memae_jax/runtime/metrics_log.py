@@ -70,6 +70,42 @@ def log(workdir: pathlib.Path, family: str = '') -> pathlib.Path:
   return workdir / f'metrics{family and f"-{family}"}.jsonl'
 
 
+def _event(
+  step: int,
+  split: str,
+  replicas: dict[str, list[float | None]],
+  fleet: dict[str, float] | None,
+) -> tuple[dict[str, Any], dict[str, float]]:
+  """Returns an event as a line holds it, and its values without replicas."""
+  means = dict(fleet or {})
+  for key, values in replicas.items():
+    defined = [v for v in values if v is not None]
+    if defined:
+      means[key] = sum(defined) / len(defined)
+  event = {'step': step, 'time': time.time(), 'split': split, **means}
+  if any(len(values) > 1 for values in replicas.values()):
+    event['replicas'] = replicas
+  return event, means
+
+
+class Events(list[dict[str, Any]]):
+  """Log events in memory, as `MetricsWriter` writes them."""
+
+  def write(
+    self,
+    step: int,
+    split: str,
+    replicas: dict[str, list[float | None]],
+    fleet: dict[str, float] | None = None,
+  ) -> None:
+    """Appends an event, see `MetricsWriter.write`."""
+    self.append(_event(step, split, replicas, fleet)[0])
+
+  def text(self) -> str:
+    """Returns the lines of metrics.jsonl."""
+    return ''.join(json.dumps(e, allow_nan=False) + '\n' for e in self)
+
+
 class MetricsWriter:
   """Appends to metrics.jsonl, one object per log event, and to TensorBoard.
 
@@ -134,14 +170,7 @@ class MetricsWriter:
     Raises:
       UserError: the disk refuses it.
     """
-    means = dict(fleet or {})
-    for key, values in replicas.items():
-      defined = [v for v in values if v is not None]
-      if defined:
-        means[key] = sum(defined) / len(defined)
-    event = {'step': step, 'time': time.time(), 'split': split, **means}
-    if any(len(values) > 1 for values in replicas.values()):
-      event['replicas'] = replicas
+    event, means = _event(step, split, replicas, fleet)
     left = (json.dumps(event, allow_nan=False) + '\n').encode()
     with disk.writing(self._path):
       while left:

@@ -1,12 +1,31 @@
 """Progress of long work: a bar on a terminal, lines elsewhere."""
 
+import contextlib
+import contextvars
 import logging
 import sys
 import time
+from collections.abc import Iterator
 
 from memae_jax.runtime import parallel
 
 _LOG = logging.getLogger(__name__)
+
+
+# Whether there are bars; None: on a terminal.
+_SHOW: contextvars.ContextVar[bool | None] = contextvars.ContextVar(
+  'show', default=None
+)
+
+
+@contextlib.contextmanager
+def shown(show: bool) -> Iterator[None]:
+  """Shows all bars that start in a block, also in a notebook, or none."""
+  token = _SHOW.set(show)
+  try:
+    yield
+  finally:
+    _SHOW.reset(token)
 
 
 class Progress:
@@ -18,8 +37,10 @@ class Progress:
     self._last = time.time()  # When a line was printed last.
     # Step and time of the first report; by then all is compiled.
     self._first: tuple[int, float] | None = None
-    self._bar = None
-    if sys.stderr.isatty() and parallel.is_first():
+    show = _SHOW.get()
+    self._bar, self._silent = None, show is False
+    wanted = sys.stderr.isatty() if show is None else show
+    if wanted and parallel.is_first():
       import tqdm  # An exported scorer works without it.
 
       self._bar = tqdm.tqdm(total=total, initial=start, desc=name, unit='step')
@@ -29,6 +50,8 @@ class Progress:
     if self._bar is not None:
       self._bar.set_postfix_str(text, refresh=False)
       self._bar.update(step - self._bar.n)
+      return
+    if self._silent:
       return
     now = time.time()
     if self._first is None:

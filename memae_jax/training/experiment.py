@@ -28,6 +28,7 @@ from memae_jax.training import (
   optimization,
   programs,
   samples,
+  shared_code,
   step,
 )
 
@@ -292,30 +293,22 @@ def _trainer(
   )
 
 
-def _check_samples(method: base.Method, splits: Splits) -> None:
-  """Raises UserError if a method cannot start from so few samples."""
-  fewest, slots = min(len(s.train) for s in splits), method.memories.values()
-  if method.least_samples > fewest:
-    raise errors.UserError(
-      f'the {max(slots)} slots start from the encodings of'
-      f' {method.least_samples} training samples, but a replica has only'
-      f' {fewest}; lower model.memory.slots, or set model.memory.init to'
-      ' "uniform"'
-    )
-
-
-def _programs(config, source, mesh, trainer, replicas, splits, steps):
+def _programs(config, loaded, mesh, trainer, replicas, splits, steps):
   """Returns the programs of a family, for the feed of its samples."""
-  kind = feeds.KINDS[feed.choose(source.inputs, config.data)]
-  return kind(
-    trainer=trainer,
-    mesh=mesh,
-    config=config,
-    hyper=fleet.hyper(replicas, config, trainer.method),
-    splits=splits,
-    inputs=source.inputs,
-    steps=steps,
-  )
+  inputs, shared = loaded.source.inputs, loaded.shared
+  kinds = feeds.KINDS if shared is None else feeds.ROUNDED
+  kind = kinds[feed.choose(inputs, config.data)]
+  fields = {
+    'trainer': trainer,
+    'mesh': mesh,
+    'config': config,
+    'hyper': fleet.hyper(replicas, config, trainer.method),
+    'steps': steps,
+  }
+  programs = kind(**fields, splits=splits, inputs=inputs)
+  if shared is not None:
+    shared.lend(programs, kind, fields, splits, inputs)
+  return programs
 
 
 def build(
@@ -323,6 +316,7 @@ def build(
   stored: dict[str, Any] | None = None,
   devices: Sequence[jax.Device] | None = None,
   source: types.Source | None = None,
+  shared: shared_code.SharedCode | None = None,
 ) -> Experiment:
   """Loads the data, makes the splits and describes the programs.
 
@@ -332,6 +326,7 @@ def build(
       others than it was trained on, they are scaled as those were.
     devices: of the mesh, see `parallel.mesh`.
     source: the samples; None: they are read as `config.data` says.
+    shared: compiled code of other experiments; None: it compiles its own.
 
   Raises:
     UserError: the data are missing or do not fit the config.
@@ -339,6 +334,7 @@ def build(
   devices = jax_settings.devices() if devices is None else devices
   families = fleet.families(config)
   loaded, lengths = samples.load(config, stored, source, families)
+  loaded = loaded._replace(shared=shared)
   first, *others = [
     _family(config, name, replicas, loaded, devices, lengths.get(name))
     for name, replicas in families.items()
@@ -373,7 +369,7 @@ def _family(
   lengths = _lengths(family.train, splits, method, steps)
   trainer = _trainer(family, method, source, lengths.train_steps)
   if not loaded.trained_on:
-    _check_samples(method, splits)
+    samples.check_enough(method, splits)
   mesh = parallel.mesh(
     family.mesh,
     len(replicas),
@@ -392,7 +388,7 @@ def _family(
     mesh=mesh,
     trainer=trainer,
     programs=_programs(
-      family, source, mesh, trainer, replicas, splits, lengths.steps
+      family, loaded, mesh, trainer, replicas, splits, lengths.steps
     ),
     started_in=environment.describe(mesh),
     trained_on=loaded.trained_on,

@@ -16,6 +16,9 @@ from memae_jax.data import feed, transforms
 from memae_jax.runtime import parallel
 from memae_jax.training import fleet, programs, step
 
+# Samples and bytes of the smallest rounded feeds.
+_FEWEST, _SMALL = 4096, 2**22
+
 
 class Resident(programs.Programs):
   """Feed with all raw samples on each device; the programs gather batches.
@@ -28,8 +31,12 @@ class Resident(programs.Programs):
   def __init__(self, *args, **kwargs):
     super().__init__(*args, **kwargs)
     self.resident_bytes = feed.nbytes(self._host_inputs)
-    self.inputs = self._share(feed.resident(self._host_inputs))
+    inputs = feed.resident(self._host_inputs)
     train, counts = fleet.pad_rows([s.train for s in self._splits])
+    if self.rounded:
+      count = _rounded(len(inputs), feed.nbytes(inputs) // len(inputs))
+      inputs, train = _padded(inputs, 0, count), _padded(train, 1, count)
+    self.inputs = self._share(inputs)
     self.data = step.ReplicaData(
       self._split(train), self._split(counts), self.transform
     )
@@ -194,4 +201,40 @@ class Streaming(programs.Programs):
     return feed.ahead(read, 0, count)
 
 
+class RoundedResident(Resident):
+  """Resident feed whose programs fit other numbers of samples, too."""
+
+  rounded = True
+
+
+class RoundedStreaming(Streaming):
+  """Streaming feed whose programs fit other numbers of samples, too."""
+
+  rounded = True
+
+
+def _rounded(count: int, size: int) -> int:
+  """Rounds a number of samples up, so that few programs fit all numbers.
+
+  Few samples become as many as fit some megabytes; others a quarter more at
+  most.
+
+  Args:
+    count: of samples.
+    size: bytes of each.
+  """
+  fewest = min(max(_SMALL // max(size, 1), 1), _FEWEST)
+  count = max(count, fewest)
+  unit = 1 << max(count.bit_length() - 3, 0)
+  return -(-count // unit) * unit
+
+
+def _padded(array: np.ndarray, axis: int, count: int) -> np.ndarray:
+  """Pads an axis with zeros, which no index points to."""
+  padding = [(0, 0)] * array.ndim
+  padding[axis] = (0, count - array.shape[axis])
+  return np.pad(array, padding)
+
+
 KINDS = {kind.name: kind for kind in (Resident, Streaming)}
+ROUNDED = {kind.name: kind for kind in (RoundedResident, RoundedStreaming)}

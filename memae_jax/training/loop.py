@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import pathlib
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +21,19 @@ from memae_jax.runtime import (
 from memae_jax.training import diagnostics, experiment, run_folder, same, step
 
 _LOG = logging.getLogger(__name__)
+
+
+class Log(Protocol):
+  """Receiver of log events: `metrics_log.MetricsWriter`, or a list of them."""
+
+  def write(
+    self,
+    step: int,
+    split: str,
+    replicas: dict[str, list[float | None]],
+    fleet: dict[str, float] | None = None,
+  ) -> None:
+    """Takes an event, see `metrics_log.MetricsWriter`."""
 
 
 def advance(
@@ -118,8 +131,7 @@ def _train(
       run_folder.store_config(workdir, exp.config)
     progress = progress_bar.Progress('train', exp.steps, now)
     stack.callback(progress.close)
-    if not jax.config.jax_disable_jit:  # Without jit, operations transfer.
-      stack.enter_context(jax.transfer_guard('disallow'))
+    stack.enter_context(_no_transfers())
 
     if is_new:
       state = _validate(exp, state, now, log)
@@ -127,12 +139,8 @@ def _train(
         with run_folder.at_home(exp, workdir, lock, now, state):
           checkpoints.save(now, state, exp.meta)
     while now < exp.steps:
-      state, now, values = advance(exp, state, now)
-      log.write(now, 'train', values, exp.programs.feed_facts())
-      progress.at(now, _in_words(values))
+      state, now = _to_next_event(exp, state, now, log, progress)
       last = now == exp.steps
-      if last or now % exp.validate_every == 0:
-        state = _validate(exp, state, now, log)
       stopping = parallel.any_process(stop_requested())
       if last or stopping or now % exp.checkpoint_every == 0:
         with run_folder.at_home(exp, workdir, lock, now, state):
@@ -147,6 +155,57 @@ def _train(
         ' run the same command to go on'
       )
   _tell_peak(exp, now)
+  return state
+
+
+def _no_transfers():
+  """Returns a context in which no array moves unless the code says so."""
+  if jax.config.jax_disable_jit:  # Without jit, operations transfer.
+    return contextlib.nullcontext()
+  return jax.transfer_guard('disallow')
+
+
+def _to_next_event(
+  exp: experiment.Experiment,
+  state: step.ReplicaState,
+  now: int,
+  log: Log,
+  progress: progress_bar.Progress,
+) -> tuple[step.ReplicaState, int]:
+  """Trains to the next log event, writes it, and validates where it is time.
+
+  Returns:
+    The state and its step.
+  """
+  state, now, values = advance(exp, state, now)
+  log.write(now, 'train', values, exp.programs.feed_facts())
+  progress.at(now, _in_words(values))
+  if now == exp.steps or now % exp.validate_every == 0:
+    state = _validate(exp, state, now, log)
+  return state, now
+
+
+def in_memory(exp: experiment.Experiment, log: Log) -> step.ReplicaState:
+  """Trains the first family from the start to its last step, without a folder.
+
+  It takes the steps of `train`, so it ends at the same weights bit for bit.
+
+  Args:
+    exp: the experiment.
+    log: gets the events.
+
+  Returns:
+    The state of the fleet at `exp.steps`.
+
+  Raises:
+    TrainingDiverged: a loss or gradient is not finite.
+  """
+  now, state = 0, exp.programs.init()
+  progress = progress_bar.Progress('train', exp.steps)
+  with contextlib.closing(progress), _no_transfers():
+    state = _validate(exp, state, now, log)
+    while now < exp.steps:
+      state, now = _to_next_event(exp, state, now, log, progress)
   return state
 
 
@@ -190,7 +249,7 @@ def _validate(
   exp: experiment.Experiment,
   state: step.ReplicaState,
   now: int,
-  log: metrics_log.MetricsWriter,
+  log: Log,
 ) -> step.ReplicaState:
   """Scores the validation normals, logs it, and keeps the best weights.
 

@@ -20,13 +20,15 @@ _READS = usage.ReadTotals(*[parallel.BY_REPLICA] * 4, usage=parallel.BY_SLOT)
 class Placed:
   """A fleet whose values lie on a mesh; base of both feeds.
 
-  name: of the feed. resident_bytes: bytes of raw samples that stay on each
-  device. hyper, transform: values and input transforms of the replicas, [R]
-  each, on the devices.
+  name: of the feed. rounded: whether numbers of samples are rounded up by
+  padding, so that other numbers need no other program. resident_bytes: bytes of
+  raw samples that stay on each device. hyper, transform: values and input
+  transforms of the replicas, [R] each, on the devices.
   """
 
   name: str
   resident_bytes = 0
+  rounded = False
 
   def __init__(
     self,
@@ -151,7 +153,7 @@ class Placed:
   def _blocks(self, rows) -> tuple[np.ndarray, np.ndarray]:
     """Returns R arrays [n_r] as blocks [R, N, B], and the mask of padding."""
     index, counts = fleet.pad_rows([np.asarray(r, np.int32) for r in rows])
-    size = min(self._block, index.shape[1])
+    size = self._block if self.rounded else min(self._block, index.shape[1])
     size = parallel.padded(size, self._mesh.shape[parallel.DATA])
     index = np.pad(index, ((0, 0), (0, -index.shape[1] % size)))
     mask = np.arange(index.shape[1]) < counts[:, None]

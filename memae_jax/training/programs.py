@@ -16,9 +16,36 @@ from memae_jax.methods import base
 from memae_jax.runtime import parallel, progress_bar
 from memae_jax.training import passes, step
 
+# What `take_compiled` takes; some of it only one of the feeds has.
+_COMPILED = (
+  'init_shapes',
+  '_predicted',
+  '_pick',
+  '_init',
+  '_run',
+  '_gather',
+  '_step',
+  '_added',
+  '_score_block',
+  '_keep_best',
+  '_collect_block',
+)
+
 
 class Programs(passes.Passes):
   """The programs that both feeds have in common: start, step, score."""
+
+  def take_compiled(self, other: 'Programs') -> None:
+    """Takes over the compiled functions of other programs of the same code.
+
+    Args:
+      other: of the same class, config, method, shapes of samples and mesh. It
+        may be of other samples, or of a single one, which functions never see:
+        they get all arrays as arguments.
+    """
+    for name in _COMPILED:
+      if hasattr(type(self), name):
+        self.__dict__[name] = getattr(other, name)
 
   def init(self) -> step.ReplicaState:
     """Returns the fleet's state before the first step."""

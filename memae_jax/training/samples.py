@@ -12,7 +12,7 @@ from memae_jax import config as config_lib
 from memae_jax import losses
 from memae_jax.data import host_stage, protocols, sources, types
 from memae_jax.data.tables import columns, numbers
-from memae_jax.methods import frame_scores, registry, tasks
+from memae_jax.methods import base, frame_scores, registry, tasks
 from memae_jax.runtime import errors, parallel
 from memae_jax.training import fleet
 
@@ -27,13 +27,14 @@ class Loaded(NamedTuple):
   """Samples and splits of a run, which all its families share.
 
   identity: hashes of samples and labels. splits: by seed and normal class.
-  trained_on: see `Experiment`.
+  trained_on: see `Experiment`. shared: see `experiment.build`.
   """
 
   source: types.Source
   identity: dict[str, str]
   splits: dict[tuple[int, int | None], types.Split]
   trained_on: str | None
+  shared: Any = None
 
 
 def inputs(source: types.Source) -> dict[str, Any]:
@@ -199,6 +200,18 @@ def warnings(source, splits) -> tuple[str, ...]:
   """Returns the warnings of the data and of their splits, each one once."""
   of_splits = (line for split in splits for line in split.warnings)
   return tuple(dict.fromkeys([*source.warnings, *of_splits]))
+
+
+def check_enough(method: base.Method, splits: Sequence[types.Split]) -> None:
+  """Raises UserError if a method cannot start from so few samples."""
+  fewest, slots = min(len(s.train) for s in splits), method.memories.values()
+  if method.least_samples > fewest:
+    raise errors.UserError(
+      f'the {max(slots)} slots start from the encodings of'
+      f' {method.least_samples} training samples, but a replica has only'
+      f' {fewest}; lower model.memory.slots, or set model.memory.init to'
+      ' "uniform"'
+    )
 
 
 def check_alike_everywhere(config: Any, identity: Mapping[str, str]) -> None:

@@ -290,3 +290,16 @@ def test_a_test_set_of_one_kind(load_table, data_config, seed):
   except errors.UserError as error:
     assert f'are normal (seed {seed})' in str(error)
     assert 'no AUROC' in str(error)
+
+
+def test_all_samples_train_and_validate(make_source, split):
+  """As in the protocol "given" with other samples as its test set."""
+  source = make_source(60, 2, normal_labels=(0, 1))
+  got = split(source, seed=4, protocol='all', validation_fraction=0.2)
+  both = np.sort(np.concatenate([got.train, got.validation]))
+  np.testing.assert_array_equal(both, np.arange(60))
+  assert len(got.validation) == 12 and not len(got.test)
+  tested = make_source(80, 2, normal_labels=(0, 1), is_test=np.arange(80) >= 60)
+  given = split(tested, seed=4, protocol='given', validation_fraction=0.2)
+  np.testing.assert_array_equal(got.train, given.train)
+  np.testing.assert_array_equal(got.validation, given.validation)

@@ -6,8 +6,7 @@ import jinja2
 import matplotlib
 import pytest
 
-from memae_jax import main
-from memae_jax.evaluation import command
+from memae_jax.evaluation import command, whole_run
 from memae_jax.evaluation.media import films
 from memae_jax.evaluation.report import page
 from memae_jax.runtime import errors
@@ -72,5 +71,5 @@ def test_it_comes_before_training(tmp_path, monkeypatch):
   monkeypatch.setattr(loop, 'train', lambda *_: trained.append(1))
   monkeypatch.setattr(experiment, 'build', lambda config: None)
   with pytest.raises(errors.UserError, match='no such video'):
-    main.train(helpers.digits(), tmp_path)
+    whole_run.train(helpers.digits(), tmp_path)
   assert not trained

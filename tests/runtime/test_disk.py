@@ -13,8 +13,8 @@ import types
 
 import pytest
 
-from memae_jax import cli, main
-from memae_jax.evaluation import command
+from memae_jax import cli
+from memae_jax.evaluation import command, whole_run
 from memae_jax.runtime import (
   disk,
   errors,
@@ -192,7 +192,7 @@ def test_a_folder_removed_while_evaluating(tmp_path, monkeypatch):
 
   monkeypatch.setattr(command, 'after_training', removed)
   with pytest.raises(errors.UserError, match='train again'):
-    main.train(helpers.digits(), run)
+    whole_run.train(helpers.digits(), run)
 
 
 @pytest.fixture

@@ -20,3 +20,11 @@ def test_the_closest_name_or_all_of_them(name, said):
 def test_each_end_has_its_exit_code():
   kinds = errors.UserError, errors.TrainingDiverged, errors.Preempted
   assert len({kind.exit_code for kind in kinds} - {0, 1}) == 3
+
+
+def test_errors_of_python_calls_are_both_kinds():
+  with pytest.raises(ValueError, match='^mend it$') as caught:
+    with errors.as_value_errors():
+      raise errors.TrainingDiverged('mend it')
+  assert isinstance(caught.value, errors.UserError)
+  assert not isinstance(errors.UserError('x'), ValueError)

@@ -158,3 +158,13 @@ def test_variables_that_jax_cannot_read(variable, words, tmp_path):
   out, err = found.communicate(timeout=120)
   assert found.returncode == 2 and words in err and not out
   assert err.startswith('error: ') and err.count('\n') == 1
+
+
+@pytest.mark.parametrize('name', FIXED)
+def test_settings_are_fixed_within_a_block_alone(settings, name):
+  before = _value(name)
+  settings(name, FIXED[name])
+  with jax_settings.fixed():
+    assert _value(name) == before
+    assert jax_settings.chosen().get(name, before) == before
+  assert _value(name) == FIXED[name]

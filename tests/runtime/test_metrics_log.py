@@ -107,3 +107,15 @@ def test_another_line_of_a_log_is_named(tmp_path, line, words):
     errors.UserError, match=f'line 4 is not an event .*{words}'
   ):
     metrics_log.read_events(path)
+
+
+def test_events_in_memory_are_those_of_the_file(tmp_path):
+  events = metrics_log.Events()
+  writer = metrics_log.MetricsWriter(tmp_path / 'a', -1)
+  for log in (events, writer):
+    log.write(3, 'train', {'loss': [1.0, 3.0]}, {'waited': 0.5})
+  writer.close()
+  (written,) = metrics_log.read_events(tmp_path / 'a' / 'metrics.jsonl')
+  assert events[0].keys() == written.keys() and events[0]['loss'] == 2.0
+  (tmp_path / 'b.jsonl').write_text(events.text())
+  assert metrics_log.read_events(tmp_path / 'b.jsonl') == events

@@ -2,6 +2,8 @@
 
 import types
 
+import pytest
+
 from memae_jax.runtime import progress_bar
 
 
@@ -25,3 +27,13 @@ def test_progress_knows_no_speed_before_the_second_report(monkeypatch, caplog):
 
 def test_a_progress_bar_comes_without_tqdm():
   assert 'tqdm' not in vars(progress_bar)
+
+
+@pytest.mark.parametrize('show', [True, False])
+def test_bars_of_a_block_are_shown_or_left_out(show, capsys, caplog):
+  with caplog.at_level('INFO'), progress_bar.shown(show):
+    bar = progress_bar.Progress('train', 3)
+    bar.at(3, 'done')
+    bar.close()
+  assert ('done' in capsys.readouterr().err) == show
+  assert not caplog.text  # Neither has lines.

@@ -81,13 +81,14 @@ def _read(path: str, content, config, remarks):
       f'{path} has arrays {", ".join(content) or "none"} beside the labels;'
       ' name the samples "inputs", or set data.label_column'
     )
-  inputs = _inputs(path, name, content.pop(name), config, remarks)
-  if labels is not None and len(labels) != len(inputs):
+  array = content.pop(name)
+  read = as_samples(path, name, array, config, remarks)
+  if labels is not None and len(labels) != len(read):
     raise errors.UserError(
       f'{path}: array "{config.label_column}" has {len(labels)} labels for'
-      f' {len(inputs)} samples in "{name}"'
+      f' {len(read)} samples in "{name}"'
     )
-  return inputs, labels
+  return read, labels
 
 
 def _labels(path, name, content) -> np.ndarray:
@@ -119,7 +120,24 @@ def _labels(path, name, content) -> np.ndarray:
   return text
 
 
-def _inputs(path, name, array, config, remarks) -> np.ndarray:
+def as_samples(
+  path: str, name: str, array: np.ndarray, config: Any, remarks: list[str]
+) -> np.ndarray:
+  """Returns an array as samples.
+
+  Args:
+    path: of its file, for messages.
+    name: of the array, for messages.
+    array: [S, D], or images [S, H, W], [S, H, W, C] or [S, C, H, W].
+    config: the resolved `config.data`.
+    remarks: gets a line on images whose axes were moved or added.
+
+  Returns:
+    Rows [S, D] float64 or float32; images [S, H, W, C] uint8 or float64.
+
+  Raises:
+    UserError: it is no such array, or a number of it is missing or infinite.
+  """
   if array.ndim not in (2, 3, 4) or array.dtype.kind not in 'iufb':
     raise errors.UserError(
       f'{path}: array "{name}" is {array.dtype} of shape {array.shape};'

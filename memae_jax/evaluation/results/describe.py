@@ -36,6 +36,8 @@ _DESCRIPTION = {
   ' anomalies are left out. All other rows are the test set.',
   'given': 'The data set has its own test set; its training normals train'
   ' ({validation_fraction} of them held out for validation).',
+  'all': 'All samples train ({validation_fraction} of them held out for'
+  ' validation); none is tested.',
   'alone': 'There is no training set: each test picture trains on itself, and'
   ' each block of it is foretold from the rest. Labels serve metrics alone.',
 }

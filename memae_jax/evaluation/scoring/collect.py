@@ -127,13 +127,30 @@ def calibrations(exp: experiment.Experiment, weights: Any) -> list[Calibration]:
     exp: the experiment.
     weights: of the fleet.
   """
+  quantile = exp.config.eval.normal_quantile
+  return [
+    Calibration(detection.threshold(score, quantile), parts)
+    for score, parts in held_out_scores(exp, weights)
+  ]
+
+
+def held_out_scores(
+  exp: experiment.Experiment, weights: Any
+) -> list[tuple[np.ndarray, tuple[combined.Part, ...]]]:
+  """Returns scores [V] of validation normals, and parts of combined scores.
+
+  Args:
+    exp: the experiment.
+    weights: of the fleet.
+
+  Returns:
+    Both, for each replica.
+  """
   normal, out = _held_out(exp, weights), []
   for i, split in enumerate(exp.splits):
     rows = split.validation
     parts = combined.fit(exp.config.eval, by_rule(exp, normal, i, rows))
-    score = by_rule(exp, normal, i, rows, parts)[exp.rule]
-    limit = detection.threshold(score, exp.config.eval.normal_quantile)
-    out.append(Calibration(limit, parts))
+    out.append((by_rule(exp, normal, i, rows, parts)[exp.rule], parts))
   return out
 
 
@@ -248,7 +265,8 @@ def networks(
     _replica_scores(exp, i, tested, pairs[i], totals[i])._replace(step=int(at))
     for i, at in enumerate(steps)
   ]
-  out = _with_mean_errors(exp, _with_pseudo(exp, weights, pairs, out))
+  out = pseudo_anomalies.added(exp, weights, pairs, out)
+  out = _with_mean_errors(exp, out)
   return _with_maps(exp, tested, held_out, out), memory, throughput
 
 
@@ -290,27 +308,6 @@ def _replica_scores(
     ),
     rules=rules if exp.source.videos or exp.source.has_images else None,
   )
-
-
-def _with_pseudo(exp, weights, pairs, networks) -> list[scores.ReplicaScores]:
-  """Adds the AUROCs of changed validation normals, see `pseudo_anomalies`."""
-  shape = exp.source.inputs.shape[1:]
-  has_kinds = exp.source.has_images and pseudo_anomalies.kinds(shape)
-  if not exp.config.eval.pseudo or not has_kinds:
-    return networks
-  wanted = tuple(dict.fromkeys((exp.rule, *exp.config.eval.candidates)))
-  aurocs = pseudo_anomalies.evaluate(exp, weights, pairs, wanted)
-  return [
-    replica._replace(
-      pseudo=by_rule_[exp.rule],
-      pseudo_rules={
-        rule: float(np.mean(list(kinds.values())))
-        for rule, kinds in by_rule_.items()
-        if kinds and rule in exp.config.eval.candidates
-      },
-    )
-    for replica, by_rule_ in zip(networks, aurocs)
-  ]
 
 
 def _with_mean_errors(exp, networks) -> list[scores.ReplicaScores]:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import sklearn.metrics
 
-from memae_jax.evaluation.scoring import combined
+from memae_jax.evaluation.scoring import combined, scores
 from memae_jax.runtime import progress_bar
 from memae_jax.training import experiment
 
@@ -126,16 +126,46 @@ def evaluate(
   progress = progress_bar.Progress('pseudo-anomalies', len(names))
   for done, kind in enumerate(names, 1):
     images = _make_all(exp, kind)
-    scores = exp.programs.score_raw(weights, images).scores
+    scored = exp.programs.score_raw(weights, images).scores
     for i, (by_rule, normal) in enumerate(zip(aurocs, held_out)):
       count = len(images[i])  # The rest is padding.
-      changed = {rule: values[i, :count] for rule, values in scores.items()}
+      changed = {rule: values[i, :count] for rule, values in scored.items()}
       changed |= combined.scores(normal.parts, changed)
       for rule, of_kinds in by_rule.items():
         of_kinds[kind] = _separated(normal.held[rule], changed[rule])
     progress.at(done, kind)
   progress.close()
   return aurocs
+
+
+def added(
+  exp: experiment.Experiment,
+  weights: Any,
+  held_out: Sequence[Any],
+  networks: Sequence[scores.ReplicaScores],
+) -> list[scores.ReplicaScores]:
+  """Adds the AUROCs of changed validation normals to the scores of replicas.
+
+  Args:
+    exp, weights, held_out: see `evaluate`.
+    networks: the scores of each replica.
+  """
+  has_kinds = exp.source.has_images and kinds(exp.source.inputs.shape[1:])
+  if not exp.config.eval.pseudo or not has_kinds:
+    return list(networks)
+  wanted = tuple(dict.fromkeys((exp.rule, *exp.config.eval.candidates)))
+  aurocs = evaluate(exp, weights, held_out, wanted)
+  return [
+    replica._replace(
+      pseudo=by_rule[exp.rule],
+      pseudo_rules={
+        rule: float(np.mean(list(by_kind.values())))
+        for rule, by_kind in by_rule.items()
+        if by_kind and rule in exp.config.eval.candidates
+      },
+    )
+    for replica, by_rule in zip(networks, aurocs)
+  ]
 
 
 def _separated(normal: np.ndarray, changed: np.ndarray) -> float:

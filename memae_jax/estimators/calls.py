@@ -1,0 +1,39 @@
+"""Calls from Python: errors are ValueErrors, and settings of JAX stay."""
+
+import contextlib
+import logging
+from collections.abc import Iterator
+
+from absl import flags
+
+from memae_jax.runtime import errors, jax_settings, progress_bar
+
+
+@contextlib.contextmanager
+def _quiet_libraries() -> Iterator[None]:
+  """Leaves out the warnings of Orbax on folders that it only reads."""
+  logger = logging.getLogger('absl')
+  before = logger.level
+  logger.setLevel(logging.ERROR)
+  try:
+    yield
+  finally:
+    logger.setLevel(before)
+
+
+@contextlib.contextmanager
+def guarded(verbose: int = 0) -> Iterator[None]:
+  """Holds what calls from Python need within a block, in this thread.
+
+  Args:
+    verbose: 0: no progress bars; 1: bars, also in a notebook.
+  """
+  if not flags.FLAGS.is_parsed():  # Grain reads its flags when it is used.
+    flags.FLAGS.mark_as_parsed()
+  with (
+    errors.as_value_errors(),
+    _quiet_libraries(),
+    jax_settings.fixed(),
+    progress_bar.shown(verbose > 0),
+  ):
+    yield

@@ -1,0 +1,386 @@
+"""Estimators of anomaly detection with the verbs of scikit-learn.
+
+from memae_jax import MemAE
+detector = MemAE(epochs=50).fit(normals)
+detector.anomaly_score(X)    [n] higher is more anomalous
+detector.predict(X)          [n] 1 for normal rows, -1 for anomalies
+"""
+
+import os
+import threading
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import sklearn.base
+import sklearn.utils
+import sklearn.utils.validation
+from sklearn.utils import validation
+
+from memae_jax.estimators import calls, explanation, fitted, names, recipe
+from memae_jax.estimators import folder as folder_lib
+from memae_jax.methods import registry
+from memae_jax.runtime import errors, paths, strict_json
+
+_SEEDS = 2**31  # Of `train.seed`.
+_LEAST = 3  # Samples: two train and one validates.
+_TABLE = 2  # Dimensions of a table.
+_CLASSES: dict[str, type['Detector']] = {}
+_LOCK = threading.Lock()
+
+
+class Detector(sklearn.base.OutlierMixin, sklearn.base.BaseEstimator):
+  """Detector of anomalies that learns from normal samples alone.
+
+  Parameters that are None are as the recipe for the kind of samples has them:
+  the standard recipe of tables (`configs/arrays.py`), or convolutions for
+  images. Samples X are a table [n, D] of numbers (an array, or a frame of
+  pandas or polars), or images [n, H, W] or [n, H, W, C]: uint8 is scaled from
+  0..255, other numbers by their range in `fit`.
+
+  Attributes:
+    method: name of the method in the registry, of the class.
+    offset_: what `decision_function` subtracts from `score_samples`.
+    validation_scores_: [v] anomaly scores of held-out samples of `fit`, which
+      trained nothing; `data.validation_fraction` says how many. Thresholds and
+      alarm rates come from these.
+    history_: log events of the training, as in metrics.jsonl.
+    n_features_in_, feature_names_in_: as scikit-learn has them.
+  """
+
+  method: ClassVar[str] = 'memae'
+
+  def __init__(
+    self,
+    *,
+    epochs: float | None = None,
+    batch_size: int | None = None,
+    learning_rate: float | None = None,
+    slots: int | None = None,
+    code: int | None = None,
+    widths: tuple[int, ...] | None = None,
+    network: str | None = None,
+    contamination: float | str = 'auto',
+    random_state: int | np.random.RandomState | None = None,
+    config: Any = None,
+    verbose: int = 1,
+  ):
+    """Stores the parameters; `fit` checks them.
+
+    Args:
+      epochs: passes over the samples.
+      batch_size: samples per step.
+      learning_rate: of Adam.
+      slots: memory size N, of methods with a memory.
+      code: width of the encoding of dense networks.
+      widths: hidden widths, or channels of convolutions.
+      network: 'dense' or 'conv'.
+      contamination: share of the samples of `fit` that are to be flagged, above
+        0 and at most 0.5; or 'auto': rows are flagged whose score is above the
+        quantile `eval.normal_quantile` (0.95) of held-out samples of `fit`.
+      random_state: seed of split, initial weights and batches, below 2**31; the
+        same as `train.seed` of a command. None: another one in each `fit`.
+      config: any further fields by dotted names, such as {'train.alpha': 0.0};
+        `memae_jax/config/*_fields.py` has them all.
+      verbose: 0: silent; 1: a progress bar.
+    """
+    self.epochs = epochs
+    self.batch_size = batch_size
+    self.learning_rate = learning_rate
+    self.slots = slots
+    self.code = code
+    self.widths = widths
+    self.network = network
+    self.contamination = contamination
+    self.random_state = random_state
+    self.config = config
+    self.verbose = verbose
+
+  def fit(self, X: Any, y: Any = None) -> Self:
+    """Trains on samples, all of which count as normal.
+
+    Args:
+      X: [n, D], [n, H, W] or [n, H, W, C], at least 3 samples.
+      y: ignored.
+
+    Raises:
+      ValueError: samples or parameters are wrong; one line with the mend.
+    """
+    del y
+    with calls.guarded(self.verbose):
+      self._check_contamination()
+      array = self._checked(X, reset=True)
+      config = self._config(array)
+      columns = getattr(self, 'feature_names_in_', None)
+      self.fitted_ = fitted.fit(array, columns, config)
+      explanation.find_near(self.fitted_)
+      self.validation_scores_ = self.fitted_.normal
+      self.history_ = list(self.fitted_.events)
+      self.offset_ = self._offset(array)
+    return self
+
+  def anomaly_score(self, X: Any) -> np.ndarray:
+    """Returns the anomaly scores [n] float64; higher is more anomalous.
+
+    Args:
+      X: [n, D], [n, H, W] or [n, H, W, C], as `fit` had them.
+
+    Raises:
+      ValueError: the samples do not fit.
+    """
+    validation.check_is_fitted(self)
+    with calls.guarded(self.verbose):
+      return self._scores(self._checked(X))
+
+  def score_samples(self, X: Any) -> np.ndarray:
+    """Returns minus the anomaly scores [n]; higher is more normal."""
+    return -self.anomaly_score(X)
+
+  def decision_function(self, X: Any) -> np.ndarray:
+    """Returns `score_samples(X) - offset_` [n]; negative for anomalies."""
+    return self.score_samples(X) - self.offset_
+
+  # Alarms at a stated rate (p_value, flag) belong here: what they need of
+  # normals that trained nothing is in `validation_scores_`.
+
+  def predict(self, X: Any) -> np.ndarray:
+    """Returns 1 for normal samples and -1 for anomalies, [n] int."""
+    return np.where(self.decision_function(X) < 0, -1, 1)
+
+  def score(self, X: Any, y: Any = None) -> float:
+    """Returns the mean of `score_samples` over samples that are normal.
+
+    With it `GridSearchCV` needs no labels: it chooses what rebuilds held-out
+    normals best. Only scores of the same rule and scaling compare.
+    """
+    del y
+    return float(np.mean(self.score_samples(X)))
+
+  def explain(self, X: Any, slots: int = 3) -> explanation.Explanation:
+    """Returns what the scores of samples are made of.
+
+    Args:
+      X: [n, D], [n, H, W] or [n, H, W, C], as `fit` had them.
+      slots: how many of the nearest slots of a memory are named.
+
+    Raises:
+      ValueError: the method is no autoencoder of this kind, or the samples do
+        not fit.
+    """
+    validation.check_is_fitted(self)
+    with calls.guarded(self.verbose):
+      array = self._checked(X)
+      return explanation.explain(self.fitted_, array, slots)
+
+  def save(self, path: str | os.PathLike[str], samples: bool = True) -> None:
+    """Writes the folder of a run, which `load` and the commands read.
+
+    Args:
+      path: of a folder that does not exist or is empty.
+      samples: whether the samples of `fit` are written, too; export and
+        evaluation by command need them. Without, or once it was pickled or
+        loaded, only `load` reads the folder.
+
+    Raises:
+      ValueError: there is something else at the path, or it cannot be written.
+    """
+    validation.check_is_fitted(self)
+    with calls.guarded(self.verbose):
+      folder = paths.local(os.fspath(path), 'path')
+      folder_lib.save(folder, self.fitted_, self._described(), samples)
+
+  @classmethod
+  def load(cls, path: str | os.PathLike[str]) -> 'Detector':
+    """Reads what `save` wrote.
+
+    Args:
+      path: of the folder.
+
+    Raises:
+      ValueError: it is no such folder, or of another method than this class.
+    """
+    with calls.guarded():
+      folder = paths.local(os.fspath(path), 'path')
+      found, described = folder_lib.load(folder)
+      out = cls._of(found, str(folder))
+      out._restore(described)
+      return out
+
+  @classmethod
+  def from_run(
+    cls, workdir: str | os.PathLike[str], replica: str = ''
+  ) -> 'Detector':
+    """Returns a replica of a run that the command or `train` made.
+
+    Its data must be where they were. Samples are arrays as networks of the run
+    take them: of a table one number per input, categories one-hot.
+
+    Args:
+      workdir: folder of the run.
+      replica: its name; '': the first one.
+
+    Raises:
+      ValueError: there is no such run or replica, it is of another method than
+        this class, or its samples are videos.
+    """
+    with calls.guarded():
+      folder = paths.local(os.fspath(workdir), 'workdir')
+      found = fitted.of_run(folder, replica)
+      out = cls._of(found, str(folder))
+      out._restore({})
+      return out
+
+  @classmethod
+  def _of(cls, found: fitted.Fitted, where: str) -> 'Detector':
+    """Returns an estimator of the class that fits, with default parameters."""
+    (method,) = found.config['fleet']['variants']
+    known = of_method(method)
+    if cls is not Detector and cls.method != method:
+      raise errors.UserError(
+        f'{where} is of method "{method}", but {cls.__name__} is of'
+        f' "{cls.method}"; use {known.__name__}'
+      )
+    out = known() if cls is Detector else cls()
+    out.fitted_ = found
+    return out
+
+  def _described(self) -> dict[str, Any]:
+    """Returns parameters and fitted values as JSON."""
+    parameters = self.get_params(deep=False)
+    if not isinstance(self.random_state, int):
+      parameters['random_state'] = self.fitted_.config['train']['seed']
+    if parameters['config'] is not None:
+      parameters['config'] = recipe.flat(parameters['config'])
+    columns = getattr(self, 'feature_names_in_', None)
+    described = {
+      'parameters': parameters,
+      'offset': self.offset_,
+      'n_features_in': self.n_features_in_,
+      'feature_names_in': None if columns is None else columns.tolist(),
+    }
+    return strict_json.plain(described)
+
+  def _restore(self, described: dict[str, Any]) -> None:
+    """Sets parameters and fitted values, as `_described` has them."""
+    parameters = described.get('parameters', {})
+    if parameters.get('widths') is not None:
+      parameters['widths'] = tuple(parameters['widths'])
+    self.set_params(**parameters)
+    found = self.fitted_
+    self.validation_scores_, self.history_ = found.normal, list(found.events)
+    self.n_features_in_ = described.get('n_features_in', found.shape[0])
+    if described.get('feature_names_in') is not None:
+      columns = np.asarray(described['feature_names_in'], object)
+      self.feature_names_in_ = columns
+    self.offset_ = described.get('offset', -found.threshold)
+
+  def _config(self, array: np.ndarray) -> Any:
+    """Returns the resolved config for samples."""
+    seed = self.random_state
+    if seed is None or not isinstance(seed, (int, np.integer)):
+      seed = sklearn.utils.check_random_state(seed).randint(_SEEDS)
+    named = {name: getattr(self, name) for name in recipe.NAMED}
+    return recipe.config(
+      self.method,
+      array.shape[1:],
+      array.dtype,
+      named,
+      int(seed),
+      self.config,
+    )
+
+  def _check_contamination(self) -> None:
+    """Raises UserError for a contamination that is no share."""
+    share = self.contamination
+    if isinstance(share, str):
+      sound = share == 'auto'
+    else:
+      sound = isinstance(share, (int, float, np.number)) and 0 < share <= 0.5
+    if not sound:
+      raise errors.UserError(
+        f'parameter "contamination" is {share!r}; use "auto", or a share above'
+        ' 0 and at most 0.5'
+      )
+
+  def _offset(self, array: np.ndarray) -> float:
+    """Returns the score that divides normal samples from anomalies."""
+    if self.contamination == 'auto':
+      return -self.fitted_.threshold
+    of_fit = -self._scores(array)
+    return float(np.percentile(of_fit, 100 * float(self.contamination)))
+
+  def _scores(self, array: np.ndarray) -> np.ndarray:
+    """Returns the anomaly scores [n] of checked samples."""
+    prepared = self.fitted_.prepared(array)
+    scored = self.fitted_.predict(prepared)
+    return self.fitted_.score(scored, len(prepared))
+
+  def _checked(self, X: Any, reset: bool = False) -> np.ndarray:
+    """Returns samples as an array of numbers.
+
+    Args:
+      X: samples.
+      reset: whether the number and names of columns are those of X from now on.
+    """
+    _refuse_text(X)
+    finite = 'allow-nan' if self._takes_missing() else True
+    options = {
+      'dtype': 'numeric',
+      'allow_nd': True,
+      'ensure_all_finite': finite,
+      'ensure_min_samples': _LEAST if reset else 1,
+    }
+    # Names and numbers of columns are of tables.
+    if getattr(X, 'ndim', _TABLE) > _TABLE:
+      array = sklearn.utils.check_array(X, **options)
+      if reset:
+        if hasattr(self, 'feature_names_in_'):
+          del self.feature_names_in_
+        self.n_features_in_ = int(np.prod(array.shape[1:]))
+      return array
+    return validation.validate_data(self, X, reset=reset, **options)
+
+  def _takes_missing(self) -> bool:
+    """Returns whether missing numbers become medians."""
+    fields = recipe.flat(self.config or {})
+    return fields.get('data.missing') == 'median'
+
+  def __sklearn_tags__(self) -> Any:
+    """Returns the tags by which scikit-learn knows it."""
+    tags = super().__sklearn_tags__()
+    tags.input_tags.allow_nan = self._takes_missing()
+    return tags
+
+
+def _refuse_text(X: Any) -> None:
+  """Raises UserError for a frame that has a column of no numbers."""
+  if not (hasattr(X, 'columns') and hasattr(X, 'dtypes')):
+    return
+  kinds = list(X.dtypes)
+  for name, kind in zip(X.columns, kinds):
+    text = str(kind).lower()
+    if any(word in text for word in ('str', 'categor', 'enum', 'date', 'time')):
+      raise errors.UserError(
+        f'column "{name}" of X is {kind}, not numbers; encode it, for example'
+        ' by OneHotEncoder or OrdinalEncoder of scikit-learn, or drop it'
+      )
+
+
+def of_method(method: str) -> type[Detector]:
+  """Returns the class of a method, always the same one.
+
+  Args:
+    method: name in the registry.
+  """
+  with _LOCK:
+    if method not in _CLASSES:
+      entry = registry.find(method)
+      text = (
+        f'{entry.label} as an estimator; see `Detector` for its parameters.\n'
+      )
+      _CLASSES[method] = type(
+        names.class_name(entry),
+        (Detector,),
+        # Pickles name it as users do, so that other processes find it.
+        {'method': method, '__doc__': text, '__module__': 'memae_jax'},
+      )
+    return _CLASSES[method]

@@ -1,0 +1,182 @@
+"""Reasons for a score: errors, reconstruction, slots and training samples."""
+
+import math
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from memae_jax import losses
+from memae_jax.data import transforms
+from memae_jax.estimators import fitted
+from memae_jax.memory import addressing
+from memae_jax.methods import registry
+from memae_jax.runtime import errors
+from memae_jax.training import experiment
+
+FAMILY = 'autoencoder'
+_NEAR = 3  # Training samples that are named for each slot.
+
+
+class Explanation(NamedTuple):
+  """Parts of the scores of n samples.
+
+  Attributes:
+    score: [n] anomaly scores.
+    reconstruction: [n, D] or [n, H, W, C], in the units of X; of other scalings
+      than a factor and an offset in those of the model input.
+    errors: [n, D] of each column or [n, H, W] of each pixel, in squared units
+      of the model input, unless `eval.score` names another rule; their mean is
+      the score.
+    slots: [n, k] indices of the slots most similar to the encoding, the most
+      similar first; [n, P, k] where each of P positions has a query. None
+      without a memory.
+    weights: addressing weights of these slots, 0 where one did not survive.
+    samples: [n, k, m] or [n, P, k, m] rows of X in `fit` whose encodings are
+      most similar to these slots; None where that is not known, as of a run.
+  """
+
+  score: np.ndarray
+  reconstruction: np.ndarray
+  errors: np.ndarray
+  slots: np.ndarray | None = None
+  weights: np.ndarray | None = None
+  samples: np.ndarray | None = None
+
+
+def explain(found: fitted.Fitted, array: np.ndarray, count: int) -> Explanation:
+  """Explains the scores of samples.
+
+  Args:
+    found: the fitted network.
+    array: [n, ...] samples, see `in_memory.raw`.
+    count: how many slots are named.
+
+  Raises:
+    UserError: the method is of another family, or `count` is no count.
+  """
+  exp, _ = found.built()
+  if exp.family != FAMILY:
+    raise errors.UserError(
+      f'method "{exp.replicas[0].variant}" has no explanation; these have:'
+      f' {", ".join(_explained())}'
+    )
+  if count < 1:
+    raise errors.UserError(f'slots is {count}; use 1 or more')
+  prepared = found.prepared(array)
+  scored = found.predict(prepared, ('maps', 'output'))
+  size = len(prepared)
+  maps = np.asarray(losses.map_of(exp.map_rule, scored.maps))
+  output = np.asarray(scored.output)
+  out = Explanation(
+    score=found.score(scored, size),
+    reconstruction=_in_units(exp, output[0, :size]),
+    errors=maps[0, :size],
+  )
+  if not exp.replicas[0].has_memory:
+    return out
+  slots, weights = _nearest(found, prepared, count)
+  samples = None if found.near is None else found.near[slots]
+  return out._replace(slots=slots, weights=weights, samples=samples)
+
+
+def _explained() -> list[str]:
+  """Returns the names of the methods that explain."""
+  return [n for n in registry.names() if registry.find(n).family == FAMILY]
+
+
+def _in_units(exp: Any, output: np.ndarray) -> np.ndarray:
+  """Returns model outputs [n, ...] in the units of raw samples, float64."""
+  transform, host = exp.splits[0].transform, exp.source.host
+  if transform.least_contrast is not None or transform.least_norm is not None:
+    return output
+  scale = np.where(transform.scale == 0, 1, transform.scale).astype(np.float64)
+  values = (output - transform.shift.astype(np.float64)) / scale
+  if host is None:
+    return values
+  values = values / host.unit + host.centre
+  return np.where(host.log1p, np.expm1(values), values)
+
+
+def find_near(found: fitted.Fitted) -> None:
+  """Finds the training samples whose encodings are nearest to each slot.
+
+  Args:
+    found: its `near` is set, if it has a memory; its samples are at hand.
+  """
+  exp, _ = found.built()
+  if exp.family != FAMILY or not exp.replicas[0].has_memory:
+    return
+  train = exp.splits[0].train
+  slots = exp.replicas[0].slots
+  best: np.ndarray = np.zeros((slots, 0))
+  rows: np.ndarray = np.zeros((slots, 0), np.int64)
+  for start, similar in _blocks(found, exp.source.inputs[train]):
+    of_sample = similar.max(axis=1).T  # [N, B], the best of its positions.
+    at = train[start : start + of_sample.shape[1]]
+    best = np.concatenate([best, of_sample], axis=1)
+    rows = np.concatenate([rows, np.broadcast_to(at, of_sample.shape)], axis=1)
+    order = np.argsort(-best, axis=1, kind='stable')[:, :_NEAR]
+    best, rows = (np.take_along_axis(x, order, axis=1) for x in (best, rows))
+  found.near = rows
+
+
+def _nearest(
+  found: fitted.Fitted, prepared: np.ndarray, count: int
+) -> tuple[np.ndarray, np.ndarray]:
+  """Returns the most similar slots of samples, and their weights."""
+  exp, _ = found.built()
+  replica = exp.replicas[0]
+  options = _method(exp).model.bank.options
+  threshold = replica.threshold / replica.slots
+  slots, weights = [], []
+  for _, similar in _blocks(found, prepared):
+    order = np.argsort(-similar, axis=-1, kind='stable')[..., :count]
+    flat = similar.reshape(-1, similar.shape[-1])
+    shrunk = addressing.address(
+      jnp.asarray(flat), threshold, options.on_empty, options.shrink_gradient
+    )
+    all_weights = np.asarray(shrunk.weights).reshape(similar.shape)
+    slots.append(order)
+    weights.append(np.take_along_axis(all_weights, order, axis=-1))
+  both = np.concatenate(slots), np.concatenate(weights)
+  if both[0].shape[1] == 1:  # One query per sample.
+    return both[0][:, 0], both[1][:, 0]
+  return both
+
+
+def _method(exp: experiment.Experiment) -> Any:
+  """Returns the method, which is an `Autoencoder`."""
+  return exp.trainer.method
+
+
+def _blocks(
+  found: fitted.Fitted, prepared: np.ndarray
+) -> Iterator[tuple[int, np.ndarray]]:
+  """Yields (first row, similarities [B, P, N]) of blocks of samples."""
+  exp, _ = found.built()
+  method = _method(exp)
+  variables = exp.programs.one(found.weights, 0).variables
+  transform, size = exp.splits[0].transform, exp.config.eval.batch_size
+  for start in range(0, len(prepared), size):
+    raw = prepared[start : start + size]
+    padding = [(0, size - len(raw))] + [(0, 0)] * (raw.ndim - 1)
+    x = np.pad(transforms.apply(raw, transform), padding)
+    similar = _similar(method, variables, x)
+    yield start, np.asarray(similar)[: len(raw)]
+
+
+def _similarities(method: Any, variables: Any, x: jax.Array) -> jax.Array:
+  """Returns similarities [B, P, N] of queries and slots, over temperature."""
+  queries, slots = method.embed(variables, x)
+  options = method.model.bank.options
+  flat = queries.reshape(-1, queries.shape[-1])
+  similar = addressing.similarities(
+    flat, slots, options.similarity, options.temperature
+  )
+  return similar.reshape(len(x), math.prod(queries.shape[1:-1]), -1)
+
+
+_similar = jax.jit(_similarities, static_argnums=0)
