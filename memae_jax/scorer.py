@@ -4,6 +4,7 @@ scorer = memae_jax.scorer.load('digits.scorer')
 scorer.score(images)   [B] higher is more anomalous
 scorer.flag(images)    [B] bool, above `scorer.threshold`
 scorer.contributions(rows)    [B, K] what each column of a table adds
+scorer.stream()               samples one after another, see `exported.stream`
 
 python -m memae_jax.scorer digits.scorer images.npy --to=scores.csv
 
@@ -24,7 +25,7 @@ import numpy as np
 
 from memae_jax.data import host_stage
 from memae_jax.data.tables import npz
-from memae_jax.exported import by_column, scored_file, scorer_file
+from memae_jax.exported import by_column, scored_file, scorer_file, stream
 from memae_jax.runtime import (
   errors,
   foreign,
@@ -152,6 +153,31 @@ class Scorer:
     """
     by_column.check(self.meta)
     return by_column.added(self.meta, self.explain(samples)['errors'])
+
+  def stream(self) -> stream.Stream:
+    """Returns a stream, which takes samples one after another.
+
+    Its program is compiled here, so that no sample waits for it.
+
+    Raises:
+      UserError: the samples need a package that is missing.
+    """
+    found = stream.Stream(self.meta, self._prepared, self._one)
+    self._one(np.zeros(self._shape, self._dtype), 0)
+    return found
+
+  def _one(self, x: np.ndarray, number: int) -> float:
+    """Returns the score of a sample [...] that is the number-th of a file.
+
+    Some methods draw random numbers, others at each place of a block.
+    """
+    blocks = self.meta['blocks']
+    batch = np.zeros(
+      (blocks.get(jax.default_backend(), blocks['default']), *x.shape), x.dtype
+    )
+    place = number % len(batch)
+    batch[place] = x
+    return float(self._called(self._score, batch)['score'][place])
 
   def read(self, path: str | os.PathLike) -> tuple[list[Any], Any]:
     """Reads a file or folder as samples.
