@@ -7,6 +7,7 @@ scorer.contributions(rows)    [B, K] what each column of a table adds
 scorer.stream()               samples one after another, see `exported.stream`
 
 python -m memae_jax.scorer digits.scorer images.npy --to=scores.csv
+ls *.png | python -m memae_jax.scorer digits.scorer --stream
 
 `jax.export` reads its format with the package flatbuffers. Files of pictures
 and videos need Pillow and PyAV. A file of `export` is a program: load only
@@ -25,16 +26,13 @@ import numpy as np
 
 from memae_jax.data import host_stage
 from memae_jax.data.tables import npz
-from memae_jax.exported import by_column, scored_file, scorer_file, stream
-from memae_jax.runtime import (
-  errors,
-  foreign,
-  jax_settings,
-  paths,
-  streams,
+from memae_jax.exported import (
+  by_column,
+  scored_file,
+  scorer_file,
+  stream,
 )
-
-_FOUND_BY = {'table': 'row', 'images': 'image', 'clips': 'frame'}
+from memae_jax.runtime import errors, foreign, jax_settings, paths, streams
 
 
 def load(path: str | os.PathLike) -> 'Scorer':
@@ -213,9 +211,9 @@ class Scorer:
     if not path.exists():
       raise errors.UserError(f'{path} does not exist')
     if path.suffix.lower() in ('.npy', '.npz'):
-      samples = _array(path)
+      samples = npz.samples(path)
       self._prepared(samples, f'{path}: ')
-      return {_FOUND_BY[kind]: list(range(len(samples)))}, samples
+      return {stream.INDEX[kind]: list(range(len(samples)))}, samples
     if kind == 'table':
       # Imported late, since an array needs nothing of it.
       from memae_jax.data.tables import table_files
@@ -233,7 +231,7 @@ class Scorer:
     names, samples = new_samples.read(path, self.meta['input'])
     if not hasattr(samples, 'frames'):  # Clips are copied when scored.
       self._prepared(samples, f'{path}: ')
-    places = {_FOUND_BY[kind]: names}
+    places = {stream.INDEX[kind]: names}
     seconds = getattr(samples, 'seconds', None)  # Frames of a video have them.
     if seconds is not None:
       places['seconds'] = seconds.tolist()
@@ -315,18 +313,6 @@ class Scorer:
     return host_stage.apply(x, self._stage, self._names, where)
 
 
-def _array(path: pathlib.Path) -> np.ndarray:
-  """Reads the array of a .npy or .npz file; never unpickles."""
-  content = npz.arrays(path)
-  names = list(content)
-  if 'inputs' not in names and len(names) != 1:
-    raise errors.UserError(
-      f'{path} has arrays {", ".join(names) or "none"}; name the samples'
-      ' "inputs"'
-    )
-  return content['inputs' if 'inputs' in names else names[0]]
-
-
 def _write(path: str | None, flag: str, text: str) -> None:
   if path:
     from memae_jax.runtime import atomic  # Scores need none of it.
@@ -343,12 +329,14 @@ def main(argv: list[str] | None = None) -> int:
   Returns:
     The exit code.
   """
+  from memae_jax.exported import stream_command  # Scores need none of it.
+
   parser = argparse.ArgumentParser(
     prog='python -m memae_jax.scorer',
     description='Scores new samples; higher is more anomalous.',
   )
   parser.add_argument('file', help='what python -m memae_jax.export wrote')
-  parser.add_argument('input', help='file or folder of samples')
+  parser.add_argument('input', nargs='?', help='file or folder of samples')
   parser.add_argument('--to', help='csv file to write, else it is printed')
   parser.add_argument(
     '--columns',
@@ -362,11 +350,17 @@ def main(argv: list[str] | None = None) -> int:
     metavar='FILE',
     help='tables: csv file of what each column adds to each score',
   )
+  stream_command.add_flags(parser)
   options = parser.parse_args(argv)
+  if options.stream == bool(options.input):
+    parser.error('give INPUT, or --stream and samples to standard input')
   streams.prepare()
   try:
     jax_settings.devices()
     scorer = load(options.file)
+    if options.stream:
+      pipes = sys.stdin.buffer, sys.stdout.buffer
+      return stream_command.run(scorer, options, *pipes)
     columns, each = max(options.columns, 0), bool(options.contributions)
     scored = scored_file.score(scorer, options.input, columns, each)
     _write(options.contributions, '--contributions', scored.columns)

@@ -15,6 +15,9 @@ import numpy as np
 from memae_jax.data import stream_samples
 from memae_jax.runtime import errors
 
+# What samples are found by, by their kind.
+INDEX = {'table': 'row', 'images': 'image', 'clips': 'frame'}
+
 
 class Scored(NamedTuple):
   """The score of a row, a picture or a frame of a stream, or why it has none.
