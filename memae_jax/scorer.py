@@ -42,13 +42,14 @@ def load(path: str | os.PathLike) -> 'Scorer':
     UserError: it is missing, damaged or foreign, or of another version.
   """
   path = paths.local(path, 'the scorer')
-  meta, binary = scorer_file.parts(path)
+  meta, programs = scorer_file.parts(path)
   scorer_file.check_flatbuffers()
   try:
-    exported = jax.export.deserialize(bytearray(binary))
+    binary = bytearray(programs[scorer_file.PROGRAM])
+    exported = jax.export.deserialize(binary)
   except Exception as error:  # The content is sound; JAX raises many kinds.
     raise scorer_file.unreadable(path, meta, error) from error
-  return Scorer(path, meta, exported)
+  return Scorer(path, meta, exported, programs.get(scorer_file.UPDATE, b''))
 
 
 class Scorer:
@@ -63,6 +64,7 @@ class Scorer:
     path: pathlib.Path,
     meta: dict[str, Any],
     exported: jax.export.Exported,
+    update: bytes = b'',
   ):
     """Takes the parts of a file, which `load` checks.
 
@@ -70,8 +72,9 @@ class Scorer:
       path: of the file, for messages.
       meta: the content of its meta.json.
       exported: its program.
+      update: the program that moves its memory, or b''.
     """
-    self.meta, self.exported = meta, exported
+    self.meta, self.exported, self._update = meta, exported, update
     self._shape = tuple(meta['input']['shape'])
     self._dtype = np.dtype(meta['input']['dtype'])
     self._path = foreign.name_of(path)
@@ -152,14 +155,25 @@ class Scorer:
     by_column.check(self.meta)
     return by_column.added(self.meta, self.explain(samples)['errors'])
 
-  def stream(self) -> stream.Stream:
+  def stream(self, update: bool = False) -> stream.Stream:
     """Returns a stream, which takes samples one after another.
 
     Its program is compiled here, so that no sample waits for it.
 
+    Args:
+      update: whether the slots of "mnad" move with samples that look normal, as
+        published; the scores then depend on what came before.
+
     Raises:
-      UserError: the samples need a package that is missing.
+      UserError: the samples need a package that is missing, or `update` is
+        asked for and the scorer has none.
     """
+    if update:
+      from memae_jax.exported import stream_update
+
+      stream_update.check(self.meta)
+      memory = stream_update.Memory(self._update, self.meta, self._called)
+      return stream.Stream(self.meta, self._prepared, memory.score)
     found = stream.Stream(self.meta, self._prepared, self._one)
     self._one(np.zeros(self._shape, self._dtype), 0)
     return found
@@ -249,10 +263,10 @@ class Scorer:
       parts.append({k: np.asarray(v)[: len(x)] for k, v in outputs.items()})
     return {k: np.concatenate([part[k] for part in parts]) for k in parts[0]}
 
-  def _called(self, function, batch) -> dict[str, Any]:
-    """Runs the program; a foreign one may fail in many ways."""
+  def _called(self, function, *args) -> Any:
+    """Runs a program; a foreign one may fail in many ways."""
     try:
-      return function(batch)
+      return function(*args)
     except Exception as error:
       if 'RESOURCE_EXHAUSTED' in str(error):
         raise

@@ -37,6 +37,11 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     default='rgb24',
     help='of raw frames; default: rgb24',
   )
+  group.add_argument(
+    '--update',
+    action='store_true',
+    help='mnad: frames that look normal move the slots, as published',
+  )
 
 
 class Latency:
@@ -116,7 +121,7 @@ def run(
       to.flush()
 
   try:
-    scores = scorer.stream()
+    scores = scorer.stream(update=options.update)
     for sample in stream_input.samples(
       source, meta, options.size, options.pixels
     ):

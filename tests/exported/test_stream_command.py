@@ -20,7 +20,7 @@ _TABLE = 'size,weight,kind\n'
 
 
 def _options(**fields):
-  usual = {'size': '', 'pixels': 'rgb24'}
+  usual = {'size': '', 'pixels': 'rgb24', 'update': False}
   return argparse.Namespace(**usual | fields)
 
 
