@@ -2,12 +2,13 @@
 
 python -m memae_jax.export runs/digits --to=digits.scorer --replica=NAME
 
-The file is a zip archive of two members and holds no pickle:
+The file is a zip archive that holds no pickle:
 
 program.bin  a function of samples [B, ...] for any B, serialised by
              `jax.export` for CPU, CUDA and TPU. It gives score, errors and
              slots kept. Weights and scaling of the inputs are inside, but for
              the float64 stage of numbers before it (`data.host_stage`)
+update.bin   of methods whose memory may move in streams: see `update_program`
 meta.json    that stage, the threshold, the meaning of score and inputs,
              origin, versions, and the day until which JAX can read it
 
@@ -36,9 +37,9 @@ from memae_jax import config as config_lib
 from memae_jax.data import host_stage, transforms
 from memae_jax.data.videos import views
 from memae_jax.evaluation.results import describe
-from memae_jax.evaluation.scoring import collect, combined, odd_columns
+from memae_jax.evaluation.scoring import collect, combined, odd_columns, single
 from memae_jax.exported import by_column, expiry, scorer_file
-from memae_jax.methods import registry
+from memae_jax.methods import moving, registry, tasks
 from memae_jax.runtime import atomic, errors, paths, strict_json
 from memae_jax.training import experiment, step
 
@@ -94,25 +95,12 @@ def program(
     index: of the replica.
     parts: of its combined scores.
   """
-  method, variables = exp.trainer.method.alone(
-    exp.replicas[index], exp.programs.one(weights, index).variables
-  )
-  trainer = exp.trainer._replace(method=method)
-  hyper, transform = (
-    exp.programs.method_hyper(index),
-    exp.splits[index].transform,
-  )
-  inputs, seed = exp.source.inputs, exp.replicas[index].seed
+  one, inputs = single.of(exp, weights, index, parts), exp.source.inputs
 
   def block(x):
-    x = transforms.apply(x, transform)
-    # Keys depend on the place in a block; all blocks draw the same numbers.
-    keys = step.sample_keys(jnp.uint32(seed), 0, jnp.arange(len(x)))
-    mask = jnp.ones(len(x), bool)
-    out = trainer.predict(variables, x, hyper, mask, keys)
-    by_rule = out.scores | combined.scores(parts, out.scores)
-    outputs = {'score': by_rule[exp.rule]}
-    maps = losses.map_of(exp.map_rule, out.maps)
+    out = one.predict(one.variables, transforms.apply(x, one.transform))
+    outputs = {'score': one.score(out)}
+    maps = losses.map_of(one.rules[1], out.maps)
     if maps is not None:
       outputs['errors'] = maps
     if out.kept is not None:
@@ -125,12 +113,67 @@ def program(
   }
   function = functools.partial(jax.lax.platform_dependent, **by_platform)
   (batch,) = jax.export.symbolic_shape('batch')
-  samples = jax.ShapeDtypeStruct((batch, *shape), inputs.dtype)
+  return _exported(
+    function, jax.ShapeDtypeStruct((batch, *shape), inputs.dtype)
+  )
+
+
+def _exported(function, *samples) -> jax.export.Exported:
+  """Returns a function of arrays like these as a program."""
   with _no_places(), jax.disable_jit(False):  # A program is compiled code.
     export = jax.export.export(
       jax.jit(function), platforms=scorer_file.PLATFORMS
     )
-    return export(samples)
+    return export(*samples)
+
+
+def update_program(
+  exp: experiment.Experiment,
+  weights: step.Weights,
+  index: int,
+  parts: tuple[combined.Part, ...] = (),
+) -> jax.export.Exported | None:
+  """Returns the program of a replica whose memory moves in streams, or None.
+
+  It takes a sample [1, ...], the memory, and whether the stream begins: then
+  the trained memory stands in its place. It returns `score` [1], by the memory
+  as it was; `memory` after the sample; and whether it `moves`.
+
+  Args:
+    exp: the experiment.
+    weights: of the fleet.
+    index: of the replica.
+    parts: of its combined scores.
+  """
+  inputs, is_bounded = exp.source.inputs, tasks.is_bounded(exp.config)
+  moves = isinstance(exp.trainer.method, moving.MovesInStreams)
+  if not (moves and is_bounded and inputs.dtype == np.uint8):
+    return None
+  one = single.of(exp, weights, index, parts)
+  method = one.trainer.method
+  trained = jax.tree.map(jnp.asarray, one.variables[method.moves])
+
+  def scored(x, memory, begins):
+    memory = jax.tree.map(
+      lambda new, old: jnp.where(begins, new, old), trained, memory
+    )
+    variables = {**one.variables, method.moves: memory}
+    x = transforms.apply(x, one.transform)
+    out = one.predict(variables, x)
+    after = method.moved_by(variables, x, one.hyper, out.output)
+    moves = after.regular < method.below
+    memory = jax.tree.map(
+      lambda new, old: jnp.where(moves, new, old), after.collection, memory
+    )
+    return {'score': one.score(out), 'memory': memory, 'moves': moves}
+
+  like = lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype)
+  return _exported(
+    scored,
+    jax.ShapeDtypeStruct((1, *inputs.shape[1:]), inputs.dtype),
+    jax.tree.map(like, trained),
+    jax.ShapeDtypeStruct((), bool),
+  )
 
 
 @contextlib.contextmanager
@@ -272,10 +315,12 @@ def to_file(run: pathlib.Path, path: pathlib.Path, name: str = '') -> None:
     )
   at, weights, steps = collect.restored(exp, run)
   limit, parts = calibration(exp, weights, index)
+  update = update_program(exp, weights, index, parts)
   write(
     path,
     bytes(program(exp, weights, index, parts).serialize()),
     meta(exp, index, limit, at, int(steps[index])),
+    bytes(update.serialize()) if update else b'',
   )
   print(
     f'replica "{exp.replicas[index].name}" of {run} is in {path}; score with'
@@ -284,20 +329,27 @@ def to_file(run: pathlib.Path, path: pathlib.Path, name: str = '') -> None:
   print(f'written by jax {jax.__version__}, readable by {_readable_until()}')
 
 
-def write(path: pathlib.Path, binary: bytes, meta: dict[str, Any]) -> None:
+def write(
+  path: pathlib.Path, binary: bytes, meta: dict[str, Any], update: bytes = b''
+) -> None:
   """Writes the archive, all of it or nothing.
 
   Args:
     path: of the file.
     binary: content of program.bin.
-    meta: content of meta.json, without size and hash of the program.
+    meta: content of meta.json, without sizes and hashes of the programs.
+    update: content of update.bin; b'': there is none.
   """
-  digest = hashlib.sha256(binary).hexdigest()
-  meta = meta | {'program': {'bytes': len(binary), 'sha256': digest}}
-  text = strict_json.text(meta)
+  programs = {scorer_file.PROGRAM: binary}
+  programs |= {scorer_file.UPDATE: update} if update else {}
+  for name, part in programs.items():
+    digest = hashlib.sha256(part).hexdigest()
+    told = {'bytes': len(part), 'sha256': digest}
+    meta = meta | {name.removesuffix('.bin'): told}
   content = io.BytesIO()
   with zipfile.ZipFile(content, 'w') as archive:
-    for name, part in ((scorer_file.META, text), (scorer_file.PROGRAM, binary)):
+    text = strict_json.text(meta)
+    for name, part in ((scorer_file.META, text), *programs.items()):
       archive.writestr(zipfile.ZipInfo(name, _WHEN), part)
   atomic.write(path, content.getvalue())
 

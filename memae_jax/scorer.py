@@ -4,8 +4,10 @@ scorer = memae_jax.scorer.load('digits.scorer')
 scorer.score(images)   [B] higher is more anomalous
 scorer.flag(images)    [B] bool, above `scorer.threshold`
 scorer.contributions(rows)    [B, K] what each column of a table adds
+scorer.stream()               samples one after another, see `exported.stream`
 
 python -m memae_jax.scorer digits.scorer images.npy --to=scores.csv
+ls *.png | python -m memae_jax.scorer digits.scorer --stream
 
 `jax.export` reads its format with the package flatbuffers. Files of pictures
 and videos need Pillow and PyAV. A file of `export` is a program: load only
@@ -24,16 +26,13 @@ import numpy as np
 
 from memae_jax.data import host_stage
 from memae_jax.data.tables import npz
-from memae_jax.exported import by_column, scored_file, scorer_file
-from memae_jax.runtime import (
-  errors,
-  foreign,
-  jax_settings,
-  paths,
-  streams,
+from memae_jax.exported import (
+  by_column,
+  scored_file,
+  scorer_file,
+  stream,
 )
-
-_FOUND_BY = {'table': 'row', 'images': 'image', 'clips': 'frame'}
+from memae_jax.runtime import errors, foreign, jax_settings, paths, streams
 
 
 def load(path: str | os.PathLike) -> 'Scorer':
@@ -43,13 +42,14 @@ def load(path: str | os.PathLike) -> 'Scorer':
     UserError: it is missing, damaged or foreign, or of another version.
   """
   path = paths.local(path, 'the scorer')
-  meta, binary = scorer_file.parts(path)
+  meta, programs = scorer_file.parts(path)
   scorer_file.check_flatbuffers()
   try:
-    exported = jax.export.deserialize(bytearray(binary))
+    binary = bytearray(programs[scorer_file.PROGRAM])
+    exported = jax.export.deserialize(binary)
   except Exception as error:  # The content is sound; JAX raises many kinds.
     raise scorer_file.unreadable(path, meta, error) from error
-  return Scorer(path, meta, exported)
+  return Scorer(path, meta, exported, programs.get(scorer_file.UPDATE, b''))
 
 
 class Scorer:
@@ -64,6 +64,7 @@ class Scorer:
     path: pathlib.Path,
     meta: dict[str, Any],
     exported: jax.export.Exported,
+    update: bytes = b'',
   ):
     """Takes the parts of a file, which `load` checks.
 
@@ -71,8 +72,9 @@ class Scorer:
       path: of the file, for messages.
       meta: the content of its meta.json.
       exported: its program.
+      update: the program that moves its memory, or b''.
     """
-    self.meta, self.exported = meta, exported
+    self.meta, self.exported, self._update = meta, exported, update
     self._shape = tuple(meta['input']['shape'])
     self._dtype = np.dtype(meta['input']['dtype'])
     self._path = foreign.name_of(path)
@@ -153,6 +155,42 @@ class Scorer:
     by_column.check(self.meta)
     return by_column.added(self.meta, self.explain(samples)['errors'])
 
+  def stream(self, update: bool = False) -> stream.Stream:
+    """Returns a stream, which takes samples one after another.
+
+    Its program is compiled here, so that no sample waits for it.
+
+    Args:
+      update: whether the slots of "mnad" move with samples that look normal, as
+        published; the scores then depend on what came before.
+
+    Raises:
+      UserError: the samples need a package that is missing, or `update` is
+        asked for and the scorer has none.
+    """
+    if update:
+      from memae_jax.exported import stream_update
+
+      stream_update.check(self.meta)
+      memory = stream_update.Memory(self._update, self.meta, self._called)
+      return stream.Stream(self.meta, self._prepared, memory.score)
+    found = stream.Stream(self.meta, self._prepared, self._one)
+    self._one(np.zeros(self._shape, self._dtype), 0)
+    return found
+
+  def _one(self, x: np.ndarray, number: int) -> float:
+    """Returns the score of a sample [...] that is the number-th of a file.
+
+    Some methods draw random numbers, others at each place of a block.
+    """
+    blocks = self.meta['blocks']
+    batch = np.zeros(
+      (blocks.get(jax.default_backend(), blocks['default']), *x.shape), x.dtype
+    )
+    place = number % len(batch)
+    batch[place] = x
+    return float(self._called(self._score, batch)['score'][place])
+
   def read(self, path: str | os.PathLike) -> tuple[list[Any], Any]:
     """Reads a file or folder as samples.
 
@@ -187,9 +225,9 @@ class Scorer:
     if not path.exists():
       raise errors.UserError(f'{path} does not exist')
     if path.suffix.lower() in ('.npy', '.npz'):
-      samples = _array(path)
+      samples = npz.samples(path)
       self._prepared(samples, f'{path}: ')
-      return {_FOUND_BY[kind]: list(range(len(samples)))}, samples
+      return {stream.INDEX[kind]: list(range(len(samples)))}, samples
     if kind == 'table':
       # Imported late, since an array needs nothing of it.
       from memae_jax.data.tables import table_files
@@ -207,7 +245,7 @@ class Scorer:
     names, samples = new_samples.read(path, self.meta['input'])
     if not hasattr(samples, 'frames'):  # Clips are copied when scored.
       self._prepared(samples, f'{path}: ')
-    places = {_FOUND_BY[kind]: names}
+    places = {stream.INDEX[kind]: names}
     seconds = getattr(samples, 'seconds', None)  # Frames of a video have them.
     if seconds is not None:
       places['seconds'] = seconds.tolist()
@@ -225,10 +263,10 @@ class Scorer:
       parts.append({k: np.asarray(v)[: len(x)] for k, v in outputs.items()})
     return {k: np.concatenate([part[k] for part in parts]) for k in parts[0]}
 
-  def _called(self, function, batch) -> dict[str, Any]:
-    """Runs the program; a foreign one may fail in many ways."""
+  def _called(self, function, *args) -> Any:
+    """Runs a program; a foreign one may fail in many ways."""
     try:
-      return function(batch)
+      return function(*args)
     except Exception as error:
       if 'RESOURCE_EXHAUSTED' in str(error):
         raise
@@ -289,18 +327,6 @@ class Scorer:
     return host_stage.apply(x, self._stage, self._names, where)
 
 
-def _array(path: pathlib.Path) -> np.ndarray:
-  """Reads the array of a .npy or .npz file; never unpickles."""
-  content = npz.arrays(path)
-  names = list(content)
-  if 'inputs' not in names and len(names) != 1:
-    raise errors.UserError(
-      f'{path} has arrays {", ".join(names) or "none"}; name the samples'
-      ' "inputs"'
-    )
-  return content['inputs' if 'inputs' in names else names[0]]
-
-
 def _write(path: str | None, flag: str, text: str) -> None:
   if path:
     from memae_jax.runtime import atomic  # Scores need none of it.
@@ -317,12 +343,14 @@ def main(argv: list[str] | None = None) -> int:
   Returns:
     The exit code.
   """
+  from memae_jax.exported import stream_command  # Scores need none of it.
+
   parser = argparse.ArgumentParser(
     prog='python -m memae_jax.scorer',
     description='Scores new samples; higher is more anomalous.',
   )
   parser.add_argument('file', help='what python -m memae_jax.export wrote')
-  parser.add_argument('input', help='file or folder of samples')
+  parser.add_argument('input', nargs='?', help='file or folder of samples')
   parser.add_argument('--to', help='csv file to write, else it is printed')
   parser.add_argument(
     '--columns',
@@ -336,11 +364,17 @@ def main(argv: list[str] | None = None) -> int:
     metavar='FILE',
     help='tables: csv file of what each column adds to each score',
   )
+  stream_command.add_flags(parser)
   options = parser.parse_args(argv)
+  if options.stream == bool(options.input):
+    parser.error('give INPUT, or --stream and samples to standard input')
   streams.prepare()
   try:
     jax_settings.devices()
     scorer = load(options.file)
+    if options.stream:
+      pipes = sys.stdin.buffer, sys.stdout.buffer
+      return stream_command.run(scorer, options, *pipes)
     columns, each = max(options.columns, 0), bool(options.contributions)
     scored = scored_file.score(scorer, options.input, columns, each)
     _write(options.contributions, '--contributions', scored.columns)

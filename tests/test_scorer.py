@@ -183,10 +183,12 @@ print(repr(found.score(sys.argv[2]).tolist()))
 ours = {m.removeprefix('memae_jax.') for m in sys.modules
         if m.startswith('memae_jax.')}
 assert ours <= {
-  'data', 'data.aligned', 'data.host_stage', 'data.tables',
+  'data', 'data.aligned', 'data.host_stage', 'data.stream_samples',
+  'data.tables',
   'data.tables.contributions', 'data.tables.npz', 'data.tables.numbers',
   'data.types', 'exported',
   'exported.by_column', 'exported.scored_file', 'exported.scorer_file',
+  'exported.stream',
   'runtime', 'runtime.child',
   'runtime.errors', 'runtime.foreign', 'runtime.host', 'runtime.jax_settings',
   'runtime.paths', 'runtime.spreadsheet', 'runtime.streams', 'scorer'}, ours

@@ -37,17 +37,61 @@ def read(
   Raises:
     UserError: the files cannot be read, or do not fit the network.
   """
-  kind = meta['kind']
+  check_bytes(path, meta)
+  return {'images': _images, 'clips': _clips}[meta['kind']](path, meta)
+
+
+def check_bytes(path: pathlib.Path, meta: Mapping[str, Any]) -> None:
+  """Raises UserError if a network takes other numbers than files hold.
+
+  Args:
+    path: of a file, for the message.
+    meta: `input` of meta.json.
+  """
   if meta['dtype'] != 'uint8' and not meta.get('motion'):
     raise errors.UserError(
-      f'{path} would be read as uint8, but the network takes'
+      f'{foreign.name_of(path)} would be read as uint8, but the network takes'
       f' {meta["dtype"]}; give a .npy file'
     )
-  return {'images': _images, 'clips': _clips}[kind](path, meta)
 
 
-def _colour(meta) -> str:
+def colour(meta: Mapping[str, Any]) -> str:
+  """Returns the colours of the pictures that a network takes."""
   return 'rgb' if meta['shape'][-1] == 3 else 'grey'
+
+
+def picture(file: pathlib.Path, meta: Mapping[str, Any]) -> np.ndarray:
+  """Returns the pixels [H, W, C] uint8 of the file of a picture.
+
+  Args:
+    file: its path.
+    meta: `input` of meta.json.
+
+  Raises:
+    UserError: it cannot be read, or does not fit the network.
+  """
+  scale = levels.Levels(*meta['levels'])
+  found = decode_image.read(
+    file, meta['image_size'], colour(meta), levels=scale
+  )
+  check_size(foreign.name_of(file), found.pixels, meta)
+  return found.pixels
+
+
+def check_size(name: str, pixels: np.ndarray, meta: Mapping[str, Any]) -> None:
+  """Raises UserError if a picture is of another size than a network takes.
+
+  Args:
+    name: of the picture, for the message.
+    pixels: [H, W, C].
+    meta: `input` of meta.json.
+  """
+  height, width, _ = meta['shape']
+  if pixels.shape != tuple(meta['shape']):
+    raise errors.UserError(
+      f'{name} is {pixels.shape[1]}x{pixels.shape[0]}, but the network takes'
+      f' {width}x{height}; resize it as the training pictures were'
+    )
 
 
 def _images(path, meta):
@@ -57,20 +101,9 @@ def _images(path, meta):
       f'{foreign.name_of(path)} has no picture'
       f' ({", ".join(decode_image.SUFFIXES)})'
     )
-  height, width, channels = meta['shape']
-  images = np.empty((len(files), height, width, channels), np.uint8)
-  scale = levels.Levels(*meta['levels'])
+  images = np.empty((len(files), *meta['shape']), np.uint8)
   for out, file in zip(images, files):
-    pixels = decode_image.read(
-      file, meta['image_size'], _colour(meta), levels=scale
-    ).pixels
-    if pixels.shape != out.shape:
-      raise errors.UserError(
-        f'{foreign.name_of(file)} is {pixels.shape[1]}x{pixels.shape[0]}, but'
-        f' the network takes {width}x{height}; resize it as the training'
-        ' pictures were'
-      )
-    out[:] = pixels
+    out[:] = picture(file, meta)
   root = path if path.is_dir() else path.parent
   name = lambda file: foreign.name_of(file.relative_to(root).as_posix())
   return [name(file) for file in files], images

@@ -14,7 +14,7 @@ from memae_jax.data import host_stage, types
 from memae_jax.runtime import errors, foreign
 
 FORMAT, VERSION = 'memae_jax.scorer', 2
-META, PROGRAM = 'meta.json', 'program.bin'
+META, PROGRAM, UPDATE = 'meta.json', 'program.bin', 'update.bin'
 PLATFORMS = ('cpu', 'cuda', 'tpu')
 # {axes of a sample: kinds}; clips of three axes are single frames of videos.
 KINDS = {1: ('table',), 3: ('images', 'clips'), 4: ('clips',)}
@@ -32,7 +32,7 @@ READING = (
   'encoding',
   'missing_marks',
 )
-_LIMITS = {META: 2**26, PROGRAM: 2**31}  # Bytes.
+_LIMITS = {META: 2**26, PROGRAM: 2**31, UPDATE: 2**31}  # Bytes.
 
 
 def check_flatbuffers() -> None:
@@ -45,14 +45,14 @@ def check_flatbuffers() -> None:
     ) from error
 
 
-def parts(path: pathlib.Path) -> tuple[dict[str, Any], bytes]:
+def parts(path: pathlib.Path) -> tuple[dict[str, Any], dict[str, bytes]]:
   """Reads and checks the members of a scorer's file.
 
   Args:
     path: of the file.
 
   Returns:
-    The content of meta.json, and the program.
+    The content of meta.json, and the programs by the names of their members.
 
   Raises:
     UserError: the file is missing, damaged or foreign, or of another version.
@@ -64,7 +64,8 @@ def parts(path: pathlib.Path) -> tuple[dict[str, Any], bytes]:
   try:
     with zipfile.ZipFile(path) as archive:
       members = archive.infolist()
-      if sorted(member.filename for member in members) != [META, PROGRAM]:
+      names = sorted(member.filename for member in members)
+      if names not in ([META, PROGRAM], [META, PROGRAM, UPDATE]):
         raise ValueError('it has other members')
       for member in members:
         # Stored as they are, so none is larger than the file.
@@ -72,11 +73,15 @@ def parts(path: pathlib.Path) -> tuple[dict[str, Any], bytes]:
           raise ValueError(f'{member.filename} is compressed')
         if member.file_size > _LIMITS[member.filename]:
           raise ValueError(f'{member.filename} has {member.file_size} bytes')
-      text, binary = archive.read(META), archive.read(PROGRAM)
-    meta = json.loads(text)
+      binary = {name: archive.read(name) for name in names}
+    meta = json.loads(binary.pop(META))
     _check_meta(meta)
-    if hashlib.sha256(binary).hexdigest() != meta['program']['sha256']:
-      raise ValueError('the sha256 of the program is another')
+    if (UPDATE in binary) != ('update' in meta):
+      raise ValueError('it has other members')
+    for name, program in binary.items():
+      told = meta[name.removesuffix('.bin')]['sha256']
+      if hashlib.sha256(program).hexdigest() != told:
+        raise ValueError('the sha256 of the program is another')
   except errors.UserError as error:
     raise errors.UserError(f'{path} {error}') from error
   # Zip files and JSON fail in many ways.

@@ -7,9 +7,9 @@ their nearest slot and away from the second; slots move without a gradient.
 As published it foretells the fifth frame of a clip from four by a U-Net, or
 gives back a frame by the same network without skips.
 
-Left out is the update while testing, by which scores depend on the order of the
-samples. The score that the paper adds up is `eval.score=sum` of an error and
-`memory_distance`.
+While testing, slots move in streams alone (`moving`): scores then depend on the
+order of the samples. The score that the paper adds up is `eval.score=sum` of an
+error and `memory_distance`.
 """
 
 import dataclasses
@@ -23,14 +23,16 @@ import numpy as np
 
 from memae_jax import losses, memory
 from memae_jax.memory import addressing, nearest, usage
-from memae_jax.methods import base, tasks
+from memae_jax.methods import base, moving, tasks
 from memae_jax.models import conv_net, memae, unet
 from memae_jax.runtime import errors, parallel
 
 _SLOTS = ('mnad', 'slots')
 _MARGIN = 1.0  # Of the triplet loss, as published.
 _LEAST = 1e-6  # Added to differences, as the published loss does.
+_BELOW = {True: 0.01, False: 0.015}  # Of regular scores, if it predicts or not.
 # Cosines, and no temperature: weights are nearly alike.
+_ALONE = base.Across()
 _READ = addressing.ReadOptions(similarity='cosine', temperature=1.0)
 
 
@@ -222,12 +224,19 @@ class Mnad(base.Method):
   separateness: float
   rule: losses.Rule
   read_bytes: int
-  across: base.Across = base.Across()
+  across: base.Across = _ALONE
 
   @property
   def criterion(self):
     """Criterion of the best weights: the loss, without the other terms."""
     return self.rule.name, 'reconstruction'
+
+  moves = 'mnad'
+
+  @property
+  def below(self) -> float:
+    """Published regular score from which on a sample moves no slot."""
+    return _BELOW[self.task.predicts]
 
   @property
   def memories(self):
@@ -364,6 +373,14 @@ class Mnad(base.Method):
       kept=jnp.sum(kept, axis=1, dtype=jnp.int32),
       totals=self._totals(found, mask),
     )
+
+  def moved_by(self, variables, x, hyper, output):
+    """Returns the slots after one sample, as a training step moves them."""
+    seen, wanted = self.task.parts(x)
+    (query, _), _ = self._net(variables, Network.queries, seen)
+    slots = self._moved(self._find(variables, query, hyper, None), None, _ALONE)
+    regular = moving.regular_score(wanted, output)
+    return moving.Moved({'slots': slots}, regular)
 
   def embed(self, variables, x):
     """Returns queries and slots, all of norm 1."""

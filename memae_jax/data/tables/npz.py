@@ -191,6 +191,27 @@ def _as_images(path, name, array, remarks: list[str]) -> np.ndarray:
   return array
 
 
+def samples(path: pathlib.Path) -> np.ndarray:
+  """Reads the array of a .npy file, or of a .npz file that has one.
+
+  Of several arrays it is `inputs`.
+
+  Args:
+    path: of the file.
+
+  Raises:
+    UserError: see `arrays`; or none of several is named so.
+  """
+  content = arrays(path)
+  names = list(content)
+  if 'inputs' not in names and len(names) != 1:
+    raise errors.UserError(
+      f'{path} has arrays {", ".join(names) or "none"}; name the samples'
+      ' "inputs"'
+    )
+  return content['inputs' if 'inputs' in names else names[0]]
+
+
 def arrays(path: pathlib.Path) -> dict[str, np.ndarray]:
   """Reads all arrays of an npz or npy file, never pickled ones.
 

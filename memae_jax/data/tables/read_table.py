@@ -128,7 +128,21 @@ def _tables(
   Raises:
     NeedsText: without `all_text` it stays open what numbers mean.
   """
-  raws = _raws(files, options, all_text)
+  return of_raws(_raws(files, options, all_text), options)
+
+
+def of_raws(raws: Sequence[delimited.Raw], options: Options) -> Tables:
+  """Reads columns whose cells are known, see `read`.
+
+  Args:
+    raws: the files.
+    options: see `read`.
+
+  Raises:
+    UserError: see `read`.
+    NeedsText: cells that were read as plain numbers may be something else; not
+      where `options.formats` are known.
+  """
   remarks = [line for raw in raws for line in raw.remarks]
   for raw in raws:
     _check_names(raw, options, raws)

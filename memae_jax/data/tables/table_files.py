@@ -254,13 +254,23 @@ def unseen(
       f'{foreign.name_of(path)} is no table; give a file that ends in one of'
       f' {", ".join(read_table.SUFFIXES)}, or a .npy file of encoded rows'
     )
+  options = options_of(meta)
+  (table,) = read_table.read([path], options).tables
+  return encoded(table, meta, options)
+
+
+def options_of(meta: Mapping[str, Any]) -> read_table.Options:
+  """Returns the options by which new rows are read.
+
+  Args:
+    meta: `input` of a scorer's meta.json.
+  """
   trained = types.columns_of_json(meta['columns'])
   key = meta.get('key_column', '')
   formats = meta.get('number_formats', {})
-  dates = {column.name: column.parts for column in trained if column.parts}
-  text = {c.name for c in trained if c.categories} | ({key} if key else set())
-  text |= dates.keys()
-  options = read_table.Options(
+  text = {c.name for c in trained if c.categories or c.parts}
+  text |= {key} if key else set()
+  return read_table.Options(
     text=frozenset(text),
     optional=frozenset({key}),
     keep=frozenset({c.name for c in trained} | text),
@@ -269,7 +279,24 @@ def unseen(
     encoding=meta.get('encoding', ''),
     missing_marks=tuple(meta.get('missing_marks', ())),
   )
-  (table,) = read_table.read([path], options).tables
+
+
+def encoded(
+  table: read_table.Table, meta: Mapping[str, Any], options: read_table.Options
+) -> tuple[dict[str, list[Any]], np.ndarray]:
+  """Encodes new rows as the training rows were, see `unseen`.
+
+  Args:
+    table: the rows.
+    meta: `input` of a scorer's meta.json.
+    options: by which the table was read.
+
+  Raises:
+    UserError: a value is missing, or a category unknown.
+  """
+  trained = types.columns_of_json(meta['columns'])
+  key = meta.get('key_column', '')
+  dates = {column.name: column.parts for column in trained if column.parts}
   of_dates = date_columns.from_json(meta.get('date_formats', {}))
   date_columns.read([table], list(dates), options, formats=of_dates)
   _check_values(table, meta['missing'], '', key)

@@ -63,6 +63,37 @@ def match(
     tuple(jax.lax.stop_gradient(cells) for cells in pair),
     batch_size=None if jax.default_backend() == 'cpu' else 16,
   )
+  return _per_frame(moved, apart, options)
+
+
+def match_one(
+  first: np.ndarray, second: np.ndarray, apart: int, options: Options
+) -> jax.Array:
+  """Returns the motion between two frames, as `match` does, to the last bit.
+
+  Args:
+    first: [H, W], see `match`.
+    second: [H, W].
+    apart: frames from one to the other.
+    options: see `Options`.
+
+  Returns:
+    [ceil(H / shrink), ceil(W / shrink), 2] float32.
+  """
+  # XLA sums the cells of a single frame in another order than those of two.
+  frames = [np.stack([frame, frame]) for frame in (first, second)]
+  return _match_first(*jax.device_put((*frames, np.array([apart]))), options)
+
+
+@functools.partial(jax.jit, static_argnames='options')
+def _match_first(first, second, apart, options) -> jax.Array:
+  """Returns the motion of the first of two equal pairs of frames."""
+  a, b = (_cell_means(frames, options.shrink)[0] for frames in (first, second))
+  return _per_frame(_displacement(a, b, options)[None], apart, options)[0]
+
+
+def _per_frame(moved, apart, options) -> jax.Array:
+  """Returns displacements [B, h, w, 2] in cells as pixels per frame."""
   apart = apart.reshape(-1, 1, 1, 1)
   return jnp.where(apart > 0, options.shrink * moved / jnp.maximum(apart, 1), 0)
 

@@ -19,7 +19,7 @@ from memae_jax.runtime import errors, foreign, host
 
 SUFFIXES = film_file.SUFFIXES
 _BLOCK = 64  # Frames that are written at once.
-_RESAMPLE = Image.Resampling.BICUBIC
+RESAMPLE = Image.Resampling.BICUBIC  # Of frames, whatever they come from.
 
 
 class File(NamedTuple):
@@ -228,7 +228,7 @@ class _Reader:
       return
     for path, content in files:
       picture = decode_image.read(
-        path, self._size, self._colour, _RESAMPLE, content
+        path, self._size, self._colour, RESAMPLE, content
       )
       self.footage = types.Footage(shape=picture.size)
       yield picture.pixels, picture.size, foreign.name_of(path)
@@ -238,7 +238,7 @@ class _Reader:
     name = foreign.name_of(file.path)
     for number, frame in enumerate(film):
       image = Image.fromarray(np.ascontiguousarray(frame))
-      pixels = decode_image.fit(image, self._size, self._colour, _RESAMPLE)
+      pixels = decode_image.fit(image, self._size, self._colour, RESAMPLE)
       yield pixels, image.size, f'{name} frame {number}'
     # With the folder: a training and a test video may share a name.
     short = foreign.name_of(pathlib.Path(*file.path.parts[-2:]))

@@ -12,20 +12,22 @@ samples by areas. Motion is in pixels of the full frame per frame, to the right
 and downwards; differences are in grey levels from 0 to 1.
 """
 
-import collections
 import dataclasses
 import itertools
 import pathlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
 import numpy as np
-import scipy.ndimage
-import scipy.sparse
 
 from memae_jax.data import on_disk, types
-from memae_jax.data.videos import block_matching, decode_video, frame_cache
+from memae_jax.data.videos import (
+  block_matching,
+  decode_video,
+  frame_cache,
+  motion_smoother,
+)
 from memae_jax.methods import tasks
 from memae_jax.runtime import errors, foreign, progress_bar
 
@@ -142,16 +144,15 @@ def of_video(
     OSError: the disk is full.
   """
   rows = on_disk.Rows((*size, CHANNELS[settings.kind]), np.float16, folder)
-  block, shaken, areas = [], [], None
-
-  def fields():
-    for field in _fields(frames, settings):
+  block, shaken = [], []
+  smoother = motion_smoother.Smoother(settings.frames, settings.box, size)
+  ends = itertools.repeat(None, settings.frames // 2)
+  for field in itertools.chain(_fields(frames, settings), ends):
+    if field is not None:
       shaken.append(_is_shaken(field))
-      yield field
-
-  for field in _smoothed(fields(), settings):
-    areas = areas or [_areas(n, to) for n, to in zip(field.shape, size)]
-    block.append(_resized(field, *areas))
+    found = smoother.add(field)
+    if found is not None:
+      block.append(found)
     if len(block) == _WRITTEN:
       rows.append(np.stack(block))
       block = []
@@ -173,16 +174,41 @@ def _fields(frames, settings) -> Iterator[np.ndarray]:
   if settings.kind == 'blocks':
     yield from _matched(frames, first, second, settings.blocks)
     return
-  between = _flow() if settings.kind == 'flow' else _difference
-  at, field = None, None
+  found, at, field = between(settings), None, None
   for pair in zip(first.tolist(), second.tolist()):
     if pair != at:
       one, two = (frames[i : i + 1][0, ..., 0] for i in pair)
-      field = np.zeros((*one.shape, CHANNELS[settings.kind]), np.float32)
-      if pair[0] != pair[1]:
-        field = between(one, two) / (pair[1] - pair[0])
-      at, field = pair, _cell_means(field, settings.blocks.shrink)
+      at, field = pair, found(one, two, pair[1] - pair[0])
     yield field
+
+
+def between(
+  settings: Settings,
+) -> Callable[[np.ndarray, np.ndarray, int], np.ndarray]:
+  """Returns a function that finds the motion between two frames.
+
+  It takes two grey frames [H, W] uint8 and how many frames the second lies
+  after the first (0: nothing moves), and returns [h, w, C] of the cells, not
+  smoothed.
+
+  Args:
+    settings: of the motion.
+
+  Raises:
+    UserError: OpenCV is missing.
+  """
+  if settings.kind == 'blocks':
+    match = block_matching.match_one
+    return lambda *pair: jax.device_get(match(*pair, settings.blocks))
+  of_pair = _flow() if settings.kind == 'flow' else _difference
+
+  def found(one, two, apart):
+    field = np.zeros((*one.shape, CHANNELS[settings.kind]), np.float32)
+    if apart:
+      field = of_pair(one, two) / apart
+    return _cell_means(field, settings.blocks.shrink)
+
+  return found
 
 
 def _matched(frames, first, second, options) -> Iterator[np.ndarray]:
@@ -238,40 +264,6 @@ def _cell_means(field: np.ndarray, side: int) -> np.ndarray:
   )
   cells = field.reshape(-(-height // side), side, -1, side, channels)
   return cells.mean(axis=(1, 3))
-
-
-def _smoothed(fields, settings) -> Iterator[np.ndarray]:
-  """Yields the mean of each field and those around it, over boxes of cells."""
-  reach, inside = settings.frames // 2, None
-  window = collections.deque(maxlen=settings.frames)
-  box = lambda x: scipy.ndimage.uniform_filter(
-    x, settings.box, axes=(0, 1), mode='constant'
-  )
-  ends = itertools.repeat(None, reach)
-  for number, field in enumerate(itertools.chain(fields, ends)):
-    window.append(field)
-    if number >= reach:
-      known = np.mean([one for one in window if one is not None], axis=0)
-      inside = box(np.ones_like(known)) if inside is None else inside
-      yield box(known) / inside
-
-
-def _areas(count: int, to: int) -> scipy.sparse.csr_array:
-  """Returns the shares [to, count] of `count` cells in each of the new ones."""
-  edges = np.linspace(0, count, to + 1)
-  cells = np.arange(count)
-  below = np.maximum(edges[:-1, None], cells)
-  above = np.minimum(edges[1:, None], cells + 1)
-  share = np.maximum(above - below, 0) * to / count
-  return scipy.sparse.csr_array(share.astype(np.float32))
-
-
-def _resized(field: np.ndarray, down, across) -> np.ndarray:
-  """Returns a field [h, w, C] with new cells, by the shares of `_areas`."""
-  for share in (down, across):  # Each turns the field by a quarter.
-    rows = share @ field.reshape(len(field), -1)
-    field = rows.reshape(len(rows), *field.shape[1:]).swapaxes(0, 1)
-  return field
 
 
 def of_videos(
