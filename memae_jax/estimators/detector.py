@@ -16,7 +16,14 @@ import sklearn.utils
 import sklearn.utils.validation
 from sklearn.utils import validation
 
-from memae_jax.estimators import calls, explanation, fitted, names, recipe
+from memae_jax.estimators import (
+  alarms,
+  calls,
+  explanation,
+  fitted,
+  names,
+  recipe,
+)
 from memae_jax.estimators import folder as folder_lib
 from memae_jax.methods import registry
 from memae_jax.runtime import errors, paths, strict_json
@@ -28,7 +35,9 @@ _CLASSES: dict[str, type['Detector']] = {}
 _LOCK = threading.Lock()
 
 
-class Detector(sklearn.base.OutlierMixin, sklearn.base.BaseEstimator):
+class Detector(
+  alarms.Alarms, sklearn.base.OutlierMixin, sklearn.base.BaseEstimator
+):
   """Detector of anomalies that learns from normal samples alone.
 
   Parameters that are None are as the recipe for the kind of samples has them:
@@ -138,9 +147,6 @@ class Detector(sklearn.base.OutlierMixin, sklearn.base.BaseEstimator):
   def decision_function(self, X: Any) -> np.ndarray:
     """Returns `score_samples(X) - offset_` [n]; negative for anomalies."""
     return self.score_samples(X) - self.offset_
-
-  # Alarms at a stated rate (p_value, flag) belong here: what they need of
-  # normals that trained nothing is in `validation_scores_`.
 
   def predict(self, X: Any) -> np.ndarray:
     """Returns 1 for normal samples and -1 for anomalies, [n] int."""

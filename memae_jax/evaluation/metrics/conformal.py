@@ -24,6 +24,7 @@ METRICS = (
   'recall_at_fdr',
   'false_discovery_share',
 )
+RATE = 0.01  # Of false alarms, where nobody says another.
 _NONE_FOUND = 'nothing is flagged'
 
 
@@ -101,6 +102,34 @@ def discoveries(p: np.ndarray, rate: float) -> np.ndarray:
   if not len(below):
     return np.zeros(len(p), bool)
   return p <= order[below[-1]]
+
+
+def flags(
+  score: np.ndarray,
+  normal: np.ndarray,
+  false_alarm: float | None = None,
+  fdr: float | None = None,
+) -> np.ndarray:
+  """Returns which samples raise an alarm, [T] bool.
+
+  Args:
+    score: [T].
+    normal: [n] scores of validation normals.
+    false_alarm: rate of alarms among normals; `RATE` if neither is given.
+    fdr: in its place, rate of false discoveries among what is flagged.
+
+  Raises:
+    UserError: both are given, one is no rate, or n is too small for it.
+  """
+  if false_alarm is not None and fdr is not None:
+    raise errors.UserError('give false_alarm or fdr, not both')
+  name, rate = ('false_alarm', false_alarm) if fdr is None else ('fdr', fdr)
+  rate = RATE if rate is None else rate
+  if not 0 < rate < 1:
+    raise errors.UserError(f'{name} is {rate!r}; give a rate above 0, below 1')
+  if fdr is not None:
+    return discoveries(p_values(score, normal), fdr)
+  return np.asarray(score) > threshold(normal, rate)
 
 
 def evaluate(

@@ -95,3 +95,31 @@ def test_metrics_and_reasons():
   assert reasons['false_discovery_share'] == 'nothing is flagged'
   _, reasons = conformal.evaluate(score, ~odd | True, normal, 0.01, 0.1)
   assert reasons == {'false_alarm_rate': 'no test sample is normal'}
+
+
+def test_flags_are_p_values_at_most_a_rate():
+  rng = np.random.default_rng(2)
+  score, normal = rng.normal(size=50).round(1), rng.normal(size=300).round(1)
+  p = conformal.p_values(score, normal)
+  flags = conformal.flags(score, normal, 0.2)
+  np.testing.assert_array_equal(flags, p <= 0.2)
+  np.testing.assert_array_equal(
+    conformal.flags(score, normal), p <= conformal.RATE
+  )
+  np.testing.assert_array_equal(
+    conformal.flags(score, normal, fdr=0.3), conformal.discoveries(p, 0.3)
+  )
+
+
+@pytest.mark.parametrize(
+  'rates,words',
+  [
+    ({'false_alarm': 0.1, 'fdr': 0.1}, 'not both'),
+    ({'false_alarm': 0.0}, 'false_alarm is 0.0; give a rate'),
+    ({'fdr': 1.0}, 'fdr is 1.0; give a rate'),
+    ({'false_alarm': 0.001}, '0.001 needs 999 of them, or choose a higher'),
+  ],
+)
+def test_what_is_no_rate_is_refused(rates, words):
+  with pytest.raises(errors.UserError, match=words):
+    conformal.flags(np.zeros(3), np.arange(99.0), **rates)
