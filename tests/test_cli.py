@@ -429,8 +429,7 @@ def test_a_run_is_evaluated_however_it_is_spelled(finished, tmp_path):
   path = tmp_path / 'flags.txt'
   path.write_text(f'--mode=eval\n--workdir={finished}\n')
   for argv in (
-    ['-mode=eval', f'-workdir={finished}'],
-    ['--', '--mode', 'eval', '--workdir', str(finished)],
+    ['--', '-mode=eval', '--workdir', str(finished)],
     [f'--flagfile={path}', '--config.eval.baselines='],
   ):
     (finished / 'results.json').unlink()
