@@ -7,7 +7,7 @@ scorer.contributions(rows)    [B, K] what each column of a table adds
 scorer.stream()               samples one after another, see `exported.stream`
 
 python -m memae_jax.scorer digits.scorer images.npy --to=scores.csv
-ls *.png | python -m memae_jax.scorer digits.scorer --stream
+ls -v *.png | python -m memae_jax.scorer digits.scorer --stream
 
 `jax.export` reads its format with the package flatbuffers. Files of pictures
 and videos need Pillow and PyAV. A file of `export` is a program: load only
