@@ -122,6 +122,7 @@ class Detector(
       columns = getattr(self, 'feature_names_in_', None)
       self.fitted_ = fitted.fit(array, columns, config)
       explanation.find_near(self.fitted_)
+      self.fitted_.release()
       self.validation_scores_ = self.fitted_.normal
       self.history_ = list(self.fitted_.events)
       self.offset_ = self._offset(array)
@@ -334,6 +335,7 @@ class Detector(
       'allow_nd': True,
       'ensure_all_finite': finite,
       'ensure_min_samples': _LEAST if reset else 1,
+      'copy': reset,  # What was fitted stays, whatever happens to X.
     }
     # Names and numbers of columns are of tables.
     if getattr(X, 'ndim', _TABLE) > _TABLE:

@@ -85,6 +85,14 @@ class Fitted:
         self._built = exp, place(exp, self.state)
       return self._built
 
+  def release(self) -> None:
+    """Frees the arrays on the devices; they come back when they are needed.
+
+    What was trained on is no longer known then, beside `samples`.
+    """
+    with self._lock:
+      self._built = None
+
   @property
   def weights(self) -> Any:
     """The weights that score, on the devices."""

@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 
 import memae_jax
+from memae_jax import config as config_lib
+from memae_jax.data import in_memory, protocols
 
 # A network so small that a fit takes a second.
 SMALL = {
@@ -29,6 +31,14 @@ def small():
     return getattr(memae_jax, name)(**{**SMALL, **parameters})
 
   return make
+
+
+@pytest.fixture(scope='session')
+def train(detector, table):
+  """The rows of the table that trained the fitted MemAE."""
+  config = config_lib.resolve(detector.fitted_.config).data
+  source = in_memory.source(table, None, config)
+  return protocols.split(source, config, seed=0).train
 
 
 @pytest.fixture(scope='session')

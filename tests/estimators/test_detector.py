@@ -165,11 +165,18 @@ def test_images():
   rng = np.random.default_rng(0)
   images = rng.integers(0, 255, (20, 8, 8), np.uint8)
   found = memae_jax.MemAE(
-    epochs=1, widths=(4,), slots=5, verbose=0, random_state=0
+    epochs=1,
+    widths=(4,),
+    slots=5,
+    verbose=0,
+    random_state=0,
+    config={'model.memory.per_position': True},
   ).fit(images)
   assert found.score_samples(images).shape == (20,)
   explained = found.explain(images[:2])
   assert explained.errors.shape == (2, 8, 8)
+  assert explained.slots.shape == (2, 16, 3)  # A query for each position.
+  assert explained.samples.shape == (2, 16, 3, 3)
   assert explained.reconstruction.shape == (2, 8, 8, 1)
   with pytest.raises(ValueError, match='same shape'):
     found.predict(images[:, :, :4])

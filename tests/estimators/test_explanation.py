@@ -5,7 +5,7 @@ from memae_jax.estimators import explanation
 from memae_jax.memory import addressing
 
 
-def test_errors_add_up_and_reconstructions_have_units(detector, table):
+def test_errors_add_up_and_reconstructions_have_units(detector, table, train):
   explained = detector.explain(table)
   np.testing.assert_allclose(
     explained.errors.mean(axis=1), explained.score, rtol=1e-5
@@ -13,7 +13,6 @@ def test_errors_add_up_and_reconstructions_have_units(detector, table):
   np.testing.assert_allclose(
     explained.score, detector.anomaly_score(table), rtol=1e-6
   )
-  train = detector.fitted_.built()[0].splits[0].train
   deviation = table[train].std(axis=0)
   squares = ((table - explained.reconstruction) / deviation) ** 2
   inside = np.abs((table - table[train].mean(axis=0)) / deviation) < 5
@@ -49,11 +48,10 @@ def test_slots_are_those_of_the_read(detector, table):
   )
 
 
-def test_samples_are_the_nearest_that_trained(detector, table):
+def test_samples_are_the_nearest_that_trained(detector, table, train):
   explained = detector.explain(table[:7])
   assert explained.samples.shape == (7, 3, 3)
-  near, exp = detector.fitted_.near, detector.fitted_.built()[0]
-  train = exp.splits[0].train
+  near = detector.fitted_.near
   assert np.isin(near, train).all()
   similar = np.full((6, 60), -np.inf)
   every = detector.explain(table, slots=1)
