@@ -38,7 +38,7 @@ from memae_jax.data import host_stage, transforms
 from memae_jax.data.videos import views
 from memae_jax.evaluation.results import describe
 from memae_jax.evaluation.scoring import collect, combined, odd_columns, single
-from memae_jax.exported import by_column, expiry, scorer_file
+from memae_jax.exported import alarms, by_column, expiry, scorer_file
 from memae_jax.methods import moving, registry, tasks
 from memae_jax.runtime import atomic, errors, paths, strict_json
 from memae_jax.training import experiment, step
@@ -224,13 +224,15 @@ def _readable_until() -> str:
   return f'that JAX and {later}'
 
 
-def meta(exp, index: int, limit: float, at: int, taken: int) -> dict[str, Any]:
+def meta(
+  exp, index: int, calibrated: collect.Calibration, at: int, taken: int
+) -> dict[str, Any]:
   """Returns the content of meta.json.
 
   Args:
     exp: the experiment.
     index: of the replica.
-    limit: its threshold.
+    calibrated: from `calibration`.
     at: step of the checkpoint.
     taken: step of the weights in it.
   """
@@ -247,7 +249,8 @@ def meta(exp, index: int, limit: float, at: int, taken: int) -> dict[str, Any]:
     'jax': jax.__version__,
     'exported': datetime.datetime.now(datetime.UTC).date().isoformat(),
     'readable_until': until,
-    'threshold': limit,
+    'threshold': calibrated.threshold,
+    'normal_scores': alarms.stored(calibrated.normal, exp.replicas[index].seed),
     'threshold_rule': f'{quantile:.0%} quantile of the validation normals;'
     ' what scores above it is flagged',
     'score': score,
@@ -314,12 +317,13 @@ def to_file(run: pathlib.Path, path: pathlib.Path, name: str = '') -> None:
       ' all frames of a video, but a scorer takes any; set it to 0 to export'
     )
   at, weights, steps = collect.restored(exp, run)
-  limit, parts = calibration(exp, weights, index)
+  calibrated = calibration(exp, weights, index)
+  parts = calibrated.parts
   update = update_program(exp, weights, index, parts)
   write(
     path,
     bytes(program(exp, weights, index, parts).serialize()),
-    meta(exp, index, limit, at, int(steps[index])),
+    meta(exp, index, calibrated, at, int(steps[index])),
     bytes(update.serialize()) if update else b'',
   )
   print(

@@ -3,6 +3,7 @@
 scorer = memae_jax.scorer.load('digits.scorer')
 scorer.score(images)   [B] higher is more anomalous
 scorer.flag(images)    [B] bool, above `scorer.threshold`
+scorer.flag(images, false_alarm=0.01)    [B] bool, at a stated rate
 scorer.contributions(rows)    [B, K] what each column of a table adds
 scorer.stream()               samples one after another, see `exported.stream`
 
@@ -14,7 +15,6 @@ and videos need Pillow and PyAV. A file of `export` is a program: load only
 files of people whose programs you would run.
 """
 
-import argparse
 import os
 import pathlib
 import sys
@@ -24,15 +24,16 @@ from typing import Any
 import jax
 import numpy as np
 
+from memae_jax import conformal
 from memae_jax.data import host_stage
 from memae_jax.data.tables import npz
 from memae_jax.exported import (
+  alarms,
   by_column,
-  scored_file,
   scorer_file,
   stream,
 )
-from memae_jax.runtime import errors, foreign, jax_settings, paths, streams
+from memae_jax.runtime import errors, foreign, paths
 
 
 def load(path: str | os.PathLike) -> 'Scorer':
@@ -113,13 +114,36 @@ class Scorer:
     """
     return self._run(self._score, samples)['score']
 
-  def flag(self, samples: Any) -> np.ndarray:
-    """Returns [B] bool: whether the score of a sample is above the threshold.
+  def flag(
+    self,
+    samples: Any,
+    false_alarm: float | None = None,
+    fdr: float | None = None,
+  ) -> np.ndarray:
+    """Returns whether samples raise an alarm, [B] bool.
 
     Args:
       samples: see `score`.
+      false_alarm: rate of alarms among new normals, by validation normals.
+      fdr: in its place, largest mean share of normals among those of the
+        samples that are flagged. None of both: above `threshold`.
+
+    Raises:
+      UserError: both are given, there are too few validation normals, or an
+        earlier version wrote the file.
     """
-    return self.score(samples) > self.threshold
+    return alarms.flags(self.meta, self.score(samples), false_alarm, fdr)
+
+  def p_value(self, samples: Any) -> np.ndarray:
+    """Returns conformal p-values [B] float64 by validation normals.
+
+    Args:
+      samples: see `score`.
+
+    Raises:
+      UserError: an earlier version wrote the file.
+    """
+    return conformal.p_values(self.score(samples), alarms.normals(self.meta))
 
   def explain(self, samples: Any) -> dict[str, np.ndarray]:
     """Returns the scores with the errors that they are made of.
@@ -155,7 +179,9 @@ class Scorer:
     by_column.check(self.meta)
     return by_column.added(self.meta, self.explain(samples)['errors'])
 
-  def stream(self, update: bool = False) -> stream.Stream:
+  def stream(
+    self, update: bool = False, false_alarm: float | None = None
+  ) -> stream.Stream:
     """Returns a stream, which takes samples one after another.
 
     Its program is compiled here, so that no sample waits for it.
@@ -163,18 +189,21 @@ class Scorer:
     Args:
       update: whether the slots of "mnad" move with samples that look normal, as
         published; the scores then depend on what came before.
+      false_alarm: see `flag`.
 
     Raises:
-      UserError: the samples need a package that is missing, or `update` is
-        asked for and the scorer has none.
+      UserError: there are too few validation normals, the samples need a
+        package that is missing, or `update` is asked for and the scorer has
+        none.
     """
+    limit = alarms.limit(self.meta, false_alarm)
     if update:
       from memae_jax.exported import stream_update
 
       stream_update.check(self.meta)
       memory = stream_update.Memory(self._update, self.meta, self._called)
-      return stream.Stream(self.meta, self._prepared, memory.score)
-    found = stream.Stream(self.meta, self._prepared, self._one)
+      return stream.Stream(self.meta, self._prepared, memory.score, limit)
+    found = stream.Stream(self.meta, self._prepared, self._one, limit)
     self._one(np.zeros(self._shape, self._dtype), 0)
     return found
 
@@ -327,15 +356,8 @@ class Scorer:
     return host_stage.apply(x, self._stage, self._names, where)
 
 
-def _write(path: str | None, flag: str, text: str) -> None:
-  if path:
-    from memae_jax.runtime import atomic  # Scores need none of it.
-
-    atomic.write(paths.local(path, flag), text)
-
-
 def main(argv: list[str] | None = None) -> int:
-  """Scores a file or folder.
+  """Scores a file or folder, or a stream.
 
   Args:
     argv: words after the command; None: those of the process.
@@ -343,57 +365,9 @@ def main(argv: list[str] | None = None) -> int:
   Returns:
     The exit code.
   """
-  from memae_jax.exported import stream_command  # Scores need none of it.
+  from memae_jax.exported import score_command  # Scores need none of it.
 
-  parser = argparse.ArgumentParser(
-    prog='python -m memae_jax.scorer',
-    description='Scores new samples; higher is more anomalous.',
-  )
-  parser.add_argument('file', help='what python -m memae_jax.export wrote')
-  parser.add_argument('input', nargs='?', help='file or folder of samples')
-  parser.add_argument('--to', help='csv file to write, else it is printed')
-  parser.add_argument(
-    '--columns',
-    type=int,
-    default=0,
-    metavar='N',
-    help='tables: name the N columns that add most to each score',
-  )
-  parser.add_argument(
-    '--contributions',
-    metavar='FILE',
-    help='tables: csv file of what each column adds to each score',
-  )
-  stream_command.add_flags(parser)
-  options = parser.parse_args(argv)
-  if options.stream == bool(options.input):
-    parser.error('give INPUT, or --stream and samples to standard input')
-  streams.prepare()
-  try:
-    jax_settings.devices()
-    scorer = load(options.file)
-    if options.stream:
-      pipes = sys.stdin.buffer, sys.stdout.buffer
-      return stream_command.run(scorer, options, *pipes)
-    columns, each = max(options.columns, 0), bool(options.contributions)
-    scored = scored_file.score(scorer, options.input, columns, each)
-    _write(options.contributions, '--contributions', scored.columns)
-    _write(options.to, '--to', scored.text)
-    if options.to:
-      print(
-        f'{scored.flagged} of {scored.total} above {scorer.threshold:.6g};'
-        f' scores: {options.to}'
-      )
-    else:
-      print(scored.text, end='')
-  except errors.UserError as error:
-    print(f'error: {error}', file=sys.stderr)
-    return error.exit_code
-  except OSError as error:
-    where = f'{error.filename}: ' if error.filename else ''
-    print(f'error: {where}{error.strerror or error}', file=sys.stderr)
-    return errors.UserError.exit_code
-  return 0
+  return score_command.run(load, argv)
 
 
 if __name__ == '__main__':

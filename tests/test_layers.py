@@ -13,7 +13,7 @@ PACKAGE = helpers.ROOT / 'memae_jax'
 # name that a module begins with says which is its own.
 LAYERS = (
   ('runtime',),
-  ('image_errors', 'memory'),
+  ('conformal', 'image_errors', 'memory'),
   ('losses',),
   ('models',),
   ('features',),
@@ -116,7 +116,7 @@ def test_imports_run_in_no_circle():
 
 COMMANDS = 'commands'
 # Modules of the root that are no commands.
-PLAIN = ('image_errors', 'plugins')
+PLAIN = ('conformal', 'image_errors', 'plugins')
 
 
 def _room(module: str) -> str:

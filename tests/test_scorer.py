@@ -183,11 +183,11 @@ print(repr(found.score(sys.argv[2]).tolist()))
 ours = {m.removeprefix('memae_jax.') for m in sys.modules
         if m.startswith('memae_jax.')}
 assert ours <= {
-  'data', 'data.aligned', 'data.host_stage', 'data.stream_samples',
+  'conformal', 'data', 'data.aligned', 'data.host_stage', 'data.stream_samples',
   'data.tables',
   'data.tables.contributions', 'data.tables.npz', 'data.tables.numbers',
   'data.types', 'exported',
-  'exported.by_column', 'exported.scored_file', 'exported.scorer_file',
+  'exported.alarms', 'exported.by_column', 'exported.scorer_file',
   'exported.stream',
   'runtime', 'runtime.child',
   'runtime.errors', 'runtime.foreign', 'runtime.host', 'runtime.jax_settings',
@@ -325,3 +325,29 @@ def test_the_command_line(scored_run, scorer_of, tmp_path, capsys):
   assert scorer.main([argv[1], argv[1]]) == 2
   error = capsys.readouterr().err
   assert error.startswith('error: ') and error.count('\n') == 1
+
+
+def test_alarms_at_a_stated_rate(scored_run, scorer_of, tmp_path, capsys):
+  exp, stored, _ = scored_run('images')
+  path, found = scorer_of('images')
+  sample = stored['memae'].sample
+  x, normal = exp.source.inputs[sample], stored['memae'].validation_score
+  score, rate = found.score(x), 1.5 / (len(normal) + 1)
+  known = np.array(found.meta['normal_scores'])
+  np.testing.assert_allclose(known, np.sort(normal), rtol=1e-5)
+  p = (1 + (known >= score[:, None]).sum(axis=1)) / (len(known) + 1)
+  np.testing.assert_allclose(found.p_value(x), p)
+  flagged = found.flag(x, false_alarm=rate)
+  np.testing.assert_array_equal(flagged, p <= rate)
+  assert not np.array_equal(flagged, found.flag(x))
+  np.save(tmp_path / 'x.npy', x)
+  argv = [str(path), str(tmp_path / 'x.npy'), f'--to={tmp_path / "s.csv"}']
+  assert scorer.main([*argv, f'--false_alarm={rate}']) == 0
+  assert f'{flagged.sum()} of {len(x)} above' in capsys.readouterr().out
+  assert (
+    (tmp_path / 's.csv').read_text().startswith('image,score,p_value,flagged')
+  )
+  assert scorer.main([*argv, '--false_alarm=1e-9']) == 2
+  assert 'validation normals allow no rate' in capsys.readouterr().err
+  one = found.stream(false_alarm=rate).push(x[0])[0]
+  assert one.flagged == (score[0] > known[-1])

@@ -42,6 +42,7 @@ NO_FILE = {
   'evaluation/metrics/event_entries.py': 'a table of metrics',
   'evaluation/metrics/money_entries.py': 'a table of metrics',
   'evaluation/metrics/place_entries.py': 'a table of metrics',
+  'exported/score_command.py': 'the command that test_scorer.py runs',
   'main.py': 'the command that test_cli.py runs',
   'methods/entries.py': 'a table of methods; test_every_method.py has all',
   'training/passes.py': 'part of the feeds; methods/test_families.py trains it',

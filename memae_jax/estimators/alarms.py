@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from memae_jax import conformal
 from memae_jax.estimators import calls
-from memae_jax.evaluation.metrics import conformal
 
 
 class Alarms:

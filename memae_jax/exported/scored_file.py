@@ -2,8 +2,19 @@
 
 from typing import Any, NamedTuple
 
-from memae_jax.exported import by_column
+from memae_jax import conformal
+from memae_jax.exported import alarms, by_column
 from memae_jax.runtime import spreadsheet
+
+
+class Rates(NamedTuple):
+  """Rates of alarms, see `alarms.flags`; None of both: by the threshold."""
+
+  false_alarm: float | None = None
+  fdr: float | None = None
+
+
+THRESHOLD = Rates()
 
 
 class Scored(NamedTuple):
@@ -20,7 +31,11 @@ class Scored(NamedTuple):
 
 
 def score(
-  scorer: Any, path: str, columns: int = 0, each: bool = False
+  scorer: Any,
+  path: str,
+  columns: int = 0,
+  each: bool = False,
+  rates: Rates = THRESHOLD,
 ) -> Scored:
   """Scores a file or folder of samples.
 
@@ -29,6 +44,7 @@ def score(
     path: of the samples.
     columns: how many of the columns that add most to a score stand beside it.
     each: also say what each column adds.
+    rates: of alarms; with one p-values stand beside the scores.
 
   Raises:
     UserError: the samples cannot be read, or do not fit the scorer; or its
@@ -45,9 +61,14 @@ def score(
     whole = by_column.as_csv(places, scores, added, names) if each else ''
   else:
     scores = scorer.score(samples)
-  flagged = scores > scorer.threshold
-  titles = [*places, 'score', 'flagged']
-  rows = zip(*places.values(), scores.tolist(), flagged.astype(int).tolist())
+  flagged = alarms.flags(scorer.meta, scores, *rates)
+  titles, parts = [*places, 'score'], [*places.values(), scores.tolist()]
+  if any(rate is not None for rate in rates):
+    titles.append('p_value')
+    p_values = conformal.p_values(scores, alarms.normals(scorer.meta))
+    parts.append(p_values.tolist())
+  titles.append('flagged')
+  rows = zip(*parts, flagged.astype(int).tolist())
   if columns:
     more, cells = by_column.cells(added, names, columns)
     titles += more

@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 from memae_jax.data import host_stage, types
+from memae_jax.exported import alarms
 from memae_jax.runtime import errors, foreign
 
 FORMAT, VERSION = 'memae_jax.scorer', 2
@@ -114,6 +115,7 @@ def _check_meta(meta: Any) -> None:
   why = meta['score'].get('no_columns', '')  # Earlier exports lack it.
   if not (isinstance(why, str) and why.isprintable()):
     raise ValueError('its "no_columns" is no line of text')
+  alarms.check(meta)
   samples, limit = meta['input'], meta['threshold']
   shape, blocks = samples['shape'], meta['blocks']
   if type(limit) not in (int, float) or not math.isfinite(limit):

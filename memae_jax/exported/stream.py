@@ -79,6 +79,7 @@ class Stream:
     meta: Mapping[str, Any],
     prepared: Callable[..., np.ndarray],
     score: Callable[[np.ndarray, int], float],
+    limit: float,
   ):
     """Begins a stream; `Scorer.stream` does so.
 
@@ -86,12 +87,13 @@ class Stream:
       meta: of the scorer.
       prepared: see `stream_samples.Singles`.
       score: of a sample [...] and its number.
+      limit: score above which samples are flagged.
 
     Raises:
       UserError: see `samples_of`.
     """
     self._samples = samples_of(meta['input'], prepared)
-    self._score, self._limit = score, meta['threshold']
+    self._score, self._limit = score, limit
     self._pushed, self._names = 0, collections.deque()
 
   @property

@@ -121,7 +121,7 @@ def run(
       to.flush()
 
   try:
-    scores = scorer.stream(update=options.update)
+    scores = scorer.stream(options.update, options.false_alarm)
     for sample in stream_input.samples(
       source, meta, options.size, options.pixels
     ):

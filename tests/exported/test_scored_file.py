@@ -13,10 +13,12 @@ from memae_jax.runtime import errors
 class _Scorer:
   """Stands in for a scorer of two columns; the score is their mean."""
 
-  columns, threshold = ['age', 'city'], 2.5
+  columns = ['age', 'city']
 
   def __init__(self, why=''):
     self.meta = {
+      'threshold': 2.5,
+      'normal_scores': [1.0, 1.5, 2.0, 2.5],
       'score': {'no_columns': why},
       'input': {
         'columns': [{'name': n, 'categories': []} for n in self.columns]
@@ -66,3 +68,16 @@ def test_columns_beside_them():
 def test_a_score_without_columns_is_refused(options):
   with pytest.raises(errors.UserError, match='its score "energy"'):
     scored_file.score(_Scorer('its score "energy" is none'), 'a', **options)
+
+
+def test_p_values_and_alarms_at_a_rate():
+  rates = scored_file.Rates(false_alarm=0.2)
+  found = scored_file.score(_Scorer(), 'a.csv', rates=rates)
+  assert _rows(found.text) == [
+    ['row', 'score', 'p_value', 'flagged'],
+    ['0', '3.0', '0.2', '1'],
+    ['1', '2.0', '0.6', '0'],
+  ]
+  assert found.flagged == 1
+  few = scored_file.Rates(fdr=0.3)
+  assert scored_file.score(_Scorer(), 'a.csv', rates=few).flagged == 0

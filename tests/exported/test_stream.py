@@ -132,7 +132,7 @@ def test_pictures_of_files_and_pixels(scorer_of, scored_run, tmp_path):
 def test_a_score_that_is_no_number_is_an_error(scorer_of):
   _, found = scorer_of('dense')
   meta = found.meta
-  opened = stream.Stream(meta, lambda x: x, lambda x, number: math.inf)
+  opened = stream.Stream(meta, lambda x: x, lambda x, number: math.inf, 1.0)
   (one,) = opened.push(np.zeros((8, 8), np.uint8))
   assert one.error == 'its score is inf'
 

@@ -20,7 +20,7 @@ _TABLE = 'size,weight,kind\n'
 
 
 def _options(**fields):
-  usual = {'size': '', 'pixels': 'rgb24', 'update': False}
+  usual = {'size': '', 'pixels': 'rgb24', 'update': False, 'false_alarm': None}
   return argparse.Namespace(**usual | fields)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from memae_jax.evaluation.metrics import conformal, registry
+from memae_jax.evaluation.metrics import alarms, registry
 from memae_jax.evaluation.report import money_table, tables, wording
 from memae_jax.evaluation.results import describe
 
@@ -79,7 +79,7 @@ def _alarms(results: Mapping[str, Any]) -> list[str]:
   stated = describe.percent(rate)
   if caught is None or false is None:
     reasons = (r['reasons'] for r in results['replicas'])
-    why = next(r[n] for r in reasons for n in conformal.METRICS[:2] if n in r)
+    why = next(r[n] for r in reasons for n in alarms.METRICS[:2] if n in r)
     return [f'What alarms at {stated} false alarms catch is undefined: {why}.']
   out = (
     f'Alarms at {stated} false alarms, which validation normals alone set,'

@@ -9,8 +9,8 @@ import sklearn.metrics
 
 from memae_jax.data import types
 from memae_jax.evaluation.metrics import (
+  alarms,
   class_means,
-  conformal,
   detection,
   events,
   hourly,
@@ -156,7 +156,7 @@ def _measure(
     has_labels,
   )
   if has_labels:
-    of_alarms, why = conformal.evaluate(
+    of_alarms, why = alarms.evaluate(
       replica.score,
       replica.anomalous,
       replica.validation_score,

@@ -32,10 +32,12 @@ class Calibration(NamedTuple):
 
   threshold: above it samples are flagged; None without validation normals.
   parts: of combined scores, see `combined`; () where none are asked for.
+  normal: [V] scores of the validation normals.
   """
 
   threshold: float | None
   parts: tuple[combined.Part, ...]
+  normal: np.ndarray
 
 
 def by_rule(
@@ -129,7 +131,7 @@ def calibrations(exp: experiment.Experiment, weights: Any) -> list[Calibration]:
   """
   quantile = exp.config.eval.normal_quantile
   return [
-    Calibration(detection.threshold(score, quantile), parts)
+    Calibration(detection.threshold(score, quantile), parts, score)
     for score, parts in held_out_scores(exp, weights)
   ]
 

@@ -3,7 +3,7 @@
 import pytest
 
 from memae_jax.evaluation.metrics import (
-  conformal,
+  alarms,
   defect_area,
   detection,
   events,
@@ -20,7 +20,7 @@ from memae_jax.evaluation.scoring import contrast, pseudo_anomalies
 from memae_jax.runtime import errors
 
 COMPUTED = {
-  *conformal.METRICS,
+  *alarms.METRICS,
   *detection.METRICS,
   *frames.METRICS,
   *events.METRICS,

@@ -6,7 +6,7 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memae_jax.evaluation.metrics import conformal
+from memae_jax import conformal
 from memae_jax.runtime import errors
 
 _SCORES = st.lists(st.integers(-5, 5), min_size=1, max_size=40)
@@ -75,26 +75,6 @@ def test_discoveries_are_those_of_scipy(p):
   p = np.array(p)
   expected = scipy.stats.false_discovery_control(p) <= 0.1
   np.testing.assert_array_equal(conformal.discoveries(p, 0.1), expected)
-
-
-def test_metrics_and_reasons():
-  normal = np.arange(99.0)
-  score, odd = np.array([200.0, 50, 98.5, 3]), np.array([1, 1, 0, 0], bool)
-  values, reasons = conformal.evaluate(score, odd, normal, 0.01, 0.1)
-  assert values['recall_at_false_alarm'] == 0.5
-  assert values['false_alarm_rate'] == 0.5
-  assert values['recall_at_fdr'] == 0.5
-  assert values['false_discovery_share'] == 0.5
-  assert not reasons
-  values, reasons = conformal.evaluate(score, odd, normal[:50], 0.01, 0.01)
-  assert set(values.values()) == {None, 0.0}
-  assert (
-    'allow no rate of false alarms below 0.02'
-    in (reasons['recall_at_false_alarm'])
-  )
-  assert reasons['false_discovery_share'] == 'nothing is flagged'
-  _, reasons = conformal.evaluate(score, ~odd | True, normal, 0.01, 0.1)
-  assert reasons == {'false_alarm_rate': 'no test sample is normal'}
 
 
 def test_flags_are_p_values_at_most_a_rate():

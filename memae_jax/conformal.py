@@ -18,14 +18,7 @@ import numpy as np
 
 from memae_jax.runtime import errors
 
-METRICS = (
-  'recall_at_false_alarm',
-  'false_alarm_rate',
-  'recall_at_fdr',
-  'false_discovery_share',
-)
 RATE = 0.01  # Of false alarms, where nobody says another.
-_NONE_FOUND = 'nothing is flagged'
 
 
 def p_values(score: np.ndarray, normal: np.ndarray) -> np.ndarray:
@@ -64,6 +57,12 @@ def too_few(count: int, rate: float) -> str | None:
     f'{count:,} validation normals allow no rate of false alarms below'
     f' {1 / (count + 1):.2g}; {rate:g} needs {needed:,} of them'
   )
+
+
+def check_rate(name: str, rate: float) -> None:
+  """Raises UserError unless a number of some name is a rate."""
+  if not 0 < rate < 1:
+    raise errors.UserError(f'{name} is {rate!r}; give a rate above 0, below 1')
 
 
 def threshold(normal: np.ndarray, rate: float) -> float:
@@ -125,51 +124,7 @@ def flags(
     raise errors.UserError('give false_alarm or fdr, not both')
   name, rate = ('false_alarm', false_alarm) if fdr is None else ('fdr', fdr)
   rate = RATE if rate is None else rate
-  if not 0 < rate < 1:
-    raise errors.UserError(f'{name} is {rate!r}; give a rate above 0, below 1')
+  check_rate(name, rate)
   if fdr is not None:
     return discoveries(p_values(score, normal), fdr)
   return np.asarray(score) > threshold(normal, rate)
-
-
-def evaluate(
-  score: np.ndarray,
-  anomalous: np.ndarray,
-  normal: np.ndarray,
-  false_alarm: float,
-  fdr: float,
-) -> tuple[dict[str, float | None], dict[str, str]]:
-  """Returns what alarms at stated rates catch, and why it is undefined.
-
-  Args:
-    score: [T] of test samples.
-    anomalous: [T] bool.
-    normal: [n] scores of validation normals.
-    false_alarm: rate of false alarms.
-    fdr: rate of false discoveries.
-
-  Returns:
-    metrics: every name of `METRICS`, None where undefined.
-    reasons: one sentence for each undefined metric.
-  """
-  out: dict[str, float | None] = dict.fromkeys(METRICS)
-  reasons: dict[str, str] = {}
-  share = lambda of, among: float(of[among].mean()) if among.any() else None
-  p = p_values(score, normal)
-  why = too_few(len(normal), false_alarm)
-  if why is None:
-    flagged = p <= false_alarm * (1 + 1e-12)
-    out['recall_at_false_alarm'] = share(flagged, anomalous)
-    out['false_alarm_rate'] = share(flagged, ~anomalous)
-  found = discoveries(p, fdr)
-  out['recall_at_fdr'] = share(found, anomalous)
-  out['false_discovery_share'] = share(~anomalous, found)
-  for name in METRICS:
-    if out[name] is None:
-      kind = 'anomalous' if name.startswith('recall') else 'normal'
-      reasons[name] = f'no test sample is {kind}'
-  if why:
-    reasons |= dict.fromkeys(METRICS[:2], why)
-  if not found.any():
-    reasons['false_discovery_share'] = _NONE_FOUND
-  return out, reasons
