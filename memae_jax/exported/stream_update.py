@@ -39,7 +39,7 @@ class Memory:
   """A memory that moves with the samples of a stream.
 
   Attributes:
-    arrays: what moves, on the device; zeros before the first sample.
+    arrays: what moves; zeros before the first sample.
     moves: how many samples moved it.
   """
 
@@ -82,7 +82,8 @@ class Memory:
     """
     del number
     out = self._called(self._function, x[None], self.arrays, self._begins)
-    self.arrays, self._begins = out['memory'], False
+    # As they came in: arrays of a device would compile the program again.
+    self.arrays, self._begins = jax.device_get(out['memory']), False
     self.moves += int(out['moves'])
     return float(out['score'][0])
 
