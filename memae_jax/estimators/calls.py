@@ -1,6 +1,7 @@
 """Calls from Python: errors are ValueErrors, and settings of JAX stay."""
 
 import contextlib
+import contextvars
 import logging
 from collections.abc import Iterator
 
@@ -8,17 +9,23 @@ from absl import flags
 
 from memae_jax.runtime import errors, jax_settings, progress_bar
 
+_INSIDE = contextvars.ContextVar('inside', default=False)
+
+
+def _is_wanted(record: logging.LogRecord) -> bool:
+  """Returns False for warnings of Orbax on folders that a call only reads."""
+  return record.levelno >= logging.ERROR or not _INSIDE.get()
+
 
 @contextlib.contextmanager
 def _quiet_libraries() -> Iterator[None]:
-  """Leaves out the warnings of Orbax on folders that it only reads."""
-  logger = logging.getLogger('absl')
-  before = logger.level
-  logger.setLevel(logging.ERROR)
+  """Leaves out warnings of libraries within a block, in this thread."""
+  logging.getLogger('absl').addFilter(_is_wanted)  # Once: it is the same one.
+  token = _INSIDE.set(True)
   try:
     yield
   finally:
-    logger.setLevel(before)
+    _INSIDE.reset(token)
 
 
 @contextlib.contextmanager

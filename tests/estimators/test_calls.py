@@ -1,5 +1,6 @@
 import asyncio
 import concurrent.futures
+import logging
 
 import jax
 import numpy as np
@@ -29,6 +30,15 @@ def test_bars_are_shown_or_not(verbose, capsys):
     bar.at(2, 'loss 1')
     bar.close()
   assert ('loss 1' in capsys.readouterr().err) == bool(verbose)
+
+
+def test_libraries_warn_others_alone(caplog):
+  logger = logging.getLogger('absl')
+  with calls.guarded():
+    logger.warning('inside')
+    logger.error('bad')
+  logger.warning('outside')
+  assert [r.message for r in caplog.records] == ['bad', 'outside']
 
 
 @pytest.mark.slow
