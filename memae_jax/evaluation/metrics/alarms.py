@@ -1,4 +1,4 @@
-"""What alarms at stated rates catch, and how many of them are false."""
+"""Metrics of alarms at rates that are stated beforehand."""
 
 import numpy as np
 
