@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from memae_jax import export, scorer
+from memae_jax.evaluation.scoring import collect
 from memae_jax.exported import scorer_file, stream_update
 from memae_jax.methods import mnad, tasks
 from memae_jax.runtime import errors
@@ -87,7 +88,7 @@ def test_scores_and_slots_over_ten_steps(built, tmp_path, monkeypatch):
   monkeypatch.setattr(mnad.Mnad, 'below', below)
   update = bytes(export.update_program(exp, weights, 0).serialize())
   plain = bytes(export.program(exp, weights, 0).serialize())
-  meta = export.meta(exp, 0, 0.5, 1, 1)
+  meta = export.meta(exp, 0, collect.Calibration(0.5, (), np.zeros(0)), 1, 1)
   memory = stream_update.Memory(update, meta, lambda f, *args: f(*args))
   found = [memory.score(clip, i) for i, clip in enumerate(clips)]
   np.testing.assert_allclose(found, want, rtol=1e-5)
