@@ -429,7 +429,7 @@ def test_a_run_is_evaluated_however_it_is_spelled(finished, tmp_path):
   path = tmp_path / 'flags.txt'
   path.write_text(f'--mode=eval\n--workdir={finished}\n')
   for argv in (
-    ['--', '-mode=eval', '--workdir', str(finished)],
+    ['--config.eval.pictures=1', '-mode=eval', '--workdir', str(finished)],
     [f'--flagfile={path}', '--config.eval.baselines='],
   ):
     (finished / 'results.json').unlink()
@@ -437,6 +437,8 @@ def test_a_run_is_evaluated_however_it_is_spelled(finished, tmp_path):
     assert code == 0, err
     found = json.loads((finished / 'results.json').read_text())
     assert found['metrics'] == expected
+    asked = any('pictures' in word for word in argv)
+    assert ('eval.pictures draws nothing' in err) == asked
     assert 'report.html' in out
   process = helpers.start(
     str(finished), f'--output={tmp_path}/out', module='memae_jax.compare',

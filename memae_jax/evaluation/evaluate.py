@@ -40,6 +40,7 @@ from memae_jax.runtime import atomic, metrics_log, strict_json
 from memae_jax.training import experiment, step
 
 _LOG = logging.getLogger(__name__)
+_NO_MAPS = 'there are no masks and no eval.defect_area, or no maps'
 _STORED = (
   'score',
   'anomalous',
@@ -257,6 +258,8 @@ def _draw(
   _write_page(results, drawn, folder, request.places)
   if beside is not None:
     _write_pictures(exp, beside, folder / 'pictures')
+  elif exp.config.eval.pictures and not alone:
+    _LOG.warning('warning: eval.pictures draws nothing: %s', _NO_MAPS)
   foretold.write(folder / 'foretold', alone, exp.config.eval.pictures)
   weights = families[0].weights
   with jax.transfer_guard('allow'):
