@@ -6,13 +6,13 @@ video). Plurals are taken, too. Nothing is ever unpickled.
 """
 
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from memae_jax.data import listing
-from memae_jax.data.tables import npz, read_table
+from memae_jax.data.tables import npz, numbers, read_table
 from memae_jax.runtime import errors, foreign, paths
 
 NAMES = ('score', 'label', 'video', 'frame')
@@ -25,6 +25,7 @@ ALIKE = {  # Spellings of the names in files.
 MOST = 10_000_000  # Frames of a video; more are taken for a mistake.
 _HUGE = 1e100  # Its square is still finite.
 _ARRAYS = ('.npy', '.npz')
+Place = Callable[[int], str]  # Says where in a file a row is.
 
 
 class Columns(NamedTuple):
@@ -129,9 +130,9 @@ def _file(path: pathlib.Path, main: str) -> Columns:
   """Reads one file."""
   lower, shown = path.name.lower(), foreign.name_of(path)
   if lower.endswith(_ARRAYS):
-    found, remarks = _arrays(path, main)
+    found, remarks, place = _arrays(path, main), (), 'index {}'.format
   elif lower.endswith(read_table.SUFFIXES):
-    found, remarks = _table(path, main)
+    found, remarks, place = _table(path, main)
   else:
     raise errors.UserError(
       f'{shown} is of no kind that is read; give npy, npz, csv or parquet'
@@ -140,7 +141,7 @@ def _file(path: pathlib.Path, main: str) -> Columns:
   for column, values in found.items():
     values, remark = _vector(shown, column, values)
     remarks += (remark,) if remark else ()
-    out[column] = _TYPED[column](shown, values)
+    out[column] = _TYPED[column](shown, values, place)
   sizes = {column: len(values) for column, values in out.items()}
   if len(set(sizes.values())) > 1:
     (first, n), (other, m) = next(
@@ -153,33 +154,31 @@ def _file(path: pathlib.Path, main: str) -> Columns:
   return Columns(shown, **out, remarks=remarks)
 
 
-def _arrays(
-  path: pathlib.Path, main: str
-) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+def _arrays(path: pathlib.Path, main: str) -> dict[str, np.ndarray]:
   """Returns the arrays of an npy or npz file by `NAMES`."""
   content, shown = npz.arrays(path), foreign.name_of(path)
-  if path.suffix.lower() == '.npy' or not content:
-    if not content:
-      raise errors.UserError(f'{shown} has no array')
-    return {main: content['inputs']}, ()
+  if not content:
+    raise errors.UserError(f'{shown} has no array')
+  if path.suffix.lower() == '.npy':
+    return {main: content['inputs']}
   found = _named(shown, content, 'arrays')
   if not found and len(content) == 1:
-    return {main: next(iter(content.values()))}, ()
+    return {main: next(iter(content.values()))}
   if main not in found:
     raise errors.UserError(
       f'{shown} has arrays {", ".join(map(foreign.name_of, content))}, but no'
       f' "{main}"; name it so'
     )
-  return found, ()
+  return found
 
 
 def _table(
   path: pathlib.Path, main: str
-) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
-  """Returns the columns of a table by `NAMES`."""
+) -> tuple[dict[str, np.ndarray], tuple[str, ...], Place]:
+  """Returns the columns of a table by `NAMES`, remarks, and places of rows."""
   every = frozenset(name for names in ALIKE.values() for name in names)
   options = read_table.Options(
-    text=frozenset(ALIKE['video']),
+    text=every,  # As numbers they might be read in a format of a country.
     keep=every,
     optional=every,
   )
@@ -194,17 +193,26 @@ def _table(
       f'{shown} has no column "{main}"; its first line has'
       f' {listed or "no names"}'
     )
-  for column in ('score', 'label', 'frame'):
-    values = found.get(column)
-    if values is None or values.dtype.kind != 'f':
+  for column in found.keys() - {'video'}:
+    found[column] = _plain(shown, column, found[column], table.raw.place)
+  return found, read.remarks, table.raw.place
+
+
+def _plain(path: str, column: str, cells: np.ndarray, place: Place):
+  """Returns cells [T] as float64, NaN where there is nothing."""
+  if cells.dtype.kind in 'biuf':
+    return cells
+  out = np.full(len(cells), np.nan)
+  for i, cell in enumerate(cells.tolist()):
+    if cell is None:
       continue
-    bad = np.flatnonzero(~np.isfinite(values))
-    if bad.size:
+    if not numbers.is_plain(cell):
       raise errors.UserError(
-        f'{shown} {table.raw.place(bad[0])}: {column} is no finite number; fill'
-        ' it in or drop the row'
+        f'{path}: {column} "{foreign.name_of(cell)[:40]}" at {place(i)} is no'
+        ' number; write it as 0.5 or 1e-3'
       )
-  return found, read.remarks
+    out[i] = numbers.plain(cell)
+  return out
 
 
 def _named(
@@ -255,50 +263,50 @@ def _kind(dtype: np.dtype) -> str:
   return names.get(dtype.kind, str(dtype))
 
 
-def _score(path: str, values: np.ndarray) -> np.ndarray:
+def _score(path: str, values: np.ndarray, place: Place) -> np.ndarray:
   values = values.astype(np.float64)
   bad = np.flatnonzero(~np.isfinite(values))
   if bad.size:
     raise errors.UserError(
       f'{path}: {bad.size:,} of {values.size:,} scores are not finite, the'
-      f' first at index {bad[0]}; mend them, or leave these samples out'
+      f' first at {place(bad[0])}; mend them, or leave these samples out'
     )
   bad = np.flatnonzero(np.abs(values) > _HUGE)
   if bad.size:
     raise errors.UserError(
-      f'{path}: score {values[bad[0]]:g} at index {bad[0]} is too large to'
+      f'{path}: score {values[bad[0]]:g} at {place(bad[0])} is too large to'
       f' compute with; keep scores within {_HUGE:g}'
     )
   return values
 
 
-def _label(path: str, values: np.ndarray) -> np.ndarray:
+def _label(path: str, values: np.ndarray, place: Place) -> np.ndarray:
   bad = np.flatnonzero(~np.isin(values, (0, 1)))
   if bad.size:
     raise errors.UserError(
-      f'{path}: label {values[bad[0]]} at index {bad[0]}; labels are 0 (normal)'
-      ' and 1 (anomalous)'
+      f'{path}: label {values[bad[0]]:g} at {place(bad[0])}; labels are 0'
+      ' (normal) and 1 (anomalous)'
     )
   return values.astype(bool)
 
 
-def _frame(path: str, values: np.ndarray) -> np.ndarray:
+def _frame(path: str, values: np.ndarray, place: Place) -> np.ndarray:
   number = values.astype(np.float64)
   bad = ~(np.isfinite(number) & (number == np.round(number)))
   bad = np.flatnonzero(bad | (number < 0) | (number >= MOST))
   if bad.size:
     raise errors.UserError(
-      f'{path}: frame {values[bad[0]]} at index {bad[0]}; frames are whole'
-      f' numbers from 0 in each video, below {MOST:,}'
+      f'{path}: frame {number[bad[0]]:.12g} at {place(bad[0])}; frames are'
+      f' whole numbers from 0 in each video, below {MOST:,}'
     )
   return number.astype(np.int64)
 
 
-def _video(path: str, values: np.ndarray) -> np.ndarray:
+def _video(path: str, values: np.ndarray, place: Place) -> np.ndarray:
   bad = [i for i, value in enumerate(values.tolist()) if value in (None, '')]
   if bad:
     raise errors.UserError(
-      f'{path}: video at index {bad[0]} has no name; fill it in'
+      f'{path}: the video at {place(bad[0])} has no name; fill it in'
     )
   return np.array([foreign.name_of(str(v))[:200] for v in values.tolist()])
 

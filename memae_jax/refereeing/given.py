@@ -146,7 +146,7 @@ def _by_video(scores: Columns, labels: Columns) -> Columns:
       more = f' (and {len(alone) - 1} more)' if alone[1:] else ''
       raise errors.UserError(
         f'video "{alone[0]}"{more} of {a.path} is not in {b.path}; its videos'
-        f' are {", ".join(list(other)[:4])}{", ..." if other else ""}'
+        f' are {", ".join(list(other)[:4])}{", ..." if len(other) > 4 else ""}'
       )
   out = np.zeros(scores.size, bool)
   for name, places in of_scores.items():

@@ -154,13 +154,13 @@ WRONG = {
   'csv no score': _table('a,label', '1,0', part='has no column "score"'),
   'csv no head': _table('0.5,1', '0.7,0', part='must be the column names'),
   'csv no label': _table('score', '1', '2', part='has no labels'),
-  'csv text': _table('score,label', 'high,1', '1,0', part='t.csv'),
+  'csv text': _table('score,label', 'high,1', '1,0', part='"high" at line 2'),
   'csv gap': _table('score,label', '1,0', ',1', part='line 3'),
-  'csv label 3': _table('score,label', '1,0', '2,3', part='label 3'),
+  'csv label 3': _table('score,label', '1,0', '2,3', part='label 3 at line 3'),
   'csv label gap': _table('score,label', '1,0', '2,', part='line 3'),
   'csv short row': _table('score,label', '1,0', '2', part='t.csv'),
   'csv twice': _table('score,score,label', '1,1,0', part='t.csv'),
-  'csv no name': _table(_HEAD, ',0,1,0', 'a,1,1,0', part='no name'),
+  'csv no name': _table(_HEAD, ',0,1,0', 'a,1,1,0', part='line 2 has no name'),
   'csv same frame': _table(
     _HEAD, 'a,0,1,0', 'a,0,2,1', part='frame 0 of video "a" has several scores'
   ),
