@@ -25,7 +25,7 @@ ALIKE = {  # Spellings of the names in files.
 MOST = 10_000_000  # Frames of a video; more are taken for a mistake.
 _HUGE = 1e100  # Its square is still finite.
 _ARRAYS = ('.npy', '.npz')
-Place = Callable[[int], str]  # Says where in a file a row is.
+Place = Callable[[int], str]  # Says where a row is.
 
 
 class Columns(NamedTuple):

@@ -5,6 +5,8 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from memae_jax.comparison import layout
 from memae_jax.evaluation.metrics import registry
 from memae_jax.evaluation.report import figure, figures, tables, wording
@@ -96,8 +98,10 @@ def _less_position(results: Mapping[str, Any]) -> list[tuple[str, Any]]:
 
 def _figures(results, ours, others) -> list[figure.Figure]:
   """Draws what a report draws of scores; titles do not speak of a network."""
+  # One score for all samples is the line of guessing, which is there anyway.
+  curves = [r for r in others if len(np.unique(r.score)) > 1]
   # `flags` are of runs, whose samples have pictures.
-  drawn = figures.draw({**results, 'flags': {}}, ours, baseline_scores=others)
+  drawn = figures.draw({**results, 'flags': {}}, ours, baseline_scores=curves)
   titles = {f'videos_{results["headline"]}': 'When do the scores rise?'}
   return [
     dataclasses.replace(f, title=titles.get(f.name, f.title)) for f in drawn

@@ -1,4 +1,4 @@
-"""What is said of somebody's scores: every metric, beside null predictors."""
+"""Verdict on scores: every metric beside that of null predictors."""
 
 import hashlib
 import pathlib

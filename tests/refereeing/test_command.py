@@ -2,10 +2,13 @@
 
 import json
 
+import pytest
+
 from memae_jax.refereeing import command, given
 from tests.refereeing import inputs
 
 
+@pytest.mark.slow
 def test_labels_alone(tmp_path, capsys):
   inputs.written(tmp_path, {'l.npy': inputs.npy(inputs.LABELS[None])})
   command.run(

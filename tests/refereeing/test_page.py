@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from memae_jax.evaluation.report import tables
+from memae_jax.evaluation.report import figures, tables
 from memae_jax.refereeing import command, given, page, verdict
 from memae_jax.runtime import errors
 from tests.refereeing import inputs
@@ -32,6 +32,12 @@ def _options(folder, videos=True, **changes):
     'settings': {'bootstrap': 20},
   }
   return given.Options(**options | changes)
+
+
+@pytest.fixture(name='undrawn')
+def _undrawn(monkeypatch):
+  """Pages without pictures, which take long."""
+  monkeypatch.setattr(figures, 'draw', lambda *_, **__: [])
 
 
 def _text(page_text):
@@ -68,6 +74,7 @@ def test_videos(tmp_path, capsys):
   assert results['replicas'][0]['interval']['auroc'] is not None
 
 
+@pytest.mark.usefixtures('undrawn')
 def test_the_same_again_replaces_and_other_scores_do_not(tmp_path):
   options = _options(tmp_path, videos=False)
   command.run(options)
@@ -81,7 +88,12 @@ def test_the_same_again_replaces_and_other_scores_do_not(tmp_path):
   assert (tmp_path / 'out/results.json').read_bytes() == before
 
 
-def test_names_are_no_markup(tmp_path):
+@pytest.mark.parametrize(
+  'drawn', [pytest.param(True, marks=pytest.mark.slow), False]
+)
+def test_names_are_no_markup(drawn, tmp_path, request):
+  if not drawn:
+    request.getfixturevalue('undrawn')
   rows = [f'<b>x</b>,{i},{i % 3},{i % 2}' for i in range(8)]
   inputs.written(
     tmp_path, {'<i>.csv': inputs.csv('video,frame,score,label', *rows)}

@@ -131,7 +131,7 @@ def test_reasons_name_the_flags(tmp_path):
   text = ' '.join(verdict.undefined(results))
   assert 'give --normal' in text and 'eval.' not in text
   results, _ = _judged(
-    tmp_path, score, y, video_lengths='60,60', normal=np.arange(99.0)
+    tmp_path, score, y, video_lengths='120', normal=np.arange(99.0)
   )
   assert 'give --frame-rate' in ' '.join(verdict.undefined(results))
 

@@ -1,4 +1,4 @@
-"""What alarms at stated rates catch, and how many of them are false."""
+"""Alarms at stated rates: what they catch, and how many are false."""
 
 import numpy as np
 
