@@ -15,6 +15,8 @@ from memae_jax.refereeing import lengths as lengths_lib
 from memae_jax.refereeing.columns import Columns
 from memae_jax.runtime import errors, foreign
 
+MOST_VIDEOS = 5000  # Intervals compare each with each.
+
 
 class Options(NamedTuple):
   """Flags of the command; '' where one is not given.
@@ -250,6 +252,11 @@ def _frames(
   if both.video is None:
     both = both._replace(video=np.full(both.size, '1'))
   by_video = both.videos()
+  if len(by_video) > MOST_VIDEOS:
+    raise errors.UserError(
+      f'{both.path} has {len(by_video):,} videos, more than {MOST_VIDEOS:,};'
+      ' video is the name of a video, and not of a frame'
+    )
   video, frame = np.zeros((2, both.size), np.int64)
   lengths = []
   for i, (name, places) in enumerate(by_video.items()):

@@ -9,15 +9,17 @@ import numpy as np
 
 from memae_jax import config as config_lib
 from memae_jax.evaluation.metrics import detection, events, video_intervals
+from memae_jax.evaluation.metrics import frames as frames_lib
 from memae_jax.evaluation.report import wording
 from memae_jax.evaluation.results import measure
 from memae_jax.evaluation.scoring import scores as scores_lib
 from memae_jax.refereeing import given as given_lib
 from memae_jax.refereeing import nulls
-from memae_jax.runtime import environment, foreign, strict_json
+from memae_jax.runtime import environment, errors, foreign, strict_json
 
 KIND = 'referee'  # Of `results.json`, so that nobody takes it for a run's.
 OURS = 'These scores'
+_MOST_PAIRS = 50_000_000  # Of events and alarms: gigabytes.
 LOW = 0.4  # AUROC below which scores are probably turned round.
 SETTINGS = (
   'flag_ratio',
@@ -28,13 +30,20 @@ SETTINGS = (
   'alarm_gap',
   'bootstrap',
 )
-_MENDS = {  # Reasons that name the field of a run, as people mend them here.
-  detection.NO_NORMALS: 'there are no scores of validation normals to set a'
-  ' threshold; give --normal',
-  events.NO_THRESHOLD: 'there are no scores of validation normals to set a'
-  ' threshold; give --normal',
+# Reasons that name the field of a run, and as people mend them here.
+_NO_NORMALS = detection.NO_NORMALS, events.NO_THRESHOLD
+_MENDS = {
+  **dict.fromkeys(
+    _NO_NORMALS,
+    'there are no scores of validation normals to set a threshold; give'
+    ' --normal',
+  ),
   events.NO_RATE: 'the frames per second are not known; give --frame-rate',
 }
+_NO_VIDEOS = (
+  'the validation normals are no videos, whose frames would have a position;'
+  ' give --normal-video-lengths'
+)
 
 
 def judge(
@@ -59,8 +68,9 @@ def judge(
   else:
     judged = [r for r in rivals if r.fields['variant'] == 'random']
     rivals = rivals[len(judged) :]
+  _check_events([*judged, *rivals], config.normal_quantile)
   measured = measure.measure(judged, rivals, {}, config)
-  _mend(measured)
+  _mend(measured, given)
   results = strict_json.plain(
     {
       'kind': KIND,
@@ -82,6 +92,36 @@ def judge(
   )
   results['warnings'] = list(_warnings(results, options.higher_is_normal))
   return results, [*judged, *rivals]
+
+
+def _check_events(
+  scored: Sequence[scores_lib.ReplicaScores], quantile: float
+) -> None:
+  """Refuses labels that flicker so much that events cannot be compared.
+
+  Args:
+    scored: by all.
+    quantile: of validation normals, above which a frame is flagged.
+
+  Raises:
+    UserError: there are too many events and alarms.
+  """
+  for replica in scored:
+    frames, limit = replica.frames, replica.threshold(quantile)
+    if frames is None or limit is None:
+      continue
+    frames = frames_lib.checked(frames)
+    real, alarms = (
+      len(events.spans(flagged, frames.video, frames.frame))
+      for flagged in (frames.anomalous, frames.score > limit)
+    )
+    if real * alarms > _MOST_PAIRS:
+      raise errors.UserError(
+        f'there are {real:,} events (runs of anomalous frames) and {alarms:,}'
+        f' alarms of {wording.label(replica.fields["variant"])}, too many to'
+        ' compare each with each; are the frames of a video in their order? If'
+        ' samples are no frames, leave out videos and frames'
+      )
 
 
 def inputs(options: given_lib.Options) -> dict[str, str | None]:
@@ -117,14 +157,21 @@ def _dataset(given: given_lib.Given) -> dict[str, Any]:
   }
 
 
-def _mend(measured: dict[str, Any]) -> None:
+def _mend(measured: dict[str, Any], given: given_lib.Given) -> None:
   """Says in all reasons what to do about them with this command."""
-  for reasons in (
-    *(replica['reasons'] for replica in measured['replicas']),
-    *measured['baseline_reasons'].values(),
-  ):
-    for metric, why in reasons.items():
-      reasons[metric] = _MENDS.get(why, why)
+  for replica in measured['replicas']:
+    replica['reasons'] = _mended(replica['reasons'], _MENDS)
+  for name, reasons in measured['baseline_reasons'].items():
+    mends = _MENDS
+    if name == 'frame_position' and len(given.normal):
+      mends = _MENDS | dict.fromkeys(_NO_NORMALS, _NO_VIDEOS)
+    measured['baseline_reasons'][name] = _mended(reasons, mends)
+
+
+def _mended(
+  reasons: Mapping[str, str], mends: Mapping[str, str]
+) -> dict[str, str]:
+  return {metric: mends.get(why, why) for metric, why in reasons.items()}
 
 
 def _less_position(

@@ -80,6 +80,7 @@ def _encrypted() -> bytes:
 
 
 _S, _L = npy(SCORES[:3]), npy(LABELS[:3])
+_FLICKER = np.arange(16000) % 2
 _HEAD = 'video,frame,score,label'
 # {name: (files, options beside --labels=labels.npy, part of the line)}.
 WRONG = {
@@ -184,6 +185,20 @@ WRONG = {
     },
     {'scores': 's.csv', 'labels': 'l.csv'},
     'several labels',
+  ),
+  'too many videos': _one(
+    't.npz',
+    npz(score=np.zeros(6000), label=np.arange(6000) % 2, video=np.arange(6000)),
+    'not of a frame',
+    labels='',
+  ),
+  'flickering labels': (
+    {
+      's.npz': npz(score=_FLICKER, label=_FLICKER, frame=np.arange(16000)),
+      'n.npy': npy([0.0, 0.5]),
+    },
+    {'scores': 's.npz', 'labels': '', 'normal': 'n.npy'},
+    'are the frames of a video in their order?',
   ),
   # Lengths of videos.
   'lengths short': _lengths('2,3', '2 videos of 5 frames together'),
