@@ -30,7 +30,7 @@ LAYERS = (
   ('evaluation.media',),
   ('evaluation',),
   ('comparison',),
-  ('planning', 'studies'),
+  ('planning', 'refereeing', 'studies'),
   (
     'cli',
     'compare',
@@ -39,6 +39,7 @@ LAYERS = (
     'estimators',
     'export',
     'main',
+    'referee',
     'scorer',
     'study',
   ),

@@ -6,7 +6,9 @@ from typing import Any
 from memae_jax.evaluation.metrics import intervals, registry
 from memae_jax.evaluation.report import page, tables, wording
 
-_TEMPLATES = 'memae_jax.comparison', 'memae_jax.studies'
+_TEMPLATES = tuple(
+  f'memae_jax.{room}' for room in ('comparison', 'studies', 'refereeing')
+)
 _OVER = {
   'runs': 'runs (Student t)',
   'classes': 'the classes of one seed (Student t)',
@@ -24,7 +26,7 @@ _KINDS = {  # Metrics that have a table of their own.
 
 
 def render(template: str, **values: Any) -> str:
-  """Fills a template of `comparison` or of `studies`."""
+  """Fills a template of `comparison`, `studies` or `refereeing`."""
   return page.template(template, _TEMPLATES).render(**values)
 
 

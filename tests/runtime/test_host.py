@@ -155,7 +155,9 @@ def _until_it_listens(process):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('module', ['main', 'study', 'compare', 'scorer'])
+@pytest.mark.parametrize(
+  'module', ['main', 'study', 'compare', 'referee', 'scorer']
+)
 def test_before_anything_is_imported(module):
   process = helpers.start(module=f'memae_jax.{module}')
   _until_it_listens(process)

@@ -20,6 +20,9 @@ BASELINES = {  # Methods have a label of their own, in their registry.
   'contrast_mean': 'Mean of contrast-normalised',
   'local_deviation_3': 'Local deviation, 3 x 3',
   'local_deviation_7': 'Local deviation, 7 x 7',
+  'constant': 'Constant score',
+  'all_positive': 'Flag all',
+  'frame_position': 'Frame position',
 }
 KINDS = {
   'rotate': 'Turned by 90°',

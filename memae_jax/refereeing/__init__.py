@@ -1,0 +1,1 @@
+"""Judges anomaly scores that anybody brings, without a run."""
