@@ -52,6 +52,8 @@ def too_few(count: int, rate: float) -> str | None:
   """
   if count_above(count, rate) >= 1:
     return None
+  if not count:
+    return 'there are no validation normals, which a rate of alarms needs'
   needed = int(np.ceil(1 / rate - 1e-9)) - 1
   return (
     f'{count:,} validation normals allow no rate of false alarms below'

@@ -36,6 +36,7 @@ def test_what_is_above_the_threshold_has_a_small_p_value(score, normal, rate):
 def test_the_refusal_says_how_many_normals_a_rate_takes():
   assert conformal.too_few(98, 0.01).endswith('0.01 needs 99 of them')
   assert conformal.too_few(99, 0.01) is None
+  assert conformal.too_few(0, 0.01).startswith('there are no validation')
 
 
 def test_normals_are_flagged_at_the_rate_that_was_stated():
