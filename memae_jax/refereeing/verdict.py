@@ -161,11 +161,15 @@ def _mend(measured: dict[str, Any], given: given_lib.Given) -> None:
   """Says in all reasons what to do about them with this command."""
   for replica in measured['replicas']:
     replica['reasons'] = _mended(replica['reasons'], _MENDS)
+  ours = measured['replicas'][0]['reasons']
   for name, reasons in measured['baseline_reasons'].items():
     mends = _MENDS
     if name == 'frame_position' and len(given.normal):
       mends = _MENDS | dict.fromkeys(_NO_NORMALS, _NO_VIDEOS)
-    measured['baseline_reasons'][name] = _mended(reasons, mends)
+    mended = _mended(reasons, mends)
+    if not len(given.normal):  # Flagging all has one of its own, made up.
+      mended |= {m: ours[m] for m in mended.keys() & ours.keys()}
+    measured['baseline_reasons'][name] = mended
 
 
 def _mended(
