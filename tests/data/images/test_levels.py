@@ -5,6 +5,7 @@ import pytest
 
 from memae_jax import export
 from memae_jax.data.images import levels as levels_lib
+from memae_jax.evaluation.scoring import collect
 from memae_jax.runtime import errors
 from memae_jax.training import experiment
 from tests import helpers
@@ -82,7 +83,8 @@ def test_levels_go_with_the_network(tmp_path):
   trained = build(tmp_path / 'a')
   stored = trained.meta
   assert stored['inputs']['levels'] == [0, 4095]
-  meta = export.meta(trained, 0, 0.5, 1, 1)
+  calibrated = collect.Calibration(0.5, (), np.zeros(9))
+  meta = export.meta(trained, 0, calibrated, 1, 1)
   assert meta['input']['levels'] == [0, 4095]
   assert build(tmp_path / 'b').source.levels == (0, 1023)
   assert build(tmp_path / 'b', stored).source.levels == (0, 4095)
