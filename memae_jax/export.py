@@ -2,8 +2,10 @@
 
 python -m memae_jax.export runs/digits --to=digits.scorer --replica=NAME
 python -m memae_jax.export --refresh=digits.scorer
+python -m memae_jax.export runs/digits --to=digits.onnx
 
-The file is a zip archive that holds no pickle:
+A name that ends in .onnx asks for a model of ONNX, see `onnx_file`. Any other
+file is a zip archive that holds no pickle:
 
 program.bin  a function of samples [B, ...] for any B and of weights, serialised
              by `jax.export` for CPU, CUDA and TPU. It gives score, errors and
@@ -25,8 +27,8 @@ import hashlib
 import io
 import pathlib
 import zipfile
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -38,7 +40,13 @@ from memae_jax import config as config_lib
 from memae_jax.data import host_stage
 from memae_jax.data.videos import views
 from memae_jax.evaluation.results import describe
-from memae_jax.evaluation.scoring import collect, odd_columns, portable, single
+from memae_jax.evaluation.scoring import (
+  collect,
+  odd_columns,
+  onnx_file,
+  portable,
+  single,
+)
 from memae_jax.exported import alarms, by_column, expiry, scorer_file
 from memae_jax.methods import registry, tasks
 from memae_jax.runtime import (
@@ -175,27 +183,30 @@ def meta(
   }
 
 
-def to_file(run: pathlib.Path, path: pathlib.Path, name: str = '') -> None:
-  """Writes one replica of a run as a file that `scorer.load` reads.
+class _Taken(NamedTuple):
+  """A replica of a run, and what its file says."""
+
+  experiment: experiment.Experiment
+  index: int
+  one: single.Single
+  calibrated: collect.Calibration
+  meta: dict[str, Any]
+
+
+def _taken(run: pathlib.Path, name: str, check: Callable[[str], None]):
+  """Returns a replica of a run with the weights that evaluation takes.
 
   Args:
-    run: folder of the run, of which the weights are taken that evaluation
-      takes.
-    path: of the file.
+    run: folder of the run.
     name: of the replica; '': the first one.
+    check: refuses methods by their names.
 
   Raises:
     UserError: there is no such run or replica, or its scores need more than
       one sample at a time.
   """
-  scorer_file.check_flatbuffers()
   exp, index = experiment.build(config_lib.load(run / 'config.json')).find(name)
-  entry = registry.find(exp.replicas[index].variant)
-  if not entry.exportable:
-    raise errors.UserError(
-      f'method "{entry.name}" cannot be exported; give --replica=NAME of'
-      ' another'
-    )
+  check(exp.replicas[index].variant)
   names = exp.programs.score_names
   if losses.find(exp.rule).over_clips:
     alone = [name for name in names if not losses.find(name).over_clips]
@@ -211,17 +222,70 @@ def to_file(run: pathlib.Path, path: pathlib.Path, name: str = '') -> None:
     )
   at, weights, steps = collect.restored(exp, run)
   calibrated = calibration(exp, weights, index)
+  told = meta(exp, index, calibrated, at, int(steps[index]))
   one = single.of(exp, weights, index, calibrated.parts)
-  write(
-    path,
-    programs(one, exp.config),
-    meta(exp, index, calibrated, at, int(steps[index])),
-  )
+  return _Taken(exp, index, one, calibrated, told)
+
+
+def _check_exportable(name: str) -> None:
+  """Raises UserError if a method cannot be exported."""
+  if not registry.find(name).exportable:
+    raise errors.UserError(
+      f'method "{name}" cannot be exported; give --replica=NAME of another'
+    )
+
+
+def to_file(run: pathlib.Path, path: pathlib.Path, name: str = '') -> None:
+  """Writes one replica of a run as a file that `scorer.load` reads.
+
+  Args:
+    run: folder of the run.
+    path: of the file.
+    name: of the replica; '': the first one.
+
+  Raises:
+    UserError: there is no such run or replica, or its scores need more than
+      one sample at a time.
+  """
+  scorer_file.check_flatbuffers()
+  taken = _taken(run, name, _check_exportable)
+  exp = taken.experiment
+  write(path, programs(taken.one, exp.config), taken.meta)
   print(
-    f'replica "{exp.replicas[index].name}" of {run} is in {path}; score with'
-    f' python -m memae_jax.scorer {path} INPUT'
+    f'replica "{exp.replicas[taken.index].name}" of {run} is in {path}; score'
+    f' with python -m memae_jax.scorer {path} INPUT'
   )
   print(f'written by jax {jax.__version__}, readable by {_readable_until()}')
+
+
+def to_onnx(run: pathlib.Path, path: pathlib.Path, name: str = '') -> None:
+  """Writes one replica of a run as a model of ONNX, and compares its scores.
+
+  Args:
+    run: folder of the run.
+    path: of the file.
+    name: of the replica; '': the first one.
+
+  Raises:
+    UserError: there is no such run or replica, it cannot be written so, or
+      scores of validation normals by onnxruntime differ too much.
+  """
+  taken = _taken(run, name, onnx_file.check)
+  exp, host = taken.experiment, taken.experiment.source.host
+  rows = exp.splits[taken.index].validation[: onnx_file.SAMPLES]
+  content = onnx_file.written(taken.one, host, taken.meta)
+  found = onnx_file.compared(
+    content,
+    onnx_file.raw(np.asarray(exp.source.inputs[rows]), host),
+    taken.calibrated.normal[: len(rows)],
+    taken.calibrated.threshold,
+  )
+  atomic.write(path, content)
+  print(
+    f'replica "{exp.replicas[taken.index].name}" of {run} is in {path}; on'
+    f' {found.count} validation normals scores by onnxruntime differ by at most'
+    f' {found.difference:.1e}, {found.flags} flags of {found.count} are equal'
+  )
 
 
 def refresh(path: pathlib.Path, to: pathlib.Path) -> None:
@@ -292,7 +356,9 @@ def run(*words: str) -> None:
   if len(words) != 1 or not options.to:
     raise errors.UserError('give the folder of a run and --to=FILE')
   source = paths.local(words[0], 'the folder of a run')
-  to_file(source, paths.local(options.to, '--to'), options.replica)
+  path = paths.local(options.to, '--to')
+  form = to_onnx if path.suffix == '.onnx' else to_file
+  form(source, path, options.replica)
 
 
 if __name__ == '__main__':
