@@ -10,7 +10,6 @@ loads the file in a process of its own.
 
 import argparse
 import pathlib
-import resource
 import subprocess
 import sys
 import tempfile
@@ -42,10 +41,18 @@ def _config(folder: pathlib.Path | None = None, **fields):
       'data.name': 'arrays',
       'data.path': str(folder / 'rows.npz'),
       'data.protocol': 'random_rows',
+      'data.scaling': 'standard',
+      'methods.bank.features': 'raw',
     }
-  return config_lib.changed(
-    config_lib.resolve(config_lib.default()), base | fields
-  )
+  config = config_lib.default()
+  for key, value in (base | fields).items():
+    *groups, last = key.split('.')
+    group = config
+    for name in groups:
+      group = group[name]
+    with group.ignore_type():
+      group[last] = value
+  return config_lib.resolve(config)
 
 
 def compare(folder: pathlib.Path, method: str) -> None:
@@ -78,9 +85,14 @@ def compare(folder: pathlib.Path, method: str) -> None:
 
 
 def _peak() -> str:
-  """Returns the largest memory of this process so far."""
-  kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-  return f'{kilobytes / 2**20:.2f} GiB'
+  """Returns the largest memory of this process so far (Linux)."""
+  # Not that of `resource`, which begins with that of the parent.
+  (line,) = (
+    line
+    for line in pathlib.Path('/proc/self/status').read_text().splitlines()
+    if line.startswith('VmHWM')
+  )
+  return f'{int(line.split()[1]) / 2**20:.2f} GiB'
 
 
 def large(folder: pathlib.Path, slots: int) -> None:
