@@ -1,4 +1,4 @@
-"""How far exported scores are from those of the evaluation, and large memories.
+"""Differences of exported scores from evaluated ones, and large memories.
 
 python -m benchmarks.exports           a table of families, minutes on 2 cores
 python -m benchmarks.exports --slots=100000     peak memory of a bank x 784

@@ -193,7 +193,9 @@ class _Taken(NamedTuple):
   meta: dict[str, Any]
 
 
-def _taken(run: pathlib.Path, name: str, check: Callable[[str], None]):
+def _taken(
+  run: pathlib.Path, name: str, check: Callable[[str], None]
+) -> _Taken:
   """Returns a replica of a run with the weights that evaluation takes.
 
   Args:
