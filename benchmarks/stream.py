@@ -37,7 +37,7 @@ from configs import ped2
 from memae_jax import config as config_lib
 from memae_jax import export, scorer
 from memae_jax.data.sets import moving_shapes
-from memae_jax.evaluation.scoring import collect
+from memae_jax.evaluation.scoring import collect, single
 from memae_jax.training import experiment, step
 
 HEIGHT, WIDTH = 240, 360  # Of Ped2.
@@ -50,9 +50,9 @@ def exported(path: pathlib.Path, config: Any) -> pathlib.Path:
   config.data.name, config.model.memory.init = 'moving_shapes', 'uniform'
   exp = experiment.build(config_lib.resolve(config))
   weights = step.weights(exp.programs.init())
-  binary = export.program(exp, weights, 0).serialize()
-  known = collect.Calibration(0.5, (), np.zeros(0))
-  export.write(path, bytes(binary), export.meta(exp, 0, known, 0, 0))
+  members = export.programs(single.of(exp, weights, 0), exp.config)
+  calibrated = collect.Calibration(0.5, (), np.zeros(9))
+  export.write(path, members, export.meta(exp, 0, calibrated, 0, 0))
   return path
 
 

@@ -15,6 +15,7 @@ and videos need Pillow and PyAV. A file of `export` is a program: load only
 files of people whose programs you would run.
 """
 
+import functools
 import os
 import pathlib
 import sys
@@ -43,14 +44,16 @@ def load(path: str | os.PathLike) -> 'Scorer':
     UserError: it is missing, damaged or foreign, or of another version.
   """
   path = paths.local(path, 'the scorer')
-  meta, programs = scorer_file.parts(path)
+  meta, members = scorer_file.parts(path)
   scorer_file.check_flatbuffers()
   try:
-    binary = bytearray(programs[scorer_file.PROGRAM])
+    binary = bytearray(members[scorer_file.PROGRAM])
     exported = jax.export.deserialize(binary)
   except Exception as error:  # The content is sound; JAX raises many kinds.
     raise scorer_file.unreadable(path, meta, error) from error
-  return Scorer(path, meta, exported, programs.get(scorer_file.UPDATE, b''))
+  update = members.get(scorer_file.UPDATE, b'')
+  weights = scorer_file.arrays(path, members)
+  return Scorer(path, meta, exported, update, weights)
 
 
 class Scorer:
@@ -58,6 +61,8 @@ class Scorer:
 
   meta: the content of meta.json, see `export`.
   exported: the program, for embedding in other JAX code.
+  weights: what `exported` takes after samples: one dict of arrays; nothing in
+    files of earlier versions.
   """
 
   def __init__(
@@ -66,6 +71,7 @@ class Scorer:
     meta: dict[str, Any],
     exported: jax.export.Exported,
     update: bytes = b'',
+    weights: tuple[dict[str, np.ndarray], ...] = (),
   ):
     """Takes the parts of a file, which `load` checks.
 
@@ -74,7 +80,9 @@ class Scorer:
       meta: the content of its meta.json.
       exported: its program.
       update: the program that moves its memory, or b''.
+      weights: what both take beside samples.
     """
+    self.weights = weights
     self.meta, self.exported, self._update = meta, exported, update
     self._shape = tuple(meta['input']['shape'])
     self._dtype = np.dtype(meta['input']['dtype'])
@@ -82,7 +90,7 @@ class Scorer:
     self._stage = None  # Bytes and motion go through no host stage.
     if self._dtype == np.float32 and meta['input']['kind'] != 'clips':
       self._stage = host_stage.from_json(meta['input']['host'])
-    if not scorer_file.fits(exported, self._shape, self._dtype):
+    if not scorer_file.fits(exported, self.weights, self._shape, self._dtype):
       raise errors.UserError(
         f'{self._path} is damaged: its program takes or returns something else'
         ' than its meta.json says; export it again'
@@ -91,8 +99,15 @@ class Scorer:
       name for column in by_column.columns(meta) for name in column.inputs
     ]
     # Without the maps, which XLA does not compute then.
-    self._score = jax.jit(lambda x: {'score': exported.call(x)['score']})
+    self._score = jax.jit(
+      lambda *args: {'score': exported.call(*args)['score']}
+    )
     self._explain = jax.jit(exported.call)
+
+  @functools.cached_property
+  def _placed(self) -> tuple[Any, ...]:
+    """The weights on the device; copied once, when something is scored."""
+    return jax.tree.map(jax.numpy.asarray, self.weights)
 
   @property
   def threshold(self) -> float:
@@ -201,7 +216,9 @@ class Scorer:
       from memae_jax.exported import stream_update
 
       stream_update.check(self.meta)
-      memory = stream_update.Memory(self._update, self.meta, self._called)
+      memory = stream_update.Memory(
+        self._update, self.meta, self._called, self.weights
+      )
       return stream.Stream(self.meta, self._prepared, memory.score, limit)
     found = stream.Stream(self.meta, self._prepared, self._one, limit)
     self._one(np.zeros(self._shape, self._dtype), 0)
@@ -218,7 +235,9 @@ class Scorer:
     )
     place = number % len(batch)
     batch[place] = x
-    return float(self._called(self._score, batch)['score'][place])
+    return float(
+      self._called(self._score, batch, *self._placed)['score'][place]
+    )
 
   def read(self, path: str | os.PathLike) -> tuple[list[Any], Any]:
     """Reads a file or folder as samples.
@@ -288,7 +307,7 @@ class Scorer:
       samples = self._prepared(samples)
     parts = []
     for x, padded in self._batches(samples):
-      outputs = self._called(function, padded)
+      outputs = self._called(function, padded, *self._placed)
       parts.append({k: np.asarray(v)[: len(x)] for k, v in outputs.items()})
     return {k: np.concatenate([part[k] for part in parts]) for k in parts[0]}
 

@@ -5,6 +5,7 @@ import json
 import sys
 
 import jax
+import numpy as np
 import pytest
 
 from memae_jax import config as config_lib
@@ -88,3 +89,54 @@ def test_exporting_from_the_command_line(scored_run, tmp_path):
   _, err = process.communicate(timeout=300)
   assert process.returncode == 2
   assert err.splitlines()[-1] == 'error: give the folder of a run and --to=FILE'
+
+
+@pytest.mark.parametrize('index', [0, 2])
+def test_a_destroyed_program_is_rebuilt(scorer_of, tmp_path, index):
+  path, found = scorer_of('dense', index)
+  members, broken = exports.members(path), tmp_path / 'broken.scorer'
+  broken.write_bytes(
+    exports.archive(members | {scorer_file.PROGRAM: b'destroyed'})
+  )
+  exports.refused('sha256 of the program', scorer.load, broken)
+  export.refresh(broken, broken)
+  again = scorer.load(broken)
+  x = np.random.default_rng(0).integers(
+    0, 256, (40, *again.meta['input']['shape'])
+  )
+  x = x.astype(again.meta['input']['dtype'])
+  for name, values in again.explain(x).items():
+    np.testing.assert_array_equal(values, found.explain(x)[name])
+  assert again.meta['normal_scores'] == found.meta['normal_scores']
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('kind', ['images', 'clips', 'motion', 'table'])
+def test_each_kind_is_rebuilt_byte_for_byte(scorer_of, tmp_path, kind):
+  path, _ = scorer_of(kind)
+  export.refresh(path, tmp_path / 'again.scorer')
+  assert exports.members(path) == exports.members(tmp_path / 'again.scorer')
+
+
+def test_files_that_cannot_be_rebuilt(scorer_of, tmp_path):
+  old = helpers.ROOT / 'tests' / 'exported' / 'files' / 'version2.scorer'
+  exports.refused(
+    'has version 2 .* holds no weights .* export the run again',
+    export.refresh,
+    old,
+    tmp_path / 'new',
+  )
+  path, _ = scorer_of('dense')
+  members = exports.members(path)
+  meta = json.loads(members[scorer_file.META])
+  meta['config']['model']['network'] = 'other'
+  (tmp_path / 'a').write_bytes(
+    exports.archive(members | {scorer_file.META: json.dumps(meta)})
+  )
+  exports.refused(
+    'cannot be rebuilt .*model.network.* export the run again',
+    export.refresh,
+    tmp_path / 'a',
+    tmp_path / 'b',
+  )
+  assert not (tmp_path / 'b').exists()

@@ -1,10 +1,12 @@
 """The file of an exported scorer: its content and its checks."""
 
 import hashlib
+import io
 import json
 import math
 import pathlib
 import zipfile
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -14,8 +16,10 @@ from memae_jax.data import host_stage, types
 from memae_jax.exported import alarms
 from memae_jax.runtime import errors, foreign
 
-FORMAT, VERSION = 'memae_jax.scorer', 2
-META, PROGRAM, UPDATE = 'meta.json', 'program.bin', 'update.bin'
+FORMAT, VERSION = 'memae_jax.scorer', 3
+_EARLIER = 2  # Its programs hold their weights; there is no weights.npz.
+META, WEIGHTS = 'meta.json', 'weights.npz'
+PROGRAM, UPDATE = 'program.bin', 'update.bin'
 PLATFORMS = ('cpu', 'cuda', 'tpu')
 # {axes of a sample: kinds}; clips of three axes are single frames of videos.
 KINDS = {1: ('table',), 3: ('images', 'clips'), 4: ('clips',)}
@@ -33,7 +37,9 @@ READING = (
   'encoding',
   'missing_marks',
 )
-_LIMITS = {META: 2**26, PROGRAM: 2**31, UPDATE: 2**31}  # Bytes.
+_LIMITS = {META: 2**26, WEIGHTS: 2**36, PROGRAM: 2**31, UPDATE: 2**31}  # Bytes.
+# {member: where meta.json has its size and hash}.
+_TOLD = {WEIGHTS: 'weights', PROGRAM: 'program', UPDATE: 'update'}
 
 
 def check_flatbuffers() -> None:
@@ -46,14 +52,17 @@ def check_flatbuffers() -> None:
     ) from error
 
 
-def parts(path: pathlib.Path) -> tuple[dict[str, Any], dict[str, bytes]]:
+def parts(
+  path: pathlib.Path, with_programs: bool = True
+) -> tuple[dict[str, Any], dict[str, bytes]]:
   """Reads and checks the members of a scorer's file.
 
   Args:
     path: of the file.
+    with_programs: whether the programs are wanted; else they may be damaged.
 
   Returns:
-    The content of meta.json, and the programs by the names of their members.
+    The content of meta.json, and the other members by name.
 
   Raises:
     UserError: the file is missing, damaged or foreign, or of another version.
@@ -66,7 +75,7 @@ def parts(path: pathlib.Path) -> tuple[dict[str, Any], dict[str, bytes]]:
     with zipfile.ZipFile(path) as archive:
       members = archive.infolist()
       names = sorted(member.filename for member in members)
-      if names not in ([META, PROGRAM], [META, PROGRAM, UPDATE]):
+      if {META, PROGRAM} - set(names) or set(names) - set(_LIMITS):
         raise ValueError('it has other members')
       for member in members:
         # Stored as they are, so none is larger than the file.
@@ -77,12 +86,15 @@ def parts(path: pathlib.Path) -> tuple[dict[str, Any], dict[str, bytes]]:
       binary = {name: archive.read(name) for name in names}
     meta = json.loads(binary.pop(META))
     _check_meta(meta)
-    if (UPDATE in binary) != ('update' in meta):
+    told = {n: meta[key] for n, key in _TOLD.items() if key in meta}
+    if told.keys() != binary.keys() or len(names) != 1 + len(told):
       raise ValueError('it has other members')
-    for name, program in binary.items():
-      told = meta[name.removesuffix('.bin')]['sha256']
-      if hashlib.sha256(program).hexdigest() != told:
-        raise ValueError('the sha256 of the program is another')
+    if not with_programs:
+      binary = {k: v for k, v in binary.items() if k == WEIGHTS}
+    for name, part in binary.items():
+      if hashlib.sha256(part).hexdigest() != told[name]['sha256']:
+        kind = 'weights' if name == WEIGHTS else 'program'
+        raise ValueError(f'the sha256 of the {kind} is another')
   except errors.UserError as error:
     raise errors.UserError(f'{path} {error}') from error
   # Zip files and JSON fail in many ways.
@@ -94,6 +106,33 @@ def parts(path: pathlib.Path) -> tuple[dict[str, Any], dict[str, bytes]]:
   return meta, binary
 
 
+def arrays(
+  path: Any, members: Mapping[str, bytes]
+) -> tuple[dict[str, np.ndarray], ...]:
+  """Returns what programs take beside samples: weights and scaling by name.
+
+  Args:
+    path: of the file.
+    members: from `parts`.
+
+  Returns:
+    One dict; nothing for files of earlier versions, whose programs hold them.
+
+  Raises:
+    UserError: the member cannot be read.
+  """
+  if WEIGHTS not in members:
+    return ()
+  try:
+    with np.load(io.BytesIO(members[WEIGHTS]), allow_pickle=False) as content:
+      return ({name: content[name] for name in content.files},)
+  except Exception as error:  # NumPy raises many kinds, as zip files do.
+    raise errors.UserError(
+      f'{path} is damaged: its weights cannot be read'
+      f' ({foreign.reason(error)}); copy or export it again'
+    ) from error
+
+
 def _check_meta(meta: Any) -> None:
   """Raises an error unless all that this package reads is there and sound.
 
@@ -103,11 +142,13 @@ def _check_meta(meta: Any) -> None:
   """
   if meta['format'] != FORMAT:
     raise ValueError(f'its format is {meta["format"]!r}')
-  if meta['version'] != VERSION:
+  if meta['version'] not in (_EARLIER, VERSION):
     raise errors.UserError(
       f'has version {meta["version"]!r} of its format, this memae_jax reads'
-      f' {VERSION}; export the run again'
+      f' {_EARLIER} and {VERSION}; export the run again'
     )
+  if ('weights' in meta) != (meta['version'] == VERSION):
+    raise ValueError('its meta.json is not sound')
   for key in ('jax', 'exported', 'readable_until'):
     text = meta.get(key, '')  # Earlier exports lack them.
     if not (isinstance(text, str) and text.isprintable() and len(text) < 100):
@@ -151,17 +192,23 @@ def _width(columns: list[dict[str, Any]]) -> int:
   return sum(column.width for column in types.columns_of_json(columns))
 
 
-def fits(exported: jax.export.Exported, shape, dtype) -> bool:
+def fits(
+  exported: jax.export.Exported, weights: tuple[Any, ...], shape, dtype
+) -> bool:
   """Returns whether a program takes samples of a shape and gives their scores.
 
   Args:
     exported: the program.
+    weights: what it takes beside samples: one dict, or nothing.
     shape: of one sample.
     dtype: of samples.
   """
-  if len(exported.in_avals) != 1:
+  args, named = jax.tree.unflatten(exported.in_tree, exported.in_avals)
+  if named or len(args) != 1 + len(weights) or not takes(args[1:], weights):
     return False
-  (samples,) = exported.in_avals
+  samples = args[0]
+  if not hasattr(samples, 'shape'):
+    return False
   outputs = jax.tree.unflatten(exported.out_tree, exported.out_avals)
   return (
     (samples.shape[1:], samples.dtype) == (shape, dtype)
@@ -171,6 +218,17 @@ def fits(exported: jax.export.Exported, shape, dtype) -> bool:
     == (samples.shape[:1], np.float32)
     and all(part.shape[:1] == samples.shape[:1] for part in outputs.values())
   )
+
+
+def takes(wanted: tuple[Any, ...], weights: tuple[Any, ...]) -> bool:
+  """Returns whether a program wants such weights.
+
+  Args:
+    wanted: shapes and types of what it takes beside samples.
+    weights: of the file, see `fits`.
+  """
+  like = lambda tree: jax.tree.map(lambda x: (x.shape, x.dtype), tree)
+  return like(wanted) == like(weights)
 
 
 def unreadable(path: Any, meta: dict[str, Any], error: Exception) -> Exception:
@@ -190,9 +248,16 @@ def unreadable(path: Any, meta: dict[str, Any], error: Exception) -> Exception:
   )  # Earlier exports lack it.
   return errors.UserError(
     f'{path} was written by jax {writer}, readable {until}; jax'
-    f' {jax.__version__} cannot read it ({why}); export the run again with this'
-    f' jax, or score with jax {writer}'
+    f' {jax.__version__} cannot read it ({why}); {_mend(path, meta)}, or score'
+    f' with jax {writer}'
   )
+
+
+def _mend(path: Any, meta: dict[str, Any]) -> str:
+  """Says how a program becomes readable for this JAX."""
+  if 'weights' in meta:
+    return f'rebuild it: python -m memae_jax.export --refresh={path}'
+  return 'export the run again with this jax'
 
 
 def _jax_of(meta: dict[str, Any]) -> str:

@@ -354,14 +354,15 @@ class Autoencoder(base.Method):
 
   def alone(self, replica, variables):
     """Returns the network of one replica, without head or bank it lacks."""
-    model = self.model
+    model, params = self.model, dict(variables['params'])
     if replica.variant != 'vae':
       model = model.clone(head=None)
+      params.pop('head', None)
     if not replica.has_memory:
       model = model.clone(bank=None)
+      params.pop('bank', None)
     else:
       model = model.clone(bank=model.bank.clone(slots=replica.slots))
-      slots = variables['params']['bank']['slots'][: replica.slots]
-      bank = {'bank': {'slots': slots}}
-      variables = variables | {'params': variables['params'] | bank}
+      params['bank'] = {'slots': params['bank']['slots'][: replica.slots]}
+    variables = variables | {'params': params}
     return dataclasses.replace(self, model=model), variables

@@ -247,7 +247,7 @@ def _lengths(
   return Lengths(steps, train_steps, *_intervals(config, steps))
 
 
-def _method(config: Any, source: types.Source, replicas) -> base.Method:
+def method_of(config: Any, source: types.Source, replicas) -> base.Method:
   """Returns the method of a family.
 
   Raises:
@@ -273,7 +273,7 @@ def _long_steps(config: Any, shape: tuple[int, ...]) -> bool:
   return config.model.network == 'conv' and elements >= _LONG
 
 
-def _trainer(
+def trainer_of(
   config: Any, method: base.Method, source: types.Source, steps: int
 ) -> step.Trainer:
   """Returns the code of one replica of a family."""
@@ -365,9 +365,9 @@ def _family(
   splits = tuple(loaded.splits[r.seed, r.normal_class] for r in replicas)
   family = config_lib.of_family(config, name)
   most = max((split.train for split in splits), key=len)
-  method = _method(family, source, replicas).for_samples(most, source)
+  method = method_of(family, source, replicas).for_samples(most, source)
   lengths = _lengths(family.train, splits, method, steps)
-  trainer = _trainer(family, method, source, lengths.train_steps)
+  trainer = trainer_of(family, method, source, lengths.train_steps)
   if not loaded.trained_on:
     samples.check_enough(method, splits)
   mesh = parallel.mesh(

@@ -1,6 +1,8 @@
 """Files of scorers that are damaged, foreign or old: refused in one line."""
 
+import io
 import json
+import pathlib
 import re
 import zipfile
 
@@ -9,9 +11,11 @@ import numpy as np
 import pytest
 
 from memae_jax import export, scorer
-from memae_jax.exported import scorer_file
+from memae_jax.exported import expiry, scorer_file
 from memae_jax.runtime import errors
 from tests import exports, mutants
+
+_FILES = pathlib.Path(__file__).parent / 'files'  # Of earlier versions.
 
 
 def _with_meta(path, **changes):
@@ -143,18 +147,31 @@ def test_programs_that_are_refused(scorer_of, tmp_path):
   good, other = scorer_of('dense')[0], scorer_of('images')[0]
   path = tmp_path / 'bad.scorer'
   meta = json.loads(exports.members(good)[scorer_file.META])
-  export.write(path, b'no program', meta)
+  members = exports.members(good)
+  del members[scorer_file.META]
+  broken = members | {scorer_file.PROGRAM: b'no program'}
+  export.write(path, broken, meta)
   now = re.escape(jax.__version__)
   exports.refused(
     f'was written by jax {now}, readable by that JAX and later ones released'
-    f' until .*; jax {now} cannot read it .* export the run again with this'
-    f' jax, or score with jax {now}$',
+    f' until .*; jax {now} cannot read it .* rebuild it: python -m'
+    f' memae_jax.export --refresh={path}, or score with jax {now}$',
     scorer.load,
     path,
   )
   meta['input']['shape'] = [9, 8, 1]
-  export.write(path, exports.members(other)[scorer_file.PROGRAM], meta)
+  other = exports.members(other)[scorer_file.PROGRAM]
+  export.write(path, members | {scorer_file.PROGRAM: other}, meta)
   exports.refused('something else than its meta.json says', scorer.load, path)
+  meta['input']['shape'] = [8, 8, 1]
+  fewer = io.BytesIO()
+  np.savez(fewer, other=np.zeros(3, np.float32))
+  for weights, message in (
+    (fewer.getvalue(), 'something else than its meta.json says'),
+    (b'no weights', 'its weights cannot be read'),
+  ):
+    export.write(path, members | {scorer_file.WEIGHTS: weights}, meta)
+    exports.refused(message, scorer.load, path)
   exports.refused('is not a file', scorer.load, tmp_path)
   exports.refused('is not a file', scorer.load, tmp_path / 'nowhere')
 
@@ -171,13 +188,15 @@ def test_files_that_do_not_say_until_when_they_can_be_read(scorer_of, tmp_path):
   )
   x = np.zeros((2, 8, 8, 1), np.uint8)
   np.testing.assert_array_equal(scorer.load(early).score(x), found.score(x))
-  export.write(early, b'no program', meta)
+  del members[scorer_file.META]
+  members[scorer_file.PROGRAM] = b'no program'
+  export.write(early, members, meta)
   now = re.escape(jax.__version__)
   exports.refused(f'jax {now}, readable until unknown;', scorer.load, early)
   meta['environment'] = ['other']
-  export.write(early, b'no program', meta)
+  export.write(early, members, meta)
   exports.refused(
-    'jax of an unknown version, .* again with', scorer.load, early
+    'jax of an unknown version, .* rebuild it', scorer.load, early
   )
 
 
@@ -192,7 +211,37 @@ def test_a_program_that_has_expired(scorer_of, monkeypatch):
 
   monkeypatch.setattr(jax.export, 'deserialize', expired)
   exports.refused(
-    r'cannot read it \(it has expired\); export the run again',
+    r'cannot read it \(it has expired\); rebuild it: python -m memae_jax.ex',
     scorer.load,
     scorer_of('dense')[0],
   )
+
+
+# What the versions that wrote the files gave for the same samples.
+_SCORES = 0.3883104622364044, 0.525707483291626
+
+
+def _samples():
+  x = 2 * np.arange(128) % 256
+  return x.astype(np.uint8).reshape(2, 8, 8, 1)
+
+
+@pytest.mark.parametrize('version', [2, 3])
+def test_files_of_earlier_versions(version):
+  path = _FILES / f'version{version}.scorer'
+  try:
+    found = scorer.load(path)
+  except errors.UserError as error:  # By a JAX of later than their months.
+    assert expiry.parts(jax.__version__) > (0, 12, 0)
+    assert 'cannot read it' in str(error)
+    return
+  assert found.meta['version'] == version
+  np.testing.assert_allclose(found.score(_samples()), _SCORES, rtol=1e-6)
+
+
+def test_an_earlier_file_with_weights_is_rebuilt(tmp_path):
+  path = tmp_path / 'new.scorer'
+  export.refresh(_FILES / 'version3.scorer', path)
+  found = scorer.load(path)
+  assert found.meta['jax'] == jax.__version__
+  np.testing.assert_allclose(found.score(_samples()), _SCORES, rtol=1e-6)

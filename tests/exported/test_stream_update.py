@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from memae_jax import export, scorer
-from memae_jax.evaluation.scoring import collect
+from memae_jax.evaluation.scoring import collect, portable, single
 from memae_jax.exported import scorer_file, stream_update
 from memae_jax.methods import mnad, tasks
 from memae_jax.runtime import errors
@@ -86,15 +86,21 @@ def test_scores_and_slots_over_ten_steps(built, tmp_path, monkeypatch):
   want, regular, slots = _followed(exp, variables, clips, below)
   assert 3 <= (regular < below).sum() <= 9
   monkeypatch.setattr(mnad.Mnad, 'below', below)
-  update = bytes(export.update_program(exp, weights, 0).serialize())
-  plain = bytes(export.program(exp, weights, 0).serialize())
-  meta = export.meta(exp, 0, collect.Calibration(0.5, (), np.zeros(0)), 1, 1)
-  memory = stream_update.Memory(update, meta, lambda f, *args: f(*args))
+  replica = single.of(exp, weights, 0)
+  parts = export.programs(replica, exp.config)
+  calibrated = collect.Calibration(0.5, (), np.zeros(9))
+  meta = export.meta(exp, 0, calibrated, 1, 1)
+  memory = stream_update.Memory(
+    parts[scorer_file.UPDATE],
+    meta,
+    lambda f, *args: f(*args),
+    (replica.arrays,),
+  )
   found = [memory.score(clip, i) for i, clip in enumerate(clips)]
   np.testing.assert_allclose(found, want, rtol=1e-5)
   np.testing.assert_allclose(memory.arrays['slots'], slots, atol=1e-5)
   assert memory.moves == (regular < below).sum()
-  export.write(tmp_path / 'a.scorer', plain, meta, update)
+  export.write(tmp_path / 'a.scorer', parts, meta)
   one = scorer.load(tmp_path / 'a.scorer')
   opened = one.stream(update=True)
   scored = list(opened.over(frames))
@@ -110,6 +116,11 @@ def test_scores_and_slots_over_ten_steps(built, tmp_path, monkeypatch):
   still = [x.score for x in one.stream().over(frames)]
   np.testing.assert_allclose(still, one.score(np.stack(clips)), rtol=1e-6)
   assert np.abs(still / want - 1).max() > 1e-4
+  # Both programs are rebuilt from the same weights.
+  export.refresh(tmp_path / 'a.scorer', tmp_path / 'd.scorer')
+  assert exports.members(tmp_path / 'd.scorer') == exports.members(
+    tmp_path / 'a.scorer'
+  )
   members = exports.members(tmp_path / 'a.scorer')
   for change, message in (
     ({scorer_file.UPDATE: b'other'}, 'sha256 of the program'),
@@ -118,7 +129,8 @@ def test_scores_and_slots_over_ten_steps(built, tmp_path, monkeypatch):
     changed = {k: v for k, v in (members | change).items() if v is not None}
     (tmp_path / 'b.scorer').write_bytes(exports.archive(changed))
     exports.refused(message, scorer.load, tmp_path / 'b.scorer')
-  export.write(tmp_path / 'c.scorer', plain, meta, plain)
+  parts[scorer_file.UPDATE] = parts[scorer_file.PROGRAM]
+  export.write(tmp_path / 'c.scorer', parts, meta)
   other = scorer.load(tmp_path / 'c.scorer')
   exports.refused('takes or returns something else', other.stream, True)
 
@@ -136,7 +148,9 @@ def test_published_thresholds():
 )
 def test_only_frames_of_a_known_range_move_slots(method, fields):
   exp = experiment.build(predicting.config(method, **fields))
-  assert export.update_program(exp, None, 0) is None
+  one = single.of(exp, step.weights(exp.programs.init()), 0)
+  is_bounded = tasks.is_bounded(exp.config)
+  assert portable.update_program(one, is_bounded) is None
 
 
 @pytest.mark.parametrize(

@@ -83,9 +83,8 @@ def test_levels_go_with_the_network(tmp_path):
   trained = build(tmp_path / 'a')
   stored = trained.meta
   assert stored['inputs']['levels'] == [0, 4095]
-  meta = export.meta(
-    trained, 0, collect.Calibration(0.5, (), np.zeros(0)), 1, 1
-  )
+  calibrated = collect.Calibration(0.5, (), np.zeros(9))
+  meta = export.meta(trained, 0, calibrated, 1, 1)
   assert meta['input']['levels'] == [0, 4095]
   assert build(tmp_path / 'b').source.levels == (0, 1023)
   assert build(tmp_path / 'b', stored).source.levels == (0, 4095)
