@@ -27,7 +27,7 @@ def _table(separator=','):
   'name,content',
   [
     ('a.csv', _table()),
-    ('a.csv.gz', gzip.compress(_table())),
+    ('a.csv.gz', gzip.compress(_table(), mtime=0)),
     ('a.tsv', _table('\t')),
     (
       'a.npz',
