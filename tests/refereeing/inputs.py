@@ -169,7 +169,9 @@ WRONG = {
   'csv frame 0.5': _table(_HEAD, 'a,0.5,1,0', part='frame 0.5'),
   'csv far frame': _table(_HEAD, 'a,99999999999,1,0', part='below 10,000,000'),
   'csv binary': _one('t.csv', b'\x00\x01\x02' * 9, 't.csv'),
-  'csv torn gz': _one('t.csv.gz', gzip.compress(csv('score', '1'), mtime=0)[:-6], 'gz'),
+  'csv torn gz': _one(
+    't.csv.gz', gzip.compress(csv('score', '1'), mtime=0)[:-6], 'gz'
+  ),
   'other frames': (
     {
       's.csv': csv('video,frame,score', 'a,0,1', 'a,5,2'),
