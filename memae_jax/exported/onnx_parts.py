@@ -169,7 +169,13 @@ def _scan(graph, eqn, inputs):
       f'it takes a loop of {params["length"]} rounds, and at most {_MOST} are'
       ' written'
     )
-  held, carried = params['num_consts'], params['num_carry']
+  # What is taken or made row by row has an axis less inside. JAX 0.12 has other
+  # parameters for these counts than earlier ones.
+  rowwise = lambda outer, inner: sum(
+    one.aval.ndim != other.aval.ndim for one, other in zip(outer, inner)
+  )
+  carried = len(eqn.outvars) - rowwise(eqn.outvars, body.jaxpr.outvars)
+  held = len(inputs) - carried - rowwise(eqn.invars, body.jaxpr.invars)
   consts, carry = inputs[:held], inputs[held : held + carried]
   along = inputs[held + carried :]
   rounds = range(params['length'])
