@@ -72,7 +72,7 @@ def programs(one: single.Single, config: Any) -> dict[str, bytes]:
   content = io.BytesIO()
   np.savez(content, **one.arrays)
   members = {
-    scorer_file.WEIGHTS: content.getbuffer(),
+    scorer_file.WEIGHTS: content.getvalue(),
     scorer_file.PROGRAM: bytes(portable.program(one).serialize()),
   }
   update = portable.update_program(one, tasks.is_bounded(config))
