@@ -145,6 +145,27 @@ def runner(
   return train, time.perf_counter() - begun
 
 
+def peers(
+  name: str, build: Callable[[], Callable[[int], Any]], count: int
+) -> dict[str, Callable[[], Any]]:
+  """Returns runs one after another of another library, for `compare`.
+
+  Args:
+    name: of these runs.
+    build: imports the library; returns a function that trains from a seed.
+    count: of the runs.
+
+  Returns:
+    {name: function}, empty where the library is not installed, which is said.
+  """
+  try:
+    peer = build()
+  except ImportError as error:
+    print(f'{error.name} is not installed: "{name}" is left out')
+    return {}
+  return {name: lambda: [peer(seed) for seed in range(count)]}
+
+
 def compare(
   config: Any,
   inputs: np.ndarray,

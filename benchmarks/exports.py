@@ -45,13 +45,7 @@ def _config(folder: pathlib.Path | None = None, **fields):
       'methods.bank.features': 'raw',
     }
   config = config_lib.default()
-  for key, value in (base | fields).items():
-    *groups, last = key.split('.')
-    group = config
-    for name in groups:
-      group = group[name]
-    with group.ignore_type():
-      group[last] = value
+  config_lib.assign(config, base | fields)
   return config_lib.resolve(config)
 
 

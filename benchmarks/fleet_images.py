@@ -96,13 +96,8 @@ def main():
     with plain_lax():
       plain, _ = common.runner(config, inputs, members[:1], args.steps)
     others['C plain lax, one by one'] = lambda: [plain() for _ in members]
-  try:
-    peer = torch_runner(inputs, widths, strides, slots, args.steps)
-    others['D PyTorch, one by one'] = lambda: [
-      peer(i) for i in range(args.replicas)
-    ]
-  except ImportError:
-    print('torch is not installed: D is left out')
+  peer = lambda: torch_runner(inputs, widths, strides, slots, args.steps)
+  others |= common.peers('D PyTorch, one by one', peer, args.replicas)
   common.compare(config, inputs, members, args, others, {'set': args.set})
 
 

@@ -70,14 +70,8 @@ def main():
   config.train.batch_size = BATCH
   config.train.fleet_map = args.map
   inputs = np.random.default_rng(0).random((ROWS, WIDTH), np.float32)
-  others = {}
-  try:
-    peer = torch_runner(inputs, args.steps)
-    others['C PyTorch one by one'] = lambda: [
-      peer(i) for i in range(args.replicas)
-    ]
-  except ImportError:
-    print('torch is not installed: C is left out')
+  peer = lambda: torch_runner(inputs, args.steps)
+  others = common.peers('C PyTorch one by one', peer, args.replicas)
   members = common.replicas(args.replicas, SLOTS, 1e-4)
   common.compare(config, inputs, members, args, others, {})
 

@@ -131,14 +131,8 @@ def main():
   config.train.clip_norm = clip
   inputs = np.random.default_rng(0).normal(size=(ROWS, WIDTH))
   inputs = inputs.astype(np.float32)
-  others = {}
-  try:
-    peer = torch_runner(args.method, inputs, args.steps, clip)
-    others['C PyTorch one by one'] = lambda: [
-      peer(i) for i in range(args.replicas)
-    ]
-  except ImportError:
-    print('torch is not installed: C is left out')
+  peer = lambda: torch_runner(args.method, inputs, args.steps, clip)
+  others = common.peers('C PyTorch one by one', peer, args.replicas)
   members = common.replicas(args.replicas, 50, RATE, args.method)
   common.compare(config, inputs, members, args, others, {'method': args.method})
 

@@ -14,6 +14,8 @@ After Vovk, Gammerman and Shafer 2005, and Bates et al. 2023, "Testing for
 outliers with conformal p-values".
 """
 
+import numbers
+
 import numpy as np
 
 from memae_jax.runtime import errors
@@ -63,7 +65,7 @@ def too_few(count: int, rate: float) -> str | None:
 
 def check_rate(name: str, rate: float) -> None:
   """Raises UserError unless a number of some name is a rate."""
-  if not 0 < rate < 1:
+  if not (isinstance(rate, numbers.Real) and 0 < rate < 1):
     raise errors.UserError(f'{name} is {rate!r}; give a rate above 0, below 1')
 
 

@@ -54,13 +54,7 @@ def digits(**changes) -> ml_collections.FrozenConfigDict:
   config.eval.baselines = ()
   config.eval.bootstrap = 0
   config.eval.odd_inputs = config.eval.embedding = False
-  for key, value in changes.items():
-    group = config
-    *path, last = key.split('.')
-    for name in path:
-      group = group[name]
-    with group.ignore_type():
-      group[last] = value
+  config_lib.assign(config, changes)
   return config_lib.resolve(config)
 
 

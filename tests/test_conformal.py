@@ -98,6 +98,8 @@ def test_flags_are_p_values_at_most_a_rate():
     ({'false_alarm': 0.1, 'fdr': 0.1}, 'not both'),
     ({'false_alarm': 0.0}, 'false_alarm is 0.0; give a rate'),
     ({'fdr': 1.0}, 'fdr is 1.0; give a rate'),
+    ({'fdr': 'low'}, "fdr is 'low'; give a rate"),
+    ({'false_alarm': float('nan')}, 'false_alarm is nan; give a rate'),
     ({'false_alarm': 0.001}, '0.001 needs 999 of them, or choose a higher'),
   ],
 )

@@ -2,6 +2,7 @@
 
 from memae_jax.config.arguments import parse_arg
 from memae_jax.config.checking import (
+  assign,
   changed,
   chosen,
   data_of,
@@ -32,6 +33,7 @@ __all__ = [
   'PROTOCOLS',
   'READS',
   'SCHEMA',
+  'assign',
   'changed',
   'chosen',
   'data_of',

@@ -338,6 +338,24 @@ def chosen(config: Mapping, wanted: Callable[[str], bool]) -> dict[str, Any]:
   return {name: value for name, value in fields.items() if wanted(name)}
 
 
+def assign(
+  config: ml_collections.ConfigDict, fields: Mapping[str, Any]
+) -> None:
+  """Sets fields of a config that is not resolved yet; `resolve` checks them.
+
+  Args:
+    config: to change.
+    fields: the values by name, as in `flatten`.
+  """
+  for name, value in fields.items():
+    *groups, last = name.split('.')
+    group = config
+    for key in groups:
+      group = group[key]
+    with group.ignore_type():
+      group[last] = value
+
+
 def changed(
   config: Mapping, fields: Mapping[str, Any]
 ) -> ml_collections.FrozenConfigDict:
@@ -351,7 +369,7 @@ def changed(
     UserError: a value does not fit.
   """
   out = ml_collections.ConfigDict(config.to_dict())
-  out.update_from_flattened_dict(fields)
+  assign(out, fields)
   return resolve(out)
 
 

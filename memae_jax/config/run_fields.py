@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from memae_jax import conformal
 from memae_jax.config import fields
 from memae_jax.methods import registry
 
@@ -270,7 +271,7 @@ EVAL: dict[str, Any] = {
     high=1.0,
   ),
   'false_alarm': fields.number(
-    0.01,
+    conformal.RATE,
     'Rate of false alarms that is promised for new normals, by conformal'
     ' p-values of the validation normals, of which it takes 1 / rate - 1.',
     above=0,

@@ -116,13 +116,7 @@ def config(
   given = flat(fields or {})
   for name in given:
     _check_field(name, chosen)
-  for name, value in (chosen | given).items():
-    *groups, last = name.split('.')
-    group = out
-    for key in groups:
-      group = group[key]
-    with group.ignore_type():
-      group[last] = value
+  config_lib.assign(out, chosen | given)
   return config_lib.resolve(out)
 
 

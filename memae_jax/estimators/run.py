@@ -139,13 +139,8 @@ def _fields(config: Any) -> Any:
     return config_file.get_config(os.fspath(config))
   if not isinstance(config, Mapping) or not any('.' in k for k in config):
     return config
-  out = config_lib.default()
-  for name, value in config_lib.flatten(config).items():
+  out, fields = config_lib.default(), config_lib.flatten(config)
+  for name in fields:
     config_lib.find(name)
-    *groups, last = name.split('.')
-    group = out
-    for key in groups:
-      group = group[key]
-    with group.ignore_type():
-      group[last] = value
+  config_lib.assign(out, fields)
   return out

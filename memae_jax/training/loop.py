@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import pathlib
-from typing import Any, Protocol
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -23,17 +23,8 @@ from memae_jax.training import diagnostics, experiment, run_folder, same, step
 _LOG = logging.getLogger(__name__)
 
 
-class Log(Protocol):
-  """Receiver of log events: `metrics_log.MetricsWriter`, or a list of them."""
-
-  def write(
-    self,
-    step: int,
-    split: str,
-    replicas: dict[str, list[float | None]],
-    fleet: dict[str, float] | None = None,
-  ) -> None:
-    """Takes an event, see `metrics_log.MetricsWriter`."""
+# Receivers of log events: a file, or a list.
+Log = metrics_log.MetricsWriter | metrics_log.Events
 
 
 def advance(

@@ -13,22 +13,8 @@ from memae_jax.methods import mnad, tasks
 from memae_jax.runtime import errors
 from memae_jax.training import experiment, step
 from tests import exports
+from tests.methods import moved_slots
 from tests.methods.videos import predicting
-
-
-def _unit(rows):
-  return rows / np.linalg.norm(rows, axis=-1, keepdims=True)
-
-
-def _after(slots, query):
-  """Slots after a frame, as the paper writes it: softmax over queries."""
-  score = query @ slots.T
-  weight = np.exp(score) / np.exp(score).sum(axis=0)
-  weight /= weight.max(axis=0)
-  out = slots.copy()
-  for k, i in enumerate(score.argmax(axis=1)):
-    out[i] += weight[k, i] * query[k]
-  return _unit(out)
 
 
 def _followed(exp, variables, clips, below):
@@ -56,7 +42,7 @@ def _followed(exp, variables, clips, below):
     weight = 1 - np.exp(-error)
     regular.append((weight * error).sum() / weight.sum())
     if regular[-1] < below:
-      slots = _after(slots, query)
+      slots = moved_slots.moved(slots, query)
   return np.array(scores), np.array(regular), slots
 
 

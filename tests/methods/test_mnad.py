@@ -11,6 +11,7 @@ from memae_jax.models import conv_net
 from memae_jax.runtime import errors
 from memae_jax.training import experiment, loop, step
 from tests import helpers
+from tests.methods import moved_slots
 from tests.methods.videos import predicting
 
 _FIELDS = {
@@ -25,29 +26,14 @@ _FIELDS = {
 }
 
 
-def _unit(rows):
-  return rows / np.linalg.norm(rows, axis=-1, keepdims=True)
-
-
-def _moved(slots, query):
-  """The update as the paper writes it: softmax over queries, then maximum."""
-  score = query @ slots.T
-  weight = np.exp(score) / np.exp(score).sum(axis=0)
-  weight /= weight.max(axis=0)
-  out = slots.copy()
-  for k, i in enumerate(score.argmax(axis=1)):
-    out[i] += weight[k, i] * query[k]
-  return _unit(out)
-
-
 def test_slots_move_as_published_over_ten_steps():
   rng = np.random.default_rng(0)
-  slots = _unit(rng.random((5, 7)))
+  slots = moved_slots.unit(rng.random((5, 7)))
   found = jnp.asarray(slots, jnp.float32)
   for _ in range(10):
-    query = _unit(rng.normal(size=(30, 7)))
-    slots = _moved(slots, query)
-    padded = np.concatenate([query, _unit(rng.normal(size=(4, 7)))])
+    query = moved_slots.unit(rng.normal(size=(30, 7)))
+    slots = moved_slots.moved(slots, query)
+    padded = np.concatenate([query, moved_slots.unit(rng.normal(size=(4, 7)))])
     index = np.argmax(padded @ np.asarray(found).T, axis=1)
     found = mnad.moved(
       found,
@@ -101,7 +87,7 @@ def test_the_loss_is_that_of_the_equations(exp):
   )
   np.testing.assert_allclose(parts.loss, total, rtol=1e-5)
   moved = parts.collections['mnad']['slots']
-  np.testing.assert_allclose(moved, _moved(slots, query), atol=1e-5)
+  np.testing.assert_allclose(moved, moved_slots.moved(slots, query), atol=1e-5)
 
 
 @pytest.fixture(scope='module')
@@ -113,7 +99,7 @@ def predicts():
   exp = experiment.build(config)
   method, x = exp.trainer.method, predicting.samples(exp, 4)
   variables = predicting.filled(method, x.shape[1:], np.int32(6))
-  variables['mnad']['slots'] = _unit(variables['mnad']['slots'])
+  variables['mnad']['slots'] = moved_slots.unit(variables['mnad']['slots'])
   return method, variables, x
 
 
@@ -153,7 +139,7 @@ def test_it_predicts_by_a_unet_around_the_memory(predicts):
   np.testing.assert_allclose(found.scores['memory_distance'], far, rtol=1e-5)
   np.testing.assert_allclose(terms['reconstruction'], errors_.mean(), rtol=1e-5)
   np.testing.assert_allclose(
-    new['mnad']['slots'], _moved(slots, query), atol=1e-5
+    new['mnad']['slots'], moved_slots.moved(slots, query), atol=1e-5
   )
 
 

@@ -39,7 +39,7 @@ def evaluate(
   p = conformal.p_values(score, normal)
   why = conformal.too_few(len(normal), false_alarm)
   if why is None:
-    flagged = p <= false_alarm * (1 + 1e-12)
+    flagged = score > conformal.threshold(normal, false_alarm)
     out['recall_at_false_alarm'] = share(flagged, anomalous)
     out['false_alarm_rate'] = share(flagged, ~anomalous)
   found = conformal.discoveries(p, fdr)

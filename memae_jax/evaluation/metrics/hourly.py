@@ -75,11 +75,13 @@ def threshold(
   allowed = int(per_hour * hours(normal) * (1 + 1e-12))
   flagged: dict[int, list[int]] = {}
   count = 0
-  for value in np.unique(normal.score)[::-1]:
-    for i in np.flatnonzero(normal.score == value).tolist():
+  order = np.argsort(-normal.score, kind='stable')
+  score = normal.score[order]
+  for same in np.split(order, np.flatnonzero(np.diff(score)) + 1):
+    for i in same.tolist():
       count += _joined(flagged, normal, i, gap)
     if count > allowed:
-      return float(value)  # Flagged are scores above it.
+      return float(normal.score[same[0]])  # Flagged are scores above it.
   return float(np.nextafter(normal.score.min(), -np.inf))
 
 

@@ -1,6 +1,5 @@
 """Metrics of scores, with their summaries: the main part of `results.json`."""
 
-import collections
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -128,10 +127,10 @@ def _of_frames(replica: scores.ReplicaScores, config: Any):
   if config.alarms_per_hour:
     rate = config.alarms_per_hour, config.alarm_gap
     parts.append(hourly.evaluate(replica.frames, replica.normal_frames, *rate))
-  values, reasons = zip(*parts)
-  return dict(collections.ChainMap(*values)), dict(
-    collections.ChainMap(*reasons)
-  )
+  values, reasons = {}, {}
+  for of_part, why in parts:
+    values, reasons = values | of_part, reasons | why
+  return values, reasons
 
 
 def _measure(
