@@ -2,8 +2,10 @@
 
 python -m tests.ends write FOLDER
 python -m tests.ends read FOLDER
+python -m tests.ends refresh FOLDER
 
-Both print what scoring gives; `write` puts it into numbers.json, too. The zip
+All print what scoring gives; `write` puts it into numbers.json, too, and
+`refresh` rebuilds the program of the scorer before. The zip
 files in tests/golden are such folders without their locks, see its README.
 """
 
@@ -64,7 +66,15 @@ def read(folder: pathlib.Path) -> dict[str, Any]:
     return found | {'refused': str(error)}
 
 
+def refresh(folder: pathlib.Path) -> dict[str, Any]:
+  """Rebuilds the scorer's program under this JAX, and reads."""
+  path = folder / 'digits.scorer'
+  export.refresh(path, path)
+  return read(folder)
+
+
 if __name__ == '__main__':
   flags.FLAGS.mark_as_parsed()
-  job = {'write': write, 'read': read}[sys.argv[1]]
+  jobs = {'write': write, 'read': read, 'refresh': refresh}
+  job = jobs[sys.argv[1]]
   print(json.dumps(job(pathlib.Path(sys.argv[2]))))
