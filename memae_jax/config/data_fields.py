@@ -162,6 +162,11 @@ DATA: dict[str, Any] = {
     'pollution: anomalies of all other classes, or of one, which the seed'
     ' draws.',
   ),
+  'unique': fields.boolean(
+    False,
+    'Keep one of the samples of a label that equal each other, before anything'
+    ' is split: no normal test sample equals one that trains or validates.',
+  ),
   'unique_train': fields.boolean(
     False, 'Train on each distinct row once. The test set is untouched.'
   ),

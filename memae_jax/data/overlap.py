@@ -88,8 +88,8 @@ def _normals_warning(
   return (
     f'{repeated:,} of the {len(ids):,} {noun}s equal another, so that {kind}'
     f' {noun}s equal {noun}s that train or validate; AUROC and threshold are'
-    f' better than on new {noun}s: remove repeated {noun}s, unless new {noun}s'
-    ' repeat them, too'
+    f' better than on new {noun}s: remove repeated {noun}s (data.unique),'
+    f' unless new {noun}s repeat them, too'
   )
 
 

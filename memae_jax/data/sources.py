@@ -20,8 +20,8 @@ def load(config, host: types.HostStage | None = None) -> types.Source:
       fitted on these data.
 
   Returns:
-    The Source after `normal_labels`, `max_samples` and its host stage; its
-    notes count equal samples and the samples of each label.
+    The Source after `normal_labels`, `unique`, `max_samples` and its host
+    stage; its notes count equal samples and the samples of each label.
 
   Raises:
     UserError: the data are missing or bad, or a field does not fit them.
@@ -53,8 +53,10 @@ def prepared(
   """
   source = _choose_normal_labels(source, config)
   labels.check_alike(source.label_names, source.normal_labels)
+  if config.unique:
+    source = _without_repeats(source)
   if 0 < config.max_samples < len(source.inputs):
-    source = _subset(source, config.max_samples)
+    source = _random(source, config.max_samples)
   source = _to_float32(source, config.log1p, host)
   samples = len(source.inputs)
   distinct = int(columns.row_ids(source.inputs).max(initial=-1)) + 1
@@ -100,12 +102,33 @@ def _choose_normal_labels(source: types.Source, config) -> types.Source:
   return source._replace(normal_labels=tuple(sorted(set(index_of.values()))))
 
 
-def _subset(source: types.Source, size: int) -> types.Source:
+def _without_repeats(source: types.Source) -> types.Source:
+  """Keeps the first of samples of one label that are equal, in their order."""
+  if source.videos:
+    raise errors.UserError(
+      'config field "data.unique" is set, but the frames of a video cannot be'
+      ' left out one by one; leave it out'
+    )
+  ids = columns.row_ids(source.inputs)
+  _, first = np.unique(
+    np.stack([ids, source.labels]), axis=1, return_index=True
+  )
+  why = 'data.unique keeps the first of equal samples'
+  return _subset(source, np.sort(first), why)
+
+
+def _random(source: types.Source, size: int) -> types.Source:
   """Keeps `size` random samples in their order, the same in each run."""
-  total = len(source.inputs)
-  keep = np.random.default_rng(0).choice(total, size, replace=False)
-  keep.sort()
-  why = f'data.max_samples={size} keeps a random subset'
+  rng = np.random.default_rng(0)
+  keep = np.sort(rng.choice(len(source.inputs), size, replace=False))
+  return _subset(source, keep, f'data.max_samples={size} keeps a random subset')
+
+
+def _subset(source: types.Source, keep: np.ndarray, why: str) -> types.Source:
+  """Keeps some samples, and says how many it drops."""
+  count = len(source.inputs) - len(keep)
+  if not count:
+    return source
   parts = {
     name: part.take(keep) if isinstance(part, clips.Gathered) else part[keep]
     for name in ('inputs', 'labels', 'is_test', 'masks', 'has_mask', 'sizes')
@@ -119,7 +142,7 @@ def _subset(source: types.Source, size: int) -> types.Source:
     payments=source.payments and source.payments.at(keep),
     places={name: part[keep] for name, part in source.places.items()},
     **parts,
-    dropped=source.dropped + ({'count': total - size, 'why': why},),
+    dropped=source.dropped + ({'count': count, 'why': why},),
   )
 
 

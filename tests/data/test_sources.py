@@ -21,6 +21,35 @@ def test_max_samples_keeps_the_same_subset(data_config):
   assert not sources.load(data_config(max_samples=5000)).dropped
 
 
+def test_one_of_equal_rows_of_a_label_is_kept_before_the_split(
+  data_config, tmp_path
+):
+  rows = np.random.default_rng(0).normal(size=(60, 3)).astype('float32')
+  rows = np.concatenate([rows, rows[:20], rows[:5]])
+  labels = np.array(['normal'] * 80 + ['odd'] * 5)
+  np.savez(tmp_path / 'a.npz', inputs=rows, labels=labels)
+  config = data_config(
+    name='arrays',
+    path=str(tmp_path / 'a.npz'),
+    protocol='random_rows',
+    normal_labels=('normal',),
+    unique=True,
+  )
+  source = sources.load(config)
+  # The odd rows equal normal ones, and stay.
+  assert source.notes['duplicate_rows'] == 5
+  assert source.dropped == (
+    {'count': 20, 'why': 'data.unique keeps the first of equal samples'},
+  )
+  np.testing.assert_array_equal(source.inputs[:60], rows[:60])
+  np.testing.assert_array_equal(source.labels, [0] * 60 + [1] * 5)
+
+
+def test_frames_are_not_left_out_one_by_one(data_config):
+  with pytest.raises(errors.UserError, match='"data.unique".*a video'):
+    sources.load(data_config(name='moving_shapes', unique=True))
+
+
 def test_normal_labels_choose_for_any_source(data_config):
   config = data_config(protocol='random_rows', normal_labels=('7', '0', '7'))
   assert sources.load(config).normal_labels == (0, 7)

@@ -102,6 +102,8 @@ def dataset(exp: experiment.Experiment) -> dict[str, Any]:
       f' Then {percent(config.pollution)} of the samples for training and'
       ' validation are anomalies that are added as normals.'
     )
+  if config.unique:
+    description += ' Of samples that equal each other only one is kept.'
   if config.max_samples:
     description += (
       f' All this is done on a random subset of {config.max_samples:,} samples.'

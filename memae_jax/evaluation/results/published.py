@@ -175,7 +175,7 @@ def beside(config: Any) -> dict[str, Any] | None:
   one_class = name in ('mnist', 'cifar10')
   if data.max_samples or (one_class and data.protocol != 'one_class'):
     return None
-  if data.pollution or data.name != _DATA.get(name, name):
+  if data.unique or data.pollution or data.name != _DATA.get(name, name):
     return None
   return table(name)
 
@@ -194,7 +194,8 @@ def defects(config: Any) -> dict[str, Any] | None:
   category = pathlib.Path(data.path).name
   if data.name != 'image_folder' or category not in _CATEGORIES:
     return None
-  if data.max_samples or data.pollution or data.protocol != 'given':
+  others = data.max_samples or data.unique or data.pollution
+  if others or data.protocol != 'given':
     return None
   values = _CATEGORIES[category].split()
   rows = {}

@@ -42,6 +42,7 @@ def test_no_table_stands_beside_other_samples():
   for field, value in (
     ('pollution', 0.1),
     ('max_samples', 100),
+    ('unique', True),
     ('protocol', 'official'),
     ('name', 'digits'),
   ):
