@@ -20,8 +20,8 @@ def load(config, host: types.HostStage | None = None) -> types.Source:
       fitted on these data.
 
   Returns:
-    The Source after `normal_labels`, `unique`, `max_samples` and its host
-    stage; its notes count equal samples and the samples of each label.
+    The Source after `normal_labels`, `max_samples`, its host stage and
+    `unique`; its notes count equal samples and the samples of each label.
 
   Raises:
     UserError: the data are missing or bad, or a field does not fit them.
@@ -53,11 +53,11 @@ def prepared(
   """
   source = _choose_normal_labels(source, config)
   labels.check_alike(source.label_names, source.normal_labels)
-  if config.unique:
-    source = _without_repeats(source)
   if 0 < config.max_samples < len(source.inputs):
     source = _random(source, config.max_samples)
   source = _to_float32(source, config.log1p, host)
+  if config.unique:
+    source = _without_repeats(source)
   samples = len(source.inputs)
   distinct = int(columns.row_ids(source.inputs).max(initial=-1)) + 1
   counts = np.bincount(source.labels, minlength=len(source.label_names))

@@ -24,13 +24,15 @@ def test_max_samples_keeps_the_same_subset(data_config):
 def test_one_of_equal_rows_of_a_label_is_kept_before_the_split(
   data_config, tmp_path
 ):
-  rows = np.random.default_rng(0).normal(size=(60, 3)).astype('float32')
+  rows = np.random.default_rng(0).integers(0, 10**6, (60, 3))
   rows = np.concatenate([rows, rows[:20], rows[:5]])
-  labels = np.array(['normal'] * 80 + ['odd'] * 5)
-  np.savez(tmp_path / 'a.npz', inputs=rows, labels=labels)
+  labels = ['normal'] * 80 + ['odd'] * 5
+  lines = [f'{a},{b},{c},{name}' for (a, b, c), name in zip(rows, labels)]
+  (tmp_path / 'a.csv').write_text('\n'.join(['a,b,c,kind', *lines]))
   config = data_config(
     name='arrays',
-    path=str(tmp_path / 'a.npz'),
+    path=str(tmp_path / 'a.csv'),
+    label_column='kind',
     protocol='random_rows',
     normal_labels=('normal',),
     unique=True,
