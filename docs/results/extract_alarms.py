@@ -9,7 +9,7 @@ a replica, false alarms are counted on its normal test samples.
 
 import argparse
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import extract
@@ -36,32 +36,39 @@ _COLUMNS = (
 )
 
 
-def in_band(count: int, tested: int, held_out: int, rate: float) -> bool:
+def in_band(count: int, tested: int, normal: np.ndarray, rate: float) -> bool:
   """Returns whether a count of false alarms is as the law has it.
 
   Args:
     count: false alarms.
     tested: normal test samples.
-    held_out: validation normals, n.
+    normal: [n] scores of validation normals; where some are equal there are
+      fewer alarms, and only too many are against the law.
     rate: that was stated.
   """
-  above = conformal.count_above(held_out, rate)
-  law = scipy.stats.betabinom(tested, above, held_out + 1 - above)
+  above = conformal.count_above(len(normal), rate)
+  law = scipy.stats.betabinom(tested, above, len(normal) + 1 - above)
+  if len(np.unique(normal)) < len(normal):
+    return bool(count <= law.ppf(_BAND))
   low, high = law.interval(_BAND)
   return bool(low <= count <= high)
 
 
-def replicas(one: run.Run) -> Iterator[tuple[str, Any]]:
-  """Yields method and arrays of each replica that trained, or was fitted."""
+def replicas(one: run.Run, methods: Sequence[str]) -> Iterator[tuple[str, Any]]:
+  """Yields method and arrays of each replica of some methods; (): of all."""
   scores = one.scores
   for replica in one.results['replicas']:
-    yield replica['variant'], scores[replica['name']]
+    method = replica['fields']['variant']
+    if not methods or method in methods:
+      yield method, scores[replica['name']]
 
 
-def rows(label: str, one: run.Run) -> list[list[Any]]:
+def rows(
+  label: str, one: run.Run, methods: Sequence[str] = ()
+) -> list[list[Any]]:
   """Returns a row of each method of a run and stated rate."""
   of_methods: dict[str, list[Any]] = {}
-  for method, arrays in replicas(one):
+  for method, arrays in replicas(one, methods):
     of_methods.setdefault(method, []).append(arrays)
   return [
     [label, wording.label(method), *_row(many, rate)]
@@ -78,7 +85,7 @@ def _row(many: list[Any], rate: float) -> list[Any]:
     flagged, odd = arrays['score'] > limit, arrays['anomalous'].astype(bool)
     count, tested = int(flagged[~odd].sum()), int((~odd).sum())
     shares.append(count / tested)
-    inside += in_band(count, tested, len(arrays['validation_score']), rate)
+    inside += in_band(count, tested, arrays['validation_score'], rate)
     caught.append(flagged[odd].mean())
   error = np.std(shares, ddof=1) / np.sqrt(len(shares))
   return [
@@ -92,10 +99,12 @@ def _row(many: list[Any], rate: float) -> list[Any]:
   ]
 
 
-def discoveries(label: str, one: run.Run) -> list[list[Any]]:
+def discoveries(
+  label: str, one: run.Run, methods: Sequence[str] = ()
+) -> list[list[Any]]:
   """Returns a row of each method: Benjamini and Hochberg at a rate."""
   of_methods: dict[str, list[Any]] = {}
-  for method, arrays in replicas(one):
+  for method, arrays in replicas(one, methods):
     p = conformal.p_values(arrays['score'], arrays['validation_score'])
     found, odd = conformal.discoveries(p, _FDR), arrays['anomalous'] > 0
     wrong = float((~odd)[found].mean()) if found.any() else 0.0
@@ -116,6 +125,7 @@ def main() -> None:
   )
   parser.add_argument('name', help='of the file in data/')
   parser.add_argument('runs', nargs='+', help='LABEL=FOLDER')
+  parser.add_argument('--methods', nargs='+', default=())
   parser.add_argument('--command', action='append', default=[])
   args = parser.parse_args()
   every = []
@@ -125,10 +135,13 @@ def main() -> None:
   facts = extract.facts(every[0][1].results, args.command)
   facts['source'] = 'computed from the `scores.npz` of these runs'
   del facts['config'], facts['time']
-  found = [row for label, one in every for row in discoveries(label, one)]
+  found = [
+    row for label, one in every for row in discoveries(label, one, args.methods)
+  ]
   tables = {
     'rates': extract.table(
-      _COLUMNS, [row for label, one in every for row in rows(label, one)]
+      _COLUMNS,
+      [row for label, one in every for row in rows(label, one, args.methods)],
     )
     | {'digits': [0, 0, 0, 0, 2, 4, 4, 0, 4]},
     'discoveries': extract.table(
