@@ -186,7 +186,7 @@ def test_text_is_sorted_as_people_do(pages, seen):
   browser.show(seen, pages['board'])
   _head(seen, 1).find_element('css selector', 'button').click()
   states = seen.execute_script(
-    'return [...document.querySelectorAll("td.state")]'
+    'return [...document.querySelectorAll("tr td:nth-child(2)")]'
     '.map((cell) => cell.firstChild.data.trim())'
   )
   assert states == sorted(states) and 'damaged' in states
