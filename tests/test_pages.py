@@ -9,6 +9,7 @@ import pytest
 from memae_jax.comparison import board, differences
 from memae_jax.comparison import page as comparison
 from memae_jax.refereeing import command, given
+from memae_jax.studies import job
 from tests import browser, helpers
 from tests.refereeing import inputs
 
@@ -66,8 +67,11 @@ return [...table.tBodies[0].rows].filter((row) => row.cells.length > 1)
 
 
 @pytest.fixture(scope='module', name='pages')
-def _pages(tmp_path_factory):
-  """The page of a study, of its run, and what is made of that run."""
+def _pages(seen, tmp_path_factory):
+  """The page of a study, of its run, and what is made of that run.
+
+  Where there is no browser (`seen`) nothing is trained.
+  """
   folder = tmp_path_factory.mktemp('pages')
   changes = {
     'name': _HOSTILE,
@@ -77,13 +81,7 @@ def _pages(tmp_path_factory):
   }
   helpers.write_config(folder / 'base.py', helpers.digits(**changes))
   (folder / 'study.py').write_text(_STUDY)
-  process = helpers.start(
-    f'--config={folder / "study.py"}',
-    f'--workdir={folder / "runs/study"}',
-    module='memae_jax.study',
-  )
-  _, err = process.communicate(timeout=300)
-  assert process.returncode == 0, err
+  job.work(str(folder / 'study.py'), folder / 'runs/study')
   (run,) = (folder / 'runs/study/runs').glob('*/')
   compared = differences.compare([str(folder / 'runs/study')], 20)
   rng = np.random.default_rng(0)
