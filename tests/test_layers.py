@@ -32,6 +32,7 @@ LAYERS = (
   ('comparison',),
   ('planning', 'refereeing', 'studies'),
   (
+    'board',
     'cli',
     'compare',
     'convert',

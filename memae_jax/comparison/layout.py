@@ -4,11 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from memae_jax.evaluation.metrics import intervals, registry
-from memae_jax.evaluation.report import page, tables, wording
+from memae_jax.evaluation.report import tables, wording
 
-_TEMPLATES = tuple(
-  f'memae_jax.{room}' for room in ('comparison', 'studies', 'refereeing')
-)
 _OVER = {
   'runs': 'runs (Student t)',
   'classes': 'the classes of one seed (Student t)',
@@ -23,11 +20,6 @@ _KINDS = {  # Metrics that have a table of their own.
   'of_places': 'The right place in the picture',
   'of_area': 'Defects by area',
 }
-
-
-def render(template: str, **values: Any) -> str:
-  """Fills a template of `comparison`, `studies` or `refereeing`."""
-  return page.template(template, _TEMPLATES).render(**values)
 
 
 def field_text(value: Any) -> str:

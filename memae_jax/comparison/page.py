@@ -7,7 +7,7 @@ from typing import Any
 
 from memae_jax.comparison import differences, intervals_plot, layout
 from memae_jax.evaluation.metrics import intervals
-from memae_jax.evaluation.report import figure, tables, wording
+from memae_jax.evaluation.report import figure, tables, templates, wording
 from memae_jax.runtime import atomic, spreadsheet, strict_json
 
 
@@ -184,8 +184,9 @@ def _page(results: Mapping[str, Any]) -> str:
   """Returns the page as HTML text."""
   metrics = results['metrics']
   names = [run['name'] for run in results['runs']]
-  return layout.render(
+  return templates.render(
     'compare.html.j2',
+    'memae_jax.comparison',
     reference=results['reference'],
     notes=[
       f'{path} has no results yet; it is left out.'
@@ -197,9 +198,9 @@ def _page(results: Mapping[str, Any]) -> str:
       f' {run["of_steps"]:,}.'
       for run in results['runs']
       if run['of_steps'] and run['step'] < run['of_steps']
-    ],
-    unpaired=[
-      (row['name'], row['difference']['reason'])
+    ]
+    + [
+      f'{row["name"]}: {row["difference"]["reason"]}.'
       for row in results['entries']
       if row['difference'] and row['difference']['reason']
     ],

@@ -7,7 +7,7 @@ from typing import Any
 
 from memae_jax.evaluation import evaluate, jobs
 from memae_jax.evaluation.media import films, new_video
-from memae_jax.evaluation.report import figure, page
+from memae_jax.evaluation.report import figure, templates
 from memae_jax.runtime import disk, errors, foreign
 from memae_jax.training import experiment, run_folder, same
 
@@ -23,7 +23,7 @@ def check(exp: experiment.Experiment, workdir: pathlib.Path) -> None:
     with disk.writing(workdir), contextlib.suppress(FileNotFoundError):
       os.lstat(workdir / f'{name}.mp4')
   try:
-    page.template()
+    templates.read('report.html.j2')
     figure.check()
   except Exception as error:  # Jinja2, Matplotlib and their parts raise many.
     raise errors.UserError(

@@ -9,7 +9,13 @@ import numpy as np
 
 from memae_jax.comparison import layout
 from memae_jax.evaluation.metrics import registry
-from memae_jax.evaluation.report import figure, figures, tables, wording
+from memae_jax.evaluation.report import (
+  figure,
+  figures,
+  tables,
+  templates,
+  wording,
+)
 from memae_jax.evaluation.results import describe
 from memae_jax.evaluation.scoring import scores as scores_lib
 from memae_jax.refereeing import verdict
@@ -117,8 +123,9 @@ def _page(
   others = [r for r in scored if r.fields['variant'] != headline]
   name = results['inputs']['scores'] or results['inputs']['labels']
   columns = [registry.find(name) for name in tables.columns(results)]
-  return layout.render(
+  return templates.render(
     'referee.html.j2',
+    'memae_jax.refereeing',
     title=pathlib.PurePath(name).name,
     results=results,
     counts={

@@ -9,6 +9,8 @@ from typing import Any
 
 from memae_jax.runtime import errors, parallel
 
+_MOMENT = 0.05  # Seconds, in which somebody may just look, see `is_held`.
+
 
 @contextlib.contextmanager
 def exclusive(lock: pathlib.Path, doing: str, wait: bool = False):
@@ -33,8 +35,13 @@ def exclusive(lock: pathlib.Path, doing: str, wait: bool = False):
     return
   lock.parent.mkdir(parents=True, exist_ok=True)
   with lock.open('ab+') as file:
+    how = fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB)
     try:
-      fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+      try:
+        fcntl.flock(file, how)
+      except BlockingIOError:
+        time.sleep(_MOMENT)
+        fcntl.flock(file, how)
     except BlockingIOError as error:
       raise errors.UserError(
         f'another process is {doing} in {lock.parent}; wait for it'
@@ -56,6 +63,18 @@ def is_there(file: Any) -> bool:
     return pathlib.Path(file.name).read_bytes() == file.read()
   except OSError:
     return False
+
+
+def is_held(lock: pathlib.Path) -> bool:
+  """Returns whether a process holds a lock; writes nothing."""
+  if not lock.is_file():
+    return False
+  with lock.open('rb') as file:
+    try:
+      fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+      return True
+  return False
 
 
 def claim(stack: contextlib.ExitStack, lock: pathlib.Path, doing: str) -> Any:

@@ -5,7 +5,7 @@ from typing import Any
 
 from memae_jax.comparison import intervals_plot, layout
 from memae_jax.evaluation.metrics import registry
-from memae_jax.evaluation.report import figure, tables, wording
+from memae_jax.evaluation.report import figure, tables, templates, wording
 from memae_jax.studies import grid, pictures, ranks
 
 _DIGITS = 4
@@ -48,11 +48,12 @@ def study(table: Mapping[str, Any]) -> str:
   labelled = any(row['label'] for row in table['points'])
   metrics = _metrics(table)[: 2 if labelled else 3]  # More would not fit.
   quoted = any(row['published'] is not None for row in table['points'])
-  return layout.render(
+  return templates.render(
     'study.html.j2',
+    'memae_jax.studies',
     name=table['name'],
     counts=f'{counts(table)}. Compared by {wording.title(table["metric"])}.',
-    failures=[(r['run'], r['error']) for r in table['runs'] if r['error']],
+    failures=[f'{r["run"]}: {r["error"]}' for r in table['runs'] if r['error']],
     best=[sentence(best, table) for best in table['best']],
     figures=_figures(table),
     ranks=table['ranks'] and ranks.cells(table['ranks']),

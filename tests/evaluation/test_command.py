@@ -8,7 +8,7 @@ import pytest
 
 from memae_jax.evaluation import command, whole_run
 from memae_jax.evaluation.media import films
-from memae_jax.evaluation.report import page
+from memae_jax.evaluation.report import templates
 from memae_jax.runtime import errors
 from memae_jax.training import experiment, loop
 from tests import helpers
@@ -41,10 +41,10 @@ def test_settings_that_cannot_draw(exp, tmp_path, monkeypatch):
 
 
 def test_a_page_that_is_not_installed(exp, tmp_path, monkeypatch):
-  def missing():
+  def missing(_):
     raise jinja2.TemplateNotFound('report.html.j2')
 
-  monkeypatch.setattr(page, 'template', missing)
+  monkeypatch.setattr(templates, 'read', missing)
   with pytest.raises(errors.UserError, match='report.html.j2.*mend'):
     command.check(exp, tmp_path)
 

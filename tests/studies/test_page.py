@@ -40,7 +40,7 @@ def test_events_have_a_table():
   run |= {'wall_seconds_is_lower_bound': False, 'training_seconds': 1.0}
   table = tables.table(rows) | {'best': [], 'baselines': {}}
   table['runs'][0] |= run | {'peak_memory_bytes': None}
-  seen = page.study(table)
+  seen = page.study(table).partition('<main>')[2]
   after = seen.partition('Events and alarms')[2].partition('Every run')[0]
   assert 'False alarms per 1,000 frames (lower' in after and '0.625' in after
   assert 'MemAE' not in after  # It has none.

@@ -8,6 +8,8 @@ import io
 import matplotlib
 import matplotlib.figure
 
+from memae_jax.evaluation.report import alt_text
+
 
 def check() -> None:
   """Draws a small figure, so that wrong fonts or settings raise their error."""
@@ -47,6 +49,11 @@ class Figure:
         stream, format=self.suffix, dpi=150, metadata=metadata
       )
     return stream.getvalue()
+
+  @property
+  def alt(self) -> str:
+    """Words on what is seen, for those who do not see it."""
+    return f'{self.title} {alt_text.of(self.figure)}'.strip()
 
   @property
   def suffix(self) -> str:

@@ -14,16 +14,35 @@ _SEPARATES = 0.97  # AUROC from which a statistic is enough.
 _ROUNDING = 1e-5  # Error of a share of variance.
 
 
+def first_metric(results: Mapping[str, Any]) -> str:
+  """Returns the metric that the results are summed up by."""
+  if 'f1_at_ratio' in (results['paper'] or {}).get('metrics', ()):
+    return 'f1_at_ratio'
+  return tables.columns(results)[0]
+
+
+def rivals(results: Mapping[str, Any], metric: str) -> dict[str, float]:
+  """Returns the metric of each baseline and reference that has a value."""
+  means = {
+    name: (summary.get(metric) or {}).get('mean')
+    for name, summary in tables.methods(results).items()
+    if name != results['headline']
+  }
+  return {
+    name: mean
+    for name, mean in means.items()
+    if mean is not None
+    and (name in results['baselines'] or wording.is_reference(name))
+  }
+
+
 def sentences(results: Mapping[str, Any]) -> list[str]:
   """Says how the headline variant did, against the paper and its rivals."""
   headline = results['headline']
   name, paper = wording.label(headline), results['paper'] or {}
-  metric = tables.columns(results)[0]
-  if 'f1_at_ratio' in paper.get('metrics', ()):
-    metric = 'f1_at_ratio'
+  metric = first_metric(results)
   title, digits = wording.title(metric), tables.digits(results)
-  mean = lambda s: (s.get(metric) or {}).get('mean')
-  ours = mean(results['methods'][headline])
+  ours = (results['methods'][headline].get(metric) or {}).get('mean')
   if ours is None:
     reasons = (r['reasons'].get(metric) for r in results['replicas'])
     why = next(filter(None, reasons), 'it is undefined for a class')
@@ -48,17 +67,8 @@ def sentences(results: Mapping[str, Any]) -> list[str]:
   if published is not None:
     gap = wording.number(ours - published, digits, sign=True)
     out.append(f'The paper reports {published:.4f} (difference {gap}).')
-  rivals = {k: mean(v) for k, v in tables.methods(results).items()}
-  baselines = results['baselines']
-  rivals = {
-    k: v
-    for k, v in rivals.items()
-    if v is not None
-    and k != headline
-    and (k in baselines or wording.is_reference(k))
-  }
-  if rivals:
-    out.append(_against_baselines(name, ours, rivals, digits))
+  if others := rivals(results, metric):
+    out.append(_against_baselines(name, ours, others, digits))
   difference = results['differences'].get(f'{headline} - ae', {}).get(metric)
   if difference and difference['mean'] is not None:
     out.append(_against_ae(difference, digits))

@@ -1,16 +1,13 @@
 """The report: one page that a stranger can read.
 
-The page is self-contained: no script, no outside file. Values are those of
-`results.json`; an undefined value is a dash, and its reason stands below the
-table. Intervals of a share are cut to [0, 1].
+Values are those of `results.json`; an undefined value is a dash, and its reason
+stands below the table. Intervals of a share are cut to [0, 1].
 """
 
 import json
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
-
-import jinja2
 
 from memae_jax.evaluation.metrics import intervals, registry
 from memae_jax.evaluation.report import (
@@ -22,6 +19,7 @@ from memae_jax.evaluation.report import (
   money_table,
   rule_tables,
   tables,
+  templates,
   wording,
 )
 from memae_jax.evaluation.results import describe
@@ -114,28 +112,6 @@ def first_look(results: Mapping[str, Any]) -> list[tuple[str, str, str]]:
   ]
 
 
-def template(
-  name: str = 'report.html.j2',
-  packages: Sequence[str] = ('memae_jax.evaluation.report',),
-) -> jinja2.Template:
-  """Reads the template of a page.
-
-  Args:
-    name: file name of the template.
-    packages: that it, and the templates that it includes, may lie in.
-  """
-  environment = jinja2.Environment(
-    loader=jinja2.ChoiceLoader(
-      [jinja2.PackageLoader(package, '') for package in packages]
-    ),
-    autoescape=True,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    undefined=jinja2.StrictUndefined,
-  )
-  return environment.get_template(name)
-
-
 def render(results: Mapping[str, Any], drawn: Sequence[figure.Figure]) -> str:
   """Returns the page as HTML text.
 
@@ -143,15 +119,13 @@ def render(results: Mapping[str, Any], drawn: Sequence[figure.Figure]) -> str:
     results: the content of `results.json`.
     drawn: figures, as from `figures.draw`.
   """
-  return template().render(
+  return templates.render(
+    'report.html.j2',
     results=results,
     intro=_introduction(results),
     findings=findings.sentences(results),
     first_look=first_look(results),
-    columns=[
-      (m.title, m.meaning, m.lower_is_better)
-      for m in map(registry.find, tables.columns(results))
-    ],
+    columns=[registry.find(name) for name in tables.columns(results)],
     rows=tables.headline(results),
     differences=tables.differences(results),
     footnotes=findings.footnotes(results),

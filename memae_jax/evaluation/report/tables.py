@@ -133,6 +133,7 @@ def headline(results: Mapping[str, Any]) -> list[dict[str, Any]]:
   rows = []
 
   def published(name, row):
+    name = f'{name}, as published'
     cells = [
       {'mean': wording.number(row[m], 4) if m in row else ''} for m in metrics
     ]
@@ -160,14 +161,14 @@ def headline(results: Mapping[str, Any]) -> list[dict[str, Any]]:
         }
       )
       if kind == 'methods' and name in paper.get('variants', {}):
-        published('as published', paper['variants'][name])
+        published(wording.label(name), paper['variants'][name])
   others = {
     wording.label(name): row
     for name, row in paper.get('variants', {}).items()
     if name not in results['methods']
   } | paper.get('others', {})
   for name, row in others.items():
-    published(f'{name}, as published', row)
+    published(name, row)
   return rows
 
 

@@ -65,6 +65,24 @@ WHOLE = CONFIG | {
   'environment': _MEMORY | {'training?': Maybe(_MEMORY)},
   'parameters?': Maybe(float),
 }
+FIRST_LOOK = {
+  'kind?': str,  # Of scores that others brought.
+  'name?': str,
+  'config': {'eval': {str: object}},
+  'checkpoint?': {'step': int, 'of_steps?': int},
+  'headline': str,
+  'methods': {str: {str: _SUMMARY}},
+  'baselines': {str: {str: _SUMMARY}},
+  'replicas': [
+    {
+      'fields': {'variant': str},
+      'interval?': {str: Maybe((float, float))},
+    }
+  ],
+  'paper': Maybe({'metrics?': [str]}),
+  'throughput?': {'training_seconds?': Maybe(float)},
+  'environment': {'device?': str},
+}
 
 
 def read(

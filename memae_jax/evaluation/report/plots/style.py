@@ -19,6 +19,7 @@ _STYLES = {  # Colour, line and marker of baselines.
   'random': ('#999999', ':', 'x'),
   'untrained': ('#999999', '-.', 'x'),
   'frame_difference': ('#444444', '-.', 'x'),
+  'frame_position': ('#444444', '--', '+'),
   'no_bank': ('#666666', '-.', '+'),
   # One-liners: those of neighbours, and those of one statistic.
   **dict.fromkeys(('nearest', 'k_means', 'lof'), ('#444444', '-.', 'x')),
