@@ -40,6 +40,7 @@ LAYERS = (
     'export',
     'main',
     'referee',
+    'release',
     'scorer',
     'study',
   ),
