@@ -27,7 +27,7 @@ from memae_jax.estimators import calls, fitted, fleet_card, released
 from memae_jax.estimators import run as run_lib
 from memae_jax.methods import base
 from memae_jax.runtime import errors, paths, strict_json
-from memae_jax.training import experiment, step
+from memae_jax.training import experiment
 
 TOLERANCE = 0.001  # Of AUROC, between card and check.
 LEAST = 3  # Distinct training samples that a centre is the mean of, at least.
@@ -36,17 +36,17 @@ _BLOCK = 512  # Samples whose features are taken at once.
 
 
 def fewest(
-  exp: experiment.Experiment, index: int, weights: step.Weights
+  exp: experiment.Experiment, index: int, network: fitted.Fitted
 ) -> int:
   """Returns of how few distinct training features a slot of a bank is the mean.
 
   Args:
     exp: the experiment, of banks.
     index: of the replica.
-    weights: of it alone.
+    network: the replica alone.
   """
   split, method = exp.splits[index], exp.trainer.method
-  variables = exp.programs.one(weights, 0).variables
+  variables = network.built()[0].programs.one(network.weights, 0).variables
   counts = []
   for part in method.parts:
     place = base.leaf(variables, part.slots.path)
@@ -132,7 +132,7 @@ def _networks(
       networks[name] = network
       if exp.family != _BANK:
         continue
-      counts.append(fewest(exp, index, network.weights))
+      counts.append(fewest(exp, index, network))
       if counts[-1] < LEAST:
         raise errors.UserError(
           f'a slot of "{name}" stands for {counts[-1]} training samples and'

@@ -43,9 +43,7 @@ def _file(header, data=b'\0' * 8):
 
 
 def _one(**changes):
-  return {
-    'x': {'dtype': 'F32', 'shape': [2], 'data_offsets': [0, 8]} | changes
-  }
+  return {'x': {'dtype': 'F32', 'shape': [2], 'data_offsets': [0, 8]} | changes}
 
 
 def test_the_published_layout():
