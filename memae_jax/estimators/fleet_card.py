@@ -60,10 +60,9 @@ def _word(value: Any) -> str:
 
 def without_paths(config: Any) -> Any:
   """Returns a config without folders and files of the machine of its run."""
+  usual = config_lib.flatten(config_lib.default().to_dict())
   paths = config_lib.with_role(fields.PATH)
-  return config_lib.changed(
-    config, {name: config_lib.find(name).default for name in paths}
-  )
+  return config_lib.changed(config, {name: usual[name] for name in paths})
 
 
 def facts(
