@@ -11,8 +11,7 @@ from memae_jax import config as config_lib
 from tests import helpers
 
 _PAGES = [
-  helpers.ROOT / 'README.md',
-  helpers.ROOT / 'RESULTS.md',
+  *sorted(helpers.ROOT.glob('*.md')),
   *sorted((helpers.ROOT / 'docs').rglob('*.md')),
 ]
 
@@ -79,6 +78,13 @@ def test_python_of_the_page_runs(name, tmp_path, monkeypatch):
   assert 'MemAE(epochs=2' in code
   exec(compile(code, name, 'exec'), {})
   assert (tmp_path / 'tumours' / 'config.json').is_file()
+
+
+@pytest.mark.slow
+def test_python_of_released_weights_runs(tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  code = _python(helpers.ROOT / 'docs' / 'weights.md')
+  exec(compile(code, 'weights.md', 'exec'), {})
 
 
 @pytest.mark.thorough

@@ -36,7 +36,7 @@ def _sources():
 
 
 def _pages():
-  yield helpers.ROOT / 'README.md'
+  yield from sorted(helpers.ROOT.glob('*.md'))
   for folder in ('docs', 'launch'):
     yield from sorted((helpers.ROOT / folder).rglob('*.md'))
   yield from sorted((helpers.ROOT / 'memae_jax').rglob('*.j2'))

@@ -41,6 +41,7 @@ LAYERS = (
     'export',
     'main',
     'referee',
+    'release',
     'scorer',
     'study',
   ),

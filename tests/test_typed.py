@@ -19,6 +19,7 @@ detector = MemAE(epochs=2, widths=(3,)).fit(X)
 reveal_type(detector)
 reveal_type(detector.score_samples(X))
 reveal_type(MemAE.load('x'))
+reveal_type(memae_jax.load('digits/3'))
 run: Run = train('digits:smoke')
 reveal_type(run.scores)
 memae_jax.DeepSVDD(slots='many')
@@ -50,6 +51,6 @@ def test_public_modules_are_typed(tmp_path):
   lines = [line for line in out.splitlines() if ' error: ' in line]
   assert len(lines) == 2 and all('use.py' in line for line in lines), out
   assert '"slots"' in lines[0] and 'Missing positional' in lines[1]
-  assert out.count('estimators.detector.Detector"') == 2
+  assert out.count('estimators.detector.Detector"') == 3
   assert 'Revealed type is "numpy.ndarray' in out
   assert (helpers.ROOT / 'memae_jax' / 'py.typed').is_file()

@@ -6,6 +6,7 @@ import shutil
 import site
 import subprocess
 import sys
+import tarfile
 import venv
 import zipfile
 
@@ -29,6 +30,23 @@ def watch(event, args):
 sys.addaudithook(watch)
 sys.argv = sys.argv[2:]
 runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)
+"""
+
+# Scores by released weights of every fleet, in an empty folder.
+_USE = """
+import numpy as np
+import memae_jax
+
+names = memae_jax.released()
+for fleet in sorted({name.partition('/')[0] for name in names}):
+  for method in ('', '/bank'):
+    found = memae_jax.load(f'{fleet}/3{method}')
+    images = np.zeros((4, *found.fitted_.shape), np.uint8)
+    if fleet == 'digits':
+      images = np.load('images.npy')
+    assert np.isfinite(found.anomaly_score(images)).all()
+    print(fleet, found.predict(images).tolist())
+  assert '## Intended use' in memae_jax.card(fleet)
 """
 
 
@@ -56,10 +74,10 @@ def clone(tmp_path_factory):
   folder = tmp_path_factory.mktemp('clone')
   for tree in _TREES:
     shutil.copytree(helpers.ROOT / tree, folder / tree, ignore=_NOT_SHIPPED)
-  for name in ('setup.py', 'setup.cfg', 'pyproject.toml'):
+  for name in ('setup.py', 'setup.cfg', 'pyproject.toml', 'MANIFEST.in'):
     shutil.copy(helpers.ROOT / name, folder)
-  for name in ('README.md', 'LICENSE'):
-    shutil.copy(helpers.ROOT / name, folder)
+  for path in (*helpers.ROOT.glob('*.md'), helpers.ROOT / 'LICENSE'):
+    shutil.copy(path, folder)
   return folder
 
 
@@ -68,6 +86,26 @@ def wheel(clone):
   """The wheel of the package."""
   _pip('wheel', '--no-deps', f'--wheel-dir={clone / "dist"}', str(clone))
   (path,) = (clone / 'dist').glob('*.whl')
+  return path
+
+
+@pytest.fixture(scope='module')
+def sdist(clone, tmp_path_factory):
+  """The source distribution of the package."""
+  folder = tmp_path_factory.mktemp('setuptools')
+  venv.create(folder, with_pip=False)
+  python = folder / 'bin' / 'python'
+  _pip(f'--python={python}', 'install', 'setuptools>=77')
+  code = "from setuptools import build_meta; build_meta.build_sdist('dist')"
+  done = subprocess.run(
+    [python, '-c', code],
+    cwd=clone,
+    env=_environment(),
+    capture_output=True,
+    text=True,
+  )
+  assert done.returncode == 0, done.stderr
+  (path,) = (clone / 'dist').glob('*.tar.gz')
   return path
 
 
@@ -98,15 +136,20 @@ def _run(python, folder, trees, *words):
   return done.stdout
 
 
-@pytest.mark.slow
-def test_a_wheel_holds_every_file(clone, wheel):
-  held = set(zipfile.ZipFile(wheel).namelist())
-  there = {
+def _files(clone):
+  """Names of the files of the trees of a clone."""
+  return {
     path.relative_to(clone).as_posix()
     for tree in _TREES
     for path in (clone / tree).rglob('*')
     if path.is_file()
   }
+
+
+@pytest.mark.slow
+def test_a_wheel_holds_every_file(clone, wheel):
+  held = set(zipfile.ZipFile(wheel).namelist())
+  there = _files(clone)
   lacking = {
     name
     for name in there
@@ -141,6 +184,35 @@ def test_a_wheel_in_an_empty_folder(clone, wheel, tmp_path):
   run('memae_jax.scorer', 'zeros.scorer', 'images.npy', '--to=scores.csv')
   lines = (here / 'scores.csv').read_text().splitlines()
   assert len(lines) == 1 + len(images)
+
+
+@pytest.mark.slow
+def test_released_weights_in_an_empty_folder(clone, wheel, tmp_path):
+  python, here = _installed(tmp_path / 'venv', str(wheel)), tmp_path / 'here'
+  here.mkdir()
+  digits = datasets.load_digits()
+  images = np.round(digits.images[:10] * 255 / 16).astype('uint8')
+  np.save(here / 'images.npy', images)
+  (here / 'use.py').write_text(_USE)
+  trees = [root / tree for root in (helpers.ROOT, clone) for tree in _TREES]
+  said = _run(python, here, trees, 'use').splitlines()
+  assert len(said) >= 2 and said[0].startswith('digits [')
+
+
+@pytest.mark.slow
+def test_a_source_distribution(clone, sdist, wheel, tmp_path):
+  """It holds every file, and the wheel made of it is the one of the clone."""
+  with tarfile.open(sdist) as archive:
+    held = {name.partition('/')[2] for name in archive.getnames()}
+  pages = {path.name for path in clone.glob('*.md')}
+  assert {'README.md', 'CHANGELOG.md', 'AGENTS.md'} <= pages
+  needed = {'LICENSE', 'setup.py', 'setup.cfg', 'pyproject.toml', *pages}
+  assert not (_files(clone) | needed) - held
+  assert 'memae_jax/weights/digits/weights.safetensors' in held
+  _pip('wheel', '--no-deps', f'--wheel-dir={tmp_path}', str(sdist))
+  (again,) = tmp_path.glob('*.whl')
+  names = [sorted(zipfile.ZipFile(path).namelist()) for path in (again, wheel)]
+  assert names[0] == names[1]
 
 
 @pytest.mark.slow

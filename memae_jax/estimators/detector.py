@@ -207,10 +207,7 @@ class Detector(
     """
     with calls.guarded():
       folder = paths.local(os.fspath(path), 'path')
-      found, described = folder_lib.load(folder)
-      out = cls._of(found, str(folder))
-      out._restore(described)
-      return out
+      return cls.of_fitted(*folder_lib.load(folder), str(folder))
 
   @classmethod
   def from_run(
@@ -231,14 +228,22 @@ class Detector(
     """
     with calls.guarded():
       folder = paths.local(os.fspath(workdir), 'workdir')
-      found = fitted.of_run(folder, replica)
-      out = cls._of(found, str(folder))
-      out._restore({})
-      return out
+      return cls.of_fitted(fitted.of_run(folder, replica), {}, str(folder))
 
   @classmethod
-  def _of(cls, found: fitted.Fitted, where: str) -> 'Detector':
-    """Returns an estimator of the class that fits, with default parameters."""
+  def of_fitted(
+    cls, found: fitted.Fitted, described: dict[str, Any], where: str
+  ) -> 'Detector':
+    """Returns an estimator of a fitted network, of the class that fits.
+
+    Args:
+      found: the network.
+      described: as `save` writes it; {}: default parameters.
+      where: it is from, for messages.
+
+    Raises:
+      UserError: the network is of another method than this class.
+    """
     (method,) = found.config['fleet']['variants']
     known = of_method(method)
     if cls is not Detector and cls.method != method:
@@ -248,6 +253,7 @@ class Detector(
       )
     out = known() if cls is Detector else cls()
     out.fitted_ = found
+    out._restore(described)
     return out
 
   def _described(self) -> dict[str, Any]:

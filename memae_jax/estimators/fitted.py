@@ -6,7 +6,7 @@ needed. No training sample is among them.
 
 import pathlib
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import flax.serialization
@@ -212,6 +212,22 @@ def of_run(workdir: pathlib.Path, name: str) -> Fitted:
   """
   run = experiment.build(config_lib.load(workdir / 'config.json'))
   exp, index = run.find(name)
+  return next(of_family(exp, workdir, [index]))
+
+
+def of_family(
+  exp: experiment.Experiment, workdir: pathlib.Path, which: Sequence[int]
+) -> Iterator[Fitted]:
+  """Yields replicas of one family of a finished run.
+
+  Args:
+    exp: the experiment of the family.
+    workdir: folder of the run.
+    which: indices of the replicas.
+
+  Raises:
+    UserError: its samples are videos, or it is not trained.
+  """
   if exp.source.videos is not None:
     raise errors.UserError(
       f'{workdir} is a run on videos, which estimators do not take; use'
@@ -219,18 +235,19 @@ def of_run(workdir: pathlib.Path, name: str) -> Fitted:
     )
   with run_folder.opened(exp, workdir) as checkpoints:
     at, state, _ = run_folder.trained(exp, checkpoints, workdir)
-  _, parts = collect.held_out_scores(
+  held_out_scores = collect.held_out_scores(
     exp, collect.select_weights(exp, state, at)[0]
-  )[index]
-  config, meta = _of_one(exp, index)
-  one = without_data(config, meta)
+  )
   host = flax.serialization.to_state_dict(exp.programs.to_host(state))
-  like = flax.serialization.to_state_dict(one.programs.init_shapes)
-  out = Fitted(config, meta, _picked(host, like, index), at)
-  out.parts = parts
-  held_out = exp.source.inputs[exp.splits[index].validation]
-  out.normal = out.score(out.predict(held_out), len(held_out))
-  return out
+  for index in which:
+    config, meta = _of_one(exp, index)
+    one = without_data(config, meta)
+    like = flax.serialization.to_state_dict(one.programs.init_shapes)
+    out = Fitted(config, meta, _picked(host, like, index), at)
+    out.parts = held_out_scores[index][1]
+    held_out = exp.source.inputs[exp.splits[index].validation]
+    out.normal = out.score(out.predict(held_out), len(held_out))
+    yield out
 
 
 def _of_one(

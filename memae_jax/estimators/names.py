@@ -11,7 +11,14 @@ from memae_jax.methods import registry
 from memae_jax.runtime import errors
 
 # Names that are no methods, by the module that has them.
-_OTHERS = {'Detector': 'detector', 'Run': 'run', 'train': 'run'}
+_OTHERS = {
+  'Detector': 'detector',
+  'Run': 'run',
+  'train': 'run',
+  'card': 'released',
+  'load': 'released',
+  'released': 'released',
+}
 
 
 def class_name(entry: registry.Entry) -> str:

@@ -56,8 +56,12 @@ def load(path: pathlib.Path, shape: Any, kind: str, mend: str) -> Any:
     return value
 
 
-def loads(text: bytes) -> Any:
+def loads(text: bytes, unique: bool = False) -> Any:
   """Parses JSON.
+
+  Args:
+    text: in UTF-8.
+    unique: whether a name that an object has twice is an error.
 
   Raises:
     ValueError: the text is not JSON in UTF-8, is nested too deep, or has a
@@ -65,7 +69,10 @@ def loads(text: bytes) -> Any:
   """
   try:
     value = json.loads(
-      text.decode('utf-8-sig'), parse_constant=_finite, parse_float=_finite
+      text.decode('utf-8-sig'),
+      parse_constant=_finite,
+      parse_float=_finite,
+      object_pairs_hook=_unique if unique else None,
     )
   except RecursionError:
     value, deep = None, True
@@ -77,6 +84,13 @@ def loads(text: bytes) -> Any:
   if b'\\u' in text and _LONE.search(json.dumps(value, ensure_ascii=False)):
     raise ValueError('it has half a character')
   return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+  found = dict(pairs)
+  if len(found) < len(pairs):
+    raise ValueError('a name stands in it twice')
+  return found
 
 
 def _is_deeper(value: Any, than: int) -> bool:
