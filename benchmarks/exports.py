@@ -29,7 +29,9 @@ METHODS = ('memae', 'ae', 'vae', 'bank', 'encoder_bank', 'pca', 'deep_svdd')
 def _config(folder: pathlib.Path | None = None, **fields):
   """Returns a small config on digits, or on the rows of a folder."""
   base = {
-    'fleet.normal_classes': () if folder else (0,),
+    'data.protocol': 'random_rows',
+    'data.normal_labels': () if folder else ('0', '1', '2', '3', '4'),
+    'data.train_fraction': 0.4,
     'model.widths': (32,),
     'model.code': 8,
     'train.epochs': 5.0,
@@ -40,7 +42,6 @@ def _config(folder: pathlib.Path | None = None, **fields):
     base |= {
       'data.name': 'arrays',
       'data.path': str(folder / 'rows.npz'),
-      'data.protocol': 'random_rows',
       'data.scaling': 'standard',
       'methods.bank.features': 'raw',
     }
@@ -66,11 +67,13 @@ def compare(folder: pathlib.Path, method: str) -> None:
   want = exp.programs.score(weights, [rows]).scores[exp.rule][0, : len(rows)]
   export.to_file(folder / method, folder / 'a.scorer')
   found = scorer.load(folder / 'a.scorer').score(exp.source.inputs[rows])
+  at = float(np.median(want))  # A threshold amid the scores.
+  equal = int(((found > at) == (want > at)).sum())
   line = f'{method:15} {len(rows):6} {np.abs(found - want).max():10.1e}'
+  line += f' {equal:6}'
   try:
     onnx_file.check(method)
     content = onnx_file.written(single.of(exp, weights, 0), None, {})
-    at = float(np.median(want))
     result = onnx_file.compared(content, exp.source.inputs[rows], want, at)
     line += f' {result.difference:10.1e} {result.flags:6}'
   except errors.UserError as error:
@@ -145,7 +148,7 @@ def main() -> None:
     if options.slots:
       large(folder, options.slots)
       return
-    print('method         samples     scorer       ONNX  equal flags')
+    print('method         samples     scorer  flags       ONNX  flags')
     for method in METHODS:
       compare(folder, method)
 
