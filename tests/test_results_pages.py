@@ -25,8 +25,9 @@ def _load(name: str):
 def _scripts():
   """The scripts by name; they import each other as they lie in one folder."""
   before = dict(sys.modules)
-  yield {name: _load(name) for name in ('tables', 'extract', 'draw')}
-  for name in ('tables', 'extract', 'draw', 'extract_picture'):
+  names = ('kinds', 'tables', 'extract', 'draw')
+  yield {name: _load(name) for name in names}
+  for name in (*names, 'extract_picture'):
     sys.modules.pop(name, None)
     if name in before:
       sys.modules[name] = before[name]
@@ -84,6 +85,20 @@ def test_faults_of_a_page(tables, text, fault):
 def test_what_no_file_has_is_an_error(tables, reference):
   with pytest.raises(tables.Error, match='nothing'):
     tables.table(reference)
+
+
+def test_a_kind_of_data_whose_best_has_changed_is_refused(tables, monkeypatch):
+  """The words of its row were written for another method."""
+  kinds = tables.kinds
+  (row,) = (kind for kind in kinds.KINDS if kind.files == ('motion',))
+  assert tables.measured(row)['Bank'][0] == tables.mean(
+    tables.column('motion', row.column)['Bank']
+  )
+  page = (helpers.ROOT / 'docs/which.md').read_text()
+  assert all(f'--config=configs/{kind.first}' in page for kind in kinds.KINDS)
+  monkeypatch.setattr(kinds, 'KINDS', (row._replace(best='MemAE'),))
+  with pytest.raises(tables.Error, match='the best is Bank, not MemAE'):
+    tables.table('kinds')
 
 
 def test_every_file_and_table_is_on_a_page(tables, scripts):

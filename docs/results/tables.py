@@ -9,6 +9,8 @@ In a page, each of these begins a block that ends with `<!-- end -->`:
 `<!-- table: FILE.TABLE | COLUMN | COLUMN -->` has these columns of it only;
 `<!-- table: summary -->` is the table of README;
 `<!-- table: choices -->` is that of scores and memories;
+`<!-- table: kinds -->` is that of kinds of data, whose rows are in kinds.py;
+`<!-- table: reproduced -->` is that of README, as pages in docs/ link it;
 `<!-- run: FILE -->` says by which command and on what the numbers were made.
 
 A data file has `tables`, each with `columns`, `rows` and, where its numbers are
@@ -27,6 +29,8 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import kinds
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DATA = pathlib.Path(__file__).resolve().parent / 'data'
 BLOCK = re.compile(
@@ -35,6 +39,7 @@ BLOCK = re.compile(
   re.DOTALL,
 )
 START = re.compile(r'<!-- (?:table|run): ')
+_PAGES = ('published', 'scores_and_memories', 'which')  # In docs/.
 NETWORKS = ('MemAE', 'MemAE-nonSpar', 'AE')
 # Rows that begin so are networks of this project; the others are their rivals.
 _NO_RIVALS = (*NETWORKS, 'Denoising', 'Variational')
@@ -186,7 +191,7 @@ def pages() -> list[pathlib.Path]:
   return [
     ROOT / 'README.md',
     ROOT / 'RESULTS.md',
-    ROOT / 'docs/scores_and_memories.md',
+    *(ROOT / 'docs' / f'{name}.md' for name in _PAGES),
     *sorted((ROOT / 'docs/results').glob('*.md')),
   ]
 
@@ -284,8 +289,12 @@ def best_rival(values: Mapping[str, Cell]) -> str:
   return max(rivals, key=lambda name: mean(values[name]))
 
 
-def summary() -> str:
-  """Returns README's table: the networks, the best simple rival, the paper."""
+def summary(folder: str = 'docs/results') -> str:
+  """Returns README's table: the networks, the best simple rival, the paper.
+
+  Args:
+    folder: of the pages that it links, from the page where it stands.
+  """
   rows = []
   for row in SUMMARY:
     main = read(row.file)['tables']['main']
@@ -297,7 +306,7 @@ def summary() -> str:
     each = {k: show(v, digits, interval=False) for k, v in values.items()}
     rows.append(
       [
-        f'[{row.label}](docs/results/{row.page})',
+        f'[{row.label}]({folder}/{row.page})',
         *(each[name] for name in NETWORKS),
         f'{rival}: {each[rival]}',
         ' / '.join(show(paper[name]) for name in NETWORKS) if paper else '',
@@ -319,7 +328,70 @@ def choices() -> str:
   return markdown(['data, measure', 'compared', 'memory', 'result'], rows)
 
 
-_DRAWN_TOGETHER = {'summary': summary, 'choices': choices}
+def measured(kind: kinds.Kind) -> dict[str, tuple[float, str]]:
+  """Returns number and text of each method on a kind of data."""
+  out: dict[str, tuple[float, str]] = {}
+  for file in kind.files:
+    tables = read(file)['tables']
+    one = tables.get('main') or tables['methods']
+    if 'main' in tables:
+      digits = _digits(one)[one['columns'].index(kind.column)]
+      cells = column(file, kind.column)
+    else:
+      digits = _digits(one)[1]
+      (row,) = (row for row in one['rows'] if row[0] == kind.column)
+      cells = dict(zip(one['columns'][1:], row[1:]))
+    for name, cell in cells.items():
+      if cell is None or name in kinds.NOBODY:
+        continue
+      new = mean(cell), f'{name}: {show(cell, digits, interval=False)}'
+      out[name] = max(new, out.get(name, new))
+  return out
+
+
+def by_kind() -> str:
+  """Returns the table of kinds of data, with the best of each sort of method.
+
+  Raises:
+    Error: another method than the one that the row describes is the best.
+  """
+  rows = []
+  for kind in kinds.KINDS:
+    values = measured(kind)
+    best = max(values, key=lambda name: values[name][0], default='')
+    if best != kind.best:
+      raise Error(f'kinds.py: {kind.data}: the best is {best}, not {kind.best}')
+    networks = [
+      values[name]
+      for name in values
+      if name not in kinds.SIMPLE and not name.startswith(kinds.NO_NETWORKS)
+    ]
+    simple = [values[name] for name in values if name in kinds.SIMPLE]
+    rows.append(
+      [
+        f'{kind.data}, {kind.measure}',
+        values[best][1] if best else 'not measured',
+        *(kind.score, kind.memory),
+        *(max(some, default=(0, ''))[1] for some in (networks, simple)),
+        f'`{kind.first}`',
+      ]
+    )
+  return markdown(
+    [
+      *('kind of data, measure', 'best here', 'its score compares'),
+      *('its memory', 'best trained network', 'best simple rival'),
+      'config to try first',
+    ],
+    rows,
+  )
+
+
+_DRAWN_TOGETHER = {
+  'summary': summary,
+  'reproduced': lambda: summary('results'),
+  'choices': choices,
+  'kinds': by_kind,
+}
 
 
 def run(name: str) -> str:
@@ -347,7 +419,7 @@ def references(text: str) -> Iterator[tuple[str, str]]:
   for match in BLOCK.finditer(text):
     file, _, name = match['of'].split('|')[0].strip().partition('.')
     if file in _DRAWN_TOGETHER:
-      rows = {'summary': SUMMARY, 'choices': CHOICES}[file]
+      rows = {'summary': SUMMARY, 'choices': CHOICES}.get(file, ())
       yield from ((row.file, 'main') for row in rows)
     else:
       yield file, name

@@ -36,7 +36,10 @@ _LOCK = threading.Lock()
 
 
 class Detector(
-  alarms.Alarms, sklearn.base.OutlierMixin, sklearn.base.BaseEstimator
+  alarms.Alarms,
+  explanation.Explained,
+  sklearn.base.OutlierMixin,
+  sklearn.base.BaseEstimator,
 ):
   """Detector of anomalies that learns from normal samples alone.
 
@@ -161,22 +164,6 @@ class Detector(
     """
     del y
     return float(np.mean(self.score_samples(X)))
-
-  def explain(self, X: Any, slots: int = 3) -> explanation.Explanation:
-    """Returns what the scores of samples are made of.
-
-    Args:
-      X: [n, D], [n, H, W] or [n, H, W, C], as `fit` had them.
-      slots: how many of the nearest slots of a memory are named.
-
-    Raises:
-      ValueError: the method is no autoencoder of this kind, or the samples do
-        not fit.
-    """
-    validation.check_is_fitted(self)
-    with calls.guarded(self.verbose):
-      array = self._checked(X)
-      return explanation.explain(self.fitted_, array, slots)
 
   def save(self, path: str | os.PathLike[str], samples: bool = True) -> None:
     """Writes the folder of a run, which `load` and the commands read.

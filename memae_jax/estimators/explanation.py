@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from sklearn.utils import validation
 
 from memae_jax import losses
 from memae_jax.data import transforms
-from memae_jax.estimators import fitted
+from memae_jax.estimators import calls, fitted
 from memae_jax.memory import addressing
 from memae_jax.methods import registry
 from memae_jax.runtime import errors
@@ -46,6 +47,93 @@ class Explanation(NamedTuple):
   samples: np.ndarray | None = None
 
 
+class Memory(NamedTuple):
+  """Slots of a memory of N, and what they stand for.
+
+  Attributes:
+    slots: [N, C] float32, which queries are compared with.
+    decoded: [N, D] or [N, H, W, C]: each slot through the decoder, in the units
+      of `Explanation.reconstruction`; None where a slot is a part of a sample,
+      as with a query at each position.
+    samples: [N, m] rows of X in `fit`, see `Explanation.samples`, or None.
+  """
+
+  slots: np.ndarray
+  decoded: np.ndarray | None
+  samples: np.ndarray | None
+
+
+class Explained:
+  """Estimators that say what their scores are made of.
+
+  Attributes:
+    fitted_: the fitted network.
+    verbose: see `detector.Detector`.
+  """
+
+  fitted_: fitted.Fitted
+  verbose: int
+
+  def _checked(self, X: Any) -> np.ndarray:
+    """Returns samples as an array of numbers."""
+    raise NotImplementedError
+
+  def explain(self, X: Any, slots: int = 3) -> Explanation:
+    """Returns what the scores of samples are made of.
+
+    Args:
+      X: [n, D], [n, H, W] or [n, H, W, C], as `fit` had them.
+      slots: how many of the nearest slots of a memory are named.
+
+    Raises:
+      ValueError: the method is no autoencoder of this kind, or the samples do
+        not fit.
+    """
+    validation.check_is_fitted(self)
+    with calls.guarded(self.verbose):
+      return explain(self.fitted_, self._checked(X), slots)
+
+  def memory(self) -> Memory:
+    """Returns the slots of the memory, and what the decoder makes of each.
+
+    Raises:
+      ValueError: the method is no autoencoder with a memory.
+    """
+    validation.check_is_fitted(self)
+    with calls.guarded(self.verbose):
+      return memory(self.fitted_)
+
+
+def memory(found: fitted.Fitted) -> Memory:
+  """Returns what the memory of a fitted network holds.
+
+  Raises:
+    UserError: the method is of another family, or has no memory.
+  """
+  exp, _ = found.built()
+  _check_family(exp)
+  replica = exp.replicas[0]
+  if not replica.has_memory:
+    raise errors.UserError(
+      f'method "{replica.variant}" has no memory; these have: memae, nonspar'
+    )
+  (slots,) = exp.programs.slots(found.weights, 0).values()
+  variables = exp.programs.one(found.weights, 0).variables
+  decoded = _decoded(_method(exp), variables, slots)
+  if decoded is not None:
+    decoded = _in_units(exp, np.asarray(decoded))
+  return Memory(np.asarray(slots), decoded, found.near)
+
+
+def _check_family(exp: experiment.Experiment) -> None:
+  """Raises UserError unless the method is an autoencoder of `FAMILY`."""
+  if exp.family != FAMILY:
+    raise errors.UserError(
+      f'method "{exp.replicas[0].variant}" has no explanation; these have:'
+      f' {", ".join(_explained())}'
+    )
+
+
 def explain(found: fitted.Fitted, array: np.ndarray, count: int) -> Explanation:
   """Explains the scores of samples.
 
@@ -58,11 +146,7 @@ def explain(found: fitted.Fitted, array: np.ndarray, count: int) -> Explanation:
     UserError: the method is of another family, or `count` is no count.
   """
   exp, _ = found.built()
-  if exp.family != FAMILY:
-    raise errors.UserError(
-      f'method "{exp.replicas[0].variant}" has no explanation; these have:'
-      f' {", ".join(_explained())}'
-    )
+  _check_family(exp)
   if count < 1:
     raise errors.UserError(f'slots is {count}; use 1 or more')
   prepared = found.prepared(array)
@@ -179,4 +263,10 @@ def _similarities(method: Any, variables: Any, x: jax.Array) -> jax.Array:
   return similar.reshape(len(x), math.prod(queries.shape[1:-1]), -1)
 
 
+def _decode(method: Any, variables: Any, slots: jax.Array) -> Any:
+  """Returns slots through the decoder, or None, see `decode_slots`."""
+  return method.decode_slots(variables, slots)
+
+
 _similar = jax.jit(_similarities, static_argnums=0)
+_decoded = jax.jit(_decode, static_argnums=0)

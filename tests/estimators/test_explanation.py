@@ -71,6 +71,29 @@ def test_without_a_memory_there_are_no_slots(small, table):
   assert explained.errors.shape == table.shape
 
 
+def test_the_memory_decoded_is_what_a_read_of_one_slot_gives(detector, table):
+  """Where one slot has all the weight, the reconstruction is this slot."""
+  memory = detector.memory()
+  assert (
+    memory.slots.shape[0] == len(memory.decoded) == len(memory.samples) == 6
+  )
+  assert memory.decoded.shape[1:] == table.shape[1:]
+  explained = detector.explain(table, slots=1)
+  alone = np.flatnonzero(explained.weights[:, 0] > 1 - 1e-6)
+  assert alone.size
+  np.testing.assert_allclose(
+    explained.reconstruction[alone],
+    memory.decoded[explained.slots[alone, 0]],
+    rtol=1e-4,
+  )
+
+
+@pytest.mark.slow
+def test_what_has_no_memory_says_so(small, table):
+  with pytest.raises(ValueError, match='"ae" has no memory'):
+    small('AE', slots=None).fit(table).memory()
+
+
 def test_a_count_of_none_is_refused(detector, table):
   with pytest.raises(ValueError, match='use 1 or more'):
     detector.explain(table, slots=0)
