@@ -44,7 +44,8 @@ def render(name: str, package: str = _SHARED, /, **values: Any) -> str:
     name, package: see `read`.
     **values: that the template names.
   """
-  script = importlib.resources.files(_SHARED).joinpath('page.js').read_text()
+  place = importlib.resources.files(_SHARED) / 'page.js'
+  script = place.read_text(encoding='utf-8')
   digest = hashlib.sha256(script.encode()).digest()
   return read(name, package).render(
     values,
