@@ -8,6 +8,7 @@ import shlex
 import pytest
 
 from memae_jax import config as config_lib
+from memae_jax.data import prepare
 from tests import helpers
 
 _PAGES = [
@@ -47,6 +48,24 @@ def test_commands_name_modules_configs_and_fields(words):
   known = config_lib.flatten(config_lib.default().to_dict())
   for name in flags:
     assert not name.startswith('config.') or name[7:] in known, name
+
+
+def test_each_config_says_what_it_needs():
+  text = (helpers.ROOT / 'docs/commands.md').read_text()
+  _, _, text = text.partition('**What a config needs**')
+  text, _, _ = text.partition('\nRows that')
+  rows = [line.split('|')[1:3] for line in text.splitlines() if '| `' in line]
+  needs = {
+    name: need for row, need in rows for name in re.findall('`(.*?)`', row)
+  }
+  paths = (helpers.ROOT / 'configs').rglob('*.py')
+  assert set(needs) == {path.stem for path in paths}
+  for name, need in needs.items():
+    for word in re.findall(r'data.prepare (\w+)', need):
+      assert word in (*prepare.BUILDERS, 'creditcard', 'creditcard_made'), name
+    base = name.rpartition('_')[2]
+    if base in prepare.BUILDERS:
+      assert f'data.prepare {base}' in need, name
 
 
 def test_pages_link_to_what_there_is():
