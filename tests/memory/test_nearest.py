@@ -196,7 +196,10 @@ def test_slots_over_devices(metric, count):
     query=query,
   )
   whole = nearest.nearest(query, slots, 3, metric, slot_mask=mask)
-  np.testing.assert_allclose(found.distance, whole.distance, rtol=1e-6)
+  # Unit vectors of two programs may differ by their last bit.
+  np.testing.assert_allclose(
+    found.distance, whole.distance, rtol=1e-6, atol=1e-6
+  )
   np.testing.assert_array_equal(found.index, whole.index)
 
 
