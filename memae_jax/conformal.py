@@ -81,7 +81,10 @@ def threshold(normal: np.ndarray, rate: float) -> float:
   """
   why = too_few(len(normal), rate)
   if why:
-    raise errors.UserError(f'{why}, or choose a higher rate')
+    raise errors.UserError(
+      f'{why}: raise data.validation_fraction and train again, or choose a'
+      ' higher rate'
+    )
   above = count_above(len(normal), rate)
   return float(np.sort(normal)[-above])
 

@@ -345,7 +345,7 @@ class Scorer:
     Raises:
       UserError: shape or type are others, or there is no sample.
     """
-    x = np.asarray(samples)
+    x = np.asarray(by_column.in_order(samples, self._names, where))
     wanted = f'[B{"".join(f", {n}" for n in self._shape)}] {self._dtype}'
     if x.shape[1:] != self._shape or x.ndim != len(self._shape) + 1:
       hint = ', also for one sample' if x.shape == self._shape else ''

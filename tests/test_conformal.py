@@ -25,7 +25,9 @@ def test_p_values_count_normals_that_are_as_high(score, normal):
 def test_what_is_above_the_threshold_has_a_small_p_value(score, normal, rate):
   score, normal = np.array(score, float), np.array(normal, float)
   if len(normal) + 1 < 1 / rate:
-    with pytest.raises(errors.UserError, match='or choose a higher rate'):
+    with pytest.raises(
+      errors.UserError, match='validation_fraction .* or choose a'
+    ):
       conformal.threshold(normal, rate)
     return
   limit = conformal.threshold(normal, rate)
@@ -100,7 +102,7 @@ def test_flags_are_p_values_at_most_a_rate():
     ({'fdr': 1.0}, 'fdr is 1.0; give a rate'),
     ({'fdr': 'low'}, "fdr is 'low'; give a rate"),
     ({'false_alarm': float('nan')}, 'false_alarm is nan; give a rate'),
-    ({'false_alarm': 0.001}, '0.001 needs 999 of them, or choose a higher'),
+    ({'false_alarm': 0.001}, '0.001 needs 999 of them: raise data.validation_fr'),
   ],
 )
 def test_what_is_no_rate_is_refused(rates, words):

@@ -181,7 +181,8 @@ def _in_units(exp: Any, output: np.ndarray) -> np.ndarray:
   if host is None:
     return values
   values = values / host.unit + host.centre
-  return np.where(host.log1p, np.expm1(values), values)
+  logarithms = np.where(host.log1p, values, 0)  # Others may be too large.
+  return np.where(host.log1p, np.expm1(logarithms), values)
 
 
 def find_near(found: fitted.Fitted) -> None:

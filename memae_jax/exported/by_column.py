@@ -32,6 +32,34 @@ def columns(meta: Mapping[str, Any]) -> list[types.Column]:
   return types.columns_of_json(meta['input']['columns'])
 
 
+def in_order(samples: Any, names: list[str], where: str = '') -> Any:
+  """Returns the columns of a data frame in the order of the training.
+
+  Args:
+    samples: a frame of pandas or polars, or anything else, which stays.
+    names: of the inputs of the network. A frame that has none of them is taken
+      as it is, as is one whose columns have no names.
+    where: begins an error message.
+
+  Raises:
+    UserError: some names are others.
+  """
+  given = [c for c in getattr(samples, 'columns', ()) if isinstance(c, str)]
+  if not {*given} & {*names}:
+    return samples
+  for kind, some, others in (
+    ('lack', names, given),
+    ('have, unknown to the training,', given, names),
+  ):
+    if odd := [name for name in some if name not in others]:
+      raise errors.UserError(
+        f'{where}samples {kind} column "{odd[0]}"'
+        + (f' and {len(odd) - 1} more' if odd[1:] else '')
+        + f'; give {len(names)} columns, encoded as the network takes them'
+      )
+  return np.stack([np.asarray(samples[name]) for name in names], axis=1)
+
+
 def check(meta: Mapping[str, Any]) -> None:
   """Raises UserError if the score of a scorer is no sum over columns."""
   why = meta['score'].get(REFUSAL)

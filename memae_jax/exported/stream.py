@@ -107,13 +107,16 @@ class Stream:
     Args:
       sample: a picture or frame: the path of a file or its pixels, [H, W] or
         [H, W, 1 or 3] uint8 of any size, which are resized as those of files
-        are. A row: {column: value} or the encoded numbers [D]. Or else what
-        `Scorer.score` takes, without the first axis.
+        are. A row: {column: value}, a Series of pandas that has its columns, or
+        the encoded numbers [D]. Or else what `Scorer.score` takes, without the
+        first axis.
 
     Raises:
       UserError: it cannot be read; the stream is as before. `skip` counts it,
         or push it once more.
     """
+    if hasattr(sample, 'to_dict'):
+      sample = sample.to_dict()
     content, name = self._samples.read(sample)
     if name:
       self._names.append((self._pushed, name))

@@ -51,3 +51,21 @@ def test_scores_that_are_refused(score, found):
   with pytest.raises(errors.UserError, match=found) as caught:
     by_column.added(META | {'score': score}, ERRORS)
   assert '\n' not in str(caught.value)
+
+
+def test_columns_of_a_frame_are_found_by_name():
+  pandas = pytest.importorskip('pandas')
+  names = ['a', 'b', 'c']
+  frame = pandas.DataFrame({'c': [3.0, 6.0], 'a': [1.0, 4.0], 'b': [True, 0]})
+  found = by_column.in_order(frame, names)
+  np.testing.assert_array_equal(found, [[1, 1, 3], [4, 0, 6]])
+  with pytest.raises(errors.UserError, match='lack column "b"; give 3 columns'):
+    by_column.in_order(frame[['a', 'c']], names)
+  more = frame.assign(d=1, e=2)
+  with pytest.raises(errors.UserError, match='unknown .* column "d" and 1 mor'):
+    by_column.in_order(more, names)
+  # Without names, and where none of them is known, by their places.
+  for other in (frame.to_numpy(), pandas.DataFrame(frame.to_numpy())):
+    assert by_column.in_order(other, names) is other
+  other = frame.rename(columns=str.upper)
+  assert by_column.in_order(other, names) is other

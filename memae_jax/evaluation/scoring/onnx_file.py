@@ -104,7 +104,8 @@ def raw(x: np.ndarray, host: types.HostStage | None) -> np.ndarray:
   if host is None:
     return x
   x = x / host.unit + host.centre
-  return np.where(host.log1p, np.expm1(x), x)
+  logarithms = np.where(host.log1p, x, 0)  # Others may be too large.
+  return np.where(host.log1p, np.expm1(logarithms), x)
 
 
 def compared(
