@@ -5,7 +5,6 @@ with their stored outputs; each package has a page of its docstrings. Links to
 files of the clone go to these pages.
 """
 
-import ast
 import json
 import pathlib
 import posixpath
@@ -60,7 +59,7 @@ def on_page_markdown(markdown: str, page, config, files) -> str:
 
 
 def _packages() -> dict[str, list[str]]:
-  """Returns the modules of each package that have public names."""
+  """Returns the modules of each package that are not empty."""
   found: dict[str, list[str]] = {}
   for path in sorted((_ROOT / _PACKAGE).rglob('*.py')):
     parts = path.relative_to(_ROOT).with_suffix('').parts
@@ -69,7 +68,7 @@ def _packages() -> dict[str, list[str]]:
       package = '.'.join(parts)
     else:
       package = '.'.join(parts[:-1])
-    if ast.get_docstring(ast.parse(path.read_text(encoding='utf-8'))):
+    if path.stat().st_size:
       found.setdefault(package, []).append('.'.join(parts))
   return dict(sorted(found.items()))
 

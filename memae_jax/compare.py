@@ -15,7 +15,7 @@ from absl import flags
 
 from memae_jax import cli
 from memae_jax.comparison import differences, folders, page
-from memae_jax.runtime import errors, paths
+from memae_jax.runtime import disk, errors, paths
 
 
 def run(*words: str) -> None:
@@ -28,12 +28,8 @@ def run(*words: str) -> None:
   folder = paths.local(options.output, '--output')
   if not options.output:
     folder = folders.place(results, words)
-  try:
+  with disk.chosen(folder, '--output'):
     written = page.write(results, folder)
-  except OSError as error:
-    raise errors.UserError(
-      f'{folder} cannot be written ({error.strerror}); give another --output'
-    ) from error
   print(f'comparison: {written}')
 
 

@@ -5,8 +5,8 @@ python docs/results/extract.py runs/digits digits auroc variance_explained \
 
 The first metric is the headline; further files of a run are not read. Of a
 study there is a row for each point. --more=RUN adds rows for the methods of
-another run to the table `main`, above the baselines; RUN:METHOD=LABEL,... gives
-some of them other labels.
+another run to the table `main`, above the baselines, and below them those that
+it alone has; RUN:METHOD=LABEL,... gives some methods other labels.
 """
 
 import argparse
@@ -111,20 +111,28 @@ def add_run(
 ) -> None:
   """Adds the methods of another run to the table `main` of a data file.
 
+  Baselines that only the other run has come last.
+
   Args:
     data: from `extract`; it is changed.
     results: of the other run.
     metrics: those of the table.
     labels: {method: its label}, where that is not the usual one.
-    above: number of the baselines of the first run, which stay below.
+    above: number of the baselines in the table, which stay below.
   """
   table = data['tables']['main']
   wide = len(table['columns'])  # A column of the paper may be in one run alone.
-  made = _main(results, metrics, metrics)['rows'][: len(results['methods'])]
+  made = _main(results, metrics, metrics)['rows']
   for row, name in zip(made, results['methods']):
     label = labels.get(name, row[0])
     at = len(table['rows']) - above
     table['rows'].insert(at, [label, *row[1:], None][:wide])
+  known = {row[0] for row in table['rows']}
+  table['rows'] += [
+    [*row, None][:wide]
+    for row in made[len(results['methods']) :]
+    if row[0] not in known
+  ]
   data['source'] = 'extracted from the `results.json` of these runs'
   data['time'] += f'; then {_training(results)}'
 
@@ -451,12 +459,14 @@ def main() -> None:
     results = json.loads((args.run / 'results.json').read_text())
     made = extract(results, args.metrics, args.command)
     rows = cost(results, {}) if args.cost else []
+    methods = len(results['methods'])
     for more in args.more:
       folder, _, words = more.partition(':')
       other = json.loads((pathlib.Path(folder) / 'results.json').read_text())
       labels = dict(word.split('=') for word in words.split(',') if word)
-      above = len(results['baselines'])
+      above = len(made['tables']['main']['rows']) - methods
       add_run(made, other, args.metrics, labels, above)
+      methods += len(other['methods'])
       rows += cost(other, labels) if args.cost else []
     if rows:
       made['tables']['cost'] = table(list(_COST), rows) | {'digits': 0}

@@ -9,7 +9,7 @@ a replica, false alarms are counted on its normal test samples.
 
 import argparse
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import extract
@@ -54,30 +54,20 @@ def in_band(count: int, tested: int, normal: np.ndarray, rate: float) -> bool:
   return bool(low <= count <= high)
 
 
-def replicas(one: run.Run, methods: Sequence[str]) -> Iterator[tuple[str, Any]]:
-  """Yields method and arrays of each replica of some methods; (): of all."""
-  scores = one.scores
+def by_method(
+  one: run.Run, methods: Sequence[str]
+) -> dict[str, list[Mapping[str, np.ndarray]]]:
+  """Returns the arrays of the replicas of some methods; (): of all."""
+  scores, found = one.scores, {}
   for replica in one.results['replicas']:
     method = replica['fields']['variant']
     if not methods or method in methods:
-      yield method, scores[replica['name']]
+      found.setdefault(method, []).append(scores[replica['name']])
+  return found
 
 
-def rows(
-  label: str, one: run.Run, methods: Sequence[str] = ()
-) -> list[list[Any]]:
-  """Returns a row of each method of a run and stated rate."""
-  of_methods: dict[str, list[Any]] = {}
-  for method, arrays in replicas(one, methods):
-    of_methods.setdefault(method, []).append(arrays)
-  return [
-    [label, wording.label(method), *_row(many, rate)]
-    for method, many in of_methods.items()
-    for rate in _RATES
-  ]
-
-
-def _row(many: list[Any], rate: float) -> list[Any]:
+def of_rate(many: Sequence[Mapping[str, np.ndarray]], rate: float) -> list[Any]:
+  """Returns the cells of a method at a stated rate of false alarms."""
   shares, inside, caught = [], 0, []
   held_out = [len(arrays['validation_score']) for arrays in many]
   for arrays in many:
@@ -99,23 +89,19 @@ def _row(many: list[Any], rate: float) -> list[Any]:
   ]
 
 
-def discoveries(
-  label: str, one: run.Run, methods: Sequence[str] = ()
-) -> list[list[Any]]:
-  """Returns a row of each method: Benjamini and Hochberg at a rate."""
-  of_methods: dict[str, list[Any]] = {}
-  for method, arrays in replicas(one, methods):
+def of_list(many: Sequence[Mapping[str, np.ndarray]]) -> list[Any]:
+  """Returns the cells of a method by Benjamini and Hochberg."""
+  wrong, caught = [], []
+  for arrays in many:
     p = conformal.p_values(arrays['score'], arrays['validation_score'])
     found, odd = conformal.discoveries(p, _FDR), arrays['anomalous'] > 0
-    wrong = float((~odd)[found].mean()) if found.any() else 0.0
-    of_methods.setdefault(method, []).append((wrong, found[odd].mean()))
-  out = []
-  for method, pairs in of_methods.items():
-    wrong, caught = np.transpose(pairs)
-    share = {'mean': float(wrong.mean()), 'std': float(wrong.std(ddof=1))}
-    name = wording.label(method)
-    out.append([label, name, _FDR, share, {'mean': float(caught.mean())}])
-  return out
+    wrong.append((~odd)[found].mean() if found.any() else 0.0)
+    caught.append(found[odd].mean())
+  return [
+    _FDR,
+    {'mean': float(np.mean(wrong)), 'std': float(np.std(wrong, ddof=1))},
+    {'mean': float(np.mean(caught))},
+  ]
 
 
 def main() -> None:
@@ -128,24 +114,22 @@ def main() -> None:
   parser.add_argument('--methods', nargs='+', default=())
   parser.add_argument('--command', action='append', default=[])
   args = parser.parse_args()
-  every = []
+  rates, lists, runs = [], [], []
   for words in args.runs:
-    label, _, folder = words.partition('=')
-    every.append((label, run.Run(pathlib.Path(folder))))
-  facts = extract.facts(every[0][1].results, args.command)
+    data, _, folder = words.partition('=')
+    runs.append(run.Run(pathlib.Path(folder)))
+    for method, many in by_method(runs[-1], args.methods).items():
+      names = data, wording.label(method)
+      rates += [[*names, *of_rate(many, rate)] for rate in _RATES]
+      lists.append([*names, *of_list(many)])
+  facts = extract.facts(runs[0].results, args.command)
   facts['source'] = 'computed from the `scores.npz` of these runs'
   del facts['config'], facts['time']
-  found = [
-    row for label, one in every for row in discoveries(label, one, args.methods)
-  ]
   tables = {
-    'rates': extract.table(
-      _COLUMNS,
-      [row for label, one in every for row in rows(label, one, args.methods)],
-    )
+    'rates': extract.table(_COLUMNS, rates)
     | {'digits': [0, 0, 0, 0, 2, 4, 4, 0, 4]},
     'discoveries': extract.table(
-      ['data', 'method', 'stated', 'false discoveries', 'caught'], found
+      ['data', 'method', 'stated', 'false discoveries', 'caught'], lists
     )
     | {'digits': [0, 0, 2, 4, 4]},
   }

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from memae_jax.comparison import board_rows, layout
 from memae_jax.evaluation.report import templates
-from memae_jax.runtime import atomic, errors, foreign
+from memae_jax.runtime import atomic, disk, errors, foreign
 
 NAME = 'board.html'
 _STATES = (
@@ -42,13 +42,8 @@ def write(root: pathlib.Path, to: pathlib.Path | None = None) -> pathlib.Path:
       ' --workdir named'
     )
   html = page(rows, root, to.parent)
-  try:
+  with disk.chosen(to, '--to'):
     atomic.write(to, html)
-  except OSError as error:
-    raise errors.UserError(
-      f'{foreign.name_of(to)} cannot be written ({error.strerror}); give'
-      ' another --to'
-    ) from error
   return to
 
 

@@ -111,6 +111,13 @@ def apply(
   return out
 
 
+def undone(values: np.ndarray, stage: types.HostStage) -> np.ndarray:
+  """Returns the raw numbers [S, ...] of which `apply` would make `values`."""
+  values = values / stage.unit + stage.centre
+  logarithms = np.where(stage.log1p, values, 0)  # Others may be too large.
+  return np.where(stage.log1p, np.expm1(logarithms), values)
+
+
 def refuse(
   wrong: np.ndarray, why: str, names: Sequence[str] = (), where: str = ''
 ) -> None:

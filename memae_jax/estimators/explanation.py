@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.utils import validation
 
 from memae_jax import losses
-from memae_jax.data import transforms
+from memae_jax.data import host_stage, transforms
 from memae_jax.estimators import calls, fitted
 from memae_jax.memory import addressing
 from memae_jax.methods import registry
@@ -180,9 +180,7 @@ def _in_units(exp: Any, output: np.ndarray) -> np.ndarray:
   values = (output - transform.shift.astype(np.float64)) / scale
   if host is None:
     return values
-  values = values / host.unit + host.centre
-  logarithms = np.where(host.log1p, values, 0)  # Others may be too large.
-  return np.where(host.log1p, np.expm1(logarithms), values)
+  return host_stage.undone(values, host)
 
 
 def find_near(found: fitted.Fitted) -> None:

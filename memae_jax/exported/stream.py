@@ -115,8 +115,6 @@ class Stream:
       UserError: it cannot be read; the stream is as before. `skip` counts it,
         or push it once more.
     """
-    if hasattr(sample, 'to_dict'):
-      sample = sample.to_dict()
     content, name = self._samples.read(sample)
     if name:
       self._names.append((self._pushed, name))

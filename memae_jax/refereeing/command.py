@@ -4,7 +4,7 @@ import logging
 
 from memae_jax.evaluation.report import figure
 from memae_jax.refereeing import given, page, verdict
-from memae_jax.runtime import errors, paths
+from memae_jax.runtime import disk, errors, paths
 
 _LOG = logging.getLogger(__name__)
 
@@ -27,10 +27,6 @@ def run(options: given.Options) -> None:
   for line in results['warnings']:
     _LOG.warning('%s', line)
   print(page.text(results))
-  try:
+  with disk.chosen(folder, '--output'):
     written = page.write(results, scored, folder)
-  except OSError as error:
-    raise errors.UserError(
-      f'{folder} cannot be written ({error.strerror}); give another --output'
-    ) from error
   print(f'report: {written}')

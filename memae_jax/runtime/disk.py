@@ -113,6 +113,26 @@ def writing(where: pathlib.Path):
     raise errors.UserError(message) from error
 
 
+@contextlib.contextmanager
+def chosen(place: pathlib.Path, flag: str):
+  """Turns an error of the system inside into one line, for a chosen place.
+
+  Args:
+    place: that is written to.
+    flag: that chooses it, such as '--to'.
+
+  Raises:
+    UserError: in place of an OSError.
+  """
+  try:
+    yield
+  except OSError as error:
+    raise errors.UserError(
+      f'{foreign.name_of(place)} cannot be written ({error.strerror}); give'
+      f' another {flag}'
+    ) from error
+
+
 def may_write(folder: pathlib.Path) -> bool:
   """Returns whether this process may write to a folder, or make it first."""
   existing = folder.absolute()

@@ -43,6 +43,17 @@ def test_what_varies_is_kept(offset, sign, spacings, seed):
   want = column - stage.centre  # Exact, for numbers this near each other.
   np.testing.assert_allclose(got, want, rtol=1e-6, atol=1e-6 * want.std())
   assert got.std() == pytest.approx(column.std(), rel=1e-3)
+  back = host_stage.undone(got.astype(np.float64)[:, None], stage)[:, 0]
+  np.testing.assert_allclose(back, column, rtol=1e-6, atol=1e-6 * want.std())
+
+
+def test_logarithms_are_undone_and_other_numbers_stay():
+  inputs = np.array([[0.0, 1e6], [3.0, 800.0], [1e5, -5.0]])
+  all_of_them = np.ones(2, bool)
+  log1p = np.array([True, False])
+  stage = host_stage.fit(inputs, np.arange(3), all_of_them, log1p)
+  x = host_stage.apply(inputs, stage).astype(np.float64)
+  np.testing.assert_allclose(host_stage.undone(x, stage), inputs, rtol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -40,11 +40,14 @@ class Rows(stream_samples.Singles):
     Args:
       sample: {column: value}, where a value is text as in a file, a number, a
         truth value, or None where it is missing; columns that the training
-        table did not have are left out. Or the inputs [D], encoded.
+        table did not have are left out; so is a Series of pandas read. Or
+        the inputs [D], encoded.
 
     Raises:
       UserError: it lacks a column or a value, or has an unknown category.
     """
+    if hasattr(sample, 'to_dict'):
+      sample = sample.to_dict()
     if not isinstance(sample, Mapping):
       return super().read(sample)
     columns = {

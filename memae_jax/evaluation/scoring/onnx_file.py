@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from memae_jax.data import types
+from memae_jax.data import host_stage, types
 from memae_jax.evaluation.scoring import single
 from memae_jax.exported import onnx_graph, onnx_model
 from memae_jax.methods import registry
@@ -103,9 +103,7 @@ def raw(x: np.ndarray, host: types.HostStage | None) -> np.ndarray:
   """
   if host is None:
     return x
-  x = x / host.unit + host.centre
-  logarithms = np.where(host.log1p, x, 0)  # Others may be too large.
-  return np.where(host.log1p, np.expm1(logarithms), x)
+  return host_stage.undone(x, host)
 
 
 def compared(

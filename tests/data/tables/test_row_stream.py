@@ -50,6 +50,9 @@ def test_numbers_are_values_whatever_the_format_of_text():
   x, key = rows.read({'price': 1.5, 'share': True, 'kind': 1, 'part': None})
   np.testing.assert_array_equal(x, [1.5, 1, 1, 0])
   assert key == ''
+  pandas = pytest.importorskip('pandas')
+  row = pandas.Series({'kind': 1, 'share': True, 'more': 'x', 'price': 1.5})
+  np.testing.assert_array_equal(rows.read(row)[0], x)
   x, key = rows.read({'price': None, 'share': 0.5, 'kind': 'b'})
   np.testing.assert_array_equal(x, [np.nan, 0.5, 0, 1])
   with pytest.raises(errors.UserError, match='row 0: column "price" holds te'):
