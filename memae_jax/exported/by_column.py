@@ -42,7 +42,7 @@ def in_order(samples: Any, names: list[str], where: str = '') -> Any:
     where: begins an error message.
 
   Raises:
-    UserError: some names are others.
+    UserError: some names are others, or stand there twice.
   """
   given = [c for c in getattr(samples, 'columns', ()) if isinstance(c, str)]
   if not {*given} & {*names}:
@@ -50,8 +50,9 @@ def in_order(samples: Any, names: list[str], where: str = '') -> Any:
   for kind, some, others in (
     ('lack', names, given),
     ('have, unknown to the training,', given, names),
+    ('have twice', given, [c for c in given if given.count(c) == 1]),
   ):
-    if odd := [name for name in some if name not in others]:
+    if odd := [name for name in dict.fromkeys(some) if name not in others]:
       raise errors.UserError(
         f'{where}samples {kind} column "{odd[0]}"'
         + (f' and {len(odd) - 1} more' if odd[1:] else '')

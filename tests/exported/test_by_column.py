@@ -64,6 +64,9 @@ def test_columns_of_a_frame_are_found_by_name():
   more = frame.assign(d=1, e=2)
   with pytest.raises(errors.UserError, match='unknown .* column "d" and 1 mor'):
     by_column.in_order(more, names)
+  twice = pandas.concat([frame, frame[['b']]], axis=1)
+  with pytest.raises(errors.UserError, match='samples have twice column "b";'):
+    by_column.in_order(twice, names)
   # Without names, and where none of them is known, by their places.
   for other in (frame.to_numpy(), pandas.DataFrame(frame.to_numpy())):
     assert by_column.in_order(other, names) is other
