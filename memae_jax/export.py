@@ -27,18 +27,19 @@ import hashlib
 import io
 import pathlib
 import zipfile
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 import jax
 import numpy as np
 from absl import flags
 
 import memae_jax
-from memae_jax import cli, losses
+from memae_jax import cli
 from memae_jax import config as config_lib
 from memae_jax.data import host_stage
 from memae_jax.data.videos import views
+from memae_jax.estimators import exportable
 from memae_jax.evaluation.results import describe
 from memae_jax.evaluation.scoring import (
   collect,
@@ -48,7 +49,7 @@ from memae_jax.evaluation.scoring import (
   single,
 )
 from memae_jax.exported import alarms, by_column, expiry, scorer_file
-from memae_jax.methods import registry, tasks
+from memae_jax.methods import tasks
 from memae_jax.runtime import (
   atomic,
   errors,
@@ -57,7 +58,6 @@ from memae_jax.runtime import (
   paths,
   strict_json,
 )
-from memae_jax.training import experiment, step
 
 _WHEN = (1980, 1, 1, 0, 0, 0)  # Fixed, so that equal content is an equal file.
 
@@ -79,32 +79,6 @@ def programs(one: single.Single, config: Any) -> dict[str, bytes]:
   if update:
     members[scorer_file.UPDATE] = bytes(update.serialize())
   return members
-
-
-def calibration(
-  exp: experiment.Experiment, weights: step.Weights, index: int
-) -> collect.Calibration:
-  """Returns the threshold by which evaluation flags samples of a replica.
-
-  Args:
-    exp: the experiment.
-    weights: of the fleet.
-    index: of the replica.
-
-  Returns:
-    It, with the parts of combined scores.
-
-  Raises:
-    UserError: it is not finite.
-  """
-  calibrated = collect.calibrations(exp, weights)[index]
-  if not np.isfinite(calibrated.threshold):
-    raise errors.UserError(
-      f'the threshold of replica "{exp.replicas[index].name}" is'
-      f' {calibrated.threshold}: its scores of validation normals are not'
-      ' finite; train it again with a lower train.learning_rate'
-    )
-  return calibrated
 
 
 def _readable_until() -> str:
@@ -183,58 +157,11 @@ def meta(
   }
 
 
-class _Taken(NamedTuple):
-  """A replica of a run, and what its file says."""
-
-  experiment: experiment.Experiment
-  index: int
-  one: single.Single
-  calibrated: collect.Calibration
-  meta: dict[str, Any]
-
-
-def _taken(
-  run: pathlib.Path, name: str, check: Callable[[str], None]
-) -> _Taken:
-  """Returns a replica of a run with the weights that evaluation takes.
-
-  Args:
-    run: folder of the run.
-    name: of the replica; '': the first one.
-    check: refuses methods by their names.
-
-  Raises:
-    UserError: there is no such run or replica, or its scores need more than
-      one sample at a time.
-  """
-  exp, index = experiment.build(config_lib.load(run / 'config.json')).find(name)
-  check(exp.replicas[index].variant)
-  names = exp.programs.score_names
-  if losses.find(exp.rule).over_clips:
-    alone = [name for name in names if not losses.find(name).over_clips]
-    raise errors.UserError(
-      f'config field "eval.score" is "{exp.rule}", which needs all clips of a'
-      ' video, but a scorer takes any clips; set it to one of'
-      f' {", ".join(alone)} to export'
-    )
-  if exp.config.eval.smooth and exp.source.videos:
-    raise errors.UserError(
-      f'config field "eval.smooth" is {exp.config.eval.smooth:g}, which needs'
-      ' all frames of a video, but a scorer takes any; set it to 0 to export'
-    )
-  at, weights, steps = collect.restored(exp, run)
-  calibrated = calibration(exp, weights, index)
-  told = meta(exp, index, calibrated, at, int(steps[index]))
-  one = single.of(exp, weights, index, calibrated.parts)
-  return _Taken(exp, index, one, calibrated, told)
-
-
-def _check_exportable(name: str) -> None:
-  """Raises UserError if a method cannot be exported."""
-  if not registry.find(name).exportable:
-    raise errors.UserError(
-      f'method "{name}" cannot be exported; give --replica=NAME of another'
-    )
+def _meta_of(taken: exportable.Taken) -> dict[str, Any]:
+  """Returns the content of meta.json of what a run gave."""
+  return meta(
+    taken.experiment, taken.index, taken.calibrated, taken.at, taken.step
+  )
 
 
 def to_file(run: pathlib.Path, path: pathlib.Path, name: str = '') -> None:
@@ -250,9 +177,9 @@ def to_file(run: pathlib.Path, path: pathlib.Path, name: str = '') -> None:
       one sample at a time.
   """
   scorer_file.check_flatbuffers()
-  taken = _taken(run, name, _check_exportable)
+  taken = exportable.taken(run, name, exportable.check)
   exp = taken.experiment
-  write(path, programs(taken.one, exp.config), taken.meta)
+  write(path, programs(taken.one, exp.config), _meta_of(taken))
   print(
     f'replica "{exp.replicas[taken.index].name}" of {run} is in {path}; score'
     f' with python -m memae_jax.scorer {path} INPUT'
@@ -270,22 +197,19 @@ def to_onnx(run: pathlib.Path, path: pathlib.Path, name: str = '') -> None:
 
   Raises:
     UserError: there is no such run or replica, it cannot be written so, or
-      scores of validation normals by onnxruntime differ too much.
+      scores of its samples by onnxruntime differ too much.
   """
-  taken = _taken(run, name, onnx_file.check)
-  exp, host = taken.experiment, taken.experiment.source.host
-  rows = exp.splits[taken.index].validation[: onnx_file.SAMPLES]
-  content = onnx_file.written(taken.one, host, taken.meta)
+  taken = exportable.taken(run, name, onnx_file.check)
+  exp = taken.experiment
+  content = onnx_file.written(taken.one, exp.source.host, _meta_of(taken))
+  samples, scores = exportable.compared(taken, onnx_file.SAMPLES)
   found = onnx_file.compared(
-    content,
-    onnx_file.raw(np.asarray(exp.source.inputs[rows]), host),
-    taken.calibrated.normal[: len(rows)],
-    taken.calibrated.threshold,
+    content, samples, scores, taken.calibrated.threshold
   )
   atomic.write(path, content)
   print(
     f'replica "{exp.replicas[taken.index].name}" of {run} is in {path}; on'
-    f' {found.count} validation normals scores by onnxruntime differ by at most'
+    f' {found.count} {taken.samples} scores by onnxruntime differ by at most'
     f' {found.difference:.1e}, {found.flags} flags of {found.count} are equal'
   )
 

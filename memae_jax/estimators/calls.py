@@ -3,6 +3,7 @@
 import contextlib
 import contextvars
 import logging
+import numbers
 from collections.abc import Iterator
 
 from absl import flags
@@ -34,7 +35,14 @@ def guarded(verbose: int = 0) -> Iterator[None]:
 
   Args:
     verbose: 0: no progress bars; 1: bars, also in a notebook.
+
+  Raises:
+    ValueError: `verbose` is no such number.
   """
+  if not isinstance(verbose, numbers.Integral):  # As bool is.
+    raise errors.InputError(
+      f'verbose is {verbose!r}; use 0 (silent) or 1 (a progress bar)'
+    )
   if not flags.FLAGS.is_parsed():  # Grain reads its flags when it is used.
     flags.FLAGS.mark_as_parsed()
   with (

@@ -8,12 +8,11 @@ detector.predict(X)          [n] 1 for normal rows, -1 for anomalies
 
 import os
 import threading
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 import sklearn.base
 import sklearn.utils
-import sklearn.utils.validation
 from sklearn.utils import validation
 
 from memae_jax.estimators import (
@@ -21,16 +20,16 @@ from memae_jax.estimators import (
   calls,
   explanation,
   fitted,
+  given,
   names,
+  parameters,
   recipe,
 )
 from memae_jax.estimators import folder as folder_lib
 from memae_jax.methods import registry
 from memae_jax.runtime import errors, paths, strict_json
 
-_SEEDS = 2**31  # Of `train.seed`.
 _LEAST = 3  # Samples: two train and one validates.
-_TABLE = 2  # Dimensions of a table.
 _CLASSES: dict[str, type['Detector']] = {}
 _LOCK = threading.Lock()
 
@@ -39,7 +38,7 @@ class Detector(
   alarms.Alarms,
   explanation.Explained,
   sklearn.base.OutlierMixin,
-  sklearn.base.BaseEstimator,
+  parameters.Parameters,
 ):
   """Detector of anomalies that learns from normal samples alone.
 
@@ -59,54 +58,6 @@ class Detector(
     n_features_in_, feature_names_in_: as scikit-learn has them.
   """
 
-  method: ClassVar[str] = 'memae'
-
-  def __init__(
-    self,
-    *,
-    epochs: float | None = None,
-    batch_size: int | None = None,
-    learning_rate: float | None = None,
-    slots: int | None = None,
-    code: int | None = None,
-    widths: tuple[int, ...] | None = None,
-    network: str | None = None,
-    contamination: float | str = 'auto',
-    random_state: int | np.random.RandomState | None = None,
-    config: Any = None,
-    verbose: int = 1,
-  ):
-    """Stores the parameters; `fit` checks them.
-
-    Args:
-      epochs: passes over the samples.
-      batch_size: samples per step.
-      learning_rate: of Adam.
-      slots: memory size N, of methods with a memory.
-      code: width of the encoding of dense networks.
-      widths: hidden widths, or channels of convolutions.
-      network: 'dense' or 'conv'.
-      contamination: share of the samples of `fit` that are to be flagged, above
-        0 and at most 0.5; or 'auto': rows are flagged whose score is above the
-        quantile `eval.normal_quantile` (0.95) of held-out samples of `fit`.
-      random_state: seed of split, initial weights and batches, below 2**31; the
-        same as `train.seed` of a command. None: another one in each `fit`.
-      config: any further fields by dotted names, such as {'train.alpha': 0.0};
-        `memae_jax/config/*_fields.py` has them all.
-      verbose: 0: silent; 1: a progress bar.
-    """
-    self.epochs = epochs
-    self.batch_size = batch_size
-    self.learning_rate = learning_rate
-    self.slots = slots
-    self.code = code
-    self.widths = widths
-    self.network = network
-    self.contamination = contamination
-    self.random_state = random_state
-    self.config = config
-    self.verbose = verbose
-
   def fit(self, X: Any, y: Any = None) -> Self:
     """Trains on samples, all of which count as normal.
 
@@ -119,10 +70,12 @@ class Detector(
     """
     del y
     with calls.guarded(self.verbose):
-      self._check_contamination()
-      array = self._checked(X, reset=True)
-      config = self._config(array)
+      self.check_parameters()
+      array = self._converted(X, reset=True)
+      config = self.resolved(array)
       columns = getattr(self, 'feature_names_in_', None)
+      given.check_finite(array, columns, config.data.missing)
+      given.check_varies(array)
       self.fitted_ = fitted.fit(array, columns, config)
       explanation.find_near(self.fitted_)
       self.fitted_.release()
@@ -179,7 +132,7 @@ class Detector(
     """
     validation.check_is_fitted(self)
     with calls.guarded(self.verbose):
-      folder = paths.local(os.fspath(path), 'path')
+      folder = paths.local(path, 'path')
       folder_lib.save(folder, self.fitted_, self._described(), samples)
 
   @classmethod
@@ -193,7 +146,7 @@ class Detector(
       ValueError: it is no such folder, or of another method than this class.
     """
     with calls.guarded():
-      folder = paths.local(os.fspath(path), 'path')
+      folder = paths.local(path, 'path')
       return cls.of_fitted(*folder_lib.load(folder), str(folder))
 
   @classmethod
@@ -214,7 +167,7 @@ class Detector(
         this class, or its samples are videos.
     """
     with calls.guarded():
-      folder = paths.local(os.fspath(workdir), 'workdir')
+      folder = paths.local(workdir, 'workdir')
       return cls.of_fitted(fitted.of_run(folder, replica), {}, str(folder))
 
   @classmethod
@@ -245,14 +198,14 @@ class Detector(
 
   def _described(self) -> dict[str, Any]:
     """Returns parameters and fitted values as JSON."""
-    parameters = self.get_params(deep=False)
+    chosen = self.get_params(deep=False)
     if not isinstance(self.random_state, int):
-      parameters['random_state'] = self.fitted_.config['train']['seed']
-    if parameters['config'] is not None:
-      parameters['config'] = recipe.flat(parameters['config'])
+      chosen['random_state'] = self.fitted_.config['train']['seed']
+    if chosen['config'] is not None:
+      chosen['config'] = recipe.flat(chosen['config'])
     columns = getattr(self, 'feature_names_in_', None)
     described = {
-      'parameters': parameters,
+      'parameters': chosen,
       'offset': self.offset_,
       'n_features_in': self.n_features_in_,
       'feature_names_in': None if columns is None else columns.tolist(),
@@ -261,10 +214,10 @@ class Detector(
 
   def _restore(self, described: dict[str, Any]) -> None:
     """Sets parameters and fitted values, as `_described` has them."""
-    parameters = described.get('parameters', {})
-    if parameters.get('widths') is not None:
-      parameters['widths'] = tuple(parameters['widths'])
-    self.set_params(**parameters)
+    chosen = described.get('parameters', {})
+    if chosen.get('widths') is not None:
+      chosen['widths'] = tuple(chosen['widths'])
+    self.set_params(**chosen)
     found = self.fitted_
     self.validation_scores_, self.history_ = found.normal, list(found.events)
     self.n_features_in_ = described.get('n_features_in', found.shape[0])
@@ -272,34 +225,6 @@ class Detector(
       columns = np.asarray(described['feature_names_in'], object)
       self.feature_names_in_ = columns
     self.offset_ = described.get('offset', -found.threshold)
-
-  def _config(self, array: np.ndarray) -> Any:
-    """Returns the resolved config for samples."""
-    seed = self.random_state
-    if seed is None or not isinstance(seed, (int, np.integer)):
-      seed = sklearn.utils.check_random_state(seed).randint(_SEEDS)
-    named = {name: getattr(self, name) for name in recipe.NAMED}
-    return recipe.config(
-      self.method,
-      array.shape[1:],
-      array.dtype,
-      named,
-      int(seed),
-      self.config,
-    )
-
-  def _check_contamination(self) -> None:
-    """Raises UserError for a contamination that is no share."""
-    share = self.contamination
-    if isinstance(share, str):
-      sound = share == 'auto'
-    else:
-      sound = isinstance(share, (int, float, np.number)) and 0 < share <= 0.5
-    if not sound:
-      raise errors.UserError(
-        f'parameter "contamination" is {share!r}; use "auto", or a share above'
-        ' 0 and at most 0.5'
-      )
 
   def _offset(self, array: np.ndarray) -> float:
     """Returns the score that divides normal samples from anomalies."""
@@ -314,31 +239,41 @@ class Detector(
     scored = self.fitted_.predict(prepared)
     return self.fitted_.score(scored, len(prepared))
 
-  def _checked(self, X: Any, reset: bool = False) -> np.ndarray:
-    """Returns samples as an array of numbers.
+  def _checked(self, X: Any) -> np.ndarray:
+    """Returns samples, like those of `fit`, as an array of numbers."""
+    X = given.stacked(X)
+    given.check_dimensions(X, self.fitted_.shape)
+    array = self._converted(X, reset=False)
+    columns = getattr(self, 'feature_names_in_', None)
+    missing = self.fitted_.config['data']['missing']
+    given.check_finite(array, columns, missing)
+    return array
+
+  def _converted(self, X: Any, reset: bool) -> np.ndarray:
+    """Returns samples as an array of numbers, some of which may be missing.
 
     Args:
       X: samples.
       reset: whether the number and names of columns are those of X from now on.
     """
-    _refuse_text(X)
-    finite = 'allow-nan' if self._takes_missing() else True
+    X = given.stacked(X)
+    given.check_rows(X)
     options = {
       'dtype': 'numeric',
       'allow_nd': True,
-      'ensure_all_finite': finite,
+      'ensure_all_finite': False,  # See `given.check_finite`.
       'ensure_min_samples': _LEAST if reset else 1,
       'copy': reset,  # What was fitted stays, whatever happens to X.
     }
     # Names and numbers of columns are of tables.
-    if getattr(X, 'ndim', _TABLE) > _TABLE:
-      array = sklearn.utils.check_array(X, **options)
-      if reset:
-        if hasattr(self, 'feature_names_in_'):
-          del self.feature_names_in_
-        self.n_features_in_ = int(np.prod(array.shape[1:]))
-      return array
-    return validation.validate_data(self, X, reset=reset, **options)
+    if not given.is_images(X):
+      return validation.validate_data(self, X, reset=reset, **options)
+    array = sklearn.utils.check_array(X, **options)
+    if reset:
+      if hasattr(self, 'feature_names_in_'):
+        del self.feature_names_in_
+      self.n_features_in_ = int(np.prod(array.shape[1:]))
+    return array
 
   def _takes_missing(self) -> bool:
     """Returns whether missing numbers become medians."""
@@ -350,20 +285,6 @@ class Detector(
     tags = super().__sklearn_tags__()
     tags.input_tags.allow_nan = self._takes_missing()
     return tags
-
-
-def _refuse_text(X: Any) -> None:
-  """Raises UserError for a frame that has a column of no numbers."""
-  if not (hasattr(X, 'columns') and hasattr(X, 'dtypes')):
-    return
-  kinds = list(X.dtypes)
-  for name, kind in zip(X.columns, kinds):
-    text = str(kind).lower()
-    if any(word in text for word in ('str', 'categor', 'enum', 'date', 'time')):
-      raise errors.UserError(
-        f'column "{name}" of X is {kind}, not numbers; encode it, for example'
-        ' by OneHotEncoder or OrdinalEncoder of scikit-learn, or drop it'
-      )
 
 
 def of_method(method: str) -> type[Detector]:

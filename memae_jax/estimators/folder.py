@@ -82,6 +82,11 @@ def _write_samples(
   return path
 
 
+def is_saved(folder: pathlib.Path) -> bool:
+  """Returns whether a folder is one that `save` wrote."""
+  return (folder / _FACTS).is_file()
+
+
 def load(folder: pathlib.Path) -> tuple[fitted.Fitted, dict[str, Any]]:
   """Reads a folder that `save` wrote.
 
@@ -91,7 +96,7 @@ def load(folder: pathlib.Path) -> tuple[fitted.Fitted, dict[str, Any]]:
   Raises:
     UserError: it is no such folder, or damaged.
   """
-  if not (folder / _FACTS).is_file():
+  if not is_saved(folder):
     mend = 'give a folder that save() wrote'
     if (folder / 'config.json').is_file():
       mend = 'it is a run of the command, so use from_run()'

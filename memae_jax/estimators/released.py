@@ -12,7 +12,7 @@ import json
 import os
 import pathlib
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import flax.serialization
@@ -92,16 +92,9 @@ def load(
   """
   with calls.guarded():
     root = place(folder)
-    fleet, _, member = name.partition('/')
+    fleet, _, member = _name(name).partition('/')
     found = facts(fleet, root)
-    known = members(found)
-    first = next(iter(found['methods']))
-    member = member if member in known else f'{member}/{first}'
-    if member not in known:
-      raise errors.UserError(
-        f'"{name}" is not released'
-        + errors.did_you_mean(name, (f'{fleet}/{one}' for one in known))
-      )
+    member = _member(fleet, member, found['classes'], found['methods'])
     network = _fitted(root / fleet / WEIGHTS, found, member)
     return detector.Detector.of_fitted(network, {}, name)
 
@@ -118,15 +111,57 @@ def card(name: str, folder: str | os.PathLike[str] | None = None) -> str:
   """
   with calls.guarded():
     root = place(folder)
-    facts(name, root)
+    facts(_name(name), root)
     return foreign.text(root / name / CARD)
+
+
+def _member(
+  fleet: str,
+  member: str,
+  classes: Mapping[str, Mapping[str, Any]],
+  methods: Iterable[str],
+) -> str:
+  """Returns CLASS/METHOD of a replica, of which METHOD may be left out.
+
+  Args:
+    fleet: its name, for messages.
+    member: CLASS or CLASS/METHOD.
+    classes: methods by class.
+    methods: of the fleet; the first one is the default.
+
+  Raises:
+    UserError: there is no such class or method.
+  """
+  number, _, method = member.partition('/')
+  method = method or next(iter(methods))
+  for kind, word, known in (
+    ('class', number, classes),
+    ('method', method, classes.get(number, ())),
+  ):
+    if word not in known:
+      raise errors.UserError(
+        f'released fleet "{fleet}" has no {kind} "{word}"'
+        + errors.did_you_mean(word, known)
+        + f'; give a name such as "{fleet}/{next(iter(classes))}"'
+      )
+  return f'{number}/{method}'
+
+
+def _name(name: Any) -> str:
+  """Returns a name; raises UserError if it is no text."""
+  if isinstance(name, str):
+    return name
+  raise errors.UserError(
+    f'name is {name!r:.40}; give text such as "mnist/3", see'
+    ' memae_jax.released()'
+  )
 
 
 def place(folder: str | os.PathLike[str] | None) -> pathlib.Path:
   """Returns the folder of the fleets; None: that of the package."""
   if folder is None:
     return pathlib.Path(str(importlib.resources.files('memae_jax'))) / 'weights'
-  return paths.local(os.fspath(folder), 'folder')
+  return paths.local(folder, 'folder')
 
 
 def _fleets(root: pathlib.Path) -> list[str]:

@@ -57,7 +57,7 @@ class Run:
       ValueError: there is no evaluated run.
     """
     with errors.as_value_errors():
-      self.workdir = paths.local(os.fspath(workdir), 'workdir')
+      self.workdir = paths.local(workdir, 'workdir')
       self._existing('results.json')
 
   def __repr__(self) -> str:
@@ -128,7 +128,7 @@ def train(
     resolved = config_lib.resolve(_fields(config))
     if workdir is None:
       workdir = tempfile.mkdtemp(prefix='memae_jax_')
-    folder = paths.local(os.fspath(workdir), 'workdir')
+    folder = paths.local(workdir, 'workdir')
     whole_run.train(resolved, folder)
   return Run(folder)
 

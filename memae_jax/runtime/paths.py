@@ -1,5 +1,6 @@
 """Files and folders as people name them. Standard library only."""
 
+import os
 import pathlib
 import re
 import urllib.parse
@@ -11,7 +12,7 @@ _ADDRESS = re.compile(r'[A-Za-z][\w+.@-]+:/')
 _FILE_URL = re.compile(r'file:(?://(?:localhost)?)?(/(?!/).*)', re.IGNORECASE)
 
 
-def local(name: str, field: str) -> pathlib.Path:
+def local(name: str | os.PathLike[str], field: str) -> pathlib.Path:
   """Returns the path that a name stands for; `~` is expanded.
 
   Args:
@@ -19,9 +20,13 @@ def local(name: str, field: str) -> pathlib.Path:
     field: the flag or field that has it, for messages, such as '--workdir'.
 
   Raises:
-    UserError: the name is an address, such as gs://bucket/x, or has a
-      character that no path can have, or a home folder that is not here.
+    UserError: the name is no text, is an address, such as gs://bucket/x, or has
+      a character that no path can have, or a home folder that is not here.
   """
+  if not isinstance(name, (str, os.PathLike)):
+    raise errors.UserError(
+      f'{field} is {name!r:.40}; give a path, as text or of pathlib'
+    )
   address = _FILE_URL.fullmatch(str(name))
   if address:
     name = urllib.parse.unquote(address[1])

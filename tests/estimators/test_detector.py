@@ -74,18 +74,26 @@ def test_clones_and_pickles(detector, table):
   [
     ({}, [[1.0, np.nan]] * 5, 'NaN'),
     ({}, [[1.0, 2.0]] * 2, 'minimum of 3'),
-    ({}, [['a', 'b']] * 5, 'bytes.strings'),
+    ({}, [['a', 'b']] * 5, 'array of text'),
+    ({}, [[1.0, 2.0]] * 5, 'are equal, so there is nothing to learn'),
+    ({'verbose': 'no'}, [[1.0, 2.0]] * 5, "verbose is 'no'"),
     ({}, pd.DataFrame({'k': ['a'] * 5}), 'column "k" of X is'),
     ({'contamination': 0.7}, [[1.0, 2.0]] * 5, 'at most 0.5'),
-    ({'network': 'graph'}, [[1.0, 2.0]] * 5, '"model.network" is'),
-    ({'config': {'a.b': 1}}, [[1.0, 2.0]] * 5, '"a.b" is unknown'),
+    ({'network': 'graph'}, [[1.0, 2.0], [3, 1]] * 5, '"model.network" is'),
+    ({'config': {'a.b': 1}}, [[1.0, np.nan]] * 5, '"a.b" is unknown'),
   ],
 )
 def test_bad_input_is_a_value_error_of_one_line(small, parameters, rows, words):
   with pytest.raises(ValueError, match=words) as caught:
     small(**parameters).fit(rows)
-  if 'NaN' not in words:  # That of scikit-learn has more lines.
-    assert '\n' not in str(caught.value)
+  assert '\n' not in str(caught.value)
+
+
+def test_parameters_have_names_that_are_known():
+  with pytest.raises(TypeError, match=r'MemAE has .* mean "epochs"'):
+    memae_jax.MemAE(epoch=3)
+  with pytest.raises(TypeError, match='takes parameters by name'):
+    memae_jax.MemAE(50)
 
 
 def test_other_samples_are_refused(detector):

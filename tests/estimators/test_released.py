@@ -48,9 +48,10 @@ def test_without_a_method_it_is_the_first_one():
   [
     ('digitz/3', r'no released fleet "digitz" \(did you mean "digits"\?\)'),
     ('nothing', r'no released fleet "nothing" \(known: digits'),
-    ('digits', '"digits" is not released'),
-    ('digits/11', '"digits/11" is not released'),
-    ('digits/3/vae', 'did you mean "digits/3/memae"'),
+    ('digits', r'"digits" has no class "" \(known: 0, 1'),
+    ('digits/11', r'no class "11" \(did you mean "1"\?\)'),
+    ('digits/3/vae', r'no method "vae" \(known: .*memae'),
+    (3, 'name is 3; give text'),
     ('../weights/digits/3', r'no released fleet "\.\."'),
   ],
 )

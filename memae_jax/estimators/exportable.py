@@ -1,0 +1,139 @@
+"""One replica as it is exported: of a run, or of a saved estimator."""
+
+import pathlib
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from memae_jax import config as config_lib
+from memae_jax import losses
+from memae_jax.estimators import folder
+from memae_jax.evaluation.scoring import collect, onnx_file, single
+from memae_jax.methods import registry
+from memae_jax.runtime import errors
+from memae_jax.training import experiment
+
+_NORMALS, _RANDOM = 'validation normals', 'random samples'
+
+
+class Taken(NamedTuple):
+  """A replica with the weights that evaluation takes.
+
+  experiment: of its family; that of a saved estimator has no data.
+  index: of the replica. one: it, alone. calibrated: its threshold.
+  at: step of the checkpoint. step: that of the weights in it.
+  samples: what `compared` gives, in words.
+  """
+
+  experiment: experiment.Experiment
+  index: int
+  one: single.Single
+  calibrated: collect.Calibration
+  at: int
+  step: int
+  samples: str = _NORMALS
+
+
+def taken(
+  run: pathlib.Path, name: str, check_method: Callable[[str], None]
+) -> Taken:
+  """Returns a replica of a run.
+
+  Args:
+    run: folder of the run; or one that an estimator wrote, whose samples need
+      not be there.
+    name: of the replica; '': the first one.
+    check_method: refuses methods by their names.
+
+  Raises:
+    UserError: there is no such run or replica, or its scores need more than
+      one sample at a time.
+  """
+  config = config_lib.load(run / 'config.json')
+  if folder.is_saved(run) and not pathlib.Path(config.data.path).is_file():
+    return _of_estimator(run, name, check_method)
+  exp, index = experiment.build(config).find(name)
+  check_method(exp.replicas[index].variant)
+  _check_score(exp)
+  at, weights, steps = collect.restored(exp, run)
+  calibrated = collect.calibrations(exp, weights)[index]
+  _check_threshold(exp, index, calibrated)
+  one = single.of(exp, weights, index, calibrated.parts)
+  return Taken(exp, index, one, calibrated, at, int(steps[index]))
+
+
+def _of_estimator(run, name, check_method) -> Taken:
+  """Returns the replica of a saved estimator, see `taken`."""
+  found, _ = folder.load(run)
+  exp, index = found.built()[0].find(name)
+  check_method(exp.replicas[index].variant)
+  _check_score(exp)
+  calibrated = collect.Calibration(found.threshold, found.parts, found.normal)
+  one = single.of(exp, found.weights, index, found.parts)
+  steps = collect.select_weights(*found.built(), found.step)[1]
+  return Taken(
+    exp, index, one, calibrated, found.step, int(steps[index]), _RANDOM
+  )
+
+
+def check(name: str) -> None:
+  """Raises UserError if a method cannot be exported."""
+  if not registry.find(name).exportable:
+    raise errors.UserError(
+      f'method "{name}" cannot be exported; give --replica=NAME of another'
+    )
+
+
+def _check_score(exp: experiment.Experiment) -> None:
+  """Raises UserError if scores need more than one sample at a time."""
+  names = exp.programs.score_names
+  if losses.find(exp.rule).over_clips:
+    alone = [name for name in names if not losses.find(name).over_clips]
+    raise errors.UserError(
+      f'config field "eval.score" is "{exp.rule}", which needs all clips of a'
+      ' video, but a scorer takes any clips; set it to one of'
+      f' {", ".join(alone)} to export'
+    )
+  if exp.config.eval.smooth and exp.source.videos:
+    raise errors.UserError(
+      f'config field "eval.smooth" is {exp.config.eval.smooth:g}, which needs'
+      ' all frames of a video, but a scorer takes any; set it to 0 to export'
+    )
+
+
+def _check_threshold(
+  exp: experiment.Experiment, index: int, calibrated: collect.Calibration
+) -> None:
+  """Raises UserError if the threshold of a replica is not finite."""
+  if not np.isfinite(calibrated.threshold):
+    raise errors.UserError(
+      f'the threshold of replica "{exp.replicas[index].name}" is'
+      f' {calibrated.threshold}: its scores of validation normals are not'
+      ' finite; train it again with a lower train.learning_rate'
+    )
+
+
+def compared(found: Taken, most: int) -> tuple[np.ndarray, np.ndarray]:
+  """Returns samples with their scores, by which a copy can be compared.
+
+  Args:
+    found: the replica. Where its data are not at hand, samples are random:
+      bytes, or normal numbers after the first stage of scaling.
+    most: how many samples, at most.
+
+  Returns:
+    [B, ...] raw samples, and their scores [B].
+  """
+  exp, index = found.experiment, found.index
+  if found.samples == _NORMALS:
+    rows = exp.splits[index].validation[:most]
+    x = np.asarray(exp.source.inputs[rows])
+    return onnx_file.raw(x, exp.source.host), found.calibrated.normal[: len(x)]
+  rng, shape = np.random.default_rng(0), (most, *found.one.shape)
+  if np.dtype(found.one.dtype) == np.uint8:
+    x = rng.integers(0, 256, shape, np.uint8)
+  else:
+    x = rng.normal(size=shape).astype(np.float32)
+  raw = onnx_file.raw(x, exp.source.host)
+  return raw, np.asarray(found.one.outputs(x)['score'])
