@@ -95,9 +95,7 @@ class Scorer:
         f'{self._path} is damaged: its program takes or returns something else'
         ' than its meta.json says; export it again'
       )
-    self._names = [
-      name for column in by_column.columns(meta) for name in column.inputs
-    ]
+    self._names = by_column.inputs(meta['input'])
     # Without the maps, which XLA does not compute then.
     self._score = jax.jit(
       lambda *args: {'score': exported.call(*args)['score']}
@@ -121,7 +119,8 @@ class Scorer:
       samples: [B, *shape] raw samples as the data set has them: images and
         clips as uint8 (with motion as float32), tables as numbers (float64
         where they are large) with categories one-hot, in the order of
-        `meta['input']['columns']`. Or the path of a file or folder, see
+        `meta['input']['columns']`; or a data frame, whose categories and dates
+        may be as in the training file. Or the path of a file or folder, see
         `read`.
 
     Raises:
@@ -345,7 +344,9 @@ class Scorer:
     Raises:
       UserError: shape or type are others, or there is no sample.
     """
-    x = np.asarray(by_column.in_order(samples, self._names, where))
+    x = np.asarray(by_column.of_frame(samples, self.meta['input'], where))
+    if self._shape[-1:] == (1,) and x.shape[1:] == self._shape[:-1]:
+      x = x[..., None]  # Grey pictures without an axis of channels.
     wanted = f'[B{"".join(f", {n}" for n in self._shape)}] {self._dtype}'
     if x.shape[1:] != self._shape or x.ndim != len(self._shape) + 1:
       hint = ', also for one sample' if x.shape == self._shape else ''

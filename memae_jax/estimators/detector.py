@@ -122,7 +122,8 @@ class Detector(
     """Writes the folder of a run, which `load` and the commands read.
 
     Args:
-      path: of a folder that does not exist or is empty.
+      path: of a folder that does not exist, is empty, or is one that `save`
+        wrote, which is replaced.
       samples: whether the samples of `fit` are written, too; export and
         evaluation by command need them. Without, or once it was pickled or
         loaded, only `load` reads the folder.

@@ -16,6 +16,9 @@ from memae_jax.runtime import atomic, errors, metrics_log, strict_json
 from memae_jax.training import checkpoint, run_folder
 
 _FACTS, _ARRAYS = 'estimator.json', 'estimator.npz'
+_SAMPLES = ('samples.npz', 'samples.csv')
+_WRITTEN = {_FACTS, _ARRAYS, *_SAMPLES, 'config.json', 'metrics.jsonl'}
+_WRITTEN |= {'checkpoints', '.lock'}
 _SHAPE = {  # Of estimator.json.
   'parameters': {str: object},
   'offset': float,
@@ -31,55 +34,74 @@ def save(
   described: dict[str, Any],
   samples: bool,
 ) -> None:
-  """Writes a fitted network as the folder of a run.
+  """Writes a fitted network as the folder of a run, all of it or nothing.
 
   Args:
-    folder: does not exist yet, or is empty.
+    folder: does not exist yet, is empty, or is one that this wrote, to which
+      nothing was added; it is replaced then.
     found: the network.
     described: facts of the estimator, as JSON.
     samples: whether its samples are written, if they are at hand.
 
   Raises:
-    UserError: there is something in the folder, or it cannot be written.
+    UserError: there is something else in the folder, or it cannot be written.
   """
-  if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-    raise errors.UserError(f'{folder} is not empty; give a new folder')
-  folder.mkdir(parents=True, exist_ok=True)
+  folder = folder.absolute()
+  _check_free(folder)
   exp, state = found.built()
   config = config_lib.resolve(found.config)
-  if samples and found.samples is not None:
-    path = _write_samples(folder, found.samples, described['feature_names_in'])
-    config = config_lib.changed(config, {'data.path': str(path.absolute())})
-  run_folder.store_config(folder, config)
-  atomic.write(folder / 'metrics.jsonl', found.events.text())
-  meta = found.meta | {'config': config.to_dict()}
-  with run_folder.opened(exp, folder, read_only=False) as checkpoints:
-    checkpoints.save(found.step, state, meta)
-  near = np.zeros((0, 0), int) if found.near is None else found.near
-  content = io.BytesIO()
-  np.savez(content, normal=found.normal, near=near)
-  atomic.write(folder / _ARRAYS, content.getvalue())
-  facts = described | {'parts': strict_json.plain(found.parts)}
-  atomic.write(folder / _FACTS, strict_json.text(facts))
+  with atomic.replacing_folder(folder) as new:
+    if samples and found.samples is not None:
+      columns = described['feature_names_in']
+      name = _write_samples(new, found.samples, columns)
+      config = config_lib.changed(config, {'data.path': str(folder / name)})
+    run_folder.store_config(new, config)
+    atomic.write(new / 'metrics.jsonl', found.events.text())
+    meta = found.meta | {'config': config.to_dict()}
+    with run_folder.opened(exp, new, read_only=False) as checkpoints:
+      checkpoints.save(found.step, state, meta)
+    near = np.zeros((0, 0), int) if found.near is None else found.near
+    content = io.BytesIO()
+    np.savez(content, normal=found.normal, near=near)
+    atomic.write(new / _ARRAYS, content.getvalue())
+    facts = described | {'parts': strict_json.plain(found.parts)}
+    atomic.write(new / _FACTS, strict_json.text(facts))
+
+
+def _check_free(folder: pathlib.Path) -> None:
+  """Raises UserError unless a folder may be written, see `save`."""
+  if not folder.exists():
+    return
+  if not folder.is_dir():
+    raise errors.UserError(f'{folder} is a file; give a new folder')
+  names = {path.name for path in folder.iterdir()}
+  others = names - _WRITTEN if is_saved(folder) else names
+  if others:
+    raise errors.UserError(
+      f'{folder} is not empty: save() did not write "{min(others)}"; give a new'
+      ' folder'
+    )
 
 
 def _write_samples(
   folder: pathlib.Path, samples: np.ndarray, names: list[str] | None
-) -> pathlib.Path:
-  """Writes samples so that the data set "arrays" reads the same ones."""
+) -> str:
+  """Writes samples so that the data set "arrays" reads the same ones.
+
+  Returns:
+    The name of their file.
+  """
   if names is None:
     content = io.BytesIO()
     np.savez(content, inputs=samples)
-    path = folder / 'samples.npz'
-    atomic.write(path, content.getvalue())
-    return path
+    atomic.write(folder / _SAMPLES[0], content.getvalue())
+    return _SAMPLES[0]
   text = io.StringIO()
   writer = csv.writer(text, lineterminator='\n')
   writer.writerow(names)
   writer.writerows(samples.tolist())
-  path = folder / 'samples.csv'
-  atomic.write(path, text.getvalue())
-  return path
+  atomic.write(folder / _SAMPLES[1], text.getvalue())
+  return _SAMPLES[1]
 
 
 def is_saved(folder: pathlib.Path) -> bool:

@@ -11,7 +11,6 @@ import importlib.resources
 import json
 import os
 import pathlib
-import tempfile
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -24,7 +23,7 @@ from memae_jax import config as config_lib
 from memae_jax.estimators import calls, detector, fitted
 from memae_jax.evaluation.scoring import combined
 from memae_jax.runtime import (
-  disk,
+  atomic,
   errors,
   foreign,
   paths,
@@ -319,13 +318,6 @@ def write(folder: pathlib.Path, files: Mapping[str, bytes]) -> None:
   Raises:
     UserError: the disk refuses it.
   """
-  with disk.writing(folder.parent):
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix='.') as spare:
-      new = pathlib.Path(spare, 'new')
-      new.mkdir()
-      for name, content in files.items():
-        (new / name).write_bytes(content)
-      if folder.exists():
-        folder.rename(pathlib.Path(spare, 'old'))
-      new.rename(folder)
+  with atomic.replacing_folder(folder) as new:
+    for name, content in files.items():
+      (new / name).write_bytes(content)

@@ -1,4 +1,4 @@
-"""Contributions of columns of a table to the scores of an exported scorer."""
+"""Columns of tables that a scorer takes, and what they add to scores."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -32,27 +32,42 @@ def columns(meta: Mapping[str, Any]) -> list[types.Column]:
   return types.columns_of_json(meta['input']['columns'])
 
 
-def in_order(samples: Any, names: list[str], where: str = '') -> Any:
-  """Returns the columns of a data frame in the order of the training.
+def inputs(meta: Mapping[str, Any]) -> list[str]:
+  """Returns the names of the inputs of a network, by `input` of meta.json."""
+  columns = types.columns_of_json(meta['columns'])
+  return [name for column in columns for name in column.inputs]
+
+
+def of_frame(samples: Any, meta: Mapping[str, Any], where: str = '') -> Any:
+  """Returns the rows of a data frame as the inputs of a network, [B, D].
 
   Args:
-    samples: a frame of pandas or polars, or anything else, which stays.
-    names: of the inputs of the network. A frame that has none of them is taken
-      as it is, as is one whose columns have no names.
+    samples: a frame of pandas or polars, or anything else, which stays. Its
+      columns are those of the training table, of which others are left out; or
+      encoded ones. A frame that has none of either is taken as it is, as is one
+      whose columns have no names.
+    meta: `input` of meta.json.
     where: begins an error message.
 
   Raises:
-    UserError: some names are others, or stand there twice.
+    UserError: encoded columns are others, or stand there twice; or a value of
+      other ones is missing or unknown.
   """
-  given = [c for c in getattr(samples, 'columns', ()) if isinstance(c, str)]
+  if not hasattr(samples, 'columns'):
+    return samples
+  from memae_jax.data.tables import frames  # Arrays need nothing of it.
+
+  if frames.is_raw(samples, meta):
+    return frames.encoded(samples, meta)
+  names = inputs(meta)
+  given = [c for c in samples.columns if isinstance(c, str)]
   if not {*given} & {*names}:
     return samples
-  for kind, some, others in (
-    ('lack', names, given),
-    ('have, unknown to the training,', given, names),
-    ('have twice', given, [c for c in given if given.count(c) == 1]),
+  for kind, odd in (
+    ('lack', [name for name in names if name not in given]),
+    ('have twice', [name for name in names if given.count(name) > 1]),
   ):
-    if odd := [name for name in dict.fromkeys(some) if name not in others]:
+    if odd:
       raise errors.UserError(
         f'{where}samples {kind} column "{odd[0]}"'
         + (f' and {len(odd) - 1} more' if odd[1:] else '')

@@ -1,4 +1,4 @@
-"""Files that are complete or not there: written aside, then renamed.
+"""Files and folders that are whole or not there: written aside, then renamed.
 
 If several processes run, only the first writes.
 """
@@ -56,6 +56,32 @@ def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
     except BaseException:
       pathlib.Path(name).unlink(missing_ok=True)
       raise
+
+
+@contextlib.contextmanager
+def replacing_folder(folder: pathlib.Path) -> Iterator[pathlib.Path]:
+  """Yields an empty folder to fill; at the end it becomes `folder`.
+
+  What was there goes, but only then. Only the first process may call it.
+
+  Raises:
+    UserError: the disk refuses it.
+  """
+  folder = folder.resolve()
+  with disk.writing(folder.parent):
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix='.') as spare:
+      new, old = pathlib.Path(spare, 'new'), pathlib.Path(spare, 'old')
+      new.mkdir()
+      yield new
+      if folder.exists():
+        folder.rename(old)
+      try:
+        new.rename(folder)
+      except OSError:
+        if old.exists():
+          old.rename(folder)
+        raise
 
 
 def _umask() -> int:

@@ -46,6 +46,21 @@ def test_commands_read_the_folder(saved, detector, table, tmp_path):
 
 
 @pytest.mark.slow
+def test_without_samples_it_is_exported_all_the_same(tmp_path):
+  """Released weights come without them, and folders move."""
+  pytest.importorskip('onnxruntime')
+  found = memae_jax.load('digits/3')
+  found.save(tmp_path / 'run')
+  images = np.random.default_rng(0).integers(0, 256, (9, 8, 8), np.uint8)
+  wanted = found.anomaly_score(images)
+  export.to_file(tmp_path / 'run', tmp_path / 'one.scorer')
+  export.to_onnx(tmp_path / 'run', tmp_path / 'one.onnx')
+  loaded = scorer.load(tmp_path / 'one.scorer')
+  np.testing.assert_allclose(loaded.score(images), wanted, rtol=1e-5)
+  assert np.isclose(loaded.threshold, -found.offset_)
+
+
+@pytest.mark.slow
 def test_frames_keep_their_names(small, table, tmp_path):
   frame = pd.DataFrame(table, columns=['a', 'b "x"', 'c, d', 'e'])
   found = small().fit(frame)
@@ -60,8 +75,13 @@ def test_frames_keep_their_names(small, table, tmp_path):
 
 @pytest.mark.slow
 def test_folders_that_are_refused(saved, detector, tmp_path):
-  with pytest.raises(ValueError, match='not empty'):
+  detector.save(saved)  # As a cell of a notebook that runs again.
+  (saved / 'report.html').write_text('')
+  with pytest.raises(ValueError, match='did not write "report.html"'):
     detector.save(saved)
+  (saved / 'report.html').unlink()
+  with pytest.raises(ValueError, match='is a file'):
+    detector.save(saved / 'config.json')
   with pytest.raises(ValueError, match='give a folder that save'):
     memae_jax.MemAE.load(tmp_path)
   with pytest.raises(ValueError, match='use MemAE'):

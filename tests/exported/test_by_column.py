@@ -56,19 +56,21 @@ def test_scores_that_are_refused(score, found):
 def test_columns_of_a_frame_are_found_by_name():
   pandas = pytest.importorskip('pandas')
   names = ['a', 'b', 'c']
+  columns = [{'name': n, 'categories': [], 'parts': []} for n in names]
+  meta = {'columns': columns}
+  assert by_column.inputs(meta) == names
   frame = pandas.DataFrame({'c': [3.0, 6.0], 'a': [1.0, 4.0], 'b': [True, 0]})
-  found = by_column.in_order(frame, names)
+  found = by_column.of_frame(frame, meta)
   np.testing.assert_array_equal(found, [[1, 1, 3], [4, 0, 6]])
   with pytest.raises(errors.UserError, match='lack column "b"; give 3 columns'):
-    by_column.in_order(frame[['a', 'c']], names)
-  more = frame.assign(d=1, e=2)
-  with pytest.raises(errors.UserError, match='unknown .* column "d" and 1 mor'):
-    by_column.in_order(more, names)
+    by_column.of_frame(frame[['a', 'c']], meta)
+  more = frame.assign(d='x', e=2)  # Left out, as of files.
+  np.testing.assert_array_equal(by_column.of_frame(more, meta), found)
   twice = pandas.concat([frame, frame[['b']]], axis=1)
   with pytest.raises(errors.UserError, match='samples have twice column "b";'):
-    by_column.in_order(twice, names)
+    by_column.of_frame(twice, meta)
   # Without names, and where none of them is known, by their places.
   for other in (frame.to_numpy(), pandas.DataFrame(frame.to_numpy())):
-    assert by_column.in_order(other, names) is other
+    assert by_column.of_frame(other, meta) is other
   other = frame.rename(columns=str.upper)
-  assert by_column.in_order(other, names) is other
+  assert by_column.of_frame(other, meta) is other

@@ -46,3 +46,17 @@ def test_writing_takes_no_device(tmp_path):
 def test_text_that_is_no_utf8_is_written(tmp_path):
   atomic.write(tmp_path / 'a', 'caf\udce9 é')
   assert (tmp_path / 'a').read_bytes() == 'caf\\udce9 é'.encode()
+
+
+def test_a_folder_is_replaced_as_a_whole(tmp_path):
+  folder = tmp_path / 'a' / 'b'
+  with atomic.replacing_folder(folder) as new:
+    (new / 'one').write_text('1')
+  with pytest.raises(ValueError, match='stop'):
+    with atomic.replacing_folder(folder) as new:
+      (new / 'two').write_text('2')
+      raise ValueError('stop')
+  assert os.listdir(folder) == ['one'] and os.listdir(folder.parent) == ['b']
+  with atomic.replacing_folder(folder) as new:
+    (new / 'two').write_text('2')
+  assert os.listdir(folder) == ['two'] and os.listdir(folder.parent) == ['b']

@@ -142,7 +142,7 @@ def _known_readings(raws, cells, formats, thousands):
   """Reads columns by the formats of the training, as `_readings` does."""
   readings = {}
   for name, column_cells in cells.items():
-    format = formats.get(name, numbers.Format())
+    format = formats.get(name) or _plain(column_cells)
     try:
       readings[name] = numbers.read(
         column_cells, format.decimal, thousands, format
@@ -156,6 +156,12 @@ def _known_readings(raws, cells, formats, thousands):
         f' "{error.cell[:40]}", but {why}'
       ) from None
   return readings
+
+
+def _plain(cells) -> numbers.Format:
+  """Returns the format of plain numbers; of truth values, that of words."""
+  words = {cell.casefold() for cell in set(cells) if cell is not None}
+  return numbers.Format(words=bool(words) and words <= {'true', 'false'})
 
 
 def _place(raws, name: str, cell: str) -> str:

@@ -62,21 +62,40 @@ class Rows(stream_samples.Singles):
     return self._fitting(inputs[0]), places.get(self._key, [''])[0]
 
 
-def _column(name: str, value: Any, options: read_table.Options) -> np.ndarray:
-  """Returns a value as a column of one row, of numbers or of text.
+def cell(
+  name: str, value: Any, options: read_table.Options, where: str = _NAME
+) -> float | str | None:
+  """Returns a value as a cell of a table, a number or text.
+
+  Args:
+    name: of its column.
+    value: text as in a file, a number, a truth value, or None.
+    options: by which rows are read.
+    where: begins an error message.
+
+  Returns:
+    Text of a column of text, or None where it has no value; and of any column
+    where the value is text. Else a number, NaN where there is no value.
 
   Raises:
-    UserError: it is no text, number, truth value or None.
+    UserError: it is something else.
   """
   if options.is_text(name):
     text = '' if value is None else str(value).strip()
-    return np.array([None if options.is_no_text(text) else text], object)
+    return None if options.is_no_text(text) else text
   if isinstance(value, str):
-    return np.array([value.strip()], object)
+    return value.strip()
   try:
-    return np.array([np.nan if value is None else float(value)])
+    return np.nan if value is None else float(value)
   except (TypeError, ValueError, OverflowError) as error:
     raise errors.UserError(
-      f'{_NAME}: column "{name[:40]}" holds a {type(value).__name__} that is no'
+      f'{where}: column "{name[:40]}" holds a {type(value).__name__} that is no'
       ' number; give a number, text as in a file, or nothing'
     ) from error
+
+
+def _column(name: str, value: Any, options: read_table.Options) -> np.ndarray:
+  """Returns a value as a column of one row, of numbers or of text."""
+  found = cell(name, value, options)
+  kind = np.float64 if isinstance(found, float) else object
+  return np.array([found], kind)
