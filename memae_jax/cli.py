@@ -68,6 +68,8 @@ def parse(argv: list[str], arguments: int = 0) -> list[str]:
     rest = flags.FLAGS(command.words)
     if command.members:
       command_line.set_members(flags.FLAGS['config'].value, command.members)
+  except SystemExit as end:  # absl calls --help a failure.
+    raise SystemExit(0) from end
   except errors.UserError as error:
     _fail(error, error.exit_code)
   except (flags.Error, TypeError, ValueError, OSError) as error:

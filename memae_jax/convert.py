@@ -50,7 +50,7 @@ def _torch():
     import torch
   except ImportError as error:
     raise errors.UserError(
-      "PyTorch is missing; pip install -e '.[convert]'"
+      "PyTorch is missing; pip install 'memae_jax[convert]'"
     ) from error
   return torch
 

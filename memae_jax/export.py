@@ -159,9 +159,10 @@ def meta(
 
 def _meta_of(taken: exportable.Taken) -> dict[str, Any]:
   """Returns the content of meta.json of what a run gave."""
-  return meta(
+  told = meta(
     taken.experiment, taken.index, taken.calibrated, taken.at, taken.step
   )
+  return told | ({'threshold_rule': taken.rule} if taken.rule else {})
 
 
 def to_file(run: pathlib.Path, path: pathlib.Path, name: str = '') -> None:

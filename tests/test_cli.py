@@ -3,6 +3,8 @@
 import gzip
 import json
 import os
+import subprocess
+import sys
 
 import jax
 import numpy as np
@@ -185,6 +187,13 @@ COMMANDS = {
 def test_commands(name, tmp_path):
   argv, words = COMMANDS[name]
   _refused(tmp_path, argv, words)
+
+
+@pytest.mark.slow
+def test_help_is_no_failure():
+  command = [sys.executable, '-m', 'memae_jax.main', '--help']
+  out = subprocess.run(command, capture_output=True, text=True, check=True)
+  assert '--workdir' in out.stdout
 
 
 def test_no_workdir():

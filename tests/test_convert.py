@@ -220,7 +220,7 @@ def test_a_run_is_not_overwritten(tmp_path):
 
 def test_without_pytorch(tmp_path, monkeypatch):
   monkeypatch.setitem(sys.modules, 'torch', None)
-  _refused(r"pip install -e '\.\[convert\]'", convert.read, tmp_path)
+  _refused(r"pip install 'memae_jax\[convert\]'", convert.read, tmp_path)
 
 
 def test_a_cosine_memory_is_warned_of(tmp_path, caplog):

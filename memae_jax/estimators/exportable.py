@@ -14,8 +14,6 @@ from memae_jax.methods import registry
 from memae_jax.runtime import errors
 from memae_jax.training import experiment
 
-_NORMALS, _RANDOM = 'validation normals', 'random samples'
-
 
 class Taken(NamedTuple):
   """A replica with the weights that evaluation takes.
@@ -23,7 +21,9 @@ class Taken(NamedTuple):
   experiment: of its family; that of a saved estimator has no data.
   index: of the replica. one: it, alone. calibrated: its threshold.
   at: step of the checkpoint. step: that of the weights in it.
-  samples: what `compared` gives, in words.
+  is_run: whether its scores are those of the evaluation of a run. Else it is a
+    saved estimator. rule: of its threshold, in words; '': that of runs.
+  has_data: whether the samples that it was fitted on are at hand.
   """
 
   experiment: experiment.Experiment
@@ -32,7 +32,15 @@ class Taken(NamedTuple):
   calibrated: collect.Calibration
   at: int
   step: int
-  samples: str = _NORMALS
+  is_run: bool = True
+  rule: str = ''
+
+  has_data: bool = True
+
+  @property
+  def samples(self) -> str:
+    """Says what samples `compared` gives."""
+    return 'validation normals' if self.has_data else 'random samples'
 
 
 def taken(
@@ -51,8 +59,8 @@ def taken(
       one sample at a time.
   """
   config = config_lib.load(run / 'config.json')
-  if folder.is_saved(run) and not pathlib.Path(config.data.path).is_file():
-    return _of_estimator(run, name, check_method)
+  if folder.is_saved(run):
+    return _of_estimator(run, config, name, check_method)
   exp, index = experiment.build(config).find(name)
   check_method(exp.replicas[index].variant)
   _check_score(exp)
@@ -63,18 +71,26 @@ def taken(
   return Taken(exp, index, one, calibrated, at, int(steps[index]))
 
 
-def _of_estimator(run, name, check_method) -> Taken:
+def _of_estimator(run, config, name, check_method) -> Taken:
   """Returns the replica of a saved estimator, see `taken`."""
-  found, _ = folder.load(run)
+  found, described = folder.load(run)
   exp, index = found.built()[0].find(name)
   check_method(exp.replicas[index].variant)
   _check_score(exp)
-  calibrated = collect.Calibration(found.threshold, found.parts, found.normal)
+  threshold = -described['offset']
+  calibrated = collect.Calibration(threshold, found.parts, found.normal)
   one = single.of(exp, found.weights, index, found.parts)
   steps = collect.select_weights(*found.built(), found.step)[1]
-  return Taken(
-    exp, index, one, calibrated, found.step, int(steps[index]), _RANDOM
+  rule = ''
+  if threshold != found.threshold:
+    share = described['parameters']['contamination']
+    rule = f'what flags {share:.0%} of the samples of fit()'
+  out = Taken(
+    exp, index, one, calibrated, found.step, int(steps[index]), False, rule
   )
+  if not pathlib.Path(config.data.path).is_file():
+    return out._replace(has_data=False)
+  return out._replace(experiment=experiment.build(config))
 
 
 def check(name: str) -> None:
@@ -125,15 +141,17 @@ def compared(found: Taken, most: int) -> tuple[np.ndarray, np.ndarray]:
   Returns:
     [B, ...] raw samples, and their scores [B].
   """
-  exp, index = found.experiment, found.index
-  if found.samples == _NORMALS:
-    rows = exp.splits[index].validation[:most]
+  exp = found.experiment
+  if found.has_data:
+    rows = exp.splits[found.index].validation[:most]
     x = np.asarray(exp.source.inputs[rows])
-    return onnx_file.raw(x, exp.source.host), found.calibrated.normal[: len(x)]
-  rng, shape = np.random.default_rng(0), (most, *found.one.shape)
-  if np.dtype(found.one.dtype) == np.uint8:
-    x = rng.integers(0, 256, shape, np.uint8)
+  elif np.dtype(found.one.dtype) == np.uint8:
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 256, (most, *found.one.shape), np.uint8)
   else:
-    x = rng.normal(size=shape).astype(np.float32)
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(most, *found.one.shape)).astype(np.float32)
   raw = onnx_file.raw(x, exp.source.host)
+  if found.is_run:
+    return raw, found.calibrated.normal[: len(x)]
   return raw, np.asarray(found.one.outputs(x)['score'])

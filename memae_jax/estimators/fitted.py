@@ -170,6 +170,10 @@ class Fitted:
     exp, _ = self.built()
     ((score, self.parts),) = collect.held_out_scores(exp, self.weights)
     self.normal = score.astype(np.float64)
+    self.check_normal()
+
+  def check_normal(self) -> None:
+    """Raises TrainingDiverged if a score of `normal` is not finite."""
     if not np.isfinite(self.normal).all():
       raise errors.TrainingDiverged(
         'scores of validation normals are not finite; lower learning_rate'

@@ -167,6 +167,24 @@ def check_varies(array: np.ndarray) -> None:
     )
 
 
+def check_new(array: np.ndarray, trained: np.ndarray) -> None:
+  """Raises UserError if samples are among those of `fit`.
+
+  Args:
+    array: [v, ...] samples.
+    trained: [n, ...] those of `fit`.
+  """
+  as_bytes = lambda rows: [row.tobytes() for row in rows.astype(np.float64)]
+  known = set(as_bytes(trained))
+  same = [i for i, row in enumerate(as_bytes(array)) if row in known]
+  if same:
+    raise errors.UserError(
+      f'{len(same)} of {len(array)} samples of X, the first at row {same[0]},'
+      ' are equal to some that fit() had, and would make alarm rates too low;'
+      ' leave them out'
+    )
+
+
 def _is_picture(x: Any) -> bool:
   """Returns whether something is a picture of Pillow, which may be absent."""
   return hasattr(x, 'mode') and hasattr(x, 'getbands')

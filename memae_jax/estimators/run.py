@@ -117,8 +117,9 @@ def train(
   Args:
     config: text as after `--config=`, such as 'digits:smoke' or the path of a
       file; or fields as a mapping, nested or by dotted names.
-    workdir: folder of the run, which goes on where it was stopped; None: a new
-      temporary one, which stays until somebody removes it.
+    workdir: folder of the run, which goes on where it was stopped, and has
+      nothing left to do if it is finished; None: a new temporary one, which
+      stays until somebody removes it.
     verbose: 0: no progress bars; 1: bars, also in a notebook.
 
   Raises:
@@ -129,7 +130,7 @@ def train(
     if workdir is None:
       workdir = tempfile.mkdtemp(prefix='memae_jax_')
     folder = paths.local(workdir, 'workdir')
-    whole_run.train(resolved, folder)
+    whole_run.train(resolved, folder, again=False)
   return Run(folder)
 
 

@@ -32,11 +32,19 @@ def check(exp: experiment.Experiment, workdir: pathlib.Path) -> None:
     ) from error
 
 
-def after_training(exp: experiment.Experiment, workdir: pathlib.Path) -> str:
-  """Evaluates a run that was just trained; returns text for the terminal."""
+def after_training(
+  exp: experiment.Experiment, workdir: pathlib.Path, again: bool = True
+) -> str:
+  """Evaluates a run that is trained; returns text for the terminal.
+
+  Args:
+    exp: the experiment.
+    workdir: folder of the run.
+    again: whether it is evaluated although its results are there.
+  """
   if exp.config.eval.course:
     return _steps(exp, workdir, workdir, 'all')
-  return _newest(exp, workdir, workdir)
+  return _newest(exp, workdir, workdir, again)
 
 
 def evaluate_run(
@@ -108,17 +116,16 @@ def _steps(exp, workdir, results, steps: str, watch: bool = False) -> str:
   return f'evaluated steps: {", ".join(map(str, done)) or none}'
 
 
-def _newest(exp, workdir: pathlib.Path, results: pathlib.Path) -> str:
+def _newest(exp, workdir, results: pathlib.Path, again: bool = True) -> str:
   """Evaluates the newest sound checkpoint, or scores `eval.video` with it."""
   with run_folder.opened(exp, workdir) as checkpoints:
     at, state, stored = run_folder.trained(exp, checkpoints, workdir)
     if exp.config.eval.video:
       return f'scores: {new_video.score(exp, state, at, results)}'
-    evaluated = jobs.evaluate_one(
-      evaluate.Request(
-        exp, state, at, workdir, results, stored.get('environment')
-      )
+    request = evaluate.Request(
+      exp, state, at, workdir, results, stored.get('environment')
     )
+    evaluated = jobs.evaluate_one(request, again)
   report = evaluate.report_of(exp, at, results)
   older = '' if at == exp.steps else f' (step {at} of {exp.steps})'
   return f'{evaluate.headline(evaluated)}\nreport: {report}{older}'

@@ -245,15 +245,22 @@ def has_same_report(exp: experiment.Experiment, folder: pathlib.Path) -> bool:
     return False
 
 
-def evaluate_one(request: evaluate.Request) -> dict[str, Any]:
+def evaluate_one(
+  request: evaluate.Request, again: bool = True
+) -> dict[str, Any]:
   """Evaluates a checkpoint, or waits for a job that is evaluating it.
+
+  Args:
+    request: what is evaluated.
+    again: whether it is evaluated although the same results are there.
 
   Returns:
     The results.
   """
   folder = request.folder
   with contextlib.ExitStack() as stack:
-    is_done, lock = False, (folder / _CLAIM, 'evaluating')
+    is_done = not again and has_same_report(request.exp, folder)
+    lock = folder / _CLAIM, 'evaluating'
     with parallel.all_or_none():
       if parallel.is_first() and locks.claim(stack, *lock) is None:
         _LOG.info('another job evaluates step %d; waiting for it', request.at)

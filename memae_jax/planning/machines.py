@@ -131,7 +131,7 @@ def _described(name: str, size: str) -> list[jax.Device]:
   if importlib.util.find_spec('libtpu') is None:
     raise errors.UserError(
       f'--topology={name}:{size} needs libtpu, which compiles for TPUs without'
-      " one: pip install -e '.[plan]'"
+      " one: pip install 'memae_jax[plan]'"
     )
   check_libtpu()
   # No TPU is used: do not look for one, and do not mind one that is in use.

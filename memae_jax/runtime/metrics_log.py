@@ -138,7 +138,7 @@ class MetricsWriter:
       except ImportError as error:
         raise errors.UserError(
           'train.tensorboard needs tensorboardX: pip install'
-          " -e '.[tensorboard]'"
+          " 'memae_jax[tensorboard]'"
         ) from error
     self._path = log(workdir, family)
     kept = [e for e in read_events(self._path) if e['step'] <= step]

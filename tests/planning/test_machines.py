@@ -33,7 +33,7 @@ def test_too_many_simulated_devices(tmp_path):
 def test_libtpu_is_missing(monkeypatch):
   monkeypatch.setattr(importlib.util, 'find_spec', lambda name: None)
   code, _, err = helpers.run('--mode=plan', SMOKE, '--topology=v5e:4x4')
-  assert code == 2 and "pip install -e '.[plan]'" in err
+  assert code == 2 and "pip install 'memae_jax[plan]'" in err
 
 
 def _pin():

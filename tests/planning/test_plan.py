@@ -212,7 +212,7 @@ def test_a_program_that_the_compiler_refuses(words):
 
 def test_a_tpu_that_is_not_at_hand(tmp_path):
   if importlib.util.find_spec('libtpu') is None:
-    pytest.skip("no libtpu: pip install -e '.[plan]'")
+    pytest.skip("no libtpu: pip install 'memae_jax[plan]'")
   process = helpers.start(
     '--mode=plan', SMOKE, '--topology=v5e:2x4', '--config.mesh.memory=2',
     '--nolimits', f'--workdir={tmp_path}',

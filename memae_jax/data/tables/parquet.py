@@ -28,7 +28,7 @@ def read(path: pathlib.Path, options) -> delimited.Raw:
     from pyarrow import parquet
   except ImportError as error:
     raise errors.UserError(
-      f"{name} needs pyarrow; pip install -e '.[parquet]'"
+      f"{name} needs pyarrow; pip install 'memae_jax[parquet]'"
     ) from error
   with foreign.reading(path, 'parquet file', 'copy or write it again'):
     with parquet.ParquetFile(path) as file:

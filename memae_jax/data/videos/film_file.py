@@ -214,7 +214,7 @@ def _pyav(path):
   except ImportError as error:
     raise errors.UserError(
       f'{foreign.name_of(path)} is a video file, and reading it needs PyAV; pip'
-      " install -e '.[video]', or give a folder of pictures"
+      " install 'memae_jax[video]', or give a folder of pictures"
     ) from error
   return av
 

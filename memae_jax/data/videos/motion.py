@@ -239,8 +239,8 @@ def _flow():
     import cv2  # An optional dependency; blocks need none.
   except ImportError as error:
     raise errors.UserError(
-      'config field "data.motion" is "flow", which needs OpenCV; pip install -e'
-      ' \'.[flow]\', or use "blocks"'
+      'config field "data.motion" is "flow", which needs OpenCV; pip install'
+      ' \'memae_jax[flow]\', or use "blocks"'
     ) from error
   search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
 

@@ -1,9 +1,9 @@
 """A film of a video with its errors laid over it, and its scores below.
 
 It plays as fast as the video and has its shape. PyAV encodes it as H.264 where
-it is installed (`pip install -e '.[video]'`). Else Pillow writes an animated
-GIF, which is larger, has 256 colours and leaves out frames of a long or fast
-film.
+it is installed (`pip install 'memae_jax[video]'`). Else Pillow writes an
+animated GIF, which is larger, has 256 colours and leaves out frames of a long
+or fast film.
 """
 
 import fractions
@@ -187,7 +187,7 @@ def write(
     raise errors.UserError(f'{path}: the name of a film ends in .mp4 or .gif')
   if path.suffix == '.mp4' and not has_h264():
     _LOG.warning(
-      "no H.264 encoder, so %s becomes a GIF; pip install -e '.[video]'",
+      "no H.264 encoder, so %s becomes a GIF; pip install 'memae_jax[video]'",
       path.name,
     )
     path = path.with_suffix('.gif')

@@ -47,7 +47,7 @@ def check(variant: str) -> None:
     import onnxruntime  # noqa: F401
   except ImportError as error:
     raise errors.UserError(
-      f"{error.name} is missing; pip install -e '.[onnx]'"
+      f"{error.name} is missing; pip install 'memae_jax[onnx]'"
     ) from error
 
 

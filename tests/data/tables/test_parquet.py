@@ -117,4 +117,4 @@ def test_no_parquet(refused, content):
 
 def test_parquet_without_pyarrow(refused, monkeypatch):
   monkeypatch.setitem(sys.modules, 'pyarrow', None)
-  assert "-e '.[parquet]'" in refused(b'', 'my.parquet')
+  assert "'memae_jax[parquet]'" in refused(b'', 'my.parquet')

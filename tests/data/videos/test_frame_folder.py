@@ -189,7 +189,7 @@ def test_video_files_without_pyav(tmp_path, load, monkeypatch):
   (tmp_path / 'train').mkdir()
   (tmp_path / 'train/2.avi').write_bytes(b'x')
   monkeypatch.setitem(sys.modules, 'av', None)
-  _refused(load, tmp_path, r"2.avi .*PyAV.*pip install -e '\.\[video\]'")
+  _refused(load, tmp_path, r"2.avi .*PyAV.*pip install 'memae_jax\[video\]'")
 
 
 def test_short_video(folder, load):
