@@ -89,13 +89,6 @@ def test_bad_input_is_a_value_error_of_one_line(small, parameters, rows, words):
   assert '\n' not in str(caught.value)
 
 
-def test_parameters_have_names_that_are_known():
-  with pytest.raises(TypeError, match=r'MemAE has .* mean "epochs"'):
-    memae_jax.MemAE(epoch=3)
-  with pytest.raises(TypeError, match='takes parameters by name'):
-    memae_jax.MemAE(50)
-
-
 def test_other_samples_are_refused(detector):
   with pytest.raises(ValueError, match='expecting 4 features'):
     detector.predict([[1.0, 2.0]])
