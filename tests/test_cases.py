@@ -30,7 +30,14 @@ _LIGHT = (
   '--config.eval.baselines=mean',
 )
 _BARE = '--config.eval.baselines=()', '--config.eval.bootstrap=0'
-_RUN = ('--config=configs/digits.py:smoke,classes=1,variant=memae',)
+_RUN = '--config=configs/digits.py:smoke,classes=1,variant=memae', *_LIGHT
+_ROWS = 'configs/arrays.py:smoke,variant=memae'
+# Two layers in place of four, where the case is about files.
+_SHALLOW = (
+  '--config.model.widths=8,8',
+  '--config.model.kernels=3,3',
+  '--config.model.strides=2,2',
+)
 
 
 @pytest.fixture(scope='session')
@@ -111,7 +118,7 @@ def test_a_column_on_an_offset(cases, tmp_path):
   folder, found = cases / 'float32_offset', {}
   for name in ('offset', 'offset_removed'):
     config = f'configs/arrays.py:path={folder / name}.csv,label=kind,normal=ok'
-    ended = _train(tmp_path / name, f'{config},smoke,epochs=40',
+    ended = _train(tmp_path / name, f'{config},smoke,epochs=40,variant=memae',
                    '--config.train.batch_size=32', *_BARE)  # fmt: skip
     assert ended[0] == 0, ended[2]
     found[name] = _auroc(tmp_path / name)
@@ -137,7 +144,7 @@ def test_twelve_bits_in_sixteen(cases, tmp_path):
 def test_good_in_other_letters(cases, tmp_path, name):
   path = cases / 'image_good_case' / name
   config = f'configs/image_folder.py:path={path},smoke,variant=memae'
-  ended = _train(tmp_path / 'run', config)
+  ended = _train(tmp_path / 'run', config, *_SHALLOW)
   if ended[0]:
     _refused(ended, 'Good')
   else:
@@ -148,7 +155,7 @@ def test_good_in_other_letters(cases, tmp_path, name):
 def test_masks_in_the_test_folder(cases, tmp_path):
   path = cases / 'image_mask_in_test' / 'im_masktest'
   config = f'configs/image_folder.py:path={path},smoke,variant=memae'
-  ended = _train(tmp_path / 'run', config)
+  ended = _train(tmp_path / 'run', config, *_SHALLOW)
   if ended[0]:
     _refused(ended, 'crack_mask')
   else:
@@ -160,7 +167,7 @@ def test_masks_in_the_test_folder(cases, tmp_path):
 def test_masks_of_other_names(cases, tmp_path, name):
   path = cases / 'image_masks_other_suffix' / name
   config = f'configs/image_folder.py:path={path},smoke,variant=memae'
-  ended = _train(tmp_path / 'run', config)
+  ended = _train(tmp_path / 'run', config, *_SHALLOW)
   assert ended[0] == 0, ended[2]
   pixels = _results(tmp_path / 'run')['methods']['memae']['pixel_auroc']
   assert pixels['mean'] is not None
@@ -171,7 +178,7 @@ def test_a_name_that_is_not_utf8(cases, tmp_path):
   make = cases / 'image_name_not_utf8'
   subprocess.run(['sh', make / 'make.sh', make, folder], check=True)
   config = f'configs/image_folder.py:path={folder},smoke,variant=memae'
-  ended = _train(tmp_path / 'run', config)
+  ended = _train(tmp_path / 'run', config, *_SHALLOW)
   assert ended[0] == 0, ended[2]
   (table,) = (tmp_path / 'run/eval').glob('*/scores.csv')
   assert 'fissur\\xe9.png' in table.read_text('utf-8')
@@ -190,7 +197,8 @@ def test_zero_in_one_file_is_zero_point_zero_in_the_other(cases, tmp_path):
   folder = cases / 'labels_float_in_test_file'
   config = (
     f'configs/arrays.py:path={folder}/lab_int_train.csv,'
-    f'test={folder}/lab_float_test.csv,label=kind,normal=0,smoke'
+    f'test={folder}/lab_float_test.csv,label=kind,normal=0,smoke,'
+    'variant=memae'
   )
   ended = _train(tmp_path / 'run', config)
   assert ended[0] == 0, ended[2]
@@ -205,7 +213,7 @@ def test_labels_that_differ_by_case(cases, tmp_path):
 
 def test_one_anomaly(cases, tmp_path):
   path = cases / 'one_anomaly/oneanom.csv'
-  config = f'configs/arrays.py:path={path},label=kind,normal=ok,smoke'
+  config = f'{_ROWS},path={path},label=kind,normal=ok'
   code, out, err = _train(tmp_path / 'run', config)
   said = (out + err).lower()
   assert 'auroc' in said and (code == 2 or 'undefined' in said), said
@@ -216,7 +224,7 @@ def test_an_index_that_pandas_stored(cases, tmp_path):
   found = {}
   for name in ('index.parquet', 'noise_only.csv'):
     path, workdir = folder / name, tmp_path / name
-    config = f'configs/arrays.py:path={path},label=kind,normal=ok,smoke'
+    config = f'{_ROWS},path={path},label=kind,normal=ok'
     ended = _train(workdir, config + ',epochs=40',
                    '--config.train.batch_size=32')  # fmt: skip
     assert ended[0] == 0, ended[2]
@@ -245,7 +253,7 @@ def plain_scorer(cases, tmp_path_factory):
   """A detector of the rows of plain.csv."""
   folder = tmp_path_factory.mktemp('plain')
   path = cases / 'scorer_duplicate_column/plain.csv'
-  config = f'configs/arrays.py:path={path},label=kind,normal=ok,smoke'
+  config = f'{_ROWS},path={path},label=kind,normal=ok'
   ended = _train(folder / 'run', config)
   assert ended[0] == 0, ended[2]
   detector = folder / 'plain.scorer'
@@ -279,7 +287,7 @@ def test_new_rows_in_the_files_of_training(cases, plain_scorer, tmp_path):
 
 def test_thousands(cases, tmp_path):
   path = cases / 'table_thousands/thousands.csv'
-  config = f'configs/arrays.py:path={path},label=kind,normal=ok,smoke'
+  config = f'{_ROWS},path={path},label=kind,normal=ok'
   ended = _train(tmp_path / 'run', config)
   if ended[0]:
     assert 'thousand' in _refused(ended)

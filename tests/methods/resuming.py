@@ -24,6 +24,19 @@ def trained(exp, run):
   return states
 
 
+def again(build, exp):
+  """Builds an experiment as a new process does, without compiling anew.
+
+  Args:
+    build: returns it.
+    exp: the same experiment, which has compiled its programs.
+  """
+  new = build()
+  for one, other in zip(exp.members, new.members, strict=True):
+    other.programs.take_compiled(one.programs)
+  return new
+
+
 def check(build, folder, stops):
   """Trains a run at once, and again with kills, and compares the weights.
 
@@ -49,8 +62,8 @@ def check(build, folder, stops):
   with mock.patch.object(loop, 'advance', killed):
     for _ in range(kills):
       with pytest.raises(Killed):
-        loop.train(build(), folder / 'killed')
-    loop.train(build(), folder / 'killed')
+        loop.train(again(build, exp), folder / 'killed')
+    loop.train(again(build, exp), folder / 'killed')
   assert not stops
   both = (trained(exp, folder / run) for run in ('straight', 'killed'))
   jax.tree.map(np.testing.assert_array_equal, *both)

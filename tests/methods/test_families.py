@@ -75,7 +75,7 @@ STAGED = {
 }
 
 
-@pytest.mark.slow  # Three families compile for each of five attempts.
+@pytest.mark.slow  # Three families compile.
 @pytest.mark.parametrize('checkpoint', ['last', 'validation'])
 def test_stages_go_on_bit_for_bit(checkpoint, tmp_path):
   """Killed before and after each pass, as often as there are stages."""

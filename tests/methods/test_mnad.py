@@ -294,7 +294,7 @@ def test_it_finds_foreign_digits():
 
 @pytest.mark.slow
 def test_it_finds_what_moves_otherwise():
-  """Trained for two minutes on a laptop, to predict."""
+  """Trained for half a minute on a laptop, to predict."""
   found = predicting.auroc_of_shapes('mnad', **{'model.batch_norm': True})
   assert found['psnr'] >= 0.9
   assert found['memory_distance'] > 0.5

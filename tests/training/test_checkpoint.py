@@ -158,3 +158,16 @@ def test_the_first_checkpoint_is_read_back(tmp_path, monkeypatch):
   with pytest.raises(errors.UserError, match='NOT_FOUND.*another --workdir'):
     with checkpoint.Checkpoints(tmp_path) as checkpoints:
       checkpoints.save(3, state, {})
+
+
+def test_what_several_devices_hold_is_saved_without_a_program(tmp_path, caplog):
+  """Orbax would compile one for each shape and device."""
+  exp = experiment.build(helpers.digits(**{'mesh.data': 4}))
+  state = exp.programs.init()
+  shards = jax.tree.leaves(state.params)[0].addressable_shards
+  assert any(shard.replica_id for shard in shards)
+  caplog.set_level('WARNING', 'jax')
+  with checkpoint.Checkpoints(tmp_path) as checkpoints, jax.log_compiles():
+    checkpoints.save(0, state, {})
+  assert 'Compiling' in caplog.text  # The fingerprint.
+  assert 'slice' not in caplog.text

@@ -97,7 +97,7 @@ def auroc_of_shapes(variant, **fields):
     'methods.frame_pred.widths': (8, 16, 32),
     'methods.mnad.widths': (8, 16, 32),
     'model.memory.slots': 10,
-    'train.epochs': 10.0,
+    'train.epochs': 4.0,
     'train.batch_size': 8,
     **fields,
   }

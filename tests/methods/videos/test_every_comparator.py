@@ -129,7 +129,7 @@ def test_a_killed_run_goes_on_bit_for_bit(tmp_path):
 
 
 @_SLOW
-@pytest.mark.parametrize('name,epochs', [('hasan', 10.0), ('zhao', 9.0)])
+@pytest.mark.parametrize('name,epochs', [('hasan', 6.0), ('zhao', 9.0)])
 def test_it_finds_cyclists_and_carts(name, epochs):
   """With the settings of configs/moving_shapes.py."""
   file = runpy.run_path(f'{helpers.ROOT}/configs/moving_shapes.py')

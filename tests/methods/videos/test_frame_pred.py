@@ -317,7 +317,7 @@ def test_it_resumes_bit_for_bit_and_is_exported(tmp_path):
 
 @pytest.mark.slow
 def test_it_finds_what_moves_otherwise():
-  """Trained for two minutes on a laptop."""
+  """Trained for half a minute on a laptop."""
   found = predicting.auroc_of_shapes('frame_pred')
   assert found['psnr'] >= 0.9
   assert found['mse'] == pytest.approx(found['psnr'])
