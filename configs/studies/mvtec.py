@@ -3,12 +3,16 @@
 python -m memae_jax.data.prepare mvtec --manual_dir=FOLDER
 python -m memae_jax.study --config=configs/studies/mvtec.py:path=ROOT \
   --workdir=runs/mvtec
+python -m memae_jax.study --workdir=runs/mvtec_patches \
+  --config=configs/studies/mvtec.py:path=ROOT,patch=128
 
-Each category is a run of configs/image_folder.py; accuracies are those by the
-area of defects. Arguments: path (a folder with the folders of the categories,
-at most three levels below; empty: the one that the first command made), size,
-variant (joined by "+"), features (see configs/image_folder.py), seeds, epochs,
-smoke.
+Each category is a run of configs/image_folder.py, or, where patch is given, of
+configs/mvtec.py, whose networks have the nine published layers and see patches;
+accuracies are those by the area of defects. Arguments: path (a folder with the
+folders of the categories, at most three levels below; empty: the one that the
+first command made), patch (pixels of a side; 0: whole pictures), size, epochs,
+features (see those files, which have the usual values), variant (joined by
+"+"), seeds, smoke.
 """
 
 import pathlib
@@ -19,19 +23,14 @@ from memae_jax.data.images import layouts
 from memae_jax.runtime import errors
 from memae_jax.studies import grid
 
+_WHOLE = 'memae+ae+bank'
+_PATCHES = 'memae+memae_positions+ae+ae_ssim+vae+bank'
+
 
 def get_study(arg=''):
   """Returns each category that is found, by each variant."""
-  args = config_lib.parse_arg(
-    arg,
-    path='',
-    size=128,
-    variant='memae+ae+bank',
-    features='patches',
-    seeds=1,
-    epochs=50.0,
-    smoke={'size': 32, 'epochs': 2.0},
-  )
+  usual = {'path': '', 'variant': '', 'size': '', 'epochs': '', 'features': ''}
+  args = config_lib.parse_arg(arg, **usual, patch=0, seeds=1)
   root = pathlib.Path(args.path or registry.data_dir() / 'mvtec').expanduser()
   folders = layouts.categories(root)
   if not folders:
@@ -39,10 +38,13 @@ def get_study(arg=''):
       f'{root} has no folder of a category, such as screw with screw/train/good'
       ' in it; set path=ROOT, or prepare mvtec'
     )
-  of_run = ('size', 'variant', 'features', 'seeds', 'epochs')
-  base = ','.join(f'{key}={args[key]}' for key in of_run)
+  of_run = ('patch', 'size', 'epochs', 'features', 'seeds')
+  words = [f'{key}={args[key]}' for key in of_run if args[key]]
+  words += ['smoke'] * bool(args.smoke)
+  base = 'mvtec' if args.patch else 'image_folder'
+  variant = args.variant or (_PATCHES if args.patch else _WHOLE)
   return grid.Study(
-    base=f'../image_folder.py:{base}' + ',smoke' * bool(args.smoke),
-    points=grid.over_data(folders, args.variant),
+    base=f'../{base}.py:{",".join(words)}',
+    points=grid.over_data(folders, variant),
     metric='accuracy_mean',
   )

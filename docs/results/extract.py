@@ -6,7 +6,8 @@ python docs/results/extract.py runs/digits digits auroc variance_explained \
 The first metric is the headline; further files of a run are not read. Of a
 study there is a row for each point. --more=RUN adds rows for the methods of
 another run to the table `main`, above the baselines, and below them those that
-it alone has; RUN:METHOD=LABEL,... gives some methods other labels.
+it alone has; RUN:METHOD=LABEL,... gives some methods other labels. --events
+adds the table `events` of videos.
 """
 
 import argparse
@@ -163,6 +164,42 @@ def cost(results: Mapping[str, Any], labels: Mapping[str, str]) -> list:
 
 
 _COST = 'methods', 'runs', 'seconds of training', 'seconds of scoring'
+
+
+_EVENTS = {  # Of videos: metric, title, digits.
+  'event_f1': ('F1', 3),
+  **{f'event_f1_{n}': (f'F1 at {n} %', 3) for n in (10, 20, 30, 40, 50)},
+  'event_recall': ('events found', 3),
+  'detection_delay': ('delay, frames', 1),
+  'detection_delay_seconds': ('delay, s', 1),
+  'false_alarms': ('false alarms per 1,000 frames', 1),
+  'false_alarms_per_hour': ('false alarms per hour', 0),
+  'latency_aware_ap': ('latency-aware AP', 3),
+  'rbdc': ('RBDC', 3),
+  'tbdc': ('TBDC', 3),
+}
+
+
+def events(results: Mapping[str, Any]) -> dict[str, Any]:
+  """Returns a table of what somebody who answers alarms sees.
+
+  A row for each method, for flagging every frame, and for each baseline, the
+  best first; columns that no row has, such as seconds of videos without a rate,
+  are left out.
+
+  Args:
+    results: of a run of videos.
+  """
+  methods = results['methods']
+  rows = _main(results | {'paper': None}, list(_EVENTS), list(_EVENTS))['rows']
+  whole = next(iter(methods.values()))['event_f1_all_positive']
+  every = ['Every frame flagged', cell(whole, spread=False)]
+  rows.insert(len(methods), every + [None] * (len(_EVENTS) - 1))
+  columns = [('method', 0), *_EVENTS.values()]
+  kept = [i for i in range(len(columns)) if any(r[i] is not None for r in rows)]
+  titles, digits = zip(*(columns[i] for i in kept))
+  rows = [[row[i] for i in kept] for row in rows]
+  return table(list(titles), rows) | {'digits': list(digits)}
 
 
 def extract_study(
@@ -452,12 +489,17 @@ def main() -> None:
   parser.add_argument(
     '--cost', action='store_true', help='a table of seconds, too'
   )
+  parser.add_argument(
+    '--events', action='store_true', help='a table of events of videos, too'
+  )
   args = parser.parse_args()
   if (args.run / 'study.json').exists():
     made = extract_study(args.run, args.metrics, args.command, args.across)
   else:
     results = json.loads((args.run / 'results.json').read_text())
     made = extract(results, args.metrics, args.command)
+    if args.events:
+      made['tables']['events'] = events(results)
     rows = cost(results, {}) if args.cost else []
     methods = len(results['methods'])
     for more in args.more:

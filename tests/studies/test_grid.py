@@ -2,6 +2,7 @@
 
 import pytest
 
+from memae_jax.config import config_file
 from memae_jax.runtime import errors
 from memae_jax.studies import grid, runs
 from tests import helpers
@@ -191,6 +192,27 @@ def test_categories_are_points(tmp_path, monkeypatch):
   assert prepared.points == study.points
   with pytest.raises(errors.UserError, match='papers has no folder of a cate'):
     grid.load(f'{path}:path={root}/papers')
+
+
+def test_categories_by_patches(tmp_path):
+  """The comparison of configs/mvtec.py, of each category that is found."""
+  path = helpers.ROOT / 'configs/studies/mvtec.py'
+  root = pictures.five_sets(tmp_path / 'sets')
+  study, folder = grid.load(f'{path}:path={root},patch=64,size=192')
+  resolved = grid.points(study, folder)
+  theirs = config_file.get_config(f'{helpers.ROOT}/configs/mvtec.py:patch=64')
+  variants = theirs.fleet.variants
+  names = [one.label.split(', ') for one in resolved]
+  assert len(names) == 6 * len(variants)
+  assert {tuple(v for c, v in names if c == 'screw')} == {variants}
+  for one in resolved:
+    assert one.config.model.kernels == (4, 4, 3, 4, 3, 4, 3, 3, 4)
+    data = one.config.data
+    assert (data.patch, data.patch_stride, data.image_size) == (64, 16, 192)
+    assert one.config.train.epochs == theirs.train.epochs
+  small, folder = grid.load(f'{path}:path={root},patch=32,variant=ae,smoke')
+  small = grid.points(small, folder)[0].config
+  assert (small.data.image_size, small.train.epochs) == (48, 1.0)
 
 
 def test_tables_of_a_folder_are_ranked(tmp_path):
