@@ -43,12 +43,19 @@ from memae_jax.estimators import exportable
 from memae_jax.evaluation.results import describe
 from memae_jax.evaluation.scoring import (
   collect,
+  hourly_limits,
   odd_columns,
   onnx_file,
   portable,
   single,
 )
-from memae_jax.exported import alarms, by_column, expiry, scorer_file
+from memae_jax.exported import (
+  alarms,
+  by_column,
+  expiry,
+  hourly,
+  scorer_file,
+)
 from memae_jax.methods import tasks
 from memae_jax.runtime import (
   atomic,
@@ -116,6 +123,10 @@ def meta(
   quantile = config.eval.normal_quantile
   seen = views.recipe(config.data) if source.videos else None
   data = {key: config.data[key] for key in scorer_file.READING}
+  per_hour = {}
+  if source.videos:
+    found = hourly_limits.stored(exp, index, calibrated.normal)
+    per_hour = {hourly.KEY: found}
   return {
     'format': scorer_file.FORMAT,
     'version': scorer_file.VERSION,
@@ -128,6 +139,7 @@ def meta(
     'normal_scores': alarms.stored(calibrated.normal, exp.replicas[index].seed),
     'threshold_rule': f'{quantile:.0%} quantile of the validation normals;'
     ' what scores above it is flagged',
+    **per_hour,
     'score': score,
     'input': {
       'kind': 'clips'

@@ -27,10 +27,10 @@ import numpy as np
 
 from memae_jax import conformal
 from memae_jax.data import host_stage
-from memae_jax.data.tables import npz
 from memae_jax.exported import (
   alarms,
   by_column,
+  sample_files,
   scorer_file,
   stream,
 )
@@ -194,7 +194,10 @@ class Scorer:
     return by_column.added(self.meta, self.explain(samples)['errors'])
 
   def stream(
-    self, update: bool = False, false_alarm: float | None = None
+    self,
+    update: bool = False,
+    false_alarm: float | None = None,
+    alarms_per_hour: float | None = None,
   ) -> stream.Stream:
     """Returns a stream, which takes samples one after another.
 
@@ -204,13 +207,14 @@ class Scorer:
       update: whether the slots of "mnad" move with samples that look normal, as
         published; the scores then depend on what came before.
       false_alarm: see `flag`.
+      alarms_per_hour: in its place, of videos, see `exported.hourly`.
 
     Raises:
       UserError: there are too few validation normals, the samples need a
         package that is missing, or `update` is asked for and the scorer has
         none.
     """
-    limit = alarms.limit(self.meta, false_alarm)
+    limits = alarms.of_stream(self.meta, false_alarm, alarms_per_hour)
     if update:
       from memae_jax.exported import stream_update
 
@@ -218,8 +222,8 @@ class Scorer:
       memory = stream_update.Memory(
         self._update, self.meta, self._called, self.weights
       )
-      return stream.Stream(self.meta, self._prepared, memory.score, limit)
-    found = stream.Stream(self.meta, self._prepared, self._one, limit)
+      return stream.Stream(self.meta, self._prepared, memory.score, *limits)
+    found = stream.Stream(self.meta, self._prepared, self._one, *limits)
     self._one(np.zeros(self._shape, self._dtype), 0)
     return found
 
@@ -268,35 +272,8 @@ class Scorer:
       {'row': [...], name of the key column: [...]} or {'image': [...]} or
       {'frame': [...]}; and the samples.
     """
-    path, kind = paths.local(path, 'INPUT'), self.meta['input']['kind']
-    if not path.exists():
-      raise errors.UserError(f'{path} does not exist')
-    if path.suffix.lower() in ('.npy', '.npz'):
-      samples = npz.samples(path)
-      self._prepared(samples, f'{path}: ')
-      return {stream.INDEX[kind]: list(range(len(samples)))}, samples
-    if kind == 'table':
-      # Imported late, since an array needs nothing of it.
-      from memae_jax.data.tables import table_files
-
-      places, samples = table_files.unseen(path, self.meta['input'])
-      self._prepared(samples, f'{path}: ')
-      return places, samples
-    try:
-      from memae_jax.data import new_samples
-    except ImportError as error:
-      raise errors.UserError(
-        f'{path} needs Pillow to be read; pip install pillow, or give a .npy'
-        ' file'
-      ) from error
-    names, samples = new_samples.read(path, self.meta['input'])
-    if not hasattr(samples, 'frames'):  # Clips are copied when scored.
-      self._prepared(samples, f'{path}: ')
-    places = {stream.INDEX[kind]: names}
-    seconds = getattr(samples, 'seconds', None)  # Frames of a video have them.
-    if seconds is not None:
-      places['seconds'] = seconds.tolist()
-    return places, samples
+    source = paths.local(path, 'INPUT')
+    return sample_files.read(source, self.meta['input'], self._prepared)
 
   def _run(self, function, samples) -> dict[str, np.ndarray]:
     """Runs a function of the program on samples, batch by batch."""

@@ -187,8 +187,8 @@ assert ours <= {
   'data.tables',
   'data.tables.contributions', 'data.tables.npz', 'data.tables.numbers',
   'data.types', 'exported',
-  'exported.alarms', 'exported.by_column', 'exported.scorer_file',
-  'exported.stream',
+  'exported.alarms', 'exported.by_column', 'exported.hourly',
+  'exported.sample_files', 'exported.scorer_file', 'exported.stream',
   'runtime', 'runtime.child',
   'runtime.errors', 'runtime.foreign', 'runtime.host', 'runtime.jax_settings',
   'runtime.paths', 'runtime.spreadsheet', 'runtime.streams', 'scorer'}, ours

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,57 +10,16 @@ import numpy as np
 from sklearn.utils import validation
 
 from memae_jax import losses
-from memae_jax.data import host_stage, transforms
-from memae_jax.estimators import calls, fitted
+from memae_jax.data import transforms
+from memae_jax.data.tables import columns
+from memae_jax.estimators import bank_reasons, calls, fitted, reasons
 from memae_jax.memory import addressing
 from memae_jax.methods import registry
 from memae_jax.runtime import errors
 from memae_jax.training import experiment
 
 FAMILY = 'autoencoder'
-_NEAR = 3  # Training samples that are named for each slot.
-
-
-class Explanation(NamedTuple):
-  """Parts of the scores of n samples.
-
-  Attributes:
-    score: [n] anomaly scores.
-    reconstruction: [n, D] or [n, H, W, C], in the units of X; of other scalings
-      than a factor and an offset in those of the model input.
-    errors: [n, D] of each column or [n, H, W] of each pixel, in squared units
-      of the model input, unless `eval.score` names another rule; their mean is
-      the score.
-    slots: [n, k] indices of the slots most similar to the encoding, the most
-      similar first; [n, P, k] where each of P positions has a query. None
-      without a memory.
-    weights: addressing weights of these slots, 0 where one did not survive.
-    samples: [n, k, m] or [n, P, k, m] rows of X in `fit` whose encodings are
-      most similar to these slots; None where that is not known, as of a run.
-  """
-
-  score: np.ndarray
-  reconstruction: np.ndarray
-  errors: np.ndarray
-  slots: np.ndarray | None = None
-  weights: np.ndarray | None = None
-  samples: np.ndarray | None = None
-
-
-class Memory(NamedTuple):
-  """Slots of a memory of N, and what they stand for.
-
-  Attributes:
-    slots: [N, C] float32, which queries are compared with.
-    decoded: [N, D] or [N, H, W, C]: each slot through the decoder, in the units
-      of `Explanation.reconstruction`; None where a slot is a part of a sample,
-      as with a query at each position.
-    samples: [N, m] rows of X in `fit`, see `Explanation.samples`, or None.
-  """
-
-  slots: np.ndarray
-  decoded: np.ndarray | None
-  samples: np.ndarray | None
+_FAMILIES = FAMILY, bank_reasons.FAMILY
 
 
 class Explained:
@@ -78,7 +37,7 @@ class Explained:
     """Returns samples as an array of numbers."""
     raise NotImplementedError
 
-  def explain(self, X: Any, slots: int = 3) -> Explanation:
+  def explain(self, X: Any, slots: int = 3) -> reasons.Explanation:
     """Returns what the scores of samples are made of.
 
     Args:
@@ -86,55 +45,60 @@ class Explained:
       slots: how many of the nearest slots of a memory are named.
 
     Raises:
-      ValueError: the method is no autoencoder of this kind, or the samples do
-        not fit.
+      ValueError: the method is neither an autoencoder of this kind nor a bank,
+        or the samples do not fit.
     """
     validation.check_is_fitted(self)
     with calls.guarded(self.verbose):
-      return explain(self.fitted_, self._checked(X), slots)
+      found = explain(self.fitted_, self._checked(X), slots)
+      return found._replace(columns=_columns(self.fitted_))
 
-  def memory(self) -> Memory:
-    """Returns the slots of the memory, and what the decoder makes of each.
+  def memory(self) -> reasons.Memory:
+    """Returns the slots of the memory, and what they stand for.
 
     Raises:
-      ValueError: the method is no autoencoder with a memory.
+      ValueError: the method is neither an autoencoder with a memory nor a bank.
     """
     validation.check_is_fitted(self)
     with calls.guarded(self.verbose):
       return memory(self.fitted_)
 
 
-def memory(found: fitted.Fitted) -> Memory:
+def memory(found: fitted.Fitted) -> reasons.Memory:
   """Returns what the memory of a fitted network holds.
 
   Raises:
     UserError: the method is of another family, or has no memory.
   """
   exp, _ = found.built()
-  _check_family(exp)
   replica = exp.replicas[0]
-  if not replica.has_memory:
+  if exp.family not in _FAMILIES or not replica.has_memory:
     raise errors.UserError(
-      f'method "{replica.variant}" has no memory; these have: memae, nonspar'
+      f'method "{replica.variant}" has no memory that is read here; these have:'
+      ' memae, nonspar, bank'
     )
+  if exp.family == bank_reasons.FAMILY:
+    return bank_reasons.memory(found)
   (slots,) = exp.programs.slots(found.weights, 0).values()
   variables = exp.programs.one(found.weights, 0).variables
   decoded = _decoded(_method(exp), variables, slots)
   if decoded is not None:
-    decoded = _in_units(exp, np.asarray(decoded))
-  return Memory(np.asarray(slots), decoded, found.near)
+    decoded = reasons.in_units(exp, np.asarray(decoded))
+  return reasons.Memory(np.asarray(slots), decoded, found.near)
 
 
 def _check_family(exp: experiment.Experiment) -> None:
-  """Raises UserError unless the method is an autoencoder of `FAMILY`."""
-  if exp.family != FAMILY:
+  """Raises UserError unless the method is of a family that explains."""
+  if exp.family not in _FAMILIES:
     raise errors.UserError(
       f'method "{exp.replicas[0].variant}" has no explanation; these have:'
       f' {", ".join(_explained())}'
     )
 
 
-def explain(found: fitted.Fitted, array: np.ndarray, count: int) -> Explanation:
+def explain(
+  found: fitted.Fitted, array: np.ndarray, count: int
+) -> reasons.Explanation:
   """Explains the scores of samples.
 
   Args:
@@ -149,14 +113,16 @@ def explain(found: fitted.Fitted, array: np.ndarray, count: int) -> Explanation:
   _check_family(exp)
   if count < 1:
     raise errors.UserError(f'slots is {count}; use 1 or more')
+  if exp.family == bank_reasons.FAMILY:
+    return bank_reasons.explain(found, array, count)
   prepared = found.prepared(array)
   scored = found.predict(prepared, ('maps', 'output'))
   size = len(prepared)
   maps = np.asarray(losses.map_of(exp.map_rule, scored.maps))
   output = np.asarray(scored.output)
-  out = Explanation(
+  out = reasons.Explanation(
     score=found.score(scored, size),
-    reconstruction=_in_units(exp, output[0, :size]),
+    reconstruction=reasons.in_units(exp, output[0, :size]),
     errors=maps[0, :size],
   )
   if not exp.replicas[0].has_memory:
@@ -166,21 +132,16 @@ def explain(found: fitted.Fitted, array: np.ndarray, count: int) -> Explanation:
   return out._replace(slots=slots, weights=weights, samples=samples)
 
 
+def _columns(found: fitted.Fitted) -> list[str] | None:
+  """Returns the names of the columns of a table, if they have names."""
+  names = columns.input_names(found.built()[0].source.columns)
+  unnamed = [f'input {i}' for i in range(len(names))]
+  return None if names == unnamed else list(names)
+
+
 def _explained() -> list[str]:
   """Returns the names of the methods that explain."""
-  return [n for n in registry.names() if registry.find(n).family == FAMILY]
-
-
-def _in_units(exp: Any, output: np.ndarray) -> np.ndarray:
-  """Returns model outputs [n, ...] in the units of raw samples, float64."""
-  transform, host = exp.splits[0].transform, exp.source.host
-  if transform.least_contrast is not None or transform.least_norm is not None:
-    return output
-  scale = np.where(transform.scale == 0, 1, transform.scale).astype(np.float64)
-  values = (output - transform.shift.astype(np.float64)) / scale
-  if host is None:
-    return values
-  return host_stage.undone(values, host)
+  return [n for n in registry.names() if registry.find(n).family in _FAMILIES]
 
 
 def find_near(found: fitted.Fitted) -> None:
@@ -190,6 +151,8 @@ def find_near(found: fitted.Fitted) -> None:
     found: its `near` is set, if it has a memory; its samples are at hand.
   """
   exp, _ = found.built()
+  if exp.family == bank_reasons.FAMILY:
+    found.near = bank_reasons.nearest_samples(found)
   if exp.family != FAMILY or not exp.replicas[0].has_memory:
     return
   train = exp.splits[0].train
@@ -201,7 +164,7 @@ def find_near(found: fitted.Fitted) -> None:
     at = train[start : start + of_sample.shape[1]]
     best = np.concatenate([best, of_sample], axis=1)
     rows = np.concatenate([rows, np.broadcast_to(at, of_sample.shape)], axis=1)
-    order = np.argsort(-best, axis=1, kind='stable')[:, :_NEAR]
+    order = np.argsort(-best, axis=1, kind='stable')[:, : bank_reasons.NEAR]
     best, rows = (np.take_along_axis(x, order, axis=1) for x in (best, rows))
   found.near = rows
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from memae_jax import conformal
+from memae_jax.exported import hourly
 from memae_jax.runtime import errors
 
 KEY = 'normal_scores'  # Of meta.json.
@@ -66,6 +67,28 @@ def limit(meta: Mapping[str, Any], false_alarm: float | None) -> float:
     return meta['threshold']
   conformal.check_rate('false_alarm', false_alarm)
   return conformal.threshold(normals(meta), false_alarm)
+
+
+def of_stream(
+  meta: Mapping[str, Any],
+  false_alarm: float | None,
+  alarms_per_hour: float | None,
+) -> tuple[float, int | None]:
+  """Returns the score above which a stream flags, and the gap of its alarms.
+
+  Args:
+    meta: of the scorer.
+    false_alarm: see `limit`.
+    alarms_per_hour: in its place, see `hourly.limit`; None: no gap.
+
+  Raises:
+    UserError: both are given; see `limit` and `hourly.limit`.
+  """
+  if alarms_per_hour is None:
+    return limit(meta, false_alarm), None
+  if false_alarm is not None:
+    raise errors.UserError('give false_alarm or alarms_per_hour, not both')
+  return hourly.limit(meta, alarms_per_hour)
 
 
 def flags(

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from memae_jax.exported import alarms, scored_file, stream_command
+from memae_jax.exported import alarms, hourly, scored_file, stream_command
 from memae_jax.runtime import atomic, errors, jax_settings, paths, streams
 
 
@@ -19,6 +19,9 @@ def _summary(scorer: Any, scored: scored_file.Scored, rates) -> str:
   count = f'{scored.flagged} of {scored.total}'
   if rates.fdr is not None:
     return f'{count} flagged at a false discovery rate of {rates.fdr:g}'
+  if rates.alarms_per_hour is not None:
+    limit, _ = hourly.limit(scorer.meta, rates.alarms_per_hour)
+    return f'{scored.alarms} alarms, {count} frames above {limit:.6g}'
   limit = alarms.limit(scorer.meta, rates.false_alarm)
   return f'{count} above {limit:.6g}'
 
@@ -57,6 +60,13 @@ def _parser() -> argparse.ArgumentParser:
     metavar='RATE',
     help='files: flag so that about so many of the flagged are normal',
   )
+  parser.add_argument(
+    '--alarms_per_hour',
+    type=float,
+    metavar='RATE',
+    help='videos: flag by the threshold of this rate of alarms, which normal'
+    ' videos set, and say where an alarm begins',
+  )
   stream_command.add_flags(parser)
   return parser
 
@@ -85,7 +95,9 @@ def run(load: Callable[[str], Any], argv: list[str] | None = None) -> int:
       pipes = sys.stdin.buffer, sys.stdout.buffer
       return stream_command.run(scorer, options, *pipes)
     columns, each = max(options.columns, 0), bool(options.contributions)
-    rates = scored_file.Rates(options.false_alarm, options.fdr)
+    rates = scored_file.Rates(
+      options.false_alarm, options.fdr, options.alarms_per_hour
+    )
     scored = scored_file.score(scorer, options.input, columns, each, rates)
     _write(options.contributions, '--contributions', scored.columns)
     _write(options.to, '--to', scored.text)

@@ -2,16 +2,19 @@
 
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from memae_jax import conformal
-from memae_jax.exported import alarms, by_column
-from memae_jax.runtime import spreadsheet
+from memae_jax.exported import alarms, by_column, hourly
+from memae_jax.runtime import errors, spreadsheet
 
 
 class Rates(NamedTuple):
-  """Rates of alarms, see `alarms.flags`; None of both: by the threshold."""
+  """Rates of alarms, see `alarms.flags` and `hourly`; or by the threshold."""
 
   false_alarm: float | None = None
   fdr: float | None = None
+  alarms_per_hour: float | None = None
 
 
 THRESHOLD = Rates()
@@ -21,13 +24,14 @@ class Scored(NamedTuple):
   """Scores of a file.
 
   text: csv, a row for each sample. flagged, total: counts of samples. columns:
-  csv of what each column adds, or ''.
+  csv of what each column adds, or ''. alarms: how many, at a rate per hour.
   """
 
   text: str
   flagged: int
   total: int
   columns: str = ''
+  alarms: int = 0
 
 
 def score(
@@ -61,9 +65,15 @@ def score(
     whole = by_column.as_csv(places, scores, added, names) if each else ''
   else:
     scores = scorer.score(samples)
-  flagged = alarms.flags(scorer.meta, scores, *rates)
   titles, parts = [*places, 'score'], [*places.values(), scores.tolist()]
-  if any(rate is not None for rate in rates):
+  begun = np.zeros(0, bool)
+  if rates.alarms_per_hour is None:
+    flagged = alarms.flags(scorer.meta, scores, *rates[:2])
+  else:
+    flagged, begun = _hourly(scorer.meta, samples, scores, places, rates)
+    titles.append('alarm')
+    parts.append(begun.astype(int).tolist())
+  if rates.false_alarm is not None or rates.fdr is not None:
     titles.append('p_value')
     p_values = conformal.p_values(scores, alarms.normals(scorer.meta))
     parts.append(p_values.tolist())
@@ -74,4 +84,21 @@ def score(
     titles += more
     rows = [(*row, *others) for row, others in zip(rows, cells)]
   text = spreadsheet.text([titles, *rows])
-  return Scored(text, int(flagged.sum()), len(scores), whole)
+  counts = int(flagged.sum()), len(scores)
+  return Scored(text, *counts, whole, int(begun.sum()))
+
+
+def _hourly(meta, samples, scores, places, rates):
+  """Returns which frames are flagged at a rate per hour, and begin an alarm."""
+  if rates.false_alarm is not None or rates.fdr is not None:
+    raise errors.UserError(
+      'give one of false_alarm, fdr and alarms_per_hour, not several'
+    )
+  limit, gap = hourly.limit(meta, rates.alarms_per_hour)
+  if not hasattr(samples, 'frames'):
+    raise errors.UserError(
+      'alarms_per_hour needs the frames of one video; give a film or a folder'
+      ' of frames, not an array'
+    )
+  flagged = scores > limit
+  return flagged, hourly.first_frames(flagged, places['frame'], gap)

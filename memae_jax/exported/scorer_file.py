@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 from memae_jax.data import host_stage, types
-from memae_jax.exported import alarms
+from memae_jax.exported import alarms, hourly
 from memae_jax.runtime import errors, foreign
 
 FORMAT, VERSION = 'memae_jax.scorer', 3
@@ -157,6 +157,7 @@ def _check_meta(meta: Any) -> None:
   if not (isinstance(why, str) and why.isprintable()):
     raise ValueError('its "no_columns" is no line of text')
   alarms.check(meta)
+  hourly.check(meta)
   samples, limit = meta['input'], meta['threshold']
   shape, blocks = samples['shape'], meta['blocks']
   if type(limit) not in (int, float) or not math.isfinite(limit):

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from memae_jax.data import stream_samples
+from memae_jax.exported import hourly
 from memae_jax.runtime import errors
 
 # What samples are found by, by their kind.
@@ -25,7 +26,8 @@ class Scored(NamedTuple):
   index: its number from 0, broken ones included. score: higher is more
   anomalous; NaN where it is broken. flagged: whether that is above the
   threshold. delay: how many frames have come since. name: path of its file, or
-  key of the row, or ''. error: one line, or ''.
+  key of the row, or ''. error: one line, or ''. alarm: whether an alarm begins
+  here, with alarms per hour.
   """
 
   index: int
@@ -34,6 +36,7 @@ class Scored(NamedTuple):
   delay: int = 0
   name: str = ''
   error: str = ''
+  alarm: bool = False
 
 
 def samples_of(meta: Mapping[str, Any], prepared: Callable[..., Any]) -> Any:
@@ -80,6 +83,7 @@ class Stream:
     prepared: Callable[..., np.ndarray],
     score: Callable[[np.ndarray, int], float],
     limit: float,
+    gap: int | None = None,
   ):
     """Begins a stream; `Scorer.stream` does so.
 
@@ -88,6 +92,7 @@ class Stream:
       prepared: see `stream_samples.Singles`.
       score: of a sample [...] and its number.
       limit: score above which samples are flagged.
+      gap: frames between two alarms, see `hourly.Alarms`; None: none is raised.
 
     Raises:
       UserError: see `samples_of`.
@@ -95,6 +100,7 @@ class Stream:
     self._samples = samples_of(meta['input'], prepared)
     self._score, self._limit = score, limit
     self._pushed, self._names = 0, collections.deque()
+    self._gap, self._alarms = gap, hourly.Alarms(gap or 0)
 
   @property
   def delay(self) -> int:
@@ -139,7 +145,7 @@ class Stream:
     """
     found = self._scored(self._samples.end())
     self._names.clear()
-    self._pushed = 0
+    self._pushed, self._alarms = 0, hourly.Alarms(self._gap or 0)
     return found
 
   def over(self, samples: Iterable[Any]) -> Iterator[Scored]:
@@ -179,5 +185,6 @@ class Stream:
       score = self._score(x, number)
       delay, flagged = self._pushed - 1 - index, score > self._limit
       error = '' if math.isfinite(score) else f'its score is {score}'
-      found.append(Scored(index, score, flagged, delay, name, error))
+      alarm = self._gap is not None and self._alarms.begins(index, flagged)
+      found.append(Scored(index, score, flagged, delay, name, error, alarm))
     return found

@@ -74,12 +74,15 @@ class Latency:
     return self._LEAST * self._RATIO ** int(half)
 
 
-def line(scored: stream.Scored, index: str, name: str) -> bytes:
+def line(
+  scored: stream.Scored, index: str, name: str, alarms: bool = False
+) -> bytes:
   """Returns a score as a line of JSON.
 
   Args:
     scored: of a sample.
     index, name: keys of its index and its name.
+    alarms: whether it says if an alarm begins here.
   """
   fields: dict[str, Any] = {index: scored.index}
   if scored.name:
@@ -88,6 +91,7 @@ def line(scored: stream.Scored, index: str, name: str) -> bytes:
     fields['error'] = scored.error
   else:
     fields |= {'score': scored.score, 'flagged': scored.flagged}
+    fields |= {'alarm': scored.alarm} if alarms else {}
     fields['delay'] = scored.delay
   return json.dumps(fields, allow_nan=False).encode() + b'\n'
 
@@ -112,16 +116,18 @@ def run(
   meta = scorer.meta['input']
   index, name = stream.INDEX[meta['kind']], meta.get('key_column') or 'file'
   latency, count, broken, begun = Latency(), 0, 0, None
+  alarms = options.alarms_per_hour is not None
 
   def write(found):
     nonlocal broken
     broken += sum(bool(one.error) for one in found)
     if found:
-      to.write(b''.join(line(one, index, name) for one in found))
+      to.write(b''.join(line(one, index, name, alarms) for one in found))
       to.flush()
 
   try:
-    scores = scorer.stream(options.update, options.false_alarm)
+    rates = options.false_alarm, options.alarms_per_hour
+    scores = scorer.stream(options.update, *rates)
     for sample in stream_input.samples(
       source, meta, options.size, options.pixels
     ):

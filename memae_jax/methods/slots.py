@@ -246,7 +246,7 @@ class Slots:
     """
     queries = features.reshape(-1, features.shape[-1])
     each = len(queries) // len(features)
-    near = self._near(variables, queries)
+    near = self.near(variables, queries, self.neighbours)
     # Before the pass nothing is there, and everything is as far.
     distance = jnp.where(jnp.isfinite(near.distance), near.distance, 0)
     distance = jnp.mean(distance, axis=1)
@@ -286,13 +286,20 @@ class Slots:
       return distance
     return (distance - variables['mean']) / variables['deviation']
 
-  def _near(self, variables, queries) -> nearest.Neighbours:
+  def near(
+    self, variables: base.Variables, queries: jax.Array, count: int
+  ) -> nearest.Neighbours:
+    """Returns the nearest slots of queries, as they are read.
+
+    Args:
+      variables: those at `path`.
+      queries: [Q, C].
+      count: how many for each.
+    """
     find = nearest.nearest
     if self.rule.weighted:
       find = functools.partial(nearest.weighted, weights=variables['weights'])
-    return find(
-      queries, variables['slots'], k=self.neighbours, **self._how(variables)
-    )
+    return find(queries, variables['slots'], k=count, **self._how(variables))
 
   def _shares(self, variables, queries, near) -> jax.Array:
     """Returns the parts of values in the distance of queries, [Q, C].

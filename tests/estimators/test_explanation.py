@@ -90,7 +90,7 @@ def test_the_memory_decoded_is_what_a_read_of_one_slot_gives(detector, table):
 
 @pytest.mark.slow
 def test_what_has_no_memory_says_so(small, table):
-  with pytest.raises(ValueError, match='"ae" has no memory'):
+  with pytest.raises(ValueError, match='"ae" has no memory that is read'):
     small('AE', slots=None).fit(table).memory()
 
 

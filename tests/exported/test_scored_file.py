@@ -40,9 +40,9 @@ def _rows(text):
 
 
 def test_scores_alone():
-  text, flagged, total, columns = scored_file.score(_Scorer('no'), 'a.csv')
-  assert (flagged, total, columns) == (1, 2, '')
-  assert _rows(text) == [
+  found = scored_file.score(_Scorer('no'), 'a.csv')
+  assert found[1:] == (1, 2, '', 0)
+  assert _rows(found.text) == [
     ['row', 'score', 'flagged'], ['0', '3.0', '1'], ['1', '2.0', '0'],
   ]  # fmt: skip
 

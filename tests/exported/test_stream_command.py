@@ -20,8 +20,9 @@ _TABLE = 'size,weight,kind\n'
 
 
 def _options(**fields):
-  usual = {'size': '', 'pixels': 'rgb24', 'update': False, 'false_alarm': None}
-  return argparse.Namespace(**usual | fields)
+  usual = {'size': '', 'pixels': 'rgb24', 'update': False}
+  rates = dict.fromkeys(('false_alarm', 'alarms_per_hour'))
+  return argparse.Namespace(**usual | rates | fields)
 
 
 def _run(found, content, **fields):
@@ -77,6 +78,8 @@ def test_raw_frames_are_pictures(scored_run, scorer_of):
   ],
 )  # fmt: skip
 def test_a_line(scored, want):
+  with_alarms = json.loads(stream_command.line(scored, 'frame', 'file', True))
+  assert with_alarms == want | ({} if scored.error else {'alarm': False})
   text = stream_command.line(scored, 'frame', 'file')
   assert json.loads(text) == want and text.endswith(b'\n')
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from memae_jax.evaluation.metrics import events
 from memae_jax.evaluation.metrics import frames as frames_lib
+from memae_jax.exported.hourly import allowed, too_short
 
 METRICS = ('event_recall_at_hourly_rate', 'false_alarms_at_hourly_rate')
 
@@ -50,15 +51,26 @@ def hours(frames: frames_lib.FrameScores) -> float | None:
   return float(np.sum(1 / rates[frames.video])) / 3600
 
 
-def too_short(length: float, per_hour: float) -> str | None:
-  """Returns why hours of video do not allow a rate, or None where they do."""
-  if length * per_hour >= 1:
-    return None
-  least = 1 / length if length else np.inf
-  return (
-    f'{length:.2g} hours of validation videos allow no rate below {least:.2g}'
-    f' alarms per hour; {per_hour:g} needs {1 / per_hour:.2g} hours'
-  )
+def limits(normal: frames_lib.FrameScores, gap: float) -> list[float]:
+  """Returns the threshold for 0, 1, 2, ... alarms of all videos together.
+
+  Each is the lowest from which on upwards there are at most so many alarms;
+  the last one is below all scores. Flagged are scores above it.
+
+  Args:
+    normal: scores of validation normals, checked, with frames per second.
+    gap: seconds, see `alarms`.
+  """
+  found: list[float] = []
+  flagged: dict[int, list[int]] = {}
+  count = 0
+  order = np.argsort(-normal.score, kind='stable')
+  score = normal.score[order]
+  for same in np.split(order, np.flatnonzero(np.diff(score)) + 1):
+    for i in same.tolist():
+      count += _joined(flagged, normal, i, gap)
+    found += [float(normal.score[same[0]])] * (count - len(found))
+  return [*found, float(np.nextafter(normal.score.min(), -np.inf))]
 
 
 def threshold(
@@ -72,17 +84,8 @@ def threshold(
     per_hour: alarms.
     gap: seconds, see `alarms`.
   """
-  allowed = int(per_hour * hours(normal) * (1 + 1e-12))
-  flagged: dict[int, list[int]] = {}
-  count = 0
-  order = np.argsort(-normal.score, kind='stable')
-  score = normal.score[order]
-  for same in np.split(order, np.flatnonzero(np.diff(score)) + 1):
-    for i in same.tolist():
-      count += _joined(flagged, normal, i, gap)
-    if count > allowed:
-      return float(normal.score[same[0]])  # Flagged are scores above it.
-  return float(np.nextafter(normal.score.min(), -np.inf))
+  found = limits(normal, gap)
+  return found[min(allowed(hours(normal), per_hour), len(found) - 1)]
 
 
 def _joined(flagged, frames, i: int, gap: float) -> int:
