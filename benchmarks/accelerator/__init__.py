@@ -19,7 +19,8 @@ The stages, the most important first, each with a file OUT/NAME.json:
   2_speed   memory reads, the video network and seconds per frame
   3_fleet   MNIST networks by vmap and by lax.map
   4_resume  whether a resumed training equals an unstopped one, bit for bit
-  5_ped2    Ped2 at 256 pixels, N = 2,000: the released recipe, ours, AE
+  5_ped2    Ped2: the recipe of motion, three seeds; then 256 pixels, N = 2,000:
+            the released recipe, ours, AE
 
 A row is written when it is measured. After --minutes, or however the command
 ends, the same command goes on: rows that are there are kept, and a training
@@ -29,7 +30,8 @@ trainings begin anew. OUT has at most eight files of at most 16 MiB: one per
 stage, and ped2_runs.zip in up to three parts.
 
 The FOLDER of --data may hold ped2.zip (`python -m benchmarks.pack_ped2`;
-without it generated clips stand in), golden/ (default: tests/golden), and files
+without it generated clips stand in; its frames are square, so that motion is
+not quite that of the data set), golden/ (default: tests/golden), and files
 of stages.
 
 Without a GPU all stages run at a small size; their files say "not run on an

@@ -104,13 +104,17 @@ def _train(machine, words: Sequence[str], variables) -> None:
 
 
 class Run(NamedTuple):
-  """Training of stage 5: its name, and words for configs/ped2.py."""
+  """Training of stage 5: its name, words for configs/ped2.py, and baselines."""
 
   name: str
   words: str
+  size: str = 'size=256,slots=2000'
+  baselines: str = 'random,frame_difference'
 
 
+_OF_MOTION = 'random,frame_difference,no_bank'
 RUNS = (
+  Run('motion', 'recipe=motion,seeds=3', 'size=64,slots=200', _OF_MOTION),
   Run('memae_released', 'recipe=released,epochs=60,variant=memae'),
   Run('memae', 'variant=memae'),
   Run('ae', 'variant=ae'),
@@ -118,7 +122,7 @@ RUNS = (
 
 
 def ped2(machine: machine_lib.Machine) -> Iterator[stages.Task]:
-  """Yields the tasks of stage 5: Ped2 by three trainings."""
+  """Yields the tasks of stage 5: Ped2 by four trainings."""
   pack = machine.find(*PACKS)
   for run in RUNS:
     yield stages.Task(
@@ -156,11 +160,9 @@ def _trained(machine, run: Run, pack) -> dict[str, Any]:
 
 
 def _flags(machine, run: Run, pack) -> list[str]:
-  size = 'size=256,slots=2000'
-  if machine.small:
-    size = 'smoke'
+  size = 'smoke' if machine.small else run.size
   flags = [
-    '--config.eval.baselines=random,frame_difference',
+    f'--config.eval.baselines={run.baselines}',
     '--config.train.keep=1',
   ]
   if machine.small:

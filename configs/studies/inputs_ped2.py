@@ -5,8 +5,8 @@ python -m memae_jax.study --config=configs/studies/inputs_ped2.py \
   --workdir=runs/inputs_ped2
 
 The recipe of motion, with what MemAE and an autoencoder are to rebuild, or to
-foretell from four frames or from one. Arguments: slots, seeds, epochs, size
-(rows of cells), smoke.
+foretell: the fifth of five, or the motion of a frame from it. Arguments: slots,
+seeds, epochs, size (rows of cells), smoke.
 """
 
 from memae_jax import config as config_lib
@@ -20,6 +20,9 @@ _SEEN = {  # data.motion and data.input.
 }
 _FORETOLD = {  # data.motion, data.input and data.clip_frames.
   'four frames, the next': ('none', 'frames', 5),
+  'four differences, the next': ('difference', 'speed', 5),
+  'four of motion, the next': ('blocks', 'motion', 5),
+  'four of speed, the next': ('blocks', 'speed', 5),
   'a frame, its difference': ('difference', 'both', 1),
   'a frame, its motion': ('blocks', 'both', 1),
 }
@@ -27,14 +30,9 @@ _FORETOLD = {  # data.motion, data.input and data.clip_frames.
 
 def get_study(arg=''):
   """Returns each input and task, by MemAE and by an autoencoder."""
-  args = config_lib.parse_arg(
-    arg,
-    slots=200,
-    seeds=1,
-    epochs=6.0,
-    size=64,
-    smoke={'slots': 10, 'epochs': 1.0, 'size': 32},
-  )
+  smoke = {'slots': 10, 'epochs': 1.0, 'size': 32}
+  usual = {'slots': 200, 'seeds': 1, 'epochs': 6.0, 'size': 64}
+  args = config_lib.parse_arg(arg, smoke=smoke, **usual)
   of_run = ('seeds', 'slots', 'epochs', 'size')
   base = ','.join(f'{key}={args[key]}' for key in of_run)
   seen = [(f'rebuilds {k}', *v, 1, 'reconstruct') for k, v in _SEEN.items()]

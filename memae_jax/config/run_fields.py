@@ -62,7 +62,8 @@ TRAIN: dict[str, Any] = {
     'mse',
     _losses,
     'Reconstruction loss. bce takes data in [0, 1] (data.scaling minmax) and'
-    ' model.output_activation sigmoid.',
+    ' model.output_activation sigmoid. Features are matched by the method'
+    ' fm_ae, whose loss is its own.',
   ),
   'learning_rate': fields.number(1e-4, 'Learning rate of Adam.', above=0),
   'schedule': fields.choice(

@@ -161,6 +161,24 @@ def test_motion_of_an_event_lies_evenly_around_it(fields):
       assert found and found <= shown | {9, 13} - {_EVENT}, (kind, found)
 
 
+@_SLOW
+@pytest.mark.parametrize(
+  'kind,given',
+  [('difference', 'speed'), ('blocks', 'motion'), ('blocks', 'speed')],
+)
+def test_the_next_motion_is_foretold_from_four(kind, given):
+  """The points of configs/studies/inputs_ped2.py that predict motion."""
+  exp = _videos(
+    textures.video(_LENGTH, hop=_EVENT),
+    **{'data.motion': kind, 'data.input': given, 'data.clip_frames': 5},
+    **{'model.task': 'predict'},
+  )
+  frame, scores = _scores(exp, trained=1)
+  assert frame[0] == 4 and np.isfinite(scores).all()
+  for of_method in scores:
+    assert abs(frame[of_method.argmax()] - _EVENT) <= 4
+
+
 _SPEEDS = {
   'data.clip_frames': 1,
   'data.input': 'speed',

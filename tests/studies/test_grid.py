@@ -13,7 +13,7 @@ _RUNS = {
   'threshold_similarity': 3,
   'bank_size_mnist': 2,
   'bank_size_screw': 2,
-  'inputs_ped2': 7,
+  'inputs_ped2': 10,
   'mvtec': 6,  # Categories.
   'tables': 2,  # Files.
 }
