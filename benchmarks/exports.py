@@ -1,21 +1,29 @@
 """Differences of exported scores from evaluated ones, and large memories.
 
-python -m benchmarks.exports           a table of families, minutes on 2 cores
+python -m benchmarks.exports           a table of methods, an hour on 2 cores
+python -m benchmarks.exports --only=memae --to=exports.json
 python -m benchmarks.exports --slots=100000     peak memory of a bank x 784
 
-The first trains each family shortly on digits, exports it, and compares test
-samples. The second exports the first weights of a bank on generated rows, and
-loads the file in a process of its own.
+The first trains each method shortly (`export_cases`), exports it, and compares
+all samples of its data. The second does so for some, and writes a data file of
+docs/results. The third exports the first weights of a bank on generated rows,
+and loads the file in a process of its own.
 """
 
 import argparse
+import json
+import os
 import pathlib
+import platform
 import subprocess
 import sys
 import tempfile
+import traceback
 
+import jax
 import numpy as np
 
+from benchmarks import export_cases
 from memae_jax import config as config_lib
 from memae_jax import export, scorer
 from memae_jax.evaluation.scoring import collect, onnx_file, single
@@ -23,62 +31,118 @@ from memae_jax.runtime import errors
 from memae_jax.training import experiment, loop, step
 
 WIDTH = 784
-METHODS = ('memae', 'ae', 'vae', 'bank', 'encoder_bank', 'pca', 'deep_svdd')
+COLUMNS = (
+  *('method', 'data', 'samples', 'median score'),
+  *('scorer: largest difference', 'equal flags', 'KiB'),
+  *('ONNX: largest difference', 'equal flags '),
+)
+Row = tuple[str | int | None, ...]
 
 
-def _config(folder: pathlib.Path | None = None, **fields):
-  """Returns a small config on digits, or on the rows of a folder."""
+def _config(folder: pathlib.Path, **fields):
+  """Returns a small config on the rows of a folder."""
   base = {
+    'data.name': 'arrays',
+    'data.path': str(folder / 'rows.npz'),
     'data.protocol': 'random_rows',
-    'data.normal_labels': () if folder else ('0', '1', '2', '3', '4'),
-    'data.train_fraction': 0.4,
-    'model.widths': (32,),
-    'model.code': 8,
-    'train.epochs': 5.0,
+    'data.scaling': 'standard',
+    'methods.bank.features': 'raw',
     'eval.baselines': (),
     'eval.bootstrap': 0,
   }
-  if folder:
-    base |= {
-      'data.name': 'arrays',
-      'data.path': str(folder / 'rows.npz'),
-      'data.scaling': 'standard',
-      'methods.bank.features': 'raw',
-    }
   config = config_lib.default()
   config_lib.assign(config, base | fields)
   return config_lib.resolve(config)
 
 
-def compare(folder: pathlib.Path, method: str) -> None:
-  """Prints the differences of one method.
+def compare(folder: pathlib.Path, config, label: str, data: str) -> Row:
+  """Returns the differences of one method, see `COLUMNS`.
 
   Args:
     folder: to write to.
-    method: its name.
+    config: of its run, resolved.
+    label: of the method.
+    data: name of its data.
   """
-  config = _config(**{
-    'fleet.variants': (method,),
-    'model.memory.slots': 50,
-  })  # fmt: skip
   exp = experiment.build(config)
-  state = loop.train(exp, folder / method)
-  weights, rows = step.weights(state), exp.splits[0].test
+  state = loop.train(exp, folder)
+  weights, rows = step.weights(state), np.arange(len(exp.source.inputs))
   want = exp.programs.score(weights, [rows]).scores[exp.rule][0, : len(rows)]
-  export.to_file(folder / method, folder / 'a.scorer')
-  found = scorer.load(folder / 'a.scorer').score(exp.source.inputs[rows])
-  at = float(np.median(want))  # A threshold amid the scores.
+  path = folder / 'a.scorer'
+  export.to_file(folder, path)
+  raw = onnx_file.raw(np.asarray(exp.source.inputs[rows]), exp.source.host)
+  found = scorer.load(path).score(raw)
+  at = _amid(want)
   equal = int(((found > at) == (want > at)).sum())
-  line = f'{method:15} {len(rows):6} {np.abs(found - want).max():10.1e}'
-  line += f' {equal:6}'
+  row: Row = (label, data, len(rows), f'{at:.2g}')
+  far, size = np.abs(found - want).max(), path.stat().st_size
+  row += (f'{far:.1e}', equal, round(size / 1024))
   try:
-    onnx_file.check(method)
-    content = onnx_file.written(single.of(exp, weights, 0), None, {})
-    result = onnx_file.compared(content, exp.source.inputs[rows], want, at)
-    line += f' {result.difference:10.1e} {result.flags:6}'
+    onnx_file.check(exp.replicas[0].variant)
+    one = single.of(exp, weights, 0)
+    content = onnx_file.written(one, exp.source.host, {})
+    result = onnx_file.compared(content, raw, want, at)
+    return *row, f'{result.difference:.1e}', result.flags
   except errors.UserError as error:
-    line += f' {error}'
-  print(line, flush=True)
+    print(f'{label} on {data}: no ONNX: {error}', file=sys.stderr)
+    return *row, None, None
+
+
+def _amid(scores: np.ndarray) -> float:
+  """Returns a threshold amid scores [n] that is none of them."""
+  values = np.unique(scores.astype(np.float64))
+  half = len(values) // 2
+  return float(values[max(half - 1, 0) : half + 1].mean())
+
+
+def table(folder: pathlib.Path, only: str) -> tuple[list[Row], list[str]]:
+  """Returns the rows of all cases, printed as they come, and what failed.
+
+  Args:
+    folder: to write to.
+    only: name of a method; '': all.
+  """
+  rows, failed = [], []
+  path = export_cases.write_table(folder)
+  print(*COLUMNS, sep=', ')
+  for number, (data, method, what, fields) in enumerate(export_cases.CASES):
+    if only not in ('', method):
+      continue
+    label = f'{method}, {what}' if what else method
+    try:
+      config = export_cases.config(data, method, fields, path)
+      row = compare(folder / str(number), config, label, data)
+    except Exception:  # The others are still to be seen.
+      traceback.print_exc()
+      failed.append(f'{label} on {data}')
+      continue
+    rows.append(row)
+    print(*row, sep=', ', flush=True)
+  return rows, failed
+
+
+def document(rows: list[Row]) -> str:
+  """Returns the data file of a table for docs/results."""
+  git = ['git', 'rev-parse', '--short', 'HEAD']
+  commit = subprocess.run(git, capture_output=True, text=True, check=False)
+  cores = len(os.sched_getaffinity(0))
+  machine = f'{cores} CPU cores of {platform.machine()}'
+  lines = ',\n'.join(f'        {json.dumps(row)}' for row in rows)
+  main = {
+    'columns': COLUMNS,
+    'align': 'llrrrrrrr',
+    'digits': 0,
+    'rows': [],
+  }
+  found = {
+    'source': 'printed by the benchmark',
+    'commands': ['python -m benchmarks.exports'],
+    'commit': commit.stdout.strip(),
+    'device': f'{machine}, jax {jax.__version__}',
+    'tables': {'main': main},
+  }
+  text = json.dumps(found, indent=2)
+  return text.replace('"rows": []', f'"rows": [\n{lines}\n      ]') + '\n'
 
 
 def _peak() -> str:
@@ -139,6 +203,8 @@ def main() -> None:
   parser = argparse.ArgumentParser(description=__doc__)
   parser.add_argument('--slots', type=int, default=0)
   parser.add_argument('--load', type=pathlib.Path)
+  parser.add_argument('--only', default='', help='name of a method')
+  parser.add_argument('--to', type=pathlib.Path, help='data file to write')
   options = parser.parse_args()
   if options.load:
     load(options.load)
@@ -148,9 +214,11 @@ def main() -> None:
     if options.slots:
       large(folder, options.slots)
       return
-    print('method         samples     scorer  flags       ONNX  flags')
-    for method in METHODS:
-      compare(folder, method)
+    rows, failed = table(folder, options.only)
+  if options.to:
+    options.to.write_text(document(rows))
+  if failed:
+    sys.exit(f'failed: {", ".join(failed)}')
 
 
 if __name__ == '__main__':
