@@ -1,6 +1,7 @@
 """Queries of test samples and slots of a memory, in two dimensions."""
 
 import functools
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,7 +17,8 @@ from memae_jax.training import experiment
 _SAMPLES = 300  # At most, of each kind: normal and anomalous ones.
 _QUERIES = 1500  # At most, of all samples.
 _SLOTS = 1000  # At most; those that are read most.
-_BLOCK = 50  # Samples that a network gets at once.
+_BLOCK = 50  # Samples that a network gets at once, at most,
+_VALUES = 2**22  # and so many values of them.
 
 
 def embeddings(
@@ -51,8 +53,10 @@ def _embedding(exp, weights, index: int, scored) -> scores.Embedding | None:
     return None
   each = max(1, _QUERIES // len(places))
   embed = jax.jit(functools.partial(_queries, method, each))
-  rows, parts = np.resize(places, -(-len(places) // _BLOCK) * _BLOCK), []
-  for part in rows.reshape(-1, _BLOCK):
+  width = math.prod(exp.source.inputs.shape[1:])
+  block = max(1, min(_BLOCK, _VALUES // width))
+  rows, parts = np.resize(places, -(-len(places) // block) * block), []
+  for part in rows.reshape(-1, block):
     raw = exp.source.inputs[split.test[part]]
     found = embed(variables, transforms.apply(raw, split.transform))
     if found is None:

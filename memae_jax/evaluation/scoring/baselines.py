@@ -24,7 +24,8 @@ from memae_jax.methods import base, classical, trivial
 from memae_jax.runtime import host, progress_bar
 from memae_jax.training import experiment
 
-_BLOCK = 256  # Reconstructions whose errors are reduced at once.
+_BLOCK = 256  # Reconstructions whose errors are reduced at once, at most,
+_PIXELS = 2**24  # and so many pixels: each has some ten maps in memory.
 # Maps of videos that nobody learned, and what they are of.
 _PLAIN = {
   'frame_difference': 'mean squared change from the frame before',
@@ -99,6 +100,11 @@ def _by_rule(x, output, rules, shown):
   return found.scores, losses.map_of(shown, found.maps)
 
 
+def _block(shape: Sequence[int]) -> int:
+  """Returns how many images of a shape are in work at once."""
+  return max(1, min(_BLOCK, _PIXELS // math.prod(shape)))
+
+
 class Rebuilt(NamedTuple):
   """Scores of n reconstructed images.
 
@@ -131,10 +137,11 @@ def _reconstructed(
   components = fitted.get('components', np.zeros((0, len(mean))))
   shown = exp.map_rule if exp.map_rule in exp.fitting_rules else 'mse'
   parts, maps = [], [np.zeros((0, *shape[:2]), np.float32)]
-  for start in range(0, len(rows), _BLOCK):
-    x = rows[start : start + _BLOCK]
+  block = _block(shape)
+  for start in range(0, len(rows), block):
+    x = rows[start : start + block]
     out = mean + (x - mean) @ components.T @ components
-    more = [(0, _BLOCK - len(x)), (0, 0)]  # So that one program serves all.
+    more = [(0, block - len(x)), (0, 0)]  # So that one program serves all.
     both = (
       np.pad(part, more).reshape(-1, *shape).astype(np.float32)
       for part in (x, out)
@@ -368,8 +375,9 @@ def _score_rebuilt(
 def _score_maps(exp, name: str, split, rows) -> tuple[Scored, str]:
   """Scores images by the highest pixel of a map that needs no training."""
   parts, maps, mapped = [], [], _mapped(exp, split)
-  for start in range(0, len(rows), _BLOCK):
-    raw = exp.source.inputs[rows[start : start + _BLOCK]]
+  size = _block(exp.source.inputs.shape[1:])
+  for start in range(0, len(rows), size):
+    raw = exp.source.inputs[rows[start : start + size]]
     block = trivial.MAPS[name](transforms.apply(raw, split.transform))
     parts.append(exp.trainer.frames.of_cells(block.reshape(len(block), -1)))
     maps.append(block[: max(mapped - start, 0)].astype(np.float32))

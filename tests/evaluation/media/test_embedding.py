@@ -4,10 +4,13 @@ import jax
 import numpy as np
 import pytest
 
+from memae_jax import config as config_lib
+from memae_jax.config import config_file
 from memae_jax.evaluation.media import embedding
 from memae_jax.evaluation.scoring import scores
 from memae_jax.training import experiment, step
 from tests import helpers
+from tests.methods.videos import events
 
 
 def test_the_plane_keeps_the_distances_of_what_lies_in_it():
@@ -82,3 +85,54 @@ def test_queries_are_nearest_to_the_slots_that_they_read(variant):
   assert one.anomalous.sum() == min(anomalous, 300)
   # Before its pass a bank has no slot.
   assert len(one.slots) == (slots if variant == 'memae' else 0)
+
+
+def _table(folder):
+  path = helpers.write_csv(folder / 'rows.csv')
+  config = config_file.get_config(
+    f'{helpers.ROOT}/configs/arrays.py:smoke,path={path},label=label,'
+    'normal=good,categorical=kind,variant=memae'
+  )
+  config.eval.embedding = True
+  return experiment.build(config_lib.resolve(config))
+
+
+def _video(folder):
+  del folder
+  return events.planted(**{'eval.embedding': True})
+
+
+def _patches(folder):
+  del folder
+  tiles = {'data.patch': 6, 'data.patch_for': 'all', 'data.patch_stride': 2}
+  return experiment.build(helpers.digits(**tiles, **{'eval.embedding': True}))
+
+
+@pytest.mark.parametrize(
+  'build, each', [(_table, 1), (_video, 4), (_patches, 4)]
+)
+def test_tables_videos_and_patches_have_a_plane(build, each, tmp_path):
+  """Each row has one query; each tile and each position of a clip has one.
+
+  Of a clip of 16 frames of 16 x 24 pixels there are 2 x 1 x 2 positions.
+  """
+  exp = build(tmp_path)
+  weights = step.weights(exp.programs.init())
+  usage = np.arange(1.0, exp.replicas[0].slots + 1)
+  networks = [
+    scores.ReplicaScores(
+      replica.name,
+      {'variant': replica.variant},
+      *[np.zeros(1)] * 4,
+      usage=usage,
+    )
+    for replica in exp.replicas
+  ]
+  found, *_ = embedding.embeddings(exp, weights, networks)
+  split = exp.splits[0]
+  normal, anomalous = np.bincount(split.anomalous, minlength=2).clip(max=300)
+  assert len(found.queries) == each * (normal + anomalous)
+  assert found.anomalous.sum() == each * anomalous > 0
+  assert len(found.slots) == exp.replicas[0].slots
+  for points in (found.queries, found.slots):
+    assert np.isfinite(points).all() and (np.ptp(points, axis=0) > 0).all()

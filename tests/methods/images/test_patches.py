@@ -1,6 +1,7 @@
 """Crops, tiles and what a method of patches learns and says of pictures."""
 
 import dataclasses
+import json
 
 import jax
 import jax.numpy as jnp
@@ -270,3 +271,31 @@ def test_pictures_of_one_grey_have_finite_scores(tmp_path, flat):
   with np.load(next((tmp_path / 'run').rglob('scores.npz'))) as stored:
     found = [v for key, v in stored.items() if key.endswith('score')]
   assert len(found) >= 6 and all(np.isfinite(score).all() for score in found)
+
+
+@pytest.mark.slow
+def test_pictures_of_1024_pixels_by_tiles(tmp_path):
+  """Methods of all kinds; it trains three of them, so it is slow."""
+  folder, side = fakes.pictures(tmp_path / 'large', side=1024), 1024
+  run, methods = tmp_path / 'run', ('memae', 'bank', 'gmm_texture')
+  code, _, err = helpers.run(
+    f'--config={helpers.ROOT}/configs/image_folder.py:path={folder},size=0,'
+    f'variant={"+".join(methods)},seeds=1,epochs=1.0,slots=10',
+    f'--workdir={run}',
+    '--config.data.patch=256',
+    '--config.data.patch_for=all',
+    '--config.model.widths=8,8,8,8',
+    '--config.eval.baselines=mean',
+    '--config.eval.bootstrap=20',
+    '--config.eval.pseudo=False',
+    '--config.eval.odd_inputs=False',
+  )
+  assert code == 0, err
+  results = json.loads((run / 'results.json').read_text())
+  for name in methods:
+    assert results['methods'][name]['pixel_auroc']['mean'] > 0.5
+  # Blocks of 256 pictures, whatever their size, took 17 GiB and more.
+  assert results['environment']['peak_memory']['host_bytes'] < 6 * 2**30
+  with np.load(next(run.rglob('maps.npz'))) as stored:
+    shapes = {key: stored[key].shape[1:3] for key in stored.files}
+  assert shapes and set(shapes.values()) == {(side, side)}
