@@ -1,7 +1,9 @@
 """One replica as it is exported: of a run, or of a saved estimator."""
 
+import contextlib
+import logging
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -60,7 +62,8 @@ def taken(
   """
   config = config_lib.load(run / 'config.json')
   if folder.is_saved(run):
-    return _of_estimator(run, config, name, check_method)
+    with _without_remarks():
+      return _of_estimator(run, config, name, check_method)
   exp, index = experiment.build(config).find(name)
   check_method(exp.replicas[index].variant)
   _check_score(exp)
@@ -69,6 +72,18 @@ def taken(
   _check_threshold(exp, index, calibrated)
   one = single.of(exp, weights, index, calibrated.parts)
   return Taken(exp, index, one, calibrated, at, int(steps[index]))
+
+
+@contextlib.contextmanager
+def _without_remarks() -> Iterator[None]:
+  """Leaves out what is logged of the few zeros that stand for samples."""
+  log = logging.getLogger('memae_jax')
+  before = log.level
+  log.setLevel(logging.WARNING)
+  try:
+    yield
+  finally:
+    log.setLevel(before)
 
 
 def _of_estimator(run, config, name, check_method) -> Taken:
