@@ -6,7 +6,8 @@ python -m memae_jax.study --config=configs/studies/inputs_ped2.py \
 
 The recipe of motion, with what MemAE and an autoencoder are to rebuild, or to
 foretell: the fifth of five, or the motion of a frame from it. Arguments: slots,
-seeds, epochs, size (rows of cells), smoke.
+seeds, epochs, size (rows of cells), only (text in the label of a point; others
+are left out), smoke.
 """
 
 from memae_jax import config as config_lib
@@ -20,7 +21,7 @@ _SEEN = {  # data.motion and data.input.
 }
 _FORETOLD = {  # data.motion, data.input and data.clip_frames.
   'four frames, the next': ('none', 'frames', 5),
-  'four differences, the next': ('difference', 'speed', 5),
+  'four of difference, the next': ('difference', 'speed', 5),
   'four of motion, the next': ('blocks', 'motion', 5),
   'four of speed, the next': ('blocks', 'speed', 5),
   'a frame, its difference': ('difference', 'both', 1),
@@ -31,7 +32,7 @@ _FORETOLD = {  # data.motion, data.input and data.clip_frames.
 def get_study(arg=''):
   """Returns each input and task, by MemAE and by an autoencoder."""
   smoke = {'slots': 10, 'epochs': 1.0, 'size': 32}
-  usual = {'slots': 200, 'seeds': 1, 'epochs': 6.0, 'size': 64}
+  usual = {'slots': 200, 'seeds': 1, 'epochs': 6.0, 'size': 64, 'only': ''}
   args = config_lib.parse_arg(arg, smoke=smoke, **usual)
   of_run = ('seeds', 'slots', 'epochs', 'size')
   base = ','.join(f'{key}={args[key]}' for key in of_run)
@@ -48,6 +49,7 @@ def get_study(arg=''):
       'model.task': task,
     }
     for label, motion, given, frames, task in seen
+    if args.only in label
     for variant in ('memae', 'ae')
   ]
   return grid.Study(
