@@ -51,8 +51,7 @@ def get_config(arg=''):
   presets.sharp_memory(config)
   config.model.memory.threshold = 1.0
   config.train.batch_size, config.train.learning_rate = 10, 1e-4
-  config.eval.batch_size = 8
-  config.eval.frame_rate = _SETS[args.data]
+  config.eval.batch_size, config.eval.frame_rate = 8, _SETS[args.data]
   change(config)
   presets.task(config, args.task)
   if args.smoke:

@@ -186,7 +186,7 @@ def test_room_is_looked_for_before_it_is_needed(
 def test_a_folder_removed_while_evaluating(tmp_path, monkeypatch):
   run = tmp_path / 'run'
 
-  def removed(exp, workdir):
+  def removed(exp, workdir, again):
     shutil.rmtree(run)
     return 'report'
 
