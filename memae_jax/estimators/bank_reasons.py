@@ -19,6 +19,7 @@ from memae_jax.methods import base
 FAMILY = 'bank'
 NEAR = 3  # Training samples that are named for each slot.
 _ROOM = 2**24  # Distances at a time.
+_MOST = 2**38  # Products of a search: seconds of a core or two.
 
 
 def explain(
@@ -60,17 +61,23 @@ def memory(found: fitted.Fitted) -> reasons.Memory:
   return reasons.Memory(slots, _as_samples(exp, slots), found.near)
 
 
-def nearest_samples(found: fitted.Fitted) -> np.ndarray:
+def nearest_samples(
+  found: fitted.Fitted, most: int = _MOST
+) -> np.ndarray | None:
   """Returns [N, m] rows of the training samples nearest to each slot.
 
-  Of samples with positions the nearest of these counts.
+  Of samples with positions the nearest of these counts. None where the search
+  would take more than the fit.
 
   Args:
     found: the fitted bank; its samples are at hand.
+    most: products of numbers that the search may take.
   """
   exp, _ = found.built()
   method, variables, slots = _parts(found)
   train = exp.splits[0].train
+  if slots.size * len(train) * math.prod(method.forms[0][:-1]) > most:
+    return None
   centre = slots.mean(axis=0)[None, None]
   best: np.ndarray = np.zeros((len(slots), 0))
   rows: np.ndarray = np.zeros((len(slots), 0), np.int64)

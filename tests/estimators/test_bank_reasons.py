@@ -4,6 +4,8 @@ import numpy as np
 import pandas
 import pytest
 
+from memae_jax.estimators import bank_reasons
+
 _BANK = {'epochs': None, 'widths': None, 'code': None}
 
 
@@ -41,6 +43,10 @@ def test_a_bank_names_the_rows_that_are_its_slots(bank, table):
   np.testing.assert_array_equal(
     explained.reconstruction, held.decoded[explained.slots[:, 0]]
   )
+
+
+def test_a_search_that_would_take_long_is_left_out(bank):
+  assert bank_reasons.nearest_samples(bank[0].fitted_, most=1) is None
 
 
 def test_errors_of_a_bank_are_columns(bank):
