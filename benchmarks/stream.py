@@ -51,7 +51,8 @@ def exported(path: pathlib.Path, config: Any) -> pathlib.Path:
   exp = experiment.build(config_lib.resolve(config))
   weights = step.weights(exp.programs.init())
   members = export.programs(single.of(exp, weights, 0), exp.config)
-  calibrated = collect.Calibration(0.5, (), np.zeros(9))
+  normals = np.zeros(len(exp.splits[0].validation))
+  calibrated = collect.Calibration(0.5, (), normals)
   export.write(path, members, export.meta(exp, 0, calibrated, 0, 0))
   return path
 

@@ -172,7 +172,7 @@ def meta(
 def _meta_of(taken: exportable.Taken) -> dict[str, Any]:
   """Returns the content of meta.json of what a run gave."""
   told = meta(
-    taken.experiment, taken.index, taken.calibrated, taken.at, taken.step
+    taken.experiment, taken.number, taken.calibrated, taken.at, taken.step
   )
   return told | ({'threshold_rule': taken.rule} if taken.rule else {})
 
@@ -194,7 +194,7 @@ def to_file(run: pathlib.Path, path: pathlib.Path, name: str = '') -> None:
   exp = taken.experiment
   write(path, programs(taken.one, exp.config), _meta_of(taken))
   print(
-    f'replica "{exp.replicas[taken.index].name}" of {run} is in {path}; score'
+    f'replica "{exp.replicas[taken.number].name}" of {run} is in {path}; score'
     f' with python -m memae_jax.scorer {path} INPUT'
   )
   print(f'written by jax {jax.__version__}, readable by {_readable_until()}')
@@ -221,7 +221,7 @@ def to_onnx(run: pathlib.Path, path: pathlib.Path, name: str = '') -> None:
   )
   atomic.write(path, content)
   print(
-    f'replica "{exp.replicas[taken.index].name}" of {run} is in {path}; on'
+    f'replica "{exp.replicas[taken.number].name}" of {run} is in {path}; on'
     f' {found.count} {taken.samples} scores by onnxruntime differ by at most'
     f' {found.difference:.1e}, {found.flags} flags of {found.count} are equal'
   )

@@ -4,8 +4,9 @@ import contextlib
 import logging
 import pathlib
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 
 from memae_jax import config as config_lib
@@ -21,7 +22,7 @@ class Taken(NamedTuple):
   """A replica with the weights that evaluation takes.
 
   experiment: of its family; that of a saved estimator has no data.
-  index: of the replica. one: it, alone. calibrated: its threshold.
+  number: of the replica. one: it, alone. calibrated: its threshold.
   at: step of the checkpoint. step: that of the weights in it.
   is_run: whether its scores are those of the evaluation of a run. Else it is a
     saved estimator. rule: of its threshold, in words; '': that of runs.
@@ -29,7 +30,7 @@ class Taken(NamedTuple):
   """
 
   experiment: experiment.Experiment
-  index: int
+  number: int
   one: single.Single
   calibrated: collect.Calibration
   at: int
@@ -86,7 +87,12 @@ def _without_remarks() -> Iterator[None]:
     log.setLevel(before)
 
 
-def _of_estimator(run, config, name, check_method) -> Taken:
+def _of_estimator(
+  run: pathlib.Path,
+  config: Any,
+  name: str,
+  check_method: Callable[[str], None],
+) -> Taken:
   """Returns the replica of a saved estimator, see `taken`."""
   found, described = folder.load(run)
   exp, index = found.built()[0].find(name)
@@ -137,7 +143,7 @@ def _check_threshold(
   exp: experiment.Experiment, index: int, calibrated: collect.Calibration
 ) -> None:
   """Raises UserError if the threshold of a replica is not finite."""
-  if not np.isfinite(calibrated.threshold):
+  if calibrated.threshold is None or not np.isfinite(calibrated.threshold):
     raise errors.UserError(
       f'the threshold of replica "{exp.replicas[index].name}" is'
       f' {calibrated.threshold}: its scores of validation normals are not'
@@ -158,7 +164,7 @@ def compared(found: Taken, most: int) -> tuple[np.ndarray, np.ndarray]:
   """
   exp = found.experiment
   if found.has_data:
-    rows = exp.splits[found.index].validation[:most]
+    rows = exp.splits[found.number].validation[:most]
     x = np.asarray(exp.source.inputs[rows])
   elif np.dtype(found.one.dtype) == np.uint8:
     rng = np.random.default_rng(0)
@@ -169,4 +175,4 @@ def compared(found: Taken, most: int) -> tuple[np.ndarray, np.ndarray]:
   raw = onnx_file.raw(x, exp.source.host)
   if found.is_run:
     return raw, found.calibrated.normal[: len(x)]
-  return raw, np.asarray(found.one.outputs(x)['score'])
+  return raw, np.asarray(found.one.outputs(jnp.asarray(x))['score'])

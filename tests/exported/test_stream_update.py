@@ -74,7 +74,9 @@ def test_scores_and_slots_over_ten_steps(built, tmp_path, monkeypatch):
   monkeypatch.setattr(mnad.Mnad, 'below', below)
   replica = single.of(exp, weights, 0)
   parts = export.programs(replica, exp.config)
-  calibrated = collect.Calibration(0.5, (), np.zeros(9))
+  calibrated = collect.Calibration(
+    0.5, (), np.zeros(len(exp.splits[0].validation))
+  )
   meta = export.meta(exp, 0, calibrated, 1, 1)
   memory = stream_update.Memory(
     parts[scorer_file.UPDATE],
