@@ -17,6 +17,7 @@ from absl import flags
 
 from memae_jax import cli, main
 from memae_jax import config as config_lib
+from memae_jax.evaluation.metrics import frames
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 GOLDEN = ROOT / 'tests/golden'  # Numbers of PyTorch, see its README.
@@ -78,6 +79,21 @@ def clips(**changes) -> ml_collections.FrozenConfigDict:
     'model.memory.threshold': 0.6,
   }
   return digits(**fields | changes)
+
+
+def frame_scores(score, lengths=None, rates=(), anomalous=None, dtype=float):
+  """Scored frames of videos of some lengths, of 2 frames per second."""
+  lengths = lengths or [len(score)]
+  none = np.zeros(len(score), bool)
+  return frames.FrameScores(
+    score=np.array(score, dtype),
+    anomalous=none if anomalous is None else np.array(anomalous, bool),
+    video=np.repeat(np.arange(len(lengths)), lengths),
+    frame=np.concatenate([np.arange(n) for n in lengths]),
+    names=[f'v{i}' for i in range(len(lengths))],
+    lengths=lengths,
+    rates=rates or [2.0] * len(lengths),
+  )
 
 
 def run(*argv: str) -> tuple[int, str, str]:

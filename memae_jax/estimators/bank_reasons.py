@@ -4,7 +4,6 @@ Of a bank of several kinds of features the slots are those of the first kind.
 """
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -12,12 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from memae_jax import losses
-from memae_jax.data import transforms
 from memae_jax.estimators import fitted, reasons
 from memae_jax.methods import base
 
 FAMILY = 'bank'
-NEAR = 3  # Training samples that are named for each slot.
 _ROOM = 2**24  # Distances at a time.
 _MOST = 2**38  # Products of a search: seconds of a core or two.
 
@@ -38,7 +35,8 @@ def explain(
   size, known = len(prepared), losses.map_of(exp.map_rule, scored.maps)
   method, variables, slots = _parts(found)
   most, named = min(count, len(slots)), []
-  for x in _batches(found, prepared, exp.config.eval.batch_size):
+  transform, block = exp.splits[0].transform, exp.config.eval.batch_size
+  for _, x in reasons.batches(prepared, transform, block):
     named.append(np.asarray(_nearest(method, variables, x, most)))
   index = np.concatenate(named)[:size]
   first = index[:, 0, 0]
@@ -76,23 +74,19 @@ def nearest_samples(
   exp, _ = found.built()
   method, variables, slots = _parts(found)
   train = exp.splits[0].train
-  if slots.size * len(train) * math.prod(method.forms[0][:-1]) > most:
+  positions = math.prod(method.forms[0][:-1])
+  if slots.size * len(train) * positions > most:
     return None
   centre = slots.mean(axis=0)[None, None]
-  best: np.ndarray = np.zeros((len(slots), 0))
-  rows: np.ndarray = np.zeros((len(slots), 0), np.int64)
-  form, *_ = method.forms
-  room = _ROOM // (math.prod(form[:-1]) * len(slots))
-  size, at = min(exp.config.eval.batch_size, max(room, 1)), 0
-  for x in _batches(found, exp.source.inputs[train], size):
-    far = np.asarray(_distances(method, x, slots, centre)).T
-    here = train[at : at + size]
-    best = np.concatenate([best, far[:, : len(here)]], axis=1)
-    rows = np.concatenate([rows, np.tile(here, (len(slots), 1))], axis=1)
-    order = np.argsort(best, axis=1, kind='stable')[:, :NEAR]
-    best, rows = (np.take_along_axis(v, order, axis=1) for v in (best, rows))
-    at += size
-  return rows
+  room = _ROOM // (positions * len(slots))
+  size = min(exp.config.eval.batch_size, max(room, 1))
+  transform, inputs = exp.splits[0].transform, exp.source.inputs[train]
+  parts = (
+    (train[place], np.asarray(_distances(method, x, slots, centre)).T)
+    for place, x in reasons.batches(inputs, transform, size)
+  )
+  parts = ((at, far[:, : len(at)]) for at, far in parts)
+  return reasons.nearest_rows(parts, len(slots))
 
 
 def _parts(found: fitted.Fitted) -> tuple[Any, base.Variables, np.ndarray]:
@@ -102,17 +96,6 @@ def _parts(found: fitted.Fitted) -> tuple[Any, base.Variables, np.ndarray]:
   variables = exp.programs.one(found.weights, 0).variables
   own = base.leaf(variables, method.parts[0].slots.path)
   return method, variables, np.asarray(own['slots'])[: int(own['count'])]
-
-
-def _batches(
-  found: fitted.Fitted, prepared: np.ndarray, size: int
-) -> Iterator[np.ndarray]:
-  """Yields model inputs [size, ...]; the last ones with zeros behind them."""
-  transform = found.built()[0].splits[0].transform
-  for start in range(0, len(prepared), size):
-    raw = prepared[start : start + size]
-    padding = [(0, size - len(raw))] + [(0, 0)] * (raw.ndim - 1)
-    yield np.pad(transforms.apply(raw, transform), padding)
 
 
 def _as_samples(exp: Any, slots: np.ndarray) -> np.ndarray | None:

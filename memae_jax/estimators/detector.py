@@ -71,7 +71,7 @@ class Detector(
     del y
     with calls.guarded(self.verbose):
       self.check_parameters()
-      array = self._converted(X, reset=True)
+      array = self._converted(given.stacked(X), reset=True)
       config = self.resolved(array)
       columns = getattr(self, 'feature_names_in_', None)
       given.check_finite(array, columns, config.data.missing)
@@ -278,10 +278,9 @@ class Detector(
     """Returns samples as an array of numbers, some of which may be missing.
 
     Args:
-      X: samples.
+      X: samples from `given.stacked`.
       reset: whether the number and names of columns are those of X from now on.
     """
-    X = given.stacked(X)
     given.check_rows(X)
     options = {
       'dtype': 'numeric',

@@ -10,7 +10,6 @@ import numpy as np
 from sklearn.utils import validation
 
 from memae_jax import losses
-from memae_jax.data import transforms
 from memae_jax.data.tables import columns
 from memae_jax.estimators import bank_reasons, calls, fitted, reasons
 from memae_jax.memory import addressing
@@ -156,17 +155,12 @@ def find_near(found: fitted.Fitted) -> None:
   if exp.family != FAMILY or not exp.replicas[0].has_memory:
     return
   train = exp.splits[0].train
-  slots = exp.replicas[0].slots
-  best: np.ndarray = np.zeros((slots, 0))
-  rows: np.ndarray = np.zeros((slots, 0), np.int64)
-  for start, similar in _blocks(found, exp.source.inputs[train]):
-    of_sample = similar.max(axis=1).T  # [N, B], the best of its positions.
-    at = train[start : start + of_sample.shape[1]]
-    best = np.concatenate([best, of_sample], axis=1)
-    rows = np.concatenate([rows, np.broadcast_to(at, of_sample.shape)], axis=1)
-    order = np.argsort(-best, axis=1, kind='stable')[:, : bank_reasons.NEAR]
-    best, rows = (np.take_along_axis(x, order, axis=1) for x in (best, rows))
-  found.near = rows
+  # Of a sample with positions the most similar of these counts.
+  parts = (
+    (train[place], -similar.max(axis=1).T)
+    for place, similar in _blocks(found, exp.source.inputs[train])
+  )
+  found.near = reasons.nearest_rows(parts, exp.replicas[0].slots)
 
 
 def _nearest(
@@ -200,18 +194,15 @@ def _method(exp: experiment.Experiment) -> Any:
 
 def _blocks(
   found: fitted.Fitted, prepared: np.ndarray
-) -> Iterator[tuple[int, np.ndarray]]:
-  """Yields (first row, similarities [B, P, N]) of blocks of samples."""
+) -> Iterator[tuple[slice, np.ndarray]]:
+  """Yields places and similarities [B, P, N] of blocks of samples."""
   exp, _ = found.built()
   method = _method(exp)
   variables = exp.programs.one(found.weights, 0).variables
   transform, size = exp.splits[0].transform, exp.config.eval.batch_size
-  for start in range(0, len(prepared), size):
-    raw = prepared[start : start + size]
-    padding = [(0, size - len(raw))] + [(0, 0)] * (raw.ndim - 1)
-    x = np.pad(transforms.apply(raw, transform), padding)
-    similar = _similar(method, variables, x)
-    yield start, np.asarray(similar)[: len(raw)]
+  for place, x in reasons.batches(prepared, transform, size):
+    similar = np.asarray(_similar(method, variables, x))
+    yield place, similar[: place.stop - place.start]
 
 
 def _similarities(method: Any, variables: Any, x: jax.Array) -> jax.Array:

@@ -4,7 +4,7 @@ import contextlib
 import logging
 import pathlib
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -21,7 +21,7 @@ from memae_jax.training import experiment
 class Taken(NamedTuple):
   """A replica with the weights that evaluation takes.
 
-  experiment: of its family; that of a saved estimator has no data.
+  experiment: of its family; without data where `has_data` is False.
   number: of the replica. one: it, alone. calibrated: its threshold.
   at: step of the checkpoint. step: that of the weights in it.
   is_run: whether its scores are those of the evaluation of a run. Else it is a
@@ -37,7 +37,6 @@ class Taken(NamedTuple):
   step: int
   is_run: bool = True
   rule: str = ''
-
   has_data: bool = True
 
   @property
@@ -61,11 +60,10 @@ def taken(
     UserError: there is no such run or replica, or its scores need more than
       one sample at a time.
   """
-  config = config_lib.load(run / 'config.json')
   if folder.is_saved(run):
     with _without_remarks():
-      return _of_estimator(run, config, name, check_method)
-  exp, index = experiment.build(config).find(name)
+      return _of_estimator(run, name, check_method)
+  exp, index = experiment.build(config_lib.load(run / 'config.json')).find(name)
   check_method(exp.replicas[index].variant)
   _check_score(exp)
   at, weights, steps = collect.restored(exp, run)
@@ -88,10 +86,7 @@ def _without_remarks() -> Iterator[None]:
 
 
 def _of_estimator(
-  run: pathlib.Path,
-  config: Any,
-  name: str,
-  check_method: Callable[[str], None],
+  run: pathlib.Path, name: str, check_method: Callable[[str], None]
 ) -> Taken:
   """Returns the replica of a saved estimator, see `taken`."""
   found, described = folder.load(run)
@@ -109,9 +104,10 @@ def _of_estimator(
   out = Taken(
     exp, index, one, calibrated, found.step, int(steps[index]), False, rule
   )
-  if not pathlib.Path(config.data.path).is_file():
+  if not pathlib.Path(found.config['data']['path']).is_file():
     return out._replace(has_data=False)
-  return out._replace(experiment=experiment.build(config))
+  with_data = experiment.build(config_lib.resolve(found.config))
+  return out._replace(experiment=with_data)
 
 
 def check(name: str) -> None:
@@ -162,15 +158,13 @@ def compared(found: Taken, most: int) -> tuple[np.ndarray, np.ndarray]:
   Returns:
     [B, ...] raw samples, and their scores [B].
   """
-  exp = found.experiment
+  exp, rng = found.experiment, np.random.default_rng(0)
   if found.has_data:
     rows = exp.splits[found.number].validation[:most]
     x = np.asarray(exp.source.inputs[rows])
   elif np.dtype(found.one.dtype) == np.uint8:
-    rng = np.random.default_rng(0)
     x = rng.integers(0, 256, (most, *found.one.shape), np.uint8)
   else:
-    rng = np.random.default_rng(0)
     x = rng.normal(size=(most, *found.one.shape)).astype(np.float32)
   raw = onnx_file.raw(x, exp.source.host)
   if found.is_run:

@@ -1,10 +1,13 @@
 """Reasons for scores and content of memories, as estimators give them."""
 
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from memae_jax.data import host_stage
+from memae_jax.data import host_stage, transforms
+
+_NEAR = 3  # Training samples that are named for each slot.
 
 
 class Explanation(NamedTuple):
@@ -75,6 +78,42 @@ def _shapes(parts: Any) -> str:
       value = f'{len(value)} names'
     words.append(f'{name}: {value}')
   return f'{type(parts).__name__}({", ".join(words)})'
+
+
+def batches(
+  prepared: np.ndarray, transform: Any, size: int
+) -> Iterator[tuple[slice, np.ndarray]]:
+  """Yields places of samples, and model inputs [size, ...] of these.
+
+  Args:
+    prepared: [n, ...] samples after the host stage.
+    transform: of the replica.
+    size: of a batch; the last one has zeros behind its samples.
+  """
+  for start in range(0, len(prepared), size):
+    place = slice(start, min(start + size, len(prepared)))
+    raw = prepared[place]
+    padding = [(0, size - len(raw))] + [(0, 0)] * (raw.ndim - 1)
+    yield place, np.pad(transforms.apply(raw, transform), padding)
+
+
+def nearest_rows(
+  parts: Iterable[tuple[np.ndarray, np.ndarray]], slots: int
+) -> np.ndarray:
+  """Returns [N, m] the rows nearest to each slot, the nearest first.
+
+  Args:
+    parts: rows [B], and their distances [N, B] to the slots, part by part.
+    slots: their number N.
+  """
+  best: np.ndarray = np.zeros((slots, 0))
+  rows: np.ndarray = np.zeros((slots, 0), np.int64)
+  for at, far in parts:
+    best = np.concatenate([best, far], axis=1)
+    rows = np.concatenate([rows, np.broadcast_to(at, far.shape)], axis=1)
+    order = np.argsort(best, axis=1, kind='stable')[:, :_NEAR]
+    best, rows = (np.take_along_axis(x, order, axis=1) for x in (best, rows))
+  return rows
 
 
 def in_units(exp: Any, output: np.ndarray) -> np.ndarray:

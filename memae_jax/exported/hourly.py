@@ -8,7 +8,7 @@ none. What an alarm is, and what no such rate promises, is in
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,17 @@ NOT_GUARANTEED = (
 def allowed(length: float, per_hour: float) -> int:
   """Returns how many alarms a rate allows in `length` hours of video."""
   return int(per_hour * length * (1 + 1e-12))
+
+
+def of_rate(limits: Sequence[float], length: float, per_hour: float) -> float:
+  """Returns the threshold of a rate.
+
+  Args:
+    limits: for 0, 1, 2, ... alarms in all; the last one for any more.
+    length: hours of video that these are of.
+    per_hour: alarms.
+  """
+  return limits[min(allowed(length, per_hour), len(limits) - 1)]
 
 
 def too_short(length: float, per_hour: float) -> str | None:
@@ -96,9 +107,8 @@ def limit(meta: Mapping[str, Any], per_hour: float) -> tuple[float, int]:
   why = too_short(found['hours'], per_hour)
   if why:
     raise errors.UserError(why)
-  limits = found['limits']
-  number = min(allowed(found['hours'], per_hour), len(limits) - 1)
-  return limits[number], found['gap_frames']
+  limit = of_rate(found['limits'], found['hours'], per_hour)
+  return limit, found['gap_frames']
 
 
 class Alarms:

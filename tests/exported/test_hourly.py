@@ -13,21 +13,14 @@ from memae_jax.evaluation.metrics import hourly as hourly_of_runs
 from memae_jax.evaluation.scoring import hourly_limits
 from memae_jax.exported import hourly, stream
 from memae_jax.runtime import errors
-from tests import exports
+from tests import exports, helpers
 
 _RATE = 4.0  # Frames per second.
 
 
 def _frames(score, lengths, rates=None):
-  return frames_lib.FrameScores(
-    score=np.array(score, np.float32),
-    anomalous=np.zeros(len(score), bool),
-    video=np.repeat(np.arange(len(lengths)), lengths),
-    frame=np.concatenate([np.arange(n) for n in lengths]),
-    names=[f'v{i}' for i in range(len(lengths))],
-    lengths=lengths,
-    rates=rates or [_RATE] * len(lengths),
-  )
+  rates = rates or [_RATE] * len(lengths)
+  return helpers.frame_scores(score, lengths, rates, dtype=np.float32)
 
 
 def _normals(seed=0):

@@ -16,7 +16,7 @@ import numpy as np
 
 from memae_jax.evaluation.metrics import events
 from memae_jax.evaluation.metrics import frames as frames_lib
-from memae_jax.exported.hourly import allowed, too_short
+from memae_jax.exported.hourly import of_rate, too_short
 
 METRICS = ('event_recall_at_hourly_rate', 'false_alarms_at_hourly_rate')
 
@@ -84,8 +84,7 @@ def threshold(
     per_hour: alarms.
     gap: seconds, see `alarms`.
   """
-  found = limits(normal, gap)
-  return found[min(allowed(hours(normal), per_hour), len(found) - 1)]
+  return of_rate(limits(normal, gap), hours(normal), per_hour)
 
 
 def _joined(flagged, frames, i: int, gap: float) -> int:

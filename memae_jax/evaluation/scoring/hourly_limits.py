@@ -63,7 +63,9 @@ def of_normals(
   is_set = per_hour and not hourly.too_short(length, per_hour)
   return {
     'alarms_per_hour': per_hour,
-    'threshold': hourly.threshold(normal, per_hour, gap) if is_set else None,
+    'threshold': exported_hourly.of_rate(limits, length, per_hour)
+    if is_set
+    else None,
     'gap_seconds': gap,
     'gap_frames': gaps.pop(),
     'frame_rate': float(np.median(scored)),

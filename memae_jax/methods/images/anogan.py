@@ -128,9 +128,13 @@ def generated_distance(x: jax.Array, made: jax.Array) -> jax.Array:
   Returns:
     [B] in units of the model input: over the root of the number of elements.
   """
+  return _energy(_distances(x, made), made)
+
+
+def _energy(far: jax.Array, made: jax.Array) -> jax.Array:
+  """Returns `generated_distance` of `_distances` [K, B] to pictures made."""
   pairs = len(made) / (len(made) - 1)  # A picture and itself are none.
-  between = jnp.mean(_distances(made, made))
-  return jnp.mean(_distances(x, made), axis=0) - pairs * between / 2
+  return jnp.mean(far, axis=0) - pairs * jnp.mean(_distances(made, made)) / 2
 
 
 def _distances(x: jax.Array, made: jax.Array) -> jax.Array:
@@ -242,13 +246,14 @@ class AnoGan(base.Method):
     key = jax.random.key(0, impl=jax_settings.PRNG)
     draws = jax.random.normal(key, (_DRAWS, self.latent))
     first = generate(draws)
-    drawn = {DRAWN: generated_distance(x, first)}
+    to_first = _distances(x, first)
+    drawn = {DRAWN: _energy(to_first, first)}
     if self.search is None:
       return base.Prediction(drawn)
     far = functools.partial(
       self._difference, variables, x, self._features(variables, x)
     )
-    nearest = draws[jnp.argmin(_distances(x, first), axis=0)]
+    nearest = draws[jnp.argmin(to_first, axis=0)]
     out = generate(
       descended(lambda z: jnp.sum(far(generate(z))), nearest, self.search)
     )

@@ -4,22 +4,11 @@ import numpy as np
 import pytest
 
 from memae_jax.evaluation.metrics import events, hourly
-from memae_jax.evaluation.metrics import frames as frames_lib
+from tests import helpers
 
 
 def _frames(score, anomalous=None, lengths=None, rates=()):
-  lengths = lengths or [len(score)]
-  return frames_lib.FrameScores(
-    score=np.array(score, float),
-    anomalous=np.zeros(len(score), bool)
-    if anomalous is None
-    else np.array(anomalous, bool),
-    video=np.repeat(np.arange(len(lengths)), lengths),
-    frame=np.concatenate([np.arange(n) for n in lengths]),
-    names=[f'v{i}' for i in range(len(lengths))],
-    lengths=lengths,
-    rates=rates or [2.0] * len(lengths),
-  )
+  return helpers.frame_scores(score, lengths, rates, anomalous)
 
 
 def _count(frames, threshold, gap):

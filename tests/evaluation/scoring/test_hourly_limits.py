@@ -8,18 +8,11 @@ from memae_jax.evaluation.metrics import frames as frames_lib
 from memae_jax.evaluation.metrics import hourly as hourly_of_runs
 from memae_jax.evaluation.scoring import hourly_limits
 from memae_jax.exported import hourly
+from tests import helpers
 
 
 def _frames(score, lengths, rates):
-  return frames_lib.FrameScores(
-    score=np.array(score, np.float32),
-    anomalous=np.zeros(len(score), bool),
-    video=np.repeat(np.arange(len(lengths)), lengths),
-    frame=np.concatenate([np.arange(n) for n in lengths]),
-    names=[f'v{i}' for i in range(len(lengths))],
-    lengths=lengths,
-    rates=rates,
-  )
+  return helpers.frame_scores(score, lengths, rates, dtype=np.float32)
 
 
 def test_what_is_stored():
