@@ -208,7 +208,7 @@ def _check_modes(X: Sequence[Any]) -> None:
 
 
 def _refuse_text(X: Any) -> None:
-  """Raises UserError for a frame or an array that holds text."""
+  """Raises UserError for an array or a frame of text, or a column twice."""
   if isinstance(X, np.ndarray) and X.dtype.kind in 'SU':
     raise errors.UserError(
       f'X is an array of text ({X.dtype}); give numbers, and encode'
@@ -216,7 +216,13 @@ def _refuse_text(X: Any) -> None:
     )
   if not (hasattr(X, 'columns') and hasattr(X, 'dtypes')):
     return
-  for name, kind in zip(X.columns, list(X.dtypes)):
+  names = [str(name) for name in X.columns]
+  for name in names:
+    if names.count(name) > 1:
+      raise errors.UserError(
+        f'X has column "{name}" {names.count(name)} times; give it once'
+      )
+  for name, kind in zip(names, list(X.dtypes)):
     text = str(kind).lower()
     if any(word in text for word in _TEXT):
       raise errors.UserError(

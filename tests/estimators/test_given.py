@@ -1,4 +1,5 @@
 import numpy as np
+import pandas
 import PIL.Image
 import pytest
 import scipy.sparse
@@ -31,6 +32,10 @@ def test_lists_of_pictures_are_arrays(pixels, kind):
     ([], 'X is empty'),
     ([[1, 2], [3]], 'the 2 samples of X have several lengths'),
     ([['a', 'b']], 'array of text'),
+    (
+      pandas.DataFrame([[1, 2], [3, 4]], columns=['a', 'a']),
+      'X has column "a" 2 times; give it once',
+    ),
     (scipy.sparse.csr_matrix((2, 2)), 'sparse .* X.toarray'),
     (PIL.Image.fromarray(GREY[0]), 'is one picture; give a list'),
     ([GREY[0], GREY[1, :2]], r'X\[1\] has shape \(2, 3\), but X\[0\]'),
